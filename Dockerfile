@@ -1,0 +1,16 @@
+# The server. The first stage builds the wheel, so that compilers and sources stay out of the image.
+FROM python:3.12-slim AS build
+WORKDIR /source
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim
+RUN useradd --system --create-home levada
+COPY --from=build /wheels /wheels
+RUN wheel=$(ls /wheels/*.whl) && pip install --no-cache-dir "$wheel[server]" && rm -r /wheels
+USER levada
+WORKDIR /home/levada
+EXPOSE 50051
+ENTRYPOINT ["levada"]
+# Without a certificate the server listens to this container alone; docker-compose.yml shows how to open it.
+CMD ["serve"]

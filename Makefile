@@ -1,0 +1,61 @@
+# What a newcomer types: `make demo`, `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
+# Written for GNU make 3.81, which macOS carries.
+
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$python" && break; done)
+BIN := .venv/bin
+# The theme advertises another program otherwise.
+export NO_MKDOCS_2_WARNING := 1
+BUF := build/buf/node_modules/.bin/buf
+# What an installation depends on: when one of these changes, it is repeated.
+SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
+
+.PHONY: help demo test lint docs clean
+
+help:
+	@echo "make demo   run the example pipeline, with a server and a database of its own"
+	@echo "make test   run all tests"
+	@echo "make lint   run every check but the tests"
+	@echo "make docs   build the documentation into build/docs"
+	@echo "make clean  remove all that the others made"
+
+demo: .venv/installed-demo
+	@$(BIN)/python -m examples.grasshopper
+
+test: .venv/installed-dev
+	@$(BIN)/python -m pytest -n auto
+
+# The one list of checks; .ci/run uses it too. buf reads the compiled files, because its own compiler does not know
+# where google/rpc/*.proto lie.
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory buf-lint; \
+	elif [ -n "$$CI" ]; then echo "levada: buf lint needs npm" >&2; exit 1; \
+	else echo "levada: buf lint is left out, because npm is not installed" >&2; fi
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --quiet --strict
+
+.PHONY: buf-lint
+buf-lint: $(BUF)
+	$(BUF) lint build/generated/levada_api.binpb --config proto/buf.yaml --path levada_api
+
+docs: .venv/installed-dev
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "levada: open build/docs/index.html"
+
+# A folder .levada is somebody's data, and stays.
+clean:
+	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# The extra dev has all that the demo needs.
+.venv/installed-demo: EXTRAS := server,examples
+.venv/installed-dev: EXTRAS := dev
+.venv/installed-demo .venv/installed-dev: $(SOURCES)
+	@if [ -z "$(PYTHON)" ]; then echo "levada: Python 3.10 or newer is needed, and no python3 in PATH is" >&2; exit 1; fi
+	@"$(PYTHON)" bootstrap.py "$(EXTRAS)"
+	@touch $@ $(if $(filter dev,$(EXTRAS)),.venv/installed-demo)
+
+$(BUF):
+	@npm install --prefix build/buf --no-save --no-audit --no-fund --silent '@bufbuild/buf@~1.75.0'

@@ -1,0 +1,1 @@
+"""The Levada server: scientific data pipelines as a service over PostgreSQL."""

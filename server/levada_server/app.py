@@ -1,0 +1,113 @@
+"""The composition root: builds the parts, starts, announces, drains and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from levada_server.operations.engine import Engine
+from levada_server.rpc.decode_relation import stored_relation
+from levada_server.rpc.server import RpcServer
+from levada_server.storage import data_folder, embedded
+from levada_server.storage.catalog import CatalogCache
+from levada_server.storage.database import Database
+from levada_server.storage.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from levada_server.config import Settings
+
+ANNOUNCEMENT = "server.json"
+"""The file in the data folder by which clients of the same user find a running server."""
+DEFAULT_LISTEN = "127.0.0.1:50051"
+_LOG = logging.getLogger("levada.server")
+
+
+async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Run a server until it is told to stop or has been idle for too long.
+
+    Args:
+        settings: How it runs.
+        ready: Told the address once calls are served.
+
+    Raises:
+        LevadaError: It cannot start; the message says why in one line.
+    """
+    async with running(settings) as (server, address):
+        ready(address)
+        reason = await _until_stopped(server, settings.idle_timeout_s)
+        _LOG.info("stopping: %s", reason)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
+    """Run a server for the length of the block; give it and its address.
+
+    Raises:
+        LevadaError: It cannot start; the message says why in one line.
+    """
+    async with AsyncExitStack() as stack:
+        database_url = settings.database_url
+        if database_url is None:
+            postgres = await asyncio.to_thread(embedded.start, settings.data_folder)
+            stack.push_async_callback(asyncio.to_thread, postgres.stop)
+            database_url = postgres.dsn
+        database = await Database.connect(database_url)
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        cache = CatalogCache(database)
+        await cache.current()
+        engine = Engine(database, cache, stored_relation)
+        server = RpcServer(engine, version("levada"), embedded=settings.database_url is None)
+        address = await server.start(_listen_address(settings))
+        stack.push_async_callback(server.stop, settings.grace_s)
+        if settings.database_url is None:
+            stack.callback(_announce(settings.data_folder, address))
+        yield server, address
+
+
+def _listen_address(settings: Settings) -> str:
+    if settings.listen is not None:
+        return settings.listen
+    if settings.database_url is not None:
+        return DEFAULT_LISTEN
+    return f"unix:{data_folder.connection_folder(settings.data_folder) / 'grpc.sock'}"
+
+
+def _announce(folder: Path, address: str) -> Callable[[], None]:
+    """Write where the server is; give what takes it back."""
+    file = folder / ANNOUNCEMENT
+    text = json.dumps({"address": address, "pid": os.getpid(), "version": version("levada")})
+    # Renamed into place: nobody reads half a file.
+    draft = folder / f"{ANNOUNCEMENT}.new"
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
+
+    def withdraw() -> None:
+        file.unlink(missing_ok=True)
+
+    return withdraw
+
+
+async def _until_stopped(server: RpcServer, idle_timeout_s: float | None) -> str:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    while True:
+        left = None if idle_timeout_s is None else idle_timeout_s - server.activity.idle_seconds
+        if left is not None and left <= 0:
+            return f"idle for {idle_timeout_s:.0f} s"
+        try:
+            await asyncio.wait_for(stopped.wait(), left)
+        except asyncio.TimeoutError:
+            continue
+        return "told to"

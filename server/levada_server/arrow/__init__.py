@@ -1,0 +1,1 @@
+"""Columns, pure: attribute types and values to Arrow and back."""

@@ -1,0 +1,106 @@
+"""Rows of PostgreSQL → Arrow record batches → the bytes of an IPC stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_server.arrow.types import arrow_schema, arrow_type
+from levada_server.model.types import AttributeType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada_server.model.heading import Heading
+
+MESSAGE_BYTES = 2**20
+"""Most bytes of the stream that go into one message on the wire."""
+
+
+class StreamWriter:
+    """Turns rows into the bytes of one Arrow IPC stream, piece by piece."""
+
+    def __init__(self, heading: Heading) -> None:
+        """Begin a stream whose schema comes from the heading."""
+        self._heading = heading
+        self._schema = arrow_schema(heading)
+        self._pending = _Pieces()
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), self._schema)
+
+    def write(self, rows: Sequence[Sequence[object]]) -> Iterator[bytes]:
+        """Append rows, each with one value per attribute in heading order, and give the bytes that are ready."""
+        self._writer.write_batch(record_batch(rows, self._heading, self._schema))
+        yield from self._pending.take()
+
+    def finish(self) -> Iterator[bytes]:
+        """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
+        self._writer.close()
+        yield from self._pending.take()
+
+
+class _Pieces:
+    """A file that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        self._buffer += piece
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The pieces stay until they are taken."""
+
+    def take(self) -> Iterator[bytes]:
+        buffer, self._buffer = memoryview(self._buffer), bytearray()
+        for start in range(0, len(buffer), MESSAGE_BYTES):
+            yield bytes(buffer[start : start + MESSAGE_BYTES])
+
+
+def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
+    """Turn rows as the driver gives them into a record batch of shape (len(rows), len(heading))."""
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(heading.attributes)
+    arrays = [_array(values, a.type) for values, a in zip(columns, heading, strict=True)]
+    if not arrays:
+        # A batch without columns still has a number of rows.
+        return pa.RecordBatch.from_struct_array(pa.array([{}] * len(rows), pa.struct([]))).replace_schema_metadata(
+            schema.metadata
+        )
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
+    arrow = arrow_type(type_)
+    match type_.kind:
+        case Kind.ENUM:
+            codes = {label: code for code, label in enumerate(type_.labels)}
+            indices = pa.array([None if v is None else codes[str(v)] for v in values], pa.int32())
+            return pa.DictionaryArray.from_arrays(indices, pa.array(type_.labels, pa.utf8()))
+        case Kind.UUID:
+            stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
+            return pa.ExtensionArray.from_storage(arrow, stored)
+        case Kind.JSON | Kind.OBJECT:
+            return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
+        case Kind.ARRAY:
+            return _tensors(values, type_, arrow)
+        case _:
+            return pa.array(values, arrow)
+
+
+def _tensors(values: Sequence[object], type_: AttributeType, arrow: pa.DataType) -> pa.Array:
+    # The stored bytes of all rows side by side are already the elements that Arrow wants; NULL takes zeros.
+    blank = bytes(type_.item_bytes)
+    elements = pa.py_buffer(b"".join(blank if v is None else bytes(v) for v in values))  # type: ignore[call-overload]  # bytes
+    element_type = arrow.storage_type.value_type
+    count = len(values) * arrow.storage_type.list_size
+    flat = pa.Array.from_buffers(element_type, count, [None, elements])
+    mask = pa.array([v is None for v in values], pa.bool_())
+    return pa.ExtensionArray.from_storage(
+        arrow, pa.FixedSizeListArray.from_arrays(flat, type=arrow.storage_type, mask=mask)
+    )

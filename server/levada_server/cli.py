@@ -1,0 +1,83 @@
+"""The server's command line: parses arguments, prints what a person sees, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from levada_server.app import serve
+from levada_server.config import Settings
+from levada_server.errors import LevadaError
+
+EXIT_FAILED = 1
+EXIT_IN_USE = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run `levada serve`; give the exit code."""
+    settings = _settings(_parser().parse_args(arguments))
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+    def ready(address: str) -> None:
+        where = "an external database" if settings.database_url else f"data in {settings.data_folder.resolve()}"
+        print(f"levada serve: ready at {address} ({where})", flush=True)
+
+    try:
+        asyncio.run(serve(settings, ready))
+    except LevadaError as error:
+        print(f"levada serve: {error.message}", file=sys.stderr)
+        return EXIT_IN_USE if error.details.get("pid") else EXIT_FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines over PostgreSQL.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve_parser = commands.add_parser("serve", help="run a server")
+    serve_parser.add_argument(
+        "--database-url",
+        help="a PostgreSQL 15 or newer, as postgresql://user@host/database; without it an embedded one is used",
+    )
+    serve_parser.add_argument(
+        "--data-dir", type=Path, default=Path(".levada"), help="where the embedded database lives (default: .levada)"
+    )
+    serve_parser.add_argument(
+        "--listen",
+        help="host:port or unix:/path (default: a private socket with the embedded database, else 127.0.0.1:50051)",
+    )
+    serve_parser.add_argument(
+        "--insecure", action="store_true", help="allow to listen beyond this machine although nothing is encrypted"
+    )
+    serve_parser.add_argument("--idle-timeout", type=float, help="stop after so many seconds without a call")
+    serve_parser.add_argument("--grace", type=float, default=10.0, help="seconds that calls may finish at the end")
+    serve_parser.add_argument(
+        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
+    )
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    listen: str | None = arguments.listen
+    if listen is not None and not arguments.insecure and not _stays_here(listen):
+        sys.exit(
+            f"levada serve: {listen} can be reached from other machines, and nothing is encrypted. Listen on 127.0.0.1 "
+            "behind a proxy with TLS, or insist with --insecure."
+        )
+    return Settings(
+        database_url=arguments.database_url,
+        data_folder=arguments.data_dir,
+        listen=listen,
+        idle_timeout_s=arguments.idle_timeout,
+        grace_s=arguments.grace,
+        log_level=arguments.log_level,
+    )
+
+
+def _stays_here(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    return listen.startswith("unix:") or host in ("localhost", "::1") or host.startswith("127.")

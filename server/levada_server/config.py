@@ -1,0 +1,30 @@
+"""Settings of a server, read once and passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server runs.
+
+    Args:
+        database_url: An external PostgreSQL; None for the embedded one.
+        data_folder: Where the embedded PostgreSQL and the server's own files live.
+        listen: `host:port` or `unix:/path`; None for a private socket of the data folder.
+        idle_timeout_s: Stop after so many seconds without a call; None to run for ever.
+        grace_s: How long calls under way may finish at the end.
+        log_level: A level of the standard library's logging.
+    """
+
+    database_url: str | None
+    data_folder: Path
+    listen: str | None
+    idle_timeout_s: float | None = None
+    grace_s: float = 10.0
+    log_level: str = "INFO"

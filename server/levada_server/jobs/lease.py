@@ -1,0 +1,72 @@
+"""What a worker holds: who it is, the right to compute one entity, and what it says when that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from levada_server.model.table import TableName
+
+DEFAULT_LEASE = timedelta(seconds=30)
+MIN_LEASE = timedelta(seconds=1)
+MAX_LEASE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Where a worker runs: host name, process id there, user name."""
+
+    host: str
+    process: int
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to compute one entity until it is completed or taken over.
+
+    Args:
+        table: The table to compute.
+        job_id: The job, unique within the table.
+        key: Names and values of the entity's primary key, in heading order.
+        token: Proof of the right.
+        attempt: Which try this is, from 1.
+    """
+
+    table: TableName
+    job_id: int
+    key: tuple[tuple[str, object], ...]
+    token: UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong in `make`: class of the exception, its message and stack, in full."""
+
+    type: str
+    message: str
+    stack: str
+
+
+def check_lease_duration(duration: timedelta | None) -> timedelta:
+    """Give the length of a lease, the default if it is unset.
+
+    Raises:
+        InvalidRequest: It is outside the limits.
+    """
+    if duration is None:
+        return DEFAULT_LEASE
+    if not MIN_LEASE <= duration <= MAX_LEASE:
+        raise InvalidRequest(
+            f"A lease lasts from {MIN_LEASE.total_seconds():.0f} s to {MAX_LEASE.total_seconds():.0f} s, "
+            f"not {duration.total_seconds():g} s.",
+            field="lease_duration",
+        )
+    return duration

@@ -1,0 +1,54 @@
+"""A definition, line by line.
+
+What a line says by itself is checked here; what needs parents or other lines is checked in `declaration`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from levada_server.model.definition.attribute_line import AttributeLine, parse_attribute
+from levada_server.model.definition.foreign_key_line import ForeignKeyLine, parse_foreign_key
+from levada_server.model.definition.index_line import IndexLine, parse_index
+from levada_server.model.definition.text import lines, refuse
+
+_DIVIDER = re.compile(r"-{3,}\s*(?:#.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition, line by line.
+
+    Args:
+        comment: The table's.
+        lines: In order, without the divider and comments.
+    """
+
+    comment: str
+    lines: tuple[AttributeLine | ForeignKeyLine | IndexLine, ...]
+
+
+def parse_definition(definition: str) -> Definition:
+    """Read the lines of a definition.
+
+    Raises:
+        InvalidDefinition: A line is none; the message quotes it and points at the column.
+    """
+    comment = ""
+    parsed: list[AttributeLine | ForeignKeyLine | IndexLine] = []
+    divided = False
+    for count, line in enumerate(lines(definition)):
+        if line.text.startswith("#"):
+            comment = line.text[1:].strip() if count == 0 else comment
+        elif _DIVIDER.fullmatch(line.text):
+            if divided:
+                raise refuse(line, 0, "this is the second divider", "one `---`, below the primary key")
+            divided = True
+        elif index := parse_index(line):
+            parsed.append(index)
+        elif line.text.startswith(("->", "(")):
+            parsed.append(parse_foreign_key(line, primary_key=not divided))
+        else:
+            parsed.append(parse_attribute(line, primary_key=not divided))
+    return Definition(comment, tuple(parsed))

@@ -1,0 +1,96 @@
+"""The graph of foreign keys: ancestors, descendants, an order in which parents come first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+from levada_server.errors import UnknownSchema, UnknownTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from levada_server.model.table import ForeignKey, Table, TableName
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tables at one version, and how they depend on each other.
+
+    Args:
+        version: Grows with every change.
+        schemas: Names of all schemas.
+        tables: All tables by name.
+    """
+
+    version: int
+    schemas: frozenset[str]
+    tables: dict[TableName, Table]
+
+    def table(self, name: TableName) -> Table:
+        """Give a table by its class's name or its stored name.
+
+        Raises:
+            UnknownSchema: There is no such schema.
+            UnknownTable: The schema has no such table.
+        """
+        found = self.tables.get(name) or self._by_stored_name.get((name.schema, name.table))
+        if found is not None:
+            return found
+        if name.schema not in self.schemas:
+            raise UnknownSchema(f"There is no schema `{name.schema}`; create it first.", schema=name.schema)
+        known = sorted(t.table for t in self.tables if t.schema == name.schema)
+        raise UnknownTable(
+            f"The schema `{name.schema}` has no table `{name.table}`; it has {', '.join(known) or 'none'}.",
+            schema=name.schema,
+            table=name.table,
+        )
+
+    @cached_property
+    def _by_stored_name(self) -> dict[tuple[str, str], Table]:
+        return {(name.schema, name.stored): table for name, table in self.tables.items()}
+
+    @cached_property
+    def graph(self) -> nx.DiGraph[TableName]:
+        """Edges go from parent to child."""
+        graph: nx.DiGraph[TableName] = nx.DiGraph()
+        for name, table in self.tables.items():
+            graph.add_node(name)
+            for key in table.foreign_keys:
+                graph.add_edge(key.parent, name)
+        return graph
+
+    @cached_property
+    def order(self) -> tuple[TableName, ...]:
+        """All tables, parents before children, by name where the graph leaves it open."""
+        return tuple(nx.lexicographical_topological_sort(self.graph, key=str))
+
+    def sorted(self, names: Iterable[TableName]) -> tuple[TableName, ...]:
+        """Order some tables so that parents come first."""
+        wanted = set(names)
+        return tuple(name for name in self.order if name in wanted)
+
+    def children(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
+        """Tables that refer to this one, with the foreign key; a table comes once per foreign key."""
+        successors = self.sorted(self.graph.successors(name)) if name in self.graph else ()
+        return tuple(
+            (self.tables[child], key)
+            for child in successors
+            for key in self.tables[child].foreign_keys
+            if key.parent == name
+        )
+
+    def descendants(self, name: TableName) -> frozenset[TableName]:
+        """All tables downstream, without the table itself."""
+        return frozenset(nx.descendants(self.graph, name))
+
+    def ancestors(self, name: TableName) -> frozenset[TableName]:
+        """All tables upstream, without the table itself."""
+        return frozenset(nx.ancestors(self.graph, name))
+
+    def parts(self, name: TableName) -> tuple[Table, ...]:
+        """The part tables of a master, parents first."""
+        return tuple(self.tables[part] for part in self.order if part.master == name)

@@ -1,0 +1,60 @@
+"""The job table of an auto-populated table: the table's typed key, then the fixed rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from levada_server.model.heading import Attribute, Heading
+from levada_server.model.types import AttributeType, Kind
+
+if TYPE_CHECKING:
+    from levada_server.model.table import Table
+
+SCHEMA = "levada_jobs"
+"""The PostgreSQL schema that holds all job tables."""
+
+STATES = ("pending", "reserved", "success", "error", "ignored")
+
+_TEXT = AttributeType(Kind.TEXT)
+_INT = AttributeType(Kind.INT32)
+_TIME = AttributeType(Kind.TIMESTAMP)
+
+FIXED = (
+    Attribute("state", AttributeType(Kind.ENUM, labels=STATES), comment="pending, reserved, success, error, ignored"),
+    Attribute("priority", _INT, comment="urgency, 0 first"),
+    Attribute("scheduled_time", _TIME, comment="not before, UTC"),
+    Attribute("attempt", _INT, comment="how often it was started"),
+    Attribute("reserved_time", _TIME, nullable=True, comment="when it was last reserved, UTC"),
+    Attribute("finished_time", _TIME, nullable=True, comment="when it succeeded or failed, UTC"),
+    Attribute("duration", AttributeType(Kind.FLOAT64), nullable=True, comment="how long make ran (s)"),
+    Attribute("host", _TEXT, nullable=True, comment="where its last worker ran"),
+    Attribute("pid", AttributeType(Kind.INT64), nullable=True, comment="process of its last worker"),
+    Attribute("username", _TEXT, nullable=True, comment="user of its last worker"),
+    Attribute("code_version", _TEXT, nullable=True, comment="commit or digest of the code"),
+    Attribute("error_type", _TEXT, nullable=True, comment="class of the exception"),
+    Attribute("error_message", _TEXT, nullable=True, comment="its message"),
+    Attribute("error_stack", _TEXT, nullable=True, comment="its stack"),
+)
+"""What every job has besides its key. Stored with `_` before the name, so that no key attribute is in the way."""
+
+
+def job_heading(table: Table) -> Heading:
+    """Attributes of the jobs of a table.
+
+    A key attribute with the name of a fixed one keeps it; the fixed one is then called `job_…`.
+    """
+    key = tuple(replace(a, auto_increment=False) for a in table.heading if a.primary_key)
+    taken = {attribute.name for attribute in key}
+    fixed = (replace(a, name=f"job_{a.name}") if a.name in taken else a for a in FIXED)
+    return Heading((*key, *fixed))
+
+
+def stored_column(name: str, table: Table) -> str:
+    """Name the column that stores an attribute of the jobs of a table."""
+    return name if name in table.heading.primary_key else "_" + name.removeprefix("job_")
+
+
+def stored_name(table: Table) -> str:
+    """Name the job table: by the table's id, so that a rename is free."""
+    return f"t{table.id}"

@@ -1,0 +1,180 @@
+"""Tables: tier, master and part, foreign keys, indexes, and how names are stored."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from levada_server.model.heading import Heading
+
+MAX_NAME_BYTES = 63
+_SCHEMA = re.compile(r"[a-z][a-z0-9_]*")
+_CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
+_RESERVED_SCHEMAS = re.compile(r"levada.*|pg_.*|information_schema")
+
+
+class Tier(Enum):
+    """Where the rows of a table come from."""
+
+    LOOKUP = "lookup"
+    MANUAL = "manual"
+    IMPORTED = "imported"
+    COMPUTED = "computed"
+    PART = "part"
+
+    @property
+    def auto_populated(self) -> bool:
+        """Rows come from `make`."""
+        return self in (Tier.IMPORTED, Tier.COMPUTED)
+
+
+class PartIntegrity(Enum):
+    """What a delete does with a part whose master stays."""
+
+    ENFORCE = "enforce"
+    IGNORE = "ignore"
+    CASCADE = "cascade"
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """Names one table.
+
+    Args:
+        schema: The schema's name.
+        table: The class's name, `Session`, or `Session.Trial` for a part.
+    """
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        """Spell it `schema.Table`."""
+        return f"{self.schema}.{self.table}"
+
+    @property
+    def master(self) -> TableName | None:
+        """The master's name if this is a part's."""
+        master, dot, _ = self.table.rpartition(".")
+        return TableName(self.schema, master) if dot else None
+
+    @property
+    def stored(self) -> str:
+        """The table's name in PostgreSQL: `Session.Trial` is stored as `session__trial`."""
+        return "__".join(snake_case(word) for word in self.table.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A reference to the whole primary key of another table.
+
+    Args:
+        parent: The table that is referenced.
+        columns: Pairs of child and parent attribute, in the order of the parent's key.
+        primary_key: All its attributes are in the child's primary key.
+        nullable: May be NULL.
+        unique: At most one child per parent.
+        comment: Of its definition line.
+    """
+
+    parent: TableName
+    columns: tuple[tuple[str, str], ...]
+    primary_key: bool
+    nullable: bool = False
+    unique: bool = False
+    comment: str = ""
+
+    @property
+    def child_columns(self) -> tuple[str, ...]:
+        """The child's attributes."""
+        return tuple(child for child, _ in self.columns)
+
+    @property
+    def renamed(self) -> bool:
+        """Some attribute has another name than in the parent."""
+        return any(child != parent for child, parent in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index.
+
+    Args:
+        expressions: Names of attributes, or expressions in parentheses, in order.
+        unique: No two rows may agree on all of them.
+    """
+
+    expressions: tuple[str, ...]
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table.
+
+    Args:
+        id: In the catalog; 0 until it is stored.
+        name: Its name.
+        tier: Its tier.
+        heading: Its attributes.
+        foreign_keys: In the order of the definition.
+        indexes: In the order of the definition.
+        comment: The first line of the definition.
+        has_make: Its class computes rows, so it has jobs.
+        key_source: What is to be computed, as the client sent it, serialized; None for the join of the parents.
+    """
+
+    id: int
+    name: TableName
+    tier: Tier
+    heading: Heading
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    comment: str = ""
+    has_make: bool = False
+    key_source: bytes | None = None
+
+
+def snake_case(word: str) -> str:
+    """Turn a class's name into a stored one: every capital after the first takes `_` before it."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", word).lower()
+
+
+def check_schema_name(name: str) -> str:
+    """Give the name back if a schema may have it.
+
+    Raises:
+        InvalidRequest: It may not.
+    """
+    if not _SCHEMA.fullmatch(name) or len(name) > MAX_NAME_BYTES:
+        raise InvalidRequest(
+            f"`{name}` is no schema name: use a-z, 0-9 and _, begin with a letter, at most {MAX_NAME_BYTES} bytes.",
+            field="name",
+        )
+    if _RESERVED_SCHEMAS.fullmatch(name):
+        raise InvalidRequest(f"The schema name `{name}` is reserved; choose another.", field="name")
+    return name
+
+
+def check_table_name(name: TableName) -> TableName:
+    """Give the name back if a table may have it.
+
+    Raises:
+        InvalidRequest: It may not.
+    """
+    if not all(_CLASS.fullmatch(word) for word in name.table.split(".")):
+        raise InvalidRequest(
+            f"`{name.table}` is no table name: a class's name is CamelCase, letters and digits, such as SpikeTrain.",
+            field="name",
+        )
+    if len(name.stored) > MAX_NAME_BYTES:
+        raise InvalidRequest(
+            f"`{name.table}` is stored as `{name.stored}`, longer than {MAX_NAME_BYTES} bytes; choose a shorter name.",
+            field="name",
+        )
+    return name

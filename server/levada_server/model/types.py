@@ -1,0 +1,349 @@
+"""Attribute types: what a definition may say after the colon, and how it is spelled back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from levada_server.errors import InvalidDefinition
+
+MAX_VARCHAR = 10_485_760
+MAX_DECIMAL_PRECISION = 38
+MAX_LABELS = 1_000
+MAX_ARRAY_BYTES = 64 * 2**20
+MAX_ARRAY_DIMENSIONS = 32
+DATETIME_DIGITS = 6
+EXCERPT_CHARACTERS = 60
+
+
+class Kind(Enum):
+    """The kinds of attribute types; the value is the word of the definition language."""
+
+    INT8 = "int8"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BOOL = "bool"
+    DECIMAL = "decimal"
+    CHAR = "char"
+    VARCHAR = "varchar"
+    TEXT = "text"
+    ENUM = "enum"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "datetime"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamptz"
+    UUID = "uuid"
+    JSON = "json"
+    BYTES = "bytes"
+    BLOB = "blob"
+    ARRAY = "array"
+    OBJECT = "object"
+
+
+INTEGER_RANGES = {
+    Kind.INT8: (-(2**7), 2**7 - 1),
+    Kind.INT16: (-(2**15), 2**15 - 1),
+    Kind.INT32: (-(2**31), 2**31 - 1),
+    Kind.INT64: (-(2**63), 2**63 - 1),
+    Kind.UINT8: (0, 2**8 - 1),
+    Kind.UINT16: (0, 2**16 - 1),
+    Kind.UINT32: (0, 2**32 - 1),
+}
+"""Smallest and largest value of each integer kind."""
+
+FLOATS = frozenset({Kind.FLOAT32, Kind.FLOAT64})
+NUMBERS = frozenset(INTEGER_RANGES) | FLOATS | {Kind.DECIMAL}
+TEXTS = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM})
+WALL_CLOCKS = frozenset({Kind.DATETIME, Kind.TIMESTAMP})
+OPAQUE = frozenset({Kind.JSON, Kind.BYTES, Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+"""Kinds that can be no part of a key."""
+
+HEAVY = frozenset({Kind.BYTES, Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+"""Kinds whose values may be large; no expression computes with them."""
+
+ARRAY_DTYPES = {
+    "bool": 1,
+    **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "float16": 2,
+    "float32": 4,
+    "float64": 8,
+    "complex64": 8,
+    "complex128": 16,
+}
+"""Bytes an element of each dtype of `<array>`."""
+
+OBJECT_CODECS = frozenset({"blob", "hash", "attach", "filepath", "object", "npy"})
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeType:
+    """The type of an attribute.
+
+    Args:
+        kind: Which type.
+        length: Characters of char and varchar; digits of a second of datetime (6 if unset).
+        precision: All digits of a decimal, 1 to 38.
+        scale: Digits of a decimal after the point, 0 to precision.
+        labels: The values of an enum, in order.
+        dtype: Element type of an array, a key of `ARRAY_DTYPES`.
+        shape: Lengths of an array's dimensions, each ≥ 1.
+        codec: Name of the codec of an object, a member of `OBJECT_CODECS`.
+        store: Name of an object's store.
+    """
+
+    kind: Kind
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    codec: str = ""
+    store: str = ""
+
+    def __str__(self) -> str:
+        """Spell it as a definition does."""
+        match self.kind:
+            case Kind.DECIMAL:
+                return f"decimal({self.precision},{self.scale})"
+            case Kind.CHAR | Kind.VARCHAR:
+                return f"{self.kind.value}({self.length})"
+            case Kind.DATETIME if self.length is not None:
+                return f"datetime({self.length})"
+            case Kind.ENUM:
+                return f"enum({', '.join(map(quote_label, self.labels))})"
+            case Kind.BLOB:
+                return "<blob>"
+            case Kind.ARRAY:
+                shape = ", ".join(map(str, self.shape)) + ("," if len(self.shape) == 1 else "")
+                return f"<array {self.dtype}({shape})>"
+            case Kind.OBJECT:
+                return f"<{self.codec}@{self.store}>"
+            case _:
+                return str(self.kind.value)
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one value of an array."""
+        count = ARRAY_DTYPES[self.dtype]
+        for length in self.shape:
+            count *= length
+        return count
+
+
+def quote_label(label: str) -> str:
+    """Quote the label of an enum as a definition spells it."""
+    return "'" + label.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def unquote(quoted: str) -> str:
+    """Read what stands in quotes, the quotes included.
+
+    A backslash escapes a quote and a backslash; before anything else it stands for itself. A doubled quote
+    is a quote.
+    """
+    quote = quoted[0]
+    return re.sub(rf"\\([\\'\"])|{quote}({quote})", lambda match: match[1] or match[2], quoted[1:-1])
+
+
+def excerpt(text: str) -> str:
+    """Shorten a text that comes from outside, for a message."""
+    return text if len(text) <= EXCERPT_CHARACTERS else text[: EXCERPT_CHARACTERS - 1] + "…"
+
+
+_SYNONYMS = {
+    **{kind.value: AttributeType(kind) for kind in INTEGER_RANGES},
+    "float32": AttributeType(Kind.FLOAT32),
+    "float64": AttributeType(Kind.FLOAT64),
+    "bool": AttributeType(Kind.BOOL),
+    "boolean": AttributeType(Kind.BOOL),
+    "char": AttributeType(Kind.CHAR, length=1),
+    "text": AttributeType(Kind.TEXT),
+    "tinytext": AttributeType(Kind.TEXT),
+    "mediumtext": AttributeType(Kind.TEXT),
+    "longtext": AttributeType(Kind.TEXT),
+    "decimal": AttributeType(Kind.DECIMAL, precision=10, scale=0),
+    "numeric": AttributeType(Kind.DECIMAL, precision=10, scale=0),
+    "date": AttributeType(Kind.DATE),
+    "time": AttributeType(Kind.TIME),
+    "datetime": AttributeType(Kind.DATETIME),
+    "timestamp": AttributeType(Kind.TIMESTAMP),
+    "timestamptz": AttributeType(Kind.TIMESTAMPTZ),
+    "uuid": AttributeType(Kind.UUID),
+    "json": AttributeType(Kind.JSON),
+    "bytes": AttributeType(Kind.BYTES),
+    "binary": AttributeType(Kind.BYTES),
+    "varbinary": AttributeType(Kind.BYTES),
+    "blob": AttributeType(Kind.BLOB),
+    "tinyblob": AttributeType(Kind.BLOB),
+    "mediumblob": AttributeType(Kind.BLOB),
+    "longblob": AttributeType(Kind.BLOB),
+    "tinyint": AttributeType(Kind.INT8),
+    "smallint": AttributeType(Kind.INT16),
+    "mediumint": AttributeType(Kind.INT32),
+    "int": AttributeType(Kind.INT32),
+    "integer": AttributeType(Kind.INT32),
+    "bigint": AttributeType(Kind.INT64),
+    "float": AttributeType(Kind.FLOAT32),
+    "real": AttributeType(Kind.FLOAT64),
+    "double": AttributeType(Kind.FLOAT64),
+    "double precision": AttributeType(Kind.FLOAT64),
+    "year": AttributeType(Kind.INT16),
+    "tinyint unsigned": AttributeType(Kind.UINT8),
+    "smallint unsigned": AttributeType(Kind.UINT16),
+    "mediumint unsigned": AttributeType(Kind.UINT32),
+    "int unsigned": AttributeType(Kind.UINT32),
+    "integer unsigned": AttributeType(Kind.UINT32),
+    "bigint unsigned": AttributeType(Kind.INT64),
+    "float unsigned": AttributeType(Kind.FLOAT32),
+    "double unsigned": AttributeType(Kind.FLOAT64),
+    "real unsigned": AttributeType(Kind.FLOAT64),
+    "double precision unsigned": AttributeType(Kind.FLOAT64),
+    "decimal unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
+    "numeric unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
+    "attach": AttributeType(Kind.OBJECT, codec="attach"),
+    "serial": AttributeType(Kind.INT64),
+}
+"""Each spelling without arguments, in lower case."""
+
+_IGNORED_WIDTH = frozenset(
+    {"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year", "float", "double", "real"}
+    | {"binary", "varbinary", "time", "timestamp", "timestamptz"}
+)
+"""Words whose argument changes how an older database shows or rounds a value, not what the type is."""
+
+_NEEDS_ARGUMENTS = {
+    "varchar": "a length, as in varchar(40)",
+    "enum": "its labels, as in enum('first', 'second')",
+}
+"""Words that are no type by themselves, and what they lack."""
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_WITH_ARGUMENTS = re.compile(r"([a-z]+[0-9]*)\s*\(([^()]*)\)(\s*unsigned)?", _FLAGS)
+_ENUM = re.compile(r"enum\s*\((.*)\)", _FLAGS | re.DOTALL)
+_LABEL = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")\s*""", re.DOTALL)
+_CODEC = re.compile(r"<\s*([a-z_][a-z0-9_]*)\s*(@\s*(?:([a-z0-9_-]+)\s*)?)?>", _FLAGS)
+_OLDER_CODEC = re.compile(r"(blob|attach|filepath)@([a-z][a-z0-9_-]*)", _FLAGS)
+_ARRAY = re.compile(r"<\s*array\s+([a-z0-9]+)\s*\(([^()]*)\)\s*>", _FLAGS)
+_WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def parse_type(text: str) -> AttributeType:
+    """Read a type as a definition spells it, in any letter case.
+
+    Raises:
+        InvalidDefinition: It is no type; `expected` says what would be one. Whoever knows the line adds it.
+    """
+    text = text.strip()
+    plain = " ".join(text.lower().split())
+    if plain in _SYNONYMS:
+        return _SYNONYMS[plain]
+    if match := _ENUM.fullmatch(text):
+        return _parse_enum(match[1])
+    if match := _ARRAY.fullmatch(text):
+        return _parse_array(match[1].lower(), match[2])
+    if match := _CODEC.fullmatch(text):
+        return _parse_codec(match[1].lower(), None if match[2] is None else match[3] or "")
+    if match := _OLDER_CODEC.fullmatch(text):
+        return _parse_codec(match[1].lower(), match[2])
+    if match := _WITH_ARGUMENTS.fullmatch(text):
+        return _parse_with_arguments(match[1].lower() + (" unsigned" if match[3] else ""), match[2])
+    if plain in _NEEDS_ARGUMENTS:
+        raise InvalidDefinition(f"`{plain}` says too little", expected=_NEEDS_ARGUMENTS[plain])
+    raise InvalidDefinition(
+        f"`{excerpt(text)}` is no type", expected="a type such as int32, float64, varchar(40), date or <blob>"
+    )
+
+
+def _whole_numbers(arguments: str) -> list[int] | None:
+    """Read a list of whole numbers; None if it is none."""
+    numbers = [number.strip() for number in arguments.split(",")]
+    return [int(number) for number in numbers] if all(map(_WHOLE_NUMBER.fullmatch, numbers)) else None
+
+
+def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
+    numbers = _whole_numbers(arguments)
+    if numbers is None:
+        raise InvalidDefinition(f"`{word}({excerpt(arguments)})` is no type", expected="whole numbers in parentheses")
+    match word.removesuffix(" unsigned"), numbers:
+        case "varchar" | "char" as name, [length] if name == word and 1 <= length <= MAX_VARCHAR:
+            return AttributeType(Kind(name), length=length)
+        case "varchar" | "char" as name, _ if name == word:
+            raise InvalidDefinition(f"`{name}` takes one length", expected=f"a length from 1 to {MAX_VARCHAR}")
+        case "decimal" | "numeric", [precision, *scales] if len(scales) <= 1:
+            scale = scales[0] if scales else 0
+            if 1 <= precision <= MAX_DECIMAL_PRECISION and scale <= precision:
+                return AttributeType(Kind.DECIMAL, precision=precision, scale=scale)
+            raise InvalidDefinition(
+                f"decimal({precision},{scale}) does not exist",
+                expected=f"1 to {MAX_DECIMAL_PRECISION} digits, at most so many of them after the point",
+            )
+        case "datetime" as name, [digits] if name == word and digits <= DATETIME_DIGITS:
+            return AttributeType(Kind.DATETIME, length=digits if digits < DATETIME_DIGITS else None)
+        case "datetime" as name, _ if name == word:
+            raise InvalidDefinition(
+                "`datetime` takes the digits of a second", expected=f"0 to {DATETIME_DIGITS} digits"
+            )
+        case name, _ if name in _IGNORED_WIDTH and word in _SYNONYMS:
+            return _SYNONYMS[word]
+    raise InvalidDefinition(
+        f"`{excerpt(word)}` takes no arguments or is no type", expected="a type such as int32 or varchar(40)"
+    )
+
+
+def _parse_enum(inside: str) -> AttributeType:
+    labels: list[str] = []
+    position = 0
+    while match := _LABEL.match(inside, position):
+        labels.append(unquote(match[1]))
+        position = match.end()
+        if position == len(inside) or inside[position] != ",":
+            break
+        position += 1
+    if position < len(inside) or not labels or inside.endswith(","):
+        raise InvalidDefinition("an enum lists its labels in quotes", expected="enum('first', 'second')")
+    if len(labels) > MAX_LABELS:
+        raise InvalidDefinition(f"this enum has {len(labels)} labels", expected=f"at most {MAX_LABELS} labels")
+    if len(set(labels)) != len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InvalidDefinition(f"the label {excerpt(quote_label(twice))} comes twice", expected="other labels")
+    return AttributeType(Kind.ENUM, labels=tuple(labels))
+
+
+def _parse_array(dtype: str, shape: str) -> AttributeType:
+    lengths = _whole_numbers(shape.strip().removesuffix(","))
+    if dtype not in ARRAY_DTYPES:
+        raise InvalidDefinition(
+            f"`{excerpt(dtype)}` is no dtype of an array", expected=f"one of {', '.join(ARRAY_DTYPES)}"
+        )
+    if lengths is None or min(lengths) < 1 or len(lengths) > MAX_ARRAY_DIMENSIONS:
+        raise InvalidDefinition(
+            "an array has a fixed shape",
+            expected=f"1 to {MAX_ARRAY_DIMENSIONS} lengths of at least 1, as in (128, 3)",
+        )
+    result = AttributeType(Kind.ARRAY, dtype=dtype, shape=tuple(lengths))
+    if result.item_bytes > MAX_ARRAY_BYTES:
+        raise InvalidDefinition(
+            f"one `{excerpt(str(result))}` takes {result.item_bytes} bytes",
+            expected=f"at most {MAX_ARRAY_BYTES} bytes a value",
+        )
+    return result
+
+
+def _parse_codec(codec: str, store: str | None) -> AttributeType:
+    if codec == "blob" and store is None:
+        return AttributeType(Kind.BLOB)
+    if codec in OBJECT_CODECS:
+        return AttributeType(Kind.OBJECT, codec=codec, store=store or "")
+    raise InvalidDefinition(
+        f"`<{excerpt(codec)}>` is no type",
+        expected=f"<blob>, <array dtype(shape)> or one of {', '.join(sorted(OBJECT_CODECS))}",
+    )

@@ -1,0 +1,178 @@
+"""Single values: what Python value an attribute type holds, and how others are brought to it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import struct
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from levada_server.errors import ValueOutOfRange, WrongValue
+from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
+
+
+def coerce(value: object, type_: AttributeType) -> object:
+    """Bring a value to the Python value that an attribute of this type holds.
+
+    Text becomes a number, date, time or UUID, a number becomes text, 1 becomes True, and 0.1 the nearest float32.
+
+    Returns:
+        int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), UUID, bytes, or JSON text.
+
+    Raises:
+        ValueOutOfRange: A value of the right kind that the type cannot hold: no entity has it.
+        WrongValue: No value of the type reads like this.
+    """
+    try:
+        return _coerce(value, type_)
+    except (ValueError, TypeError, InvalidOperation, OverflowError):
+        raise WrongValue(f"{_shown(value)} is no {type_}.") from None
+
+
+def _coerce(value: object, type_: AttributeType) -> object:
+    match type_.kind:
+        case kind if kind in INTEGER_RANGES:
+            return _integer(value, type_)
+        case Kind.FLOAT64:
+            return float(value)  # type: ignore[arg-type]  # what float() refuses is told by coerce
+        case Kind.FLOAT32:
+            return _float32(float(value), type_)  # type: ignore[arg-type]  # as above
+        case Kind.BOOL:
+            return _boolean(value)
+        case Kind.DECIMAL:
+            return _decimal(value, type_)
+        case kind if kind in TEXTS:
+            return _text(value, type_)
+        case Kind.DATE | Kind.TIME | Kind.DATETIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return _moment(value, type_)
+        case Kind.UUID:
+            return (
+                value
+                if isinstance(value, UUID)
+                else UUID(bytes=value)
+                if isinstance(value, bytes)
+                else UUID(str(value))
+            )
+        case Kind.JSON:
+            return json.dumps(value, allow_nan=False)
+        case Kind.BYTES if isinstance(value, (bytes, bytearray)):
+            return bytes(value)
+    raise WrongValue(f"{_shown(value)} cannot be compared with or given for a {type_} here.")
+
+
+def _integer(value: object, type_: AttributeType) -> int:
+    if isinstance(value, str):
+        value = Decimal(value.strip())
+    if isinstance(value, (float, Decimal)):
+        if not math.isfinite(value) or value != int(value):
+            raise ValueOutOfRange(f"{value} is no whole number, and `{type_}` holds only those.")
+        value = int(value)
+    if not isinstance(value, int):
+        raise TypeError
+    low, high = INTEGER_RANGES[type_.kind]
+    if not low <= value <= high:
+        raise ValueOutOfRange(f"{value} is outside {low} … {high}, the range of {type_}.")
+    return int(value)
+
+
+def _float32(value: float, type_: AttributeType) -> float:
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        raise ValueOutOfRange(f"{value} is past the range of {type_}.") from None
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word not in _TRUE_WORDS | _FALSE_WORDS:
+            raise ValueError
+        return word in _TRUE_WORDS
+    if value in (0, 1):
+        return bool(value)
+    raise ValueOutOfRange(f"{_shown(value)} is neither true nor false.")
+
+
+def _decimal(value: object, type_: AttributeType) -> Decimal:
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value).strip())
+    if not number.is_finite():
+        raise ValueOutOfRange(f"{value} is no finite number, and `{type_}` holds only those.")
+    assert type_.precision is not None and type_.scale is not None
+    if number.adjusted() >= type_.precision - type_.scale and number:
+        raise ValueOutOfRange(f"{value} has more digits before the point than {type_}.")
+    return number
+
+
+def _text(value: object, type_: AttributeType) -> str:
+    if isinstance(value, (bytes, bytearray, list, tuple, dict)):
+        raise TypeError
+    text = value if isinstance(value, str) else str(value)
+    if "\0" in text:
+        raise ValueOutOfRange("Text cannot hold the character NUL.")
+    if type_.kind is Kind.ENUM and text not in type_.labels:
+        raise ValueOutOfRange(f"{_shown(text)} is none of {', '.join(map(repr, type_.labels))}.")
+    if type_.length is not None and type_.kind in (Kind.CHAR, Kind.VARCHAR) and len(text) > type_.length:
+        raise ValueOutOfRange(f"{_shown(text)} has {len(text)} characters; {type_} holds {type_.length}.")
+    return text
+
+
+def _moment(value: object, type_: AttributeType) -> object:
+    if isinstance(value, str):
+        value = _read_moment(value.strip(), type_)
+    match type_.kind, value:
+        case Kind.TIME, dt.time():
+            return value.replace(tzinfo=None)
+        case Kind.TIME, dt.timedelta() if dt.timedelta(0) <= value < dt.timedelta(days=1):
+            return (dt.datetime.min + value).time()
+        case Kind.DATE, dt.datetime():
+            if value.time() != dt.time(0):
+                raise ValueOutOfRange(f"{value} is a moment within a day, and `date` holds whole days.")
+            return value.date()
+        case Kind.DATE, dt.date():
+            return value
+        case Kind.TIMESTAMPTZ, dt.datetime():
+            return value.astimezone(dt.timezone.utc) if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)
+        case Kind.DATETIME | Kind.TIMESTAMP, dt.datetime():
+            return value.astimezone(dt.timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+        case Kind.DATETIME | Kind.TIMESTAMP, dt.date():
+            return dt.datetime.combine(value, dt.time(0))
+        case Kind.TIMESTAMPTZ, dt.date():
+            return dt.datetime.combine(value, dt.time(0), dt.timezone.utc)
+        case _:
+            raise TypeError
+
+
+def _read_moment(text: str, type_: AttributeType) -> object:
+    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
+    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
+    head, point, tail = text.partition(".")
+    if point:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
+    if type_.kind is Kind.TIME:
+        return dt.time.fromisoformat(text)
+    return dt.datetime.fromisoformat(text)
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "…"
+
+
+def show_key(values: Iterable[tuple[str, object]]) -> str:
+    """Write the values of a key for a message: `subject_id=5, name='a'`."""
+    return ", ".join(f"{name}={_shown(_plain(value))}" for name, value in values)
+
+
+def _plain(value: object) -> object:
+    """Turn values whose repr is code rather than text into what a reader expects."""
+    return str(value) if isinstance(value, (dt.date, dt.time, UUID, Decimal)) else value

@@ -1,0 +1,46 @@
+"""What every operation is handed: the database, the catalog, and who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.query.algebra import Relation
+    from levada_server.storage.catalog import CatalogCache
+    from levada_server.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Args:
+        user: Name of the user.
+        catalog_version: The highest version of the catalog that the caller has seen; 0 if none.
+    """
+
+    user: str
+    catalog_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts that operations work with.
+
+    Args:
+        database: PostgreSQL.
+        cache: The catalog of this process.
+        decode_relation: Reads a relation back that was stored as a client sent it.
+    """
+
+    database: Database
+    cache: CatalogCache
+    decode_relation: Callable[[bytes], Relation]
+
+    async def catalog(self, caller: Caller) -> Catalog:
+        """Give a catalog at least as new as what the caller has seen."""
+        return await self.cache.current(caller.catalog_version)

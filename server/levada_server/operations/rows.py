@@ -1,0 +1,163 @@
+"""Rows: insert and delete."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_server.arrow.ingest import Columns, read_stream
+from levada_server.errors import HasChildren, InvalidRequest, PermissionDenied, PlanChanged
+from levada_server.query.algebra import Relation, Restrict, TableOperand
+from levada_server.query.compile import compile_relation
+from levada_server.storage import deletion
+from levada_server.storage.rows import insert_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import PartIntegrity, Table, TableName
+    from levada_server.operations.engine import Caller, Engine
+    from levada_server.storage.database import Connection
+    from levada_server.storage.deletion import Doomed
+
+
+@dataclass(frozen=True, slots=True)
+class InsertOptions:
+    """How an insert treats its rows.
+
+    Args:
+        skip_duplicates: Leave rows out whose primary key exists.
+        replace: Update rows whose primary key exists.
+        ignore_extra_fields: Ignore columns that are no attributes.
+        allow_direct_insert: Insert into an Imported or Computed table outside its own job.
+    """
+
+    skip_duplicates: bool = False
+    replace: bool = False
+    ignore_extra_fields: bool = False
+    allow_direct_insert: bool = False
+
+
+async def insert(engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes]) -> int:
+    """Insert the rows of an Arrow IPC stream, all or none; give how many were inserted or replaced.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    check_direct_insert(catalog, table, options)
+    batches = read_batches(content, table, options)
+    first = await asyncio.to_thread(next, batches, None)
+    if first is None:
+        return 0
+    second = await asyncio.to_thread(next, batches, None)
+    if second is None:
+        # One statement is a transaction of its own.
+        async with engine.database.connection() as connection:
+            return await insert_batch(connection, table, first, options)
+    async with engine.database.transaction() as connection:
+        count = await insert_batch(connection, table, first, options)
+        count += await insert_batch(connection, table, second, options)
+        while (columns := await asyncio.to_thread(next, batches, None)) is not None:
+            count += await insert_batch(connection, table, columns, options)
+        return count
+
+
+def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> Iterator[Columns]:
+    """Read rows for a table; blocks, so it runs in a thread."""
+    if options.skip_duplicates and options.replace:
+        raise InvalidRequest("Rows that exist can be skipped or replaced, not both.", field="options")
+    content.seek(0)
+    return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
+
+
+async def insert_batch(connection: Connection, table: Table, columns: Columns, options: InsertOptions) -> int:
+    """Insert one batch on a connection; give how many rows were inserted or replaced."""
+    return await insert_columns(
+        connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace
+    )
+
+
+def check_direct_insert(catalog: Catalog, table: Table, options: InsertOptions) -> None:
+    """Check that neither a table nor, for a part, its master is filled by its own job alone.
+
+    Raises:
+        PermissionDenied: It is, and the caller does not insist.
+    """
+    owner = table
+    while owner.name.master is not None:
+        owner = catalog.table(owner.name.master)
+    if owner.tier.auto_populated and not options.allow_direct_insert:
+        raise PermissionDenied(
+            f"`{owner.name}` is {owner.tier.value}: rows of `{table.name}` come from its make. Use populate(), or pass "
+            "allow_direct_insert=True.",
+            table=table.name,
+        )
+
+
+async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_integrity: PartIntegrity) -> Doomed:
+    """Tell what a delete would take from every table.
+
+    Raises:
+        InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
+        HasChildren: A part would go without its master.
+    """
+    catalog = await engine.catalog(caller)
+    async with engine.database.transaction() as connection:
+        return await _collect(connection, catalog, relation, part_integrity)
+
+
+async def delete(
+    engine: Engine,
+    caller: Caller,
+    relation: Relation,
+    part_integrity: PartIntegrity,
+    *,
+    digest: str,
+    quick: bool,
+) -> Doomed:
+    """Delete the entities of a relation and all that depend on them; give what went.
+
+    Raises:
+        InvalidRequest: As `plan_delete`.
+        HasChildren: A part would go without its master; with `quick`, anything depends on the rows.
+        PlanChanged: Other rows would go than in the plan with this digest.
+    """
+    catalog = await engine.catalog(caller)
+    async with engine.database.transaction(isolation="repeatable_read") as connection:
+        doomed = await _collect(connection, catalog, relation, part_integrity)
+        if digest and digest != doomed.digest:
+            raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)
+        others = [name for name, _ in doomed.counts if name != doomed.root]
+        if quick and others:
+            raise HasChildren(
+                f"Entities of `{others[-1]}` depend on these of `{doomed.root}`; use delete() to delete them too.",
+                table=doomed.root,
+                child=others[-1],
+            )
+        await deletion.delete(connection, catalog, doomed)
+        return doomed
+
+
+async def _collect(
+    connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity
+) -> Doomed:
+    root = catalog.table(_restricted_table(relation).name)
+    query = compile_relation(relation, catalog, strict=True)
+    return await deletion.collect(connection, catalog, root, query.select, part_integrity)
+
+
+def _restricted_table(relation: Relation) -> TableOperand:
+    while isinstance(relation, Restrict):
+        relation = relation.operand
+    if not isinstance(relation, TableOperand):
+        raise InvalidRequest(
+            "Only rows of a table can be deleted: restrict the table by the query, as in (Table & query).delete()."
+        )
+    return relation

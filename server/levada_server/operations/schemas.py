@@ -1,0 +1,321 @@
+"""Schemas and tables: create, declare, describe, drop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from levada_server.errors import (
+    AlreadyExists,
+    HasChildren,
+    InvalidDefinition,
+    PlanChanged,
+    TableExists,
+    UnknownSchema,
+)
+from levada_server.model.declaration import declare
+from levada_server.model.differences import differences
+from levada_server.model.table import Table, TableName, Tier, check_schema_name, check_table_name
+from levada_server.query.compile import compile_relation
+from levada_server.query.key_source import keys_of
+from levada_server.query.sql import render_count
+from levada_server.storage import catalog as storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.operations.engine import Caller, Engine
+    from levada_server.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaSummary:
+    """A schema: its name, when it was created, how many tables it holds."""
+
+    name: str
+    created: datetime
+    table_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a client declares.
+
+    Args:
+        name: The table's name.
+        tier: Its tier.
+        definition: Its definition.
+        references: For names after `->`, as written: the table each stands for.
+        has_make: The class has a `make`.
+        key_source: What to compute, serialized; None for the join of the parents.
+    """
+
+    name: TableName
+    tier: Tier
+    definition: str
+    references: Mapping[str, TableName]
+    has_make: bool = False
+    key_source: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What became of a declaration: the table as it is, whether it is new, how the definition differs from it."""
+
+    table: Table
+    created: bool
+    differences: tuple[str, ...] = ()
+
+
+async def create_schema(
+    engine: Engine, _caller: Caller, name: str, *, allow_existing: bool
+) -> tuple[SchemaSummary, bool]:
+    """Create a schema; give it, and whether it is new.
+
+    Raises:
+        AlreadyExists: It exists, unless `allow_existing`.
+    """
+    check_schema_name(name)
+    async with engine.database.transaction() as connection:
+        existing = {row[0]: row for row in await storage.list_schemas(connection)}
+        if name not in existing:
+            catalog = await storage.lock_catalog(connection)
+            if name not in catalog.schemas:
+                created = await storage.insert_schema(connection, name)
+                catalog = await storage.read_catalog(connection)
+            else:  # somebody else created it while this call waited for the lock
+                created = {row[0]: row for row in await storage.list_schemas(connection)}[name][1]
+    if name in existing:
+        if not allow_existing:
+            raise AlreadyExists(f"The schema `{name}` exists already.", schema=name)
+        return SchemaSummary(*existing[name]), False
+    engine.cache.replace(catalog)
+    return SchemaSummary(name, created, 0), True
+
+
+async def drop_schema(engine: Engine, _caller: Caller, name: str) -> int:
+    """Drop a schema with its tables, jobs and rows; give the number of its tables.
+
+    Raises:
+        UnknownSchema: There is none.
+        HasChildren: Tables of other schemas refer to it.
+    """
+    async with engine.database.transaction() as connection:
+        catalog = await storage.lock_catalog(connection)
+        _check_schema(catalog, name)
+        count = await storage.delete_schema(connection, catalog, name)
+        catalog = await storage.read_catalog(connection)
+    engine.cache.replace(catalog)
+    return count
+
+
+def _check_schema(catalog: Catalog, name: str) -> None:
+    if name not in catalog.schemas:
+        raise UnknownSchema(f"There is no schema `{name}`.", schema=name)
+
+
+async def list_schemas(engine: Engine, _caller: Caller) -> list[SchemaSummary]:
+    """List all schemas by name."""
+    async with engine.database.connection() as connection:
+        return [SchemaSummary(*row) for row in await storage.list_schemas(connection)]
+
+
+async def declare_table(engine: Engine, caller: Caller, declaration: Declaration) -> Declared:
+    """Declare a table; if it exists, read it and tell how the definition differs.
+
+    Raises:
+        InvalidDefinition: The definition breaks a rule of the language.
+        UnknownTable: A parent does not exist.
+        TableExists: A table of this name exists in another tier.
+    """
+    check_table_name(declaration.name)
+    catalog = await engine.catalog(caller)
+    existing = catalog.tables.get(declaration.name)
+    if existing is not None:
+        declared = _compare(catalog, declaration, existing)
+        if (existing.has_make, existing.key_source) == (declaration.has_make, declaration.key_source):
+            return declared
+    async with engine.database.transaction() as connection:
+        catalog = await storage.lock_catalog(connection)
+        existing = catalog.tables.get(declaration.name)
+        if existing is None:
+            table = await _create_table(engine, connection, catalog, declaration)
+            declared = Declared(table, created=True)
+        else:
+            declared = _compare(catalog, declaration, existing)
+            await storage.update_make(
+                connection, existing, has_make=declaration.has_make, key_source=declaration.key_source
+            )
+        catalog = await storage.read_catalog(connection)
+    engine.cache.replace(catalog)
+    return replace(declared, table=catalog.tables[declaration.name])
+
+
+def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Declared:
+    if existing.tier is not declaration.tier:
+        raise TableExists(
+            f"`{existing.name}` exists as a {existing.tier.value} table and cannot be declared as "
+            f"{declaration.tier.value}; alter it, or drop it first.",
+            schema=existing.name.schema,
+            table=existing.name.table,
+        )
+    table = _parse(catalog, declaration)
+    return Declared(existing, created=False, differences=differences(table, existing))
+
+
+def _parse(catalog: Catalog, declaration: Declaration) -> Table:
+    def resolve(name: str) -> Table:
+        if name == "master" and declaration.name.master is not None:
+            return catalog.table(declaration.name.master)
+        return catalog.table(declaration.references.get(name, TableName(declaration.name.schema, name)))
+
+    table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
+    return replace(table, has_make=declaration.has_make, key_source=declaration.key_source)
+
+
+async def _create_table(engine: Engine, connection: Connection, catalog: Catalog, declaration: Declaration) -> Table:
+    name = declaration.name
+    _check_schema(catalog, name.schema)
+    if (name.master is not None) != (declaration.tier is Tier.PART):
+        raise InvalidDefinition(
+            f"`{name}` is declared as {declaration.tier.value}; a part is named after its master, as Master.Part, and "
+            "nothing else is.",
+            expected="a part inside its master's class",
+        )
+    for other in catalog.tables:
+        if other.schema == name.schema and other.stored == name.stored:
+            raise AlreadyExists(
+                f"`{name}` would be stored as `{name.stored}`, which is `{other}`; choose another name.",
+                schema=name.schema,
+                table=other.table,
+            )
+    if name.master is not None:
+        catalog.table(name.master)
+    table = _parse(catalog, declaration)
+    if name.master is not None and all(key.parent != name.master for key in table.foreign_keys):
+        raise InvalidDefinition(
+            f"`{name}` does not refer to its master; add the line `-> master` above `---`.", expected="-> master"
+        )
+    table = await storage.insert_table(connection, catalog, table, declaration.definition)
+    if declaration.key_source is not None:
+        # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
+        source = engine.decode_relation(declaration.key_source)
+        render_count(compile_relation(keys_of(source, table), await storage.read_catalog(connection)).select)
+    return table
+
+
+async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
+    """Give one table.
+
+    Raises:
+        UnknownTable: There is none.
+    """
+    return (await engine.catalog(caller)).table(name)
+
+
+async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table]:
+    """List the tables of a schema, parents first.
+
+    Raises:
+        UnknownSchema: There is no such schema.
+    """
+    catalog = await engine.catalog(caller)
+    _check_schema(catalog, schema)
+    return [catalog.tables[name] for name in catalog.order if name.schema == schema]
+
+
+async def get_graph(
+    engine: Engine,
+    caller: Caller,
+    schemas: Iterable[str],
+    names: Iterable[TableName],
+    *,
+    ancestor_steps: int,
+    descendant_steps: int,
+) -> list[Table]:
+    """Give the tables of some schemas and some others, widened by steps along the graph; -1 for all steps.
+
+    Raises:
+        UnknownSchema: There is no such schema.
+        UnknownTable: There is no such table.
+    """
+    catalog = await engine.catalog(caller)
+    chosen = {catalog.table(name).name for name in names}
+    for schema in schemas:
+        _check_schema(catalog, schema)
+        chosen |= {name for name in catalog.tables if name.schema == schema}
+    wanted = chosen | _widen(catalog, chosen, ancestor_steps, upstream=True)
+    wanted |= _widen(catalog, chosen, descendant_steps, upstream=False)
+    return [catalog.tables[name] for name in catalog.sorted(wanted)]
+
+
+def _widen(catalog: Catalog, start: set[TableName], steps: int, *, upstream: bool) -> set[TableName]:
+    reached, edge = set(start), set(start)
+    graph = catalog.graph
+    while edge and steps != 0:
+        neighbours = graph.predecessors if upstream else graph.successors
+        edge = {other for name in edge for other in neighbours(name)} - reached
+        reached |= edge
+        steps -= 1
+    return reached
+
+
+@dataclass(frozen=True, slots=True)
+class DropPlan:
+    """Which tables a drop takes, children first, with their numbers of entities; the digest identifies the set."""
+
+    tables: tuple[tuple[TableName, int], ...]
+    digest: str
+
+
+async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) -> DropPlan:
+    """Tell which tables a drop would take along.
+
+    Raises:
+        UnknownTable: A named table does not exist.
+        HasChildren: A part is named without its master.
+    """
+    catalog = await engine.catalog(caller)
+    doomed = _doomed_tables(catalog, names)
+    async with engine.database.connection() as connection:
+        counts = [(t.name, await storage.count_rows(connection, t)) for t in doomed]
+    return DropPlan(tuple(counts), _drop_digest(doomed))
+
+
+async def drop_tables(
+    engine: Engine, _caller: Caller, names: Iterable[TableName], digest: str
+) -> tuple[TableName, ...]:
+    """Drop tables with all that depend on them; give their names, children first.
+
+    Raises:
+        PlanChanged: The graph changed since the plan with this digest.
+    """
+    async with engine.database.transaction() as connection:
+        catalog = await storage.lock_catalog(connection)
+        doomed = _doomed_tables(catalog, names)
+        if digest and digest != _drop_digest(doomed):
+            raise PlanChanged("The tables that would go have changed since the plan; look at it again.", digest=digest)
+        for table in doomed:
+            await storage.delete_table(connection, table)
+        catalog = await storage.read_catalog(connection)
+    engine.cache.replace(catalog)
+    return tuple(table.name for table in doomed)
+
+
+def _doomed_tables(catalog: Catalog, names: Iterable[TableName]) -> list[Table]:
+    roots = {catalog.table(name).name for name in names}
+    doomed = roots.union(*(catalog.descendants(name) for name in roots))
+    for name in roots:
+        if name.master is not None and name.master not in doomed:
+            raise HasChildren(
+                f"`{name}` is a part and goes only with its master; drop `{name.master}`.",
+                table=name.master,
+                child=name,
+            )
+    return [catalog.tables[name] for name in reversed(catalog.sorted(doomed))]
+
+
+def _drop_digest(tables: Iterable[Table]) -> str:
+    return "-".join(str(table.id) for table in tables)

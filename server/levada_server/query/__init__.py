@@ -1,0 +1,1 @@
+"""The compiler, pure: the query algebra to SQL."""

@@ -1,0 +1,185 @@
+"""The query algebra: one frozen node per operator and per kind of condition, as a client sends them.
+
+A node holds names, text and values; nothing is checked against tables yet. `headings.py` has each operator's rule for
+its attributes, `lower.py` its rule for SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from levada_server.model.table import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionText:
+    """Text of the expression language; `values` stand for its marks `?`, in order."""
+
+    text: str
+    values: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableOperand:
+    """A table."""
+
+    name: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class JobOperand:
+    """The jobs of an auto-populated table."""
+
+    name: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Restrict:
+    """`operand & condition`; negated, `operand - condition`."""
+
+    operand: Relation
+    condition: Condition
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """An attribute to keep."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A secondary attribute to leave out of what `Remaining` keeps."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """All attributes that no other item names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A rename (`old`), a duplicate (`(old)`) or a computed attribute (any other expression)."""
+
+    name: str
+    expression: ExpressionText
+
+
+Item: TypeAlias = Keep | Drop | Remaining | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`operand.proj(…)`."""
+
+    operand: Relation
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """`left * right`; `left_join` keeps entities of `left` without a match."""
+
+    left: Relation
+    right: Relation
+    left_join: bool = False
+    unchecked: bool = False
+    extend: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`operand.aggr(group, …)`."""
+
+    operand: Relation
+    group: Relation
+    items: tuple[Item, ...]
+    matching_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """`left + right`."""
+
+    left: Relation
+    right: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class UniversalSet:
+    """`U(…)`: all possible entities with these attributes."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The first entities in an order; each term of `order` is `name`, `name DESC`, `KEY` or `KEY DESC`."""
+
+    operand: Relation
+    limit: int | None = None
+    order: tuple[str, ...] = ()
+    offset: int = 0
+
+
+Relation: TypeAlias = TableOperand | JobOperand | Restrict | Project | Join | Aggregate | Union | UniversalSet | Top
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """All entities, or none."""
+
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equalities:
+    """Names and values that must all be equal; None means NULL, a tuple one of its elements."""
+
+    entries: tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one holds."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All hold."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Complement:
+    """It does not hold; NULL counts as not held."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The entity agrees with some entity of a relation on the attributes they share."""
+
+    relation: Relation
+    unchecked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySet:
+    """The entity agrees with some row of these columns; None means NULL."""
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[object, ...], ...]
+
+
+Condition: TypeAlias = Constant | Equalities | AnyOf | AllOf | Complement | Match | ExpressionText | EntitySet

@@ -1,0 +1,58 @@
+"""The front door of the compiler: a relation and a catalog in, statements out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.query import sql
+from levada_server.query.lower import lower
+from levada_server.query.lowering import Lowered, Lowering
+
+if TYPE_CHECKING:
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.heading import Heading
+    from levada_server.query.algebra import Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A compiled relation.
+
+    Args:
+        select: Its SQL tree, one column per attribute of `heading`.
+        heading: Its attributes.
+        warnings: What the caller should be told although the query runs.
+    """
+
+    select: sql.Select
+    heading: Heading
+    warnings: tuple[str, ...] = ()
+
+    def fetch(self) -> sql.Statement:
+        """The statement that gives its rows."""
+        return sql.render(self.select)
+
+    def count(self) -> sql.Statement:
+        """The statement that counts its rows."""
+        return sql.render_count(self.select)
+
+    def exists(self) -> sql.Statement:
+        """The statement that tells whether it has a row."""
+        return sql.render_exists(self.select)
+
+
+def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
+    """Compile a relation.
+
+    Args:
+        relation: What to compile.
+        catalog: Where its tables are looked up.
+        strict: Refuse a mapping that restricts nothing; for deletes and updates.
+
+    Raises:
+        LevadaError: The relation breaks a rule of the algebra; the message says which.
+    """
+    lowering = Lowering(catalog, lower, strict=strict)
+    lowered: Lowered = lower(relation, lowering)
+    return Query(lowered.select, lowered.heading, tuple(lowering.warnings))

@@ -1,0 +1,186 @@
+"""Restrictions: one rule per kind of condition, from algebra to a SQL condition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest, LevadaError, ValueOutOfRange, WrongValue
+from levada_server.model.types import Kind
+from levada_server.model.values import coerce
+from levada_server.query import sql
+from levada_server.query.algebra import (
+    AllOf,
+    AnyOf,
+    Complement,
+    Condition,
+    Constant,
+    EntitySet,
+    Equalities,
+    ExpressionText,
+    Match,
+    UniversalSet,
+)
+from levada_server.query.expression import condition as expression_condition
+from levada_server.query.headings import shared_names
+from levada_server.query.lowering import opened
+from levada_server.query.postgres_types import value_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada_server.model.heading import Attribute
+    from levada_server.query.lowering import Lowered, Lowering
+
+MIN_ENTITY_SET = 4
+"""From so many alternatives with the same names on, one table of values is shorter than a chain of OR."""
+
+_UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+
+
+def lower_condition(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:
+    """Lower a condition on the rows of `operand`. NULL in the result counts as not held."""
+    match condition:
+        case Constant(holds):
+            return sql.TRUE if holds else sql.FALSE
+        case Equalities(entries):
+            return _lower_equalities(entries, operand, lowering)
+        case AllOf(conditions):
+            return sql.conjunction(lower_condition(c, operand, lowering) for c in conditions)
+        case AnyOf(conditions):
+            return _lower_any(conditions, operand, lowering)
+        case Complement(inner):
+            return sql.Test(lower_condition(inner, operand, lowering), "IS NOT TRUE")
+        case Match():
+            return _lower_match(condition, operand, lowering)
+        case ExpressionText(text, values):
+            return expression_condition(text, values, operand.scope())
+        case EntitySet(names, columns):
+            return _lower_entity_set(names, columns, operand, lowering)
+
+
+def _lower_equalities(entries: Sequence[tuple[str, object]], operand: Lowered, lowering: Lowering) -> sql.Expression:
+    known = [(name, value) for name, value in entries if name.partition(".")[0] in operand.heading]
+    if entries and not known:
+        _tell_unrestricted([name for name, _ in entries], operand, lowering)
+    return sql.conjunction(_lower_equality(name, value, operand) for name, value in known)
+
+
+def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowering) -> None:
+    message = (
+        f"The mapping with {', '.join(f'`{name}`' for name in names)} names no attribute of the relation, which has "
+        f"{', '.join(operand.heading.names)}"
+    )
+    if lowering.strict:
+        raise InvalidRequest(f"{message}: it would select every row. Mend the names, or restrict by True.")
+    lowering.warnings.append(f"{message}: it restricts nothing.")
+
+
+def _lower_equality(name: str, value: object, operand: Lowered) -> sql.Expression:
+    if "." in name:
+        return expression_condition(f"{name} = ?", (value,), operand.scope())
+    attribute, column = operand.heading[name], operand.select.column(name)
+    if value is None:
+        return sql.Test(column, "IS NULL")
+    if isinstance(value, tuple):
+        values = [found for v in value if v is not None and (found := _comparable(v, attribute)) is not None]
+        among = sql.AnyOf(column, sql.Value(values, value_type(attribute.type) + "[]"))
+        return sql.disjunction((among, sql.Test(column, "IS NULL"))) if None in value else among
+    comparable = _comparable(value, attribute)
+    if comparable is None:
+        return sql.FALSE
+    return sql.equal(column, sql.Value(comparable, value_type(attribute.type)))
+
+
+def _comparable(value: object, attribute: Attribute) -> object | None:
+    """Bring a value to the attribute's type; None if no entity can have it."""
+    if attribute.type.kind in _UNCOMPARABLE:
+        raise InvalidRequest(
+            f"`{attribute.name}` is a {attribute.type} and cannot restrict; restrict by other attributes.",
+            attribute=attribute.name,
+        )
+    try:
+        return coerce(value, attribute.type)
+    except ValueOutOfRange:
+        return None
+    except WrongValue as error:
+        raise _at_attribute(error, attribute) from None
+
+
+def _at_attribute(error: LevadaError, attribute: Attribute) -> WrongValue:
+    return WrongValue(f"Attribute `{attribute.name}`: {error.message}", attribute=attribute.name)
+
+
+def _lower_any(conditions: Sequence[Condition], operand: Lowered, lowering: Lowering) -> sql.Expression:
+    if len(conditions) >= MIN_ENTITY_SET and (entities := _as_entity_set(conditions)) is not None:
+        return lower_condition(entities, operand, lowering)
+    return sql.disjunction(lower_condition(c, operand, lowering) for c in conditions)
+
+
+def _as_entity_set(conditions: Sequence[Condition]) -> EntitySet | None:
+    """Read alternatives that are mappings with the same names as rows of values."""
+    names: tuple[str, ...] | None = None
+    rows: list[tuple[object, ...]] = []
+    for condition in conditions:
+        if not isinstance(condition, Equalities):
+            return None
+        own_names = tuple(name for name, _ in condition.entries)
+        values = tuple(value for _, value in condition.entries)
+        if not own_names or (names is not None and own_names != names):
+            return None
+        if any("." in name for name in own_names) or any(isinstance(v, tuple) for v in values):
+            return None
+        names = own_names
+        rows.append(values)
+    assert names is not None
+    return EntitySet(names, tuple(zip(*rows, strict=True)))
+
+
+def _lower_entity_set(
+    names: Sequence[str], columns: Sequence[Sequence[object]], operand: Lowered, lowering: Lowering
+) -> sql.Expression:
+    known = [index for index, name in enumerate(names) if name in operand.heading]
+    count = len(columns[0]) if columns else 0
+    if count and not known:
+        _tell_unrestricted(names, operand, lowering)
+        return sql.TRUE
+    attributes = [operand.heading[names[index]] for index in known]
+    rows: list[tuple[object, ...]] = []
+    nullable = [False] * len(known)
+    for row in zip(*(columns[index] for index in known), strict=True):
+        values = tuple(None if v is None else _comparable(v, a) for v, a in zip(row, attributes, strict=True))
+        if any(new is None and old is not None for new, old in zip(values, row, strict=True)):
+            continue  # no entity can have the value
+        nullable = [n or v is None for n, v in zip(nullable, values, strict=True)]
+        rows.append(values)
+    if not rows:
+        return sql.FALSE
+    alias = lowering.alias()
+    arrays = tuple(
+        (attribute.name, sql.Value([row[i] for row in rows], value_type(attribute.type) + "[]"))
+        for i, attribute in enumerate(attributes)
+    )
+    # `=` can use an index; only columns that hold a NULL need the comparison under which NULL equals NULL.
+    matches = tuple(
+        sql.Operation(
+            "IS NOT DISTINCT FROM" if nullable[i] else "=",
+            (sql.Column(alias, attribute.name), operand.select.column(attribute.name)),
+        )
+        for i, attribute in enumerate(attributes)
+    )
+    return sql.Exists(sql.Select((), sql.ArraySource(arrays, alias), where=matches))
+
+
+def _lower_match(match: Match, operand: Lowered, lowering: Lowering) -> sql.Expression:
+    """Lower a restriction by a query to EXISTS.
+
+    With no shared attribute any row of the query matches. EXISTS, not IN: NOT IN keeps no row at all once the query
+    holds one NULL.
+    """
+    if isinstance(match.relation, UniversalSet):
+        return sql.TRUE
+    inner = lowering.lower(match.relation, lowering)
+    names = shared_names(operand.heading, inner.heading, unchecked=match.unchecked)
+    inner = opened(inner, lowering)
+    matches = tuple(sql.equal(inner.select.column(name), operand.select.column(name)) for name in names)
+    return sql.Exists(replace(inner.select, columns=(), where=inner.select.where + matches, order_by=()))

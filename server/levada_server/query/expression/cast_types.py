@@ -1,0 +1,50 @@
+"""The types that CAST, a JSON path's colon and RETURNING may name."""
+
+from __future__ import annotations
+
+from levada_server.errors import InvalidDefinition
+from levada_server.model.types import FLOATS, INTEGER_RANGES, AttributeType, Kind, parse_type
+from levada_server.query.expression.syntax import CastType
+
+INT64 = AttributeType(Kind.INT64)
+FLOAT64 = AttributeType(Kind.FLOAT64)
+TEXT = AttributeType(Kind.TEXT)
+
+CAST_WORDS = "signed, unsigned, int, float, decimal(p,s), char, char(n), bool, date, time, datetime or uuid"
+"""What a message offers; every spelling of these kinds in the definition language is taken too."""
+
+_PLAIN = frozenset({Kind.BOOL, Kind.DATE, Kind.TIME, Kind.UUID})
+_MYSQL = {
+    "signed": CastType(INT64),
+    "signed integer": CastType(INT64),
+    "unsigned": CastType(INT64, low=0),
+    "unsigned integer": CastType(INT64, low=0),
+    "char": CastType(TEXT),
+    "varchar": CastType(TEXT),
+}
+
+
+def cast_type(words: str, numbers: tuple[int, ...]) -> CastType | None:
+    """Read a type: its words in lower case, and the numbers in brackets after them. None if a cast cannot make it."""
+    if not numbers and words in _MYSQL:
+        return _MYSQL[words]
+    try:
+        found = parse_type(f"{words}({', '.join(map(str, numbers))})" if numbers else words)
+    except InvalidDefinition:
+        return None
+    match found.kind:
+        case kind if kind in INTEGER_RANGES:
+            low, high = INTEGER_RANGES[kind]
+            return CastType(INT64, low=low, high=high)
+        case kind if kind in FLOATS:
+            return CastType(FLOAT64)
+        case Kind.CHAR | Kind.VARCHAR | Kind.TEXT:
+            return CastType(TEXT, length=found.length)
+        case Kind.DATETIME | Kind.TIMESTAMP:
+            return CastType(AttributeType(Kind.DATETIME))
+        case Kind.DECIMAL:
+            return CastType(found)
+        case kind if kind in _PLAIN:
+            return CastType(found)
+        case _:
+            return None

@@ -1,0 +1,226 @@
+"""From the tree of an expression to typed SQL: one rule per node."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from levada_server.errors import QueryTooDeep, UnknownAttribute, WrongValue
+from levada_server.query import sql
+from levada_server.query.expression import syntax
+from levada_server.query.expression.arithmetic import calculate, negate
+from levada_server.query.expression.casts import as_text, cast
+from levada_server.query.expression.comparison import among, between, compare, truth
+from levada_server.query.expression.functions import call_function, joint
+from levada_server.query.expression.operands import (
+    FAMILIES,
+    Constant,
+    Family,
+    Operand,
+    Scope,
+    Site,
+    Typed,
+    Value,
+    exact_text,
+    extent_of,
+    function,
+    shown,
+)
+from levada_server.query.expression.parser import MAX_ITEMS, parse
+from levada_server.query.expression.unification import unify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_NAMED = 60
+"""Attributes that a message lists."""
+
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+
+
+def lower_text(text: str, values: Sequence[object], scope: Scope) -> tuple[syntax.Parsed, Operand, Site]:
+    """Parse and type an expression.
+
+    Raises:
+        InvalidExpression: It cannot be parsed or typed.
+        UnknownAttribute: It names an attribute that is not in `scope`.
+        WrongValue: A constant or a value cannot be of the type that it is compared with.
+        QueryTooDeep: The caller left too little of the stack.
+    """
+    try:
+        parsed = parse(text)
+        _check_values(text, values, parsed.marks)
+        # What a value may be is told where its mark is typed.
+        site = Site(text, scope, tuple(values), _lower)  # type: ignore[arg-type]
+        return parsed, _lower(parsed.root, site), site
+    except RecursionError:
+        raise QueryTooDeep("The expression nests too deep inside of the query; make either less deep.") from None
+
+
+def _check_values(text: str, values: Sequence[object], marks: int) -> None:
+    if len(values) != marks:
+        raise WrongValue(f"The expression {text[:80]!r} has {marks} marks `?` and was given {len(values)} values.")
+
+
+def _lower(node: syntax.Node, site: Site) -> Operand:  # noqa: C901  # one arm per node
+    match node:
+        case syntax.Literal(position, value):
+            return Constant(position, value)
+        case syntax.Name():
+            return _lower_name(node, site)
+        case syntax.Binary(position, operator, left, right):
+            if operator not in _COMPARISONS:
+                return calculate(site, node)
+            return compare(site, operator, site.lower(left), site.lower(right), position)
+        case syntax.Logic(position, operator, operands):
+            terms = [truth(site, site.lower(operand)) for operand in operands]
+            expression = sql.Operation(operator, tuple(term.sql for term in terms))
+            return site.typed(position, expression, Family.BOOL, *terms)
+        case syntax.Unary(position, "NOT", operand):
+            term = truth(site, site.lower(operand))
+            return site.typed(position, sql.Operation("NOT", (term.sql,)), Family.BOOL, term)
+        case syntax.Unary(position, _, operand):
+            return negate(site, site.lower(operand), position)
+        case syntax.Mark(position, index):
+            return Constant(position, _value(site, position, site.values[index]), written=False)
+        case syntax.Among():
+            return _negated(site, node, _lower_among(node, site))
+        case syntax.Between(position, operand, low, high):
+            ends = (site.lower(low), site.lower(high))
+            return _negated(site, node, between(site, site.lower(operand), *ends, position))
+        case syntax.Like():
+            return _negated(site, node, _lower_like(node, site))
+        case syntax.Is():
+            return _lower_test(node, site)
+        case syntax.Call():
+            return call_function(site, node)
+        case syntax.Choice():
+            return _lower_choice(node, site)
+        case syntax.Convert(_, operand, target):
+            return cast(site, site.lower(operand), target)
+        case syntax.Path():
+            return _lower_path(node, site)
+        case syntax.Interval(position):
+            raise site.refusal(position, "an INTERVAL stands alone", "a date or datetime before it, and + or -")
+
+
+def _lower_name(node: syntax.Name, site: Site) -> Typed:
+    name = node.name
+    found = site.scope.columns.get(name)
+    if found is None:
+        known = sorted(site.scope.columns)
+        close = difflib.get_close_matches(name.lower(), known, n=1)
+        advice = f"did you mean `{close[0]}`? There are " if close else "there are "
+        listed = ", ".join(known[:MAX_NAMED]) + (", …" if len(known) > MAX_NAMED else "")
+        shown_name = name if len(name) <= MAX_NAMED else name[:MAX_NAMED] + "…"
+        problem = f"there is no attribute `{shown_name}`; {advice}{listed or 'none'}"
+        raise site.refusal(node.position, problem, kind=UnknownAttribute, attribute=name)
+    if site.scope.aggregates and not site.aggregated and name not in site.scope.grouped:
+        raise site.refusal(
+            node.position,
+            f"`{name}` can differ between the rows of a group",
+            f"an aggregate function, such as min({name}) or max({name})",
+        )
+    expression, type_ = found
+    family = FAMILIES[type_.kind]
+    return Typed(node.position, expression, type_, family, extent_of(type_))
+
+
+def _value(site: Site, position: int, value: object) -> Value:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise site.refusal(position, "text cannot hold the character NUL", kind=WrongValue)
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise site.refusal(position, "this is half a character, no Unicode text", kind=WrongValue) from None
+    return value  # type: ignore[return-value]  # other kinds are refused where the constant is typed
+
+
+def _negated(
+    site: Site, node: syntax.Among | syntax.Between | syntax.Like, result: Typed
+) -> Typed:
+    if not node.negated:
+        return result
+    return site.typed(node.position, sql.Operation("NOT", (result.sql,)), Family.BOOL, result)
+
+
+def _lower_among(node: syntax.Among, site: Site) -> Typed:
+    items: list[Operand]
+    if isinstance(node.items, syntax.Mark):
+        values = site.values[node.items.index]
+        if not isinstance(values, (list, tuple)):
+            raise site.refusal(
+                node.items.position, "the value for `IN ?` is no list", "a list, or `IN (?)`", WrongValue
+            )
+        if len(values) > MAX_ITEMS:
+            raise site.refusal(node.items.position, f"a list has at most {MAX_ITEMS} items", kind=WrongValue)
+        position = node.items.position
+        items = [Constant(position, _value(site, position, value), written=False) for value in values]
+    else:
+        items = [site.lower(item) for item in node.items]
+    return among(site, site.lower(node.operand), items, node.position)
+
+
+def _lower_like(node: syntax.Like, site: Site) -> Typed:
+    text = as_text(site, site.lower(node.operand))
+    given = site.lower(node.pattern)
+    if isinstance(given, Constant) and isinstance(given.value, str):
+        pattern = Typed(given.position, sql.Value(_ended_pattern(given.value), "text"), text.type, Family.TEXT)
+    else:
+        pattern = as_text(site, given)
+        pattern = site.typed(given.position, function("like_pattern", pattern.sql), Family.TEXT, pattern)
+    if node.ignore_case:
+        subject: sql.Expression = sql.Test(text.sql, 'COLLATE "default"')
+        expression = sql.Operation("ILIKE", (subject, sql.Test(pattern.sql, 'COLLATE "default"')))
+    else:
+        expression = sql.Operation("LIKE", (text.sql, pattern.sql))
+    return site.typed(node.position, expression, Family.BOOL, text, pattern)
+
+
+def _ended_pattern(pattern: str) -> str:
+    """Double a last single backslash: it stands for itself, and PostgreSQL refuses it."""
+    trailing = len(pattern) - len(pattern.rstrip("\\"))
+    return pattern + "\\" if trailing % 2 else pattern
+
+
+def _lower_test(node: syntax.Is, site: Site) -> Typed:
+    operand = site.lower(node.operand)
+    words = f"IS {'NOT ' if node.negated else ''}{node.test}"
+    if node.test != "NULL":
+        operand = truth(site, operand)
+    elif isinstance(operand, Constant):
+        return truth(site, Constant(node.position, (operand.value is None) is not node.negated))
+    return site.typed(node.position, sql.Test(operand.sql, words), Family.BOOL, operand)
+
+
+def _lower_choice(node: syntax.Choice, site: Site) -> Typed:
+    subject = None if node.subject is None else site.lower(node.subject)
+    conditions: list[Typed] = []
+    for given, _ in node.branches:
+        condition = site.lower(given)
+        if subject is not None:
+            condition = compare(site, "=", subject, condition, given.position)
+        conditions.append(truth(site, condition))
+    results = [site.lower(result) for _, result in node.branches]
+    results.append(Constant(node.position, None) if node.otherwise is None else site.lower(node.otherwise))
+    *chosen, otherwise = unify(site, results)
+    branches = tuple((c.sql, r.sql) for c, r in zip(conditions, chosen, strict=True))
+    return joint(site, node.position, sql.Case(branches, otherwise.sql), [*chosen, otherwise], *conditions)
+
+
+def _lower_path(node: syntax.Path, site: Site) -> Typed:
+    operand = site.lower(node.operand)
+    if not isinstance(operand, Typed) or operand.family is not Family.JSON:
+        raise site.refusal(node.position, f"{shown(operand)} has no parts", "a JSON attribute before the path")
+    steps = sql.Value(list(node.steps), "text[]")
+    part = sql.Operation("#>", (operand.sql, steps)) if node.steps else operand.sql
+    if node.form == "text":
+        text: sql.Expression = function("json_text", part)
+    else:
+        text = sql.Operation("#>>", (operand.sql, steps))
+    made = site.typed(node.position, exact_text(text), Family.TEXT, operand)
+    if node.target is not None:
+        return cast(site, made, node.target)
+    return Typed(node.position, made.sql, made.type, made.family, weight=made.weight, json=part)

@@ -1,0 +1,160 @@
+"""Dates and times: moving them by an INTERVAL, and the time between two."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from levada_server.errors import WrongValue
+from levada_server.model.types import AttributeType, Kind
+from levada_server.query import sql
+from levada_server.query.expression.conversions import convert, number_of, wrong
+from levada_server.query.expression.operands import (
+    ANY_INTEGER,
+    LARGEST_INTEGER,
+    MOMENTS,
+    NUMERIC,
+    Constant,
+    Family,
+    Operand,
+    Site,
+    Typed,
+    function,
+    shown,
+)
+from levada_server.query.expression.parser import UNITS
+
+if TYPE_CHECKING:
+    from levada_server.query.expression import syntax
+
+MICROSECONDS = {
+    "microsecond": 1,
+    "second": 1_000_000,
+    "minute": 60_000_000,
+    "hour": 3_600_000_000,
+    "day": 86_400_000_000,
+    "week": 7 * 86_400_000_000,
+}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_WHOLE_DAYS = frozenset({"day", "week"}) | frozenset(MONTHS)
+
+
+def shift(site: Site, operand: Operand, interval: syntax.Interval, *, negated: bool) -> Typed:
+    """Move a date or time by an interval; NULL past the years 1 to 9999, and for a time past its day.
+
+    A date stays one when it moves by days, months or years.
+    """
+    moment = moment_of(site, operand)
+    in_months = interval.unit in MONTHS
+    step = MONTHS[interval.unit] if in_months else MICROSECONDS[interval.unit]
+    amount = _amount(site, interval, -step if negated else step)
+    position = interval.position
+    if moment.family is Family.TIME:
+        if in_months:
+            raise site.refusal(position, f"a time of day cannot move by a {interval.unit}", "microsecond to week")
+        since_midnight = function("microseconds_between", sql.Value(dt.time(), "time"), moment.sql)
+        whole = function("add", since_midnight, amount.sql)
+        return site.typed(position, function("to_time", whole), Family.TIME, moment, amount)
+    start = convert(site, moment, Family.MOMENT)
+    name = "add_months" if in_months else "add_microseconds"
+    result = site.typed(position, function(name, start.sql, amount.sql), Family.MOMENT, start, amount)
+    if moment.family is Family.ZONED or (moment.family is Family.DATE and interval.unit in _WHOLE_DAYS):
+        return convert(site, result, moment.family)
+    return result
+
+
+def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
+    """Count the interval in microseconds or months; fractions are rounded to whole ones."""
+    amount = site.lower(interval.amount)
+    if isinstance(amount, Constant) and amount.value is not None:
+        number = number_of(site, amount)
+        exact = float(number) * step if isinstance(number, float) else number * step
+        if not -LARGEST_INTEGER <= exact <= LARGEST_INTEGER:
+            raise wrong(site, amount, "span of time between the years 1 and 9999")
+        return Typed(amount.position, sql.Value(round(exact), "bigint"), AttributeType(Kind.INT64), Family.INTEGER)
+    factor = sql.Value(step, "bigint")
+    if isinstance(amount, Typed) and amount.family not in NUMERIC and amount.json is None:
+        raise site.refusal(amount.position, f"{shown(amount)} is no number", f"a number of {interval.unit}s")
+    if isinstance(amount, Typed) and amount.family not in (Family.INTEGER, Family.BOOL):
+        double = convert(site, amount, Family.FLOAT)
+        factor = sql.Value(float(step), "double precision")
+        product = function("to_integer", function("multiply", double.sql, factor))
+        return site.typed(amount.position, product, Family.INTEGER, double)
+    whole = convert(site, amount, Family.INTEGER)
+    return site.typed(amount.position, function("multiply", whole.sql, factor), Family.INTEGER, whole)
+
+
+def moment_of(site: Site, operand: Operand) -> Typed:
+    """Give a date, time, datetime or timestamptz; text in quotes is a date where it reads as one."""
+    if isinstance(operand, Typed):
+        if operand.family in MOMENTS or operand.family is Family.TIME:
+            return operand
+        if operand.json is not None:
+            return convert(site, operand, Family.MOMENT)
+        raise site.refusal(operand.position, f"{shown(operand)} is no date or time", "a date, time or datetime")
+    if isinstance(operand.value, str):
+        for family in (Family.DATE, Family.MOMENT, Family.TIME):
+            try:
+                return convert(site, operand, family)
+            except WrongValue:
+                continue
+        raise wrong(site, operand, "date, time or datetime")
+    match operand.value:
+        case None | dt.datetime(tzinfo=None):
+            return convert(site, operand, Family.MOMENT)
+        case dt.datetime():
+            return convert(site, operand, Family.ZONED)
+        case dt.date():
+            return convert(site, operand, Family.DATE)
+        case dt.time():
+            return convert(site, operand, Family.TIME)
+        case _:
+            raise wrong(site, operand, "date, time or datetime")
+
+
+def time_between(site: Site, start: Operand, end: Operand, position: int) -> Typed:
+    """Count the microseconds from one moment, or time of day, to another."""
+    first, second = moment_of(site, start), moment_of(site, end)
+    if (first.family is Family.TIME) != (second.family is Family.TIME):
+        wanted = first if first.family is Family.TIME else second
+        raise site.refusal(position, f"{shown(wanted)} and a day cannot be subtracted", "two of one kind")
+    if first.family is not Family.TIME:
+        first, second = convert(site, first, Family.MOMENT), convert(site, second, Family.MOMENT)
+    expression = function("microseconds_between", first.sql, second.sql)
+    return site.typed(position, expression, Family.SPAN, first, second, extent=ANY_INTEGER)
+
+
+def time_difference(site: Site, unit: str, start: Operand, end: Operand, position: int) -> Typed:
+    """Count whole units from one moment to another, rounded toward 0."""
+    if unit in MONTHS:
+        first, second = convert_moment(site, start), convert_moment(site, end)
+        months: sql.Expression = function("months_between", first.sql, second.sql)
+        if MONTHS[unit] > 1:
+            months = sql.Operation("/", (months, sql.Value(MONTHS[unit], "bigint")))
+        return site.typed(position, months, Family.INTEGER, first, second, extent=ANY_INTEGER)
+    span = time_between(site, start, end, position)
+    expression = span.sql
+    if MICROSECONDS[unit] > 1:
+        expression = sql.Operation("/", (expression, sql.Value(MICROSECONDS[unit], "bigint")))
+    return site.typed(position, expression, Family.INTEGER, span, extent=ANY_INTEGER)
+
+
+def convert_moment(site: Site, operand: Operand) -> Typed:
+    """Give a datetime; a time of day is refused."""
+    moment = moment_of(site, operand)
+    if moment.family is Family.TIME:
+        raise site.refusal(moment.position, "a time of day has no months", "a date or datetime")
+    return convert(site, moment, Family.MOMENT)
+
+
+def unit_of(site: Site, operand: syntax.Node) -> str:
+    """Read the unit that timestampdiff begins with."""
+    name = getattr(operand, "name", None)
+    if isinstance(name, str) and name.lower() in UNITS:
+        return name.lower()
+    raise site.refusal(operand.position, "timestampdiff begins with a unit", ", ".join(UNITS))
+
+
+def out_of_span(site: Site, operand: Typed) -> Typed:
+    """Let a span of time leave the expression, as a time; NULL where it is negative or a day or more."""
+    return site.typed(operand.position, function("to_time", operand.sql), Family.TIME, operand)

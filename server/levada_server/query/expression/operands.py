@@ -1,0 +1,257 @@
+"""Typed operands: a piece of SQL with its type, or a constant that takes its type from what it meets."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from levada_server.errors import InvalidExpression
+from levada_server.model.types import FLOATS, INTEGER_RANGES, TEXTS, WALL_CLOCKS, AttributeType, Kind
+from levada_server.query import sql
+from levada_server.query.expression.mistakes import mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from levada_server.errors import LevadaError
+    from levada_server.query.expression import syntax
+    from levada_server.query.sql import Expression
+
+MAX_SQL_NODES = 50_000
+"""Of one expression, written out: BETWEEN and IN repeat their operand, and nested they would multiply it."""
+
+MAX_SHOWN_BITS = 400
+"""Of an integer in a message."""
+
+LARGEST_DOUBLE = 1.7976931348623157e308
+LARGEST_INTEGER = 2**63 - 1
+MAX_DECIMAL_DIGITS = 38
+
+
+class Family(Enum):
+    """Kinds of types that behave alike; the value is the word for messages."""
+
+    INTEGER = "whole number"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOL = "bool"
+    TEXT = "text"
+    DATE = "date"
+    TIME = "time"
+    MOMENT = "datetime"
+    ZONED = "timestamptz"
+    SPAN = "span of time"
+    UUID = "uuid"
+    JSON = "json"
+    OPAQUE = "opaque value"
+
+
+FAMILIES = {
+    **dict.fromkeys(INTEGER_RANGES, Family.INTEGER),
+    **dict.fromkeys(FLOATS, Family.FLOAT),
+    **dict.fromkeys(TEXTS, Family.TEXT),
+    **dict.fromkeys(WALL_CLOCKS, Family.MOMENT),
+    Kind.DECIMAL: Family.DECIMAL,
+    Kind.BOOL: Family.BOOL,
+    Kind.DATE: Family.DATE,
+    Kind.TIME: Family.TIME,
+    Kind.TIMESTAMPTZ: Family.ZONED,
+    Kind.UUID: Family.UUID,
+    Kind.JSON: Family.JSON,
+    Kind.BYTES: Family.OPAQUE,
+    Kind.BLOB: Family.OPAQUE,
+    Kind.ARRAY: Family.OPAQUE,
+    Kind.OBJECT: Family.OPAQUE,
+}
+
+NUMBERS = frozenset({Family.INTEGER, Family.FLOAT, Family.DECIMAL})
+NUMERIC = NUMBERS | {Family.BOOL}
+"""Families that count as numbers; bool as 0 and 1."""
+MOMENTS = frozenset({Family.DATE, Family.MOMENT, Family.ZONED})
+
+TYPES = {
+    Family.INTEGER: AttributeType(Kind.INT64),
+    Family.FLOAT: AttributeType(Kind.FLOAT64),
+    Family.BOOL: AttributeType(Kind.BOOL),
+    Family.TEXT: AttributeType(Kind.TEXT),
+    Family.DATE: AttributeType(Kind.DATE),
+    Family.TIME: AttributeType(Kind.TIME),
+    Family.MOMENT: AttributeType(Kind.DATETIME),
+    Family.ZONED: AttributeType(Kind.TIMESTAMPTZ),
+    Family.SPAN: AttributeType(Kind.INT64),
+    Family.UUID: AttributeType(Kind.UUID),
+    Family.JSON: AttributeType(Kind.JSON),
+}
+"""The type of what is computed in each family. A span of time is microseconds until it leaves the expression."""
+
+
+def decimal_type(scale: int) -> AttributeType:
+    """Give the type of a computed decimal."""
+    return AttributeType(Kind.DECIMAL, precision=MAX_DECIMAL_DIGITS, scale=scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Bounds on the absolute value of a number, known from its type; what is safely within needs no guard.
+
+    Args:
+        smallest: Of all values but 0.
+        largest: Of all finite values; exact for integers.
+    """
+
+    smallest: float
+    largest: float
+
+
+ANY_FLOAT = Extent(5e-324, LARGEST_DOUBLE)
+ANY_FLOAT32 = Extent(1e-46, 4e38)
+ANY_INTEGER = Extent(1, 2**63)
+
+
+def extent_of(type_: AttributeType) -> Extent:
+    """Bound the values of an attribute of a type."""
+    match type_.kind:
+        case kind if kind in INTEGER_RANGES:
+            low, high = INTEGER_RANGES[kind]
+            return Extent(1, max(-low, high))
+        case Kind.FLOAT32:
+            return ANY_FLOAT32
+        case Kind.DECIMAL:
+            assert type_.precision is not None and type_.scale is not None
+            return Extent(10.0**-type_.scale, 10 ** (type_.precision - type_.scale))
+        case Kind.BOOL:
+            return Extent(1, 1)
+        case _:
+            return ANY_FLOAT
+
+
+Scalar: TypeAlias = bool | int | float | Decimal | str | dt.date | dt.time | dt.datetime | UUID | bytes
+Value: TypeAlias = Scalar | list[object] | tuple[object, ...] | dict[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value of the text or of the request.
+
+    Args:
+        written: It stands in the text, where a number with a point is as much a decimal as a float.
+    """
+
+    position: int
+    value: Value
+    written: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A piece of SQL of PostgreSQL's type for `type`.
+
+    Args:
+        extent: Of a number.
+        weight: Nodes of the SQL when written out.
+        json: The JSON value whose text this is. Such a text is a number, a date and so on where one is wanted.
+    """
+
+    position: int
+    sql: Expression
+    type: AttributeType
+    family: Family
+    extent: Extent = ANY_FLOAT
+    weight: int = 1
+    json: Expression | None = None
+
+    @property
+    def word(self) -> str:
+        """What it is, for messages."""
+        return "span of time" if self.family is Family.SPAN else str(self.type)
+
+
+Operand: TypeAlias = Constant | Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names mean in an expression.
+
+    Args:
+        columns: SQL and type of each attribute.
+        aggregates: Aggregate functions may be used.
+        aggregate_filter: Rows that count in aggregates; None for all.
+        grouped: With `aggregates`: attributes that may stand outside of aggregate functions.
+    """
+
+    columns: Mapping[str, tuple[Expression, AttributeType]]
+    aggregates: bool = False
+    aggregate_filter: Expression | None = None
+    grouped: Container[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an expression is being typed: its text, its names, and whether it is inside an aggregate function."""
+
+    text: str
+    scope: Scope
+    values: tuple[Value, ...]
+    lower_in: Callable[[syntax.Node, Site], Operand]
+    aggregated: bool = False
+
+    def lower(self, node: syntax.Node) -> Operand:
+        """Type a node of the tree."""
+        return self.lower_in(node, self)
+
+    def refusal(
+        self,
+        position: int,
+        problem: str,
+        expected: str = "",
+        kind: type[LevadaError] = InvalidExpression,
+        **details: object,
+    ) -> LevadaError:
+        """Make an error that points at a place in the text."""
+        return mistake(kind, self.text, position, problem, expected, **details)
+
+    def typed(
+        self,
+        position: int,
+        expression: Expression,
+        family: Family,
+        *parts: Typed,
+        type_: AttributeType | None = None,
+        extent: Extent = ANY_FLOAT,
+    ) -> Typed:
+        """Make an operand from others.
+
+        Args:
+            parts: The operands that `expression` holds, each as often as it does.
+            type_: Where it is not the usual one of `family`.
+        """
+        weight = 2 + sum(part.weight for part in parts)
+        if weight > MAX_SQL_NODES:
+            raise self.refusal(position, "the expression is too large once its repeated parts are written out")
+        return Typed(position, expression, type_ or TYPES[family], family, extent, weight)
+
+
+def shown(operand: Operand) -> str:
+    """Say what an operand is."""
+    if isinstance(operand, Typed):
+        return f"a {operand.word}" if operand.word[:1] not in "aeiou" else f"an {operand.word}"
+    value = operand.value
+    if isinstance(value, int) and value.bit_length() > MAX_SHOWN_BITS:
+        return "a number of more than a hundred digits"
+    text = "NULL" if value is None else str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def function(name: str, *arguments: Expression) -> sql.Call:
+    """Call one of our own functions."""
+    return sql.Call(f"levada_functions.{name}", arguments)
+
+
+def exact_text(expression: Expression) -> Expression:
+    """Have text compared by code point, as columns are."""
+    return sql.Test(expression, 'COLLATE "C"')

@@ -1,0 +1,105 @@
+"""Which attributes and which key each operator's result has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest, MismatchedLineage, UnknownAttribute
+from levada_server.model.heading import Attribute, Heading, ordered
+
+if TYPE_CHECKING:
+    from levada_server.query.algebra import UniversalSet
+
+
+def shared_names(left: Heading, right: Heading, *, unchecked: bool) -> tuple[str, ...]:
+    """Names on which two relations match.
+
+    Raises:
+        MismatchedLineage: A name means different things on the two sides, unless `unchecked`.
+    """
+    names = tuple(name for name in left.names if name in right)
+    if not unchecked:
+        for name in names:
+            _check_lineage(left[name], right[name])
+    return names
+
+
+def _check_lineage(left: Attribute, right: Attribute) -> None:
+    if left.origin is not None and left.origin == right.origin:
+        return
+    left_origin = left.origin.label if left.origin else "no origin (it is secondary or computed)"
+    right_origin = right.origin.label if right.origin else "no origin (it is secondary or computed)"
+    raise MismatchedLineage(
+        f"Both sides have an attribute `{left.name}`, but it does not mean the same: on the left it comes from "
+        f"{left_origin}, on the right from {right_origin}. Rename one, as in "
+        f".proj(..., other_{left.name}='{left.name}'), or leave it out with .proj('-{left.name}').",
+        attribute=left.name,
+        left_origin=left.origin.label if left.origin else "",
+        right_origin=right.origin.label if right.origin else "",
+    )
+
+
+def join_heading(left: Heading, right: Heading, *, left_join: bool, extend: bool) -> Heading:
+    """Attributes of a join: the determining side first, and its key is the result's.
+
+    Raises:
+        InvalidRequest: A left join or extension whose left side does not determine the right.
+    """
+    determined = left.determines(right)
+    if (left_join or extend) and not determined:
+        missing = ", ".join(f"`{name}`" for name in right.primary_key if name not in left)
+        raise InvalidRequest(
+            f"A left join or extension needs the whole key of the right side on the left; {missing} is missing."
+        )
+    if left_join:
+        right = Heading(tuple(replace(a, nullable=a.nullable or a.name not in left) for a in right))
+    if not determined and right.determines(left):
+        left, right = right, left
+    key = left.primary_key
+    if not left.determines(right):
+        key += tuple(name for name in right.primary_key if name not in key)
+    return ordered((*left, *(a for a in right if a.name not in left)), key)
+
+
+def union_heading(left: Heading, right: Heading) -> Heading:
+    """Attributes of a union: the common key, then the secondary attributes of both, nullable.
+
+    Raises:
+        InvalidRequest: The keys differ, or a secondary attribute is on both sides.
+        MismatchedLineage: A key attribute means different things on the two sides.
+    """
+    if set(left.primary_key) != set(right.primary_key):
+        raise InvalidRequest(
+            f"A union needs the same key on both sides; the left has ({', '.join(left.primary_key)}), "
+            f"the right ({', '.join(right.primary_key)})."
+        )
+    for name in left.primary_key:
+        _check_lineage(left[name], right[name])
+    for name in left.names:
+        if (name in right and name not in left.primary_key) or name in right.secondary:
+            raise InvalidRequest(
+                f"Both sides of a union have the secondary attribute `{name}`; rename or leave out one with .proj().",
+                attribute=name,
+            )
+    secondary = (replace(a, nullable=True, default=None) for h in (left, right) for a in h if not a.primary_key)
+    return ordered((*(a for a in left if a.primary_key), *secondary), left.primary_key)
+
+
+def distinct_heading(universal: UniversalSet, operand: Heading) -> Heading:
+    """Attributes of `U(…) & operand`, all of them its key."""
+    return ordered((universal_attribute(name, operand) for name in universal.names), universal.names)
+
+
+def universal_attribute(name: str, operand: Heading) -> Attribute:
+    """Give the attribute of `operand` that `U` names.
+
+    Raises:
+        UnknownAttribute: There is none.
+    """
+    if name not in operand:
+        raise UnknownAttribute(
+            f"U names the attribute `{name}`, which the other side lacks; it has {', '.join(operand.names)}.",
+            attribute=name,
+        )
+    return replace(operand[name], default=None, auto_increment=False)

@@ -1,0 +1,59 @@
+"""What an auto-populated table has to compute, as algebra."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest
+from levada_server.query.algebra import (
+    ExpressionText,
+    JobOperand,
+    Join,
+    Keep,
+    Match,
+    Named,
+    Project,
+    Relation,
+    Restrict,
+    TableOperand,
+)
+
+if TYPE_CHECKING:
+    from levada_server.model.table import ForeignKey, Table
+
+
+def default_key_source(table: Table) -> Relation:
+    """Join the parents in the primary key, each under the names that the table gives its attributes.
+
+    Raises:
+        InvalidRequest: The table has no parent in its primary key.
+    """
+    parents = [_parent(key) for key in table.foreign_keys if key.primary_key]
+    if not parents:
+        raise InvalidRequest(
+            f"`{table.name}` is {table.tier.value} but depends on no table in its primary key, so there is nothing to "
+            "compute it from; add a foreign key above `---`, or a key_source.",
+            table=table.name,
+        )
+    return reduce(Join, parents)
+
+
+def _parent(key: ForeignKey) -> Relation:
+    renames = tuple(Named(child, ExpressionText(parent)) for child, parent in key.columns if child != parent)
+    return Project(TableOperand(key.parent), renames)
+
+
+def keys_of(source: Relation, table: Table) -> Relation:
+    """Bring a key source to the primary key of its table."""
+    return Project(source, tuple(Keep(name) for name in table.heading.primary_key))
+
+
+def remaining_keys(source: Relation, table: Table) -> Relation:
+    """Keys of the source that the table has not."""
+    return Restrict(keys_of(source, table), Match(TableOperand(table.name)), negated=True)
+
+
+def new_keys(source: Relation, table: Table) -> Relation:
+    """Keys of the source that the table has not and that have no job."""
+    return Restrict(remaining_keys(source, table), Match(JobOperand(table.name)), negated=True)

@@ -1,0 +1,331 @@
+"""The SQL tree, and its text with bound values: the one module that writes queries as text.
+
+Names are always quoted and values always bound. Every other piece of text in the tree (operators, functions, types)
+is a constant of the compiler, never a piece of a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a source: `alias.name`."""
+
+    alias: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A bound value, written `$n::type`: `value` is what the driver encodes for `type`; a list for an array type."""
+
+    value: object
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A constant word, such as NULL, TRUE or `*`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Operands with an infix operator between them, in parentheses. One operand: the operator goes before it."""
+
+    operator: str
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """An operand with a postfix test: `x IS NULL`, `x IS NOT TRUE`."""
+
+    operand: Expression
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call; the extras are those of aggregate functions."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+    distinct: bool = False
+    order_by: tuple[Order, ...] = ()
+    filter: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`CASE WHEN … THEN … ELSE … END`."""
+
+    branches: tuple[tuple[Expression, Expression], ...]
+    otherwise: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """`operand::type`."""
+
+    operand: Expression
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """`operand = ANY(array)`."""
+
+    operand: Expression
+    array: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Whether a query has a row."""
+
+    select: Select
+    negated: bool = False
+
+
+Expression: TypeAlias = Column | Value | Keyword | Operation | Test | Call | Case | Cast | AnyOf | Exists
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One term of ORDER BY. NULLs come last in ascending, first in descending order, as PostgreSQL's default is."""
+
+    expression: Expression
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """A stored table."""
+
+    schema: str
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubquerySource:
+    """A query in FROM."""
+
+    select: Select
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySource:
+    """Bound arrays as a table: `unnest($1, $2) AS alias(name, …)`."""
+
+    columns: tuple[tuple[str, Value], ...]
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSource:
+    """Two sources side by side; `kind` is INNER, LEFT or FULL."""
+
+    kind: str
+    left: Source
+    right: Source
+    on: tuple[Expression, ...]
+
+
+Source: TypeAlias = TableSource | SubquerySource | ArraySource | JoinSource
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """One SELECT.
+
+    Args:
+        columns: Output names with their expressions, in order. May be empty.
+        source: FROM; None for a query without a source.
+        where: All of these hold.
+        group_by: Grouping expressions; `grouped` with none of them groups everything into one row.
+        grouped: The columns hold aggregates.
+        distinct: No two rows alike.
+        order_by: Order of the rows.
+        limit: At most this many rows.
+        offset: Pass over this many rows.
+    """
+
+    columns: tuple[tuple[str, Expression], ...]
+    source: Source | None
+    where: tuple[Expression, ...] = ()
+    group_by: tuple[Expression, ...] = ()
+    grouped: bool = False
+    distinct: bool = False
+    order_by: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """More conditions and other columns may be put into this SELECT without changing what it means."""
+        return not (self.grouped or self.distinct or self.limit is not None or self.offset)
+
+    def column(self, name: str) -> Expression:
+        """Give the expression of an output column."""
+        return dict(self.columns)[name]
+
+
+NULL = Keyword("NULL")
+TRUE = Keyword("TRUE")
+FALSE = Keyword("FALSE")
+STAR = Keyword("*")
+
+
+def conjunction(conditions: Iterable[Expression]) -> Expression:
+    """Join conditions with AND; TRUE if there are none."""
+    terms = tuple(conditions)
+    return TRUE if not terms else terms[0] if len(terms) == 1 else Operation("AND", terms)
+
+
+def disjunction(conditions: Iterable[Expression]) -> Expression:
+    """Join conditions with OR; FALSE if there are none."""
+    terms = tuple(conditions)
+    return FALSE if not terms else terms[0] if len(terms) == 1 else Operation("OR", terms)
+
+
+def equal(left: Expression, right: Expression) -> Operation:
+    """Compare two expressions with `=`."""
+    return Operation("=", (left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The text of a query and the values for its `$1`, `$2`, …"""
+
+    text: str
+    values: tuple[object, ...]
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Collects values while text is written."""
+
+    values: list[object] = field(default_factory=list)
+
+    def bind(self, value: Value) -> str:
+        self.values.append(value.value)
+        return f"${len(self.values)}::{value.type}"
+
+    def expression(self, expression: Expression) -> str:
+        match expression:
+            case Column(alias, name):
+                return f"{alias}.{quote_name(name)}"
+            case Value():
+                return self.bind(expression)
+            case Keyword(text):
+                return text
+            case Operation(operator, (operand,)):
+                return f"({operator} {self.expression(operand)})"
+            case Operation(operator, operands):
+                return "(" + f" {operator} ".join(map(self.expression, operands)) + ")"
+            case Test(operand, test):
+                return f"({self.expression(operand)} {test})"
+            case Call():
+                return self.call(expression)
+            case Case(branches, otherwise):
+                whens = (f"WHEN {self.expression(w)} THEN {self.expression(t)}" for w, t in branches)
+                return f"CASE {' '.join(whens)} ELSE {self.expression(otherwise)} END"
+            case Cast(operand, type_name):
+                return f"({self.expression(operand)})::{type_name}"
+            case AnyOf(operand, array):
+                return f"({self.expression(operand)} = ANY({self.expression(array)}))"
+            case Exists(select, negated):
+                return f"{'NOT ' if negated else ''}EXISTS ({self.select(select)})"
+
+    def call(self, call: Call) -> str:
+        arguments = ", ".join(map(self.expression, call.arguments))
+        distinct = "DISTINCT " if call.distinct else ""
+        order = self.order_by(call.order_by)
+        text = f"{call.function}({distinct}{arguments}{order})"
+        return text if call.filter is None else f"{text} FILTER (WHERE {self.expression(call.filter)})"
+
+    def order_by(self, terms: tuple[Order, ...]) -> str:
+        if not terms:
+            return ""
+        return " ORDER BY " + ", ".join(
+            self.expression(term.expression) + (" DESC" if term.descending else "") for term in terms
+        )
+
+    def source(self, source: Source) -> str:
+        match source:
+            case TableSource(schema, name, alias):
+                return f"{quote_name(schema)}.{quote_name(name)} AS {alias}"
+            case SubquerySource(select, alias):
+                return f"({self.select(select)}) AS {alias}"
+            case ArraySource(columns, alias):
+                arrays = ", ".join(self.bind(value) for _, value in columns)
+                names = ", ".join(quote_name(name) for name, _ in columns)
+                return f"unnest({arrays}) AS {alias}({names})"
+            case JoinSource(kind, left, right, on):
+                return f"{self.source(left)} {kind} JOIN {self.nested(right)} ON {self.expression(conjunction(on))}"
+
+    def nested(self, source: Source) -> str:
+        text = self.source(source)
+        return f"({text})" if isinstance(source, JoinSource) else text
+
+    def select(self, select: Select) -> str:
+        parts = ["SELECT DISTINCT" if select.distinct else "SELECT"]
+        if select.columns:
+            parts.append(", ".join(f"{self.expression(e)} AS {quote_name(name)}" for name, e in select.columns))
+        if select.source is not None:
+            parts.append("FROM " + self.source(select.source))
+        if select.where:
+            parts.append("WHERE " + " AND ".join(map(self.expression, select.where)))
+        if select.group_by:
+            parts.append("GROUP BY " + ", ".join(map(self.expression, select.group_by)))
+        text = " ".join(parts) + self.order_by(select.order_by)
+        if select.limit is not None:
+            text += f" LIMIT {self.bind(Value(select.limit, 'bigint'))}"
+        if select.offset:
+            text += f" OFFSET {self.bind(Value(select.offset, 'bigint'))}"
+        return text
+
+
+def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
+    """Write a query as text, its values bound in the order in which they stand.
+
+    Args:
+        select: The query.
+        before: Values that stand before the query's own, for a statement of which the query is a part.
+    """
+    writer = _Writer(list(before))
+    text = writer.select(select)
+    return Statement(text, tuple(writer.values))
+
+
+def render_count(select: Select) -> Statement:
+    """Write a query that counts the rows of another."""
+    inner = render(select)
+    return Statement(f"SELECT count(*) FROM ({inner.text}) AS counted", inner.values)
+
+
+def render_exists(select: Select) -> Statement:
+    """Write a query that tells whether another has a row."""
+    inner = render(select)
+    return Statement(f"SELECT EXISTS ({inner.text})", inner.values)
+
+
+def quote_name(name: str) -> str:
+    """Quote a name so that it stands for itself."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """Quote a text constant; for DDL, which takes no bound values."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted

@@ -1,0 +1,34 @@
+"""What servicers need from a call beside its request: who calls, and what its answer carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from levada_server.operations.engine import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from grpc.aio import ServicerContext
+
+    from levada_server.operations.engine import Engine
+
+Context: TypeAlias = "ServicerContext[Any, Any]"  # Any: whatever messages the method takes and gives
+
+_CATALOG_VERSION = "levada-catalog-version"
+_WARNING = "levada-warning-bin"
+
+
+def caller(context: Context) -> Caller:
+    """Tell who calls, and which version of the catalog they have seen."""
+    metadata = dict(context.invocation_metadata() or ())
+    seen = str(metadata.get(_CATALOG_VERSION, "0"))
+    return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+
+
+async def answer(context: Context, engine: Engine, warnings: Iterable[str] = ()) -> None:
+    """Put the catalog's version, and warnings for the caller, into what the answer carries."""
+    version = (await engine.cache.current()).version
+    context.set_trailing_metadata(
+        ((_CATALOG_VERSION, str(version)), *((_WARNING, warning.encode()) for warning in warnings))
+    )

@@ -1,0 +1,140 @@
+"""Messages → domain values, or InvalidRequest naming the field."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from levada_api.v1 import schema_pb2
+from levada_server.errors import InvalidRequest
+from levada_server.model.table import PartIntegrity, TableName, Tier
+from levada_server.operations.rows import InsertOptions
+
+if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
+
+    from levada_api.v1 import row_service_pb2, value_pb2
+
+PAGE_SIZE_LIMIT = 1_000
+_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH_DAY = dt.date(1970, 1, 1)
+
+_TIERS = {
+    schema_pb2.TABLE_TIER_LOOKUP: Tier.LOOKUP,
+    schema_pb2.TABLE_TIER_MANUAL: Tier.MANUAL,
+    schema_pb2.TABLE_TIER_IMPORTED: Tier.IMPORTED,
+    schema_pb2.TABLE_TIER_COMPUTED: Tier.COMPUTED,
+    schema_pb2.TABLE_TIER_PART: Tier.PART,
+}
+
+
+def table_name(field: str, message: schema_pb2.TableName) -> TableName:
+    """Read the name of a table."""
+    if not message.schema or not message.table:
+        raise InvalidRequest(f"`{field}` needs a schema and a table.", field=field)
+    return TableName(message.schema, message.table)
+
+
+def tier(value: schema_pb2.TableTier) -> Tier:
+    """Read a tier."""
+    found = _TIERS.get(value)
+    if found is None:
+        raise InvalidRequest("`tier` is unset or unknown.", field="tier")
+    return found
+
+
+def uuid(field: str, text: str) -> UUID:
+    """Read an id or token."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest(f"`{field}` is not a token of this server.", field=field) from None
+
+
+def duration(message: Duration) -> dt.timedelta:
+    """Read a span of time, ≥ 0."""
+    span = dt.timedelta(seconds=message.seconds, microseconds=message.nanos / 1000)
+    if span < dt.timedelta(0):
+        raise InvalidRequest("A duration is negative.", field="duration")
+    return span
+
+
+def page_size(size: int, *, default: int) -> int:
+    """Read a page size: 0 is the default, above the maximum is the maximum."""
+    if size < 0:
+        raise InvalidRequest("`page_size` is negative.", field="page_size")
+    return min(size or default, PAGE_SIZE_LIMIT)
+
+
+def insert_options(message: row_service_pb2.InsertOptions) -> InsertOptions:
+    """Read how an insert treats its rows."""
+    return InsertOptions(
+        skip_duplicates=message.skip_duplicates,
+        replace=message.replace,
+        ignore_extra_fields=message.ignore_extra_fields,
+        allow_direct_insert=message.allow_direct_insert,
+    )
+
+
+def part_integrity(value: row_service_pb2.PartIntegrity) -> PartIntegrity:
+    """Read what happens to a part whose master stays."""
+    try:
+        return (PartIntegrity.ENFORCE, PartIntegrity.ENFORCE, PartIntegrity.IGNORE, PartIntegrity.CASCADE)[value]
+    except IndexError:
+        raise InvalidRequest("`part_integrity` is unknown.", field="part_integrity") from None
+
+
+def value(message: value_pb2.Value) -> object:
+    """Read a value for a restriction or a key: a scalar, or a tuple of scalars; JSON as dicts and lists.
+
+    Raises:
+        InvalidRequest: It is of a kind that restricts nothing.
+    """
+    try:
+        return _value(message)
+    except (ValueError, OverflowError, InvalidOperation, KeyError):
+        raise InvalidRequest(f"A value of kind {message.WhichOneof('kind')} is malformed.", field="value") from None
+
+
+def _value(message: value_pb2.Value) -> object:
+    match message.WhichOneof("kind"):
+        case "null":
+            return None
+        case "boolean" | "integer" | "float" | "text" | "binary" as kind:
+            return getattr(message, kind)
+        case "big_integer":
+            return int(message.big_integer)
+        case "decimal":
+            return Decimal(message.decimal)
+        case "uuid":
+            return UUID(bytes=message.uuid)
+        case "date":
+            return _EPOCH_DAY + dt.timedelta(days=message.date)
+        case "time":
+            return (_EPOCH + dt.timedelta(microseconds=message.time)).time()
+        case "duration":
+            return dt.timedelta(microseconds=message.duration)
+        case "timestamp":
+            return _timestamp(message.timestamp)
+        case "list" | "tuple" | "set" as kind:
+            return tuple(_value(element) for element in getattr(message, kind).values)
+        case "map":
+            keys, values = message.map.keys, message.map.values
+            return {key: _json(_value(v)) for key, v in zip(keys, values, strict=True)}
+        case kind:
+            raise InvalidRequest(f"A value of kind {kind or 'unset'} cannot restrict.", field="value")
+
+
+def _json(plain: object) -> object:
+    return [_json(element) for element in plain] if isinstance(plain, tuple) else plain
+
+
+def _timestamp(message: value_pb2.Timestamp) -> dt.datetime:
+    moment = _EPOCH + dt.timedelta(microseconds=message.microseconds)
+    if not message.HasField("zone"):
+        return moment
+    zone = dt.timezone.utc if message.zone[:1] in ("", "+", "-") else ZoneInfo(message.zone)
+    return moment.replace(tzinfo=dt.timezone.utc).astimezone(zone)

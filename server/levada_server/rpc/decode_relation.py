@@ -1,0 +1,232 @@
+"""relation.proto → algebra. Indices are checked, nodes counted and depth bounded before anything recurses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_api.v1 import relation_pb2 as pb
+from levada_server.errors import InvalidRequest, QueryTooDeep
+from levada_server.query import algebra
+from levada_server.rpc import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_NODES = 10_000
+"""Operators and conditions together."""
+MAX_DEPTH = 100
+"""Nesting of operators and conditions together."""
+MAX_ENTITIES = 1_000_000
+"""Rows of one table of values."""
+
+
+def stored_relation(serialized: bytes) -> algebra.Relation:
+    """Read a relation back that was stored as a client sent it."""
+    return relation("key_source", pb.Relation.FromString(serialized))
+
+
+def relation(field: str, message: pb.Relation) -> algebra.Relation:
+    """Read a relation.
+
+    Raises:
+        QueryTooDeep: It is larger or deeper than the limits.
+        InvalidRequest: It is malformed.
+    """
+    count = len(message.nodes) + len(message.conditions)
+    if not message.nodes:
+        raise InvalidRequest(f"`{field}` has no operators.", field=field)
+    if count > MAX_NODES:
+        raise QueryTooDeep(
+            f"The query has {count} operators and conditions; the limit is {MAX_NODES}. "
+            "Restrict by a table of values instead of many single conditions.",
+            limit=MAX_NODES,
+        )
+    return _Decoder(message).result()
+
+
+class _Decoder:
+    """Reads nodes and conditions in an order in which what they refer to is there already."""
+
+    def __init__(self, message: pb.Relation) -> None:
+        self._message = message
+        self._relations: list[tuple[algebra.Relation, int]] = []
+        self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
+
+    def result(self) -> algebra.Relation:
+        for node in self._message.nodes:
+            self._relations.append(self._node(node))
+        return self._relations[-1][0]
+
+    def _operand(self, index: int) -> tuple[algebra.Relation, int]:
+        if not 0 <= index < len(self._relations):
+            raise InvalidRequest(
+                f"Operator {len(self._relations)} refers to operator {index}, which does not come before it.",
+                field="relation.nodes",
+            )
+        return self._relations[index]
+
+    def _node(self, node: pb.RelationNode) -> tuple[algebra.Relation, int]:
+        match node.WhichOneof("operator"):
+            case "table":
+                return algebra.TableOperand(decode.table_name("table", node.table.name)), 1
+            case "job_table":
+                return algebra.JobOperand(decode.table_name("job_table", node.job_table.name)), 1
+            case "restrict":
+                operand, depth = self._operand(node.restrict.operand)
+                condition, condition_depth = self._condition(node.restrict.condition)
+                restricted = algebra.Restrict(operand, condition, node.restrict.negated)
+                return restricted, _deeper(depth, condition_depth)
+            case "project":
+                operand, depth = self._operand(node.project.operand)
+                return algebra.Project(operand, _items(node.project.items)), _deeper(depth)
+            case "join":
+                return self._join(node.join)
+            case "aggregate":
+                return self._aggregate(node.aggregate)
+            case "union":
+                left, left_depth = self._operand(node.union.left)
+                right, right_depth = self._operand(node.union.right)
+                return algebra.Union(left, right), _deeper(left_depth, right_depth)
+            case "universal_set":
+                return algebra.UniversalSet(tuple(node.universal_set.attributes)), 1
+            case "top":
+                return self._top(node.top)
+            case _:
+                raise InvalidRequest(f"Operator {len(self._relations)} is unset.", field="relation.nodes")
+
+    def _join(self, join: pb.Join) -> tuple[algebra.Relation, int]:
+        left, left_depth = self._operand(join.left)
+        right, right_depth = self._operand(join.right)
+        joined = algebra.Join(left, right, left_join=join.left_join, unchecked=join.unchecked, extend=join.extend)
+        return joined, _deeper(left_depth, right_depth)
+
+    def _aggregate(self, aggregate: pb.Aggregate) -> tuple[algebra.Relation, int]:
+        operand, depth = self._operand(aggregate.operand)
+        group, group_depth = self._operand(aggregate.group)
+        items = _items(aggregate.items)
+        return algebra.Aggregate(operand, group, items, aggregate.matching_only), _deeper(depth, group_depth)
+
+    def _top(self, top: pb.Top) -> tuple[algebra.Relation, int]:
+        operand, depth = self._operand(top.operand)
+        limit = top.limit if top.HasField("limit") else None
+        if top.offset < 0 or (limit is not None and limit < 0):
+            raise InvalidRequest("Limit and offset are not negative.", field="limit" if top.offset >= 0 else "offset")
+        return algebra.Top(operand, limit, tuple(top.order), top.offset), _deeper(depth)
+
+    def _condition(self, index: int) -> tuple[algebra.Condition, int]:
+        """Read a condition and those it refers to, each once, with a stack of our own instead of recursion."""
+        waiting = [index]
+        while waiting:
+            current = waiting[-1]
+            if not 0 <= current < len(self._message.conditions):
+                raise InvalidRequest(f"There is no condition {current}.", field="relation.conditions")
+            missing = [i for i in self._referred(current) if i not in self._conditions]
+            if missing:
+                waiting.extend(missing)
+                continue
+            if current not in self._conditions:
+                self._conditions[current] = self._read_condition(current, self._message.conditions[current])
+            waiting.pop()
+        return self._conditions[index]
+
+    def _referred(self, index: int) -> Iterable[int]:
+        condition = self._message.conditions[index]
+        match condition.WhichOneof("kind"):
+            case "any" | "all" as kind:
+                inner: Iterable[int] = getattr(condition, kind).conditions
+            case "complement":
+                inner = (condition.complement,)
+            case _:
+                return ()
+        for other in inner:
+            if not 0 <= other < index:
+                raise InvalidRequest(
+                    f"Condition {index} refers to condition {other}, which does not come before it.",
+                    field="relation.conditions",
+                )
+        return inner
+
+    def _read_condition(self, index: int, condition: pb.Condition) -> tuple[algebra.Condition, int]:
+        match condition.WhichOneof("kind"):
+            case "constant":
+                return algebra.Constant(condition.constant), 1
+            case "mapping":
+                entries = ((entry.name, decode.value(entry.value)) for entry in condition.mapping.entries)
+                return algebra.Equalities(tuple(entries)), 1
+            case "any":
+                conditions, depth = self._inner(condition.any.conditions)
+                return algebra.AnyOf(conditions), depth
+            case "all":
+                conditions, depth = self._inner(condition.all.conditions)
+                return algebra.AllOf(conditions), depth
+            case "complement":
+                (inner,), depth = self._inner((condition.complement,))
+                return algebra.Complement(inner), depth
+            case "relation":
+                operand, depth = self._operand(condition.relation.node)
+                return algebra.Match(operand, condition.relation.unchecked), _deeper(depth)
+            case "expression":
+                return _expression(condition.expression), 1
+            case "entities":
+                return _entities(condition.entities.arrow_ipc), 1
+            case _:
+                raise InvalidRequest(f"Condition {index} is unset.", field="relation.conditions")
+
+    def _inner(self, indices: Iterable[int]) -> tuple[tuple[algebra.Condition, ...], int]:
+        found = [self._conditions[index] for index in indices]
+        return tuple(condition for condition, _ in found), _deeper(*(depth for _, depth in found))
+
+
+def _deeper(*depths: int) -> int:
+    depth = max(depths, default=0) + 1
+    if depth > MAX_DEPTH:
+        raise QueryTooDeep(
+            f"The query is nested more than {MAX_DEPTH} deep; save an intermediate result in a table.", limit=MAX_DEPTH
+        )
+    return depth
+
+
+def _items(messages: Iterable[pb.ProjectItem]) -> tuple[algebra.Item, ...]:
+    return tuple(map(_item, messages))
+
+
+def _item(message: pb.ProjectItem) -> algebra.Item:
+    match message.WhichOneof("item"):
+        case "attribute":
+            return algebra.Keep(message.attribute)
+        case "excluded":
+            return algebra.Drop(message.excluded)
+        case "remaining":
+            return algebra.Remaining()
+        case "named":
+            return algebra.Named(message.named.name, _expression(message.named.expression))
+        case _:
+            raise InvalidRequest("An item of a projection is unset.", field="items")
+
+
+def _expression(message: pb.Expression) -> algebra.ExpressionText:
+    return algebra.ExpressionText(message.text, tuple(map(decode.value, message.values)))
+
+
+def _entities(serialized: bytes) -> algebra.EntitySet:
+    try:
+        table = pa.ipc.open_stream(serialized).read_all()
+        table.validate(full=True)
+        columns = tuple(tuple(_plain(column).to_pylist()) for column in table.columns)
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidRequest(f"A table of values is no valid Arrow IPC stream: {error}", field="entities") from None
+    if table.num_rows > MAX_ENTITIES:
+        raise QueryTooDeep(
+            f"A table of values has {table.num_rows} rows; the limit is {MAX_ENTITIES}. Insert them into a table.",
+            limit=MAX_ENTITIES,
+        )
+    return algebra.EntitySet(tuple(table.column_names), columns)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give the stored values of an extension type; UUIDs stay, for their bytes alone would be bytes."""
+    if isinstance(column.type, pa.BaseExtensionType) and column.type != pa.uuid():
+        return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    return column

@@ -1,0 +1,172 @@
+"""Domain values → messages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from levada_api.v1 import job_pb2, schema_pb2, value_pb2
+from levada_server.model.description import describe
+from levada_server.model.table import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from levada_server.jobs.lease import Lease
+    from levada_server.model.heading import Attribute, Heading
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.jobs import Progress
+    from levada_server.operations.schemas import SchemaSummary
+
+_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH_DAY = dt.date(1970, 1, 1)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+_TIERS = {
+    Tier.LOOKUP: schema_pb2.TABLE_TIER_LOOKUP,
+    Tier.MANUAL: schema_pb2.TABLE_TIER_MANUAL,
+    Tier.IMPORTED: schema_pb2.TABLE_TIER_IMPORTED,
+    Tier.COMPUTED: schema_pb2.TABLE_TIER_COMPUTED,
+    Tier.PART: schema_pb2.TABLE_TIER_PART,
+}
+
+
+def table_name(name: TableName) -> schema_pb2.TableName:
+    """Write the name of a table."""
+    return schema_pb2.TableName(schema=name.schema, table=name.table)
+
+
+def schema(summary: SchemaSummary) -> schema_pb2.Schema:
+    """Write a schema."""
+    return schema_pb2.Schema(name=summary.name, create_time=timestamp(summary.created), table_count=summary.table_count)
+
+
+def heading(source: Heading) -> schema_pb2.Heading:
+    """Write a heading."""
+    return schema_pb2.Heading(attributes=map(attribute, source))
+
+
+def attribute(source: Attribute) -> schema_pb2.Attribute:
+    """Write an attribute."""
+    message = schema_pb2.Attribute(
+        name=source.name,
+        type=str(source.type),
+        primary_key=source.primary_key,
+        nullable=source.nullable,
+        comment=source.comment,
+        origin=source.origin.label if source.origin else "",
+        auto_increment=source.auto_increment,
+    )
+    if source.default is not None:
+        message.default_value = str(source.default)
+    return message
+
+
+def table(source: Table) -> schema_pb2.Table:
+    """Write a table."""
+    return schema_pb2.Table(
+        name=table_name(source.name),
+        id=source.id,
+        tier=_TIERS[source.tier],
+        comment=source.comment,
+        heading=heading(source.heading),
+        foreign_keys=(
+            schema_pb2.ForeignKey(
+                parent=table_name(key.parent),
+                attributes=(schema_pb2.AttributePair(child=c, parent=p) for c, p in key.columns),
+                primary_key=key.primary_key,
+                nullable=key.nullable,
+                unique=key.unique,
+            )
+            for key in source.foreign_keys
+        ),
+        indexes=(schema_pb2.Index(expressions=i.expressions, unique=i.unique) for i in source.indexes),
+        definition=describe(source),
+        stored_name=source.name.stored,
+    )
+
+
+def counts(source: Iterable[tuple[TableName, int]]) -> list[schema_pb2.TableCount]:
+    """Write numbers of entities by table."""
+    return [schema_pb2.TableCount(name=table_name(name), entity_count=count) for name, count in source]
+
+
+def lease(source: Lease) -> job_pb2.Lease:
+    """Write a lease."""
+    return job_pb2.Lease(
+        table=table_name(source.table),
+        job_id=source.job_id,
+        key=(value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key),
+        lease_token=str(source.token),
+        attempt=source.attempt,
+    )
+
+
+def progress(source: Progress) -> job_pb2.Progress:
+    """Write how far a table is."""
+    states = source.states
+    return job_pb2.Progress(
+        table=table_name(source.table),
+        total_count=source.total,
+        remaining_count=source.remaining,
+        pending_count=states.get("pending", 0),
+        reserved_count=states.get("reserved", 0),
+        success_count=states.get("success", 0),
+        error_count=states.get("error", 0),
+        ignored_count=states.get("ignored", 0),
+    )
+
+
+def timestamp(moment: dt.datetime) -> Timestamp:
+    """Write a moment."""
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def duration(span: dt.timedelta) -> Duration:
+    """Write a span of time."""
+    message = Duration()
+    message.FromTimedelta(span)
+    return message
+
+
+def value(plain: object) -> value_pb2.Value:
+    """Write a value of a key."""
+    match plain:
+        case None:
+            return value_pb2.Value(null="NULL_VALUE")
+        case bool():
+            return value_pb2.Value(boolean=plain)
+        case int():
+            return value_pb2.Value(integer=plain)
+        case float():
+            return value_pb2.Value(float=plain)
+        case str():
+            return value_pb2.Value(text=plain)
+        case bytes():
+            return value_pb2.Value(binary=plain)
+        case Decimal():
+            return value_pb2.Value(decimal=str(plain))
+        case UUID():
+            return value_pb2.Value(uuid=plain.bytes)
+        case dt.datetime():
+            return value_pb2.Value(timestamp=_moment(plain))
+        case dt.date():
+            return value_pb2.Value(date=(plain - _EPOCH_DAY).days)
+        case dt.time():
+            return value_pb2.Value(time=(dt.datetime.combine(_EPOCH_DAY, plain) - _EPOCH) // _MICROSECOND)
+        case _:
+            raise TypeError(f"a key cannot hold a {type(plain).__name__}")
+
+
+def _moment(moment: dt.datetime) -> value_pb2.Timestamp:
+    if moment.tzinfo is None:
+        return value_pb2.Timestamp(microseconds=(moment - _EPOCH) // _MICROSECOND)
+    utc = moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    return value_pb2.Timestamp(microseconds=(utc - _EPOCH) // _MICROSECOND, zone="UTC")

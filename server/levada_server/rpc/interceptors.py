@@ -1,0 +1,140 @@
+"""What happens around every call: domain errors become statuses, calls are logged, idle time is known."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from levada_server.errors import InvalidRequest, LevadaError, Unsupported
+from levada_server.rpc.status import internal, status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from google.rpc import status_pb2
+
+    from levada_server.rpc.calls import Context
+
+_Handler: TypeAlias = "Callable[..., Any]"  # Any: an awaitable or an iterator of whatever message
+_LOG = logging.getLogger("levada.calls")
+_STATUS_KEY = "grpc-status-details-bin"
+MAX_MESSAGE_CHARACTERS = 4_000
+"""A status travels in headers, which proxies and clients limit to a few kilobytes."""
+
+
+class Activity:
+    """How many calls are under way, and since when there are none."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._idle_since = time.monotonic()
+
+    def begin(self) -> None:
+        """Count a call that begins."""
+        self._running += 1
+
+    def end(self) -> None:
+        """Count a call that ends."""
+        self._running -= 1
+        self._idle_since = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last call ended; 0 while one is under way."""
+        return 0.0 if self._running else time.monotonic() - self._idle_since
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every handler: errors to statuses, one log line per call, activity."""
+
+    def __init__(self, activity: Activity) -> None:
+        self._activity = activity
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handler of a call."""
+        handler: Any = await continuation(handler_call_details)  # Any: grpc's handlers are plain tuples of functions
+        if handler is None:
+            return None
+        method = handler_call_details.method
+        if handler.response_streaming:
+            field = "stream_stream" if handler.request_streaming else "unary_stream"
+            wrapped = self._wrap_stream(method, getattr(handler, field))
+        else:
+            field = "stream_unary" if handler.request_streaming else "unary_unary"
+            wrapped = self._wrap_unary(method, getattr(handler, field))
+        return handler._replace(**{field: wrapped})  # type: ignore[no-any-return]  # a handler, as above
+
+    def _wrap_unary(self, method: str, handler: _Handler) -> _Handler:
+        async def call(request: object, context: Context) -> object:
+            async with self._watched(method, context):
+                return await handler(request, context)
+
+        return call
+
+    def _wrap_stream(self, method: str, handler: _Handler) -> _Handler:
+        async def call(request: object, context: Context) -> AsyncIterator[object]:
+            async with self._watched(method, context):
+                async for answer in handler(request, context):
+                    yield answer
+
+        return call
+
+    @asynccontextmanager
+    async def _watched(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Count and log a call, and end it with the status of what it raises."""
+        began = time.perf_counter()
+        outcome = "cancelled"
+        self._activity.begin()
+        try:
+            yield
+            outcome = "OK"
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the one place where every failure becomes a status
+            code, rich = _status(method, error)
+            outcome = code.name
+            await _end(context, code, rich)
+        finally:
+            self._activity.end()
+            _LOG.debug("%s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+
+
+def _status(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    match error:
+        case LevadaError():
+            return status(error)
+        case DecodeError():
+            return status(InvalidRequest("A message of the request cannot be decoded."))
+        case NotImplementedError():
+            return status(Unsupported(f"This server does not serve {method.rpartition('/')[2]} yet."))
+        case _:
+            incident = uuid.uuid4().hex[:12]
+            _LOG.error("%s failed, incident %s", method, incident, exc_info=error)
+            return internal(incident)
+
+
+async def _end(context: Context, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
+    rich.message = _shortened(rich.message)
+    for detail in rich.details:
+        if len(detail.value) > MAX_MESSAGE_CHARACTERS:
+            del rich.details[:]
+            break
+    trailer = (*(context.trailing_metadata() or ()), (_STATUS_KEY, rich.SerializeToString()))
+    await context.abort(code, rich.message, trailing_metadata=trailer)
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= MAX_MESSAGE_CHARACTERS:
+        return message
+    return message[: MAX_MESSAGE_CHARACTERS - 1] + "…"

@@ -1,0 +1,48 @@
+"""Opaque cursors of paged lists: the name after which the next page begins."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, TypeVar
+
+from levada_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_Item = TypeVar("_Item")
+
+
+def page(items: Sequence[_Item], name: Callable[[_Item], str], *, size: int, token: str) -> tuple[Sequence[_Item], str]:
+    """Cut one page out of a list; give it and the token of the next, empty at the end.
+
+    Args:
+        items: The whole list, in its order.
+        name: The name of an item, unique in the list.
+        size: Length of the page.
+        token: Of the page before; empty for the first.
+
+    Raises:
+        InvalidRequest: The token is not one of ours, or its item is gone.
+    """
+    start = 0
+    if token:
+        after = _read(token)
+        start = next((i + 1 for i, item in enumerate(items) if name(item) == after), -1)
+        if start < 0:
+            raise InvalidRequest("`page_token` is out of date; begin with the first page.", field="page_token")
+    found = items[start : start + size]
+    more = start + size < len(items)
+    return found, _write(name(found[-1])) if more else ""
+
+
+def _write(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _read(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise InvalidRequest("`page_token` is not one of this server.", field="page_token") from None

@@ -1,0 +1,106 @@
+"""SchemaService: decode, one operation, encode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_api.v1 import schema_service_pb2 as pb
+from levada_api.v1 import schema_service_pb2_grpc as pb_grpc
+from levada_server.operations import schemas
+from levada_server.rpc import decode, encode
+from levada_server.rpc.calls import answer, caller
+from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.page_token import page
+
+if TYPE_CHECKING:
+    from levada_server.operations.engine import Engine
+    from levada_server.rpc.calls import Context
+
+PAGE_SIZE_DEFAULT = 1_000
+
+
+class SchemaService(pb_grpc.SchemaServiceServicer):
+    """Keeps the catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def CreateSchema(self, request: pb.CreateSchemaRequest, context: Context) -> pb.CreateSchemaResponse:
+        """Create a schema."""
+        schema, created = await schemas.create_schema(
+            self._engine, caller(context), request.name, allow_existing=request.allow_existing
+        )
+        await answer(context, self._engine)
+        return pb.CreateSchemaResponse(schema=encode.schema(schema), created=created)
+
+    async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
+        """Drop a schema with its tables."""
+        count = await schemas.drop_schema(self._engine, caller(context), request.name)
+        await answer(context, self._engine)
+        return pb.DropSchemaResponse(table_count=count)
+
+    async def ListSchemas(self, request: pb.ListSchemasRequest, context: Context) -> pb.ListSchemasResponse:
+        """List the schemas by name."""
+        size = decode.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
+        found = await schemas.list_schemas(self._engine, caller(context))
+        shown, next_token = page(found, lambda schema: schema.name, size=size, token=request.page_token)
+        return pb.ListSchemasResponse(schemas=map(encode.schema, shown), next_page_token=next_token)
+
+    async def DeclareTable(self, request: pb.DeclareTableRequest, context: Context) -> pb.DeclareTableResponse:
+        """Declare a table."""
+        has_source = request.HasField("key_source")
+        if has_source:
+            relation("key_source", request.key_source)
+        declaration = schemas.Declaration(
+            name=decode.table_name("name", request.name),
+            tier=decode.tier(request.tier),
+            definition=request.definition,
+            references={text: decode.table_name("references", name) for text, name in request.references.items()},
+            has_make=request.has_make,
+            key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
+        )
+        declared = await schemas.declare_table(self._engine, caller(context), declaration)
+        await answer(context, self._engine)
+        return pb.DeclareTableResponse(
+            table=encode.table(declared.table), created=declared.created, differences=declared.differences
+        )
+
+    async def DescribeTable(self, request: pb.DescribeTableRequest, context: Context) -> pb.DescribeTableResponse:
+        """Describe one table."""
+        table = await schemas.describe_table(self._engine, caller(context), decode.table_name("name", request.name))
+        await answer(context, self._engine)
+        return pb.DescribeTableResponse(table=encode.table(table))
+
+    async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
+        """List the tables of a schema, parents first."""
+        size = decode.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
+        tables = await schemas.list_tables(self._engine, caller(context), request.schema)
+        shown, next_token = page(tables, lambda table: table.name.table, size=size, token=request.page_token)
+        await answer(context, self._engine)
+        return pb.ListTablesResponse(tables=map(encode.table, shown), next_page_token=next_token)
+
+    async def PlanDrop(self, request: pb.PlanDropRequest, context: Context) -> pb.PlanDropResponse:
+        """Tell which tables a drop would take along."""
+        names = [decode.table_name("names", name) for name in request.names]
+        plan = await schemas.plan_drop(self._engine, caller(context), names)
+        return pb.PlanDropResponse(tables=encode.counts(plan.tables), digest=plan.digest)
+
+    async def DropTables(self, request: pb.DropTablesRequest, context: Context) -> pb.DropTablesResponse:
+        """Drop tables with all that depend on them."""
+        names = [decode.table_name("names", name) for name in request.names]
+        dropped = await schemas.drop_tables(self._engine, caller(context), names, request.digest)
+        await answer(context, self._engine)
+        return pb.DropTablesResponse(names=map(encode.table_name, dropped))
+
+    async def GetGraph(self, request: pb.GetGraphRequest, context: Context) -> pb.GetGraphResponse:
+        """Give the tables of some schemas and around some tables."""
+        tables = await schemas.get_graph(
+            self._engine,
+            caller(context),
+            request.schemas,
+            [decode.table_name("tables", name) for name in request.tables],
+            ancestor_steps=request.ancestor_steps,
+            descendant_steps=request.descendant_steps,
+        )
+        await answer(context, self._engine)
+        return pb.GetGraphResponse(tables=map(encode.table, tables))

@@ -1,0 +1,1 @@
+"""PostgreSQL, all of it: the only package that imports asyncpg."""

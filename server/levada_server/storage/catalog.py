@@ -1,0 +1,228 @@
+"""Read and write the tables' definitions, and keep the catalog of this process at the newest version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from levada_server.errors import AlreadyExists, HasChildren
+from levada_server.model.dependencies import Catalog
+from levada_server.model.heading import Attribute, Default, Heading, Origin
+from levada_server.model.table import ForeignKey, Index, Table, TableName, Tier
+from levada_server.model.types import parse_type
+from levada_server.query import ddl
+from levada_server.query.sql import Select, TableSource, render_count
+from levada_server.storage.sql_files import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+    from levada_server.storage.database import Connection, Database
+
+_SQL = statements("catalog")
+
+
+class CatalogCache:
+    """The catalog as this process last read it."""
+
+    def __init__(self, database: Database) -> None:
+        """Start empty; the first use reads."""
+        self._database = database
+        self._catalog: Catalog | None = None
+        self._reading = asyncio.Lock()
+
+    async def current(self, at_least: int = 0) -> Catalog:
+        """Give the catalog, read again if it is older than a version that a client has seen."""
+        catalog = self._catalog
+        if catalog is not None and catalog.version >= at_least:
+            return catalog
+        async with self._reading:
+            catalog = self._catalog
+            if catalog is None or catalog.version < at_least:
+                async with self._database.transaction(read_only=True) as connection:
+                    catalog = await read_catalog(connection)
+                self.replace(catalog)
+        return catalog
+
+    def replace(self, catalog: Catalog) -> None:
+        """Take over a catalog that was just read or written, unless a newer one is here."""
+        if self._catalog is None or catalog.version > self._catalog.version:
+            self._catalog = catalog
+
+
+async def read_catalog(connection: Connection) -> Catalog:
+    """Read the whole catalog, within the transaction of the connection."""
+    version = await connection.fetchval(_SQL["read_version"])
+    schemas = frozenset(row["name"] for row in await connection.fetch(_SQL["read_schemas"]))
+    rows = await connection.fetch(_SQL["read_tables"])
+    names = {row["id"]: TableName(row["schema"], row["name"]) for row in rows}
+    attributes = _grouped(await connection.fetch(_SQL["read_attributes"]))
+    foreign_keys = _grouped(await connection.fetch(_SQL["read_foreign_keys"]))
+    indexes = _grouped(await connection.fetch(_SQL["read_indexes"]))
+    tables = {}
+    for row in rows:
+        name = names[row["id"]]
+        tables[name] = Table(
+            id=row["id"],
+            name=name,
+            tier=Tier(row["tier"]),
+            heading=Heading(tuple(_attribute(a) for a in attributes[row["id"]])),
+            foreign_keys=tuple(_foreign_key(k, names) for k in foreign_keys[row["id"]]),
+            indexes=tuple(Index(tuple(i["expressions"]), i["is_unique"]) for i in indexes[row["id"]]),
+            comment=row["comment"],
+            has_make=row["has_make"],
+            key_source=row["key_source"],
+        )
+    return Catalog(version, schemas, tables)
+
+
+def _grouped(rows: Sequence[asyncpg.Record]) -> dict[int, list[asyncpg.Record]]:
+    groups: dict[int, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        groups[row["table_id"]].append(row)
+    return groups
+
+
+def _attribute(row: asyncpg.Record) -> Attribute:
+    return Attribute(
+        name=row["name"],
+        type=parse_type(row["type"]),
+        primary_key=row["primary_key"],
+        nullable=row["nullable"],
+        default=None if row["default_text"] is None else Default(row["default_text"], row["default_quoted"]),
+        auto_increment=row["auto_increment"],
+        comment=row["comment"],
+        origin=None if row["origin_id"] is None else Origin(row["origin_id"], row["origin_label"]),
+    )
+
+
+def _foreign_key(row: asyncpg.Record, names: dict[int, TableName]) -> ForeignKey:
+    return ForeignKey(
+        parent=names[row["parent_id"]],
+        columns=tuple(zip(row["child_names"], row["parent_names"], strict=True)),
+        primary_key=row["primary_key"],
+        nullable=row["nullable"],
+        unique=row["is_unique"],
+        comment=row["comment"],
+    )
+
+
+async def lock_catalog(connection: Connection) -> Catalog:
+    """Make other changes of the catalog wait for this transaction, and read it as it is then.
+
+    The version is raised: whoever sees this transaction's changes sees that its catalog is old.
+    """
+    await connection.execute(_SQL["raise_version"])
+    return await read_catalog(connection)
+
+
+async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int]]:
+    """List name, time of creation and number of tables of every schema, by name."""
+    return [tuple(row) for row in await connection.fetch(_SQL["read_schemas"])]
+
+
+async def insert_schema(connection: Connection, name: str) -> datetime:
+    """Create a schema; give its time of creation.
+
+    Raises:
+        AlreadyExists: PostgreSQL has a schema of this name, which is not in the catalog.
+    """
+    if await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name):
+        raise AlreadyExists(
+            f"The database has a schema `{name}` that Levada did not make; choose another name.", schema=name
+        )
+    created: datetime = await connection.fetchval(_SQL["insert_schema"], name)
+    await connection.execute(ddl.create_schema(name))
+    return created
+
+
+async def delete_schema(connection: Connection, catalog: Catalog, name: str) -> int:
+    """Drop a schema with its tables; give their number.
+
+    Raises:
+        HasChildren: Tables of other schemas refer to it.
+    """
+    tables = [t for t in catalog.order if t.schema == name]
+    for table in tables:
+        for child, _ in catalog.children(table):
+            if child.name.schema != name:
+                raise HasChildren(f"`{child.name}` refers to `{table}`; drop it first.", table=table, child=child.name)
+    for table in reversed(tables):
+        await delete_table(connection, catalog.tables[table])
+    await connection.execute(_SQL["delete_schema"], name)
+    await connection.execute(ddl.drop_schema(name))
+    return len(tables)
+
+
+async def insert_table(connection: Connection, catalog: Catalog, table: Table, definition: str) -> Table:
+    """Create a table; give it with its id."""
+    table_id: int = await connection.fetchval(
+        _SQL["insert_table"],
+        table.name.schema,
+        table.name.table,
+        table.name.stored,
+        table.tier.value,
+        table.comment,
+        table.has_make,
+        table.key_source,
+        definition,
+    )
+    for position, a in enumerate(table.heading):
+        await connection.execute(
+            _SQL["insert_attribute"],
+            table_id,
+            position,
+            a.name,
+            str(a.type),
+            a.primary_key,
+            a.nullable,
+            a.default.text if a.default else None,
+            a.default.quoted if a.default else False,
+            a.auto_increment,
+            a.comment,
+            a.origin.attribute_id if a.origin else None,
+        )
+    for position, key in enumerate(table.foreign_keys):
+        await connection.execute(
+            _SQL["insert_foreign_key"],
+            table_id,
+            position,
+            catalog.tables[key.parent].id,
+            [child for child, _ in key.columns],
+            [parent for _, parent in key.columns],
+            key.primary_key,
+            key.nullable,
+            key.unique,
+            key.comment,
+        )
+    for position, index in enumerate(table.indexes):
+        await connection.execute(_SQL["insert_index"], table_id, position, list(index.expressions), index.unique)
+    stored = (await read_catalog(connection)).tables[table.name]
+    for statement in ddl.create_table(stored):
+        await connection.execute(statement)
+    if stored.tier.auto_populated:
+        for statement in ddl.create_job_table(stored):
+            await connection.execute(statement)
+    return stored
+
+
+async def update_make(connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None) -> None:
+    """Record that the class of a table gained or lost its `make`, or changed its key source."""
+    await connection.execute(_SQL["update_make"], table.id, has_make, key_source)
+
+
+async def delete_table(connection: Connection, table: Table) -> None:
+    """Drop a table and its jobs; nothing may refer to it."""
+    for statement in ddl.drop_table(table):
+        await connection.execute(statement)
+    await connection.execute(_SQL["delete_table"], table.id)
+
+
+async def count_rows(connection: Connection, table: Table) -> int:
+    """Count the entities of a table."""
+    statement = render_count(Select((), TableSource(table.name.schema, table.name.stored, "t")))
+    return int(await connection.fetchval(statement.text))

@@ -1,0 +1,95 @@
+"""The pool of connections, and the one way to open a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import asyncpg
+
+from levada_server.errors import Unavailable
+from levada_server.storage.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
+
+POOL_SIZE = 20
+CONNECT_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 600
+MIN_POSTGRESQL = 15
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], postgresql_version: str) -> None:
+        """Take over an open pool; `close` closes it."""
+        self._pool = pool
+        self.postgresql_version = postgresql_version
+
+    @classmethod
+    async def connect(cls, url: str) -> Database:
+        """Open a pool.
+
+        Args:
+            url: As libpq reads it, `postgresql://user@host/database`.
+
+        Raises:
+            Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=POOL_SIZE,
+                timeout=CONNECT_TIMEOUT_S,
+                reset=_leave_as_is,
+                server_settings={
+                    "application_name": "levada",
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "search_path": "pg_catalog",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
+                },
+            )
+        except (OSError, asyncio.TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
+        async with pool.acquire() as connection:
+            version = connection.get_server_version()
+        if version.major < MIN_POSTGRESQL:
+            await pool.close()
+            raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
+        return cls(pool, f"{version.major}.{version.minor}")
+
+    async def close(self) -> None:
+        """Wait for the connections in use, then close all."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit; for single reading statements."""
+        with translated():
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+    ) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction: committed at the end, rolled back on any error."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation=isolation, readonly=read_only),
+        ):
+            yield connection
+
+
+async def _leave_as_is(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Leave a returned connection as it is: every use ends its transaction and changes no setting of the session.
+
+    The driver's own reset would cost one more trip to PostgreSQL per call.
+    """

@@ -1,0 +1,65 @@
+-- name: read_version
+SELECT version FROM levada.catalog_version;
+
+-- name: raise_version
+-- The row's lock makes declarations, alterations and drops wait for each other.
+UPDATE levada.catalog_version SET version = version + 1 RETURNING version;
+
+-- name: read_schemas
+SELECT s.name, s.create_time, count(t.id)::integer AS table_count
+FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
+GROUP BY s.id ORDER BY s.name;
+
+-- name: read_tables
+SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.definition
+FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id;
+
+-- name: read_attributes
+-- With the origin spelled for messages.
+SELECT a.id, a.table_id, a.name, a.type, a.primary_key, a.nullable, a.default_text, a.default_quoted, a.auto_increment,
+       a.comment, a.origin_id, os.name || '.' || ot.name || '.' || o.name AS origin_label
+FROM levada.attribute a
+LEFT JOIN levada.attribute o ON o.id = a.origin_id
+LEFT JOIN levada.table ot ON ot.id = o.table_id
+LEFT JOIN levada.schema os ON os.id = ot.schema_id
+ORDER BY a.table_id, a.position;
+
+-- name: read_foreign_keys
+SELECT table_id, parent_id, child_names, parent_names, primary_key, nullable, is_unique, comment
+FROM levada.foreign_key ORDER BY table_id, position;
+
+-- name: read_indexes
+SELECT table_id, expressions, is_unique FROM levada.index ORDER BY table_id, position;
+
+-- name: insert_schema
+INSERT INTO levada.schema (name) VALUES ($1) RETURNING create_time;
+
+-- name: delete_schema
+DELETE FROM levada.schema WHERE name = $1;
+
+-- name: insert_table
+INSERT INTO levada.table (schema_id, name, stored_name, tier, comment, has_make, key_source, definition)
+SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM levada.schema WHERE name = $1
+RETURNING id;
+
+-- name: update_make
+-- The class of a table that exists may gain or lose its `make` and change its key source.
+UPDATE levada.table SET has_make = $2, key_source = $3 WHERE id = $1;
+
+-- name: delete_table
+DELETE FROM levada.table WHERE id = $1;
+
+-- name: insert_attribute
+-- A native attribute of a key is its own origin.
+INSERT INTO levada.attribute (table_id, position, name, type, primary_key, nullable, default_text, default_quoted,
+                              auto_increment, comment, origin_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+        coalesce($11, CASE WHEN $5 THEN currval(pg_get_serial_sequence('levada.attribute', 'id')) END));
+
+-- name: insert_foreign_key
+INSERT INTO levada.foreign_key (table_id, position, parent_id, child_names, parent_names, primary_key, nullable,
+                                is_unique, comment)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: insert_index
+INSERT INTO levada.index (table_id, position, expressions, is_unique) VALUES ($1, $2, $3, $4);

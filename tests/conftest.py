@@ -1,0 +1,138 @@
+"""One PostgreSQL per run; a database cloned from a migrated template per test; a real server and channel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from levada_server.app import running
+from levada_server.config import Settings
+from levada_server.operations.engine import Engine
+from levada_server.rpc.decode_relation import stored_relation
+from levada_server.storage import embedded
+from levada_server.storage.catalog import CatalogCache
+from levada_server.storage.database import Database
+from levada_server.storage.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_URL = "LEVADA_TEST_DATABASE_URL"
+_TEMPLATE = "levada_template"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the PostgreSQL of the run, before the workers of a parallel run begin."""
+    if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
+    folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
+    postgres = embedded.start(folder)
+    os.environ[_URL] = postgres.dsn
+    config.add_cleanup(lambda: (postgres.stop(), shutil.rmtree(folder), os.environ.pop(_URL)))
+    asyncio.run(_make_template(postgres.dsn))
+
+
+async def _make_template(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        # Nothing here must outlive a crash of the machine.
+        await connection.execute("ALTER SYSTEM SET fsync = off")
+        await connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+    finally:
+        await connection.close()
+    database = await Database.connect(_with_database(url, _TEMPLATE))
+    await migrate(database)
+    await database.close()
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """A database of this test alone, with an empty catalog."""
+    url = os.environ[_URL]
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+    yield _with_database(url, name)
+    asyncio.run(_execute(url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to the test's database."""
+    opened = await asyncpg.connect(database_url, server_settings={"timezone": "UTC", "search_path": "pg_catalog"})
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def engine(database_url: str) -> AsyncIterator[Engine]:
+    """The parts that operations work with, on the test's database."""
+    database = await Database.connect(database_url)
+    yield Engine(database, CatalogCache(database), stored_relation)
+    await database.close()
+
+
+@pytest.fixture
+def server_address(database_url: str) -> Iterator[str]:
+    """The address of a server on the test's database: a real one, with a real port, in a thread of its own."""
+    with served(database_url) as address:
+        yield address
+
+
+@contextmanager
+def served(database_url: str) -> Iterator[str]:
+    """Serve a database on a free port of the loopback interface for the length of the block."""
+    settings = Settings(database_url=database_url, data_folder=Path(), listen="127.0.0.1:0", grace_s=0.1)
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+    outcome: list[str | BaseException] = []
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with running(settings) as (_, address):
+                outcome.append(address)
+                ready.set()
+                await stop.wait()
+        except BaseException as error:
+            outcome.append(error)
+            ready.set()
+            raise
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    ready.wait()
+    if isinstance(outcome[0], BaseException):
+        thread.join()
+        raise outcome[0]
+    try:
+        yield outcome[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

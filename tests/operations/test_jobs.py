@@ -1,0 +1,275 @@
+"""The life of a job on a real database: each key is committed once, whatever dies when."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from levada_server.errors import (
+    DuplicateEntity,
+    InvalidRequest,
+    LeaseLost,
+    LimitReached,
+    MakeContract,
+    UnknownJob,
+    UnknownWorkerSession,
+)
+from levada_server.jobs.lease import Failure
+from levada_server.model.table import PartIntegrity, Tier
+from levada_server.operations import jobs, rows
+from levada_server.query.algebra import Equalities, Restrict, TableOperand
+from tests.support import make
+from tests.support.make import ME, named
+
+if TYPE_CHECKING:
+    from levada_server.jobs.lease import Lease
+    from levada_server.operations.engine import Engine
+
+SESSIONS = 20
+
+
+@pytest_asyncio.fixture
+async def pipeline(engine: Engine) -> Engine:
+    """`Session` with 20 entities, and `Stat` with a part, computed from it."""
+    await make.make_table(engine, "Session", "session : int32\n---\nrate : float64\n")
+    await make.make_table(engine, "Stat", "-> Session\n---\nmean : float64\n", Tier.COMPUTED)
+    await make.make_table(engine, "Stat.Bin", "-> master\nbin : int32\n---\ncount : int32\n", Tier.PART)
+    await make.insert(engine, "Session", [{"session": i, "rate": i / 2} for i in range(SESSIONS)])
+    await make.refresh(engine, "Stat")
+    return engine
+
+
+def result(lease: Lease) -> dict[str, list[dict[str, object]]]:
+    key = dict(lease.key)
+    return {"Stat": [{**key, "mean": 1.0}], "Stat.Bin": [{**key, "bin": 1, "count": 2}]}
+
+
+async def states(engine: Engine) -> dict[str, int]:
+    return (await jobs.progress(engine, ME, named("Stat"), None)).states
+
+
+async def test_refresh_adds_what_is_missing_and_is_idempotent(pipeline: Engine) -> None:
+    assert await states(pipeline) == {"pending": SESSIONS}
+    assert await make.refresh(pipeline, "Stat") == jobs.Refreshed(0, 0, 0)
+    await make.insert(pipeline, "Session", [{"session": 100, "rate": 0.0}])
+    assert await make.refresh(pipeline, "Stat") == jobs.Refreshed(1, 0, 0)
+
+
+async def test_many_workers_reserve_each_job_once(pipeline: Engine) -> None:
+    reserved: list[int] = []
+
+    async def work() -> None:
+        session = await make.make_session(pipeline)
+        while leases := await make.reserve(pipeline, session, "Stat", 2):
+            for lease in leases:
+                reserved.append(lease.job_id)
+                await make.complete(pipeline, lease, result(lease))
+
+    await asyncio.gather(*(work() for _ in range(8)))
+    assert len(reserved) == len(set(reserved)) == SESSIONS
+    assert await states(pipeline) == {"success": SESSIONS}
+    assert len(await make.fetch(pipeline, "Stat")) == SESSIONS
+    assert len(await make.fetch(pipeline, "Stat.Bin")) == SESSIONS
+
+
+async def test_complete_is_idempotent_by_token(pipeline: Engine) -> None:
+    (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
+    await make.complete(pipeline, lease, result(lease))
+    await make.complete(pipeline, lease, result(lease))
+    assert len(await make.fetch(pipeline, "Stat")) == 1
+
+
+async def test_a_job_of_a_silent_worker_goes_to_another_and_its_late_result_is_refused(pipeline: Engine) -> None:
+    silent, other = await make.make_session(pipeline), await make.make_session(pipeline)
+    taken = await make.reserve(pipeline, silent, "Stat", SESSIONS)
+    assert await make.reserve(pipeline, other, "Stat") == []
+    await make.expire(pipeline, silent)
+    again = await make.reserve(pipeline, other, "Stat", SESSIONS)
+    assert {lease.job_id for lease in again} == {lease.job_id for lease in taken}
+    assert {lease.attempt for lease in again} == {2}
+    with pytest.raises(LeaseLost):
+        await make.complete(pipeline, taken[0], result(taken[0]))
+    assert await make.fetch(pipeline, "Stat") == []
+    await make.complete(pipeline, again[0], result(again[0]))
+
+
+async def test_a_late_result_that_nobody_took_over_is_welcome(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    (lease,) = await make.reserve(pipeline, session, "Stat")
+    await make.expire(pipeline, session)
+    await make.complete(pipeline, lease, result(lease))
+    assert await states(pipeline) == {"success": 1, "pending": SESSIONS - 1}
+
+
+async def test_a_renewed_session_keeps_its_jobs(pipeline: Engine) -> None:
+    session, other = await make.make_session(pipeline), await make.make_session(pipeline)
+    await make.reserve(pipeline, session, "Stat", SESSIONS)
+    await make.expire(pipeline, session)
+    await jobs.renew_sessions(pipeline, ME, [session])
+    assert await make.reserve(pipeline, other, "Stat") == []
+
+
+async def test_jobs_of_an_ended_session_can_be_reserved_at_once(pipeline: Engine) -> None:
+    session, other = await make.make_session(pipeline), await make.make_session(pipeline)
+    await make.reserve(pipeline, session, "Stat", SESSIONS)
+    await jobs.delete_session(pipeline, ME, session)
+    assert len(await make.reserve(pipeline, other, "Stat", SESSIONS)) == SESSIONS
+    with pytest.raises(UnknownWorkerSession):
+        await make.reserve(pipeline, session, "Stat")
+    with pytest.raises(UnknownWorkerSession):
+        await jobs.renew_sessions(pipeline, ME, [session])
+    with pytest.raises(UnknownWorkerSession):
+        await jobs.delete_session(pipeline, ME, session)
+
+
+async def test_a_failed_job_keeps_its_error_and_is_not_reserved_again(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    (lease,) = await make.reserve(pipeline, session, "Stat")
+    failure = Failure("ValueError", "no spikes", "Traceback …")
+    for _ in range(2):  # the second time the answer had been lost
+        state = await jobs.fail(
+            pipeline, ME, named("Stat"), lease.job_id, lease.token, failure, duration=timedelta(1), code_version="v1"
+        )
+        assert state == "error"
+    assert len(await make.reserve(pipeline, session, "Stat", SESSIONS)) == SESSIONS - 1
+    with pytest.raises(LeaseLost):
+        await make.complete(pipeline, lease, result(lease))
+    refreshed = await jobs.refresh(
+        pipeline, ME, named("Stat"), None, priority=None, delay=timedelta(0), retry_errors=True
+    )
+    assert refreshed.reset == 1
+
+
+async def test_a_released_job_is_pending_again_and_the_try_does_not_count(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    (lease,) = await make.reserve(pipeline, session, "Stat")
+    assert await jobs.release(pipeline, ME, [(named("Stat"), lease.job_id, lease.token)]) == 1
+    assert await jobs.release(pipeline, ME, [(named("Stat"), lease.job_id, lease.token)]) == 0
+    again = await make.reserve(pipeline, session, "Stat", SESSIONS)
+    assert {other.attempt for other in again} == {1}
+
+
+@pytest.mark.parametrize(
+    ("inserts", "error"),
+    [
+        ({}, MakeContract),
+        ({"Stat": [{"session": 1_000_000, "mean": 0.0}]}, Exception),
+        ({"Stat.Bin": [{"session": 0, "bin": 0, "count": 0}]}, Exception),
+        ({"Session": [{"session": 55, "rate": 0.0}]}, MakeContract),
+        ({"Stat": [{"session": 0, "mean": 0.0}] * 2}, DuplicateEntity),
+    ],
+)
+async def test_a_result_that_breaks_a_rule_leaves_nothing_behind(
+    pipeline: Engine, inserts: dict[str, list[dict[str, object]]], error: type[Exception]
+) -> None:
+    (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
+    with pytest.raises(error):
+        await make.complete(pipeline, lease, inserts)
+    assert await make.fetch(pipeline, "Stat") == []
+    assert await make.fetch(pipeline, "Stat.Bin") == []
+    assert (await states(pipeline))["reserved"] == 1
+
+
+async def test_an_error_of_a_buffered_insert_names_its_line(pipeline: Engine) -> None:
+    (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
+    with pytest.raises(DuplicateEntity, match=r"pipeline\.py:7"):
+        await make.complete(pipeline, lease, {"Stat": [{**dict(lease.key), "mean": 0.0}] * 2})
+
+
+async def test_a_deleted_result_is_computed_again(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    for lease in await make.reserve(pipeline, session, "Stat", SESSIONS):
+        await make.complete(pipeline, lease, result(lease))
+    one = Restrict(TableOperand(named("Stat")), Equalities((("session", 3),)))
+    await rows.delete(pipeline, ME, one, PartIntegrity.ENFORCE, digest="", quick=False)
+    assert await states(pipeline) == {"success": SESSIONS - 1, "pending": 1}
+    (lease,) = await make.reserve(pipeline, session, "Stat", SESSIONS)
+    assert dict(lease.key) == {"session": 3}
+
+
+async def test_jobs_go_with_their_parents(pipeline: Engine) -> None:
+    two = Restrict(TableOperand(named("Session")), Equalities((("session", (3, 4)),)))
+    await rows.delete(pipeline, ME, two, PartIntegrity.ENFORCE, digest="", quick=False)
+    assert await states(pipeline) == {"pending": SESSIONS - 2}
+
+
+async def test_a_job_whose_parents_were_deleted_while_it_ran_cannot_be_completed(pipeline: Engine) -> None:
+    (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
+    parent = Restrict(TableOperand(named("Session")), Equalities(lease.key))
+    await rows.delete(pipeline, ME, parent, PartIntegrity.ENFORCE, digest="", quick=False)
+    with pytest.raises(Exception, match="Session"):
+        await make.complete(pipeline, lease, result(lease))
+    assert await make.fetch(pipeline, "Stat") == []
+
+
+async def test_a_row_inserted_by_hand_takes_its_job_away(pipeline: Engine) -> None:
+    await make.insert(pipeline, "Stat", [{"session": 5, "mean": 0.0}], allow_direct_insert=True)
+    assert (await make.refresh(pipeline, "Stat")).removed == 1
+    assert await states(pipeline) == {"pending": SESSIONS - 1}
+
+
+async def test_refresh_beside_completing_workers_never_repends_committed_work(pipeline: Engine) -> None:
+    done = asyncio.Event()
+
+    async def refresh_for_ever() -> None:
+        while not done.is_set():
+            assert (await make.refresh(pipeline, "Stat")).reset == 0
+
+    async def work() -> None:
+        session = await make.make_session(pipeline)
+        while leases := await make.reserve(pipeline, session, "Stat", 1):
+            await make.complete(pipeline, leases[0], result(leases[0]))
+
+    refreshing = asyncio.gather(refresh_for_ever(), refresh_for_ever())
+    await asyncio.gather(*(work() for _ in range(4)))
+    done.set()
+    await refreshing
+    assert await states(pipeline) == {"success": SESSIONS}
+
+
+async def test_a_restriction_holds_under_reservation(pipeline: Engine) -> None:
+    from levada_server.query.algebra import JobOperand
+
+    wanted = Restrict(JobOperand(named("Stat")), Equalities((("session", (7, 8)),)))
+    session = await make.make_session(pipeline)
+    leases = await jobs.reserve(
+        pipeline, ME, session, [named("Stat")], max_jobs=10, wait=timedelta(0), restriction=wanted
+    )
+    assert sorted(dict(lease.key)["session"] for lease in leases) == [7, 8]  # type: ignore[type-var]  # integers
+
+
+async def test_a_waiting_reserve_gets_a_job_that_comes_later(engine: Engine) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    session = await make.make_session(engine)
+    waiting = asyncio.create_task(
+        jobs.reserve(
+            engine, ME, session, [named("Stat")], max_jobs=1, wait=timedelta(seconds=30), restriction=None
+        )
+    )
+    await make.insert(engine, "Session", [{"session": 1}])
+    await make.refresh(engine, "Stat")
+    assert len(await waiting) == 1
+
+
+async def test_bad_requests_are_refused(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    with pytest.raises(InvalidRequest, match="no jobs"):
+        await make.reserve(pipeline, session, "Session")
+    with pytest.raises(LimitReached):
+        await make.reserve(pipeline, session, "Stat", jobs.MAX_JOBS + 1)
+    (lease,) = await make.reserve(pipeline, session, "Stat")
+    with pytest.raises(UnknownJob):
+        await jobs.fail(
+            pipeline,
+            ME,
+            named("Stat"),
+            10**9,
+            lease.token,
+            Failure("", "", ""),
+            duration=timedelta(0),
+            code_version="",
+        )

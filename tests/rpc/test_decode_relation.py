@@ -1,0 +1,77 @@
+"""What a client sends is checked before anything recurses: indices, counts, depth, and unset shapes."""
+
+from __future__ import annotations
+
+import pytest
+from levada_api.v1 import relation_pb2 as pb
+from levada_api.v1 import schema_pb2
+from levada_server.errors import InvalidRequest, QueryTooDeep
+from levada_server.query import algebra
+from levada_server.rpc.decode_relation import MAX_DEPTH, MAX_NODES, relation
+
+TABLE = pb.RelationNode(table=pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Subject")))
+
+
+def restricted(times: int) -> pb.Relation:
+    nodes = [TABLE]
+    nodes += [pb.RelationNode(restrict=pb.Restrict(operand=i, condition=0)) for i in range(times)]
+    return pb.Relation(nodes=nodes, conditions=[pb.Condition(constant=True)])
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    decoded = relation("relation", restricted(MAX_DEPTH - 1))
+    assert isinstance(decoded, algebra.Restrict)
+
+
+@pytest.mark.parametrize("times", [MAX_DEPTH, 200, 5_000])
+def test_deeper_nesting_is_refused(times: int) -> None:
+    with pytest.raises(QueryTooDeep, match=str(MAX_DEPTH)):
+        relation("relation", restricted(times))
+
+
+def test_more_nodes_than_the_limit_are_refused() -> None:
+    with pytest.raises(QueryTooDeep, match=str(MAX_NODES)):
+        relation("relation", pb.Relation(nodes=[TABLE] * (MAX_NODES + 1)))
+
+
+def test_deeply_nested_conditions_are_refused_without_recursion() -> None:
+    conditions = [pb.Condition(constant=True)]
+    conditions += [pb.Condition(complement=i) for i in range(5_000)]
+    message = pb.Relation(
+        nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=5_000))], conditions=conditions
+    )
+    with pytest.raises(QueryTooDeep):
+        relation("relation", message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.Relation(),
+        pb.Relation(nodes=[pb.RelationNode()]),
+        pb.Relation(nodes=[pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))]),
+        pb.Relation(nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=1, condition=0))]),
+        pb.Relation(nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))]),
+        pb.Relation(nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=-1))]),
+        pb.Relation(
+            nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))], conditions=[pb.Condition()]
+        ),
+        pb.Relation(
+            nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))],
+            conditions=[pb.Condition(complement=0)],
+        ),
+        pb.Relation(
+            nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))],
+            conditions=[pb.Condition(relation=pb.RelationMatch(node=1))],
+        ),
+        pb.Relation(nodes=[TABLE, pb.RelationNode(project=pb.Project(operand=0, items=[pb.ProjectItem()]))]),
+        pb.Relation(nodes=[TABLE, pb.RelationNode(top=pb.Top(operand=0, limit=-1))]),
+        pb.Relation(
+            nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))],
+            conditions=[pb.Condition(entities=pb.EntitySet(arrow_ipc=b"no arrow"))],
+        ),
+    ],
+)
+def test_a_malformed_relation_is_refused(message: pb.Relation) -> None:
+    with pytest.raises(InvalidRequest):
+        relation("relation", message)

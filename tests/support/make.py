@@ -1,0 +1,100 @@
+"""Tables, rows and jobs with sensible defaults, made through the operations of a real server."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pyarrow as pa
+from levada_server.jobs.lease import Lease, Worker
+from levada_server.model.table import TableName, Tier
+from levada_server.operations import jobs, rows, schemas
+from levada_server.operations.engine import Caller
+from levada_server.operations.queries import compile_query
+from levada_server.operations.rows import InsertOptions
+from levada_server.query.algebra import TableOperand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from levada_server.model.table import Table
+    from levada_server.operations.engine import Engine
+
+ME = Caller("tester")
+NO_TIME = timedelta(0)
+
+
+def named(table: str, schema: str = "lab") -> TableName:
+    """Name a table of the test's schema."""
+    return TableName(schema, table)
+
+
+async def make_table(
+    engine: Engine, table: str, definition: str, tier: Tier = Tier.MANUAL, *, has_make: bool | None = None
+) -> Table:
+    """Declare a table in the schema `lab`, which is made on first use."""
+    await schemas.create_schema(engine, ME, "lab", allow_existing=True)
+    computes = tier.auto_populated if has_make is None else has_make
+    declaration = schemas.Declaration(named(table), tier, definition, {}, has_make=computes)
+    return (await schemas.declare_table(engine, ME, declaration)).table
+
+
+async def insert(engine: Engine, table: str, records: Sequence[Mapping[str, object]], **options: bool) -> int:
+    """Insert rows given as dicts."""
+    return await rows.insert(engine, ME, named(table), InsertOptions(**options), arrow(records))
+
+
+def arrow(records: Sequence[Mapping[str, object]]) -> io.BytesIO:
+    """Write rows as an Arrow IPC stream."""
+    content = io.BytesIO()
+    table = pa.Table.from_pylist([dict(record) for record in records])
+    with pa.ipc.new_stream(content, table.schema) as writer:
+        writer.write_table(table)
+    return content
+
+
+async def fetch(engine: Engine, table: str) -> list[dict[str, object]]:
+    """Give all rows of a table."""
+    query = await compile_query(engine, ME, TableOperand(named(table)))
+    statement = query.fetch()
+    async with engine.database.connection() as connection:
+        return [dict(row) for row in await connection.fetch(statement.text, *statement.values)]
+
+
+async def make_session(engine: Engine) -> UUID:
+    """Begin a worker session."""
+    session, _ = await jobs.create_session(engine, ME, Worker("host", 1, "user"), None, "")
+    return session
+
+
+async def refresh(engine: Engine, table: str) -> jobs.Refreshed:
+    """Refresh the jobs of a table."""
+    return await jobs.refresh(engine, ME, named(table), None, priority=None, delay=NO_TIME, retry_errors=False)
+
+
+async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) -> list[Lease]:
+    """Reserve jobs of one table without waiting."""
+    return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
+
+
+async def complete(
+    engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]
+) -> None:
+    """Complete a job with some rows by table."""
+    buffered = tuple(
+        jobs.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
+        for table, records in inserts.items()
+    )
+    await jobs.complete(
+        engine, ME, jobs.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
+    )
+
+
+async def expire(engine: Engine, session: UUID) -> None:
+    """Let a session's lease run out: time passes by moving the row."""
+    async with engine.database.connection() as connection:
+        await connection.execute(
+            "UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 s' WHERE id = $1", session
+        )
