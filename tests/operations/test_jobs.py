@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+
 from levada_server.errors import (
     DuplicateEntity,
     InvalidRequest,
@@ -246,9 +247,7 @@ async def test_a_waiting_reserve_gets_a_job_that_comes_later(engine: Engine) -> 
     await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
     session = await make.make_session(engine)
     waiting = asyncio.create_task(
-        jobs.reserve(
-            engine, ME, session, [named("Stat")], max_jobs=1, wait=timedelta(seconds=30), restriction=None
-        )
+        jobs.reserve(engine, ME, session, [named("Stat")], max_jobs=1, wait=timedelta(seconds=30), restriction=None)
     )
     await make.insert(engine, "Session", [{"session": 1}])
     await make.refresh(engine, "Stat")

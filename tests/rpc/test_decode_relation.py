@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from levada_api.v1 import relation_pb2 as pb
 from levada_api.v1 import schema_pb2
 from levada_server.errors import InvalidRequest, QueryTooDeep

@@ -6,12 +6,13 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+
 from levada_api.v1 import error_pb2, query_service_pb2, query_service_pb2_grpc, relation_pb2, schema_pb2
 from levada_server import errors
 from levada_server.rpc.status import TABLE, internal, status
 
 
-def _all_subclasses(cls: type) -> set[type]:
+def _all_subclasses(cls: type[errors.LevadaError]) -> set[type[errors.LevadaError]]:
     return {cls}.union(*(_all_subclasses(child) for child in cls.__subclasses__()))
 
 
@@ -28,7 +29,7 @@ def test_every_error_class_has_a_code_and_a_known_reason(cls: type[errors.Levada
 
 def test_every_reason_belongs_to_one_error_class() -> None:
     reasons = [reason for _, reason in TABLE.values()] + ["INTERNAL", "UNSPECIFIED"]
-    assert sorted(reasons) == sorted(name.removeprefix("ERROR_REASON_") for name in error_pb2.ErrorReason.keys())
+    assert sorted(reasons) == sorted(name.removeprefix("ERROR_REASON_") for name in error_pb2.ErrorReason.keys())  # noqa: SIM118  # an enum's wrapper, no dict
 
 
 def test_an_internal_fault_tells_its_incident_and_nothing_of_the_inside() -> None:

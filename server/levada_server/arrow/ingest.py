@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from levada_server.arrow.types import arrow_type
 from levada_server.errors import InvalidRequest, LevadaError, MissingAttribute, UnknownAttribute, WrongValue
+from levada_server.model.assignment import may_be_left_out
 from levada_server.model.types import AttributeType, Kind
 from levada_server.model.values import coerce
 
@@ -73,7 +74,7 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
         raise InvalidRequest("Two columns of the rows have one name.", table=table.name)
     positions = {name: index for index, name in enumerate(schema.names)}
     for attribute in table.heading:
-        if attribute.name not in positions and not _may_be_left_out(attribute):
+        if attribute.name not in positions and not may_be_left_out(attribute):
             raise MissingAttribute(
                 f"`{table.name}` needs a value for `{attribute.name}`, which has no default, and the rows have none.",
                 table=table.name,
@@ -83,10 +84,6 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
     return [(positions[a.name], a) for a in table.heading if a.name in positions]
 
 
-def _may_be_left_out(attribute: Attribute) -> bool:
-    return attribute.nullable or attribute.auto_increment or attribute.default is not None
-
-
 def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> list[object]:
     """Bring a column to its attribute's type, as the driver binds it.
 
@@ -94,7 +91,7 @@ def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: 
         MissingAttribute: A value is missing and there is no default.
         WrongValue: A value does not fit.
     """
-    if column.null_count and not _may_be_left_out(attribute):
+    if column.null_count and not may_be_left_out(attribute):
         row = first_row + pc.index(column.is_null(), pa.scalar(True)).as_py()
         raise MissingAttribute(
             f"`{table.name}`, row {row}: `{attribute.name}` has no value and no default.",

@@ -64,7 +64,9 @@ def _coerce(value: object, type_: AttributeType) -> object:
             )
         case Kind.JSON:
             return json.dumps(value, allow_nan=False)
-        case Kind.BYTES if isinstance(value, (bytes, bytearray)):
+        case Kind.BYTES | Kind.BLOB if isinstance(value, (bytes, bytearray)):
+            return bytes(value)
+        case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)
     raise WrongValue(f"{_shown(value)} cannot be compared with or given for a {type_} here.")
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from levada_server.arrow.ingest import Columns, read_stream
-from levada_server.errors import HasChildren, InvalidRequest, PermissionDenied, PlanChanged
-from levada_server.query.algebra import Relation, Restrict, TableOperand
+from levada_server.errors import HasChildren, InvalidRequest, NotFound, PermissionDenied, PlanChanged
+from levada_server.model.assignment import insertable, split_update
+from levada_server.model.values import show_key
+from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.query.compile import compile_relation
 from levada_server.storage import deletion
-from levada_server.storage.rows import insert_columns
+from levada_server.storage import rows as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table, TableName
@@ -69,6 +72,54 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
         return count
 
 
+async def insert_relation(
+    engine: Engine, caller: Caller, name: TableName, relation: Relation, options: InsertOptions
+) -> int:
+    """Insert the entities of a relation without a trip to the client; give how many were inserted or replaced.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        UnknownAttribute: An attribute of the relation is none of the table's, unless such are ignored.
+        InvalidRequest: An attribute has another kind of type.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    check_direct_insert(catalog, table, options)
+    query = compile_relation(relation, catalog)
+    attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
+    select = compile_relation(Project(relation, tuple(Keep(a) for a in attributes)), catalog).select
+    select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
+    async with engine.database.connection() as connection:
+        return await storage.insert_selected(
+            connection, table, select, skip_duplicates=options.skip_duplicates, replace=options.replace
+        )
+
+
+async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[str, object]) -> None:
+    """Change secondary attributes of one entity; None sets the default.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        row: The whole primary key, and the attributes to change.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        InvalidRequest: The key is not whole, or nothing is to be changed.
+        NotFound: There is no entity with this key.
+        LevadaError: A value does not fit, or is in the way of a constraint.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    check_direct_insert(catalog, table, InsertOptions())
+    key, changes = split_update(table, row)
+    async with engine.database.connection() as connection:
+        found = await storage.update_row(connection, table, key, changes)
+    if not found:
+        raise NotFound(f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name)
+
+
 def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> Iterator[Columns]:
     """Read rows for a table; blocks, so it runs in a thread."""
     if options.skip_duplicates and options.replace:
@@ -79,7 +130,7 @@ def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> It
 
 async def insert_batch(connection: Connection, table: Table, columns: Columns, options: InsertOptions) -> int:
     """Insert one batch on a connection; give how many rows were inserted or replaced."""
-    return await insert_columns(
+    return await storage.insert_columns(
         connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace
     )
 

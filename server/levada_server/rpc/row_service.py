@@ -54,6 +54,23 @@ class RowService(pb_grpc.RowServiceServicer):
             count = await rows.insert(self._engine, caller(context), name, options, content)
         return pb.InsertRowsResponse(row_count=count)
 
+    async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
+        """Insert the entities of a relation."""
+        count = await rows.insert_relation(
+            self._engine,
+            caller(context),
+            decode.table_name("name", request.name),
+            relation("relation", request.relation),
+            decode.insert_options(request.options),
+        )
+        return pb.InsertRelationResponse(row_count=count)
+
+    async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
+        """Change secondary attributes of one entity."""
+        row = {entry.name: decode.value(entry.value) for entry in request.row}
+        await rows.update(self._engine, caller(context), decode.table_name("name", request.name), row)
+        return pb.UpdateRowResponse()
+
     async def PlanDelete(self, request: pb.PlanDeleteRequest, context: Context) -> pb.PlanDeleteResponse:
         """Tell what a delete would take."""
         doomed = await rows.plan_delete(

@@ -29,6 +29,7 @@ from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.schema_service import SchemaService
 from levada_server.rpc.server_service import MESSAGE_BYTES, ServerService
+from levada_server.rpc.session_service import SessionService
 
 if TYPE_CHECKING:
     from levada_server.operations.engine import Engine
@@ -69,9 +70,7 @@ class RpcServer:
         schema_service_pb2_grpc.add_SchemaServiceServicer_to_server(SchemaService(engine), server)
         query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(engine), server)
         row_service_pb2_grpc.add_RowServiceServicer_to_server(RowService(engine), server)
-        session_service_pb2_grpc.add_SessionServiceServicer_to_server(
-            session_service_pb2_grpc.SessionServiceServicer(), server
-        )
+        session_service_pb2_grpc.add_SessionServiceServicer_to_server(SessionService(engine), server)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(engine), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
 
-from levada_server.errors import Unavailable
+from levada_server.errors import OutcomeUnknown, Unavailable
 from levada_server.storage.failures import translated
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection in autocommit; for single reading statements."""
+        """Lend a connection in autocommit; for single statements."""
         with translated():
             async with self._pool.acquire() as connection:
                 yield connection
@@ -80,12 +80,62 @@ class Database:
     async def transaction(
         self, *, read_only: bool = False, isolation: Isolation = "read_committed"
     ) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction: committed at the end, rolled back on any error."""
-        async with (
-            self.connection() as connection,
-            connection.transaction(isolation=isolation, readonly=read_only),
-        ):
+        """Lend a connection inside a transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            OutcomeUnknown: The connection broke during the commit.
+        """
+        async with self.connection() as connection:
+            transaction = connection.transaction(isolation=isolation, readonly=read_only)
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            await commit(transaction)
+
+
+class PinnedDatabase(Database):
+    """One connection inside a transaction that lasts: each use is a savepoint, so that a failure undoes it alone."""
+
+    def __init__(self, connection: Connection, postgresql_version: str) -> None:
+        """Use a connection on which a transaction is open; whoever opened it ends it."""
+        self._connection = connection
+        self.postgresql_version = postgresql_version
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection."""
+        with translated():
+            async with self._connection.transaction():
+                yield self._connection
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        *,
+        read_only: bool = False,
+        isolation: Isolation = "read_committed",
+    ) -> AsyncIterator[Connection]:
+        """Lend the connection; the transaction around decides how it sees others."""
+        async with self.connection() as connection:
             yield connection
+
+
+async def commit(transaction: asyncpg.transaction.Transaction) -> None:
+    """Commit.
+
+    Raises:
+        OutcomeUnknown: The connection broke meanwhile: it may have been committed or not.
+    """
+    try:
+        await transaction.commit()
+    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+        raise OutcomeUnknown(
+            "The connection to PostgreSQL broke during the commit: look whether the change is there, then repeat it."
+        ) from error
 
 
 async def _leave_as_is(_connection: asyncpg.Connection[asyncpg.Record]) -> None:

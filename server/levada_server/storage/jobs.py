@@ -109,9 +109,7 @@ async def remove_sourceless(connection: Connection, table: Table, source: sql.Se
     return await _mend(connection, table, "lock_sourceless", "remove_sourceless", source)
 
 
-async def _mend(
-    connection: Connection, table: Table, lock: str, change: str, source: sql.Select | None = None
-) -> int:
+async def _mend(connection: Connection, table: Table, lock: str, change: str, source: sql.Select | None = None) -> int:
     names = {"jobs": job_table_name(table), "table": qualified(table.name), "same": _same_key(table), "source": ""}
     values: tuple[object, ...] = ()
     if source is not None:

@@ -12,16 +12,16 @@ from levada_server.model.values import show_key
 from levada_server.query import ddl
 from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
-from levada_server.query.sql import quote_name
+from levada_server.query.sql import quote_name, render
 from levada_server.storage.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from levada_server.arrow.ingest import Columns
     from levada_server.model.heading import Attribute
     from levada_server.model.table import ForeignKey, Table
-    from levada_server.query.sql import Statement
+    from levada_server.query.sql import Select, Statement
     from levada_server.storage.database import Connection, Database
 
 _SQL = statements("rows")
@@ -66,13 +66,70 @@ async def insert_columns(
     """
     if not columns.row_count:
         return 0
-    statement = _insert_statement(table, columns, skip_duplicates=skip_duplicates, replace=replace)
+    names = [a.name for a in columns.attributes]
+    statement = fill(
+        _SQL["replace" if replace and table.heading.primary_key else "insert"],
+        table=qualified(table.name),
+        names=_names(names),
+        values=", ".join(_with_default(a, table) for a in columns.attributes),
+        rows=_rows_source(columns.attributes),
+        key=", ".join(f"r.{quote_name(name)}" for name in table.heading.primary_key),
+        conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
+    )
+    return await _change(connection, table, columns, statement, columns.values)
+
+
+async def insert_selected(
+    connection: Connection, table: Table, selected: Select, *, skip_duplicates: bool, replace: bool
+) -> int:
+    """Insert the rows of a query, each of whose columns is an attribute; give how many were inserted or replaced.
+
+    Raises:
+        DuplicateEntity: A key, or another unique combination, exists.
+        MissingParent: A parent does not exist.
+    """
+    names = [name for name, _ in selected.columns]
+    inner = render(selected)
+    statement = fill(
+        _SQL["insert_selected"],
+        table=qualified(table.name),
+        names=_names(names),
+        selected=inner.text,
+        conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
+    )
+    return await _change(connection, table, None, statement, inner.values)
+
+
+async def update_row(
+    connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object]
+) -> bool:
+    """Change attributes of the entity with a key; None takes the default. Tell whether there is such an entity.
+
+    Raises:
+        DuplicateEntity: Another entity has such a unique combination.
+        MissingParent: A parent does not exist.
+    """
+    bound = {name: value for name, value in changes.items() if value is not None}
+    places = {name: f"${i}::{value_type(table.heading[name].type)}" for i, name in enumerate((*key, *bound), 1)}
+    statement = fill(
+        _SQL["update"],
+        table=qualified(table.name),
+        changes=", ".join(f"{quote_name(name)} = {places.get(name, 'DEFAULT')}" for name in changes),
+        same=" AND ".join(f"{quote_name(name)} = {places[name]}" for name in key) or "TRUE",
+    )
+    return await _change(connection, table, None, statement, (*key.values(), *bound.values())) == 1
+
+
+async def _change(
+    connection: Connection, table: Table, columns: Columns | None, statement: str, values: Sequence[object]
+) -> int:
+    """Run a statement that changes rows; where a constraint is in the way, find the row among `columns`."""
     try:
         if connection.is_in_transaction():
             async with connection.transaction():  # a savepoint, so that the fault can be looked for afterwards
-                tag = await connection.execute(statement, *columns.values)
+                tag = await connection.execute(statement, *values)
         else:
-            tag = await connection.execute(statement, *columns.values)
+            tag = await connection.execute(statement, *values)
     except asyncpg.UniqueViolationError as error:
         raise await _duplicate(connection, table, columns, error) from error
     except asyncpg.ForeignKeyViolationError as error:
@@ -80,25 +137,17 @@ async def insert_columns(
     return int(tag.rsplit(" ", 1)[1])
 
 
-def _insert_statement(table: Table, columns: Columns, *, skip_duplicates: bool, replace: bool) -> str:
-    names = [quote_name(a.name) for a in columns.attributes]
-    key = [quote_name(name) for name in table.heading.primary_key]
-    target = ", ".join(key) or "(true)"
-    conflict = ""
-    if replace:
-        changes = ", ".join(f"{n} = EXCLUDED.{n}" for n in names if n not in key)
-        conflict = f"ON CONFLICT ({target}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
-    elif skip_duplicates:
-        conflict = f"ON CONFLICT ({target}) DO NOTHING"
-    return fill(
-        _SQL["replace" if replace and key else "insert"],
-        table=qualified(table.name),
-        names=", ".join(names),
-        values=", ".join(_with_default(a, table) for a in columns.attributes),
-        rows=_rows_source(columns.attributes),
-        key=", ".join(f"r.{k}" for k in key),
-        conflict=conflict,
-    )
+def _on_conflict(table: Table, names: Sequence[str], *, skip_duplicates: bool, replace: bool) -> str:
+    target = _names(table.heading.primary_key) or "(true)"
+    changed = [quote_name(name) for name in names if name not in table.heading.primary_key]
+    if replace and changed:
+        changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in changed)
+        return f"ON CONFLICT ({target}) DO UPDATE SET {changes}"
+    return f"ON CONFLICT ({target}) DO NOTHING" if replace or skip_duplicates else ""
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(quote_name, names))
 
 
 def _rows_source(attributes: Sequence[Attribute]) -> str:
@@ -117,17 +166,16 @@ def _with_default(attribute: Attribute, table: Table) -> str:
 
 
 async def _duplicate(
-    connection: Connection, table: Table, columns: Columns, error: asyncpg.UniqueViolationError
+    connection: Connection, table: Table, columns: Columns | None, error: asyncpg.UniqueViolationError
 ) -> DuplicateEntity:
     constraint = error.constraint_name or ""
     names = _unique_names(table, constraint)
     kind = "key" if constraint == ddl.primary_key_constraint(table) else "unique combination"
-    row = await _first_duplicate(connection, table, columns, names)
-    where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
-    key = error.detail if row is None else show_key(_values_at(columns, row, names))
+    row = None if columns is None else await _first_duplicate(connection, table, columns, names)
+    where, key = _place(table, columns, row, names, error)
     return DuplicateEntity(
-        f"{where}: an entity with this {kind} exists already: {key}. Nothing was inserted; pass skip_duplicates=True "
-        "to leave such rows out.",
+        f"{where}: an entity with this {kind} exists already: {key}. Nothing was changed; an insert with "
+        "skip_duplicates=True leaves such rows out.",
         table=table.name,
         row=row,
         key=key,
@@ -165,16 +213,15 @@ async def _first_duplicate(
 
 
 async def _missing_parent(
-    connection: Connection, table: Table, columns: Columns, error: asyncpg.ForeignKeyViolationError
+    connection: Connection, table: Table, columns: Columns | None, error: asyncpg.ForeignKeyViolationError
 ) -> MissingParent:
     constraint = error.constraint_name or ""
     position = next(i for i in range(len(table.foreign_keys)) if ddl.foreign_key_constraint(table, i) == constraint)
     key = table.foreign_keys[position]
-    row = await _first_orphan(connection, columns, key)
-    where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
-    shown = error.detail if row is None else show_key(_values_at(columns, row, key.child_columns))
+    row = None if columns is None else await _first_orphan(connection, columns, key)
+    where, shown = _place(table, columns, row, key.child_columns, error)
     return MissingParent(
-        f"{where}: `{key.parent}` has no entity for {shown}. Nothing was inserted; insert the parent first.",
+        f"{where}: `{key.parent}` has no entity for {shown}. Nothing was changed; insert the parent first.",
         table=table.name,
         row=row,
         key=shown,
@@ -197,6 +244,16 @@ async def _first_orphan(connection: Connection, columns: Columns, key: ForeignKe
     return None if ordinality is None else columns.first_row + int(ordinality) - 1
 
 
-def _values_at(columns: Columns, row: int, names: Sequence[str]) -> list[tuple[str, object]]:
+def _place(
+    table: Table,
+    columns: Columns | None,
+    row: int | None,
+    names: Sequence[str],
+    error: asyncpg.IntegrityConstraintViolationError,
+) -> tuple[str, str]:
+    """Say where a constraint was violated, and by which values: PostgreSQL's own words if the row is not known."""
+    if columns is None or row is None:
+        return f"`{table.name}`", error.detail or "(the database does not say)"
     by_name = {a.name: values for a, values in zip(columns.attributes, columns.values, strict=True)}
-    return [(name, by_name[name][row - columns.first_row]) for name in names if name in by_name]
+    key = show_key((name, by_name[name][row - columns.first_row]) for name in names if name in by_name)
+    return f"`{table.name}`, row {row}", key

@@ -8,6 +8,13 @@ INSERT INTO {table} ({names})
 SELECT DISTINCT ON ({key}) {values} FROM {rows} ORDER BY {key}, r.ordinality DESC
 {conflict};
 
+-- name: insert_selected
+-- The rows of a query, without a trip to the client.
+INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict};
+
+-- name: update
+UPDATE {table} SET {changes} WHERE {same};
+
 -- name: first_duplicate
 -- The first row whose values under some names are in the table or in an earlier row.
 SELECT r.ordinality

@@ -1,0 +1,43 @@
+"""Sessions: the transactions of one client, and the parts that work inside them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from levada_server.storage.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_server.operations.engine import Engine
+
+IDLE_LIMIT_S = 60.0
+"""An open transaction waits so long for the client's next request: it holds locks and a connection."""
+OPEN_LIMIT_S = 600.0
+"""A transaction may be open so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One client's session.
+
+    Args:
+        transactions: Begins, marks and ends them.
+    """
+
+    transactions: Transactions
+    _engine: Engine
+
+    @property
+    def engine(self) -> Engine:
+        """The parts that work inside the transaction, where one is open."""
+        return replace(self._engine, database=self.transactions.database)
+
+
+@asynccontextmanager
+async def open_session(engine: Engine) -> AsyncIterator[Session]:
+    """Open a session; the end of the block rolls back what was not committed."""
+    async with Transactions(engine.database) as transactions:
+        yield Session(transactions, engine)

@@ -1,0 +1,233 @@
+"""SessionService: one stream whose requests are served by the other services, inside its transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from levada_api.v1 import row_service_pb2
+from levada_api.v1 import session_service_pb2 as pb
+from levada_api.v1 import session_service_pb2_grpc as pb_grpc
+from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError, LimitReached
+from levada_server.operations.transactions import IDLE_LIMIT_S, OPEN_LIMIT_S, Session, open_session
+from levada_server.rpc import decode
+from levada_server.rpc.query_service import QueryService
+from levada_server.rpc.row_service import RowService
+from levada_server.rpc.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+
+    from levada_server.operations.engine import Engine
+    from levada_server.rpc.calls import Context
+    from levada_server.storage.database import Isolation
+
+_Result = TypeVar("_Result")
+
+READ_AHEAD = 16
+"""Messages that wait while a request runs; more stay with the client."""
+
+_ISOLATIONS: dict[int, Isolation] = {
+    pb.ISOLATION_UNSPECIFIED: "repeatable_read",
+    pb.ISOLATION_READ_COMMITTED: "read_committed",
+    pb.ISOLATION_REPEATABLE_READ: "repeatable_read",
+    pb.ISOLATION_SERIALIZABLE: "serializable",
+}
+
+_SERVED: dict[str, tuple[type[QueryService | RowService], str]] = {
+    "describe_relation": (QueryService, "DescribeRelation"),
+    "count_relation": (QueryService, "CountRelation"),
+    "check_existence": (QueryService, "CheckExistence"),
+    "insert_relation": (RowService, "InsertRelation"),
+    "update_row": (RowService, "UpdateRow"),
+    "plan_delete": (RowService, "PlanDelete"),
+    "delete_rows": (RowService, "DeleteRows"),
+}
+"""Requests with one answer: which service answers them, and by which method."""
+
+
+class SessionService(pb_grpc.SessionServiceServicer):
+    """Carries transactions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def OpenSession(
+        self, request_iterator: AsyncIterator[pb.OpenSessionRequest], context: Context
+    ) -> AsyncIterator[pb.OpenSessionResponse]:
+        """Serve one request after the other."""
+        inbox = _Inbox(request_iterator)
+        async with open_session(self._engine) as session, inbox:
+            begun = 0.0
+            while (request := await inbox.next(_patience(session, begun))) is not None:
+                if request.WhichOneof("request") == "begin":
+                    begun = time.monotonic()
+                try:
+                    timeout = decode.duration(request.timeout).total_seconds() or None
+                    answers = _answer(session, request, inbox, context)
+                    async for answer in _bounded(answers, inbox.cancelled, timeout):
+                        yield answer
+                except LevadaError as error:
+                    await inbox.drop_rest(request)
+                    yield pb.OpenSessionResponse(error=status(error)[1])
+
+
+def _patience(session: Session, begun: float) -> float | None:
+    """Tell how long to wait for the next request; for ever where no transaction is open."""
+    if not session.transactions.open:
+        return None
+    return min(IDLE_LIMIT_S, begun + OPEN_LIMIT_S - time.monotonic())
+
+
+class _Inbox:
+    """Reads the client's messages ahead, so that Cancel reaches a request that runs."""
+
+    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest]) -> None:
+        self._messages = messages
+        self._waiting: asyncio.Queue[pb.OpenSessionRequest | None] = asyncio.Queue(READ_AHEAD)
+        self._task: asyncio.Task[None] | None = None
+        self._insert_ends = True
+        self._ended = False
+        self.cancelled = asyncio.Event()
+
+    async def __aenter__(self) -> _Inbox:
+        self._task = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._messages:
+                if message.WhichOneof("request") == "cancel":
+                    self.cancelled.set()
+                else:
+                    await self._waiting.put(message)
+        finally:
+            # A full queue has something left to give; `next` asks for the flag once it is empty.
+            self._ended = True
+            if not self._waiting.full():
+                self._waiting.put_nowait(None)
+
+    async def next(self, patience_s: float | None) -> pb.OpenSessionRequest | None:
+        """Give the next request; None at the end of the stream.
+
+        Raises:
+            LimitReached: A transaction is open, and the client is silent for too long.
+        """
+        if self._ended and self._waiting.empty():
+            return None
+        try:
+            request = await asyncio.wait_for(self._waiting.get(), patience_s)
+        except asyncio.TimeoutError:
+            raise LimitReached(
+                f"A transaction may wait {IDLE_LIMIT_S:.0f} s for a request and be open for {OPEN_LIMIT_S:.0f} s; "
+                "it was rolled back.",
+                limit="transaction",
+                value=IDLE_LIMIT_S,
+            ) from None
+        self.cancelled.clear()
+        self._insert_ends = request is None or not request.more
+        return request
+
+    async def rest(self, first: pb.OpenSessionRequest) -> AsyncIterator[row_service_pb2.InsertRowsRequest]:
+        """Give the messages of an insert, the first included."""
+        message: pb.OpenSessionRequest | None = first
+        while message is not None:
+            self._insert_ends = not message.more
+            if message.WhichOneof("request") != "insert_rows":
+                raise InvalidRequest("An insert is not at its end when another request comes.", field="more")
+            yield message.insert_rows
+            message = None if self._insert_ends else await self._waiting.get()
+
+    async def drop_rest(self, request: pb.OpenSessionRequest) -> None:
+        """Pass over what is left of an insert that failed."""
+        if request.WhichOneof("request") != "insert_rows":
+            return
+        while not self._insert_ends:
+            message = await self._waiting.get()
+            self._insert_ends = message is None or not message.more
+
+
+async def _answer(
+    session: Session, request: pb.OpenSessionRequest, inbox: _Inbox, context: Context
+) -> AsyncIterator[pb.OpenSessionResponse]:
+    kind = request.WhichOneof("request")
+    match kind:
+        case "begin" | "savepoint" | "commit" | "roll_back":
+            await _steer(session, request)
+            yield pb.OpenSessionResponse()
+        case "fetch_relation":
+            pieces = QueryService(session.engine).FetchRelation(request.fetch_relation, context)
+            async for piece in pieces:
+                yield pb.OpenSessionResponse(fetch_relation=piece, more=True)
+            yield pb.OpenSessionResponse()
+        case "insert_rows":
+            inserted = await RowService(session.engine).InsertRows(inbox.rest(request), context)
+            yield pb.OpenSessionResponse(insert_rows=inserted)
+        case str() if kind in _SERVED:
+            service, method = _SERVED[kind]
+            answer = await getattr(service(session.engine), method)(getattr(request, kind), context)
+            yield pb.OpenSessionResponse(**{kind: answer})
+        case _:
+            raise InvalidRequest("A request of the session is unset.", field="request")
+
+
+async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
+    transactions = session.transactions
+    match request.WhichOneof("request"):
+        case "begin":
+            isolation = _ISOLATIONS.get(request.begin.isolation)
+            if isolation is None:
+                raise InvalidRequest("`isolation` is unknown.", field="isolation")
+            await transactions.begin(isolation, read_only=request.begin.read_only)
+        case "savepoint":
+            await transactions.savepoint(request.savepoint.name)
+        case "commit" if request.commit.savepoint:
+            await transactions.release(request.commit.savepoint)
+        case "commit":
+            await transactions.commit()
+        case _ if request.roll_back.savepoint:
+            await transactions.roll_back_to(request.roll_back.savepoint)
+        case _:
+            await transactions.roll_back()
+
+
+async def _bounded(
+    answers: AsyncIterator[pb.OpenSessionResponse], cancelled: asyncio.Event, timeout_s: float | None
+) -> AsyncIterator[pb.OpenSessionResponse]:
+    """Pass answers on until the client cancels the request or its time is over."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    end = object()
+    while True:
+        left = None if deadline is None else deadline - time.monotonic()
+        answer: Any = await _unless_cancelled(_next(answers, end), cancelled, left)  # Any: an answer, or the end
+        if answer is end:
+            return
+        yield answer
+
+
+async def _next(answers: AsyncIterator[pb.OpenSessionResponse], end: object) -> object:
+    async for answer in answers:
+        return answer
+    return end
+
+
+async def _unless_cancelled(work: Awaitable[_Result], cancelled: asyncio.Event, timeout_s: float | None) -> _Result:
+    task = asyncio.ensure_future(work)
+    signal = asyncio.ensure_future(cancelled.wait())
+    try:
+        await asyncio.wait({task, signal}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if signal.done():
+            raise Cancelled("The request was cancelled; the transaction is as before it.")
+        raise DeadlineExceeded("The request ran out of its time; the transaction is as before it.")
+    finally:
+        for other in (task, signal):
+            other.cancel()
+        await asyncio.gather(task, signal, return_exceptions=True)

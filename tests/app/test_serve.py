@@ -1,0 +1,134 @@
+"""`levada serve` as a process: it says when it is ready, stops when told, and says in one line why it cannot start."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from levada_api.v1 import schema_service_pb2, schema_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVE = [sys.executable, "-m", "levada_server", "serve"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that the unprivileged user of an embedded PostgreSQL can reach, also when root runs the tests."""
+    with tempfile.TemporaryDirectory(prefix="levada-serve-") as parent:
+        Path(parent).chmod(0o711)
+        yield Path(parent) / "data"
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server until the block ends; give the process and the address from its ready line."""
+    process = subprocess.Popen(
+        [*SERVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("levada serve: ready at "), process.communicate()[1]
+        yield process, line.split()[4]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def refused(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that cannot start; its one line of complaint is the last of stderr."""
+    result = subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode != 0
+    complaints = [line for line in result.stderr.splitlines() if line.startswith("levada serve:")]
+    assert len(complaints) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) -> None:
+    for _ in range(2):
+        with serving("--data-dir", str(folder)) as (process, address):
+            announced = json.loads((folder / "server.json").read_text())
+            assert announced["address"] == address
+            assert announced["pid"] == process.pid
+            with grpc.insecure_channel(address) as channel:
+                stub = schema_service_pb2_grpc.SchemaServiceStub(channel)
+                request = schema_service_pb2.CreateSchemaRequest(name="lab", allow_existing=True)
+                created = stub.CreateSchema(request).created
+                info = server_service_pb2_grpc.ServerServiceStub(channel).GetServerInfo(
+                    server_service_pb2.GetServerInfoRequest()
+                )
+                assert info.embedded
+                assert info.postgresql_version.startswith("18.")
+        assert process.returncode == 0
+        assert not (folder / "server.json").exists()
+    assert not created  # the second server found what the first one had made
+
+
+def test_a_folder_in_use_is_refused_and_names_the_holder(folder: Path) -> None:
+    with serving("--data-dir", str(folder)) as (process, _):
+        result = refused("--data-dir", str(folder))
+    assert result.returncode == 2
+    assert str(process.pid) in result.stderr
+
+
+def test_a_taken_port_is_refused(database_url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = refused("--database-url", database_url, "--listen", f"127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in result.stderr
+
+
+def test_an_unreachable_database_is_told() -> None:
+    assert "cannot be reached" in refused("--database-url", "postgresql://nobody@127.0.0.1:1/nothing").stderr
+
+
+async def test_a_database_of_a_newer_server_is_told(
+    database_url: str, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await connection.execute("INSERT INTO levada.migration (number, name) VALUES (9999, 'later')")
+    assert "newer than this server" in refused("--database-url", database_url).stderr
+
+
+def test_it_does_not_listen_beyond_this_machine_by_itself(database_url: str) -> None:
+    assert "--insecure" in refused("--database-url", database_url, "--listen", "0.0.0.0:0").stderr
+
+
+def test_an_idle_server_stops(database_url: str) -> None:
+    result = subprocess.run(
+        [*SERVE, "--database-url", database_url, "--listen", "127.0.0.1:0", "--idle-timeout", "0.2"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert "idle" in result.stderr
+
+
+def test_health_and_reflection_answer(server_address: str) -> None:
+    with grpc.insecure_channel(server_address) as channel:
+        health = health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(service="levada_api.v1.QueryService")
+        )
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
+        names = {service.name for service in next(iter(answers)).list_services_response.service}
+    assert {"levada_api.v1.SchemaService", "levada_api.v1.JobService", "grpc.health.v1.Health"} <= names

@@ -1,0 +1,203 @@
+"""Transactions over one stream: savepoints, isolation, a lost client, and errors that leave the rest usable."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+import pytest_asyncio
+from google.rpc import error_details_pb2
+
+from levada_api.v1 import query_service_pb2, relation_pb2, row_service_pb2, schema_pb2, value_pb2
+from levada_api.v1 import session_service_pb2 as pb
+from levada_api.v1 import session_service_pb2_grpc as pb_grpc
+from tests.support import make
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import asyncpg
+
+    from levada_server.operations.engine import Engine
+
+NAME = schema_pb2.TableName(schema="lab", table="Subject")
+TABLE = relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))])
+COUNT = pb.OpenSessionRequest(count_relation=query_service_pb2.CountRelationRequest(relation=TABLE))
+BEGIN = pb.OpenSessionRequest(begin=pb.Begin())
+COMMIT = pb.OpenSessionRequest(commit=pb.Commit())
+ROLL_BACK = pb.OpenSessionRequest(roll_back=pb.RollBack())
+
+
+@pytest_asyncio.fixture
+async def subjects(engine: Engine) -> None:
+    """A table `Subject` with one entity."""
+    await make.make_table(engine, "Subject", "subject : int32\n---\nname : varchar(8)\n")
+    await make.insert(engine, "Subject", [{"subject": 0, "name": "a"}])
+
+
+class Client:
+    """One session of a client."""
+
+    def __init__(self, stub: pb_grpc.SessionServiceStub) -> None:
+        self.call: Any = stub.OpenSession()  # Any: grpc's call
+
+    async def ask(self, *requests: pb.OpenSessionRequest) -> list[pb.OpenSessionResponse]:
+        """Send the messages of one request; give its answers."""
+        for request in requests:
+            await self.call.write(request)
+        answers = [await self.call.read()]
+        while answers[-1].more:
+            answers.append(await self.call.read())
+        return answers
+
+    async def count(self) -> int:
+        """Count the subjects as this session sees them."""
+        (answer,) = await self.ask(COUNT)
+        return answer.count_relation.entity_count
+
+    async def done(self, request: pb.OpenSessionRequest) -> None:
+        """Send a request that answers nothing but that it is done."""
+        (answer,) = await self.ask(request)
+        assert answer.WhichOneof("response") is None, answer
+
+    async def refused(self, *requests: pb.OpenSessionRequest) -> str:
+        """Send a request that fails; give the reason."""
+        answer = (await self.ask(*requests))[-1]
+        info = error_details_pb2.ErrorInfo()
+        assert answer.error.details[0].Unpack(info)
+        return str(info.reason)
+
+
+def inserting(*subjects: int) -> list[pb.OpenSessionRequest]:
+    content = make.arrow([{"subject": subject, "name": "x"} for subject in subjects]).getvalue()
+    header = row_service_pb2.InsertRowsRequest(header=row_service_pb2.InsertHeader(name=NAME))
+    half = len(content) // 2
+    pieces = [row_service_pb2.InsertRowsRequest(arrow_ipc=piece) for piece in (content[:half], content[half:])]
+    return [
+        pb.OpenSessionRequest(insert_rows=header, more=True),
+        pb.OpenSessionRequest(insert_rows=pieces[0], more=True),
+        pb.OpenSessionRequest(insert_rows=pieces[1]),
+    ]
+
+
+@pytest_asyncio.fixture
+async def open_client(subjects: None, server_address: str) -> AsyncIterator[Callable[[], Client]]:
+    """Opens sessions on a real channel."""
+    async with grpc.aio.insecure_channel(server_address) as channel:
+        stub = pb_grpc.SessionServiceStub(channel)
+        yield lambda: Client(stub)
+
+
+@asynccontextmanager
+async def transaction(client: Client) -> AsyncIterator[Client]:
+    await client.done(BEGIN)
+    yield client
+    await client.done(COMMIT)
+
+
+async def test_what_is_committed_stays_and_what_is_rolled_back_does_not(open_client: Callable[[], Client]) -> None:
+    client, other = open_client(), open_client()
+    async with transaction(client):
+        (answer,) = await client.ask(*inserting(1, 2))
+        assert answer.insert_rows.row_count == 2
+        assert (await client.count(), await other.count()) == (3, 1)
+    assert await other.count() == 3
+    await client.done(BEGIN)
+    await client.ask(*inserting(3))
+    await client.done(ROLL_BACK)
+    assert await other.count() == 3
+
+
+async def test_a_caught_error_leaves_the_transaction_usable(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    async with transaction(client):
+        await client.ask(*inserting(1))
+        assert await client.refused(*inserting(2, 0)) == "DUPLICATE_ENTITY"
+        assert await client.refused(pb.OpenSessionRequest()) == "INVALID_REQUEST"
+        await client.ask(*inserting(2))
+    assert await open_client().count() == 3
+
+
+async def test_savepoints_undo_what_came_after_them(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    async with transaction(client):
+        await client.ask(*inserting(1))
+        await client.done(pb.OpenSessionRequest(savepoint=pb.Savepoint(name='odd "name"')))
+        for _ in range(2):
+            await client.ask(*inserting(2))
+            await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint='odd "name"')))
+        await client.done(pb.OpenSessionRequest(commit=pb.Commit(savepoint='odd "name"')))
+        assert await client.refused(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint="s"))) == "NOT_FOUND"
+        await client.ask(*inserting(3))
+    assert await open_client().count() == 3
+
+
+async def test_repeatable_read_is_the_default(open_client: Callable[[], Client]) -> None:
+    client, other = open_client(), open_client()
+    await client.done(BEGIN)
+    assert await client.count() == 1
+    await other.ask(*inserting(1))
+    assert (await client.count(), await other.count()) == (1, 2)
+    await client.done(COMMIT)
+    assert await client.count() == 2
+    await client.done(pb.OpenSessionRequest(begin=pb.Begin(isolation=pb.ISOLATION_READ_COMMITTED, read_only=True)))
+    assert await client.count() == 2
+    await other.ask(*inserting(2))
+    assert await client.count() == 3
+
+
+async def test_a_change_of_rows_that_others_changed_is_a_conflict(open_client: Callable[[], Client]) -> None:
+    def renaming(name: str) -> pb.OpenSessionRequest:
+        row = [
+            value_pb2.AttributeValue(name="subject", value=value_pb2.Value(integer=0)),
+            value_pb2.AttributeValue(name="name", value=value_pb2.Value(text=name)),
+        ]
+        return pb.OpenSessionRequest(update_row=row_service_pb2.UpdateRowRequest(name=NAME, row=row))
+
+    client, other = open_client(), open_client()
+    await client.done(BEGIN)
+    await client.count()
+    await other.ask(renaming("b"))
+    assert await client.refused(renaming("c")) == "CONFLICT"
+
+
+async def test_a_lost_client_rolls_back_at_once(
+    open_client: Callable[[], Client], connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    client = open_client()
+    await client.done(BEGIN)
+    await client.ask(*inserting(1))
+    client.call.cancel()
+    # Waits for the lost client's lock on the key, so it ends when the roll-back has happened.
+    await asyncio.wait_for(connection.execute("INSERT INTO lab.subject VALUES (1, 'mine')"), 5)
+
+
+async def test_a_running_request_can_be_cancelled_and_the_session_goes_on(
+    open_client: Callable[[], Client], connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    client = open_client()
+    await client.done(BEGIN)
+    async with connection.transaction():
+        await connection.execute("INSERT INTO lab.subject VALUES (1, 'held')")  # whoever inserts 1 now waits
+        for message in inserting(1):
+            await client.call.write(message)
+        await client.call.write(pb.OpenSessionRequest(cancel=pb.Cancel()))
+        answer = await client.call.read()
+        assert "cancelled" in answer.error.message
+        late = inserting(1)
+        late[0].timeout.FromMilliseconds(100)
+        assert await client.refused(*late) == "DEADLINE_EXCEEDED"
+        await client.ask(*inserting(5))
+        await client.done(COMMIT)
+    assert await client.count() == 3
+
+
+async def test_requests_out_of_order_are_refused(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    assert await client.refused(COMMIT) == "PRECONDITION_FAILED"
+    assert await client.refused(pb.OpenSessionRequest(savepoint=pb.Savepoint(name="s"))) == "PRECONDITION_FAILED"
+    await client.done(BEGIN)
+    assert await client.refused(BEGIN) == "PRECONDITION_FAILED"
+    assert await client.refused(inserting(1)[0], COMMIT) == "INVALID_REQUEST"
