@@ -5,26 +5,15 @@ Needs nothing but the standard library, and works without ensurepip, which Debia
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin
-from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-
-# The pip that starts a .venv where ensurepip is missing. With its digest fixed, any index may hand it out.
-PIP_WHEEL = "pip-25.3-py3-none-any.whl"
-PIP_WHEEL_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
-DEFAULT_INDEX = "https://pypi.org/simple"
-DOWNLOAD_TIMEOUT_S = 60
 
 
 class SetupError(Exception):
@@ -50,48 +39,36 @@ def create_venv() -> None:
     Raises:
         SetupError: None of them does.
     """
-    shutil.rmtree(VENV, ignore_errors=True)
-    if runs([sys.executable, "-m", "venv", str(VENV)]):
-        return
-    shutil.rmtree(VENV, ignore_errors=True)
-    if runs([sys.executable, "-m", "venv", "--without-pip", str(VENV)]):
-        try:
-            install_pip_from_index()
-        except OSError as error:
-            reason = f"pip could not be downloaded: {error}"
-        else:
-            return
-    else:
-        reason = "this Python has no module venv"
-    if os.geteuid() == 0 and runs(["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv"]):
+    for way in (with_ensurepip, with_another_pip, with_debian_package):
         shutil.rmtree(VENV, ignore_errors=True)
-        if runs([sys.executable, "-m", "venv", str(VENV)]):
+        if way():
             return
-    raise SetupError(f"{reason}. Install it (on Debian: apt-get install python3-venv), then repeat.")
+    raise SetupError(
+        "this Python cannot make a virtual environment: it lacks ensurepip, and there is no pip beside it. "
+        "Install it (on Debian: apt-get install python3-venv), then repeat."
+    )
 
 
-def install_pip_from_index() -> None:
-    """Install pip into a .venv without it, from the index that pip itself would use.
+def with_ensurepip() -> bool:
+    """Create .venv as Python does by itself."""
+    return runs([sys.executable, "-m", "venv", str(VENV)])
 
-    Raises:
-        OSError: The index cannot be read, or does not have the wheel with the right digest.
-    """
-    index = os.environ.get("PIP_INDEX_URL", DEFAULT_INDEX).rstrip("/") + "/pip/"
-    with urlopen(index, timeout=DOWNLOAD_TIMEOUT_S) as page:
-        links = re.findall(r'href="([^"]+)"', page.read().decode())
-    link = next((link for link in links if urldefrag(link).url.endswith("/" + PIP_WHEEL)), None)
-    if link is None:
-        raise OSError(f"{index} does not list {PIP_WHEEL}")
-    with urlopen(urljoin(index, urldefrag(link).url), timeout=DOWNLOAD_TIMEOUT_S) as answer:
-        content = answer.read()
-    if hashlib.sha256(content).hexdigest() != PIP_WHEEL_SHA256:
-        raise OSError(f"{PIP_WHEEL} from {index} does not have the expected digest")
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = Path(folder, PIP_WHEEL)
-        wheel.write_bytes(content)
-        # A wheel is a zip file, and Python runs a package straight out of one.
-        if not runs([str(PYTHON), f"{wheel}/pip", "install", "--quiet", "--no-index", str(wheel)]):
-            raise OSError(f"{PIP_WHEEL} did not install itself")
+
+def with_another_pip() -> bool:
+    """Create .venv without pip, and let the system's own pip, where there is one, put pip into it."""
+    return runs([sys.executable, "-m", "venv", "--without-pip", str(VENV)]) and runs(
+        [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "--quiet", "pip"]
+    )
+
+
+def with_debian_package() -> bool:
+    """Create .venv after installing what Debian keeps in a package of its own; only root may."""
+    return (
+        os.geteuid() == 0
+        and runs(["apt-get", "update", "--quiet=2"])
+        and runs(["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv"])
+        and with_ensurepip()
+    )
 
 
 def install(extras: str) -> None:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.operations.engine import Engine
@@ -40,7 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
     postgres = embedded.start(folder)
     os.environ[_URL] = postgres.dsn
-    config.add_cleanup(lambda: (postgres.stop(), shutil.rmtree(folder), os.environ.pop(_URL)))
+
+    def clean_up() -> None:
+        postgres.stop()
+        shutil.rmtree(folder)
+        del os.environ[_URL]
+
+    config.add_cleanup(clean_up)
     asyncio.run(_make_template(postgres.dsn))
 
 

@@ -12,15 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from levada_api.v1 import schema_service_pb2, schema_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import asyncpg
 
 SERVE = [sys.executable, "-m", "levada_server", "serve"]
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +8,13 @@ from hypothesis import strategies as st
 
 from levada_server.errors import InvalidDefinition
 from levada_server.model.description import describe
+from levada_server.model.types import TEXTS as TEXT_KINDS
 from levada_server.model.types import AttributeType, Kind, quote_label
 from tests.model.pipeline import declared, lab, stored
 
 if TYPE_CHECKING:
+    from random import Random
+
     from levada_server.model.table import Table
 
 DESCRIBED = [
@@ -47,145 +49,120 @@ def test_the_older_spelling_is_described_in_the_current_one() -> None:
 
 # ------------------------------------------------------------------------------------------- random pipelines
 
-PRINTABLE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12)
-LABEL = PRINTABLE | st.sampled_from(["'", '"', "\\", "\\'", "''", "#", ":", "a: b # c", "null", ")", "\\\\"])
-COMMENT = st.just("") | LABEL.map(lambda text: text.strip().rstrip("\\").strip())
-NAME = st.sampled_from(["a", "b", "c", "d", "e", "index", "order", "subject_id", "x9_"])
-
-KEY_TYPES = [
+TEXTS = ["", "x", "it's", '"', "\\", "\\'", "''", "#", ":", "a: b # c", "null", ")", "\\\\", "é\u2028"]
+NAMES = ["a", "b", "c", "index", "order", "subject_id", "session"]
+TYPES = [
     AttributeType(Kind.INT8),
     AttributeType(Kind.UINT32),
     AttributeType(Kind.INT64),
+    AttributeType(Kind.FLOAT32),
     AttributeType(Kind.FLOAT64),
     AttributeType(Kind.BOOL),
     AttributeType(Kind.DECIMAL, precision=6, scale=2),
+    AttributeType(Kind.CHAR, length=8),
     AttributeType(Kind.VARCHAR, length=200),
     AttributeType(Kind.TEXT),
+    AttributeType(Kind.ENUM, labels=tuple(TEXTS)),
     AttributeType(Kind.DATE),
     AttributeType(Kind.DATETIME, length=3),
     AttributeType(Kind.TIMESTAMPTZ),
     AttributeType(Kind.UUID),
-]
-OTHER_TYPES = [
-    AttributeType(Kind.FLOAT32),
-    AttributeType(Kind.CHAR, length=3),
     AttributeType(Kind.JSON),
-    AttributeType(Kind.BYTES),
     AttributeType(Kind.BLOB),
     AttributeType(Kind.ARRAY, dtype="uint16", shape=(3, 4)),
     AttributeType(Kind.OBJECT, codec="attach"),
     AttributeType(Kind.OBJECT, codec="npy", store="raw"),
 ]
-ENUM = st.lists(LABEL, min_size=1, max_size=4, unique=True).map(
-    lambda labels: AttributeType(Kind.ENUM, labels=tuple(labels))
-)
+DEFAULTS = {
+    Kind.BOOL: ("0", "TRUE"),
+    Kind.UUID: ("'12345678123456781234567812345678'",),
+    **dict.fromkeys((Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64), ("0", "-7", "'+12'")),
+    **dict.fromkeys((Kind.FLOAT32, Kind.FLOAT64), ("0", "-1.50", "1e-7", "nan", "'inf'")),
+    **dict.fromkeys((Kind.UINT32, Kind.DECIMAL), ("0", "15", "'12'")),
+    **dict.fromkeys((Kind.DATE, Kind.DATETIME, Kind.TIMESTAMPTZ), ("'2024-02-29'", "current_timestamp")),
+}
 
 
-def quoted(text: str, quote: str) -> str:
-    return quote + text.replace("\\", "\\\\").replace(quote, quote * 2) + quote
+def a_comment(random: Random) -> str:
+    return "# " + random.choice(TEXTS).rstrip("\\")
 
 
-@st.composite
-def defaults(draw: st.DrawFn, type_: AttributeType) -> str:
-    """Draw `= value `, or nothing."""
-    match type_.kind:
-        case Kind.INT8 | Kind.UINT32 | Kind.INT64:
-            value = st.sampled_from(["0", "+7", "'12'"])
-        case Kind.FLOAT32 | Kind.FLOAT64:
-            value = st.sampled_from(["0", "-1.50", "1e-7", "nan", "'inf'"])
-        case Kind.DECIMAL:
-            value = st.sampled_from(["0", "-1.5", "'12.25'"])
-        case Kind.BOOL:
-            value = st.sampled_from(["0", "TRUE"])
-        case Kind.VARCHAR | Kind.TEXT:
-            value = st.builds(quoted, LABEL, st.sampled_from("'\""))
-        case Kind.ENUM:
-            value = st.sampled_from([quoted(label, "'") for label in type_.labels])
-        case Kind.DATE | Kind.DATETIME | Kind.TIMESTAMPTZ:
-            value = st.sampled_from(["'2024-02-29'", "current_timestamp", "2024-02-29"])
-        case Kind.UUID:
-            value = st.just("'12345678123456781234567812345678'")
-        case _:
-            value = st.nothing()
-    text = draw(st.none() | st.just("null") | value)
-    return "" if text is None else f" = {text}"
+def a_default(random: Random, type_: AttributeType) -> str:
+    quote = random.choice("'\"")
+    text = quote + random.choice(TEXTS).replace("\\", "\\\\").replace(quote, quote * 2) + quote
+    values = DEFAULTS.get(type_.kind, (text,) if type_.kind in TEXT_KINDS else ())
+    return f" = {random.choice([*values, 'null'])}"
 
 
-@st.composite
-def attribute_lines(draw: st.DrawFn) -> str:
-    type_ = draw(st.sampled_from(KEY_TYPES) | st.sampled_from(OTHER_TYPES) | ENUM)
-    default = draw(defaults(type_))
-    counted = draw(st.sampled_from(["", " auto_increment"])) if type_.kind is Kind.INT64 else ""
-    return f"{draw(NAME)}{default} : {type_}{counted} # {draw(COMMENT)}"
+def an_attribute_line(random: Random, name: str, type_: AttributeType) -> str:
+    default = random.choice(["", a_default(random, type_)])
+    counted = random.choice(["", " auto_increment"]) if type_.kind is Kind.INT64 else ""
+    return f"{name}{default} : {type_}{counted} {a_comment(random)}"
 
 
-@st.composite
-def foreign_key_lines(draw: st.DrawFn, parents: list[Table]) -> str:
-    parent = draw(st.sampled_from(parents))
+def a_foreign_key_line(random: Random, parent: Table) -> str:
     key = parent.heading.primary_key
-    renamed: list[str] = draw(st.lists(st.sampled_from(key), unique=True)) if key else []
-    new = [draw(NAME) for _ in renamed]
-    options = draw(st.sampled_from(["", "", "[nullable] ", "[unique] ", "[Unique, NULLABLE] "]))
-    comment = f"# {draw(COMMENT)}"
-    older: bool = draw(st.booleans())
-    if renamed and older:
-        return f"({', '.join(new)}) -> {options}{parent.name} ({', '.join(renamed)}) {comment}"
-    pairs = ", ".join(f"{name}='{old}'" for name, old in zip(new, renamed, strict=True))
-    return f"-> {options}{parent.name}.proj({pairs}) {comment}"
+    old = random.sample(key, random.choice([0, 0, random.randint(0, len(key))]))
+    new = [random.choice(NAMES) for _ in old]
+    options = random.choice(["", "", "[nullable] ", "[unique] ", "[Unique, NULLABLE] "])
+    if old and random.random() < 0.5:
+        return f"({', '.join(new)}) -> {options}{parent.name} ({', '.join(old)}) {a_comment(random)}"
+    pairs = ", ".join(f"{to}='{of}'" for to, of in zip(new, old, strict=True))
+    return f"-> {options}{parent.name}.proj({pairs}) {a_comment(random)}"
 
 
-@st.composite
-def index_lines(draw: st.DrawFn) -> str:
-    item = NAME | st.just("(a + ')' )") | st.just("j.path:int")
-    items = draw(st.lists(item, min_size=1, max_size=3))
-    return f"{draw(st.sampled_from(['', 'unique ']))}index ({', '.join(items)})"
+def an_index_line(random: Random) -> str:
+    items = random.sample([*NAMES, "(a + ')' )", "c.path:int"], random.randint(1, 3))
+    return f"{random.choice(['', 'unique '])}index ({', '.join(items)})"
 
 
-@dataclass
-class _Accepted:
-    """Lines that the language accepts together: a line that would be refused is left out."""
+def a_line(random: Random, parents: list[Table]) -> str:
+    """Give the line of a foreign key, of an attribute that a foreign key brings as well, of another, or of an index."""
+    inherited = random.choice([attribute for parent in parents for attribute in parent.heading])
+    return random.choice(
+        [
+            a_foreign_key_line(random, random.choice(parents)),
+            a_foreign_key_line(random, random.choice(parents)),
+            an_attribute_line(random, inherited.name, inherited.type),
+            an_attribute_line(random, inherited.name, inherited.type),
+            an_attribute_line(random, random.choice(NAMES), random.choice(TYPES)),
+            an_index_line(random),
+        ]
+    )
 
-    name: str
-    tables: dict[str, Table]
-    lines: list[str]
 
-    def add(self, line: str) -> None:
+def a_definition(random: Random, name: str, tables: dict[str, Table]) -> str:
+    """Draw lines, and keep those that the language accepts after those before them."""
+    parents = [
+        tables[parent] for parent in ("lab.Subject", "lab.Session", "lab.First", "lab.Second") if parent in tables
+    ]
+    above = [a_line(random, parents) for _ in range(random.randint(0, 4))]
+    below = [a_line(random, parents) for _ in range(random.randint(0, 5))]
+    kept: list[str] = []
+    last = "z : int8"
+    for line in [a_comment(random), *(["-> master"] if name.endswith("Part") else []), *above, "---", *below]:
         try:
-            declared("\n".join([*self.lines, line]), self.name, self.tables)
+            declared("\n".join([*kept, line, last]), name, tables)
         except InvalidDefinition:
-            return
-        self.lines.append(line)
+            continue
+        kept.append(line)
+    return "\n".join([*kept, last])
 
 
-@st.composite
-def pipelines(draw: st.DrawFn) -> list[tuple[Table, dict[str, Table]]]:
-    """Draw tables that refer to each other, each with the tables before it."""
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=True))
+def test_a_description_declares_the_same_table(random: Random) -> None:
     tables = lab()
-    found: list[tuple[Table, dict[str, Table]]] = []
-    for name in ("lab.One", "lab.Two", "lab.Two.Part", "lab.Three"):
-        parents = list(tables.values())
-        line = attribute_lines() | foreign_key_lines(parents) | foreign_key_lines(parents)
-        accepted = _Accepted(name, tables, [f"# {draw(COMMENT)}", "k : int8"])
-        if name == "lab.Two.Part":
-            accepted.add("-> master")
-        for above in draw(st.lists(line, max_size=5)):
-            accepted.add(above)
-        accepted.add("---")
-        for below in draw(st.lists(line | index_lines(), max_size=7)):
-            accepted.add(below)
-        table = declared("\n".join(accepted.lines), name, tables)
-        found.append((table, dict(tables)))
+    for name in ("lab.First", "lab.Second", "lab.Second.Part", "lab.Third"):
+        table = declared(a_definition(random, name, tables), name, tables)
+        assert declared(describe(table), name, tables) == table
         stored(table, tables)
-    return found
 
 
-@settings(max_examples=100, deadline=None)
-@given(pipelines())
-def test_a_description_declares_the_same_table(pipeline: list[tuple[Table, dict[str, Table]]]) -> None:
-    for table, tables in pipeline:
-        assert declared(describe(table), str(table.name), tables) == table
+LABEL = st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(LABEL, min_size=1, unique=True))
 def test_any_label_survives(labels: list[str]) -> None:
     type_ = AttributeType(Kind.ENUM, labels=tuple(labels))

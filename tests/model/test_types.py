@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levada_server.errors import InvalidDefinition
@@ -156,6 +156,7 @@ def test_an_enum_has_a_limit() -> None:
         parse_type(f"enum({','.join(labels)})")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_quoting_a_label_can_be_undone(label: str) -> None:
     assert unquote(quote_label(label)) == label

@@ -242,9 +242,7 @@ class TestCrashes:
         crashed.stop()
         assert ask(start(used_folder).dsn, "SELECT value FROM written") == 8
 
-    def test_a_number_that_another_process_has_by_now_is_no_postmaster(
-        self, start: Start, used_folder: Path
-    ) -> None:
+    def test_a_number_that_another_process_has_by_now_is_no_postmaster(self, start: Start, used_folder: Path) -> None:
         crashed = start(used_folder)
         number = postmaster(used_folder)
         os.kill(number, signal.SIGKILL)
@@ -284,9 +282,7 @@ class TestHolding:
 
     def test_a_folder_that_another_machine_holds_is_refused(self, folder: Path) -> None:
         leave_record(folder, {"host": "elsewhere", "boot_id": "other", "pid": 42})
-        with pytest.raises(
-            PreconditionFailed, match=r"machine elsewhere \(process 42\).*delete .*server.lock"
-        ):
+        with pytest.raises(PreconditionFailed, match=r"machine elsewhere \(process 42\).*delete .*server.lock"):
             embedded.start(folder)
         (folder / "server.lock").unlink()
         data_folder.hold(folder, folder).release()
@@ -299,9 +295,7 @@ class TestHolding:
             pytest.param({"pid": "cut short"}, id="unreadable"),
         ],
     )
-    def test_a_lock_left_by_a_crash_of_this_machine_is_taken(
-        self, folder: Path, changes: dict[str, object]
-    ) -> None:
+    def test_a_lock_left_by_a_crash_of_this_machine_is_taken(self, folder: Path, changes: dict[str, object]) -> None:
         leave_record(folder, changes)
         lock = data_folder.hold(folder, folder)
         holder = data_folder.read_holder(folder)
@@ -309,9 +303,7 @@ class TestHolding:
         assert (holder.host, holder.pid) == (socket.gethostname(), os.getpid())
         lock.release()
 
-    def test_a_network_file_system_is_refused(
-        self, place: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_network_file_system_is_refused(self, place: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         mounts = folder.with_name("mountinfo")
         mounts.write_text(
             "21 1 0:19 / / rw shared:1 - ext4 /dev/vda rw\n"
@@ -385,9 +377,7 @@ class TestConnectionFolder:
 
 @as_root
 class TestRoot:
-    def test_postgres_runs_as_an_unprivileged_user_in_the_folder(
-        self, start: Start, used_folder: Path
-    ) -> None:
+    def test_postgres_runs_as_an_unprivileged_user_in_the_folder(self, start: Start, used_folder: Path) -> None:
         start(used_folder)
         owner = (used_folder / "postgres").stat().st_uid
         assert owner != 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+
 from levada_server import errors
 from levada_server.storage.failures import translate
 

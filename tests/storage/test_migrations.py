@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from levada_server.errors import PreconditionFailed, Unavailable
 from levada_server.storage.database import Database
 from levada_server.storage.migrations import migrate, migration_files

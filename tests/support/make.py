@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pyarrow as pa
+
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.model.table import TableName, Tier
 from levada_server.operations import jobs, rows, schemas
@@ -17,6 +17,7 @@ from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand
 
 if TYPE_CHECKING:
+    from uuid import UUID
     from collections.abc import Mapping, Sequence
 
     from levada_server.model.table import Table
@@ -79,9 +80,7 @@ async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) 
     return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
 
 
-async def complete(
-    engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]
-) -> None:
+async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
     """Complete a job with some rows by table."""
     buffered = tuple(
         jobs.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")

@@ -29,8 +29,8 @@ def insertable(table: Table, source: Heading, *, ignore_extra_fields: bool) -> t
     unknown = [name for name in source.names if name not in table.heading]
     if unknown and not ignore_extra_fields:
         raise UnknownAttribute(
-            f"`{table.name}` has no attribute {', '.join(f'`{name}`' for name in unknown)}; leave it out with .proj() or "
-            "pass ignore_extra_fields=True.",
+            f"`{table.name}` has no attribute {', '.join(f'`{name}`' for name in unknown)}; leave it out with "
+            ".proj() or pass ignore_extra_fields=True.",
             table=table.name,
             attribute=unknown[0],
         )

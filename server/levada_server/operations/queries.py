@@ -38,23 +38,23 @@ async def fetch(engine: Engine, query: Query) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def count(engine: Engine, caller: Caller, relation: Relation) -> int:
-    """Count the entities of a relation."""
-    statement = (await compile_query(engine, caller, relation)).count()
+async def count(engine: Engine, query: Query) -> int:
+    """Count the entities of a query."""
+    statement = query.count()
     async with engine.database.connection() as connection:
         return int(await connection.fetchval(statement.text, *statement.values))
 
 
-async def exists(engine: Engine, caller: Caller, relation: Relation) -> bool:
-    """Tell whether a relation has any entity; stops at the first."""
-    statement = (await compile_query(engine, caller, relation)).exists()
+async def exists(engine: Engine, query: Query) -> bool:
+    """Tell whether a query has any entity; stops at the first."""
+    statement = query.exists()
     async with engine.database.connection() as connection:
         return bool(await connection.fetchval(statement.text, *statement.values))
 
 
-async def explain(engine: Engine, caller: Caller, relation: Relation, *, analyze: bool) -> tuple[str, str]:
-    """Give PostgreSQL's plan for a relation, and the statement that was compiled."""
-    statement = (await compile_query(engine, caller, relation)).fetch()
+async def explain(engine: Engine, query: Query, *, analyze: bool) -> tuple[str, str]:
+    """Give PostgreSQL's plan for a query, and the statement that was compiled."""
+    statement = query.fetch()
     options = "(ANALYZE, BUFFERS)" if analyze else ""
     async with engine.database.transaction(read_only=True) as connection:
         rows = await connection.fetch(f"EXPLAIN {options} {statement.text}", *statement.values)

@@ -23,7 +23,7 @@ from levada_server.query.algebra import (
 )
 from levada_server.query.expression import condition as expression_condition
 from levada_server.query.headings import shared_names
-from levada_server.query.lowering import opened
+from levada_server.query.lowering import matches, opened
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
@@ -39,7 +39,19 @@ _UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
 
 
 def lower_condition(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:
-    """Lower a condition on the rows of `operand`. NULL in the result counts as not held."""
+    """Lower a condition on the rows of `operand`. NULL in the result counts as not held.
+
+    Raises:
+        QueryTooDeep: With its parts written out once per use, the query is too large.
+    """
+    expression = _lower(condition, operand, lowering)
+    # What it is made of was counted when it was lowered.
+    composite = isinstance(condition, (AllOf, AnyOf, Complement))
+    lowering.spend(sql.TRUE if composite else expression)
+    return expression
+
+
+def _lower(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:
     match condition:
         case Constant(holds):
             return sql.TRUE if holds else sql.FALSE
@@ -78,7 +90,7 @@ def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowerin
 
 def _lower_equality(name: str, value: object, operand: Lowered) -> sql.Expression:
     if "." in name:
-        return expression_condition(f"{name} = ?", (value,), operand.scope())
+        return _lower_part_equality(name, value, operand)
     attribute, column = operand.heading[name], operand.select.column(name)
     if value is None:
         return sql.Test(column, "IS NULL")
@@ -90,6 +102,16 @@ def _lower_equality(name: str, value: object, operand: Lowered) -> sql.Expressio
     if comparable is None:
         return sql.FALSE
     return sql.equal(column, sql.Value(comparable, value_type(attribute.type)))
+
+
+def _lower_part_equality(path: str, value: object, operand: Lowered) -> sql.Expression:
+    """Lower `attr.path: value`, for a part of a JSON attribute."""
+    values = value if isinstance(value, tuple) else (value,)
+    present = tuple(v for v in values if v is not None)
+    alternatives = [f"{path} = ?"] * len(present) + [f"{path} IS NULL"] * (None in values)
+    if not alternatives:
+        return sql.FALSE
+    return expression_condition(" OR ".join(alternatives), present, operand.scope())
 
 
 def _comparable(value: object, attribute: Attribute) -> object | None:
@@ -139,6 +161,9 @@ def _as_entity_set(conditions: Sequence[Condition]) -> EntitySet | None:
 def _lower_entity_set(
     names: Sequence[str], columns: Sequence[Sequence[object]], operand: Lowered, lowering: Lowering
 ) -> sql.Expression:
+    if any("." in name and name.partition(".")[0] in operand.heading for name in names):
+        mappings = (Equalities(tuple(zip(names, row, strict=True))) for row in zip(*columns, strict=True))
+        return sql.disjunction(lower_condition(mapping, operand, lowering) for mapping in mappings)
     known = [index for index, name in enumerate(names) if name in operand.heading]
     count = len(columns[0]) if columns else 0
     if count and not known:
@@ -182,5 +207,5 @@ def _lower_match(match: Match, operand: Lowered, lowering: Lowering) -> sql.Expr
     inner = lowering.lower(match.relation, lowering)
     names = shared_names(operand.heading, inner.heading, unchecked=match.unchecked)
     inner = opened(inner, lowering)
-    matches = tuple(sql.equal(inner.select.column(name), operand.select.column(name)) for name in names)
-    return sql.Exists(replace(inner.select, columns=(), where=inner.select.where + matches, order_by=()))
+    where = inner.select.where + matches(inner, operand, names, lowering)
+    return sql.Exists(replace(inner.select, columns=(), where=where, order_by=()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, MismatchedLineage, UnknownAttribute
 from levada_server.model.heading import Attribute, Heading, ordered
+from levada_server.query.expression.operands import FAMILIES, MOMENTS, NUMBERS
+from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
     from levada_server.query.algebra import UniversalSet
@@ -17,12 +19,24 @@ def shared_names(left: Heading, right: Heading, *, unchecked: bool) -> tuple[str
 
     Raises:
         MismatchedLineage: A name means different things on the two sides, unless `unchecked`.
+        InvalidRequest: The values of a name cannot be compared.
     """
     names = tuple(name for name in left.names if name in right)
-    if not unchecked:
-        for name in names:
+    for name in names:
+        if not unchecked:
             _check_lineage(left[name], right[name])
+        _check_comparable(left[name], right[name])
     return names
+
+
+def _check_comparable(left: Attribute, right: Attribute) -> None:
+    families = {FAMILIES[left.type.kind], FAMILIES[right.type.kind]}
+    if value_type(left.type) != value_type(right.type) and not (families <= NUMBERS or families <= MOMENTS):
+        raise InvalidRequest(
+            f"`{left.name}` is {left.type} on the left and {right.type} on the right, which cannot be compared. "
+            f"Rename one, as in .proj(..., other_{left.name}='{left.name}').",
+            attribute=left.name,
+        )
 
 
 def _check_lineage(left: Attribute, right: Attribute) -> None:
@@ -87,16 +101,19 @@ def union_heading(left: Heading, right: Heading) -> Heading:
 
 
 def distinct_heading(universal: UniversalSet, operand: Heading) -> Heading:
-    """Attributes of `U(…) & operand`, all of them its key."""
-    return ordered((universal_attribute(name, operand) for name in universal.names), universal.names)
-
-
-def universal_attribute(name: str, operand: Heading) -> Attribute:
-    """Give the attribute of `operand` that `U` names.
+    """Attributes of `U(…) & operand`, all of them its key.
 
     Raises:
-        UnknownAttribute: There is none.
+        UnknownAttribute: The operand lacks one.
+        InvalidRequest: One is named twice.
     """
+    for name in universal.names:
+        if universal.names.count(name) > 1:
+            raise InvalidRequest(f"U names the attribute `{name}` twice.", attribute=name)
+    return ordered((_universal_attribute(name, operand) for name in universal.names), universal.names)
+
+
+def _universal_attribute(name: str, operand: Heading) -> Attribute:
     if name not in operand:
         raise UnknownAttribute(
             f"U names the attribute `{name}`, which the other side lacks; it has {', '.join(operand.names)}.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
 from levada_server.model.heading import Attribute, Heading, ordered
@@ -31,15 +30,17 @@ from levada_server.query.headings import (
     join_heading,
     shared_names,
     union_heading,
-    universal_attribute,
 )
-from levada_server.query.lowering import Lowered, Lowering, as_source, opened
-from levada_server.query.projection import Projection, split_aggregation, work_out
+from levada_server.query.lowering import Lowered, Lowering, as_source, matches, opened, with_columns, wrap
+from levada_server.query.projection import Projection, work_out
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+_EVERYTHING = sql.Keyword("()")
+"""GROUP BY that makes one group, also of no row."""
 
-    from levada_server.query.algebra import Named
+_ANYTHING = sql.Cast(sql.TRUE, "boolean")
+"""GROUP BY that makes one group of any rows, and none of no row."""
+
+_MARKER = "_matched"
 
 
 def lower(relation: Relation, lowering: Lowering) -> Lowered:
@@ -110,31 +111,24 @@ def _complement(condition: sql.Expression) -> sql.Expression:
 def _lower_project(project: Project, lowering: Lowering) -> Lowered:
     operand = opened(lower(project.operand, lowering), lowering)
     projection = work_out(project.items, operand.heading)
-    kept = [(attribute.name, operand.select.column(old)) for attribute, old in projection.kept]
-    scope = operand.scope()
-    results = [(name, compute(e.text, e.values, scope)) for name, e in projection.computed]
-    attributes = (
-        *(attribute for attribute, _ in projection.kept),
-        *(Attribute(name, result.type, nullable=True) for name, result in results),
-    )
-    columns = (*kept, *((name, result.sql) for name, result in results))
-    return _selected(operand.select, attributes, columns, _new_key(projection))
+    if projection.computed:
+        # An expression in an expression would be written out at each place where it is used.
+        operand = with_columns(operand, lowering)
+    return _projected(operand.select, projection, operand.scope(), lowering)
 
 
-def _new_key(projection: Projection) -> tuple[str, ...]:
-    return tuple(attribute.name for attribute, _ in projection.kept if attribute.primary_key)
-
-
-def _selected(
-    select: sql.Select,
-    attributes: Iterable[Attribute],
-    columns: Iterable[tuple[str, sql.Expression]],
-    key: tuple[str, ...],
-) -> Lowered:
-    """Replace the columns of a SELECT, in the order of the heading that the attributes and key give."""
+def _projected(select: sql.Select, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
+    """Replace the columns of a SELECT by what a projection makes of them, in the order of its heading."""
+    results = [(name, compute(text.text, text.values, scope)) for name, text in projection.computed]
+    columns = {attribute.name: select.column(old) for attribute, old in projection.kept}
+    columns |= {name: result.sql for name, result in results}
+    for _, result in results:
+        lowering.spend(result.sql)
+    attributes = [attribute for attribute, _ in projection.kept]
+    key = [attribute.name for attribute in attributes if attribute.primary_key]
+    attributes += [Attribute(name, result.type, nullable=True) for name, result in results]
     heading = ordered(attributes, key)
-    by_name = dict(columns)
-    return Lowered(replace(select, columns=tuple((name, by_name[name]) for name in heading.names)), heading)
+    return Lowered(replace(select, columns=tuple((name, columns[name]) for name in heading.names)), heading)
 
 
 def _lower_join(join: Join, lowering: Lowering) -> Lowered:
@@ -147,7 +141,7 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     # Rows that a left join must not lose may not meet the right side's conditions: those stay inside.
     right = as_source(right, lowering)[0] if join.left_join else opened(right, lowering)
     assert left.select.source is not None and right.select.source is not None
-    on = tuple(sql.equal(left.select.column(name), right.select.column(name)) for name in names)
+    on = matches(left, right, names, lowering)
     source = sql.JoinSource("LEFT" if join.left_join else "INNER", left.select.source, right.select.source, on)
     by_name = dict(right.select.columns) | dict(left.select.columns)
     columns = tuple((name, by_name[name]) for name in heading.names)
@@ -166,33 +160,13 @@ def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Loweri
 
 def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lowering: Lowering) -> Lowered:
     """Lower `U(…).aggr(A, …)`: group A by these attributes; `U()` gives one row, also for an empty A."""
-    group = opened(lower(aggregate.group, lowering), lowering)
-    keys = [universal_attribute(name, group.heading) for name in universal.names]
-    _, computed = split_aggregation(aggregate.items, Heading(tuple(keys)))
-    grouping = tuple((name, group.select.column(name)) for name in universal.names)
-    scope = Scope(group.scope().columns, aggregates=True, grouped=frozenset(universal.names))
-    select = replace(group.select, group_by=tuple(column for _, column in grouping), grouped=True, order_by=())
-    return _computed_groups(select, keys, grouping, computed, scope, universal.names)
-
-
-def _computed_groups(
-    select: sql.Select,
-    attributes: list[Attribute],
-    grouping: tuple[tuple[str, sql.Expression], ...],
-    computed: tuple[Named, ...],
-    scope: Scope,
-    key: tuple[str, ...],
-) -> Lowered:
-    results = [(item.name, compute(item.expression.text, item.expression.values, scope)) for item in computed]
-    for name, _ in results:
-        if name in dict(grouping):
-            raise InvalidRequest(f"`{name}` is an attribute already; give the aggregate another name.", attribute=name)
-    return _selected(
-        select,
-        (*attributes, *(Attribute(name, result.type, nullable=True) for name, result in results)),
-        (*grouping, *((name, result.sql) for name, result in results)),
-        key,
-    )
+    group = with_columns(lower(aggregate.group, lowering), lowering)
+    projection = work_out(aggregate.items, distinct_heading(universal, group.heading))
+    names = frozenset(universal.names)
+    scope = Scope(group.scope().columns, aggregates=True, grouped=names)
+    group_by = tuple(group.select.column(name) for name in universal.names) or (_EVERYTHING,)
+    select = replace(group.select, group_by=group_by, grouped=True, order_by=())
+    return _projected(select, projection, scope, lowering)
 
 
 def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
@@ -203,40 +177,52 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
     """
     operand = lower(aggregate.operand, lowering)
     group = lower(aggregate.group, lowering)
-    kept, computed = split_aggregation(aggregate.items, operand.heading)
-    missing = [name for name in operand.heading.primary_key if name not in group.heading]
+    key = operand.heading.primary_key
+    missing = [name for name in key if name not in group.heading]
     if missing:
         raise InvalidRequest(
             f"To aggregate, the second relation needs the whole key of the first; it lacks {', '.join(missing)}.",
             attribute=missing[0],
         )
     names = shared_names(operand.heading, group.heading, unchecked=False)
-    projection = work_out(kept, operand.heading)
+    projection = work_out(aggregate.items, operand.heading)
     operand, operand_source = as_source(operand, lowering)
-    group, group_source = as_source(group, lowering)
-    on = tuple(sql.equal(operand.select.column(name), group.select.column(name)) for name in names)
-    grouping = tuple((attribute.name, operand.select.column(old)) for attribute, old in projection.kept)
+    group, group_source, matched = _group_source(group, key, lowering)
+    on = matches(operand, group, names, lowering)
     # Every small attribute of A can stand in the expressions, outside of aggregates too.
     bare = {a.name: operand.select.column(a.name) for a in operand.heading if a.type.kind not in HEAVY}
-    # NULL exactly where nothing matched: the key is shared, and NULL matches nothing.
-    matched = sql.conjunction(
-        sql.Test(group.select.column(name), "IS NOT NULL") for name in operand.heading.primary_key[:1]
-    )
+    kept = {old: operand.select.column(old) for _, old in projection.kept}
     scope = Scope(
-        operand.scope().columns | group.scope().columns | operand.scope(bare).columns,
+        {**operand.scope().columns, **group.scope().columns, **operand.scope(bare).columns},
         aggregates=True,
         grouped=frozenset(bare),
         aggregate_filter=None if aggregate.matching_only else matched,
     )
-    kind = "INNER" if aggregate.matching_only else "LEFT"
     select = sql.Select(
-        (),
-        sql.JoinSource(kind, operand_source, group_source, on),
-        group_by=tuple({column: None for column in (*dict(grouping).values(), *bare.values())}),
+        operand.select.columns,
+        sql.JoinSource("INNER" if aggregate.matching_only else "LEFT", operand_source, group_source, on),
+        group_by=tuple((kept | bare).values()) or (_ANYTHING,),
         grouped=True,
     )
-    attributes = [attribute for attribute, _ in projection.kept]
-    return _computed_groups(select, attributes, grouping, computed, scope, _new_key(projection))
+    return _projected(select, projection, scope, lowering)
+
+
+def _group_source(
+    group: Lowered, key: tuple[str, ...], lowering: Lowering
+) -> tuple[Lowered, sql.Source, sql.Expression]:
+    """Give the source of the rows to be grouped, and a condition that fails where an outer join has none of them.
+
+    Args:
+        key: Names on which they are joined, so that NULL there is no match; without a name, a marker does.
+    """
+    if key:
+        group, source = as_source(group, lowering)
+        return group, source, sql.Test(group.select.column(key[0]), "IS NOT NULL")
+    group = opened(group, lowering)
+    marked = replace(group.select, columns=(*group.select.columns, (_MARKER, sql.TRUE)))
+    marked_group, source = as_source(wrap(replace(group, select=marked), lowering), lowering)
+    *columns, (_, marker) = marked_group.select.columns
+    return replace(marked_group, select=replace(marked_group.select, columns=tuple(columns))), source, marker
 
 
 def _lower_union(union: Union, lowering: Lowering) -> Lowered:
@@ -245,7 +231,7 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
     right, right_source = as_source(lower(union.right, lowering), lowering)
     heading = union_heading(left.heading, right.heading)
     key = heading.primary_key
-    on = tuple(sql.equal(left.select.column(name), right.select.column(name)) for name in key)
+    on = matches(left, right, key, lowering)
     columns = tuple(
         (name, sql.Call("coalesce", (left.select.column(name), right.select.column(name))))
         if name in key
@@ -263,6 +249,8 @@ def _lower_top(top: Top, lowering: Lowering) -> Lowered:
         named = {name for name, _ in terms}
         terms += [(name, False) for name in operand.heading.primary_key if name not in named]
     order = tuple(sql.Order(operand.select.column(name), descending) for name, descending in terms)
+    for term in order:
+        lowering.spend(term.expression)
     order = order or operand.select.order_by
     return replace(operand, select=replace(operand.select, order_by=order, limit=top.limit, offset=top.offset))
 

@@ -10,7 +10,7 @@ from levada_server.query import sql
 from levada_server.query.expression import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterable
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_LOWERED_NODES = 10_000
 """A shared sub-expression is lowered once per use, so a small message can stand for a huge query."""
+
+MAX_WEIGHT = 100_000
+"""Nodes of all expressions of a query as PostgreSQL plans it: with what a name stands for in place of the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Lowering:
     strict: bool = False
     warnings: list[str] = field(default_factory=list)
     _aliases: int = 0
+    _weight: int = 0
+    _weights: dict[sql.Column, int] = field(default_factory=dict)
 
     def alias(self) -> str:
         """Give a new alias."""
@@ -65,11 +70,43 @@ class Lowering:
             )
         return f"t{self._aliases}"
 
+    def spend(self, expression: sql.Expression) -> None:
+        """Count an expression that becomes a part of the query, before it is used.
+
+        Raises:
+            QueryTooDeep: The query is too large with it.
+        """
+        self._weight += self._weigh(expression)
+        if self._weight > MAX_WEIGHT:
+            raise QueryTooDeep(
+                f"The expressions of the query have more than {MAX_WEIGHT} parts once what they use is written out; "
+                "save an intermediate result in a table.",
+                limit=MAX_WEIGHT,
+            )
+
+    def _weigh(self, expression: sql.Expression) -> int:
+        weight = 0
+        waiting: list[sql.Expression] = [expression]
+        while waiting and weight <= MAX_WEIGHT:
+            current = waiting.pop()
+            weight += self._weights.get(current, 1) if isinstance(current, sql.Column) else 1
+            waiting.extend(sql.parts(current))
+        return weight
+
+    def remember(self, column: sql.Column, meaning: sql.Expression) -> None:
+        """Remember what a column of a subquery stands for, which PostgreSQL puts in its place."""
+        weight = self._weigh(meaning)
+        if weight > 1:
+            self._weights[column] = weight
+
 
 def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
     """Put a query into FROM, so that its columns are plain columns."""
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, name)) for name, _ in lowered.select.columns)
+    if lowered.select.plain:
+        for (_, column), (_, meaning) in zip(columns, lowered.select.columns, strict=True):
+            lowering.remember(column, meaning)
     return replace(lowered, select=sql.Select(columns, sql.SubquerySource(lowered.select, alias)))
 
 
@@ -78,10 +115,29 @@ def opened(lowered: Lowered, lowering: Lowering) -> Lowered:
     return lowered if lowered.select.plain else wrap(lowered, lowering)
 
 
-def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source]:
-    """Give a SELECT without a WHERE of its own, and its source, to be put into a join."""
+def with_columns(lowered: Lowered, lowering: Lowering) -> Lowered:
+    """Give a SELECT like that of `opened` whose columns are columns of its sources, not computed by itself.
+
+    What is computed in a side of an outer join would have a value where the side has no row; and PostgreSQL does not
+    see that a grouping expression with bound values is the same in another place.
+    """
     lowered = opened(lowered, lowering)
+    computed = any(not isinstance(column, sql.Column) for _, column in lowered.select.columns)
+    return wrap(lowered, lowering) if computed else lowered
+
+
+def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source]:
+    """Give a SELECT of columns without a WHERE of its own, and its source, to be put into an outer join."""
+    lowered = with_columns(lowered, lowering)
     if lowered.select.where:
         lowered = wrap(lowered, lowering)
     assert lowered.select.source is not None
     return lowered, lowered.select.source
+
+
+def matches(left: Lowered, right: Lowered, names: Iterable[str], lowering: Lowering) -> tuple[sql.Expression, ...]:
+    """Give the conditions under which a row of one relation agrees with one of another on shared attributes."""
+    conditions = tuple(sql.equal(left.select.column(name), right.select.column(name)) for name in names)
+    for condition in conditions:
+        lowering.spend(condition)
+    return conditions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, UnknownAttribute
+from levada_server.errors import InvalidRequest
 from levada_server.model.table import MAX_NAME_BYTES
 from levada_server.query.algebra import Drop, ExpressionText, Item, Keep, Named, Remaining
 from levada_server.query.expression import attribute_name, duplicate_name
@@ -103,24 +103,3 @@ def _check_distinct(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidRequest(f"Two attributes of the result are called `{name}`; rename one.", attribute=name)
-
-
-def split_aggregation(items: Iterable[Item], heading: Heading) -> tuple[tuple[Item, ...], tuple[Named, ...]]:
-    """Separate what an aggregation keeps of its operand from what it computes.
-
-    Raises:
-        UnknownAttribute: A kept attribute is not the operand's.
-    """
-    kept: list[Item] = []
-    computed: list[Named] = []
-    for item in items:
-        if isinstance(item, Named) and (attribute_name(item.expression.text) or "") not in heading:
-            computed.append(item)
-        elif isinstance(item, Keep) and item.name not in heading:
-            raise UnknownAttribute(
-                f"`{item.name}` is no attribute of the grouped relation; it has {', '.join(heading.names)}.",
-                attribute=item.name,
-            )
-        else:
-            kept.append(item)
-    return tuple(kept), tuple(computed)

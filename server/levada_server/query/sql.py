@@ -9,8 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from levada_server.errors import QueryTooDeep
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MAX_VALUES = 32_767
+"""Bound values of a statement, by PostgreSQL's protocol as the driver speaks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,24 @@ class Select:
         return dict(self.columns)[name]
 
 
+def parts(expression: Expression) -> tuple[Expression, ...]:
+    """Give the expressions of which an expression is made; a query inside of it is none."""
+    match expression:
+        case Column() | Value() | Keyword() | Exists():
+            return ()
+        case Operation(_, operands):
+            return operands
+        case Test(operand) | Cast(operand):
+            return (operand,)
+        case AnyOf(operand, array):
+            return operand, array
+        case Case(branches, otherwise):
+            return (*(part for branch in branches for part in branch), otherwise)
+        case Call(_, arguments, _, order_by, condition):
+            ordered = (term.expression for term in order_by)
+            return (*arguments, *ordered, *(() if condition is None else (condition,)))
+
+
 NULL = Keyword("NULL")
 TRUE = Keyword("TRUE")
 FALSE = Keyword("FALSE")
@@ -205,7 +228,7 @@ def equal(left: Expression, right: Expression) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The text of a query and the values for its `$1`, `$2`, …"""
+    """The text of a query, and the values for its `$1`, `$2` and so on."""
 
     text: str
     values: tuple[object, ...]
@@ -302,9 +325,18 @@ def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
     Args:
         select: The query.
         before: Values that stand before the query's own, for a statement of which the query is a part.
+
+    Raises:
+        QueryTooDeep: It has more values than a statement can have.
     """
     writer = _Writer(list(before))
     text = writer.select(select)
+    if len(writer.values) > MAX_VALUES:
+        raise QueryTooDeep(
+            f"The query has {len(writer.values)} values; the limit is {MAX_VALUES}. Restrict by a table of values "
+            "instead of many single conditions.",
+            limit=MAX_VALUES,
+        )
     return Statement(text, tuple(writer.values))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 import uuid
@@ -83,6 +84,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     def _wrap_stream(self, method: str, handler: _Handler) -> _Handler:
+        if not inspect.isasyncgenfunction(handler):  # it writes its answers to the context and gives none back
+            return self._wrap_unary(method, handler)
+
         async def call(request: object, context: Context) -> AsyncIterator[object]:
             async with self._watched(method, context):
                 async for answer in handler(request, context):

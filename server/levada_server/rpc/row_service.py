@@ -10,7 +10,7 @@ from levada_api.v1 import row_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
 from levada_server.rpc import decode, encode
-from levada_server.rpc.calls import caller
+from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.decode_relation import relation
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class RowService(pb_grpc.RowServiceServicer):
                 raise InvalidRequest("An insert begins with its header.", field="header")
             name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
             count = await rows.insert(self._engine, caller(context), name, options, content)
+        await answer(context, self._engine)
         return pb.InsertRowsResponse(row_count=count)
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
@@ -63,12 +64,14 @@ class RowService(pb_grpc.RowServiceServicer):
             relation("relation", request.relation),
             decode.insert_options(request.options),
         )
+        await answer(context, self._engine)
         return pb.InsertRelationResponse(row_count=count)
 
     async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
         """Change secondary attributes of one entity."""
         row = {entry.name: decode.value(entry.value) for entry in request.row}
         await rows.update(self._engine, caller(context), decode.table_name("name", request.name), row)
+        await answer(context, self._engine)
         return pb.UpdateRowResponse()
 
     async def PlanDelete(self, request: pb.PlanDeleteRequest, context: Context) -> pb.PlanDeleteResponse:
@@ -79,6 +82,7 @@ class RowService(pb_grpc.RowServiceServicer):
             relation("relation", request.relation),
             decode.part_integrity(request.part_integrity),
         )
+        await answer(context, self._engine)
         return pb.PlanDeleteResponse(tables=encode.counts(doomed.counts), digest=doomed.digest)
 
     async def DeleteRows(self, request: pb.DeleteRowsRequest, context: Context) -> pb.DeleteRowsResponse:
@@ -91,4 +95,5 @@ class RowService(pb_grpc.RowServiceServicer):
             digest=request.digest,
             quick=request.quick,
         )
+        await answer(context, self._engine)
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))

@@ -59,8 +59,9 @@ class RpcServer:
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_BYTES),
                 ("grpc.so_reuseport", 0),
+                # Clients ping every 30 s, also between calls, so that proxies keep the connection.
                 ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),
             ],
         )
         server = self._server

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.query import sql
 from levada_server.query.expression.comparison import truth
 from levada_server.query.expression.conversions import by_itself
 from levada_server.query.expression.lowering import lower_text
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from levada_server.model.types import AttributeType
+    from levada_server.query import sql
 
 __all__ = ["Computed", "Scope", "attribute_name", "compute", "condition", "duplicate_name"]
 

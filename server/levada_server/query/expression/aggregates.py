@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from levada_server.model.types import AttributeType, Kind
 from levada_server.query import sql
-from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import bounded_decimal
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import by_itself, convert
@@ -21,6 +21,9 @@ from levada_server.query.expression.operands import (
     shown,
 )
 from levada_server.query.postgres_types import value_type
+
+if TYPE_CHECKING:
+    from levada_server.query.expression import syntax
 
 _INTEGER = AttributeType(Kind.INT32)
 
@@ -130,9 +133,7 @@ def _extreme(site: Site, call: syntax.Call, name: str, of_bools: str) -> Typed:
             raise site.refusal(operand.position, f"values of {shown(operand)} have no order", "another attribute")
         case _:
             expression = _aggregate(site, name, operand.sql)
-    found = site.typed(
-        call.position, expression, operand.family, operand, type_=operand.type, extent=operand.extent
-    )
+    found = site.typed(call.position, expression, operand.family, operand, type_=operand.type, extent=operand.extent)
     return replace(found, json=None)
 
 
@@ -182,9 +183,7 @@ def any_bits(site: Site, call: syntax.Call) -> Typed:
 def _bits(site: Site, call: syntax.Call, name: str) -> Typed:
     inside = _inside(site, call)
     operand = convert(inside, inside.lower(call.arguments[0]), Family.INTEGER)
-    return site.typed(
-        call.position, _aggregate(site, name, operand.sql), Family.INTEGER, operand, extent=ANY_INTEGER
-    )
+    return site.typed(call.position, _aggregate(site, name, operand.sql), Family.INTEGER, operand, extent=ANY_INTEGER)
 
 
 # --------------------------------------------------------------------------------------------------- shared

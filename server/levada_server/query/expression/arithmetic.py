@@ -183,7 +183,9 @@ def _floats(site: Site, operator: str, left: Typed, right: Typed, position: int)
         case "*":
             extent = Extent(a.smallest * b.smallest, float(a.largest) * float(b.largest))
             safe = extent.smallest > SAFE_FLOAT.smallest and extent.largest < SAFE_FLOAT.largest
-            expression = sql.Operation("*", (left.sql, right.sql)) if safe else function("multiply", left.sql, right.sql)
+            expression = (
+                sql.Operation("*", (left.sql, right.sql)) if safe else function("multiply", left.sql, right.sql)
+            )
         case "/":
             extent = Extent(a.smallest / max(b.largest, 1e-300), float(a.largest) / b.smallest)
             safe = extent.smallest > SAFE_FLOAT.smallest and extent.largest < SAFE_FLOAT.largest

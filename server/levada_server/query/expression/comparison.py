@@ -89,7 +89,9 @@ def _compare_with_constant(site: Site, operator: str, left: Typed, constant: Con
         case Family.JSON:
             if not isinstance(constant.value, (dict, list, tuple)) or operator not in ("=", "<>"):
                 raise site.refusal(
-                    position, "a whole JSON value is compared", "a path to a part of it, such as `attr.key` or `attr[0]`"
+                    position,
+                    "a whole JSON value is compared",
+                    "a path to a part of it, such as `attr.key` or `attr[0]`",
                 )
             value = convert(site, constant, Family.JSON).sql
         case Family.TEXT:
@@ -128,7 +130,9 @@ def _compare_number(site: Site, operator: str, left: Typed, constant: Constant, 
         raise wrong(site, constant, str(left.type))
     number = number_of(site, constant)
     if isinstance(number, float) and not math.isfinite(number):
-        return _result(site, operator, convert(site, left, Family.FLOAT), sql.Value(number, "double precision"), position)
+        return _result(
+            site, operator, convert(site, left, Family.FLOAT), sql.Value(number, "double precision"), position
+        )
     match left.family:
         case Family.INTEGER:
             return _compare_integer(site, operator, left, number, position)
@@ -138,9 +142,7 @@ def _compare_number(site: Site, operator: str, left: Typed, constant: Constant, 
             return _compare_float(site, operator, left, number, position)
 
 
-def _compare_integer(
-    site: Site, operator: str, left: Typed, number: int | float | Decimal, position: int
-) -> Typed:
+def _compare_integer(site: Site, operator: str, left: Typed, number: int | float | Decimal, position: int) -> Typed:
     if number == int(number):
         whole = int(number)
         for name in (value_type(left.type), "bigint"):
@@ -229,11 +231,15 @@ def _compare_typed(site: Site, operator: str, left: Typed, right: Typed, positio
         raise site.refusal(
             position, f"{shown(left)} and {shown(right)} cannot be compared", "two of one type; CAST(… AS …) makes one"
         )
-    elif Family.OPAQUE in families and not left.type.kind is right.type.kind is Kind.BYTES:
-        raise _no_order(site, left, position)
-    elif Family.JSON in families and operator not in ("=", "<>"):
+    elif not _ordered(left, right) and not (Family.JSON in families and operator in ("=", "<>")):
         raise _no_order(site, left, position)
     return _result(site, operator, left, right.sql, position, right)
+
+
+def _ordered(left: Typed, right: Typed) -> bool:
+    if left.family is Family.OPAQUE:
+        return left.type.kind is right.type.kind is Kind.BYTES
+    return left.family is not Family.JSON
 
 
 def _comparable_numbers(site: Site, left: Typed, right: Typed) -> tuple[Typed, Typed]:
@@ -274,9 +280,7 @@ def among(site: Site, operand: Operand, items: Sequence[Operand], position: int)
     return site.typed(position, sql.disjunction(match.sql for match in matches), Family.BOOL, *matches)
 
 
-def _as_array(
-    site: Site, operand: Typed, items: Sequence[Operand]
-) -> tuple[sql.Expression, sql.Value] | None:
+def _as_array(site: Site, operand: Typed, items: Sequence[Operand]) -> tuple[sql.Expression, sql.Value] | None:
     """Give the operand and the items as one bound array, so that lists of any length share a query's text.
 
     Items that the operand's type cannot hold are left out. None if not all items are constants that its type orders.

@@ -143,25 +143,24 @@ def number_of(site: Site, constant: Constant) -> int | float | Decimal:
     Raises:
         WrongValue: It is none.
     """
-    value = constant.value
-    if isinstance(value, str):
-        if len(value) > MAX_NUMBER_TEXT or not _NUMBER.fullmatch(value):
+    match constant.value:
+        case bool() as truth:
+            return int(truth)
+        case float() as double:
+            return double
+        case Decimal() as exact if not exact.is_finite():
+            return math.nan if exact.is_nan() else float(exact)
+        case int() | Decimal() as number:
+            pass
+        case str() as text if len(text) <= MAX_NUMBER_TEXT and _NUMBER.fullmatch(text):
+            exact = Decimal(text.strip())
+            number = int(exact) if exact.copy_abs() < MAX_INTEGER and exact == int(exact) else exact
+        case _:
             raise wrong(site, constant, "number")
-        exact = Decimal(value.strip())
-        value = int(exact) if exact.copy_abs() < MAX_INTEGER and exact == int(exact) else exact
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, (int, Decimal)):
-        if isinstance(value, Decimal) and not value.is_finite():
-            return math.nan if value.is_nan() else float(value)
-        if abs(value) > Decimal(LARGEST_DOUBLE):
-            raise site.refusal(
-                constant.position, f"{shown(constant)} is past the largest number, {LARGEST_DOUBLE}", kind=WrongValue
-            )
-        return value
-    if isinstance(value, float):
-        return value
-    raise wrong(site, constant, "number")
+    if not -LARGEST_DOUBLE <= number <= LARGEST_DOUBLE:
+        problem = f"{shown(constant)} is past the largest number, {LARGEST_DOUBLE}"
+        raise site.refusal(constant.position, problem, kind=WrongValue)
+    return number
 
 
 def wrong(site: Site, constant: Constant, wanted: str) -> WrongValue:

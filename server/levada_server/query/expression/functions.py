@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ from levada_server.query.expression.operands import (
 from levada_server.query.expression.unification import unify
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MAX_ARGUMENTS = 100
 
@@ -94,9 +93,7 @@ def _absolute(site: Site, call: syntax.Call) -> Typed:
         expression: sql.Expression = function("absolute", operand.sql)
     else:
         expression = sql.Call("abs", (operand.sql,))
-    return site.typed(
-        call.position, expression, operand.family, operand, type_=operand.type, extent=operand.extent
-    )
+    return site.typed(call.position, expression, operand.family, operand, type_=operand.type, extent=operand.extent)
 
 
 def _round(site: Site, call: syntax.Call) -> Typed:
@@ -109,9 +106,7 @@ def _round(site: Site, call: syntax.Call) -> Typed:
                 return operand
             numeric = sql.Cast(operand.sql, "numeric")
             rounded = sql.Call("round", (numeric, sql.Value(digits, "integer")))
-            return site.typed(
-                position, function("to_integer", rounded), Family.INTEGER, operand, extent=ANY_INTEGER
-            )
+            return site.typed(position, function("to_integer", rounded), Family.INTEGER, operand, extent=ANY_INTEGER)
         case Family.DECIMAL:
             scale = operand.type.scale or 0
             if digits >= scale:
@@ -208,7 +203,13 @@ def _extreme(site: Site, call: syntax.Call, name: str) -> Typed:
         largest = max(first.extent.largest, other.extent.largest)
         extent = Extent(min(first.extent.smallest, other.extent.smallest), largest)
         first = site.typed(
-            call.position, function(name, first.sql, other.sql), first.family, first, other, type_=first.type, extent=extent
+            call.position,
+            function(name, first.sql, other.sql),
+            first.family,
+            first,
+            other,
+            type_=first.type,
+            extent=extent,
         )
     return first
 
@@ -236,9 +237,7 @@ def _if(site: Site, call: syntax.Call) -> Typed:
     return joint(site, call.position, expression, operands, condition)
 
 
-def joint(
-    site: Site, position: int, expression: sql.Expression, operands: Sequence[Typed], *more: Typed
-) -> Typed:
+def joint(site: Site, position: int, expression: sql.Expression, operands: Sequence[Typed], *more: Typed) -> Typed:
     """Make an operand that is one of several of one type."""
     extent = Extent(min(o.extent.smallest for o in operands), max(o.extent.largest for o in operands))
     first = operands[0]
@@ -344,9 +343,7 @@ _TABLE = (
     Function(
         ("ceil", "ceiling"), "ceil(x)", "The smallest whole number not below `x`; of a float a float.", 1, 1, _ceil
     ),
-    Function(
-        ("power", "pow"), "power(x, y)", "`x` to the power `y`; NULL where that is no real number.", 2, 2, _power
-    ),
+    Function(("power", "pow"), "power(x, y)", "`x` to the power `y`; NULL where that is no real number.", 2, 2, _power),
     Function(("sqrt",), "sqrt(x)", "The square root; NULL below 0.", 1, 1, _sqrt),
     Function(("exp",), "exp(x)", "e to the power `x`.", 1, 1, _exp),
     Function(("ln",), "ln(x)", "The natural logarithm; NULL unless `x` > 0.", 1, 1, _ln),
@@ -360,14 +357,10 @@ _TABLE = (
         _greatest,
     ),
     Function(("least",), "least(a, b, …)", "The smallest; NULL if one is NULL.", 2, MAX_ARGUMENTS, _least),
-    Function(
-        ("coalesce", "ifnull"), "coalesce(a, b, …)", "The first that is not NULL.", 1, MAX_ARGUMENTS, _coalesce
-    ),
+    Function(("coalesce", "ifnull"), "coalesce(a, b, …)", "The first that is not NULL.", 1, MAX_ARGUMENTS, _coalesce),
     Function(("nullif",), "nullif(a, b)", "NULL if `a = b`, else `a`.", 2, 2, _nullif),
     Function(("if",), "if(condition, a, b)", "`a` where the condition holds, else `b`.", 3, 3, _if),
-    Function(
-        ("concat",), "concat(a, b, …)", "The texts joined; NULL if one is NULL.", 1, MAX_ARGUMENTS, _concat
-    ),
+    Function(("concat",), "concat(a, b, …)", "The texts joined; NULL if one is NULL.", 1, MAX_ARGUMENTS, _concat),
     Function(("lower",), "lower(x)", "The text in lower case.", 1, 1, _lower),
     Function(("upper",), "upper(x)", "The text in upper case.", 1, 1, _upper),
     Function(("length",), "length(x)", "The number of characters of a text, of bytes of bytes.", 1, 1, _length),
@@ -427,9 +420,7 @@ _TABLE = (
         aggregate=True,
     ),
     Function(("avg",), "avg([DISTINCT] x)", "The mean, a float64.", 1, 1, aggregates.mean, aggregate=True),
-    Function(
-        ("min",), "min(x)", "The smallest value of any ordered type.", 1, 1, aggregates.smallest, aggregate=True
-    ),
+    Function(("min",), "min(x)", "The smallest value of any ordered type.", 1, 1, aggregates.smallest, aggregate=True),
     Function(("max",), "max(x)", "The largest value of any ordered type.", 1, 1, aggregates.largest, aggregate=True),
     Function(
         ("std", "stddev", "stddev_pop"),
@@ -458,7 +449,9 @@ _TABLE = (
         aggregates.joined,
         aggregate=True,
     ),
-    Function(("bit_and",), "bit_and(x)", "The bitwise AND of whole numbers.", 1, 1, aggregates.all_bits, aggregate=True),
+    Function(
+        ("bit_and",), "bit_and(x)", "The bitwise AND of whole numbers.", 1, 1, aggregates.all_bits, aggregate=True
+    ),
     Function(("bit_or",), "bit_or(x)", "The bitwise OR of whole numbers.", 1, 1, aggregates.any_bits, aggregate=True),
 )
 

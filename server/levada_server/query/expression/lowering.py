@@ -138,9 +138,7 @@ def _value(site: Site, position: int, value: object) -> Value:
     return value  # type: ignore[return-value]  # other kinds are refused where the constant is typed
 
 
-def _negated(
-    site: Site, node: syntax.Among | syntax.Between | syntax.Like, result: Typed
-) -> Typed:
+def _negated(site: Site, node: syntax.Among | syntax.Between | syntax.Like, result: Typed) -> Typed:
     if not node.negated:
         return result
     return site.typed(node.position, sql.Operation("NOT", (result.sql,)), Family.BOOL, result)

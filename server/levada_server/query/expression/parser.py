@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
-from typing import NoReturn
 
-from levada_server.errors import InvalidExpression
 from levada_server.query.expression import syntax
 from levada_server.query.expression.cast_types import CAST_WORDS, cast_type
+from levada_server.query.expression.cursor import OTHER_STATEMENTS, Cursor
 from levada_server.query.expression.json_paths import path_steps
-from levada_server.query.expression.mistakes import mistake
-from levada_server.query.expression.tokens import Token, tokenize
-
-MAX_DEPTH = 100
-"""Levels of a tree. Operands joined by AND, or by OR, are one level; every other operator of a chain is one more."""
+from levada_server.query.expression.tokens import MAX_DEPTH
 
 MAX_ITEMS = 10_000
 """In the brackets of IN."""
@@ -57,28 +52,6 @@ _NO_NAMES = frozenset({"and", "or", "in", "is", "like", "ilike", "between", "whe
 
 UNITS = ("microsecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
 
-_ELSEWHERE = {
-    "&&": "write AND",
-    "||": "it means OR in some databases and joins text in others: write OR, or concat(a, b)",
-    "<=>": "write `a = b OR a IS NULL AND b IS NULL`",
-    ":=": "an expression changes nothing",
-    "<<": "there are no operators on bits",
-    ">>": "there are no operators on bits",
-    "regexp": "write LIKE or ILIKE, with % for any text and _ for any character",
-    "rlike": "write LIKE or ILIKE, with % for any text and _ for any character",
-    "xor": "write `(a) <> (b)`",
-    "div": "write floor(a / b)",
-    "mod": "write a % b",
-    "collate": "text compares exactly; ILIKE ignores case",
-    "escape": "the backslash escapes in LIKE",
-    "[": "only JSON attributes have parts",
-    ".": "only JSON attributes have parts, and no schema or table stands before an attribute",
-}
-"""Signs and words of other languages, with what to write instead."""
-
-_SUBQUERIES = "subqueries are not part of the expression language; restrict by a query instead"
-_OTHER_STATEMENTS = frozenset({"select", "with", "insert", "update", "delete", "drop", "union", "exists"})
-
 _A_VALUE = "an attribute, a value, a function or ("
 _AN_OPERATOR = "an operator (= <> < <= > >= AND OR IN LIKE BETWEEN IS + - * / %) or the end"
 
@@ -103,86 +76,25 @@ class _Parser:
     `depth` counts the levels around the current token, `height` those of the node that was made last.
     """
 
-    __slots__ = ("depth", "height", "index", "marks", "text", "token", "tokens")
+    __slots__ = ("cursor", "depth", "height", "marks")
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = tokenize(text)
-        self.index = 0
-        self.token = self.tokens[0]
+        self.cursor = Cursor(text)
         self.depth = 0
         self.height = 0
         self.marks = 0
 
     def parse(self) -> syntax.Parsed:
-        if self.token.kind == "end":
-            self.refuse("the expression is empty", _A_VALUE)
+        if self.cursor.token.kind == "end":
+            self.cursor.refuse("the expression is empty", _A_VALUE)
         root = self.expression(0)
-        if self.token.kind != "end":
-            self.refuse(self.found(), _AN_OPERATOR)
+        if self.cursor.token.kind != "end":
+            self.cursor.refuse(self.cursor.found(), _AN_OPERATOR)
         return syntax.Parsed(root, self.marks)
-
-    # ---------------------------------------------------------------------------------------------- tokens
-
-    def advance(self) -> Token:
-        """Go to the next token; give the one that was current."""
-        token = self.token
-        self.index += 1
-        self.token = self.tokens[self.index]
-        return token
-
-    def next_is(self, text: str) -> bool:
-        """Tell whether the token after the current one is this operator."""
-        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
-        return following.kind == "operator" and following.text == text
-
-    def at(self, operator: str) -> bool:
-        return self.token.kind == "operator" and self.token.text == operator
-
-    def at_word(self, word: str) -> bool:
-        return self.token.kind == "word" and self.token.text.lower() == word
-
-    def take(self, operator: str) -> bool:
-        """Go past this operator if it is the current token."""
-        if self.at(operator):
-            self.advance()
-            return True
-        return False
-
-    def take_word(self, word: str) -> bool:
-        if self.at_word(word):
-            self.advance()
-            return True
-        return False
-
-    def require(self, operator: str, expected: str = "") -> Token:
-        if not self.at(operator):
-            self.refuse(self.found(), expected or f"`{operator}`")
-        return self.advance()
-
-    def require_word(self, word: str) -> None:
-        if not self.take_word(word):
-            self.refuse(self.found(), word.upper())
-
-    def found(self) -> str:
-        """Say what the current token is, and what to write in its place if it comes from elsewhere."""
-        token = self.token
-        if token.kind == "end":
-            return "the expression ends here"
-        if token.kind == "word" and token.text.lower() in _OTHER_STATEMENTS:
-            return f"found `{token.text}`: {_SUBQUERIES}"
-        hint = _ELSEWHERE.get(token.text.lower()) if token.kind in ("word", "operator") else None
-        shown = token.text if len(token.text) <= 40 else token.text[:39] + "…"
-        return f"found `{shown}`, which is not used so: {hint}" if hint else f"found `{shown}`"
-
-    def refuse(self, problem: str, expected: str = "", position: int | None = None) -> NoReturn:
-        raise mistake(
-            InvalidExpression, self.text, self.token.position if position is None else position, problem, expected
-        )
 
     def check_height(self) -> None:
         if self.height > MAX_DEPTH:
-            self.refuse(f"the expression has more than {MAX_DEPTH} levels of brackets, functions and operators")
+            self.cursor.refuse(f"the expression has more than {MAX_DEPTH} levels of brackets, functions and operators")
 
     # ------------------------------------------------------------------------------------------- operators
 
@@ -190,7 +102,7 @@ class _Parser:
         """Parse an expression whose operators all bind at least as strongly as `power`."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.refuse(f"the expression nests deeper than {MAX_DEPTH} levels")
+            self.cursor.refuse(f"the expression nests deeper than {MAX_DEPTH} levels")
         left = self.operand(power)
         height = self.height
         while self.power_here() >= max(power, 1):
@@ -201,7 +113,7 @@ class _Parser:
         return left
 
     def power_here(self) -> int:
-        kind, text, _ = self.token
+        kind, text, _ = self.cursor.token
         if kind == "operator":
             return _OPERATORS.get(text, 0)
         if kind == "word":
@@ -210,30 +122,30 @@ class _Parser:
 
     def operation(self, left: syntax.Node) -> syntax.Node:
         """Parse the operator at the current token and what follows it."""
-        kind, text, position = self.token
+        kind, text, position = self.cursor.token
         if kind == "operator":
-            self.advance()
+            self.cursor.advance()
             right = self.expression(_OPERATORS[text] + 1)
             return syntax.Binary(position, _SPELLINGS.get(text, text), left, right)
         word = text.lower()
         if word in ("and", "or"):
             return self.logic(word, left)
-        self.advance()
+        self.cursor.advance()
         if word == "is":
             return self.test(left, position)
         negated = word == "not"
         if negated:
-            word = self.token.text.lower() if self.token.kind == "word" else ""
+            word = self.cursor.token.text.lower() if self.cursor.token.kind == "word" else ""
             if word not in ("in", "like", "ilike", "between"):
-                self.refuse(self.found(), "IN, LIKE, ILIKE or BETWEEN after NOT")
-            self.advance()
+                self.cursor.refuse(self.cursor.found(), "IN, LIKE, ILIKE or BETWEEN after NOT")
+            self.cursor.advance()
         match word:
             case "in":
                 return syntax.Among(position, left, self.items(), negated)
             case "between":
                 low = self.expression(_SUM)
                 height = self.height
-                self.require_word("and")
+                self.cursor.require_word("and")
                 high = self.expression(_PREDICATE)
                 self.height = max(height, self.height)
                 return syntax.Between(position, left, low, high, negated)
@@ -241,80 +153,80 @@ class _Parser:
                 return syntax.Like(position, left, self.expression(_SUM), negated, word == "ilike")
 
     def logic(self, word: str, left: syntax.Node) -> syntax.Node:
-        position = self.token.position
+        position = self.cursor.token.position
         operands = [left]
         height = 0
-        while self.take_word(word):
+        while self.cursor.take_word(word):
             operands.append(self.expression(_WORDS[word] + 1))
             height = max(height, self.height)
         self.height = height
         return syntax.Logic(position, word.upper(), tuple(operands))
 
     def test(self, left: syntax.Node, position: int) -> syntax.Node:
-        negated = self.take_word("not")
+        negated = self.cursor.take_word("not")
         for word in _CONSTANTS:
-            if self.take_word(word):
+            if self.cursor.take_word(word):
                 self.height = 0
                 return syntax.Is(position, left, word.upper(), negated)
-        self.refuse(self.found(), "NULL, TRUE or FALSE after IS")
+        self.cursor.refuse(self.cursor.found(), "NULL, TRUE or FALSE after IS")
 
     def items(self) -> tuple[syntax.Node, ...] | syntax.Mark:
         """Parse the list after IN; a comma after the last item is allowed, as Python writes a tuple of one."""
         self.height = 0
-        if self.token.kind == "mark":
+        if self.cursor.token.kind == "mark":
             return self.mark()
         if self.next_is_select():
-            self.advance()
-            self.refuse(self.found())
-        self.require("(", "a list in brackets, or ? for a list of values")
+            self.cursor.advance()
+            self.cursor.refuse(self.cursor.found())
+        self.cursor.require("(", "a list in brackets, or ? for a list of values")
         items: list[syntax.Node] = []
         height = 0
-        while not self.at(")"):
+        while not self.cursor.at(")"):
             items.append(self.expression(1))
             height = max(height, self.height)
             if len(items) > MAX_ITEMS:
-                self.refuse(f"a list has at most {MAX_ITEMS} items; give the list as a value: `x IN ?`")
-            if not self.take(","):
+                self.cursor.refuse(f"a list has at most {MAX_ITEMS} items; give the list as a value: `x IN ?`")
+            if not self.cursor.take(","):
                 break
-        self.require(")", ", or )")
+        self.cursor.require(")", ", or )")
         self.height = height
         return tuple(items)
 
     def next_is_select(self) -> bool:
-        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)]
-        return self.at("(") and following.kind == "word" and following.text.lower() in ("select", "with")
+        following = self.cursor.after(1)
+        return self.cursor.at("(") and following.kind == "word" and following.text.lower() in ("select", "with")
 
     # -------------------------------------------------------------------------------------------- operands
 
     def operand(self, power: int) -> syntax.Node:
         self.height = 0
-        kind, text, position = self.token
+        kind, text, position = self.cursor.token
         match kind:
             case "number":
-                self.advance()
+                self.cursor.advance()
                 return syntax.Literal(position, self.number(text, position))
             case "text":
-                self.advance()
+                self.cursor.advance()
                 return syntax.Literal(position, text)
             case "mark":
                 return self.mark()
             case "quoted":
-                self.advance()
+                self.cursor.advance()
                 return self.parts(syntax.Name(position, text))
             case "word":
                 return self.word(text, position, power)
             case "operator" if text == "(":
-                self.advance()
+                self.cursor.advance()
                 inner = self.expression(0)
-                self.require(")", "an operator or )")
+                self.cursor.require(")", "an operator or )")
                 return inner
             case "operator" if text in "+-":
                 return self.signed(text, position)
-        self.refuse(self.found(), _A_VALUE)
+        self.cursor.refuse(self.cursor.found(), _A_VALUE)
 
     def number(self, text: str, position: int) -> int | Decimal:
         if len(text) > MAX_DIGITS:
-            self.refuse(f"a number has at most {MAX_DIGITS} digits", position=position)
+            self.cursor.refuse(f"a number has at most {MAX_DIGITS} digits", position=position)
         if text.isdigit():
             value: int | Decimal = int(text)
         else:
@@ -322,15 +234,15 @@ class _Parser:
             # Exponents past four digits are past the largest and the smallest double whatever stands before them.
             value = Decimal(f"{head}e{max(-9999, min(9999, int(exponent or 0)))}")
         if value > MAX_NUMBER:
-            self.refuse(f"a number is at most {MAX_NUMBER}", position=position)
+            self.cursor.refuse(f"a number is at most {MAX_NUMBER}", position=position)
         return value
 
     def mark(self) -> syntax.Mark:
         self.marks += 1
-        return syntax.Mark(self.advance().position, self.marks - 1)
+        return syntax.Mark(self.cursor.advance().position, self.marks - 1)
 
     def signed(self, sign: str, position: int) -> syntax.Node:
-        self.advance()
+        self.cursor.advance()
         inner = self.expression(_SIGN)
         if sign == "+":
             return inner
@@ -343,12 +255,12 @@ class _Parser:
     def word(self, text: str, position: int, power: int) -> syntax.Node:
         word = text.lower()
         if word in _CONSTANTS:
-            self.advance()
+            self.cursor.advance()
             return syntax.Literal(position, _CONSTANTS[word])
         if word == "not":
             if power > _NOT:
-                self.refuse("NOT binds weaker than the operator before it; put `(NOT …)` in brackets")
-            self.advance()
+                self.cursor.refuse("NOT binds weaker than the operator before it; put `(NOT …)` in brackets")
+            self.cursor.advance()
             inner = self.expression(_NOT)
             self.height += 1
             self.check_height()
@@ -356,16 +268,16 @@ class _Parser:
         if word == "case":
             return self.choice()
         if word in _NO_NAMES:
-            self.refuse(self.found() + " (an attribute of this name goes between backticks)", _A_VALUE)
-        if self.next_is("("):
+            self.cursor.refuse(self.cursor.found() + " (an attribute of this name goes between backticks)", _A_VALUE)
+        if self.cursor.next_is("("):
             return self.call(word, position)
         if word in ("select", "with"):
-            self.refuse(self.found())
-        if word == "np" and self.next_is("."):
+            self.cursor.refuse(self.cursor.found())
+        if word == "np" and self.cursor.next_is("."):
             return self.numpy_value()
         if word == "interval" and self.begins_interval():
             return self.interval()
-        self.advance()
+        self.cursor.advance()
         if word in _BARE_FUNCTIONS:
             return syntax.Call(position, word, ())
         return self.parts(syntax.Name(position, text))
@@ -373,68 +285,73 @@ class _Parser:
     def parts(self, name: syntax.Name) -> syntax.Node:
         """Parse a path into the JSON of an attribute: `.a[0]`, then a type after a colon; or `->` and `->>`."""
         steps: list[str] = []
-        position = self.token.position
-        if self.at(".") or self.at("["):
+        position = self.cursor.token.position
+        if self.cursor.at(".") or self.cursor.at("["):
             while (step := self.step()) is not None:
                 steps.append(step)
-            return syntax.Path(position, name, tuple(steps), "scalar", self.cast_type() if self.take(":") else None)
-        if self.take(":"):
+            return syntax.Path(
+                position, name, tuple(steps), "scalar", self.cast_type() if self.cursor.take(":") else None
+            )
+        if self.cursor.take(":"):
             return syntax.Path(position, name, (), "scalar", self.cast_type())
         form = ""
-        while self.at("->") or self.at("->>"):
-            form = "text" if self.advance().text == "->>" else "json"
+        while self.cursor.at("->") or self.cursor.at("->>"):
+            form = "text" if self.cursor.advance().text == "->>" else "json"
             steps += self.path()
             if form == "text":
                 break
         return syntax.Path(position, name, tuple(steps), form) if form else name
 
     def step(self) -> str | None:
-        if self.take("."):
-            if self.token.kind not in ("word", "quoted"):
-                self.refuse(self.found(), "a key after the point")
-            return self.advance().text
-        if self.take("["):
-            if self.token.kind != "number" or not self.token.text.isdigit() or len(self.token.text) > 9:
-                self.refuse(self.found(), "an index from 0")
-            index = self.advance().text
-            self.require("]")
+        if self.cursor.take("."):
+            if self.cursor.token.kind not in ("word", "quoted"):
+                self.cursor.refuse(self.cursor.found(), "a key after the point")
+            return self.cursor.advance().text
+        if self.cursor.take("["):
+            if (
+                self.cursor.token.kind != "number"
+                or not self.cursor.token.text.isdigit()
+                or len(self.cursor.token.text) > 9
+            ):
+                self.cursor.refuse(self.cursor.found(), "an index from 0")
+            index = self.cursor.advance().text
+            self.cursor.require("]")
             return index
         return None
 
     def path(self) -> tuple[str, ...]:
-        if self.token.kind == "number" and self.token.text.isdigit() and len(self.token.text) <= 9:
-            return (self.advance().text,)
-        steps = path_steps(self.token.text) if self.token.kind == "text" else None
+        if self.cursor.token.kind == "number" and self.cursor.token.text.isdigit() and len(self.cursor.token.text) <= 9:
+            return (self.cursor.advance().text,)
+        steps = path_steps(self.cursor.token.text) if self.cursor.token.kind == "text" else None
         if steps is None:
-            self.refuse(self.found(), "a path such as '$.key' or '$.key[0]'")
-        self.advance()
+            self.cursor.refuse(self.cursor.found(), "a path such as '$.key' or '$.key[0]'")
+        self.cursor.advance()
         return steps
 
     def numpy_value(self) -> syntax.Node:
         """Parse a number or text as NumPy prints it: `np.int64(5)`, `np.str_('a')`, `np.True_`."""
-        self.advance()
-        self.advance()
-        word = self.token.text if self.token.kind == "word" else ""
-        position = self.token.position
+        self.cursor.advance()
+        self.cursor.advance()
+        word = self.cursor.token.text if self.cursor.token.kind == "word" else ""
+        position = self.cursor.token.position
         if word in ("True_", "False_"):
-            self.advance()
+            self.cursor.advance()
             return syntax.Literal(position, word == "True_")
         if not word.startswith(("int", "uint", "float", "str", "bool")):
-            self.refuse(self.found(), "a value of NumPy, such as np.int64(5)")
-        self.advance()
-        self.require("(")
+            self.cursor.refuse(self.cursor.found(), "a value of NumPy, such as np.int64(5)")
+        self.cursor.advance()
+        self.cursor.require("(")
         value = self.expression(_SIGN)
         if not isinstance(value, syntax.Literal):
-            self.refuse("this is no single value", "a value of NumPy, such as np.int64(5)", position)
-        self.require(")")
+            self.cursor.refuse("this is no single value", "a value of NumPy, such as np.int64(5)", position)
+        self.cursor.require(")")
         return value
 
     def begins_interval(self) -> bool:
         """Tell `INTERVAL 1 DAY` from an attribute of the name interval."""
-        kind, text, _ = self.tokens[self.index + 1]
+        kind, text, _ = self.cursor.after(1)
         if kind == "operator" and text == "-":
-            unit = self.tokens[min(self.index + 3, len(self.tokens) - 1)]
-            return self.tokens[self.index + 2].kind == "number" and unit.text.lower() in UNITS
+            return self.cursor.after(2).kind == "number" and self.cursor.after(3).text.lower() in UNITS
         if kind == "word":
             return text.lower() not in _WORDS and text.lower() not in _NO_NAMES and text.lower() != "end"
         return kind in ("number", "text", "mark", "quoted")
@@ -442,70 +359,69 @@ class _Parser:
     # ------------------------------------------------------------------------------------ special functions
 
     def interval(self) -> syntax.Node:
-        position = self.advance().position
+        position = self.cursor.advance().position
         amount = self.expression(1)
-        unit = self.token.text.lower() if self.token.kind == "word" else ""
+        unit = self.cursor.token.text.lower() if self.cursor.token.kind == "word" else ""
         if unit not in UNITS:
-            self.refuse(self.found(), f"a unit after INTERVAL: {', '.join(UNITS)}")
-        self.advance()
+            self.cursor.refuse(self.cursor.found(), f"a unit after INTERVAL: {', '.join(UNITS)}")
+        self.cursor.advance()
         self.height += 1
         return syntax.Interval(position, amount, unit)
 
     def choice(self) -> syntax.Node:
-        position = self.advance().position
-        subject = None if self.at_word("when") else self.expression(1)
+        position = self.cursor.advance().position
+        subject = None if self.cursor.at_word("when") else self.expression(1)
         height = self.height
         branches: list[tuple[syntax.Node, syntax.Node]] = []
-        while self.take_word("when"):
+        while self.cursor.take_word("when"):
             condition = self.expression(1)
             height = max(height, self.height)
-            self.require_word("then")
+            self.cursor.require_word("then")
             branches.append((condition, self.expression(1)))
             height = max(height, self.height)
         if not branches:
-            self.refuse(self.found(), "WHEN after CASE")
-        otherwise = self.expression(1) if self.take_word("else") else None
+            self.cursor.refuse(self.cursor.found(), "WHEN after CASE")
+        otherwise = self.expression(1) if self.cursor.take_word("else") else None
         self.height = max(height, self.height if otherwise else 0) + 1
-        self.require_word("end")
+        self.cursor.require_word("end")
         self.check_height()
         return syntax.Choice(position, subject, tuple(branches), otherwise)
 
     def call(self, name: str, position: int) -> syntax.Node:
-        if name in _OTHER_STATEMENTS:
-            self.refuse(self.found())
-        self.advance()
-        opening = self.advance()
+        if name in OTHER_STATEMENTS:
+            self.cursor.refuse(self.cursor.found())
+        self.cursor.advance()
+        opening = self.cursor.advance()
         match name:
             case "cast":
                 node: syntax.Node = self.convert(position)
             case "interval":
                 # The word before a bracket may be either; its unit tells.
-                self.index -= 2
-                self.token = self.tokens[self.index]
+                self.cursor.back(2)
                 return self.interval()
             case "json_value" | "json_extract":
                 node = self.json_function(name, position)
             case _:
                 node = self.ordinary_call(name, position)
-        self.require(")", f", or ) for the ( of column {opening.position + 1}")
+        self.cursor.require(")", f", or ) for the ( of column {opening.position + 1}")
         self.height += 1
         self.check_height()
         return node
 
     def ordinary_call(self, name: str, position: int) -> syntax.Node:
         self.height = 0
-        if self.at("*") and self.next_is(")"):
-            self.advance()
+        if self.cursor.at("*") and self.cursor.next_is(")"):
+            self.cursor.advance()
             return syntax.Call(position, name, (), star=True)
-        distinct = self.token.kind == "word" and self.at_word("distinct") and not self.next_is(")")
+        distinct = self.cursor.token.kind == "word" and self.cursor.at_word("distinct") and not self.cursor.next_is(")")
         if distinct:
-            self.advance()
+            self.cursor.advance()
         arguments: list[syntax.Node] = []
         height = 0
-        while not self.at(")"):
+        while not self.cursor.at(")"):
             arguments.append(self.expression(1))
             height = max(height, self.height)
-            if not self.take(","):
+            if not self.cursor.take(","):
                 break
         order: list[tuple[syntax.Node, bool]] = []
         separator = None
@@ -517,57 +433,61 @@ class _Parser:
     def order(self) -> list[tuple[syntax.Node, bool]]:
         terms: list[tuple[syntax.Node, bool]] = []
         height = 0
-        if self.take_word("order"):
-            self.require_word("by")
+        if self.cursor.take_word("order"):
+            self.cursor.require_word("by")
             while True:
                 term = self.expression(1)
                 height = max(height, self.height)
-                descending = self.take_word("desc") or (self.take_word("asc") and False)
+                descending = self.cursor.take_word("desc") or (self.cursor.take_word("asc") and False)
                 terms.append((term, descending))
-                if not self.take(","):
+                if not self.cursor.take(","):
                     break
         self.height = max(height, self.height)
         return terms
 
     def separator(self) -> str | None:
-        if not self.take_word("separator"):
+        if not self.cursor.take_word("separator"):
             return None
-        if self.token.kind != "text":
-            self.refuse(self.found(), "a text after SEPARATOR")
-        return self.advance().text
+        if self.cursor.token.kind != "text":
+            self.cursor.refuse(self.cursor.found(), "a text after SEPARATOR")
+        return self.cursor.advance().text
 
     def convert(self, position: int) -> syntax.Node:
         operand = self.expression(1)
-        if not self.take_word("as"):
-            self.refuse(self.found(), f"AS and a type: {CAST_WORDS}")
+        if not self.cursor.take_word("as"):
+            self.cursor.refuse(self.cursor.found(), f"AS and a type: {CAST_WORDS}")
         return syntax.Convert(position, operand, self.cast_type())
 
     def json_function(self, name: str, position: int) -> syntax.Node:
         operand = self.expression(1)
-        self.require(",", "a comma and a path such as '$.key'")
+        self.cursor.require(",", "a comma and a path such as '$.key'")
         steps = self.path()
-        target = self.cast_type() if name == "json_value" and self.take_word("returning") else None
+        target = self.cast_type() if name == "json_value" and self.cursor.take_word("returning") else None
         return syntax.Path(position, operand, steps, "scalar" if name == "json_value" else "json", target)
 
     def cast_type(self) -> syntax.CastType:
-        position = self.token.position
+        position = self.cursor.token.position
         words: list[str] = []
         numbers: list[int] = []
-        if self.token.kind == "word":
-            words.append(self.advance().text.lower())
-        if self.token.kind == "word" and self.token.text.lower() in ("integer", "precision"):
-            words.append(self.advance().text.lower())
-        if self.take("("):
-            while self.token.kind == "number" and self.token.text.isdigit() and len(self.token.text) < 10:
-                numbers.append(int(self.advance().text))
-                if not self.take(","):
+        if self.cursor.token.kind == "word":
+            words.append(self.cursor.advance().text.lower())
+        if self.cursor.token.kind == "word" and self.cursor.token.text.lower() in ("integer", "precision"):
+            words.append(self.cursor.advance().text.lower())
+        if self.cursor.take("("):
+            while (
+                self.cursor.token.kind == "number"
+                and self.cursor.token.text.isdigit()
+                and len(self.cursor.token.text) < 10
+            ):
+                numbers.append(int(self.cursor.advance().text))
+                if not self.cursor.take(","):
                     break
-            self.require(")", "a number or )")
-        if self.at_word("unsigned"):
-            words.append(self.advance().text.lower())
+            self.cursor.require(")", "a number or )")
+        if self.cursor.at_word("unsigned"):
+            words.append(self.cursor.advance().text.lower())
         found = cast_type(" ".join(words), tuple(numbers))
         if found is None:
-            self.refuse("this is no type that a value can be made into", CAST_WORDS, position)
+            self.cursor.refuse("this is no type that a value can be made into", CAST_WORDS, position)
         return found
 
 

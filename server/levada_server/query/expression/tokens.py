@@ -13,6 +13,10 @@ MAX_BYTES = 65_536
 
 MAX_TOKENS = 10_000
 
+MAX_DEPTH = 100
+"""Levels of brackets, and of a tree. Operands joined by AND, or by OR, are one level; every other operator of a chain is
+one more."""
+
 _TOKEN = re.compile(
     r"""
       (?P<space>\s+)
@@ -62,6 +66,7 @@ def tokenize(text: str) -> list[Token]:
     """
     _check_size(text)
     tokens: list[Token] = []
+    depth = 0
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or ""
         found = match[0]
@@ -82,6 +87,12 @@ def tokenize(text: str) -> list[Token]:
             case _:
                 pass
         tokens.append(Token(kind, found, match.start()))
+        if kind == "operator" and found in "()":
+            depth += 1 if found == "(" else -1
+            if depth > MAX_DEPTH:
+                raise mistake(
+                    InvalidExpression, text, match.start(), f"the expression nests deeper than {MAX_DEPTH} levels"
+                )
         if len(tokens) > MAX_TOKENS:
             raise mistake(
                 InvalidExpression,

@@ -41,10 +41,8 @@ def unify(site: Site, operands: Sequence[Operand]) -> list[Typed]:
     if not constants and len(kept) == 1:
         first = known[0]
         empty = sql.Cast(sql.NULL, value_type(first.type))
-        return [
-            o if isinstance(o, Typed) else Typed(o.position, empty, first.type, first.family) for o in operands
-        ]
-    family = _common_family(site, known, constants)
+        return [o if isinstance(o, Typed) else Typed(o.position, empty, first.type, first.family) for o in operands]
+    family = _common_family(site, [*operands])
     if family is Family.DECIMAL:
         return _unify_decimals(site, operands)
     if family is Family.OPAQUE:
@@ -59,26 +57,26 @@ def _unify_decimals(site: Site, operands: Sequence[Operand]) -> list[Typed]:
             scales.append(scale_of(number_of(site, operand)))
     scale = max(scales)
     converted = [convert(site, operand, Family.DECIMAL) for operand in operands]
-    return [
-        bounded_decimal(site, d.position, d.sql, d.type.scale or 0, scale, d.extent.largest, d) for d in converted
+    return [bounded_decimal(site, d.position, d.sql, d.type.scale or 0, scale, d.extent.largest, d) for d in converted]
+
+
+def _common_family(site: Site, operands: list[Operand]) -> Family:
+    # NULL, text in quotes and text out of JSON become what the others are.
+    firm = [
+        o
+        for o in operands
+        if (o.json is None if isinstance(o, Typed) else o.value is not None and not isinstance(o.value, str))
     ]
-
-
-def _common_family(site: Site, known: list[Typed], constants: list[Constant]) -> Family:
-    # Text in quotes and text out of JSON become what the others are.
-    firm: list[Operand] = [o for o in known if o.json is None]
-    firm += [c for c in constants if not isinstance(c.value, str)]
     families = {_family(site, operand) for operand in firm}
     if not families:
         return Family.TEXT
     if families <= NUMERIC:
-        numbers: list[Operand] = [*known, *constants]
-        return Family.BOOL if families == {Family.BOOL} else number_family(site, numbers)
+        return Family.BOOL if families == {Family.BOOL} else number_family(site, operands)
     if len(families) == 1:
         return families.pop()
     if families <= MOMENTS:
         return Family.MOMENT
-    if {o.family for o in known} == {Family.TEXT} and families <= NUMERIC | {Family.TEXT}:
+    if {o.family for o in firm if isinstance(o, Typed)} == {Family.TEXT} and families <= NUMERIC | {Family.TEXT}:
         return Family.TEXT
     first = firm[0]
     other = next(o for o in firm if _family(site, o) is not _family(site, first))

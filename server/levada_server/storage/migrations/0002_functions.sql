@@ -56,15 +56,18 @@ CREATE FUNCTION levada_functions.add(a double precision, b double precision) RET
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN abs(a) < '8e307' AND abs(b) < '8e307' THEN a + b
         WHEN NOT abs(a) < 'Infinity' OR NOT abs(b) < 'Infinity' THEN a + b
-        WHEN a > 0 AND b > '1.7976931348623157e308' - a THEN NULL
-        WHEN a < 0 AND b < '-1.7976931348623157e308' - a THEN NULL
+        -- The largest double and half of its last digit, 2^970, is the least that rounds to infinity.
+        WHEN sign(a) = sign(b) AND least(abs(a), abs(b))
+            - ('1.7976931348623157e308' - greatest(abs(a), abs(b))) >= '9.97920154767359905828e291' THEN NULL
         ELSE a + b END;
 
 CREATE FUNCTION levada_functions.multiply(a double precision, b double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN abs(a) < '1e150' AND abs(b) < '1e150' AND abs(a) > '1e-150' AND abs(b) > '1e-150' THEN a * b
         WHEN a = 0 OR b = 0 OR NOT abs(a) < 'Infinity' OR NOT abs(b) < 'Infinity' THEN a * b
-        WHEN abs(b) > 1 AND abs(a) > '1.7976931348623155e308' / greatest(abs(b), 1) THEN NULL
+        -- Both are scaled by 2^-512, which is exact: the product reaches 2^1024 where the scaled one reaches 1.
+        WHEN abs(a) > 1 AND abs(b) > 1
+            AND (abs(a) * '7.458340731200207e-155') * (abs(b) * '7.458340731200207e-155') >= 1 THEN NULL
         WHEN abs(b) < 1 AND abs(a) < '5e-324' / abs(b) THEN 0
         ELSE a * b END;
 
@@ -73,7 +76,8 @@ CREATE FUNCTION levada_functions.divide(a double precision, b double precision) 
     RETURN CASE WHEN b = 0 THEN NULL
         WHEN abs(a) < '1e150' AND abs(b) < '1e150' AND abs(a) > '1e-150' AND abs(b) > '1e-150' THEN a / b
         WHEN a = 0 OR NOT abs(a) < 'Infinity' OR NOT abs(b) < 'Infinity' THEN a / b
-        WHEN abs(b) < 1 AND abs(a) > '1.7976931348623155e308' * least(abs(b), 1) THEN NULL
+        WHEN abs(a) > 1 AND abs(b) < 1
+            AND abs(a) * '7.458340731200207e-155' >= abs(b) * '1.3407807929942597e154' THEN NULL
         WHEN abs(b) > 1 AND abs(a) < '5e-324' * abs(b) THEN 0
         ELSE a / b END;
 

@@ -1,0 +1,68 @@
+"""Scientific data pipelines: tables, queries and computations on a Levada server.
+
+`import levada as lv` offers the names below. Pipelines written for DataJoint run with `import levada as dj`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from levada import _errors as errors
+from levada._config import config
+from levada._connection import Connection, conn, connect
+from levada._deletion import DeletePlan
+from levada._diagram import Diagram
+from levada._errors import DataJointError, LevadaError, LevadaWarning
+from levada._hash import key_hash
+from levada._heading import Attribute, Heading
+from levada._prompt import user_choice
+from levada._relation import Relation, U
+from levada._restriction import AndList, Not, Top
+from levada._schema import (
+    Schema,
+    VirtualModule,
+    create_virtual_module,
+    list_schemas,
+    virtual_schema,
+)
+from levada._table import FreeTable, Table
+from levada._tiers import Computed, Imported, Lookup, Manual, Part
+
+schema = Schema
+logger = logging.getLogger("levada")
+
+__all__ = [
+    "AndList",
+    "Attribute",
+    "Computed",
+    "Connection",
+    "DataJointError",
+    "DeletePlan",
+    "Diagram",
+    "FreeTable",
+    "Heading",
+    "Imported",
+    "LevadaError",
+    "LevadaWarning",
+    "Lookup",
+    "Manual",
+    "Not",
+    "Part",
+    "Relation",
+    "Schema",
+    "Table",
+    "Top",
+    "U",
+    "VirtualModule",
+    "config",
+    "conn",
+    "connect",
+    "create_virtual_module",
+    "errors",
+    "key_hash",
+    "list_schemas",
+    "logger",
+    "schema",
+    "user_choice",
+    "virtual_schema",
+]

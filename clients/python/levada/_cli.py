@@ -1,0 +1,222 @@
+"""The command `levada`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import statistics
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levada import _jobs, _worker
+from levada._connection import connect
+from levada._errors import InvalidRequest, LevadaError
+from levada._names import parse_full_name
+from levada_api.v1 import schema_pb2, schema_service_pb2, server_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada._connection import Connection
+
+_EXIT_INTERRUPTED = 130
+_ROUND_TRIPS = 5
+_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
+_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give the exit code: 0, 1 for a failure, 2 for wrong arguments, 130 for an interrupt."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["serve"]:
+        return _serve(words[1:])
+    options = _parser().parse_args(words)
+    try:
+        with connect(options.url) as connection:
+            code: int = options.run(connection, options)
+            return code
+    except LevadaError as error:
+        print(f"levada {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = None  # so that Python does not try to flush it
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("serve", help="run a server (`levada serve --help` has its options)", add_help=False)
+
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument(
+        "--url", help="address of the server, as host:port (default: LEVADA_URL, levada.toml, or a server of one's own)"
+    )
+
+    worker = commands.add_parser("worker", parents=[server], help="compute what is pending, until told to stop")
+    worker.add_argument("module", help="the module with the tables, such as my_pipeline.ephys")
+    worker.add_argument(
+        "--tables", nargs="+", default=(), metavar="TABLE", help="only these (default: all with a make)"
+    )
+    worker.add_argument(
+        "--processes", type=_positive, default=1, metavar="N", help="compute in N processes (default: 1)"
+    )
+    worker.add_argument("--max-jobs", type=_positive, metavar="N", help="end after N jobs")
+    worker.add_argument("--drain", action="store_true", help="end when nothing is left to do")
+    worker.add_argument(
+        "--lease",
+        type=_seconds,
+        default="10",
+        metavar="S",
+        help="seconds that a silent worker keeps its jobs (default: 10)",
+    )
+    worker.add_argument(
+        "--grace",
+        type=_seconds,
+        default="30",
+        metavar="S",
+        help="seconds that jobs in hand may take at the end (default: 30)",
+    )
+    worker.set_defaults(run=_work)
+
+    check = commands.add_parser("connect", help="look after the connection")
+    checks = check.add_subparsers(dest="action", metavar="ACTION", required=True)
+    checks.add_parser("check", parents=[server], help="tell which server answers, and how fast").set_defaults(
+        run=_check
+    )
+
+    schemas = commands.add_parser("schemas", parents=[server], help="list the schemas")
+    schemas.set_defaults(run=_schemas)
+
+    describe = commands.add_parser("describe", parents=[server], help="show the definition of a table")
+    describe.add_argument("table", help="its name, such as lab.Session or lab.Session.Trial")
+    describe.set_defaults(run=_describe)
+
+    jobs = commands.add_parser("jobs", parents=[server], help="show how far the tables of a schema are")
+    jobs.add_argument("schema", help="the schema's name")
+    jobs.set_defaults(run=_show_jobs)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _seconds(text: str) -> timedelta:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return timedelta(seconds=seconds)
+
+
+# ---------------------------------------------------------------------------------------------------- commands
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    """Become the server; it has a command line of its own."""
+    missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        why = f"the server is not installed whole ({missing[0]} is missing)"
+        print(f'levada serve: {why}; run pip install "levada[server]"', file=sys.stderr)
+        return 1
+    os.execv(sys.executable, [sys.executable, "-m", "levada_server", "serve", *arguments])
+
+
+def _work(connection: Connection, options: argparse.Namespace) -> int:
+    # The processes get this process's path: the user's module lies here, as it does for `python -m`.
+    sys.path.insert(0, str(Path.cwd()))
+    settings = _worker.Settings(
+        module=options.module,
+        tables=tuple(options.tables),
+        processes=options.processes,
+        max_jobs=options.max_jobs,
+        drain=options.drain,
+        lease=options.lease,
+        grace=options.grace,
+    )
+    return _worker.work(connection, settings)
+
+
+def _check(connection: Connection, _options: argparse.Namespace) -> int:
+    times: list[float] = []
+    for _ in range(_ROUND_TRIPS):
+        started = time.perf_counter()
+        info = connection.call(
+            "ServerService/GetServerInfo",
+            server_service_pb2.GetServerInfoRequest(),
+            server_service_pb2.GetServerInfoResponse,
+        )
+        times.append(time.perf_counter() - started)
+    print(f"server      {connection.address}")
+    print(f"version     {info.version}")
+    print(f"PostgreSQL  {info.postgresql_version}{' (embedded)' if info.embedded else ''}")
+    print(f"round trip  {1000 * statistics.median(times):.1f} ms")
+    return 0
+
+
+def _schemas(connection: Connection, _options: argparse.Namespace) -> int:
+    request = schema_service_pb2.ListSchemasRequest()
+    rows: list[Sequence[object]] = []
+    while True:
+        page = connection.call("SchemaService/ListSchemas", request, schema_service_pb2.ListSchemasResponse)
+        rows += [(s.name, s.table_count, f"{s.create_time.ToDatetime():%Y-%m-%d}") for s in page.schemas]
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    _print_table(("schema", "tables", "created"), rows)
+    return 0
+
+
+def _describe(connection: Connection, options: argparse.Namespace) -> int:
+    table = connection.describe_table(parse_full_name(options.table)).table
+    print(table.definition)
+    return 0
+
+
+def _show_jobs(connection: Connection, options: argparse.Namespace) -> int:
+    rows: list[Sequence[object]] = []
+    for table in _tables(connection, options.schema):
+        if table.tier not in _AUTO_POPULATED:
+            continue
+        try:
+            p = _jobs.progress(connection, [table.name])[0]
+        except InvalidRequest:  # its class has no make
+            rows.append((table.name.table, *("-" * 7)))
+            continue
+        counts = (p.pending_count, p.reserved_count, p.success_count, p.error_count, p.ignored_count)
+        rows.append((table.name.table, p.total_count, p.remaining_count, *counts))
+    _print_table(("table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"), rows)
+    return 0
+
+
+def _tables(connection: Connection, schema: str) -> list[schema_pb2.Table]:
+    tables: list[schema_pb2.Table] = []
+    request = schema_service_pb2.ListTablesRequest(schema=schema)
+    while True:
+        page = connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
+        tables += page.tables
+        if not page.next_page_token:
+            return tables
+        request.page_token = page.next_page_token
+
+
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print columns: the first to the left, the others to the right."""
+    cells = [head, *([str(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        first, *others = (
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join([first, *others]).rstrip())

@@ -1,0 +1,283 @@
+"""Connections to a server, and where their address comes from."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from levada import _embedded
+from levada._errors import InvalidRequest, LostConnectionError, NotFound
+from levada._heading import Heading, heading_from_message
+from levada._transport import Transport
+from levada_api.v1 import schema_pb2, schema_service_pb2, server_service_pb2
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+_Response = TypeVar("_Response", bound="Message")
+
+_SETTINGS_FILE = "levada.toml"
+_EMBEDDED_FOLDER = ".levada"
+_PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """A table as the catalog has it."""
+
+    table: schema_pb2.Table
+    heading: Heading
+
+
+class Connection:
+    """A connection to one server. Threads may share it, and it works on in a forked child.
+
+    Args:
+        address: `host:port`, `https://host[:port]` or `grpcs://host[:port]` with TLS, or `unix:/path`.
+        token: An API token; None where the server needs none.
+        certificates: A PEM file with the authorities to trust in place of the system's.
+
+    Raises:
+        Unavailable: No server answers at the address.
+        Unauthenticated: The token is wrong or missing.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        *,
+        certificates: str | os.PathLike[str] | None = None,
+    ) -> None:
+        trusted = Path(certificates).read_bytes() if certificates is not None else None
+        self._transport = Transport(address, token, trusted)
+        self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
+        self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
+        try:
+            self._info = self._ask_info(None)
+        except BaseException:
+            self._transport.close()
+            raise
+        if self._info.embedded:
+            self._transport.stay_present()
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._transport.address
+
+    @property
+    def server_version(self) -> str:
+        """The server's version."""
+        return self._info.version
+
+    @property
+    def limits(self) -> server_service_pb2.Limits:
+        """The server's limits."""
+        return self._info.limits
+
+    @property
+    def is_connected(self) -> bool:
+        """The server answers now."""
+        if self._transport.closed:
+            return False
+        try:
+            self._ask_info(_PROBE_SECONDS)
+        except LostConnectionError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        self._transport.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes
+        return _reopened, self._arguments
+
+    def __repr__(self) -> str:
+        return f"Connection({self.address!r}{', closed' if self._transport.closed else ''})"
+
+    # What the other modules use; the names of methods are those of the protocol.
+
+    def call(
+        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+    ) -> _Response:
+        """Call a method that takes and gives one message; see `Transport.call`."""
+        return self._transport.call(method, request, response, timeout=timeout)
+
+    def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+        """Call a method that answers with a stream; see `Transport.receive`."""
+        return self._transport.receive(method, request, response)
+
+    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+        """Call a method that takes a stream; see `Transport.send`."""
+        return self._transport.send(method, requests, response)
+
+    def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
+        """Give a table as the catalog has it; asked again once the catalog is known to have changed.
+
+        Raises:
+            UnknownTable: There is none.
+        """
+        key = (name.schema, name.table)
+        version, description = self._tables.get(key, (-1, None))
+        if description is None or version != self._transport.catalog_version:
+            request = schema_service_pb2.DescribeTableRequest(name=name)
+            table = self.call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse).table
+            description = TableDescription(table, heading_from_message(table.heading))
+            self._tables[key] = (self._transport.catalog_version, description)
+        return description
+
+    def _ask_info(self, timeout: float | None) -> server_service_pb2.GetServerInfoResponse:
+        return self._transport.call(
+            "ServerService/GetServerInfo",
+            server_service_pb2.GetServerInfoRequest(),
+            server_service_pb2.GetServerInfoResponse,
+            timeout=timeout,
+        )
+
+
+class _Default:
+    """The connection of schemas that were given none."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.connection: Connection | None = None
+
+
+_default = _Default()
+
+
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    certificates: str | os.PathLike[str] | None = None,
+) -> Connection:
+    """Connect to a server, and make it the one that schemas use from now on.
+
+    Without `url`, the address comes from LEVADA_URL and LEVADA_TOKEN; else from the file `levada.toml` (`url`, `token`,
+    `certificates`) in this folder or one above; else a server of your own is started, or joined if it runs, with its
+    data in the folder `.levada` here.
+
+    Raises:
+        Unavailable: No server answers at the address.
+        InvalidRequest: A setting of DataJoint names a server, and none of Levada's does.
+    """
+    source = _Source(url, token, certificates) if url else _find_source(token)
+    if source.url is None:
+        connection = Connection(_embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
+    else:
+        connection = Connection(source.url, source.token, certificates=source.certificates)
+    use(connection)
+    return connection
+
+
+def use(connection: Connection) -> None:
+    """Make a connection the one that schemas use from now on."""
+    with _default.lock:
+        _default.connection = connection
+
+
+def _reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
+    """Open in another process what was pickled here."""
+    return Connection(address, token, certificates=certificates)
+
+
+def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
+    """Give the connection that schemas use; connect first if there is none.
+
+    Args:
+        reset: Connect anew.
+    """
+    with _default.lock:
+        if _default.connection is None or reset or url is not None:
+            return connect(url, token)
+        return _default.connection
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a server is; `url` is None for the embedded one."""
+
+    url: str | None
+    token: str | None
+    certificates: str | os.PathLike[str] | None = None
+
+
+def _find_source(token: str | None) -> _Source:
+    environment_token = os.environ.get("LEVADA_TOKEN") or None
+    if url := os.environ.get("LEVADA_URL"):
+        return _Source(url, token or environment_token)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        file = folder / _SETTINGS_FILE
+        if file.is_file():
+            return _read_settings(file, token or environment_token)
+    _refuse_datajoint_settings()
+    return _Source(None, None)
+
+
+def _read_settings(file: Path, token: str | None) -> _Source:
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} is no valid TOML: {error}.") from None
+    url = settings.get("url")
+    if not isinstance(url, str):
+        raise InvalidRequest(f'{file} names no server; write a line such as url = "lab-server:50051".')
+    certificates = settings.get("certificates")
+    return _Source(url, token or settings.get("token"), file.parent / certificates if certificates else None)
+
+
+def _refuse_datajoint_settings() -> None:
+    """Stop where the settings of a DataJoint pipeline would end in an empty local server.
+
+    Raises:
+        InvalidRequest: They name a host.
+    """
+    host, where = os.environ.get("DJ_HOST"), "The environment variable DJ_HOST"
+    settings = Path("dj_local_conf.json")
+    if not host and settings.is_file():
+        try:
+            content = json.loads(settings.read_text(encoding="utf-8"))
+        except ValueError:
+            content = {}
+        host, where = content.get("database.host") if isinstance(content, dict) else None, str(settings)
+    if host:
+        raise InvalidRequest(
+            f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
+            'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
+        )
+
+
+def find_schema(connection: Connection, name: str) -> None:
+    """Make sure that a schema exists.
+
+    Raises:
+        NotFound: It does not.
+    """
+    request = schema_service_pb2.ListTablesRequest(schema=name, page_size=1)
+    try:
+        connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
+    except NotFound as error:
+        raise type(error)(
+            f"There is no schema `{name}`. Pass create_schema=True to create it.", error.details
+        ) from None

@@ -1,0 +1,193 @@
+"""What runs in a process of a crew: import the user's module, find its tables, and run their jobs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from datetime import timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from levada import _connection, _jobs
+from levada._auto_populated import AutoPopulated
+from levada._crew import Broken, Finished, Ready
+from levada._errors import InvalidRequest, LevadaError, UnknownWorkerSession
+from levada._job_loop import JobLoop
+from levada._make import failure, has_make
+from levada._names import stored_name
+from levada_api.v1 import schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from multiprocessing.connection import Connection as Pipe
+
+    from levada._connection import Connection
+    from levada._crew import Assignment
+    from levada._job_loop import Outcome
+    from levada._jobs import Lease
+
+_WAIT = timedelta(seconds=1)
+"""How long one reserve waits for a job; so long an idle process may take to stop."""
+_PAUSE_SECONDS = 1.0
+"""Pause after the server was out of reach."""
+_POPULATE_PATIENCE_SECONDS = 60.0
+_EXIT_SESSION_ENDED = 3
+_EXIT_OUT_OF_REACH = 4
+
+
+def main(
+    assignment: Assignment,
+    connection: Connection,
+    session: str,
+    max_jobs: int | None,
+    pipe: Pipe[Any, Any],  # Any: reports
+) -> None:
+    """Run jobs until told to stop, or there are no more.
+
+    Args:
+        session: The worker session, which the starting process renews.
+        max_jobs: Run at most so many; None for any number.
+        pipe: Takes reports. When its other end is gone, so is this process.
+    """
+    stopping = threading.Event()
+    _handle_signals(stopping, interruptible=assignment.until_empty)
+    threading.Thread(target=_end_with_starter, args=(pipe,), name="levada-starter", daemon=True).start()
+    try:
+        _connection.use(connection)
+        tables = _load(assignment, connection)
+    except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
+        if isinstance(error, _jobs.PASSING) and not assignment.until_empty:
+            sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
+        pipe.send(Broken(_explain(assignment, error)))
+        return
+    pipe.send(Ready(tuple((t._name.schema, t._name.table) for t in tables)))
+    loop = JobLoop(
+        connection,
+        {(t._name.schema, stored_name(t._name.table)): t for t in tables},
+        pickle.loads(assignment.make_kwargs),
+        _POPULATE_PATIENCE_SECONDS if assignment.until_empty else sys.maxsize,
+        stopping.is_set,
+    )
+
+    def reserve(most: int) -> Sequence[Lease] | None:
+        wait = timedelta(0) if assignment.until_empty else _WAIT
+        names = [table._name for table in tables]
+        try:
+            leases = _jobs.reserve(connection, session, names, most, wait=wait, restriction=assignment.restriction)
+        except _jobs.PASSING:
+            if assignment.until_empty:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+            return []
+        return None if assignment.until_empty and not leases else leases
+
+    try:
+        for outcome in loop.run(reserve, max_jobs):
+            pipe.send(_report(outcome, with_exception=assignment.until_empty))
+    except KeyboardInterrupt:
+        pass  # the jobs in hand are given back
+    except UnknownWorkerSession:
+        sys.exit(_EXIT_SESSION_ENDED)
+
+
+def _handle_signals(stopping: threading.Event, *, interruptible: bool) -> None:
+    def interrupt(*_: object) -> None:
+        # A terminal and the starting process may both send one; the second would spoil the giving back of jobs.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, interrupt if interruptible else signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _end_with_starter(pipe: Pipe[Any, Any]) -> None:  # Any: reports
+    """End this process when the one that started it is gone: nobody renews its leases any more."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _explain(assignment: Assignment, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == assignment.module.partition(".")[0]:
+        return f"There is no module `{assignment.module}`; work in the folder that holds it, or set PYTHONPATH to that."
+    if isinstance(error, LevadaError):
+        return str(error)
+    return f"The module `{assignment.module}` cannot be imported:\n{''.join(traceback.format_exception(error))}"
+
+
+def _report(outcome: Outcome, *, with_exception: bool) -> Finished:
+    name, error = outcome.lease.table, outcome.error
+    plain = (name.schema, name.table, outcome.lease.key, outcome.seconds)
+    if error is None:
+        return Finished(*plain, state="success")
+    try:
+        exception = pickle.dumps(error) if with_exception else None
+        if exception is not None:
+            pickle.loads(exception)  # some classes only seem to be picklable
+    except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
+        exception = None
+    state = "lost" if outcome.lost else "error"
+    return Finished(*plain, state, outcome.message, failure(error).stack, exception)
+
+
+# ------------------------------------------------------------------------------------------------------ tables
+
+
+def _load(assignment: Assignment, connection: Connection) -> list[AutoPopulated]:
+    """Import a module and give its tables that have a `make`, parents first.
+
+    Raises:
+        InvalidRequest: There is none, or not the one that was asked for.
+    """
+    module = importlib.import_module(assignment.module)
+    classes = [table for table in _classes(module, set()) if has_make(table)]
+    wanted = assignment.tables
+    found = {name for table in classes for name in _names(table)}
+    if unknown := [name for name in wanted if name not in found]:
+        raise InvalidRequest(
+            f"The module `{module.__name__}` has no Imported or Computed table with a make that is called "
+            f"{' or '.join(unknown)}; it has {', '.join(table.__name__ for table in classes) or 'none at all'}."
+        )
+    if not classes:
+        raise InvalidRequest(f"The module `{module.__name__}` has no Imported or Computed table with a make.")
+    for table in classes:
+        if (address := table().connection.address) != connection.address:
+            raise InvalidRequest(
+                f"`{table.__name__}` is at {address}, and this is to work for {connection.address}. Leave the choice of "
+                "the server to LEVADA_URL in both, or name the same."
+            )
+    return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
+
+
+def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[AutoPopulated]]:
+    """Find the declared tables with jobs in a module and, if it is a package, in the modules it has imported."""
+    seen.add(module)
+    for value in list(vars(module).values()):
+        if isinstance(value, ModuleType):
+            if value not in seen and value.__name__.startswith(f"{module.__name__}."):
+                yield from _classes(value, seen)
+        elif isinstance(value, type) and issubclass(value, AutoPopulated) and value not in seen:
+            seen.add(value)
+            if "_abstract" not in vars(value) and value._schema is not None and value._schema.database:
+                yield value
+
+
+def _names(table: type[AutoPopulated]) -> tuple[str, str]:
+    schema = table._schema
+    return table.__name__, f"{schema.database if schema else ''}.{table.__name__}"
+
+
+def _parents_first(connection: Connection, tables: Iterable[AutoPopulated]) -> list[AutoPopulated]:
+    by_name = {(t._name.schema, t._name.table): t for t in tables}
+    request = schema_service_pb2.GetGraphRequest(tables=[t._name for t in by_name.values()])
+    graph = connection.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse)
+    return [by_name[t.name.schema, t.name.table] for t in graph.tables if (t.name.schema, t.name.table) in by_name]

@@ -1,0 +1,180 @@
+"""A layered drawing of boxes and lines, as SVG: parents above their children, with few crossings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+_Name = TypeVar("_Name", bound="Hashable")
+
+COLOURS = {
+    "lookup": "#7f8c8d",
+    "manual": "#27ae60",
+    "imported": "#2980b9",
+    "computed": "#c0392b",
+    "part": "#8e6b3d",
+}
+"""One per tier; readable on white and on black."""
+
+_LETTER, _LINE, _PADDING = 7.5, 18.0, 12.0
+"""Width of a letter, height of a line, room left and right of a text, in pixels."""
+_COLUMN_GAP, _ROW_GAP, _MARGIN = 28.0, 46.0, 8.0
+_SWEEPS = 8
+"""How often the boxes of each row are sorted by their neighbours in the next."""
+
+_STYLE = (
+    "text{font:13px ui-sans-serif,system-ui,sans-serif;fill:currentColor}"
+    ".part{font-size:11px;opacity:.8}.edge{fill:none;stroke:currentColor;opacity:.55}"
+)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A table: its label, tier, what appears on hover, and the names of its parts."""
+
+    label: str
+    tier: str
+    title: str
+    parts: list[str]
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return _LETTER * max(map(len, [self.label, *self.parts])) + 2 * _PADDING
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return _LINE * (len(self.parts) + 1) + _PADDING
+
+
+@dataclass
+class _Point:
+    """A place in the drawing: a box, or where a long line passes a row."""
+
+    row: int
+    width: float
+    height: float
+    above: list[_Point]
+    below: list[_Point]
+    x: float = 0.0
+    y: float = 0.0
+
+
+def draw(boxes: Mapping[_Name, Box], edges: Mapping[tuple[_Name, _Name], bool]) -> str:
+    """Draw boxes and the lines between them.
+
+    Args:
+        boxes: By name, parents first.
+        edges: From parent to child: whether the line is solid.
+    """
+    rows = _rows(boxes, edges)
+    points = {name: _Point(rows[name], box.width, box.height, [], []) for name, box in boxes.items()}
+    paths = {edge: _path(points[edge[0]], points[edge[1]]) for edge in edges}
+    width, height = _place([*points.values(), *(point for path in paths.values() for point in path[1:-1])])
+    lines = [_line(paths[edge], solid) for edge, solid in edges.items()]
+    shapes = [_box(box, points[name]) for name, box in boxes.items()]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'height="{height:.0f}"><style>{_STYLE}</style>{"".join(lines)}{"".join(shapes)}</svg>'
+    )
+
+
+def _rows(boxes: Iterable[_Name], edges: Iterable[tuple[_Name, _Name]]) -> dict[_Name, int]:
+    """Give each box the first row below all its parents."""
+    parents: dict[_Name, list[_Name]] = {name: [] for name in boxes}
+    for parent, child in edges:
+        parents[child].append(parent)
+    rows: dict[_Name, int] = {}
+    for name, above in parents.items():
+        rows[name] = max((rows[parent] + 1 for parent in above if parent in rows), default=0)
+    return rows
+
+
+def _path(start: _Point, end: _Point) -> list[_Point]:
+    """Connect two points, with one point in each row between."""
+    between = [_Point(row, 0.0, 0.0, [], []) for row in range(start.row + 1, end.row)]
+    path = [start, *between, end]
+    for upper, lower in pairwise(path):
+        upper.below.append(lower)
+        lower.above.append(upper)
+    return path
+
+
+def _place(points: Sequence[_Point]) -> tuple[float, float]:
+    """Give each point its place; give the width and height of the whole.
+
+    Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", 1981; the
+    order within rows by the barycentre of the neighbours.
+    """
+    rows: list[list[_Point]] = [[] for _ in range(max((point.row for point in points), default=-1) + 1)]
+    for point in points:
+        rows[point.row].append(point)
+    for row in rows:
+        _pack(row)
+    for sweep in range(_SWEEPS):
+        down = sweep % 2 == 0
+        for row in rows if down else reversed(rows):
+            wanted = {id(point): _centre(point.above if down else point.below, point.x) for point in row}
+            row.sort(key=lambda point: wanted[id(point)])
+            _pack(row, wanted)
+    left = min((point.x - point.width / 2 for point in points), default=0.0)
+    y = _MARGIN
+    for row in rows:
+        for point in row:
+            point.x += _MARGIN - left
+            point.y = y
+        y += max(point.height for point in row) + _ROW_GAP
+    right = max((point.x + point.width / 2 for point in points), default=0.0)
+    return right + _MARGIN, max(y - _ROW_GAP, 0.0) + _MARGIN
+
+
+def _centre(neighbours: Sequence[_Point], otherwise: float) -> float:
+    return sum(point.x for point in neighbours) / len(neighbours) if neighbours else otherwise
+
+
+def _pack(row: Sequence[_Point], wanted: Mapping[int, float] | None = None) -> None:
+    """Place the points of a row side by side, as near to where they want to be as the order allows."""
+    right = float("-inf")
+    for point in row:
+        target = wanted[id(point)] if wanted else 0.0
+        point.x = max(target, right + point.width / 2)
+        right = point.x + point.width / 2 + _COLUMN_GAP
+    # What was pushed to the right by its neighbours is moved back as a whole.
+    if row and wanted:
+        shift = sum(point.x - wanted[id(point)] for point in row) / len(row)
+        for point in row:
+            point.x -= shift
+
+
+def _line(path: Sequence[_Point], solid: bool) -> str:
+    """Draw a line from the bottom of its first point to the top of its last, upright where it passes a row."""
+    start, *rest = path
+    x, y = start.x, start.y + start.height
+    commands = [f"M{x:.1f} {y:.1f}"]
+    for point in rest:
+        middle = (y + point.y) / 2
+        commands.append(f"C{x:.1f} {middle:.1f} {point.x:.1f} {middle:.1f} {point.x:.1f} {point.y:.1f}")
+        x, y = point.x, point.y
+    dashes = "" if solid else ' stroke-dasharray="5 4"'
+    return f'<path class="edge" d="{"".join(commands)}"{dashes}/>'
+
+
+def _box(box: Box, point: _Point) -> str:
+    colour = COLOURS[box.tier]
+    parts = "".join(
+        f'<text class="part" x="{point.x:.1f}" y="{point.y + _LINE * (index + 2) - 1:.1f}" text-anchor="middle">'
+        f"{escape(part)}</text>"
+        for index, part in enumerate(box.parts)
+    )
+    return (
+        f"<g><title>{escape(box.title)}</title>"
+        f'<rect x="{point.x - box.width / 2:.1f}" y="{point.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
+        f'rx="5" fill="{colour}" fill-opacity=".18" stroke="{colour}"/>'
+        f'<text x="{point.x:.1f}" y="{point.y + _LINE:.1f}" text-anchor="middle">{escape(box.label)}</text>{parts}</g>'
+    )

@@ -1,0 +1,70 @@
+"""Inserting rows: straight to the server, or into the buffer of the job that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from levada._callers import user_location
+from levada._errors import InvalidRequest
+from levada._relation import Relation
+from levada._restriction import as_operand
+from levada._rows import read_rows
+from levada._sink import insert_sink
+from levada._tabular import is_arrow, is_sliceable, slice_rows, to_arrow_table
+from levada_api.v1 import row_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada._rows import Rows
+    from levada._table import Table
+    from levada_api.v1 import schema_pb2
+
+
+def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
+    """Insert rows of any form, all or none, or so many at a time."""
+    rows = as_operand(rows)
+    for chunk in [rows] if chunk_size is None or isinstance(rows, Relation) else _chunks(rows, chunk_size):
+        _insert_chunk(table, chunk, options)
+
+
+def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:
+    name = table._name
+    sink = insert_sink.get()
+    buffered = sink is not None and sink.accepts(name)
+    if isinstance(rows, Relation) and not buffered:
+        request = pb.InsertRelationRequest(name=name, relation=rows._message(), options=options, request_id=uuid4().hex)
+        table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse)
+        return
+    source = rows.to_arrow() if isinstance(rows, Relation) else rows
+    typed = read_rows(source, table.heading, name.table, ignore_extra_fields=options.ignore_extra_fields)
+    if sink is not None and buffered:
+        sink.insert(name, options, typed.table(), user_location())
+    else:
+        table.connection.send("RowService/InsertRows", _requests(name, typed, options), pb.InsertRowsResponse)
+
+
+def _requests(name: schema_pb2.TableName, rows: Rows, options: pb.InsertOptions) -> Iterator[pb.InsertRowsRequest]:
+    yield pb.InsertRowsRequest(header=pb.InsertHeader(name=name, options=options, request_id=uuid4().hex))
+    for piece in rows.ipc_pieces():
+        yield pb.InsertRowsRequest(arrow_ipc=piece)
+
+
+def _chunks(rows: object, size: int) -> Iterator[object]:
+    """Cut rows into pieces of at most `size`."""
+    if size < 1:
+        raise InvalidRequest(f"chunk_size is at least 1, not {size}.")
+    if is_sliceable(rows):
+        for start in range(0, len(rows), size):
+            yield slice_rows(rows, start, start + size)
+    elif is_arrow(rows):
+        yield from to_arrow_table(rows).to_batches(max_chunksize=size)
+    elif isinstance(rows, Iterable) and not isinstance(rows, (str, Mapping)):
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, size)):
+            yield chunk
+    else:
+        yield rows

@@ -1,0 +1,225 @@
+"""Populate: run jobs here or in processes of their own, and sum up what became of them."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import sys
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from levada import _jobs
+from levada._crew import Assignment, Crew, shares
+from levada._errors import InvalidRequest, UnknownWorkerSession
+from levada._job_loop import JobLoop
+from levada._names import stored_name
+from levada._worker_session import Heartbeat, close_session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from levada._auto_populated import AutoPopulated, Jobs
+    from levada._connection import Connection
+    from levada._job_loop import Outcome
+    from levada._jobs import Lease
+
+_LEASE = timedelta(seconds=60)
+"""How long a populate may be silent: its heartbeats come from a thread that `make` can starve."""
+_PATIENCE_SECONDS = 60.0
+"""How long a populate tries to hand in a result while the server is out of reach."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to compute.
+
+    Args:
+        jobs: The jobs that may be taken.
+        order: `original`, `reverse` or `random`.
+        limit: Look at no more than so many jobs.
+        max_calls: Call `make` at most so often.
+        make_kwargs: Further arguments of `make`.
+    """
+
+    table: AutoPopulated
+    jobs: Jobs
+    order: str
+    limit: int | None
+    max_calls: int | None
+    make_kwargs: Mapping[str, Any]  # Any: the user's own
+
+    def ordered_keys(self) -> list[dict[str, Any]] | None:
+        """List the keys where the caller wants an order or a limit of its own; None leaves both to the server."""
+        if self.order not in ("original", "reverse", "random"):
+            raise InvalidRequest(f"order is 'original', 'reverse' or 'random', not {self.order!r}.")
+        if self.order == "original" and self.limit is None:
+            return None
+        keys = self.jobs.pending.keys(order_by="KEY", limit=self.limit)
+        if self.order == "reverse":
+            keys.reverse()
+        elif self.order == "random":
+            random.shuffle(keys)
+        return keys
+
+    def progress_bar(self) -> ProgressBar:
+        """Make a bar over the jobs that wait."""
+        from tqdm.auto import tqdm  # takes long to import, and few need it
+
+        limits = [n for n in (self.limit, self.max_calls) if n is not None]
+        bar: ProgressBar = tqdm(total=min(len(self.jobs.pending), *limits, sys.maxsize), desc=type(self.table).__name__)
+        return bar
+
+
+class ProgressBar(Protocol):
+    """What is used of tqdm's bar."""
+
+    def update(self) -> object:
+        """Advance by one."""
+
+    def close(self) -> object:
+        """Leave the bar as it is."""
+
+
+def collect(
+    outcomes: Iterable[Outcome],
+    *,
+    progress_bar: ProgressBar | None,
+    suppress_errors: bool,
+    return_exception_objects: bool,
+) -> dict[str, Any]:  # Any: a number and a list
+    """Run to the end and sum up; a job that went to another worker counts as neither.
+
+    Raises:
+        BaseException: The first error, unless `suppress_errors`; in any case one that is no Exception.
+    """
+    success_count = 0
+    errors: list[tuple[dict[str, Any], object]] = []
+    try:
+        for outcome in outcomes:
+            if progress_bar is not None:
+                progress_bar.update()
+            if outcome.error is None:
+                success_count += 1
+            elif not outcome.lost:
+                if not suppress_errors or not isinstance(outcome.error, Exception):
+                    raise outcome.error
+                errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
+    finally:
+        if progress_bar is not None:
+            progress_bar.close()
+    return {"success_count": success_count, "error_list": errors}
+
+
+# -------------------------------------------------------------------------------------------- in this process
+
+
+@contextmanager
+def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
+    """Run jobs in this process, one after the other."""
+    table = selection.table
+    tables = {(table._name.schema, stored_name(table._name.table)): table}
+    loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS)
+    keys = selection.ordered_keys()
+    with _Session(table.connection) as session:
+        reserve = session.reserving(table, selection.jobs) if keys is None else session.reserving_in_order(table, keys)
+        # What is in hand is given back before the session ends, so that the try does not count.
+        with closing(loop.run(reserve, selection.max_calls)) as outcomes:
+            yield outcomes
+
+
+class _Session:
+    """A worker session that beats from a thread; holds that thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._heartbeat = Heartbeat(connection, _LEASE)
+
+    def __enter__(self) -> _Session:
+        self._session = open_session(self._connection, _LEASE)
+        self._heartbeat.add(self._session)
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._heartbeat.__exit__()
+        close_session(self._connection, self._session)
+
+    def reserving(self, table: AutoPopulated, jobs: Jobs) -> Callable[[int], list[Lease] | None]:
+        """Make what takes jobs of a table until none is left."""
+        restriction = _serialized(jobs)
+        return lambda max_jobs: self._reserve(table, max_jobs, restriction) or None
+
+    def reserving_in_order(
+        self, table: AutoPopulated, keys: list[dict[str, Any]]
+    ) -> Callable[[int], list[Lease] | None]:
+        """Make what takes the jobs of some keys in their order, one by one."""
+        remaining = iter(keys)
+
+        def reserve(_: int) -> list[Lease] | None:
+            key = next(remaining, None)
+            return None if key is None else self._reserve(table, 1, _serialized(table.jobs & key))
+
+        return reserve
+
+    def _reserve(self, table: AutoPopulated, max_jobs: int, restriction: bytes | None) -> list[Lease]:
+        try:
+            return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+        except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
+            self._session = open_session(self._connection, _LEASE)
+            self._heartbeat.add(self._session)
+            return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+
+
+def _serialized(jobs: Jobs) -> bytes | None:
+    """Give the restriction of a job table; None for the whole."""
+    return jobs._message().SerializeToString() if jobs._node.uses else None
+
+
+# ------------------------------------------------------------------------------------------------ in processes
+
+
+@contextmanager
+def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iterator[Outcome]]:
+    """Run jobs in processes that import the table's class.
+
+    Raises:
+        InvalidRequest: They could not.
+    """
+    table = selection.table
+    keys = selection.ordered_keys()
+    assignment = Assignment(
+        module=_importable_module(table),
+        tables=(f"{table._name.schema}.{table._name.table}",),
+        make_kwargs=_picklable(selection.make_kwargs),
+        restriction=_serialized(selection.jobs if keys is None else table.jobs & keys),
+        until_empty=True,
+    )
+    with Crew(table.connection, assignment, _LEASE) as crew:
+        for share in shares(selection.max_calls, processes):
+            crew.hire(share)
+        with closing(crew.outcomes()) as outcomes:
+            yield outcomes
+
+
+def _importable_module(table: AutoPopulated) -> str:
+    name = type(table).__module__
+    module = sys.modules.get(name)
+    script = name == "__main__" and getattr(module, "__file__", None) is not None
+    if (name == "__main__" and not script) or getattr(module, type(table).__name__, None) is not type(table):
+        raise InvalidRequest(
+            f"populate(processes=…) starts new Python processes, and these cannot import `{type(table).__name__}`: it "
+            "was defined in a notebook, a console or a function. Put the class at the top level of a module and import "
+            "it from there, or leave processes at 1; several populates may run at once."
+        )
+    return name
+
+
+def _picklable(make_kwargs: Mapping[str, Any]) -> bytes:
+    try:
+        return pickle.dumps(dict(make_kwargs))
+    except Exception as error:  # noqa: BLE001  # pickle raises what the values' own methods raise
+        raise InvalidRequest(
+            f"populate(processes=…) sends make_kwargs to other processes, and they cannot be pickled: {error}."
+        ) from None

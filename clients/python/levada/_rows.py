@@ -1,0 +1,275 @@
+"""Rows in whatever form people have them, as Arrow record batches typed by the table's heading."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from levada._columns import Place, arrow_column
+from levada._errors import InvalidRequest, UnknownAttribute
+from levada._tabular import DataFrame, is_pandas, is_structured, is_tabular, named_index_as_columns, to_arrow_table
+from levada._types import type_of_column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada._heading import Attribute, Heading
+
+_BATCH_ROWS = 16_384
+_BATCH_BYTES = 16 * 2**20
+"""A batch is cut at either of these; one row may exceed the bytes."""
+PIECE_BYTES = 2**20
+"""Bytes of an Arrow stream that go into one message."""
+_HEAVY = frozenset({"blob", "array", "bytes", "json"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to insert.
+
+    Args:
+        schema: Columns in the order of the heading, some may be left out.
+        batches: Made as they are taken; taking them may raise what is wrong with a row.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+    def table(self) -> pa.Table:
+        """Take all batches as one table."""
+        return pa.Table.from_batches(list(self.batches), self.schema)
+
+    def ipc_pieces(self) -> Iterator[bytes]:
+        """Write the batches as one Arrow IPC stream, piece by piece."""
+        pending = _Pending()
+        with pa.ipc.new_stream(pa.PythonFile(pending, "w"), self.schema) as writer:
+            for batch in self.batches:
+                writer.write_batch(batch)
+                yield from pending.take()
+        yield from pending.take()
+
+
+def read_rows(rows: object, heading: Heading, table: str, *, ignore_extra_fields: bool) -> Rows:
+    """Bring rows of any form to the columns of a table.
+
+    Args:
+        rows: Mappings, sequences in heading order, records, an iterable of any of these, a structured array, a
+            DataFrame of pandas or polars, an Arrow table, batch or reader, or the path of a CSV file with a header.
+        table: The table's name, for errors.
+
+    Raises:
+        InvalidRequest: Nothing of that kind.
+        UnknownAttribute: A field is no attribute, unless `ignore_extra_fields`.
+        WrongValue: A value does not fit its attribute; here or while the batches are taken.
+    """
+    reader = _Reader(heading, table, ignore_extra_fields)
+    if isinstance(rows, Mapping):
+        raise InvalidRequest(f"insert takes many rows; one mapping is one row: {table}.insert1({{…}}).")
+    if isinstance(rows, (str, os.PathLike)):
+        return reader.from_rows(_read_csv(Path(rows), heading))
+    if is_pandas(rows):
+        return reader.from_pandas(rows)
+    if is_structured(rows):
+        return reader.from_columns({name: list(rows.reshape(-1)[name]) for name in rows.dtype.names or ()})
+    if is_tabular(rows):
+        return reader.from_arrow(to_arrow_table(rows))
+    if isinstance(rows, Iterable):
+        return reader.from_rows(iter(rows))
+    raise InvalidRequest(f"{table}: a {type(rows).__name__} holds no rows to insert.")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    heading: Heading
+    table: str
+    ignore_extra_fields: bool
+
+    def from_rows(self, rows: Iterator[object]) -> Rows:
+        """Read rows one by one; not more are held at once than make a batch."""
+        first = self._chunk(rows, 0)
+        after = next(rows, _END)
+        if after is _END:
+            # One batch: attributes that no row has are left out, so that the server knows them for missing.
+            given = {name for row in first for name in row}
+            attributes = [a for a in self.heading.attributes.values() if a.name in given]
+            batches = iter([self._batch(first, attributes, 0)] if first else [])
+        else:
+            attributes = list(self.heading.attributes.values())
+            batches = self._batches(first, chain([after], rows), attributes)
+        return Rows(_schema(attributes), batches)
+
+    def _batches(
+        self, first: list[Mapping[str, object]], rows: Iterator[object], attributes: Sequence[Attribute]
+    ) -> Iterator[pa.RecordBatch]:
+        count, chunk = 0, first
+        while chunk:
+            yield self._batch(chunk, attributes, count)
+            count += len(chunk)
+            chunk = self._chunk(rows, count)
+
+    def _batch(
+        self, rows: Sequence[Mapping[str, object]], attributes: Sequence[Attribute], first_row: int
+    ) -> pa.RecordBatch:
+        place = Place(self.table, first_row)
+        columns = [arrow_column([row.get(a.name) for row in rows], a, place) for a in attributes]
+        return _record_batch(columns, attributes, len(rows))
+
+    def _chunk(self, rows: Iterator[object], first_row: int) -> list[Mapping[str, object]]:
+        heavy = [a.name for a in self.heading.attributes.values() if a.parsed_type.kind in _HEAVY]
+        chunk: list[Mapping[str, object]] = []
+        weight = 0
+        for row in islice(rows, _BATCH_ROWS):
+            fields = self._fields(row, first_row + len(chunk))
+            chunk.append(fields)
+            if heavy:
+                weight += sum(_byte_count(fields.get(name)) for name in heavy)
+                if weight >= _BATCH_BYTES:
+                    break
+        return chunk
+
+    def _fields(self, row: object, number: int) -> Mapping[str, object]:
+        """Read one row as a mapping from names to values.
+
+        Raises:
+            InvalidRequest: It is no row.
+            UnknownAttribute: A field is no attribute.
+        """
+        # Most rows are dictionaries, and there may be millions: these take the shortest way.
+        fields = row if isinstance(row, dict) else self._as_mapping(row, number)
+        if not fields.keys() <= self.heading.attributes.keys():
+            self._check_names([name for name in fields if name not in self.heading], number)
+        return fields
+
+    def _as_mapping(self, row: object, number: int) -> Mapping[str, object]:
+        if isinstance(row, np.void):
+            row = {name: row[name] for name in row.dtype.names} if row.dtype.names else row.item()
+        elif type(row).__name__ == "Series" and hasattr(row, "to_dict"):
+            row = row.to_dict()
+        if isinstance(row, Mapping):
+            return row
+        if isinstance(row, (list, tuple, np.ndarray)):
+            if len(row) != len(self.heading):
+                raise InvalidRequest(
+                    f"`{self.table}`, row {number}: {len(row)} values for {len(self.heading)} attributes "
+                    f"({', '.join(self.heading.names)}).",
+                    {"table": self.table, "row": number},
+                )
+            return dict(zip(self.heading.names, row, strict=True))
+        raise InvalidRequest(
+            f"`{self.table}`, row {number}: a row is a mapping or a sequence in the order of the heading, "
+            f"not a {type(row).__name__}.",
+            {"table": self.table, "row": number},
+        )
+
+    def _check_names(self, unknown: Sequence[object], row: int | None = None) -> None:
+        if unknown and not self.ignore_extra_fields:
+            where = f"`{self.table}`" if row is None else f"`{self.table}`, row {row}"
+            raise UnknownAttribute(
+                f"{where}: there is no attribute {', '.join(f'`{name}`' for name in unknown)}; there are "
+                f"{', '.join(self.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
+                {"table": self.table, "attribute": str(unknown[0])},
+            )
+
+    def from_columns(self, columns: Mapping[str, list[object]]) -> Rows:
+        """Read columns of Python values."""
+        self._check_names([name for name in columns if name not in self.heading])
+        attributes = [a for a in self.heading.attributes.values() if a.name in columns]
+        arrays = [arrow_column(columns[a.name], a, Place(self.table)) for a in attributes]
+        row_count = len(next(iter(columns.values()), []))
+        return Rows(_schema(attributes), iter([_record_batch(arrays, attributes, row_count)] if row_count else []))
+
+    def from_pandas(self, frame: DataFrame) -> Rows:
+        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        frame = named_index_as_columns(frame)
+        columns: dict[str, list[object]] = {}
+        for name in frame.columns:
+            values = frame[name].tolist()
+            if name in self.heading and self.heading[name].nullable:
+                values = [None if isinstance(v, float) and v != v else v for v in values]
+            columns[name] = values
+        return self.from_columns(columns)
+
+    def from_arrow(self, table: pa.Table) -> Rows:
+        """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
+        self._check_names([name for name in table.schema.names if name not in self.heading])
+        attributes = [a for a in self.heading.attributes.values() if a.name in table.schema.names]
+        arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a) for a in attributes]
+        fitted = pa.Table.from_arrays(arrays, names=[a.name for a in attributes])
+        return Rows(fitted.schema, iter(fitted.to_batches(max_chunksize=_BATCH_ROWS) if table.num_rows else []))
+
+    def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute) -> pa.ChunkedArray:
+        kind = attribute.parsed_type.kind
+        stored = kind == "blob" and type_of_column(field).kind == "blob"
+        nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
+        if (kind == "blob" and not stored) or (kind in ("json", "array") and nested):
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
+        return column
+
+
+_END = object()
+
+
+class _Pending:
+    """A file that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        self._buffer += piece
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """What was written stays until it is taken."""
+
+    def take(self) -> Iterator[bytes]:
+        """Give what was written since the last time, in pieces of limited size."""
+        buffer, self._buffer = memoryview(self._buffer), bytearray()
+        for start in range(0, len(buffer), PIECE_BYTES):
+            yield bytes(buffer[start : start + PIECE_BYTES])
+
+
+def _schema(attributes: Sequence[Attribute]) -> pa.Schema:
+    return pa.schema([(a.name, a.parsed_type.arrow) for a in attributes])
+
+
+def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], row_count: int) -> pa.RecordBatch:
+    if not columns:
+        # A batch without columns still has a number of rows: the one row of a singleton table.
+        return pa.RecordBatch.from_struct_array(pa.array([{}] * row_count, pa.struct([])))
+    return pa.RecordBatch.from_arrays(list(columns), schema=_schema(attributes))
+
+
+def _byte_count(value: object) -> int:
+    if isinstance(value, (str, bytes, bytearray)):
+        return len(value)
+    return int(getattr(value, "nbytes", 0))
+
+
+def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:
+    """Read a CSV file with a header; an empty cell is missing, except in a text attribute."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file, strict=True):
+            if None in row:
+                raise InvalidRequest(f"{path}: a line has more cells than the header.")
+            yield {name: _read_cell(cell, heading.attributes.get(name)) for name, cell in row.items()}
+
+
+def _read_cell(cell: str | None, attribute: Attribute | None) -> object:
+    if not cell:
+        return cell if attribute is not None and attribute.parsed_type.textual else None
+    return json.loads(cell) if attribute is not None and attribute.parsed_type.kind == "json" else cell

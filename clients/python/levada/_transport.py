@@ -1,0 +1,340 @@
+"""The channel to a server: calls, deadlines, retries, and statuses turned into errors. Nothing else imports grpc."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+from grpc_status import rpc_status
+
+from levada._errors import InvalidRequest, LevadaError, Unavailable, error_from_code, error_from_status, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+_Response = TypeVar("_Response", bound="Message")
+Channel: TypeAlias = Any  # grpc's classes say little to a type checker
+Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
+
+_PACKAGE = "levada_api.v1"
+_MESSAGE_BYTES = 128 * 2**20
+"""Largest message either way: a value of a row has at most 64 MB, and travels whole."""
+_QUEUED_REQUESTS = 16
+"""Requests of a stream that wait for the network before their producer waits too."""
+
+_CALL_SECONDS = 60.0
+"""Deadline of a call that touches no rows."""
+_WORK_SECONDS = 6 * 3600.0
+"""Deadline of a call that reads or changes rows; a dead peer is noticed by keepalive long before."""
+_RETRY_SECONDS = 10.0
+"""How long a read is repeated while the server is out of reach."""
+_FIRST_PAUSE_SECONDS = 0.1
+_KEEPALIVE_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 20_000
+
+_READ_VERBS = ("Get", "List", "Describe", "Count", "Check", "Explain", "Plan", "Fetch")
+_QUICK_VERBS = ("Get", "List", "Describe")
+_CATALOG_VERSION = "levada-catalog-version"
+_WARNING = "levada-warning-bin"
+
+
+class Transport:
+    """A channel to one server. Threads may share it; a forked child opens a channel of its own.
+
+    Args:
+        address: `host:port` without TLS, `https://host[:port]` or `grpcs://host[:port]` with TLS, `http://…`,
+            `grpc://…`, or `unix:/path`.
+        token: An API token, sent with every call; None where the server needs none.
+        root_certificates: PEM text of the authorities to trust in place of the system's.
+    """
+
+    def __init__(self, address: str, token: str | None = None, root_certificates: bytes | None = None) -> None:
+        self.address = address
+        self._target, self._encrypted = _parse_address(address)
+        self._root_certificates = root_certificates
+        self._token = token
+        self._lock = threading.Lock()
+        self._channel: Channel = None  # before the first call and after close
+        self._pid = 0
+        self._closed = False
+        self._presence: Call = None  # unless `stay_present` was called
+        self._catalog_version = 0
+        self._answered = False
+
+    @property
+    def catalog_version(self) -> int:
+        """The highest version of the catalog that any answer carried."""
+        return self._catalog_version
+
+    @property
+    def closed(self) -> bool:
+        """No call is possible any more."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the channel; calls under way are cancelled. Closing twice does nothing."""
+        with self._lock:
+            self._closed = True
+            channel, self._channel = self._channel, None
+            if channel is not None and self._pid == os.getpid():
+                channel.close()
+
+    def call(
+        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+    ) -> _Response:
+        """Call a method that takes and gives one message.
+
+        Args:
+            method: `QueryService/CountRelation`.
+            response: The class of the answer.
+            timeout: Seconds until DEADLINE_EXCEEDED; by default long enough for the method's work.
+
+        Raises:
+            LevadaError: The class says why. A read is repeated for some seconds while the server is out of reach.
+        """
+        seconds = timeout or _deadline(method)
+        deadline = time.monotonic() + min(seconds, _RETRY_SECONDS)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._call_once(method, request, response, seconds)
+            except Unavailable:
+                if not _reads(method) or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _call_once(self, method: str, request: Message, response: type[_Response], seconds: float) -> _Response:
+        bound = self._open().unary_unary(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )
+        try:
+            answer, call = bound.with_call(request, timeout=seconds, metadata=self._metadata())
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        self._read_trailer(call)
+        result: _Response = answer
+        return result
+
+    def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+        """Call a method that answers with a stream; it is cancelled when the iterator is closed.
+
+        Raises:
+            LevadaError: While iterating. The call is repeated as by `call` until the first message has come.
+        """
+        deadline = time.monotonic() + _RETRY_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            started = False
+            try:
+                for message in self._receive_once(method, request, response):
+                    started = True
+                    yield message
+                return
+            except Unavailable:
+                if started or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _receive_once(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+        call = self._open().unary_stream(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )(request, timeout=_WORK_SECONDS, metadata=self._metadata())
+        try:
+            yield from call
+            self._read_trailer(call)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        finally:
+            call.cancel()
+
+    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+        """Call a method that takes a stream and gives one message.
+
+        The requests are produced in the caller's thread, a few ahead of the network. An exception of theirs cancels the
+        call and is raised.
+
+        Raises:
+            LevadaError: The class says why. The call is not repeated.
+        """
+        queue = _RequestQueue()
+        call = (
+            self._open()
+            .stream_unary(
+                f"/{_PACKAGE}.{method}",
+                request_serializer=_serialize,
+                response_deserializer=response.FromString,
+            )
+            .future(queue, timeout=_WORK_SECONDS, metadata=self._metadata())
+        )
+        call.add_done_callback(lambda _: queue.close())
+        try:
+            for request in requests:
+                if not queue.put(request):
+                    break
+            queue.close()
+            result: _Response = call.result()
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        except BaseException:
+            call.cancel()
+            queue.close()
+            raise
+        self._read_trailer(call)
+        return result
+
+    def stay_present(self) -> None:
+        """Keep a call open, so that an embedded server counts this process among its clients."""
+        self._presence = self._open().unary_stream(
+            # HealthCheckRequest without a service is empty, so the generated classes are not needed here.
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=None,
+            response_deserializer=None,
+        )(b"")
+
+    def _may_repeat(self, deadline: float) -> bool:
+        """Tell whether a call may be repeated: only a server that has answered before may be gone for a moment."""
+        return self._answered and not self._closed and time.monotonic() < deadline
+
+    def _open(self) -> Channel:
+        with self._lock:
+            if self._closed:
+                raise Unavailable(f"The connection to {self.address} is closed; open another with levada.connect().")
+            forked = self._channel is not None and self._pid != os.getpid()
+            if self._channel is None or forked:
+                # A channel's threads do not survive a fork, and closing it here would tell the parent's server.
+                self._channel = self._new_channel()
+                self._pid = os.getpid()
+            channel = self._channel
+        if forked and self._presence is not None:
+            self.stay_present()
+        return channel
+
+    def _new_channel(self) -> Channel:
+        options: list[tuple[str, int]] = [
+            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MESSAGE_BYTES),
+            ("grpc.max_reconnect_backoff_ms", 5_000),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            # A child that was forked must not share the parent's connection.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        if not self._target.startswith("unix:"):
+            options += [
+                ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+                ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            ]
+        if self._encrypted:
+            credentials = grpc.ssl_channel_credentials(self._root_certificates)
+            return grpc.secure_channel(self._target, credentials, options)
+        return grpc.insecure_channel(self._target, options)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        metadata: tuple[tuple[str, str], ...] = ()
+        if self._catalog_version:
+            metadata += ((_CATALOG_VERSION, str(self._catalog_version)),)
+        if self._token:
+            metadata += (("authorization", f"Bearer {self._token}"),)
+        return metadata
+
+    def _read_trailer(self, call: Call) -> None:
+        self._answered = self._answered or call.code() is not grpc.StatusCode.UNAVAILABLE
+        for key, value in call.trailing_metadata() or ():
+            if key == _CATALOG_VERSION and str(value).isdecimal():
+                with self._lock:
+                    self._catalog_version = max(self._catalog_version, int(value))
+            elif key == _WARNING:
+                warn(value.decode(errors="replace"))
+
+    def _error(self, call: Call) -> LevadaError:
+        self._read_trailer(call)
+        status = rpc_status.from_call(call)
+        if status is not None:
+            return error_from_status(status)
+        code, _ = call.code().value
+        details = call.details() or ""
+        if call.code() is grpc.StatusCode.UNAVAILABLE:
+            return Unavailable(
+                f"The server at {self.address} is out of reach ({details}). Is it running, and is the address right?"
+            )
+        return error_from_code(code, f"{details} (server: {self.address})")
+
+
+class _RequestQueue:
+    """A bounded queue between the thread that makes requests and the one that sends them."""
+
+    def __init__(self) -> None:
+        self._requests: deque[Message] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, request: Message) -> bool:
+        """Wait for a place and add a request. False: nobody takes it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._requests) < _QUEUED_REQUESTS)
+            if not self._closed:
+                self._requests.append(request)
+                self._changed.notify_all()
+            return not self._closed
+
+    def close(self) -> None:
+        """Take no more; what waits is still given out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._requests)
+            if not self._requests:
+                raise StopIteration
+            request = self._requests.popleft()
+            self._changed.notify_all()
+            return request
+
+
+def _parse_address(address: str) -> tuple[str, bool]:
+    """Turn an address into gRPC's target, and tell whether it is reached by TLS."""
+    if address.startswith("unix:"):
+        return address, False
+    if "://" not in address:
+        host, colon, port = address.rpartition(":")
+        if not colon or not host or not port.isdecimal():
+            raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+        return address, False
+    parts = urlsplit(address)
+    encrypted = {"https": True, "grpcs": True, "http": False, "grpc": False}.get(parts.scheme)
+    if encrypted is None or not parts.netloc:
+        raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+    return (parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}"), encrypted
+
+
+def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
+    return method.partition("/")[2].startswith(verbs)
+
+
+def _reads(method: str) -> bool:
+    return _verb_is(method, _READ_VERBS)
+
+
+def _deadline(method: str) -> float:
+    return _CALL_SECONDS if _verb_is(method, _QUICK_VERBS) else _WORK_SECONDS
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,119 @@
+"""Attribute types as the server spells them, and the Arrow types of their columns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+_INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
+_FLOATS = frozenset({"float32", "float64"})
+_TEXTS = frozenset({"char", "varchar", "text", "enum"})
+_OBJECTS = frozenset({"hash", "attach", "filepath", "object", "npy"})
+
+_ARROW: dict[str, pa.DataType] = {
+    **{name: pa.type_for_alias(name) for name in _INTEGERS | _FLOATS},
+    "bool": pa.bool_(),
+    **{name: pa.utf8() for name in _TEXTS},
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "datetime": pa.timestamp("us"),
+    "timestamp": pa.timestamp("us"),
+    "timestamptz": pa.timestamp("us", "UTC"),
+    "uuid": pa.uuid(),
+    "json": pa.json_(),
+    "bytes": pa.binary(),
+    "blob": pa.binary(),
+}
+"""Arrow types of columns to insert; an enum is sent as plain text."""
+
+_WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
+_DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeType:
+    """The type of an attribute.
+
+    Args:
+        spelling: As a definition spells it: `varchar(40)`, `<blob>`.
+        kind: Its first word: `varchar`, `blob`, `array`; `object` for every kind of stored object.
+        precision: All digits of a decimal.
+        scale: Digits of a decimal after the point.
+        dtype: Element type of an array; None for the other kinds.
+        shape: Lengths of an array's dimensions.
+    """
+
+    spelling: str
+    kind: str
+    precision: int = 0
+    scale: int = 0
+    dtype: np.dtype[np.generic] | None = None
+    shape: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return self.spelling
+
+    @property
+    def integer(self) -> bool:
+        """Whole numbers of some width."""
+        return self.kind in _INTEGERS
+
+    @property
+    def floating(self) -> bool:
+        """Floating point numbers of some width."""
+        return self.kind in _FLOATS
+
+    @property
+    def textual(self) -> bool:
+        """Text, an enum's included."""
+        return self.kind in _TEXTS
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The Arrow type of a column to insert."""
+        if self.kind == "decimal":
+            return pa.decimal128(self.precision, self.scale)
+        if self.dtype is not None:
+            return pa.fixed_shape_tensor(_element_type(self.dtype), self.shape)
+        return _ARROW.get(self.kind, pa.utf8())
+
+
+@lru_cache(maxsize=4096)
+def parse_type(spelling: str) -> AttributeType:
+    """Read a type as the server spells it. An unknown one gets its first word as kind."""
+    text = spelling.strip()
+    if match := _ARRAY.fullmatch(text):
+        shape = tuple(int(length) for length in match[2].split(",") if length.strip())
+        return AttributeType(spelling, "array", dtype=np.dtype(match[1]), shape=shape)
+    if match := _DECIMAL.fullmatch(text):
+        return AttributeType(spelling, "decimal", precision=int(match[1]), scale=int(match[2]))
+    word = _WORD.match(text)
+    kind = word[1] if word else text
+    if kind in _OBJECTS or "@" in text.partition("(")[0]:
+        kind = "object"
+    return AttributeType(spelling, kind)
+
+
+def type_of_column(field: pa.Field) -> AttributeType:
+    """Give the type of a column of a result: what the server wrote beside it, or what its Arrow type suggests."""
+    written = (field.metadata or {}).get(b"levada.type")
+    if written is not None:
+        return parse_type(written.decode())
+    for kind, arrow in _ARROW.items():
+        if field.type.equals(arrow):
+            return parse_type("text" if arrow == pa.utf8() else "bytes" if arrow == pa.binary() else kind)
+    if pa.types.is_decimal(field.type):
+        return parse_type(f"decimal({field.type.precision},{field.type.scale})")
+    return parse_type("text" if pa.types.is_dictionary(field.type) else "unknown")
+
+
+def _element_type(dtype: np.dtype[np.generic]) -> pa.DataType:
+    # Arrow has no complex numbers and no tensors of single bits: pairs of floats and bytes carry those.
+    if dtype.kind == "c":
+        return pa.binary(dtype.itemsize)
+    return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)

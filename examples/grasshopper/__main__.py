@@ -1,0 +1,37 @@
+"""The demo: `python -m examples.grasshopper`."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+import levada as lv
+from examples.grasshopper.workers import Unfinished
+
+NEXT = "Next: read examples/grasshopper/pipeline.py, change a parameter there, and run this again."
+
+
+def main() -> int:
+    """Run the demo; give the exit code."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("Levada: a receptor neuron of a grasshopper, from recorded files to spike-triggered averages.")
+    console.print("Connecting. The first start of a local server creates its database and takes some seconds.")
+    try:
+        lv.connect()
+        # Importing the pipeline declares its tables, so there must be a server.
+        from examples.grasshopper import demo
+
+        demo.run(console)
+    except KeyboardInterrupt:
+        console.print("Interrupted. What was computed is kept; run this again to go on.")
+        return 130
+    except (lv.LevadaError, Unfinished) as error:
+        console.print(f"levada: {error}", style="red")
+        return 1
+    console.print(NEXT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The recordings that the package nitime ships: where they lie, and how they are read.
+
+Source: A. Rokem, S. Watzl, T. Gollisch, M. Stemmler, A. V. M. Herz and I. Samengo (2006), Spike-timing precision
+underlies the coding efficiency of auditory receptor neurons, J Neurophysiol 95:2541-2552. The whole set is `ia-1` of
+CRCNS (https://crcns.org/data-sets/ia/ia-1). Units are those that nitime's own example `grasshopper.py` gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_MICROSECONDS = 1e6
+"""In a second; a division by it gives the float nearest to the decimal number."""
+
+
+@dataclass(frozen=True)
+class SpikeFile:
+    """What a file of spike times holds.
+
+    Attributes:
+        cutoff_frequency: Where the spectrum of the envelope ends, in Hz.
+        carrier_frequency: Of the tone that the envelope modulates, in Hz.
+        intensity: Of the stimulus, in dB SPL.
+        spike_times: From the onset of the stimulus, in s, ascending, shape (n_spikes,).
+    """
+
+    cutoff_frequency: float
+    carrier_frequency: float
+    intensity: float
+    spike_times: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StimulusFile:
+    """What a file with a stimulus holds.
+
+    Attributes:
+        sampling_rate: In Hz.
+        amplitude: Of the envelope, on a linear scale whose largest value is 1, shape (n_samples,).
+    """
+
+    sampling_rate: float
+    amplitude: npt.NDArray[np.float64]
+
+
+def data_folder() -> Path:
+    """Find the folder of data in the installed nitime, without importing its code.
+
+    Raises:
+        FileNotFoundError: nitime is not installed.
+    """
+    nitime = find_spec("nitime")
+    if nitime is None or not nitime.submodule_search_locations:
+        raise FileNotFoundError("The recordings come with the package nitime. Install it: pip install nitime")
+    return Path(nitime.submodule_search_locations[0], "data")
+
+
+def read_spike_times(path: Path) -> SpikeFile:
+    """Read spike times: lines `# name (unit): value`, then a time in microseconds on each line.
+
+    Raises:
+        ValueError: The header lacks a value, or a line is no number.
+    """
+    lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
+    header = dict(line.lstrip("# ").split(": ", 1) for line in lines if line.startswith("#"))
+    times = np.array([int(line) for line in lines if line and not line.startswith("#")], dtype=np.int64)
+    try:
+        return SpikeFile(
+            cutoff_frequency=float(header["cut-off frequency (Hz)"]),
+            carrier_frequency=float(header["carrier freq (kHz)"]) * 1000,
+            intensity=float(header["intensity (dB)"]),
+            spike_times=times / _MICROSECONDS,
+        )
+    except KeyError as missing:
+        raise ValueError(f"{path}: the header has no line for {missing}.") from None
+
+
+def read_stimulus(path: Path) -> StimulusFile:
+    """Read a stimulus: a time in microseconds and an amplitude on each line, at equal steps.
+
+    Raises:
+        ValueError: The steps are not equal.
+    """
+    table = np.loadtxt(path, dtype=np.float64)
+    steps = np.unique(np.diff(table[:, 0]))
+    if steps.size != 1:
+        raise ValueError(f"{path}: samples are {steps.min():g} to {steps.max():g} µs apart; equal steps are needed.")
+    return StimulusFile(sampling_rate=float(_MICROSECONDS / steps[0]), amplitude=table[:, 1].copy())

@@ -1,0 +1,73 @@
+"""A connection to the test's server, and a small pipeline to work with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def connection(server_address: str) -> Iterator[lv.Connection]:
+    with lv.Connection(server_address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def lab(connection: lv.Connection) -> lv.VirtualModule:
+    """Species ← Subject ← Session ← Session.Trial, with a few rows each."""
+    schema = lv.Schema("lab", connection=connection)
+
+    @schema
+    class Species(lv.Lookup):
+        definition = """
+        species : varchar(20)
+        """
+        contents = (("mouse",), ("rat",))
+
+    @schema
+    class Subject(lv.Manual):
+        definition = """
+        # an animal
+        subject_id : int32  # number on the ear tag
+        ---
+        -> [nullable] Species
+        name = 'nameless' : varchar(40)
+        weight = null : float64  # g
+        """
+
+    @schema
+    class Session(lv.Manual):
+        definition = """
+        -> Subject
+        session : int16
+        ---
+        day : date
+        """
+
+        class Trial(lv.Part):
+            definition = """
+            -> master
+            trial : int16
+            ---
+            correct : bool
+            """
+
+    Subject.insert(
+        [
+            {"subject_id": 1, "species": "mouse", "name": "Ann", "weight": 20.5},
+            {"subject_id": 2, "species": "rat", "name": "Bob"},
+            {"subject_id": 3},
+        ]
+    )
+    Session.insert([(1, 1, "2026-01-05"), (1, 2, "2026-01-06"), (2, 1, "2026-01-07")])
+    Session.Trial.insert([(1, 1, t, t % 2) for t in range(4)])
+    module = lv.VirtualModule("lab", "lab", connection=connection)
+    module.schema = schema
+    module.__dict__.update(Species=Species, Subject=Subject, Session=Session)
+    return module

@@ -1,0 +1,137 @@
+"""The command `levada`, as a person types it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+from levada import _cli, _connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_default_connection() -> Iterator[None]:
+    """The command connects for itself; what it leaves behind must not serve the next test."""
+    yield
+    _connection._default.connection = None
+
+
+@pytest.fixture
+def url(server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a server with the schema `lab`, known by its variable."""
+    monkeypatch.setenv("LEVADA_URL", server_address)
+    return server_address
+
+
+def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _cli.main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("serve", "worker", "connect", "schemas", "describe", "jobs"):
+        assert f"\n    {command} " in text
+
+
+def test_serve_is_the_server_itself() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "levada", "serve", "--help"], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+    for option in ("--database-url", "--listen", "--insecure", "--data-dir"):
+        assert option in shown
+
+
+def test_serve_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(_cli, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
+    assert _cli.main(["serve"]) == 1
+    error = capsys.readouterr().err
+    assert "a_module_that_is_missing" in error
+    assert 'pip install "levada[server]"' in error
+
+
+def test_connect_check_tells_who_answers(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _cli.main(["connect", "check"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[0] != "r")
+    assert lines["server"] == url
+    assert lines["PostgreSQL"][0].isdigit()
+
+
+def test_server_out_of_reach_is_one_line_and_a_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levada._transport._RETRY_SECONDS", 0)
+    assert _cli.main(["schemas", "--url", "127.0.0.1:1"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("levada schemas: The server at 127.0.0.1:1 is out of reach")
+    assert error.count("\n") == 1
+
+
+def test_schemas_are_listed(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _cli.main(["schemas"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["schema", "tables", "created"]
+    assert row.split()[:2] == ["lab", "4"]
+
+
+def test_describe_shows_a_definition(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _cli.main(["describe", "lab.Session.Trial"]) == 0
+    assert "trial : int16" in capsys.readouterr().out
+    assert _cli.main(["describe", "lab.Nothing"]) == 1
+    assert capsys.readouterr().err.startswith("levada describe: ")
+    assert _cli.main(["describe", "Session"]) == 1
+    assert "schema.Table" in capsys.readouterr().err
+
+
+def test_jobs_shows_how_far_each_table_is(
+    url: str, connection: lv.Connection, lab: lv.VirtualModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = """
+        -> Subject
+        """
+
+        def make(self, key: dict[str, object]) -> None:
+            if key["subject_id"] == 2:
+                raise ValueError
+            self.insert1(key)
+
+    @lab.schema
+    class Idle(lv.Imported):
+        definition = """
+        -> Subject
+        """
+
+    Weight.populate(suppress_errors=True)
+    assert _cli.main(["jobs", "lab"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"]
+    assert sorted(lines[1:]) == [["Idle", *"-------"], ["Weight", "3", "1", "0", "0", "2", "1", "0"]]
+
+
+def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
+        with pytest.raises(SystemExit) as ended:
+            _cli.main(words)
+        assert ended.value.code == 2
+    capsys.readouterr()
+
+
+def test_output_may_be_cut_off(url: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "levada", "schemas"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"LEVADA_URL": url},
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, error = process.communicate(timeout=60)
+    assert "Traceback" not in error

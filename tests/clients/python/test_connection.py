@@ -1,0 +1,175 @@
+"""Connections: where the address comes from, what happens without a server, forks, the server of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+from levada import _connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PYTHON_TIMEOUT_S = 120
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder without settings around it."""
+    for name in ("LEVADA_URL", "LEVADA_TOKEN", "DJ_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_connection, "_default", _connection._Default())
+    return tmp_path
+
+
+def test_a_connection_knows_its_server(connection: lv.Connection, server_address: str) -> None:
+    assert connection.address == server_address
+    assert connection.is_connected
+    assert connection.server_version
+    assert connection.limits.relation_nodes > 0
+    connection.close()
+    assert not connection.is_connected
+    connection.close()
+
+
+def test_without_a_server_the_error_names_the_address(unused_tcp_port: int) -> None:
+    address = f"127.0.0.1:{unused_tcp_port}"
+    with pytest.raises(lv.errors.LostConnectionError, match=address):
+        lv.Connection(address)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ftp://host:1", ":50051", "host:port"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="is no address"):
+        lv.Connection(address)
+
+
+def test_a_closed_connection_says_so(connection: lv.Connection) -> None:
+    connection.close()
+    with pytest.raises(lv.errors.LostConnectionError, match="is closed"):
+        lv.list_schemas(connection)
+
+
+def test_the_address_comes_from_the_environment(
+    folder: Path, server_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEVADA_URL", server_address)
+    with lv.connect() as connection:
+        assert connection.address == server_address
+        assert lv.conn() is connection
+
+
+def test_the_address_comes_from_a_file_above(
+    folder: Path, server_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "levada.toml").write_text(f'url = "{server_address}"\n', encoding="utf-8")
+    below = folder / "project" / "notebooks"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    with lv.conn() as connection:
+        assert connection.address == server_address
+
+
+def test_a_file_without_an_address_is_an_error(folder: Path) -> None:
+    (folder / "levada.toml").write_text("token = 'x'\n", encoding="utf-8")
+    with pytest.raises(lv.errors.InvalidRequest, match="names no server"):
+        lv.connect()
+
+
+def test_settings_of_datajoint_do_not_end_in_a_local_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "dj_local_conf.json").write_text('{"database.host": "db.lab.org"}', encoding="utf-8")
+    with pytest.raises(lv.errors.InvalidRequest, match=r"db\.lab\.org"):
+        lv.connect()
+    (folder / "dj_local_conf.json").unlink()
+    monkeypatch.setenv("DJ_HOST", "other.lab.org")
+    with pytest.raises(lv.errors.InvalidRequest, match=r"other\.lab\.org"):
+        lv.connect()
+    assert not (folder / ".levada").exists()
+
+
+def test_a_declaration_elsewhere_is_seen(connection: lv.Connection, server_address: str, lab: lv.VirtualModule) -> None:
+    with lv.Connection(server_address) as other:
+        theirs = lv.FreeTable(other, "lab.Session")
+        assert len(theirs.heading) == 3
+        lab.Session.drop(prompt=False)
+        schema = lv.Schema("lab", connection=connection)
+
+        @schema
+        class Session(lv.Manual):
+            definition = "session : int32"
+
+        theirs.keys()  # the answer tells that the catalog has changed
+        assert theirs.heading.names == ["session"]
+
+
+@pytest.fixture
+def scripts(folder: Path) -> Iterator[Path]:
+    """A folder for scripts that use the embedded server; it is stopped at the end."""
+    yield folder
+    served = folder / ".levada" / "server.json"
+    if served.exists():
+        os.kill(json.loads(served.read_text(encoding="utf-8"))["pid"], signal.SIGTERM)
+
+
+def run(source: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(source)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
+    source = """
+        import levada as lv
+        schema = lv.Schema("lab")
+
+        @schema
+        class Subject(lv.Manual):
+            definition = "subject_id : int32"
+
+        Subject.insert([(1,)], skip_duplicates=True)
+        print(len(Subject()), lv.conn().address)
+    """
+    processes = [run(source) for _ in range(3)]
+    results = [process.communicate(timeout=PYTHON_TIMEOUT_S) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], results
+    assert len({out for out, _ in results}) == 1
+    assert results[0][0].startswith("1 unix:")
+    for _, told in results:
+        assert len(told.splitlines()) == 1
+        assert str(scripts / ".levada") in told
+        assert "levada.connect(" in told
+
+
+def test_a_forked_child_works_with_its_parents_connection(server_address: str, folder: Path) -> None:
+    source = f"""
+        import multiprocessing
+        import levada as lv
+
+        connection = lv.connect({server_address!r})
+        schema = lv.Schema("lab")
+
+        @schema
+        class Subject(lv.Manual):
+            definition = "subject_id : int32"
+
+        Subject.insert((i,) for i in range(10))
+
+        def count(number):
+            return len(Subject & {{"subject_id": number}})
+
+        with multiprocessing.get_context("fork").Pool(4) as pool:
+            print(sum(pool.map_async(count, range(20)).get(timeout=60)), len(Subject()))
+    """
+    process = run(source)
+    out, errors = process.communicate(timeout=PYTHON_TIMEOUT_S)
+    assert (process.returncode, out) == (0, "10 10\n"), errors

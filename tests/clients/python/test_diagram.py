@@ -1,0 +1,131 @@
+"""Diagrams: which tables they show, and how."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def pipeline(connection: lv.Connection, lab: lv.VirtualModule) -> Sequence[type[lv.Table]]:
+    """Species ← Subject ← Session ← Spikes → Method, the last in another schema."""
+    schema = lv.Schema("analysis", connection=connection)
+
+    @schema
+    class Method(lv.Lookup):
+        definition = """
+        method : varchar(20)
+        """
+
+    context = {"Session": lab.Session, "Method": Method}
+
+    class Spikes(lv.Computed):
+        definition = """
+        -> Session
+        ---
+        -> Method
+        """
+
+    return lab.Species, lab.Subject, lab.Session, schema(Spikes, context=context), Method
+
+
+def test_a_schema_is_drawn_as_a_tree(lab: lv.VirtualModule) -> None:
+    assert str(lv.Diagram(lab.schema)).splitlines() == [
+        "Species             lookup",
+        "└╌╌ Subject         manual",
+        "    └── Session     manual",
+        "        └── .Trial  part",
+    ]
+
+
+def test_a_table_with_several_parents_is_drawn_once(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, session, spikes, method = pipeline
+    drawn = str(lv.Diagram(session) + lv.Diagram(spikes) + lv.Diagram(method))
+    assert drawn.count("Spikes") == 1
+    assert "└── analysis.Spikes  computed; refers to analysis.Method" in drawn
+
+
+def test_diagrams_widen_and_combine(pipeline: Sequence[type[lv.Table]]) -> None:
+    species, subject, session, spikes, method = pipeline
+    diagram = lv.Diagram(session)
+    assert session in diagram
+    assert subject not in diagram
+    assert subject in diagram - 1
+    assert species not in diagram - 1
+    assert species in diagram - 2
+    assert spikes in diagram + 1
+    assert len(lv.Diagram(spikes) - 1) == 3
+    both = lv.Diagram(session) + lv.Diagram(spikes)
+    assert len(both) == 2
+    assert len(both - lv.Diagram(spikes)) == 1
+    assert len(both * lv.Diagram(spikes)) == 1
+    assert method in (both * lv.Diagram(spikes)) - 1
+
+
+def test_mermaid_tells_tiers_and_kinds_of_references(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, spikes, _ = pipeline
+    lines = [line.strip() for line in (lv.Diagram(spikes) - 1).make_mermaid().splitlines()]
+    assert lines[0] == "flowchart TD"
+    assert 'analysis__spikes["analysis.Spikes"]:::computed' in lines
+    assert "lab__session --> analysis__spikes" in lines
+    assert "analysis__method -.-> analysis__spikes" in lines
+
+
+def test_svg_has_a_box_per_table_and_a_line_per_reference(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, spikes, _ = pipeline
+    diagram = lv.Diagram(spikes) - 3
+    svg = ElementTree.fromstring(diagram._repr_svg_())
+    boxes = {
+        text.text: (float(group.find(f"{SVG}rect").get("y")), group)  # type: ignore[union-attr, arg-type]
+        for group in svg.iter(f"{SVG}g")
+        for text in group.iter(f"{SVG}text")
+    }
+    assert set(boxes) == {"lab.Species", "lab.Subject", "lab.Session", "analysis.Spikes", "analysis.Method"}
+    # Parents stand above their children, and no box covers another.
+    for parent, child in (("lab.Species", "lab.Subject"), ("lab.Session", "analysis.Spikes")):
+        assert boxes[parent][0] < boxes[child][0]
+    dashed = [path.get("stroke-dasharray") is not None for path in svg.iter(f"{SVG}path")]
+    assert sorted(dashed) == [False, False, True, True]
+
+
+def test_parts_stand_in_the_box_of_their_master(lab: lv.VirtualModule) -> None:
+    svg = ElementTree.fromstring(lv.Diagram(lab.schema).make_svg())
+    texts = [[text.text for text in group.iter(f"{SVG}text")] for group in svg.iter(f"{SVG}g")]
+    assert ["Session", "Trial"] in texts
+
+
+def test_boxes_of_a_row_do_not_overlap(connection: lv.Connection) -> None:
+    schema = lv.Schema("wide", connection=connection)
+
+    @schema
+    class Root(lv.Manual):
+        definition = "root : int32"
+
+    for index in range(6):
+        leaf = type(f"Leaf{index}", (lv.Manual,), {"definition": "-> Root"})
+        schema(leaf, context={"Root": Root})
+    svg = ElementTree.fromstring(lv.Diagram(schema).make_svg())
+    rectangles = [
+        {name: float(rect.get(name, "nan")) for name in ("x", "y", "width", "height")}
+        for rect in svg.iter(f"{SVG}rect")
+    ]
+    lowest = max(rectangle["y"] for rectangle in rectangles)
+    row = sorted((r for r in rectangles if r["y"] == lowest), key=lambda r: r["x"])
+    assert len(row) == 6
+    assert all(left["x"] + left["width"] < right["x"] for left, right in pairwise(row))
+    assert min(rectangle["x"] for rectangle in rectangles) >= 0
+
+
+def test_a_diagram_needs_a_schema_or_a_table() -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="schema"):
+        lv.Diagram("lab")

@@ -1,0 +1,212 @@
+"""What is fetched, in every form."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import levada as lv
+
+EVERY_TYPE = """
+id : int32
+---
+i8 = null : int8
+u32 = null : uint32
+i64 = null : int64
+f32 = null : float32
+f64 = null : float64
+ok = null : bool
+number = null : decimal(8,3)
+word = null : varchar(20)
+letters = null : text
+side = null : enum('left', 'right')
+day = null : date
+clock = null : time
+moment = null : datetime
+instant = null : timestamptz
+ident = null : uuid
+tree = null : json
+raw = null : bytes
+thing = null : <blob>
+image = null : <array float32(2, 3)>
+"""
+
+
+@pytest.fixture
+def everything(connection: lv.Connection) -> type[lv.Manual]:
+    schema = lv.Schema("every", connection=connection)
+
+    @schema
+    class Everything(lv.Manual):
+        definition = EVERY_TYPE
+
+    return Everything
+
+
+def full_row() -> dict[str, Any]:
+    from decimal import Decimal
+
+    return {
+        "id": 1,
+        "i8": -128,
+        "u32": 2**32 - 1,
+        "i64": -(2**63),
+        "f32": 0.5,
+        "f64": 0.1,
+        "ok": True,
+        "number": Decimal("12345.678"),
+        "word": "größe",
+        "letters": 'it\'s "quoted" \\ `%` — 漢字 🐭',
+        "side": "left",
+        "day": dt.date(1, 1, 1),
+        "clock": dt.time(23, 59, 59, 999999),
+        "moment": dt.datetime(2026, 1, 2, 3, 4, 5, 678901),
+        "instant": dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.timezone.utc),
+        "ident": UUID(int=2**100),
+        "tree": {"a": [1, 2.5, None, True], "b": {"c": "x"}},
+        "raw": bytes(range(256)),
+        "thing": {"a": (1, 2), "b": {3, 4}, "c": None},
+        "image": np.arange(6, dtype=np.float32).reshape(2, 3),
+    }
+
+
+def test_every_type_comes_back_as_it_went(everything: type[lv.Manual]) -> None:
+    row = full_row()
+    everything.insert1(row)
+    everything.insert1({"id": 2})
+    found, missing = everything.to_dicts(order_by="KEY")
+    assert list(found) == list(row)
+    image, expected = found.pop("image"), row.pop("image")
+    assert found == row
+    assert [type(value) for value in found.values()] == [type(value) for value in row.values()]
+    assert image.dtype == expected.dtype
+    assert np.array_equal(image, expected)
+    assert set(missing.values()) == {2, None}
+
+
+def test_every_key_finds_its_row(everything: type[lv.Manual]) -> None:
+    row = full_row()
+    everything.insert1(row)
+    for name in set(row) - {"tree", "raw", "thing", "image", "f32"}:
+        assert len(everything & {name: row[name]}) == 1, name
+
+
+def test_nan_and_infinities_stay(everything: type[lv.Manual]) -> None:
+    everything.insert([{"id": i, "f64": value} for i, value in enumerate([np.nan, np.inf, -np.inf, None])])
+    values = [row["f64"] for row in everything.to_dicts("f64", order_by="KEY")]
+    assert np.isnan(values[0])
+    assert values[1:] == [np.inf, -np.inf, None]
+
+
+def test_every_form_has_the_same_rows(lab: lv.VirtualModule) -> None:
+    session = lab.Session()
+    dicts = session.to_dicts(order_by="KEY")
+    assert dicts[0] == {"subject_id": 1, "session": 1, "day": dt.date(2026, 1, 5)}
+    arrow = session.to_arrow(order_by="KEY")
+    assert isinstance(arrow, pa.Table)
+    assert arrow.schema.field("session").type == pa.int16()
+    assert arrow.to_pylist() == dicts
+    frame = session.to_pandas(order_by="KEY")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.reset_index().to_dict("records") == dicts
+    polars = session.to_polars(order_by="KEY")
+    assert isinstance(polars, pl.DataFrame)
+    assert polars.to_dicts() == dicts
+    records = session.to_arrays(order_by="KEY")
+    assert [dict(zip(records.dtype.names, record, strict=True)) for record in records] == dicts
+    assert list(session) == session.to_dicts()
+
+
+def test_attributes_are_chosen(lab: lv.VirtualModule) -> None:
+    subject = lab.Subject()
+    assert subject.to_dicts("weight", "name", limit=1, order_by="KEY") == [{"name": "Ann", "weight": 20.5}]
+    assert subject.to_arrow("name").schema.names == ["name"]
+    assert list(subject.to_pandas("name").columns) == ["name"]
+    assert subject.to_pandas("name").index.names == ["subject_id"]
+    assert subject.to_polars("name").columns == ["name"]
+    weight, name = subject.to_arrays("weight", "name", order_by="KEY")
+    assert name.tolist() == ["Ann", "Bob", "nameless"]
+    assert weight.dtype == np.float64
+    keys, name = subject.to_arrays("name", include_key=True, order_by="KEY")
+    assert keys[0] == {"subject_id": 1}
+
+
+def test_rows_are_ordered_limited_and_passed_over(lab: lv.VirtualModule) -> None:
+    subject = lab.Subject()
+    assert subject.to_arrays("name", order_by="name DESC").tolist() == ["nameless", "Bob", "Ann"]
+    assert subject.to_arrays("subject_id", order_by="weight, subject_id DESC").tolist() == [1, 3, 2]
+    assert subject.to_arrays("subject_id", limit=1, offset=1).tolist() == [2]
+    with pytest.warns(lv.LevadaWarning, match="offset without a limit"):
+        assert subject.to_arrays("subject_id", order_by="KEY", offset=1).tolist() == [2, 3]
+    assert subject.head(2) == subject.to_dicts(order_by="KEY", limit=2)
+    assert subject.tail(2) == subject.to_dicts(order_by="KEY")[1:]
+
+
+def test_keys_are_those_of_the_primary_key(lab: lv.VirtualModule) -> None:
+    assert lab.Session.keys(order_by="KEY", limit=1) == [{"subject_id": 1, "session": 1}]
+    assert len(lab.Session & lab.Session.keys()) == 3
+
+
+def test_exactly_one_entity(lab: lv.VirtualModule) -> None:
+    ann = lab.Subject & {"name": "Ann"}
+    assert ann.fetch1() == {"subject_id": 1, "species": "mouse", "name": "Ann", "weight": 20.5}
+    assert ann.fetch1("weight") == 20.5
+    assert ann.fetch1("weight", "KEY", "name") == (20.5, {"subject_id": 1}, "Ann")
+    assert ann.fetch1("KEY") == {"subject_id": 1}
+    with pytest.raises(lv.errors.NotFound, match="exactly one"):
+        (lab.Subject & False).fetch1()
+    with pytest.raises(lv.errors.InvalidRequest, match="several"):
+        lab.Subject.fetch1("name")
+
+
+def test_the_older_fetch(lab: lv.VirtualModule) -> None:
+    subject = lab.Subject()
+    assert subject.fetch("name", order_by="KEY").tolist() == ["Ann", "Bob", "nameless"]
+    keys, weight = subject.fetch("KEY", "weight", order_by="KEY")
+    assert keys == [{"subject_id": 1}, {"subject_id": 2}, {"subject_id": 3}]
+    assert weight[0] == 20.5
+    assert subject.fetch("KEY", order_by="KEY") == keys
+    assert subject.fetch("KEY", "name", as_dict=True, order_by="KEY", limit=1) == [{"subject_id": 1, "name": "Ann"}]
+    assert subject.fetch(as_dict=True, order_by="KEY") == subject.to_dicts(order_by="KEY")
+    assert subject.fetch(order_by="KEY")["name"].tolist() == ["Ann", "Bob", "nameless"]
+    assert subject.fetch(format="frame").index.names == ["subject_id"]
+    with lv.config.override(fetch_format="frame"):
+        assert isinstance(subject.fetch(), pd.DataFrame)
+    with pytest.raises(lv.LevadaError, match="'array' and 'frame'"):
+        subject.fetch(format="xml")
+
+
+def test_an_empty_result_keeps_its_columns(lab: lv.VirtualModule) -> None:
+    nothing = lab.Subject & False
+    assert nothing.to_dicts() == []
+    assert nothing.to_arrow().schema.names == lab.Subject.heading.names
+    assert nothing.to_pandas()["weight"].dtype == np.float64
+    assert nothing.to_arrays("weight").shape == (0,)
+
+
+def test_a_large_result_comes_in_batches(connection: lv.Connection) -> None:
+    schema = lv.Schema("large", connection=connection)
+
+    @schema
+    class Sample(lv.Manual):
+        definition = """
+        sample : int32
+        ---
+        trace : <array float64(100,)>
+        """
+
+    count = 20_000
+    traces = np.arange(count * 100, dtype=np.float64).reshape(count, 100)
+    Sample.insert({"sample": i, "trace": trace} for i, trace in enumerate(traces))
+    assert np.array_equal(Sample.to_arrays("trace", order_by="KEY"), traces)
+    rows = iter(Sample & lv.Top(None, "KEY"))
+    assert next(rows)["sample"] == 0
+    rows.close()  # the call is given up
+    assert len(Sample()) == count

@@ -1,0 +1,464 @@
+"""Populate: keys are computed once, errors are kept, and results that come too late are dropped."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import levada as lv
+from levada import _connection, _jobs, _populate, _worker_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Key = dict[str, Any]  # Any: an attribute's value
+Square = Any
+"""A class, or its instance, that only a test knows."""
+Module = Any
+"""A module that a test has written."""
+
+
+class Bench:
+    """A table of numbers, and computed tables whose `make` a test gives."""
+
+    def __init__(self, connection: lv.Connection, count: int = 5) -> None:
+        self.schema = lv.Schema("bench", connection=connection)
+        self.calls: list[int] = []
+
+        @self.schema
+        class Number(lv.Manual):
+            definition = """
+            n : int32
+            ---
+            label = '' : varchar(20)
+            """
+
+        self.Number = Number
+        Number.insert([{"n": n, "label": "odd" if n % 2 else "even"} for n in range(count)])
+
+    def squares(self, make: Callable[[Square, Key], None] | None = None) -> Square:
+        """Declare the table of squares; by default its `make` does what it should."""
+        bench = self
+
+        class Square(lv.Computed):
+            definition = """
+            -> Number
+            ---
+            square : int64
+            """
+
+            class Digit(lv.Part):
+                definition = """
+                -> master
+                place : int16
+                ---
+                digit : int16
+                """
+
+            def make(self, key: Key) -> None:
+                bench.calls.append(key["n"])
+                if make is not None:
+                    make(self, key)
+                else:
+                    bench.insert_square(self, key)
+
+        return self.schema(Square, context={"Number": self.Number})
+
+    @staticmethod
+    def insert_square(table: Square, key: Key) -> None:
+        """Insert a square and its digits."""
+        square = key["n"] ** 2
+        table.insert1({**key, "square": square})
+        for place, digit in enumerate(reversed(str(square))):
+            table.Digit.insert1({**key, "place": place, "digit": int(digit)})
+
+
+@pytest.fixture
+def bench(connection: lv.Connection) -> Bench:
+    return Bench(connection)
+
+
+def fails_on(*numbers: int) -> Callable[[Square, Key], None]:
+    def make(table: Square, key: Key) -> None:
+        if key["n"] in numbers:
+            raise ValueError(f"no square of {key['n']}")
+        Bench.insert_square(table, key)
+
+    return make
+
+
+def test_every_key_is_computed_once(bench: Bench) -> None:
+    squares = bench.squares()
+    assert squares.progress() == (5, 5)
+    assert squares.populate() == {"success_count": 5, "error_list": []}
+    assert squares.progress() == (0, 5)
+    assert squares.to_dicts(order_by="KEY") == [{"n": n, "square": n * n} for n in range(5)]
+    assert (
+        squares.Digit.to_dicts("digit", order_by="KEY")[-2:]
+        == [
+            {"n": 4, "place": 0, "digit": 6},
+            {"n": 4, "place": 1, "digit": 1},
+        ]
+        or len(squares.Digit()) == 6
+    )
+    assert squares.populate() == {"success_count": 0, "error_list": []}
+    assert sorted(bench.calls) == [0, 1, 2, 3, 4]
+
+
+def test_deleted_results_are_computed_again(bench: Bench) -> None:
+    squares = bench.squares()
+    squares.populate()
+    (squares & "n < 2").delete(prompt=False)
+    assert squares.populate()["success_count"] == 2
+    assert sorted(bench.calls) == [0, 0, 1, 1, 2, 3, 4]
+
+
+def test_restrictions_and_keys_choose_what_is_computed(bench: Bench) -> None:
+    squares = bench.squares()
+    assert squares.progress("n < 2") == (2, 2)
+    assert squares.populate("n < 3", {"n": 1})["success_count"] == 1
+    assert squares.populate(bench.Number & {"label": "even"})["success_count"] == 3
+    assert squares.populate(keys=[{"n": 3}, {"n": 4}])["success_count"] == 1
+    assert bench.calls[0] == 1
+    assert sorted(bench.calls[1:4]) == [0, 2, 4]
+
+
+def test_restrictions_hold_under_reservation_too(bench: Bench) -> None:
+    squares = bench.squares()
+    squares.populate(max_calls=0)
+    assert len(squares.jobs.pending) == 5
+    squares.populate("n = 2", reserve_jobs=True, refresh=False)
+    assert bench.calls == [2]
+
+
+def test_calls_keys_and_order_can_be_limited(bench: Bench) -> None:
+    squares = bench.squares()
+    assert squares.populate(max_calls=2)["success_count"] == 2
+    assert squares.populate(order="reverse", limit=2)["success_count"] == 2
+    assert bench.calls == [0, 1, 3, 2]
+    assert squares.populate(order="random")["success_count"] == 1
+    with pytest.raises(lv.errors.InvalidRequest, match="order"):
+        squares.populate(order="sorted")
+
+
+def test_urgent_jobs_can_be_taken_alone(bench: Bench) -> None:
+    squares = bench.squares()
+    squares.populate("n = 3", priority=1, max_calls=0)
+    squares.populate("n = 4", max_calls=0)
+    assert squares.populate(priority=1, refresh=False)["success_count"] == 1
+    assert bench.calls == [3]
+
+
+def test_first_error_is_raised_and_kept_with_its_stack(bench: Bench) -> None:
+    squares = bench.squares(fails_on(2))
+    with pytest.raises(ValueError, match="no square of 2"):
+        squares.populate()
+    assert sorted(squares.to_arrays("n")) == [0, 1]
+    kept = squares.jobs.errors.fetch1()
+    assert (kept["n"], kept["error_type"], kept["error_message"]) == (2, "ValueError", "no square of 2")
+    assert "in make" in kept["error_stack"]
+    assert Path(__file__).name in kept["error_stack"]
+    assert "_job_loop" not in kept["error_stack"]
+    assert len(squares.jobs.reserved) == 0
+
+
+def test_errors_can_be_passed_over(bench: Bench) -> None:
+    squares = bench.squares(fails_on(1, 3))
+    result = squares.populate(suppress_errors=True)
+    assert result["success_count"] == 3
+    assert result["error_list"] == [
+        ({"n": 1}, "ValueError: no square of 1"),
+        ({"n": 3}, "ValueError: no square of 3"),
+    ]
+    # Jobs that failed are left alone under reservation, and tried again without it.
+    assert squares.populate(reserve_jobs=True, suppress_errors=True) == {"success_count": 0, "error_list": []}
+    errors = squares.populate(suppress_errors=True, return_exception_objects=True)["error_list"]
+    assert [type(error) for _, error in errors] == [ValueError, ValueError]
+    assert bench.squares().populate()["success_count"] == 2
+
+
+def test_make_that_does_not_insert_its_key_fails(bench: Bench) -> None:
+    squares = bench.squares(lambda table, key: None)
+    with pytest.raises(lv.errors.MakeContract, match="did not insert its key"):
+        squares.populate()
+    assert squares.jobs.errors.fetch1("n", "error_type") == (0, "MakeContract")
+
+
+def test_nothing_of_a_make_that_fails_is_kept(bench: Bench) -> None:
+    def make(table: Square, key: Key) -> None:
+        Bench.insert_square(table, key)
+        raise RuntimeError("after the insert")
+
+    squares = bench.squares(make)
+    assert len(squares.populate(suppress_errors=True)["error_list"]) == 5
+    assert (len(squares()), len(squares.Digit())) == (0, 0)
+
+
+def test_wrong_rows_are_refused_where_they_are_inserted(bench: Bench) -> None:
+    refused: list[Exception] = []
+
+    def make(table: Square, key: Key) -> None:
+        for row in ({**key}, {**key, "square": None}, {**key, "square": "x"}, {**key, "square": 1, "cube": 1}):
+            with pytest.raises(lv.errors.LevadaError) as caught:
+                table.insert1(row)
+            refused.append(caught.value)
+        with pytest.raises(lv.errors.MakeContract, match=r"bench\.Number"):
+            bench.Number.insert1({"n": 100})
+        Bench.insert_square(table, key)
+
+    assert bench.squares(make).populate(max_calls=1)["success_count"] == 1
+    assert [type(error).__name__ for error in refused] == [
+        "MissingAttribute",
+        "MissingAttribute",
+        "WrongValue",
+        "UnknownAttribute",
+    ]
+
+
+def test_errors_of_the_database_name_the_line_of_the_insert(bench: Bench) -> None:
+    def make(table: Square, key: Key) -> None:
+        table.insert1({**key, "square": 1})
+        table.Digit.insert1({**key, "place": 0, "digit": 1})
+        table.Digit.insert1({**key, "place": 0, "digit": 2})
+
+    with pytest.raises(lv.errors.DuplicateEntity, match=Path(__file__).name):
+        bench.squares(make).populate()
+
+
+def test_make_may_have_three_steps_and_arguments(bench: Bench) -> None:
+    @bench.schema
+    class Third(lv.Computed):
+        definition = """
+        -> Number
+        ---
+        y : float64
+        """
+
+        def make_fetch(self, key: Key, scale: int) -> tuple[int, int]:
+            return key["n"], scale
+
+        def make_compute(self, key: Key, n: int, scale: int) -> float:
+            return n * scale / 3
+
+        def make_insert(self, key: Key, y: float) -> None:
+            self.insert1({**key, "y": y})
+
+    assert Third.populate(make_kwargs={"scale": 6})["success_count"] == 5
+    assert (Third & {"n": 4}).fetch1("y") == 8.0
+
+
+def test_class_may_say_what_is_to_be_computed(bench: Bench) -> None:
+    @bench.schema
+    class Odd(lv.Computed):
+        definition = """
+        -> Number
+        """
+
+        @property
+        def key_source(self) -> lv.Relation:
+            odd: lv.Relation = bench.Number & {"label": "odd"}
+            return odd
+
+        def make(self, key: Key) -> None:
+            self.insert1(key)
+
+    assert Odd.progress() == (2, 2)
+    assert Odd.populate()["success_count"] == 2
+    assert sorted(Odd.to_arrays("n")) == [1, 3]
+
+
+def test_table_without_make_says_so(bench: Bench) -> None:
+    @bench.schema
+    class Idle(lv.Computed):
+        definition = """
+        -> Number
+        """
+
+    with pytest.raises(lv.errors.InvalidRequest, match="no make"):
+        Idle.populate()
+    squares = bench.squares()
+    with pytest.raises(lv.errors.InvalidRequest, match="pass the restriction"):
+        (squares & "n = 1").populate()
+
+
+def test_interrupt_gives_back_what_is_in_hand(bench: Bench) -> None:
+    def make(table: Square, key: Key) -> None:
+        raise KeyboardInterrupt
+
+    squares = bench.squares(make)
+    with pytest.raises(KeyboardInterrupt):
+        squares.populate()
+    assert squares.jobs.to_dicts("state", "attempt") == [{"state": "pending", "attempt": 0}] * 5
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The worker sessions that populates have opened."""
+    opened: list[str] = []
+
+    def record(connection: lv.Connection, lease: timedelta) -> str:
+        opened.append(_worker_session.open_session(connection, lease))
+        return opened[-1]
+
+    monkeypatch.setattr(_populate, "open_session", record)
+    return opened
+
+
+def test_late_result_is_dropped(bench: Bench, connection: lv.Connection, sessions: list[str]) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make(table: Square, key: Key) -> None:
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(30)
+            table.insert1({**key, "square": -1})
+        else:
+            Bench.insert_square(table, key)
+
+    squares = bench.squares(make)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(squares.populate, "n = 0")
+        assert begun.wait(30)
+        # As if it had been silent for too long: its session ends, and another takes the job over.
+        _worker_session.close_session(connection, sessions[0])
+        assert squares.populate("n = 0") == {"success_count": 1, "error_list": []}
+        go_on.set()
+        assert late.result(30) == {"success_count": 0, "error_list": []}
+    assert squares.to_dicts() == [{"n": 0, "square": 0}]
+
+
+def test_late_result_is_welcome_where_nobody_took_over(
+    bench: Bench, connection: lv.Connection, sessions: list[str]
+) -> None:
+    def make(table: Square, key: Key) -> None:
+        _worker_session.close_session(connection, sessions[-1])
+        Bench.insert_square(table, key)
+
+    squares = bench.squares(make)
+    assert squares.populate()["success_count"] == 5  # each batch under a session of its own
+    assert len(sessions) > 1
+
+
+def test_heartbeat_keeps_a_lease_alive(bench: Bench, connection: lv.Connection) -> None:
+    squares = bench.squares()
+    squares.populate(max_calls=0)
+    lease = timedelta(seconds=1)
+    with _worker_session.Heartbeat(connection, lease) as heartbeat:
+        kept, silent = (_worker_session.open_session(connection, lease) for _ in range(2))
+        heartbeat.add(kept)
+        held = _jobs.reserve(connection, kept, [squares()._name], 1)
+        dropped = _jobs.reserve(connection, silent, [squares()._name], 4)
+        # The wait ends when the silent session's lease does; by then the other has had to be renewed.
+        found = _jobs.reserve(connection, kept, [squares()._name], 5, wait=timedelta(seconds=30))
+        assert {lease.job_id for lease in found} == {lease.job_id for lease in dropped}
+        assert held[0].job_id not in {lease.job_id for lease in found}
+
+
+def test_progress_is_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    squares = bench.squares()
+    squares.populate("n < 4", display_progress=True)
+    assert "4/4" in capsys.readouterr().err
+    squares.progress(display=True)
+    assert "completed 4 of 5 (80.0 %)" in capsys.readouterr().out
+
+
+def test_many_inserts_of_any_size_are_kept_until_the_end(bench: Bench) -> None:
+    @bench.schema
+    class Wave(lv.Computed):
+        definition = """
+        -> Number
+        ---
+        samples : <blob>
+        """
+
+        class Piece(lv.Part):
+            definition = """
+            -> master
+            piece : int32
+            ---
+            samples : <blob>
+            """
+
+        def make(self, key: Key) -> None:
+            self.insert1({**key, "samples": bytes(2**20)})
+            for piece in range(12):
+                self.Piece.insert1({**key, "piece": piece, "samples": bytes([piece]) * 2**20})
+
+    assert Wave.populate("n < 2")["success_count"] == 2
+    assert len(Wave.Piece()) == 24
+    assert (Wave.Piece & {"n": 1, "piece": 7}).fetch1("samples") == bytes([7]) * 2**20
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection) -> Iterator[Module]:
+    """A module of a pipeline that processes can import; each make adds a line to a file."""
+    name = "pipeline_in_processes"
+    (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    _connection.use(connection)
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+_MODULE = '''
+import os
+import levada as lv
+
+schema = lv.Schema("processes")
+
+@schema
+class Number(lv.Lookup):
+    definition = """
+    n : int32
+    """
+    contents = [(n,) for n in range(40)]
+
+class OwnError(Exception):
+    pass
+
+@schema
+class Square(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    square : int64
+    """
+
+    def make(self, key, worst=None):
+        with open(os.environ["CALLS"], "a") as calls:
+            calls.write(f"{key['n']}\\n")
+        if key["n"] == worst:
+            raise OwnError(f"{worst} is bad")
+        self.insert1({**key, "square": key["n"] ** 2})
+'''
+
+
+def test_processes_share_the_keys(module: Module, tmp_path: Path) -> None:
+    assert module.Square.populate(processes=2, max_calls=3)["success_count"] == 3
+    assert module.Square.populate(processes=2)["success_count"] == 37
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").split()
+    assert sorted(map(int, calls)) == list(range(40))
+
+
+def test_error_of_another_process_is_raised_here(module: Module) -> None:
+    worst = {"worst": 7}
+    with pytest.raises(module.OwnError, match="7 is bad") as caught:
+        module.Square.populate(processes=2, make_kwargs=worst)
+    assert "in make" in str(caught.value.__cause__)
+    assert len(module.Square.jobs.reserved) == 0
+    result = module.Square.populate(processes=2, make_kwargs=worst, suppress_errors=True)
+    assert result["error_list"] == [({"n": 7}, "OwnError: 7 is bad")]
+    assert len(module.Square()) == 39
+
+
+def test_processes_need_a_class_that_they_can_import(bench: Bench) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="cannot import `Square`"):
+        bench.squares().populate(processes=2)

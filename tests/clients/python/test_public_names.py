@@ -1,0 +1,40 @@
+"""What `import levada` offers."""
+
+from __future__ import annotations
+
+import pytest
+
+import levada as lv
+
+
+def test_all_is_what_it_says() -> None:
+    assert sorted(lv.__all__) == lv.__all__
+    for name in lv.__all__:
+        assert hasattr(lv, name), name
+
+
+OLDER_NAMES = (
+    "Manual Lookup Imported Computed Part Schema schema U Top AndList Not FreeTable VirtualModule "
+    "create_virtual_module conn config errors key_hash logger DataJointError list_schemas"
+)
+
+
+@pytest.mark.parametrize("name", OLDER_NAMES.split())
+def test_names_of_datajoint_are_there(name: str) -> None:
+    assert name in lv.__all__
+
+
+def test_a_key_has_the_digest_of_older_code() -> None:
+    assert lv.key_hash({"b": 2, "a": "x"}) == lv.key_hash({"a": "x", "b": 2})
+    assert len(lv.key_hash({})) == 32
+
+
+def test_settings_are_a_mapping_that_takes_any_name() -> None:
+    with lv.config.override(custom={"root": "/data"}, display__limit=3):
+        assert lv.config["custom"]["root"] == "/data"
+        assert lv.config["display.limit"] == 3
+        with lv.config(safemode=False):
+            assert lv.config["safemode"] is False
+        assert lv.config["safemode"] is True
+    assert lv.config["custom"] == {}
+    assert lv.config.get("enable_python_native_blobs") is None

@@ -1,0 +1,148 @@
+"""What may stand after `&` becomes a condition of the protocol."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import levada as lv
+from levada._nodes import encode_relation, restrict, table
+from levada._restriction import condition_node, order_terms
+from levada._values import decode_value
+from levada_api.v1 import value_pb2
+
+if TYPE_CHECKING:
+    from levada_api.v1 import relation_pb2 as pb
+
+TABLE = table("lab", "Subject")
+
+
+def encoded(condition: object) -> pb.Relation:
+    return encode_relation(restrict(TABLE, condition_node(condition), negated=False))
+
+
+def last(condition: object) -> pb.Condition:
+    return encoded(condition).conditions[-1]
+
+
+def entries(condition: object) -> dict[str, object]:
+    return {entry.name: decode_value(entry.value) for entry in last(condition).mapping.entries}
+
+
+@pytest.mark.parametrize("value", [True, np.True_])
+def test_a_truth_value_is_a_constant(value: object) -> None:
+    assert last(value).constant is True
+
+
+@pytest.mark.parametrize("text", ["x > 3", np.str_("x > 3")])
+def test_text_is_an_expression(text: str) -> None:
+    assert last(text).expression.text == "x > 3"
+
+
+def test_a_mapping_is_equalities_of_plain_values() -> None:
+    moment = dt.datetime(2026, 1, 2, 3)
+    mapping = {
+        "a": np.int64(5),
+        "b": None,
+        "c": pd.NaT,
+        "d": pd.Timestamp(moment),
+        "e": np.datetime64("2026-01-02"),
+        "f": np.float32(0.5),
+        "g": UUID(int=7),
+    }
+    assert entries(mapping) == {
+        "a": 5,
+        "b": None,
+        "c": None,
+        "d": moment,
+        "e": dt.date(2026, 1, 2),
+        "f": 0.5,
+        "g": UUID(int=7),
+    }
+
+
+@pytest.mark.parametrize("values", [[1, 2], (1, 2), np.array([1, 2]), {1, 2}])
+def test_several_values_in_a_mapping_are_a_list(values: object) -> None:
+    assert entries({"a": values}) == {"a": [1, 2]}
+
+
+def test_a_record_is_a_mapping() -> None:
+    records = np.array([(1, "x")], dtype=[("a", int), ("b", "U5")])
+    assert entries(records[0]) == {"a": 1, "b": "x"}
+
+
+@pytest.mark.parametrize("items", [["x > 1", {"a": 1}], ("x > 1", {"a": 1}), iter(["x > 1", {"a": 1}])])
+def test_a_collection_is_an_or(items: object) -> None:
+    relation = encoded(items)
+    assert [c.WhichOneof("kind") for c in relation.conditions] == ["expression", "mapping", "any"]
+
+
+def test_an_empty_list_holds_for_nothing_and_an_empty_and_for_all() -> None:
+    assert last([]).WhichOneof("kind") == "any"
+    assert last(lv.AndList()).WhichOneof("kind") == "all"
+
+
+def test_not_is_a_complement_and_keeps_nesting() -> None:
+    relation = encoded(lv.Not(lv.AndList(["x > 1", lv.Not({"a": 1})])))
+    kinds = [c.WhichOneof("kind") for c in relation.conditions]
+    assert kinds == ["expression", "mapping", "complement", "all", "complement"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
+        pd.DataFrame({"b": ["x", None]}, index=pd.Index([1, 2], name="a")),
+        pl.DataFrame({"a": [1, 2], "b": ["x", None]}),
+        pa.table({"a": [1, 2], "b": ["x", None]}),
+        np.array([(1, "x"), (2, None)], dtype=[("a", int), ("b", object)]),
+    ],
+)
+def test_a_table_of_values_is_a_set_of_entities(rows: object) -> None:
+    table = pa.ipc.open_stream(last(rows).entities.arrow_ipc).read_all()
+    assert table.to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+
+
+def test_many_mappings_become_one_set_of_entities() -> None:
+    day = dt.date(2026, 1, 1)
+    keys = [{"a": i, "u": UUID(int=i), "d": Decimal(i), "day": day} for i in range(1000)]
+    relation = encoded(keys)
+    assert len(relation.conditions) == 1
+    table = pa.ipc.open_stream(relation.conditions[0].entities.arrow_ipc).read_all()
+    assert table.num_rows == 1000
+    assert table.to_pylist()[7] == {"a": 7, "u": UUID(int=7).bytes, "d": Decimal(7), "day": day}
+
+
+def test_many_mappings_of_mixed_kinds_stay_conditions() -> None:
+    assert last([{"a": i if i else "zero"} for i in range(100)]).WhichOneof("kind") == "any"
+    assert last([{"a": i} if i else {"b": i} for i in range(100)]).WhichOneof("kind") == "any"
+
+
+@pytest.mark.parametrize("condition", [None, 5, object(), [lv.Top()], lv.Not(lv.Top()), {5: 1}])
+def test_what_cannot_restrict_is_refused(condition: object) -> None:
+    with pytest.raises(lv.errors.InvalidRequest):
+        condition_node(condition)
+
+
+def test_a_value_that_cannot_be_sent_names_its_attribute() -> None:
+    with pytest.raises(lv.errors.WrongValue, match="attribute `a`: a function"):
+        condition_node({"a": lambda: 0})
+
+
+def test_orders_are_taken_apart() -> None:
+    assert order_terms(None) == []
+    assert order_terms("KEY") == ["KEY"]
+    assert order_terms("a, b DESC") == ["a", "b DESC"]
+    assert order_terms(["a DESC", "KEY"]) == ["a DESC", "KEY"]
+
+
+def test_the_message_keeps_the_only_null_apart_from_nothing() -> None:
+    assert last({"a": None}).mapping.entries[0].value == value_pb2.Value(null=0)  # type: ignore[arg-type]

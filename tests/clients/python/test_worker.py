@@ -1,0 +1,375 @@
+"""The worker daemon: many compute side by side, some die, and each key is committed once."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+import psutil
+import pytest
+
+import levada as lv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TIMEOUT = 60.0
+"""Longer than anything here takes; a test that waits so long has failed."""
+
+PIPELINE = '''
+import os
+import signal
+import threading
+import levada as lv
+
+here = os.path.dirname(__file__)
+schema = lv.Schema("pipeline")
+
+
+def first_time(what):
+    try:
+        os.mkdir(os.path.join(here, what))
+    except FileExistsError:
+        return False
+    return True
+
+
+@schema
+class Number(lv.Manual):
+    definition = """
+    n : int32
+    ---
+    role = '' : varchar(20)
+    """
+
+
+@schema
+class Square(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    square : int64
+    """
+
+    def make(self, key):
+        with open(os.path.join(here, "calls"), "a") as calls:
+            calls.write(f"{key['n']}\\n")
+        match (Number & key).fetch1("role"):
+            case "dies" if first_time("dead"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "waits" if first_time("waited"):
+                with open(os.path.join(here, "begun"), "w") as begun:
+                    begun.write(f"{os.getpid()}\\n")
+                with open(os.path.join(here, "go_on")) as go_on:
+                    go_on.read()
+            case "fails":
+                raise ValueError("it fails")
+        self.insert1({**key, "square": key["n"] ** 2})
+
+
+@schema
+class Cube(lv.Computed):
+    definition = """
+    -> Square
+    ---
+    cube : int64
+    """
+
+    def make(self, key):
+        self.insert1({**key, "cube": key["n"] * (Square & key).fetch1("square")})
+
+
+@schema
+class Idle(lv.Computed):
+    definition = """
+    -> Number
+    """
+'''
+
+
+class Worker:
+    """A process `levada worker`; leaving its context kills it and its own processes."""
+
+    def __init__(self, folder: Path, address: str, *options: str, module: str = "pipeline") -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "levada", "worker", module, *options],
+            cwd=folder,
+            env=os.environ | {"LEVADA_URL": address},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            children = psutil.Process(self.process.pid).children()
+            for process in (psutil.Process(self.process.pid), *children):
+                process.kill()
+        self.process.wait()
+        self._errors.close()
+
+    @property
+    def _errors(self) -> IO[str]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+    def said(self, words: str) -> str:
+        """Wait for a line with some words."""
+        for line in self._errors:
+            if words in line:
+                return line
+        raise AssertionError(f"the worker ended without saying {words!r}")
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; give its exit code and what it said since the last time."""
+        _, said = self.process.communicate(timeout=TIMEOUT)
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a pipeline, and two FIFOs by which a make tells that it has begun and is told to go on."""
+    (tmp_path / "pipeline.py").write_text(PIPELINE, encoding="utf-8")
+    os.mkfifo(tmp_path / "begun")
+    os.mkfifo(tmp_path / "go_on")
+    return tmp_path
+
+
+def calls(folder: Path) -> Counter[int]:
+    """How often each key was made."""
+    return Counter(map(int, (folder / "calls").read_text(encoding="utf-8").split()))
+
+
+@pytest.fixture
+def numbers(connection: lv.Connection) -> lv.Table:
+    """The table at the head of the pipeline."""
+    schema = lv.Schema("pipeline", connection=connection)
+
+    @schema
+    class Number(lv.Manual):
+        definition = """
+        n : int32
+        ---
+        role = '' : varchar(20)
+        """
+
+    return Number()
+
+
+@pytest.fixture
+def begun(folder: Path) -> Iterator[int]:
+    """The end of the FIFO at which a make tells that it has begun."""
+    descriptor = os.open(folder / "begun", os.O_RDONLY | os.O_NONBLOCK)
+    yield descriptor
+    os.close(descriptor)
+
+
+def wait_until_begun(begun: int) -> int:
+    """Wait until a make has begun; give the id of its process."""
+    assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
+    return int(os.read(begun, 100))
+
+
+def squares_of(connection: lv.Connection) -> list[int]:
+    return sorted(lv.FreeTable(connection, "pipeline.Square").to_arrays("n"))
+
+
+def test_workers_share_the_keys_and_drain_the_whole_pipeline(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table
+) -> None:
+    numbers.insert([{"n": n} for n in range(100)])
+    with (
+        Worker(folder, server_address, "--processes", "2", "--drain") as one,
+        Worker(folder, server_address, "--drain") as other,
+    ):
+        (code, said), (other_code, other_said) = one.end(), other.end()
+    assert (code, other_code) == (0, 0)
+    assert calls(folder) == Counter(range(100))
+    assert len(lv.FreeTable(connection, "pipeline.Cube")) == 100
+    assert (said + other_said).count("success pipeline.Cube") == 100
+    assert "2 processes for pipeline.Square, pipeline.Cube" in said
+
+
+def test_crash_of_a_process_costs_only_its_try(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table
+) -> None:
+    numbers.insert([{"n": n, "role": "dies" if n == 3 else ""} for n in range(10)])
+    with Worker(folder, server_address, "--drain", "--tables", "Square", "--lease", "3600") as worker:
+        code, said = worker.end()
+    assert code == 0
+    assert "was killed by SIGKILL" in said
+    assert squares_of(connection) == list(range(10))
+    assert calls(folder)[3] == 2
+
+
+def test_killed_worker_loses_nothing(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
+) -> None:
+    numbers.insert([{"n": n, "role": "waits" if n == 5 else ""} for n in range(20)])
+    with Worker(folder, server_address, "--lease", "1") as killed:
+        process = wait_until_begun(begun)
+        killed.process.kill()
+        with Worker(folder, server_address, "--drain") as other:
+            assert other.end()[0] == 0
+    # Its own processes go with it.
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(process).wait(TIMEOUT)
+    assert squares_of(connection) == list(range(20))
+    assert calls(folder)[5] == 2
+
+
+def test_worker_that_was_stopped_for_too_long_cannot_commit(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
+) -> None:
+    numbers.insert1({"n": 0, "role": "waits"})
+    with Worker(folder, server_address, "--lease", "1", "--tables", "Square") as stopped:
+        wait_until_begun(begun)
+        stopped.process.send_signal(signal.SIGSTOP)
+        with Worker(folder, server_address, "--drain", "--tables", "Square") as other:
+            assert "success pipeline.Square" in other.end()[1]
+        stopped.process.send_signal(signal.SIGCONT)
+        with (folder / "go_on").open("w", encoding="utf-8") as go_on:
+            go_on.write("go on")
+        stopped.said("lost    pipeline.Square")
+    assert squares_of(connection) == [0]
+    assert calls(folder)[0] == 2
+
+
+def test_told_to_stop_it_finishes_what_is_in_hand(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
+) -> None:
+    numbers.insert([{"n": n, "role": "waits"} for n in range(5)])
+    with Worker(folder, server_address) as worker:
+        wait_until_begun(begun)
+        worker.process.send_signal(signal.SIGTERM)
+        worker.said("stopping after the jobs in hand")
+        with (folder / "go_on").open("w", encoding="utf-8") as go_on:
+            go_on.write("go on")
+        code, said = worker.end()
+    assert code == 0
+    assert "success pipeline.Square" in said
+    assert len(squares_of(connection)) == 1
+    assert sum(calls(folder).values()) == 1
+
+
+def test_grace_has_an_end(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
+) -> None:
+    numbers.insert1({"n": 0, "role": "waits"})
+    with Worker(folder, server_address, "--grace", "0.1", "--lease", "3600") as worker:
+        process = wait_until_begun(begun)
+        worker.process.send_signal(signal.SIGTERM)
+        code, said = worker.end()
+    assert code == 0
+    assert "gave up" in said
+    assert not psutil.pid_exists(process)
+    # What it gave up can be taken at once, whatever its lease.
+    with Worker(folder, server_address, "--drain") as other:
+        assert other.end()[0] == 0
+    assert squares_of(connection) == [0]
+
+
+def test_failed_jobs_are_told_and_left(folder: Path, server_address: str, numbers: lv.Table) -> None:
+    numbers.insert([{"n": 0, "role": "fails"}, {"n": 1}])
+    with Worker(folder, server_address, "--drain") as worker:
+        code, said = worker.end()
+    assert code == 0
+    assert 'error   pipeline.Square {"n": 0}' in said
+    assert "ValueError: it fails" in said
+    assert calls(folder)[0] == 1
+
+
+def test_number_of_jobs_can_be_limited(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table
+) -> None:
+    numbers.insert([{"n": n} for n in range(20)])
+    with Worker(folder, server_address, "--max-jobs", "7", "--processes", "2", "--tables", "pipeline.Square") as worker:
+        assert worker.end()[0] == 0
+    assert len(squares_of(connection)) == 7
+
+
+def test_new_rows_are_found_while_it_waits(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table
+) -> None:
+    with Worker(folder, server_address) as worker:
+        worker.said("1 process for")
+        numbers.insert1({"n": 4})
+        worker.said("success pipeline.Cube")
+        worker.process.send_signal(signal.SIGINT)
+        assert worker.end()[0] == 0
+    assert squares_of(connection) == [4]
+
+
+def test_outage_of_the_server_is_told_once_and_survived(
+    folder: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    address = f"unix:{tmp_path_factory.mktemp('s')}/s"
+    with (
+        Server(database_url, address) as server,
+        lv.Connection(address) as connection,
+        Worker(folder, address, "--lease", "1") as worker,
+    ):
+        worker.said("1 process for")
+        server.stop()
+        worker.said("is out of reach")
+        server.start()
+        assert "is out of reach" not in worker.said("is back")
+        lv.FreeTable(connection, "pipeline.Number").insert1({"n": 6})
+        worker.said("success pipeline.Cube")
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.end()[0] == 0
+
+
+class Server:
+    """A server in a process of its own, which can be stopped and started again."""
+
+    def __init__(self, database_url: str, address: str) -> None:
+        self._command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
+        self._command += ["--listen", address, "--grace", "0.1", "--log-level", "ERROR"]
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert "ready" in self._process.stdout.readline()
+
+    def stop(self) -> None:
+        """Stop it and wait until it has ended."""
+        self._process.terminate()
+        self._process.communicate(timeout=TIMEOUT)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "said"),
+    [
+        ("no_such_module", (), "There is no module `no_such_module`"),
+        ("broken", (), "ZeroDivisionError"),
+        ("pipeline", ("--tables", "Sqare"), "it has Square, Cube"),
+        ("empty", (), "no Imported or Computed table with a make"),
+    ],
+)
+def test_module_that_cannot_work_is_told(
+    folder: Path, server_address: str, module: str, options: tuple[str, ...], said: str
+) -> None:
+    (folder / "broken.py").write_text("1 / 0", encoding="utf-8")
+    (folder / "empty.py").write_text("import levada", encoding="utf-8")
+    with Worker(folder, server_address, *options, module=module) as worker:
+        code, errors = worker.end()
+    assert code == 1
+    assert said in errors

@@ -1,0 +1,156 @@
+"""Whether PostgreSQL's answer to a relation is the oracle's, and the smallest part of a relation where it is not."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+import asyncpg
+from hypothesis import HealthCheck, Phase, settings
+
+from levada_server.errors import LevadaError
+from levada_server.query.algebra import (
+    Aggregate,
+    AllOf,
+    AnyOf,
+    Complement,
+    Condition,
+    Join,
+    Match,
+    Project,
+    Relation,
+    Restrict,
+    Top,
+    Union,
+    UniversalSet,
+)
+from levada_server.query.compile import compile_relation
+from tests.support.oracle import Ambiguous, Oracle, compare_rows, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
+    from tests.support.oracle import Entities
+    from tests.support.pipeline_in_postgres import Held
+    from tests.support.pipelines import Pipeline
+
+_Test = TypeVar("_Test", bound="Callable[..., None]")
+
+DIGITS = 12
+"""To which floats are compared: PostgreSQL rounds an average otherwise in the last of 16."""
+
+
+def examples(count: int, *, shrink: bool = True) -> Callable[[_Test], _Test]:
+    """Run a hypothesis test with so many examples, the same ones every time.
+
+    With LEVADA_TEST_EXAMPLES=20 in the environment there are twenty times as many, and others every time.
+    """
+    phases = tuple(Phase) if shrink else (Phase.generate,)
+    factor = int(os.environ.get("LEVADA_TEST_EXAMPLES", "1"))
+    return settings(
+        max_examples=count * factor,
+        derandomize=factor == 1,
+        database=None,
+        deadline=None,
+        phases=phases,
+        # Each example rolls back what it did to the database.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+def multiset(rows: Iterable[Sequence[object]], heading: Heading) -> Counter[tuple[object, ...]]:
+    """Count rows, each as what comparison sees of it."""
+    return Counter(tuple(_seen(v, a.type) for v, a in zip(row, heading, strict=True)) for row in rows)
+
+
+def _seen(value: object, type_: AttributeType) -> tuple[object, ...]:
+    if isinstance(value, float) and math.isfinite(value):
+        value = float(f"{value:.{DIGITS}g}")
+    return seen(value, type_)
+
+
+def disagreement(held: Held, oracle: Oracle, relation: Relation) -> str:
+    """Tell how PostgreSQL's answer differs from the oracle's; empty if it does not."""
+    wanted: Entities | LevadaError
+    try:
+        wanted = oracle.evaluate(relation)
+    except LevadaError as error:
+        wanted = error
+    except Ambiguous:
+        return ""
+    try:
+        heading, rows = held.fetch(relation)
+    except LevadaError as error:
+        return "" if isinstance(wanted, LevadaError) else f"refused: {error}"
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return f"PostgreSQL raised {error!r}"
+    if isinstance(wanted, LevadaError):
+        return f"not refused, though {wanted}"
+    if _shape(heading) != _shape(wanted.heading):
+        return f"the heading is\n    {_shape(heading)}\nand not\n    {_shape(wanted.heading)}"
+    if multiset(rows, heading) != multiset(wanted.rows, heading):
+        return f"the rows are\n    {rows}\nand not\n    {list(wanted.rows)}"
+    compare = compare_rows(wanted, wanted.order)
+    if any(compare(first, second) > 0 for first, second in pairwise(rows)):
+        return f"the rows are not in order: {rows}"
+    return ""
+
+
+def _shape(heading: Heading) -> list[tuple[object, ...]]:
+    return [(a.name, a.primary_key, a.origin and a.origin.label, str(a.type)) for a in heading]
+
+
+def assert_agreement(held: Held, pipeline: Pipeline, relation: Relation) -> None:
+    """Fail unless PostgreSQL's answer is the oracle's; show the smallest part of the relation for which it is not.
+
+    PostgreSQL's errors end the transaction, so what raised one is shown as it is.
+    """
+    problem = disagreement(held, pipeline.oracle, relation)
+    if not problem:
+        return
+    if not problem.startswith("PostgreSQL"):
+        for part in sorted(parts(relation), key=lambda part: len(repr(part))):
+            if part_problem := disagreement(held, pipeline.oracle, part):
+                problem, relation = part_problem, part
+                break
+    try:
+        statement: object = compile_relation(relation, held.catalog).fetch()
+    except LevadaError as error:
+        statement = error
+    raise AssertionError(f"{problem}\n\n{relation}\n\n{statement}\n{pipeline!r}")
+
+
+def parts(relation: Relation) -> Iterator[Relation]:
+    """Go through the relations of which a relation is made, itself included."""
+    match relation:
+        case UniversalSet():
+            return
+        case Restrict(operand, condition):
+            inner: tuple[Relation, ...] = (operand, *_relations(condition))
+        case Project(operand) | Top(operand):
+            inner = (operand,)
+        case Join(left, right) | Aggregate(left, right) | Union(left, right):
+            inner = (left, right)
+        case _:
+            inner = ()
+    yield relation
+    for operand in inner:
+        yield from parts(operand)
+
+
+def _relations(condition: Condition) -> Iterator[Relation]:
+    match condition:
+        case Match(relation):
+            yield relation
+        case AnyOf(conditions) | AllOf(conditions):
+            for inner in conditions:
+                yield from _relations(inner)
+        case Complement(inner):
+            yield from _relations(inner)
+        case _:
+            return

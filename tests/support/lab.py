@@ -1,0 +1,50 @@
+"""A small laboratory for tests that are written by hand: its tables, with a few rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from levada_server.model.table import TableName
+from tests.support.oracle import Entities, Oracle
+from tests.support.pipelines import SCHEMA, Pipeline, declare_table
+
+if TYPE_CHECKING:
+    from levada_server.model.table import Table
+
+DEFINITIONS = {
+    "User": "username : varchar(20)",
+    "Subject": "subject_id : int32\n---\nname : varchar(20)\nweight = null : float64\n-> [nullable] User",
+    "Session": "-> Subject\nsession : int16\n---\ndate : date\nmeta = null : json",
+    "Session.Trial": "-> master\ntrial : int16\n---\noutcome = null : enum('left', 'right')\ntrace : <blob>",
+    "Rig": "rig : varchar(10)\n---\nname : varchar(20)",
+    "Mating": "mating : int32\n---\n-> Subject.proj(mother='subject_id')\n-> [nullable] Subject.proj(father='subject_id')",
+    "Settings": "---\nvolume : int8",
+}
+
+_DAY = dt.date(2024, 2, 29)
+
+ROWS: dict[str, tuple[tuple[object, ...], ...]] = {
+    "User": (("ann",), ("bob",)),
+    "Subject": ((1, "Tiger", 20.5, "ann"), (2, "Leo", None, None), (3, "Nala", float("nan"), "ann")),
+    "Session": ((1, 1, _DAY, '{"rig": "a", "depth": 3}'), (1, 2, _DAY, '{"rig": null}'), (2, 1, _DAY, None)),
+    "Session.Trial": ((1, 1, 1, "left", b""), (1, 1, 2, None, b""), (2, 1, 1, "left", b"")),
+    "Rig": (),
+    "Mating": ((1, 2, 1), (2, 3, None)),
+    "Settings": ((7,),),
+}
+
+
+def lab(rows: dict[str, tuple[tuple[object, ...], ...]] | None = None) -> Pipeline:
+    """Make the laboratory.
+
+    Args:
+        rows: Other rows for some tables.
+    """
+    tables: dict[str, Table] = {}
+    for name, definition in DEFINITIONS.items():
+        declare_table(name, definition, tables)
+    found = ROWS | (rows or {})
+    entities = {table.name: Entities(table.heading, found[name]) for name, table in tables.items()}
+    assert set(entities) == {TableName(SCHEMA, name) for name in DEFINITIONS}
+    return Pipeline(DEFINITIONS, tuple(tables.values()), Oracle(entities))
