@@ -9,7 +9,7 @@ from rich.console import Console
 import levada as lv
 from examples.grasshopper.workers import Unfinished
 
-NEXT = "Next: read examples/grasshopper/pipeline.py, change a parameter there, and run this again."
+NEXT = "Next: add a set to AnalysisParameters in examples/grasshopper/pipeline.py, and run this again."
 
 
 def main() -> int:

@@ -92,7 +92,7 @@ def test_python_of_a_page_runs_in_order(page: Path, server_address: str, tmp_pat
     result = subprocess.run(
         [sys.executable, script],
         cwd=tmp_path,
-        env={**os.environ, "LEVADA_URL": server_address, "MPLBACKEND": "agg"},
+        env={**os.environ, "LEVADA_URL": server_address, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

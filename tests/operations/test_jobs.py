@@ -138,10 +138,12 @@ async def test_a_failed_job_keeps_its_error_and_is_not_reserved_again(pipeline: 
     assert len(await make.reserve(pipeline, session, "Stat", SESSIONS)) == SESSIONS - 1
     with pytest.raises(LeaseLost):
         await make.complete(pipeline, lease, result(lease))
-    refreshed = await jobs.refresh(
-        pipeline, ME, named("Stat"), None, priority=None, delay=timedelta(0), retry_errors=True
-    )
-    assert refreshed.reset == 1
+    others = Restrict(TableOperand(named("Session")), Equalities((("session", 1_000),)))
+    for source, reset in ((others, 0), (None, 1)):
+        refreshed = await jobs.refresh(
+            pipeline, ME, named("Stat"), source, priority=None, delay=timedelta(0), retry_errors=True
+        )
+        assert refreshed.reset == reset
 
 
 async def test_a_released_job_is_pending_again_and_the_try_does_not_count(pipeline: Engine) -> None:

@@ -34,6 +34,7 @@ def raising(state: str) -> str:
         ("SELECT FROM lab.nothing", errors.UnknownTable),
         ("CREATE TABLE lab.parent ()", errors.AlreadyExists),
         ("CREATE SCHEMA lab", errors.AlreadyExists),
+        ("CREATE INDEX ON lab.parent ((random()))", errors.InvalidDefinition),
         ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)", errors.DeadlineExceeded),
         (raising("28000"), errors.PermissionDenied),
         (raising("42501"), errors.PermissionDenied),

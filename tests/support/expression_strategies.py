@@ -180,7 +180,7 @@ def floats(depth: int) -> st.SearchStrategy[Example]:
     """Floats computed by operations that are exact, or rounded once, everywhere."""
     simple = columns("single", "double") | st.builds(
         lambda x: literal(x, f"{x!r}" if "." in repr(x) or "e" in repr(x) else f"{x!r}.0"),
-        st.sampled_from((0.0, 0.5, -1.5, 1e-3, 2.0, 1e300, 1e-300)),
+        st.sampled_from((0.0, 0.5, -1.5, 1e-3, 2.0, 1e300, 1e-300, 5e-324, 1.7976931348623157e308)),
     )
     if depth == 0:
         return simple

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.model.table import TableName
+from levada_server.model.table import Tier
 from tests.support.oracle import Entities, Oracle
-from tests.support.pipelines import SCHEMA, Pipeline, declare_table
+from tests.support.pipelines import Pipeline, declare_table
 
 if TYPE_CHECKING:
     from levada_server.model.table import Table
@@ -18,9 +19,12 @@ DEFINITIONS = {
     "Session": "-> Subject\nsession : int16\n---\ndate : date\nmeta = null : json",
     "Session.Trial": "-> master\ntrial : int16\n---\noutcome = null : enum('left', 'right')\ntrace : <blob>",
     "Rig": "rig : varchar(10)\n---\nname : varchar(20)",
-    "Mating": "mating : int32\n---\n-> Subject.proj(mother='subject_id')\n-> [nullable] Subject.proj(father='subject_id')",
+    "Mating": "mating : int32\n---\n(mother) -> Subject\n(father) -> [nullable] Subject",
     "Settings": "---\nvolume : int8",
+    "Spectrum": "-> Session\n---\npeak : float64",
+    "Pairing": "(first) -> Subject\n(second) -> Subject\n---\nscore : float64",
 }
+COMPUTED = ("Spectrum", "Pairing")
 
 _DAY = dt.date(2024, 2, 29)
 
@@ -32,19 +36,17 @@ ROWS: dict[str, tuple[tuple[object, ...], ...]] = {
     "Rig": (),
     "Mating": ((1, 2, 1), (2, 3, None)),
     "Settings": ((7,),),
+    "Spectrum": ((1, 1, 8.5),),
+    "Pairing": (),
 }
 
 
-def lab(rows: dict[str, tuple[tuple[object, ...], ...]] | None = None) -> Pipeline:
-    """Make the laboratory.
-
-    Args:
-        rows: Other rows for some tables.
-    """
+def lab() -> Pipeline:
+    """Make the laboratory."""
     tables: dict[str, Table] = {}
     for name, definition in DEFINITIONS.items():
         declare_table(name, definition, tables)
-    found = ROWS | (rows or {})
-    entities = {table.name: Entities(table.heading, found[name]) for name, table in tables.items()}
-    assert set(entities) == {TableName(SCHEMA, name) for name in DEFINITIONS}
+    for name in COMPUTED:
+        tables[name] = replace(tables[name], tier=Tier.COMPUTED, has_make=True)
+    entities = {table.name: Entities(table.heading, ROWS[name]) for name, table in tables.items()}
     return Pipeline(DEFINITIONS, tuple(tables.values()), Oracle(entities))

@@ -18,6 +18,7 @@ from levada_server.query.algebra import (
     Equalities,
     ExpressionText,
     Item,
+    JobOperand,
     Join,
     Keep,
     Match,
@@ -85,6 +86,11 @@ def table(name: str) -> Query:
     return Query(TableOperand(TableName(SCHEMA, name)))
 
 
+def jobs(name: str) -> Query:
+    """Give the jobs of an auto-populated table."""
+    return Query(JobOperand(TableName(SCHEMA, name)))
+
+
 def U(*names: str) -> Query:  # as users know it
     """Give the universal set."""
     return Query(UniversalSet(names))
@@ -118,7 +124,7 @@ def as_condition(condition: object) -> Condition:
             return AnyOf(tuple(map(as_condition, condition)))
         case Query(relation):
             return Match(relation)
-        case Complement() | AllOf() | EntitySet() | ExpressionText() | Match():
+        case AnyOf() | AllOf() | Complement() | EntitySet() | ExpressionText() | Match():
             return condition
         case _:
             raise TypeError(f"{condition!r} is no condition.")

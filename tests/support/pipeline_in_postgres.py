@@ -85,6 +85,7 @@ async def _fill(connection: Connection, pipeline: Pipeline) -> None:
     statements = [ddl.create_schema(SCHEMA)]
     for table in pipeline.tables:
         statements += ddl.create_table(table)
+        statements += ddl.create_job_table(table) if table.has_make else []
     await connection.execute(";\n".join(statements))
     for table in pipeline.tables:
         if rows := pipeline.rows(table):

@@ -123,7 +123,7 @@ class AutoPopulated(Table):
     ) -> dict[str, Any]:  # Any: a number and a list
         """Call `make` for every key of the key source that the table does not have yet.
 
-        It works under leases, beside other populates and workers: no key is computed twice. What a `make` inserts is
+        It works under leases, beside other populates and workers: no key is committed twice. What a `make` inserts is
         committed when it has ended, all or nothing.
 
         Args:

@@ -162,8 +162,8 @@ def _load(assignment: Assignment, connection: Connection) -> list[AutoPopulated]
     for table in classes:
         if (address := table().connection.address) != connection.address:
             raise InvalidRequest(
-                f"`{table.__name__}` is at {address}, and this is to work for {connection.address}. Leave the choice of "
-                "the server to LEVADA_URL in both, or name the same."
+                f"`{table.__name__}` is at {address}, and this process is to work for {connection.address}. Leave the "
+                "choice of the server to LEVADA_URL in both, or name the same."
             )
     return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
 

@@ -56,7 +56,7 @@ def make(table: AutoPopulated, lease: Lease, make_kwargs: Mapping[str, Any]) -> 
     except (KeyboardInterrupt, GeneratorExit):
         buffer.close()
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # it is told to the server, and raised by populate
         buffer.close()
         # The frame of this function and of the next are no part of the user's code.
         first = error.__traceback__.tb_next if error.__traceback__ else None

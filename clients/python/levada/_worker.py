@@ -159,7 +159,7 @@ class _Supervisor:
         if died.jobs_left == 0:
             return
         how = f"was killed by {signal.Signals(-died.code).name}" if died.code < 0 else f"ended with code {died.code}"
-        _say(f"process {died.pid} {how}; another takes its place and its job")
+        _say(f"process {died.pid} {how}; another takes its place, and others what it had in hand")
         self._vacancies.append(died.jobs_left)
         self._hire_time = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)

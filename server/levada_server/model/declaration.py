@@ -109,9 +109,6 @@ def warnings(table: Table) -> tuple[str, ...]:
         for key in table.foreign_keys
         if key.nullable and not any(table.heading[child].nullable for child in key.child_columns)
     ]
-    master = table.name.master
-    if master is not None and not any(_within(key.parent, master) for key in table.foreign_keys):
-        found.append(f"{table.name} does not refer to its master: add `-> {MASTER}` to its primary key.")
     return tuple(found)
 
 

@@ -40,19 +40,19 @@ def parse_default(text: str, quoted: bool, type_: AttributeType) -> Default:
     if not quoted and _CURRENT.fullmatch(text):
         if type_.kind in _TIMES:
             return CURRENT_TIMESTAMP
-        raise InvalidDefinition(f"a {type_} is no time", expected=f"a {type_}, or quotes around a text")
+        raise InvalidDefinition(f"`{type_}` holds no time", expected=f"a value of {type_}, or quotes around a text")
     if type_.kind in OPAQUE:
-        raise InvalidDefinition(f"a {type_} has no default but null", expected="null, or no default")
+        raise InvalidDefinition(f"`{type_}` has no default but null", expected="null, or no default")
     value = unquote(text) if quoted else text
     if type_.kind in NUMBERS and not (len(value) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(value.strip())):
-        # Only what reads as a number of a sane length goes on: int() of `1e999999999` would never end.
-        raise InvalidDefinition("this default is no number", expected=f"a {type_}")
+        # Python reads more as numbers: `1_000`, digits of other scripts, a million digits.
+        raise InvalidDefinition("this default is no number", expected=f"a value of {type_}")
     try:
         held = coerce(value, type_)
         # A float32 keeps its short spelling: 0.1, not 0.10000000149011612.
         return _spelled_float(value) if isinstance(held, float) else _spelled(held, type_)
     except WrongValue as error:
-        raise InvalidDefinition(error.message.removesuffix("."), expected=f"a {type_}") from None
+        raise InvalidDefinition(error.message.removesuffix("."), expected=f"a value of {type_}") from None
 
 
 def _spelled(value: object, type_: AttributeType) -> Default:

@@ -95,20 +95,20 @@ async def refresh(
         key_source: Only for these keys; None for the table's own source, which alone removes jobs.
         priority: Of new jobs, 0 first; None for 5.
         delay: New jobs wait this long.
-        retry_errors: Make failed jobs pending again.
+        retry_errors: Make failed jobs of these keys pending again.
     """
     catalog = await engine.catalog(caller)
     table = _computed_table(catalog, name)
     own = own_key_source(engine, table)
     missing = compile_relation(new_keys(key_source or own, table), catalog).select
-    source = compile_relation(keys_of(own, table), catalog).select
+    wanted = compile_relation(keys_of(key_source or own, table), catalog).select
     async with engine.database.transaction() as connection:
         await storage.lock_refresh(connection, table)
-        reset = await storage.retry_failed(connection, table) if retry_errors else 0
+        reset = await storage.retry_failed(connection, table, wanted) if retry_errors else 0
         reset += await storage.reset_deleted(connection, table)
         removed = await storage.remove_present(connection, table)
         if key_source is None:
-            removed += await storage.remove_sourceless(connection, table, source)
+            removed += await storage.remove_sourceless(connection, table, wanted)
         added = await storage.add_jobs(
             connection, table, missing, DEFAULT_PRIORITY if priority is None else priority, delay
         )

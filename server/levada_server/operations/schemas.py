@@ -13,7 +13,7 @@ from levada_server.errors import (
     TableExists,
     UnknownSchema,
 )
-from levada_server.model.declaration import declare
+from levada_server.model.declaration import declare, warnings
 from levada_server.model.differences import differences
 from levada_server.model.table import Table, TableName, Tier, check_schema_name, check_table_name
 from levada_server.query.compile import compile_relation
@@ -62,11 +62,22 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What became of a declaration: the table as it is, whether it is new, how the definition differs from it."""
+    """What became of a declaration.
+
+    Args:
+        table: The table as it is now.
+        created: It is new.
+        differences: How the definition differs from a table that was there, a line each.
+    """
 
     table: Table
     created: bool
     differences: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the caller should be told of a new table although it is allowed."""
+        return warnings(self.table) if self.created else ()
 
 
 async def create_schema(
@@ -169,21 +180,21 @@ def _parse(catalog: Catalog, declaration: Declaration) -> Table:
     def resolve(name: str) -> Table:
         if name == "master" and declaration.name.master is not None:
             return catalog.table(declaration.name.master)
-        return catalog.table(declaration.references.get(name, TableName(declaration.name.schema, name)))
+        return catalog.table(declaration.references.get(name) or _written_out(catalog, declaration.name.schema, name))
 
     table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source)
 
 
+def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:
+    """Read a reference that the client did not resolve: `Session` of the same schema, or `lab.Session`."""
+    first, _, rest = name.partition(".")
+    return TableName(first, rest) if rest and first in catalog.schemas else TableName(schema, name)
+
+
 async def _create_table(engine: Engine, connection: Connection, catalog: Catalog, declaration: Declaration) -> Table:
     name = declaration.name
     _check_schema(catalog, name.schema)
-    if (name.master is not None) != (declaration.tier is Tier.PART):
-        raise InvalidDefinition(
-            f"`{name}` is declared as {declaration.tier.value}; a part is named after its master, as Master.Part, and "
-            "nothing else is.",
-            expected="a part inside its master's class",
-        )
     for other in catalog.tables:
         if other.schema == name.schema and other.stored == name.stored:
             raise AlreadyExists(

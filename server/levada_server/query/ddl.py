@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import STATES, stored_name
 from levada_server.model.types import Kind
+from levada_server.query.expression import Scope, compute
 from levada_server.query.postgres_types import column_check, column_type
-from levada_server.query.sql import quote_name, quote_text
+from levada_server.query.sql import Column, quote_name, quote_text, render_constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,8 +139,7 @@ def _indexes(table: Table) -> list[str]:
     covered = [table.heading.primary_key]
     for position, index in enumerate(table.indexes):
         unique = "UNIQUE " if index.unique else ""
-        # Names of attributes are quoted; anything else was parsed as a bracketed expression by the definition language.
-        terms = ", ".join(quote_name(e) if e in table.heading else e for e in index.expressions)
+        terms = ", ".join(_index_term(expression, table) for expression in index.expressions)
         statements.append(f"CREATE {unique}INDEX {index_name(table, position)} ON {name} ({terms})")
         covered.append(index.expressions)
     covered += [key.child_columns for key in table.foreign_keys if key.unique]
@@ -150,6 +150,14 @@ def _indexes(table: Table) -> list[str]:
         covered.append(columns)
         statements.append(f"CREATE INDEX t{table.id}_ref{position} ON {name} ({_names(columns)})")
     return statements
+
+
+def _index_term(expression: str, table: Table) -> str:
+    """Write one term of an index: an attribute, or an expression of the expression language."""
+    if expression in table.heading:
+        return quote_name(expression)
+    scope = Scope({a.name: (Column("", a.name), a.type) for a in table.heading})
+    return f"({render_constant(compute(expression, (), scope).sql)})"
 
 
 def create_job_table(table: Table) -> list[str]:

@@ -80,7 +80,7 @@ class Lowering:
         if self._weight > MAX_WEIGHT:
             raise QueryTooDeep(
                 f"The expressions of the query have more than {MAX_WEIGHT} parts once what they use is written out; "
-                "save an intermediate result in a table.",
+                "restrict by a table of values, or save an intermediate result in a table.",
                 limit=MAX_WEIGHT,
             )
 

@@ -20,7 +20,7 @@ MAX_VALUES = 32_767
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a source: `alias.name`."""
+    """A column of a source: `alias.name`; without an alias, of the one table that an index or check is on."""
 
     alias: str
     name: str
@@ -239,15 +239,19 @@ class _Writer:
     """Collects values while text is written."""
 
     values: list[object] = field(default_factory=list)
+    constant: bool = False
+    """Write values as constants instead; for DDL, which takes none."""
 
     def bind(self, value: Value) -> str:
+        if self.constant:
+            return f"{quote_text(str(value.value))}::{value.type}"
         self.values.append(value.value)
         return f"${len(self.values)}::{value.type}"
 
     def expression(self, expression: Expression) -> str:
         match expression:
             case Column(alias, name):
-                return f"{alias}.{quote_name(name)}"
+                return f"{alias}.{quote_name(name)}" if alias else quote_name(name)
             case Value():
                 return self.bind(expression)
             case Keyword(text):
@@ -338,6 +342,11 @@ def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
             limit=MAX_VALUES,
         )
     return Statement(text, tuple(writer.values))
+
+
+def render_constant(expression: Expression) -> str:
+    """Write an expression with its values as constants: for DDL, which takes no bound ones."""
+    return _Writer(constant=True).expression(expression)
 
 
 def render_count(select: Select) -> Statement:

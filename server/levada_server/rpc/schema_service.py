@@ -60,7 +60,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
             key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
         )
         declared = await schemas.declare_table(self._engine, caller(context), declaration)
-        await answer(context, self._engine)
+        await answer(context, self._engine, declared.warnings)
         return pb.DeclareTableResponse(
             table=encode.table(declared.table), created=declared.created, differences=declared.differences
         )

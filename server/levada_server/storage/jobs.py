@@ -124,9 +124,11 @@ async def _mend(connection: Connection, table: Table, lock: str, change: str, so
     return _count(await connection.execute(fill(_SQL[change], **names), *(values or (job_ids,))))
 
 
-async def retry_failed(connection: Connection, table: Table) -> int:
-    """Make the failed jobs of a table pending again."""
-    return _count(await connection.execute(fill(_SQL["retry_failed"], jobs=job_table_name(table))))
+async def retry_failed(connection: Connection, table: Table, source: sql.Select) -> int:
+    """Make failed jobs pending again whose key a query has; give their number."""
+    inner = sql.render(source)
+    statement = fill(_SQL["retry_failed"], jobs=job_table_name(table), source=inner.text, same=_same_key(table))
+    return _count(await connection.execute(statement, *inner.values))
 
 
 async def reserve(

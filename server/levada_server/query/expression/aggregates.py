@@ -10,6 +10,7 @@ from levada_server.query import sql
 from levada_server.query.expression.arithmetic import bounded_decimal
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import by_itself, convert
+from levada_server.query.expression.moments import out_of_span
 from levada_server.query.expression.operands import (
     ANY_INTEGER,
     NUMERIC,
@@ -141,6 +142,8 @@ def joined(site: Site, call: syntax.Call) -> Typed:
     """Join values as text, in an order, with a separator."""
     inside = _inside(site, call)
     operand = by_itself(inside, inside.lower(call.arguments[0]))
+    if operand.family is Family.SPAN:
+        operand = out_of_span(inside, operand)
     text = as_text(inside, operand)
     separator = sql.Value("," if call.separator is None else call.separator, "text")
     terms = [(by_itself(inside, inside.lower(node)), descending) for node, descending in call.order]

@@ -19,11 +19,12 @@ Strings in restrictions and computed attributes are expressions:
 | `A.proj(x='…')` | `weight / 1000` | any value |
 | `A.aggr(B, x='…')` | `avg(weight)` | aggregates, and attributes of `A` |
 
-An expression is never passed on as SQL. It is parsed, every name is looked up in the heading, every value is bound, and
-only what this page lists exists. An error points at the place. There are no subqueries: restrict by a query instead.
+An expression is never passed on as SQL. It is parsed, every name is looked up in the heading, every value is bound,
+and only what this page lists exists. An error points at the place. There are no subqueries: restrict by a query
+instead.
 
-No expression fails because of the data. What cannot be computed is NULL: a division by zero, a result past the range of
-its type, a text that does not read as a number. So restrictions can be applied in any order.
+No expression fails because of the data. What cannot be computed is NULL: a division by zero, a result past the
+range of its type, a text that does not read as a number. So restrictions can be applied in any order.
 
 ## Values
 
@@ -36,10 +37,10 @@ its type, a text that does not read as a number. So restrictions can be applied 
 | `np.int64(5)`, `np.float64(1.5)`, `np.str_('a')` | the value in the brackets |
 | `?` | the next of the values given beside the text |
 
-**A value takes the type of what it meets.** Compared with a date, `'2020-01-31'` is a date; compared with a `float32`,
-`0.1` is the nearest `float32`; compared with text, `5` is `'5'`; a number may be in quotes. A value that the type cannot
-hold equals nothing, and `<` and `>` are still right: an `int8` is `< 1000`, and a date before `'2020-01-31 12:00:00'`. A
-value that cannot be of the type at all, such as `'heavy'` beside a number, is an error.
+**A value takes the type of what it meets.** Compared with a date, `'2020-01-31'` is a date; compared with a
+`float32`, `0.1` is the nearest `float32`; compared with text, `5` is `'5'`; a number may be in quotes. A value that
+the type cannot hold equals nothing, and `<` and `>` are still right: an `int8` is `< 1000`, and a date before
+`'2020-01-31 12:00:00'`. A value that cannot be of the type at all, such as `'heavy'` beside a number, is an error.
 
 ## Operators
 
@@ -50,24 +51,29 @@ From weak to strong, as in MySQL:
 | `OR` | |
 | `AND` | |
 | `NOT` | |
-| `=` `==` `<>` `!=` `<` `<=` `>` `>=`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` | from left to right: `correct = choice = 1` is `(correct = choice) = 1` |
-| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE` | `IN (5,)` and `IN ()` too, as Python prints tuples; `IN ?` takes a list |
+| `=` `==` `<>` `!=` `<` `<=` `>` `>=`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` | from left to right: \
+`correct = choice = 1` is `(correct = choice) = 1` |
+| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE` | `IN (5,)` and `IN ()` too, as Python \
+prints tuples; `IN ?` takes a list |
 | `+` `-` | |
 | `*` `/` `%` | |
 | the sign `-` | |
 | `attr.key[0]`, `->`, `->>` | parts of JSON, below |
 
-* A comparison is a value. As a number, true is 1 and false is 0: `sum(choice = "left")`, `flag + 1`. As a condition, a
-  number holds unless it is 0.
-* Comparisons with NULL are NULL, and NULL does not hold. `A - c` has every entity that `A & c` has not, those with NULL too.
-* Text compares exactly and orders by code point; `ILIKE` ignores case. In patterns `%` is any text and `_` any character,
-  and `\\` makes either one plain. A date or number before `LIKE` is taken as text: `day LIKE '2020-%'`.
+* A comparison is a value. As a number, true is 1 and false is 0: `sum(choice = "left")`, `flag + 1`. As a
+  condition, a number holds unless it is 0.
+* Comparisons with NULL are NULL, and NULL does not hold. `A - c` has every entity that `A & c` has not, those with
+  NULL too.
+* Text compares exactly and orders by code point; `ILIKE` ignores case. In patterns `%` is any text and `_` any
+  character, and `\\` makes either one plain. A date or number before `LIKE` is taken as text: `day LIKE '2020-%'`.
 * Enums compare as text. NaN equals NaN and is greater than every other number.
-* `/` is true division and gives a float64. Whole numbers stay whole under `+ - * %` and give an int64, NULL past its
-  range. A decimal beside whole numbers and decimals gives a decimal of at most 38 digits, NULL past them. A number with a
-  point is a float, and beside a decimal a decimal. Floats that overflow are NULL. `%` has the sign of its left side.
-* `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond, second,
-  minute, hour, day, week, month, quarter, year. NULL past the years 1 and 9999. A datetime and a timestamptz meet in UTC.
+* `/` is true division and gives a float64. Whole numbers stay whole under `+ - * %` and give an int64, NULL past
+  its range. A decimal beside whole numbers and decimals gives a decimal of at most 38 digits, NULL past them. A
+  number with a point is a float, and beside a decimal a decimal. Floats that overflow are NULL. `%` has the sign of
+  its left side.
+* `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond,
+  second, minute, hour, day, week, month, quarter, year. NULL past the years 1 and 9999. A datetime and a
+  timestamptz meet in UTC.
 
 ## CASE and CAST
 
@@ -77,8 +83,9 @@ CASE a WHEN 1 THEN 'one' ELSE 'many' END
 CAST(a AS signed)
 ```
 
-`CAST` makes `signed`, `unsigned`, `int`, `float`, `decimal(p,s)`, `char`, `char(n)`, `bool`, `date`, `time`, `datetime`,
-`uuid`, or any other name of these types in a definition. What does not read as the type, or is past its range, is NULL.
+`CAST` makes `signed`, `unsigned`, `int`, `float`, `decimal(p,s)`, `char`, `char(n)`, `bool`, `date`, `time`,
+`datetime`, `uuid`, or any other name of these types in a definition. What does not read as the type, or is past its
+range, is NULL.
 
 ## JSON
 

@@ -14,8 +14,8 @@ MAX_BYTES = 65_536
 MAX_TOKENS = 10_000
 
 MAX_DEPTH = 100
-"""Levels of brackets, and of a tree. Operands joined by AND, or by OR, are one level; every other operator of a chain is
-one more."""
+"""Levels of brackets, and of a tree. Operands joined by AND, or by OR, are one level; every other operator of a chain
+is one more."""
 
 _TOKEN = re.compile(
     r"""

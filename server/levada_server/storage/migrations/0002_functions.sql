@@ -37,7 +37,7 @@ CREATE FUNCTION levada_functions.within(x bigint, low bigint, high bigint) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN x BETWEEN low AND high THEN x END;
 
--- Decimals: rounded to `scale` digits after the point; NULL when more than 38 digits - or `digits` - remain.
+-- Decimals: rounded to `scale` digits after the point; NULL if that leaves more than `digits` digits in all.
 
 CREATE FUNCTION levada_functions.to_decimal(x numeric, digits integer, scale integer) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

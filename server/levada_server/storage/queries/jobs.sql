@@ -75,10 +75,11 @@ WHERE j._job_id = ANY($1::bigint[]) AND j._state IN ('pending', 'error', 'ignore
   AND NOT EXISTS (SELECT FROM ({source}) AS t WHERE {same});
 
 -- name: retry_failed
-UPDATE {jobs}
+-- Failed jobs, all of them or those of some keys.
+UPDATE {jobs} AS j
 SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
     _cancelled = false, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
-WHERE _state = 'error';
+WHERE j._state = 'error' AND EXISTS (SELECT FROM ({source}) AS t WHERE {same});
 
 -- name: reserve
 -- The most urgent jobs that wait and are due, and jobs of sessions that are dead. SKIP LOCKED lets workers reserve side

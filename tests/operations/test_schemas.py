@@ -1,0 +1,157 @@
+"""Declaring, describing and dropping on a real database: one transaction each, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levada_server import errors
+from levada_server.model.description import describe
+from levada_server.model.table import TableName, Tier
+from levada_server.operations import schemas
+from tests.support import make
+from tests.support.make import ME, named
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from levada_server.operations.engine import Engine
+
+EVERY_TYPE = """# a table of every type
+tiny : int8
+small : int16
+---
+word : int32
+wide : int64
+utiny : uint8
+usmall : uint16
+uword : uint32
+single : float32
+double : float64
+yes : bool
+money : decimal(10,2)
+letters : char(3)
+name = 'a:b#c' : varchar(20)  # with a default
+essay = null : text
+sex : enum('M', 'F')
+day = '2020-01-01' : date
+clock : time
+moment = CURRENT_TIMESTAMP : datetime
+coarse : datetime(3)
+stamp = CURRENT_TIMESTAMP : timestamp
+zoned = CURRENT_TIMESTAMP : timestamptz
+id : uuid
+tree = null : json
+raw = null : bytes
+anything = null : <blob>
+image = null : <array float32(2, 3)>
+index (word, wide)
+unique index (name)
+index ((word + 1))
+"""
+
+
+async def test_a_described_table_declares_the_same_table(engine: Engine) -> None:
+    table = await make.make_table(engine, "Everything", EVERY_TYPE)
+    again = schemas.Declaration(named("Everything"), Tier.MANUAL, describe(table), {})
+    declared = await schemas.declare_table(engine, ME, again)
+    assert (declared.created, declared.differences) == (False, ())
+
+
+async def test_a_reference_across_schemas_is_read_as_it_is_described(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    await schemas.create_schema(engine, ME, "other", allow_existing=False)
+    name = TableName("other", "Session")
+    declaration = schemas.Declaration(name, Tier.MANUAL, "-> lab.Subject\nsession : int32\n", {})
+    table = (await schemas.declare_table(engine, ME, declaration)).table
+    assert (
+        table.heading["subject"].origin
+        == (await schemas.describe_table(engine, ME, named("Subject"))).heading["subject"].origin
+    )
+    with pytest.raises(errors.HasChildren, match=r"other\.Session"):
+        await schemas.drop_schema(engine, ME, "lab")
+
+
+async def test_another_definition_changes_nothing_and_tells_the_difference(engine: Engine) -> None:
+    table = await make.make_table(engine, "Subject", "subject : int32\n---\nname : varchar(8)\n")
+    other = schemas.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n---\nname : varchar(9)\n", {})
+    declared = await schemas.declare_table(engine, ME, other)
+    assert any("name" in line for line in declared.differences)
+    assert declared.table == table
+
+
+@pytest.mark.parametrize(
+    ("definition", "error"),
+    [
+        ("subject : int33\n", errors.InvalidDefinition),
+        ("subject : int32\n---\n-> Nobody\n", errors.UnknownTable),
+        ("subject : int32\nindex ((subject + nobody))\n", errors.UnknownAttribute),
+        ("subject : int32\nindex ((subject); DROP TABLE levada.table)\n", errors.InvalidRequest),
+        ("subject : int32\nindex ((now()))\n", errors.InvalidDefinition),
+    ],
+)
+async def test_a_definition_that_cannot_be_leaves_nothing_behind(
+    engine: Engine, connection: asyncpg.Connection[asyncpg.Record], definition: str, error: type[errors.LevadaError]
+) -> None:
+    await schemas.create_schema(engine, ME, "lab", allow_existing=False)
+    with pytest.raises(error):
+        await make.make_table(engine, "Subject", definition)
+    assert await schemas.list_tables(engine, ME, "lab") == []
+    assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'lab'") == 0
+
+
+async def test_declaring_at_once_creates_once(engine: Engine) -> None:
+    await schemas.create_schema(engine, ME, "lab", allow_existing=False)
+    declaration = schemas.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n", {})
+    declared = await asyncio.gather(*(schemas.declare_table(engine, ME, declaration) for _ in range(5)))
+    assert sorted(one.created for one in declared) == [False] * 4 + [True]
+
+
+async def test_a_table_keeps_its_tier(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    with pytest.raises(errors.TableExists, match="manual"):
+        await make.make_table(engine, "Subject", "subject : int32\n", Tier.LOOKUP)
+
+
+async def test_a_part_refers_to_its_master_and_goes_with_it(engine: Engine) -> None:
+    with pytest.raises(errors.UnknownTable):
+        await make.make_table(engine, "Session.Trial", "-> master\ntrial : int32\n", Tier.PART)
+    await make.make_table(engine, "Session", "session : int32\n")
+    with pytest.raises(errors.InvalidDefinition, match="master"):
+        await make.make_table(engine, "Session.Trial", "trial : int32\n", Tier.PART)
+    await make.make_table(engine, "Session.Trial", "-> master\ntrial : int32\n", Tier.PART)
+    with pytest.raises(errors.HasChildren, match=r"master|part"):
+        await schemas.drop_tables(engine, ME, [named("Session.Trial")], "")
+    plan = await schemas.plan_drop(engine, ME, [named("Session")])
+    assert plan.tables == ((named("Session.Trial"), 0), (named("Session"), 0))
+    assert await schemas.drop_tables(engine, ME, [named("Session")], plan.digest) == (
+        named("Session.Trial"),
+        named("Session"),
+    )
+
+
+async def test_a_drop_runs_the_plan_that_was_confirmed_or_none(engine: Engine) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    plan = await schemas.plan_drop(engine, ME, [named("Session")])
+    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    with pytest.raises(errors.PlanChanged):
+        await schemas.drop_tables(engine, ME, [named("Session")], plan.digest)
+    assert len(await schemas.list_tables(engine, ME, "lab")) == 2
+
+
+@pytest.mark.parametrize("name", ["", "Lab", "1lab", "la-b", "pg_lab", "levada", "information_schema", "x" * 64])
+async def test_a_bad_schema_name_is_refused(engine: Engine, name: str) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        await schemas.create_schema(engine, ME, name, allow_existing=True)
+
+
+async def test_a_schema_that_levada_did_not_make_is_left_alone(
+    engine: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await connection.execute("CREATE SCHEMA theirs")
+    with pytest.raises(errors.AlreadyExists, match="did not make"):
+        await schemas.create_schema(engine, ME, "theirs", allow_existing=True)
+    with pytest.raises(errors.UnknownSchema):
+        await schemas.drop_schema(engine, ME, "theirs")

@@ -1,0 +1,33 @@
+-- Distinct values.
+U("username") & (Subject & "weight > 10")
+
+SELECT DISTINCT t1."username" AS "username"
+FROM "lab"."subject" AS t1
+WHERE (t1."weight" > $1::double precision)
+-- $1: 10.0
+;
+
+-- The one entity without attributes, if there is any row.
+U() & Subject
+
+SELECT
+FROM "lab"."subject" AS t1
+LIMIT $1::bigint
+-- $1: 1
+;
+
+-- Groups of equal values.
+U("username").aggr(Subject, n="count(*)")
+
+SELECT t1."username" AS "username", count(*) AS "n"
+FROM "lab"."subject" AS t1
+GROUP BY t1."username"
+;
+
+-- One row for everything, also for nothing.
+U().aggr(Subject, n="count(*)")
+
+SELECT count(*) AS "n"
+FROM "lab"."subject" AS t1
+GROUP BY ()
+;
