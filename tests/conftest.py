@@ -24,6 +24,7 @@ from levada_server.rpc.decode_relation import stored_relation
 from levada_server.storage import embedded
 from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
+from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyn
 async def engine(database_url: str) -> AsyncIterator[Engine]:
     """The parts that operations work with, on the test's database."""
     database = await Database.connect(database_url)
-    yield Engine(database, CatalogCache(database), stored_relation)
+    lookout = Lookout(database)
+    yield Engine(database, CatalogCache(database), lookout, stored_relation)
+    await lookout.close()
     await database.close()
 
 

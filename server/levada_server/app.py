@@ -17,6 +17,7 @@ from levada_server.rpc.server import RpcServer
 from levada_server.storage import data_folder, embedded
 from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
+from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         await migrate(database)
         cache = CatalogCache(database)
         await cache.current()
-        engine = Engine(database, cache, stored_relation)
+        lookout = Lookout(database)
+        stack.push_async_callback(lookout.close)
+        engine = Engine(database, cache, lookout, stored_relation)
         server = RpcServer(engine, version("levada"), embedded=settings.database_url is None)
         address = await server.start(_listen_address(settings))
         stack.push_async_callback(server.stop, settings.grace_s)

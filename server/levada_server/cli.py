@@ -7,10 +7,17 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from levada_server.app import serve
 from levada_server.config import Settings
 from levada_server.errors import LevadaError
+
+if sys.platform != "win32":
+    import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
@@ -28,11 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"levada serve: ready at {address} ({where})", flush=True)
 
     try:
-        asyncio.run(serve(settings, ready))
+        _run(serve(settings, ready))
     except LevadaError as error:
         print(f"levada serve: {error.message}", file=sys.stderr)
         return EXIT_IN_USE if error.details.get("pid") else EXIT_FAILED
     return 0
+
+
+def _run(server: Coroutine[None, None, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(server)
+    else:
+        uvloop.run(server)
 
 
 def _parser() -> argparse.ArgumentParser:

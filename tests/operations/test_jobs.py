@@ -20,12 +20,14 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import jobs, rows
+from levada_server.operations import jobs, rows, schemas
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from levada_server.jobs.lease import Lease
     from levada_server.operations.engine import Engine
 
@@ -174,6 +176,36 @@ async def test_a_result_that_breaks_a_rule_leaves_nothing_behind(
     assert await make.fetch(pipeline, "Stat") == []
     assert await make.fetch(pipeline, "Stat.Bin") == []
     assert (await states(pipeline))["reserved"] == 1
+
+
+async def test_jobs_are_completed_in_a_group_and_one_by_one_when_one_of_them_fails(pipeline: Engine) -> None:
+    leases = await make.reserve(pipeline, await make.make_session(pipeline), "Stat", 4)
+    assert await jobs.complete(pipeline, ME, [make.completed(lease, result(lease)) for lease in leases[:2]]) == [
+        None,
+        None,
+    ]
+    bad = make.completed(leases[2], {})
+    good = make.completed(leases[3], result(leases[3]))
+    outcomes = await jobs.complete(pipeline, ME, [good, bad])
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], MakeContract)
+    assert await states(pipeline) == {"success": 3, "reserved": 1, "pending": SESSIONS - 4}
+    assert len(await make.fetch(pipeline, "Stat")) == 3
+
+
+async def test_those_who_wait_for_one_table_share_its_looks(
+    pipeline: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    session = await make.make_session(pipeline)
+    await make.reserve(pipeline, session, "Stat", SESSIONS)
+    table = await schemas.describe_table(pipeline, ME, named("Stat"))
+    seen: list[str] = []
+    async with pipeline.database.connection() as watched:
+        # All looks go over this one free connection: its statements are counted.
+        watched.add_query_logger(lambda query: seen.append(query.query))
+    await asyncio.gather(*(pipeline.lookout.wait([table], 0.5) for _ in range(50)))
+    looks = [text for text in seen if "EXISTS" in text]
+    assert 1 <= len(looks) <= 3
 
 
 async def test_an_error_of_a_buffered_insert_names_its_line(pipeline: Engine) -> None:

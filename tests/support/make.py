@@ -17,8 +17,8 @@ from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand
 
 if TYPE_CHECKING:
-    from uuid import UUID
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from levada_server.model.table import Table
     from levada_server.operations.engine import Engine
@@ -80,15 +80,20 @@ async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) 
     return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
 
 
-async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
-    """Complete a job with some rows by table."""
+def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> jobs.CompletedJob:
+    """Make what a worker hands in for a job, with some rows by table."""
     buffered = tuple(
         jobs.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
         for table, records in inserts.items()
     )
-    await jobs.complete(
-        engine, ME, jobs.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
-    )
+    return jobs.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
+
+
+async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+    """Complete a job with some rows by table."""
+    (error,) = await jobs.complete(engine, ME, [completed(lease, inserts)])
+    if error is not None:
+        raise error
 
 
 async def expire(engine: Engine, session: UUID) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog import CatalogCache
     from levada_server.storage.database import Database
+    from levada_server.storage.lookout import Lookout
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,13 @@ class Engine:
     Args:
         database: PostgreSQL.
         cache: The catalog of this process.
+        lookout: Where waiting workers learn of new jobs.
         decode_relation: Reads a relation back that was stored as a client sent it.
     """
 
     database: Database
     cache: CatalogCache
+    lookout: Lookout
     decode_relation: Callable[[bytes], Relation]
 
     async def catalog(self, caller: Caller) -> Catalog:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LevadaError, LimitReached, MakeContract
+from levada_server.errors import InvalidRequest, LevadaError, LimitReached, MakeContract, OutcomeUnknown
 from levada_server.jobs.lease import Failure, Lease, Worker, check_lease_duration
 from levada_server.jobs.state import ERROR, SUCCESS, Answer, judge
 from levada_server.model.values import show_key
@@ -30,7 +30,6 @@ MAX_JOBS = 1_000
 """Most jobs in one reserve or complete."""
 MAX_SESSIONS = 1_000
 MAX_WAIT = timedelta(seconds=60)
-POLL_INTERVAL = timedelta(milliseconds=200)
 DEFAULT_PRIORITY = 5
 
 
@@ -168,9 +167,10 @@ async def reserve(
                     leases += await storage.reserve(
                         connection, table, session, max(max_jobs, 1) - len(leases), selected
                     )
-        if leases or asyncio.get_running_loop().time() >= deadline:
+        left = deadline - asyncio.get_running_loop().time()
+        if leases or left <= 0:
             return leases
-        await asyncio.sleep(POLL_INTERVAL.total_seconds())
+        await engine.lookout.wait(tables, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,29 +195,55 @@ class CompletedJob:
     inserts: tuple[BufferedInsert, ...]
 
 
-async def complete(engine: Engine, caller: Caller, job: CompletedJob) -> None:
-    """Commit the rows of one job together with its state. Repeating it changes nothing.
+async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> list[LevadaError | None]:
+    """Commit the rows of some jobs, each together with its state. Repeating it changes nothing.
 
-    Raises:
-        LeaseLost: The job was handed to another worker.
-        MakeContract: The rows are not of this table, or its key is not among them.
-        LevadaError: A row does not fit; the error names it and the insert.
+    All go into one transaction. When one of them fails, each is committed on its own, so that none suffers for another.
+
+    Returns:
+        For each job, in order, None if it is committed, or why nothing of it is: LeaseLost if it was handed to another
+        worker, MakeContract if the rows are not of this table or its key is not among them, or what is wrong with a
+        row, naming it and the insert.
     """
     catalog = await engine.catalog(caller)
+    if len(jobs) > 1:
+        try:
+            async with engine.database.transaction() as connection:
+                for job in jobs:
+                    await _complete_one(connection, catalog, job)
+        except OutcomeUnknown:
+            raise
+        except LevadaError:
+            pass  # which one it was, and what becomes of the others, is seen one by one
+        else:
+            return [None] * len(jobs)
+    outcomes: list[LevadaError | None] = []
+    for job in jobs:
+        try:
+            async with engine.database.transaction() as connection:
+                await _complete_one(connection, catalog, job)
+            outcomes.append(None)
+        except OutcomeUnknown:
+            raise
+        except LevadaError as error:
+            outcomes.append(error)
+    return outcomes
+
+
+async def _complete_one(connection: Connection, catalog: Catalog, job: CompletedJob) -> None:
     table = _computed_table(catalog, job.table)
-    async with engine.database.transaction() as connection:
-        row = await storage.lock_job(connection, table, job.job_id)
-        if judge(row.state, row.lease_token, job.token, job.job_id, final=SUCCESS) is Answer.REPEATED:
-            return
-        for insert in job.inserts:
-            await _insert_buffered(connection, catalog, table, insert)
-        if not await storage.key_present(connection, table, job.job_id):
-            raise MakeContract(
-                f"make of `{table.name}` did not insert its key, {show_key(row.key)}; "
-                "end it with self.insert1({**key, ...}).",
-                table=table.name,
-            )
-        await storage.finish_job(connection, table, job.job_id, job.duration.total_seconds(), job.code_version)
+    row = await storage.lock_job(connection, table, job.job_id)
+    if judge(row.state, row.lease_token, job.token, job.job_id, final=SUCCESS) is Answer.REPEATED:
+        return
+    for insert in job.inserts:
+        await _insert_buffered(connection, catalog, table, insert)
+    if not await storage.key_present(connection, table, job.job_id):
+        raise MakeContract(
+            f"make of `{table.name}` did not insert its key, {show_key(row.key)}; "
+            "end it with self.insert1({**key, ...}).",
+            table=table.name,
+        )
+    await storage.finish_job(connection, table, job.job_id, job.duration.total_seconds(), job.code_version)
 
 
 async def _insert_buffered(connection: Connection, catalog: Catalog, table: Table, insert: BufferedInsert) -> None:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import job_service_pb2_grpc as pb_grpc
-from levada_server.errors import InvalidRequest, LevadaError, LimitReached
+from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import jobs
 from levada_server.rpc import decode, encode
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.calls import Context
+
+GROUP_JOBS = 64
+GROUP_BYTES = 16 * 2**20
+"""So many jobs, or bytes of their rows, share one transaction: past that a commit costs little beside the rest."""
 
 _STATES = {"pending": job_pb2.JOB_STATE_PENDING, "error": job_pb2.JOB_STATE_ERROR}
 
@@ -93,35 +97,38 @@ class JobService(pb_grpc.JobServiceServicer):
     async def CompleteJobs(
         self, request_iterator: AsyncIterator[pb.CompleteJobsRequest], context: Context
     ) -> pb.CompleteJobsResponse:
-        """Commit what `make` inserted together with the jobs' state; each job on its own."""
+        """Commit what `make` inserted together with the jobs' state; groups of jobs share a transaction."""
         response = pb.CompleteJobsResponse()
         who = caller(context)
-        current: _JobParts | None = None
+        group: list[_JobParts] = []
+        group_bytes = 0
         with ExitStack() as opened:
             async for request in request_iterator:
                 if request.WhichOneof("content") == "job":
-                    if current is not None:
-                        response.outcomes.append(await self._complete(who, current))
-                    if len(response.outcomes) >= jobs.MAX_JOBS:
-                        raise LimitReached(f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs")
-                    opened.close()
-                    current = _JobParts(request.job)
-                elif current is None:
+                    if len(response.outcomes) + len(group) >= jobs.MAX_JOBS:
+                        raise LimitReached(
+                            f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS
+                        )
+                    if len(group) >= GROUP_JOBS or group_bytes >= GROUP_BYTES:
+                        response.outcomes.extend(await self._complete(who, group))
+                        opened.close()
+                        group, group_bytes = [], 0
+                    group.append(_JobParts(request.job))
+                elif not group:
                     raise InvalidRequest("CompleteJobs begins with a job's header.", field="content")
                 else:
-                    current.add(request, opened)
-            if current is not None:
-                response.outcomes.append(await self._complete(who, current))
+                    group[-1].add(request, opened)
+                    group_bytes += len(request.arrow_ipc)
+            response.outcomes.extend(await self._complete(who, group))
         await answer(context, self._engine)
         return response
 
-    async def _complete(self, who: Caller, parts: _JobParts) -> pb.JobOutcome:
-        outcome = pb.JobOutcome(job_id=parts.header.job_id)
-        try:
-            await jobs.complete(self._engine, who, parts.job())
-        except LevadaError as error:
-            outcome.error.CopyFrom(status(error)[1])
-        return outcome
+    async def _complete(self, who: Caller, group: list[_JobParts]) -> list[pb.JobOutcome]:
+        errors = await jobs.complete(self._engine, who, [parts.job() for parts in group])
+        return [
+            pb.JobOutcome(job_id=parts.header.job_id, error=None if error is None else status(error)[1])
+            for parts, error in zip(group, errors, strict=True)
+        ]
 
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         """Record that `make` failed."""

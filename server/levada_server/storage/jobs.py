@@ -70,12 +70,6 @@ async def delete_session(connection: Connection, session: UUID) -> None:
         raise _unknown_session(session)
 
 
-async def cancelled_tokens(connection: Connection, table: Table, sessions: Sequence[UUID]) -> list[UUID]:
-    """List the leases of some sessions on a table whose holders shall stop."""
-    rows = await connection.fetch(fill(_SQL["cancelled_tokens"], jobs=job_table_name(table)), list(sessions))
-    return [row["_lease_token"] for row in rows]
-
-
 async def lock_refresh(connection: Connection, table: Table) -> None:
     """Make other refreshes of a table wait for this transaction."""
     await connection.execute(_SQL["lock_refresh"], _REFRESH_LOCK, table.id)

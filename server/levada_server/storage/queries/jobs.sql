@@ -20,8 +20,15 @@ DELETE FROM levada.worker_session WHERE expire_time < clock_timestamp() - interv
 -- The lock keeps the session from being ended while it takes jobs.
 SELECT host, pid, username FROM levada.worker_session WHERE id = $1 FOR KEY SHARE;
 
--- name: cancelled_tokens
-SELECT _lease_token FROM {jobs} WHERE _state = 'reserved' AND _session_id = ANY($1::uuid[]) AND _cancelled;
+-- name: any_due
+-- Whether a worker could reserve something: the conditions of `reserve`, without its locks.
+SELECT EXISTS (
+    SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= clock_timestamp() AT TIME ZONE 'UTC'
+) OR EXISTS (
+    SELECT FROM {jobs} AS j
+    WHERE j._state = 'reserved' AND NOT EXISTS (SELECT FROM levada.worker_session AS s
+                                                WHERE s.id = j._session_id AND s.expire_time > clock_timestamp())
+);
 
 -- name: lock_refresh
 -- One refresh of a table at a time.
@@ -50,8 +57,7 @@ WHERE j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}
 
 -- name: reset_deleted
 UPDATE {jobs} AS j
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
-    _cancelled = false, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
+SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
 WHERE j._job_id = ANY($1::bigint[]) AND j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same});
 
 -- name: lock_present
@@ -77,8 +83,7 @@ WHERE j._job_id = ANY($1::bigint[]) AND j._state IN ('pending', 'error', 'ignore
 -- name: retry_failed
 -- Failed jobs, all of them or those of some keys.
 UPDATE {jobs} AS j
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
-    _cancelled = false, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
+SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
 WHERE j._state = 'error' AND EXISTS (SELECT FROM ({source}) AS t WHERE {same});
 
 -- name: reserve
@@ -105,8 +110,7 @@ chosen AS (
 ),
 reserved AS (
     UPDATE {jobs} AS j
-    SET _state = 'reserved', _attempt = j._attempt + 1, _lease_token = gen_random_uuid(), _session_id = $2,
-        _cancelled = false, _reserved_time = clock_timestamp() AT TIME ZONE 'UTC',
+    SET _state = 'reserved', _attempt = j._attempt + 1, _lease_token = gen_random_uuid(), _session_id = $2, _reserved_time = clock_timestamp() AT TIME ZONE 'UTC',
         _host = $3, _pid = $4, _username = $5, _error_type = NULL, _error_message = NULL, _error_stack = NULL
     FROM chosen WHERE chosen._job_id = j._job_id
     RETURNING j.*
@@ -132,7 +136,7 @@ WHERE _job_id = $1;
 
 -- name: release_job
 UPDATE {jobs}
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _attempt = _attempt - 1, _cancelled = false
+SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _attempt = _attempt - 1
 WHERE _job_id = $1 AND _state = 'reserved' AND _lease_token = $2;
 
 -- name: count_states
