@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from levada_server.query import key_source
 from levada_server.query.compile import compile_relation
-
 from tests.support import lab, notation
 from tests.support.notation import Query, table
 
@@ -40,9 +40,7 @@ def _new_keys(name: str) -> Query:
 
 _NAMES = {name.replace(".", ""): table(name) for name in lab.DEFINITIONS}
 _NAMES |= {"Trial": _NAMES["SessionTrial"]}
-_FUNCTIONS = {
-    name: getattr(notation, name) for name in ("All", "Not", "U", "entities", "jobs")
-}
+_FUNCTIONS = {name: getattr(notation, name) for name in ("All", "Not", "U", "entities", "jobs")}
 
 
 def _written(statement: Statement) -> str:

@@ -28,14 +28,16 @@ from levada_server.query.algebra import (
     UniversalSet,
 )
 from levada_server.query.compile import compile_relation
-from tests.support.oracle import Ambiguous, Oracle, compare_rows, seen
+from tests.support.entities import Ambiguous, seen
+from tests.support.oracle_operators import compare_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from levada_server.model.heading import Heading
     from levada_server.model.types import AttributeType
-    from tests.support.oracle import Entities
+    from tests.support.entities import Entities
+    from tests.support.oracle import Oracle
     from tests.support.pipeline_in_postgres import Held
     from tests.support.pipelines import Pipeline
 

@@ -290,6 +290,7 @@ def booleans(depth: int) -> st.SearchStrategy[Example]:
         st.builds(
             lambda a, b: call("({} IN ({}, 1, 2.5))", lambda x, y: oracle.among(x, (y, 1, 2.5)), a, b), whole, whole
         ),
+        st.builds(lambda a: call("({} IN (1, 2.5, -1))", lambda x: oracle.among(x, (1, 2.5, -1)), a), whole),
         st.builds(
             lambda a: call(
                 "({} NOT IN (1, NULL, 9999999999))",

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from levada_server.model.types import HEAVY, INTEGER_RANGES, TEXTS, AttributeType, Kind
-from tests.support.oracle import Aggregated, Computed, Entities, Entity, same, seen
+from tests.support.entities import Entities, Entity, same, seen
+from tests.support.oracle_operators import Aggregated, Computed
 from tests.support.pipelines import values_of
 
 if TYPE_CHECKING:

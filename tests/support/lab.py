@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.model.table import Tier
-from tests.support.oracle import Entities, Oracle
+from tests.support.entities import Entities
+from tests.support.oracle import Oracle
 from tests.support.pipelines import Pipeline, declare_table
 
 if TYPE_CHECKING:

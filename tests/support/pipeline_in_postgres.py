@@ -34,7 +34,9 @@ class Postgres:
         """Connect; `close` disconnects."""
         self._loop = asyncio.new_event_loop()
         settings = {"timezone": "UTC", "search_path": "pg_catalog", "jit": "off"}
-        self.connection: Connection = self.run(asyncpg.connect(url, server_settings=settings, loop=self._loop))
+        # Without a cache: the tables of one example have the names, but not the types, of those of another.
+        connecting = asyncpg.connect(url, server_settings=settings, statement_cache_size=0, loop=self._loop)
+        self.connection: Connection = self.run(connecting)
 
     def run(self, coroutine: Coroutine[object, object, _T]) -> _T:
         """Run something to its end."""

@@ -15,7 +15,8 @@ from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Heading, Origin
 from levada_server.model.table import Table, TableName, Tier
 from levada_server.model.types import AttributeType, parse_type
-from tests.support.oracle import Entities, Entity, Oracle, same, seen
+from tests.support.entities import Entities, Entity, same, seen
+from tests.support.oracle import Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -43,8 +43,9 @@ from levada_server.query.algebra import (
     Union,
     UniversalSet,
 )
+from tests.support.entities import Ambiguous, Entities, shared_names
 from tests.support.expressions import random_aggregate, random_computed, random_predicate
-from tests.support.oracle import Ambiguous, Computed, Entities, Oracle, determines, shared_names
+from tests.support.oracle_operators import Computed, determines
 from tests.support.pipelines import Pipeline, random_pipeline, values_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from levada_server.model.heading import Heading
-    from tests.support.oracle import Aggregated
+    from tests.support.oracle import Oracle
+    from tests.support.oracle_operators import Aggregated
 
 MAX_DEPTH = 6
 MAX_ROWS = 150

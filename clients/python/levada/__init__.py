@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from levada import _errors as errors
+from levada import errors, utils
 from levada._config import config
 from levada._connection import Connection, conn, connect
 from levada._deletion import DeletePlan
@@ -64,5 +64,6 @@ __all__ = [
     "logger",
     "schema",
     "user_choice",
+    "utils",
     "virtual_schema",
 ]

@@ -17,6 +17,7 @@ _DEFAULTS: dict[str, Any] = {
     "display.width": 14,
     "display.show_tuple_count": True,
     "fetch_format": "array",
+    "aggr.keep_all_rows": True,
     "custom": {},
 }
 
@@ -26,6 +27,7 @@ class Config(MutableMapping[str, Any]):
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: rows and letters a column of a
     preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: what the older `fetch()` gives.
+    `aggr.keep_all_rows`: `aggr` keeps entities without a match.
     """
 
     def __init__(self) -> None:

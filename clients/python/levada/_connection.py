@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada import _embedded
-from levada._errors import InvalidRequest, LostConnectionError, NotFound
+from levada._errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
 from levada._heading import Heading, heading_from_message
+from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._transport import Transport
 from levada_api.v1 import schema_pb2, schema_service_pb2, server_service_pb2
 
@@ -22,11 +23,14 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from google.protobuf.message import Message
 
+    from levada._transaction import Transaction
+
 _Response = TypeVar("_Response", bound="Message")
+_Result = TypeVar("_Result")
 
 _SETTINGS_FILE = "levada.toml"
 _EMBEDDED_FOLDER = ".levada"
@@ -63,6 +67,7 @@ class Connection:
     ) -> None:
         trusted = Path(certificates).read_bytes() if certificates is not None else None
         self._transport = Transport(address, token, trusted)
+        self._transactions = Transactions(self._transport)
         self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
         try:
@@ -115,20 +120,90 @@ class Connection:
     def __repr__(self) -> str:
         return f"Connection({self.address!r}{', closed' if self._transport.closed else ''})"
 
+    # ------------------------------------------------------------------------------------------ transactions
+
+    @property
+    def transaction(self) -> TransactionBlock:
+        """A `with` block whose changes are kept all or not at all: `with connection.transaction():`.
+
+        It holds for the queries and rows of this thread. A block within another can be undone alone.
+        """
+        return TransactionBlock(self, self._transactions)
+
+    @property
+    def in_transaction(self) -> bool:
+        """A transaction of this thread is open."""
+        return self._transactions.current is not None
+
+    def run_transaction(
+        self, function: Callable[[], _Result], attempts: int = ATTEMPTS, *, isolation: str | None = None
+    ) -> _Result:
+        """Run a function in a transaction; again from its start if a concurrent transaction got in the way.
+
+        Args:
+            function: May run several times, so what it does outside the server must bear that.
+            attempts: Run it at most so often.
+            isolation: As for `transaction`.
+
+        Raises:
+            Conflict: The last attempt met one too; or it met one within a transaction that was open before, which
+                only its owner can repeat.
+        """
+        block = self.transaction(isolation=isolation)
+        return run_transaction(block, function, attempts, nested=self.in_transaction)
+
+    def start_transaction(self) -> None:
+        """Begin a transaction that `commit_transaction` or `cancel_transaction` ends; a `with` block is safer.
+
+        Raises:
+            PreconditionFailed: One is open.
+        """
+        if self.in_transaction:
+            raise PreconditionFailed("A transaction is open; only `with connection.transaction():` can be inside it.")
+        self._transactions.begin(None, read_only=False, in_block=False)
+
+    def commit_transaction(self) -> None:
+        """Commit what `start_transaction` began."""
+        self._take_transaction("commit").commit()
+
+    def cancel_transaction(self) -> None:
+        """Undo what `start_transaction` began; nothing if no transaction is open."""
+        if self.in_transaction:
+            self._take_transaction("cancel").roll_back()
+
+    def _take_transaction(self, verb: str) -> Transaction:
+        transaction = self._transactions.current
+        if transaction is None:
+            raise PreconditionFailed(f"There is no transaction to {verb}.")
+        if transaction.in_block or transaction.savepoints:
+            raise PreconditionFailed(
+                f"A `with` block is open, and nobody else can {verb} it: its end commits, an exception undoes it."
+            )
+        self._transactions.forget()
+        return transaction
+
     # What the other modules use; the names of methods are those of the protocol.
 
     def call(
         self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
     ) -> _Response:
         """Call a method that takes and gives one message; see `Transport.call`."""
+        if (transaction := self._transactions.serving(method)) is not None:
+            answer: _Response = transaction.call(method, request, timeout)
+            return answer
         return self._transport.call(method, request, response, timeout=timeout)
 
     def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
         """Call a method that answers with a stream; see `Transport.receive`."""
+        if (transaction := self._transactions.serving(method)) is not None:
+            return transaction.receive(method, request)
         return self._transport.receive(method, request, response)
 
     def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
         """Call a method that takes a stream; see `Transport.send`."""
+        if (transaction := self._transactions.serving(method)) is not None:
+            answer: _Response = transaction.send(method, requests)
+            return answer
         return self._transport.send(method, requests, response)
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:

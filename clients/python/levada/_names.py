@@ -18,6 +18,11 @@ def stored_name(class_name: str) -> str:
     return "__".join(_CAPITAL.sub("_", part).lower() for part in class_name.split("."))
 
 
+def class_name(stored: str) -> str:
+    """Give the class name that a stored name came from: `session__trial_event` is `Session.TrialEvent`."""
+    return ".".join("".join(word.title() for word in part.split("_")) for part in stored.split("__"))
+
+
 def full_name(name: pb.TableName) -> str:
     """Write a table's name as DataJoint does: `` `lab`.`session__trial` ``."""
     return f"`{name.schema}`.`{stored_name(name.table)}`"

@@ -12,6 +12,8 @@ from levada_api.v1 import relation_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from levada_api.v1 import value_pb2
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -150,9 +152,9 @@ def match(relation: Node, *, unchecked: bool) -> Node:
     return Node(pb.Condition(relation=pb.RelationMatch(unchecked=unchecked)), (("node", relation),))
 
 
-def expression(text: str) -> Node:
-    """Make the condition of a text in the expression language."""
-    return Node(pb.Condition(expression=pb.Expression(text=text)))
+def expression(text: str, values: Sequence[value_pb2.Value] = ()) -> Node:
+    """Make the condition of a text in the expression language; each `?` in it stands for a value."""
+    return Node(pb.Condition(expression=pb.Expression(text=text, values=values)))
 
 
 def entities(arrow_ipc: bytes) -> Node:

@@ -22,6 +22,7 @@ from levada._restriction import (
     order_terms,
     top_node,
 )
+from levada._typed import Columns, Term
 from levada._types import type_of_column
 from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
@@ -92,12 +93,13 @@ class Relation(Operand):
         return self._restricted(condition, negated=False, unchecked=not semantic_check)
 
     @on_class
-    def proj(self, /, *attributes: str | EllipsisType, **named_attributes: str) -> Relation:
+    def proj(self, /, *attributes: str | EllipsisType, **named_attributes: str | Term) -> Relation:
         """Keep, drop, rename and compute attributes; the primary key always stays.
 
         Args:
             attributes: Names to keep; `...` for all that are not named; `"-name"` beside it to drop one.
-            named_attributes: `new="old"` renames, `new="(old)"` duplicates, `new="expression"` computes.
+            named_attributes: `new="old"` renames, `new="(old)"` duplicates, `new="expression"` or
+                `new=A.c.old / 2` computes.
         """
         items = _project_items(attributes, named_attributes)
         return Relation(self._connection, _nodes.project(self._node, items))
@@ -110,11 +112,11 @@ class Relation(Operand):
         *attributes: str | EllipsisType,
         keep_all_rows: bool | None = None,
         exclude_nonmatching: bool = False,
-        **named_attributes: str,
+        **named_attributes: str | Term,
     ) -> Relation:
         """Compute over the entities of `group` that match each entity of this relation.
 
-        Entities without a match are kept; `count(*)` is 0 for them.
+        Entities without a match are kept, unless the setting `aggr.keep_all_rows` is False; `count(*)` is 0 for them.
 
         Args:
             attributes: Secondary attributes of this relation to keep.
@@ -123,7 +125,8 @@ class Relation(Operand):
         """
         other = self._other(group, "aggr")
         items = _project_items(attributes, named_attributes)
-        matching_only = exclude_nonmatching or keep_all_rows is False
+        kept = config["aggr.keep_all_rows"] if keep_all_rows is None else keep_all_rows
+        matching_only = exclude_nonmatching or not kept
         node = _nodes.aggregate(self._node, other._node, items, matching_only=matching_only)
         return Relation(self._connection_with(other), node)
 
@@ -161,6 +164,11 @@ class Relation(Operand):
     def primary_key(self) -> list[str]:
         """Names of the attributes of the primary key."""
         return self.heading.primary_key
+
+    @property_on_class
+    def c(self) -> Columns:
+        """The attributes, to write expressions in Python: `A & (A.c.weight > 3)`."""
+        return Columns(lambda: self.heading.names)
 
     @property_on_class
     def connection(self) -> Connection:
@@ -488,7 +496,9 @@ def _selected(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return table.select([name for name in table.schema.names if name in wanted])
 
 
-def _project_items(attributes: Sequence[str | EllipsisType], named_attributes: dict[str, str]) -> list[pb.ProjectItem]:
+def _project_items(
+    attributes: Sequence[str | EllipsisType], named_attributes: dict[str, str | Term]
+) -> list[pb.ProjectItem]:
     items: list[pb.ProjectItem] = []
     for attribute in attributes:
         if attribute is Ellipsis:
@@ -499,10 +509,11 @@ def _project_items(attributes: Sequence[str | EllipsisType], named_attributes: d
             items.append(pb.ProjectItem(excluded=attribute[1:].strip()))
         else:
             items.append(pb.ProjectItem(attribute=str(attribute)))
-    for name, text in named_attributes.items():
-        if not isinstance(text, str):
-            raise InvalidRequest(f"`{name}` is given by the name of an attribute or an expression, not by {text!r}.")
-        named = pb.NamedExpression(name=name, expression=pb.Expression(text=str(text)))
+    for name, given in named_attributes.items():
+        if not isinstance(given, (str, Term)):
+            raise InvalidRequest(f"`{name}` is given by the name of an attribute or an expression, not by {given!r}.")
+        term = given if isinstance(given, Term) else Term(str(given))
+        named = pb.NamedExpression(name=name, expression=pb.Expression(text=term.text, values=term.values))
         items.append(pb.ProjectItem(named=named))
     return items
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from levada import _nodes as nodes
 from levada._errors import InvalidRequest
 from levada._tabular import is_tabular, to_arrow_table, to_ipc
+from levada._typed import Term
 from levada._values import encode_condition_value, plain_scalar
 from levada_api.v1 import relation_pb2 as pb
 
@@ -106,6 +107,8 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
             return nodes.constant(condition)
         case str():
             return nodes.expression(str(condition))
+        case Term():
+            return nodes.expression(condition.text, condition.values)
         case Not(restriction):
             return nodes.complement(condition_node(restriction, unchecked=unchecked))
         case AndList():

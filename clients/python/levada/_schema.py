@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -12,14 +13,17 @@ from levada._declaration import bind, declare
 from levada._errors import InvalidRequest, NotFound, UnknownTable
 from levada._names import full_name
 from levada._prompt import confirm
+from levada._saving import source_of
 from levada._table import FreeTable, Table, TableMeta, free_table
 from levada._tiers import TIERS, Part
 from levada_api.v1 import schema_service_pb2 as pb
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
     from levada._connection import Connection
+    from levada._transaction import TransactionBlock
     from levada_api.v1 import schema_pb2
 
 _T = TypeVar("_T", bound="type[Table]")
@@ -64,6 +68,11 @@ class Schema:
         if self._connection is None:
             self._connection = conn()
         return self._connection
+
+    @property
+    def transaction(self) -> TransactionBlock:
+        """The `transaction` of its connection: `with schema.transaction():`."""
+        return self.connection.transaction
 
     @property
     def exists(self) -> bool:
@@ -167,6 +176,32 @@ class Schema:
     def spawn_missing_classes(self, context: MutableMapping[str, Any] | None = None) -> None:
         """Do as `make_classes`, which older code calls like this."""
         self._make_classes(sys._getframe(1).f_locals if context is None else context)
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write Python classes that declare the same tables.
+
+        They have the definitions alone; add `make`, contents and key sources by hand.
+
+        Args:
+            path: The file to write; None: only give the text.
+
+        Returns:
+            The text.
+        """
+        source = source_of(self._active_name(), self._tables())
+        if path is not None:
+            Path(path).write_text(source, encoding="utf-8")
+        return source
+
+    def rename(self, new_name: str) -> None:
+        """Give the schema another name; what refers to its tables follows.
+
+        Raises:
+            AlreadyExists: The name is taken.
+        """
+        request = pb.RenameSchemaRequest(name=self._active_name(), new_name=new_name, request_id=uuid4().hex)
+        self.connection.call("SchemaService/RenameSchema", request, pb.RenameSchemaResponse)
+        self.database = new_name
 
     def drop(self, force: bool = False, *, prompt: bool | None = None) -> None:
         """Drop the schema with its tables and rows, after asking.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import uuid4
@@ -306,6 +307,41 @@ class Table(Relation, metaclass=TableMeta):
         """
         count = self._deletion().run(quick=True)
         return count if get_count else None
+
+    @on_class
+    def alter(
+        self,
+        prompt: bool | None = None,
+        context: Mapping[str, Any] | None = None,
+        rename: Mapping[str, str] | None = None,
+        *,
+        new_name: str = "",
+    ) -> bool:
+        """Alter the table to what the class's `definition` says now, after showing the changes and asking.
+
+        The primary key can only be renamed. Values that a new type cannot hold are an error, and nothing changes.
+
+        Args:
+            prompt: Ask first; by default as the setting `safemode` says.
+            context: Where the names after `->` are looked up; by default where the caller and the class live.
+            rename: `{"new": "old"}`: attributes that get another name. Without it the old one is dropped with its
+                values, and the new one is added.
+            new_name: The class's name afterwards; its parts follow. Rename the class in the code then.
+
+        Returns:
+            Whether something was altered.
+
+        Raises:
+            PlanChanged: The table changed since the changes were shown.
+            Conflict: The table is in use by long queries or transactions.
+        """
+        from levada._alteration import alter  # which imports this module, as declarations do
+
+        frame = sys._getframe(1)
+        schema = type(self)._schema
+        added = {} if schema is None else schema._added
+        namespaces = [context or {}, added, frame.f_locals, frame.f_globals]
+        return alter(self, namespaces, rename or {}, new_name, prompt)
 
     @on_class
     def drop(self, prompt: bool | None = None) -> None:

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
@@ -15,7 +16,7 @@ from grpc_status import rpc_status
 from levada._errors import InvalidRequest, LevadaError, Unavailable, error_from_code, error_from_status, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from google.protobuf.message import Message
 
@@ -106,7 +107,7 @@ class Transport:
             try:
                 return self._call_once(method, request, response, seconds)
             except Unavailable:
-                if not _reads(method) or not self._may_repeat(deadline - pause):
+                if not reads(method) or not self._may_repeat(deadline - pause):
                     raise
             time.sleep(pause)
             pause *= 2
@@ -195,6 +196,18 @@ class Transport:
         self._read_trailer(call)
         return result
 
+    def open_stream(self, method: str, response: type[_Response]) -> Stream[_Response]:
+        """Call a method whose requests and answers take turns; whoever opens the stream cancels it."""
+        queue = _RequestQueue()
+        call = self._open().stream_stream(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )(queue, metadata=self._metadata())
+        if not call.add_callback(queue.close):
+            queue.close()
+        return Stream(call, queue, self._error, self._read_trailer)
+
     def stay_present(self) -> None:
         """Keep a call open, so that an embedded server counts this process among its clients."""
         self._presence = self._open().unary_stream(
@@ -272,6 +285,52 @@ class Transport:
         return error_from_code(code, f"{details} (server: {self.address})")
 
 
+class Stream(Generic[_Response]):
+    """A call with messages both ways."""
+
+    def __init__(
+        self,
+        call: Call,
+        queue: _RequestQueue,
+        error: Callable[[Call], LevadaError],
+        read_trailer: Callable[[Call], None],
+    ) -> None:
+        self._call = call
+        self._queue = queue
+        self._error = error
+        self._read_trailer = read_trailer
+
+    def send(self, request: Message) -> bool:
+        """Send a message, a few ahead of the network. False: the call has ended, and `receive` tells why."""
+        return self._queue.put(request)
+
+    def receive(self) -> _Response:
+        """Wait for the next message.
+
+        Raises:
+            LevadaError: The call has ended.
+        """
+        try:
+            message: _Response = next(self._call)
+        except StopIteration:
+            raise Unavailable("The server ended the stream.") from None
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        return message
+
+    def finish(self) -> None:
+        """End the call in order, and tell what the server warns of."""
+        self._queue.close()
+        with suppress(grpc.RpcError):
+            deque(self._call, maxlen=0)
+            self._read_trailer(self._call)
+
+    def cancel(self) -> None:
+        """End the call; a call that has ended stays as it is."""
+        self._queue.close()
+        self._call.cancel()
+
+
 class _RequestQueue:
     """A bounded queue between the thread that makes requests and the one that sends them."""
 
@@ -328,7 +387,8 @@ def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
     return method.partition("/")[2].startswith(verbs)
 
 
-def _reads(method: str) -> bool:
+def reads(method: str) -> bool:
+    """Tell whether a method changes nothing."""
     return _verb_is(method, _READ_VERBS)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.types import arrow_schema, arrow_type
+from levada_server.arrow.types import arrow_type
+from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind
 
 if TYPE_CHECKING:
@@ -19,18 +20,16 @@ MESSAGE_BYTES = 2**20
 
 
 class StreamWriter:
-    """Turns rows into the bytes of one Arrow IPC stream, piece by piece."""
+    """Turns record batches into the bytes of one Arrow IPC stream, piece by piece."""
 
-    def __init__(self, heading: Heading) -> None:
-        """Begin a stream whose schema comes from the heading."""
-        self._heading = heading
-        self._schema = arrow_schema(heading)
+    def __init__(self, schema: pa.Schema) -> None:
+        """Begin a stream."""
         self._pending = _Pieces()
-        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), self._schema)
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
 
-    def write(self, rows: Sequence[Sequence[object]]) -> Iterator[bytes]:
-        """Append rows, each with one value per attribute in heading order, and give the bytes that are ready."""
-        self._writer.write_batch(record_batch(rows, self._heading, self._schema))
+    def write(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        """Append a batch and give the bytes that are ready."""
+        self._writer.write_batch(batch)
         yield from self._pending.take()
 
     def finish(self) -> Iterator[bytes]:
@@ -45,10 +44,10 @@ class _Pieces:
     closed = False
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._written: list[bytes] = []
 
     def write(self, piece: bytes) -> int:
-        self._buffer += piece
+        self._written.append(piece)
         return len(piece)
 
     def flush(self) -> None:
@@ -58,21 +57,36 @@ class _Pieces:
         """The pieces stay until they are taken."""
 
     def take(self) -> Iterator[bytes]:
-        buffer, self._buffer = memoryview(self._buffer), bytearray()
-        for start in range(0, len(buffer), MESSAGE_BYTES):
-            yield bytes(buffer[start : start + MESSAGE_BYTES])
+        written, self._written = memoryview(b"".join(self._written)), []
+        for start in range(0, len(written), MESSAGE_BYTES):
+            yield bytes(written[start : start + MESSAGE_BYTES])
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
-    """Turn rows as the driver gives them into a record batch of shape (len(rows), len(heading))."""
+    """Turn rows as the driver gives them into a record batch of shape (len(rows), len(heading)).
+
+    Raises:
+        ValueOutOfRange: Arrow's type of a column cannot hold a value.
+    """
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(heading.attributes)
-    arrays = [_array(values, a.type) for values, a in zip(columns, heading, strict=True)]
-    if not arrays:
-        # A batch without columns still has a number of rows.
-        return pa.RecordBatch.from_struct_array(pa.array([{}] * len(rows), pa.struct([]))).replace_schema_metadata(
-            schema.metadata
-        )
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    arrays = []
+    for values, attribute in zip(columns, heading, strict=True):
+        try:
+            arrays.append(_array(values, attribute.type))
+        except (pa.ArrowInvalid, KeyError) as error:
+            raise ValueOutOfRange(
+                f"`{attribute.name}` has a value outside of what a {attribute.type} holds: {error}.",
+                attribute=attribute.name,
+            ) from None
+    return assemble(arrays, len(rows), schema)
+
+
+def assemble(arrays: Sequence[pa.Array], row_count: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Put columns together; a batch without columns still has a number of rows."""
+    if arrays:
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    rows = pa.array([{}] * row_count, pa.struct([]))
+    return pa.RecordBatch.from_struct_array(rows).replace_schema_metadata(schema.metadata)
 
 
 def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from levada_server.arrow.types import arrow_type
-from levada_server.errors import InvalidRequest, LevadaError, MissingAttribute, UnknownAttribute, WrongValue
+from levada_server.arrow.fitting import fit_column
+from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.types import Kind
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
+
+PART_BYTES = 64 * 2**20
+"""Soft limit of the rows that are handled at once; a client may send larger batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,43 @@ class Columns:
     Args:
         first_row: Number of the first row within its insert, from 0.
         attributes: The attributes that are given, in heading order.
-        values: One list per attribute, as the driver binds them.
-        row_count: Length of each list.
+        arrays: A column per attribute, in the type that `storage_type` gives it.
+        row_count: Length of each column.
     """
 
     first_row: int
     attributes: tuple[Attribute, ...]
-    values: tuple[list[object], ...]
+    arrays: tuple[pa.Array, ...]
     row_count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the columns."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def values(self, names: Sequence[str]) -> list[list[object]]:
+        """Give some columns as lists of the values that the driver binds."""
+        by_name = {a.name: (array, a) for a, array in zip(self.attributes, self.arrays, strict=True)}
+        return [_values(*by_name[name]) for name in names]
+
+    def row(self, index: int, names: Sequence[str]) -> list[object]:
+        """Give the values that one row has under some names."""
+        return [value for (value,) in self._slice(index).values(names)]
+
+    def _slice(self, index: int) -> Columns:
+        arrays = tuple(array.slice(index, 1) for array in self.arrays)
+        return Columns(self.first_row + index, self.attributes, arrays, 1)
+
+
+def _values(array: pa.Array, attribute: Attribute) -> list[object]:
+    values: list[object] = array.to_pylist()
+    if attribute.type.kind is Kind.UUID:
+        return [None if v is None else UUID(bytes=v) for v in values]  # type: ignore[arg-type]  # bytes
+    return values
 
 
 def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bool) -> Iterator[Columns]:
-    """Read an Arrow IPC stream into columns of a table, batch by batch.
+    """Read an Arrow IPC stream into columns of a table, part by part.
 
     Raises:
         InvalidRequest: It is no Arrow IPC stream.
@@ -52,13 +79,31 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
     try:
         reader = pa.ipc.open_stream(content)
         matched = _match_columns(reader.schema, table, ignore_extra_fields=ignore_extra_fields)
+        attributes = tuple(attribute for _, attribute in matched)
         for batch in reader:
+            # Whatever is read from it before this may lie outside of its memory.
             batch.validate(full=True)
-            values = tuple(fit_column(batch.column(index), attribute, table, first_row) for index, attribute in matched)
-            yield Columns(first_row, tuple(a for _, a in matched), values, batch.num_rows)
-            first_row += batch.num_rows
+            for part in _parts(batch):
+                columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
+                yield Columns(first_row, attributes, columns, part.num_rows)
+                first_row += part.num_rows
     except (pa.ArrowException, OSError) as error:
         raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Halve a batch until each part is small, or a single row."""
+    if batch.num_rows <= 1 or sum(map(_own_bytes, batch.columns)) <= PART_BYTES:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _parts(batch.slice(0, middle))
+    yield from _parts(batch.slice(middle))
+
+
+def _own_bytes(column: pa.Array) -> int:
+    """Count the bytes of a column; a dictionary is shared by all parts."""
+    return int((column.indices if isinstance(column, pa.DictionaryArray) else column).nbytes)
 
 
 def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool) -> list[tuple[int, Attribute]]:
@@ -73,6 +118,8 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
     if len(set(schema.names)) != len(schema.names):
         raise InvalidRequest("Two columns of the rows have one name.", table=table.name)
     positions = {name: index for index, name in enumerate(schema.names)}
+    if not any(name in positions for name in table.heading.names):
+        raise InvalidRequest(f"The rows have no attribute of `{table.name}`; give at least one.", table=table.name)
     for attribute in table.heading:
         if attribute.name not in positions and not may_be_left_out(attribute):
             raise MissingAttribute(
@@ -84,121 +131,25 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
     return [(positions[a.name], a) for a in table.heading if a.name in positions]
 
 
-def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> list[object]:
-    """Bring a column to its attribute's type, as the driver binds it.
+def without_gaps(columns: Columns) -> Columns | None:
+    """Fill in the defaults of missing values, and leave out columns of which all are missing.
 
-    Raises:
-        MissingAttribute: A value is missing and there is no default.
-        WrongValue: A value does not fit.
+    Returns:
+        None if only the database knows a default, such as the next number of a sequence, or if no column is left.
     """
-    if column.null_count and not may_be_left_out(attribute):
-        row = first_row + pc.index(column.is_null(), pa.scalar(True)).as_py()
-        raise MissingAttribute(
-            f"`{table.name}`, row {row}: `{attribute.name}` has no value and no default.",
-            table=table.name,
-            attribute=attribute.name,
-            row=row,
-        )
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    try:
-        fitted = _fit_fast(column, attribute.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        fitted = None
-    if fitted is not None:
-        return fitted
-    return _fit_slowly(column, attribute, table, first_row)
-
-
-def _fit_fast(column: pa.Array, type_: AttributeType) -> list[object] | None:
-    """Fit a whole column at once; None where a value may not fit, so that the slow way finds out which."""
-    match type_.kind:
-        case Kind.UUID if column.type in (pa.uuid(), pa.binary(16)):
-            stored = column.storage if isinstance(column, pa.ExtensionArray) else column
-            return [None if v is None else UUID(bytes=v) for v in stored.to_pylist()]
-        case Kind.JSON if column.type == pa.json_():
-            return list(column.storage.to_pylist())
-        case Kind.ENUM:
-            text = column.cast(pa.utf8())
-            return text.to_pylist() if pc.all(pc.is_in(text.drop_null(), pa.array(type_.labels))).as_py() else None
-        case Kind.CHAR | Kind.VARCHAR | Kind.TEXT if _is_text(column.type):
-            return _fit_text(column, type_)
-        case Kind.BYTES | Kind.BLOB if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-            return list(column.to_pylist())
-        case Kind.ARRAY:
-            return _fit_tensors(column, type_)
-        case Kind.UUID | Kind.JSON | Kind.CHAR | Kind.VARCHAR | Kind.TEXT | Kind.BYTES | Kind.BLOB | Kind.OBJECT:
+    kept = []
+    for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
+        default = attribute.default
+        if array.null_count == columns.row_count:
+            continue
+        if array.null_count and (attribute.auto_increment or (default is not None and default.current_timestamp)):
             return None
-        case Kind.BOOL | Kind.DATETIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ | Kind.DATE | Kind.TIME if not (
-            column.type == arrow_type(type_) or pa.types.is_null(column.type)
-        ):
-            # Casts between kinds of time, and from text, lose zones and fractions without a word.
-            return None
-        case Kind.DECIMAL if pa.types.is_floating(column.type):
-            return None
-        case _:
-            return list(column.cast(arrow_type(type_), safe=True).to_pylist())
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
-
-
-def _fit_text(column: pa.Array, type_: AttributeType) -> list[object] | None:
-    longest = pc.max(pc.utf8_length(column)).as_py() or 0
-    if type_.length is not None and longest > type_.length:
+        if array.null_count and default is not None and not default.null:
+            constant = coerce(default.text, attribute.type)
+            stored = constant.bytes if isinstance(constant, UUID) else constant
+            array = array.fill_null(pa.scalar(stored, array.type))
+        kept.append((attribute, array))
+    if not kept:
         return None
-    if pc.any(pc.match_substring(column, "\0")).as_py():
-        return None
-    return list(column.to_pylist())
-
-
-def _fit_tensors(column: pa.Array, type_: AttributeType) -> list[object] | None:
-    if pa.types.is_binary(column.type):
-        values = column.to_pylist()
-        return values if all(v is None or len(v) == type_.item_bytes for v in values) else None
-    if column.type != arrow_type(type_):
-        return None
-    return [
-        None
-        if not row.is_valid
-        else row.value.values.buffers()[1].to_pybytes()
-        if row.value.values.offset == 0 and len(row.value.values.buffers()[1]) == type_.item_bytes
-        else _tensor_bytes(row.value.values)
-        for row in column
-    ]
-
-
-def _tensor_bytes(values: pa.Array) -> bytes:
-    buffer = values.buffers()[1]
-    width = values.type.bit_width // 8
-    return bytes(buffer[values.offset * width : (values.offset + len(values)) * width])
-
-
-def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> list[object]:
-    """Fit value by value: the way for mixed kinds, and the one that finds the row of a wrong value."""
-    fitted: list[object] = []
-    for index, scalar in enumerate(column):
-        row = first_row + index
-        try:
-            value = scalar.as_py()
-            fitted.append(None if value is None else _fit_value(value, attribute.type))
-        except (LevadaError, ValueError) as error:
-            kind = type(error) if isinstance(error, WrongValue) else WrongValue
-            raise kind(
-                f"`{table.name}`, row {row}, attribute `{attribute.name}`: {error}",
-                table=table.name,
-                attribute=attribute.name,
-                row=row,
-            ) from None
-    return fitted
-
-
-def _fit_value(value: object, type_: AttributeType) -> object:
-    if type_.kind is Kind.ARRAY:
-        raise WrongValue(f"The value is no {type_}: element type or shape differs.")
-    if type_.kind is Kind.BLOB:
-        raise WrongValue("A <blob> takes the bytes of a serialized value.")
-    if type_.kind is Kind.JSON and isinstance(value, str):
-        return value
-    return coerce(value, type_)
+    attributes, arrays = zip(*kept, strict=True)
+    return Columns(columns.first_row, attributes, arrays, columns.row_count)

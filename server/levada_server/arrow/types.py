@@ -38,6 +38,19 @@ _SIMPLE: dict[Kind, pa.DataType] = {
     Kind.OBJECT: pa.json_(),
 }
 
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""Years 1 to 9999, which is what Python holds; in days from 1970-01-01."""
+DAY_US = 86_400 * 10**6
+_MOMENTS = (FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US - 1)
+BOUNDS: dict[Kind, tuple[int, int]] = {
+    Kind.DATE: (FIRST_DAY, LAST_DAY),
+    Kind.TIME: (0, DAY_US - 1),
+    Kind.DATETIME: _MOMENTS,
+    Kind.TIMESTAMP: _MOMENTS,
+    Kind.TIMESTAMPTZ: _MOMENTS,
+}
+"""First and last value of dates and times, as Arrow counts them."""
+
 
 def arrow_type(type_: AttributeType) -> pa.DataType:
     """Give the Arrow type of an attribute's column."""
@@ -48,6 +61,19 @@ def arrow_type(type_: AttributeType) -> pa.DataType:
             return pa.fixed_shape_tensor(_element_type(type_.dtype), type_.shape)
         case kind:
             return _SIMPLE[kind]
+
+
+def storage_type(type_: AttributeType) -> pa.DataType:
+    """Give the Arrow type in which a column is on its way into PostgreSQL: text as text, bytes as bytes."""
+    match type_.kind:
+        case Kind.ENUM | Kind.JSON | Kind.OBJECT:
+            return pa.utf8()
+        case Kind.UUID:
+            return pa.binary(16)
+        case Kind.ARRAY:
+            return pa.binary()
+        case _:
+            return arrow_type(type_)
 
 
 def _element_type(dtype: str) -> pa.DataType:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.batches import MESSAGE_BYTES, StreamWriter
+from levada_server.arrow.batches import StreamWriter, record_batch
+from levada_server.arrow.types import arrow_schema
+from levada_server.model.types import HEAVY
 from levada_server.query.compile import Query, compile_relation
-from levada_server.storage.rows import stream_rows
+from levada_server.storage.streams import fetch_rows, stream_batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
+
+FEW_ROWS = 100
+FEW_HEAVY_ROWS = 2
 
 
 async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Query:
@@ -24,18 +29,34 @@ async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Q
     return compile_relation(relation, await engine.catalog(caller))
 
 
-async def fetch(engine: Engine, query: Query) -> AsyncIterator[bytes]:
-    """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`."""
-    writer = StreamWriter(query.heading)
-    async with stream_rows(engine.database, query.fetch()) as stream:
-        async for rows in stream:
-            sent = 0
-            for piece in writer.write(rows):
-                sent += len(piece)
-                yield piece
-            stream.piece_rows = max(1, stream.piece_rows * MESSAGE_BYTES // max(sent, 1))
+async def fetch(engine: Engine, query: Query) -> AsyncGenerator[bytes, None]:
+    """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of at most `MESSAGE_BYTES`.
+
+    Whoever stops early closes the iterator, which stops the query.
+    """
+    schema = arrow_schema(query.heading)
+    writer = StreamWriter(schema)
+    if _has_few_rows(query):
+        rows = await fetch_rows(engine.database, query)
+        for piece in writer.write(record_batch(rows, query.heading, schema)) if rows else ():
+            yield piece
+    else:
+        async with stream_batches(engine.database, query) as batches:
+            async for batch in batches:
+                for piece in writer.write(batch):
+                    yield piece
     for piece in writer.finish():
         yield piece
+
+
+def _has_few_rows(query: Query) -> bool:
+    """Tell whether one plain statement is quicker than COPY, which takes a transaction and two or three more trips.
+
+    Only the query's own limit can tell, such as that of `fetch1`: to try some rows first would run a query that sorts
+    or groups twice. A plain statement holds all its rows at once, so large values need a lower limit.
+    """
+    heavy = any(attribute.type.kind in HEAVY for attribute in query.heading)
+    return query.select.limit is not None and query.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
 
 
 async def count(engine: Engine, query: Query) -> int:

@@ -115,14 +115,19 @@ async def drop_schema(engine: Engine, _caller: Caller, name: str) -> int:
     """
     async with engine.database.transaction() as connection:
         catalog = await storage.lock_catalog(connection)
-        _check_schema(catalog, name)
+        check_schema(catalog, name)
         count = await storage.delete_schema(connection, catalog, name)
         catalog = await storage.read_catalog(connection)
     engine.cache.replace(catalog)
     return count
 
 
-def _check_schema(catalog: Catalog, name: str) -> None:
+def check_schema(catalog: Catalog, name: str) -> None:
+    """Refuse the name of a schema that does not exist.
+
+    Raises:
+        UnknownSchema: It does not.
+    """
     if name not in catalog.schemas:
         raise UnknownSchema(f"There is no schema `{name}`.", schema=name)
 
@@ -172,11 +177,18 @@ def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Dec
             schema=existing.name.schema,
             table=existing.name.table,
         )
-    table = _parse(catalog, declaration)
+    table = parse(catalog, declaration)
     return Declared(existing, created=False, differences=differences(table, existing))
 
 
-def _parse(catalog: Catalog, declaration: Declaration) -> Table:
+def parse(catalog: Catalog, declaration: Declaration) -> Table:
+    """Parse a definition with the tables that it refers to.
+
+    Raises:
+        InvalidDefinition: The definition breaks a rule of the language.
+        UnknownTable: A parent does not exist.
+    """
+
     def resolve(name: str) -> Table:
         if name == "master" and declaration.name.master is not None:
             return catalog.table(declaration.name.master)
@@ -194,7 +206,26 @@ def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:
 
 async def _create_table(engine: Engine, connection: Connection, catalog: Catalog, declaration: Declaration) -> Table:
     name = declaration.name
-    _check_schema(catalog, name.schema)
+    check_schema(catalog, name.schema)
+    check_free_name(catalog, name)
+    if name.master is not None:
+        catalog.table(name.master)
+    table = parse(catalog, declaration)
+    check_master(table)
+    table = await storage.insert_table(connection, catalog, table, declaration.definition)
+    if declaration.key_source is not None:
+        # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
+        source = engine.decode_relation(declaration.key_source)
+        render_count(compile_relation(keys_of(source, table), await storage.read_catalog(connection)).select)
+    return table
+
+
+def check_free_name(catalog: Catalog, name: TableName) -> None:
+    """Refuse a name that another table is stored as.
+
+    Raises:
+        AlreadyExists: One is.
+    """
     for other in catalog.tables:
         if other.schema == name.schema and other.stored == name.stored:
             raise AlreadyExists(
@@ -202,19 +233,18 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
                 schema=name.schema,
                 table=other.table,
             )
-    if name.master is not None:
-        catalog.table(name.master)
-    table = _parse(catalog, declaration)
-    if name.master is not None and all(key.parent != name.master for key in table.foreign_keys):
+
+
+def check_master(table: Table) -> None:
+    """Refuse a part that does not refer to its master.
+
+    Raises:
+        InvalidDefinition: It does not.
+    """
+    if table.name.master is not None and all(key.parent != table.name.master for key in table.foreign_keys):
         raise InvalidDefinition(
-            f"`{name}` does not refer to its master; add the line `-> master` above `---`.", expected="-> master"
+            f"`{table.name}` does not refer to its master; add the line `-> master` above `---`.", expected="-> master"
         )
-    table = await storage.insert_table(connection, catalog, table, declaration.definition)
-    if declaration.key_source is not None:
-        # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
-        source = engine.decode_relation(declaration.key_source)
-        render_count(compile_relation(keys_of(source, table), await storage.read_catalog(connection)).select)
-    return table
 
 
 async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
@@ -233,7 +263,7 @@ async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table
         UnknownSchema: There is no such schema.
     """
     catalog = await engine.catalog(caller)
-    _check_schema(catalog, schema)
+    check_schema(catalog, schema)
     return [catalog.tables[name] for name in catalog.order if name.schema == schema]
 
 
@@ -255,7 +285,7 @@ async def get_graph(
     catalog = await engine.catalog(caller)
     chosen = {catalog.table(name).name for name in names}
     for schema in schemas:
-        _check_schema(catalog, schema)
+        check_schema(catalog, schema)
         chosen |= {name for name in catalog.tables if name.schema == schema}
     wanted = chosen | _widen(catalog, chosen, ancestor_steps, upstream=True)
     wanted |= _widen(catalog, chosen, descendant_steps, upstream=False)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from levada_server.query import sql
 from levada_server.query.lower import lower
 from levada_server.query.lowering import Lowered, Lowering
+from levada_server.query.postgres_types import wire_type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
     from levada_server.query.algebra import Relation
@@ -32,6 +35,20 @@ class Query:
     def fetch(self) -> sql.Statement:
         """The statement that gives its rows."""
         return sql.render(self.select)
+
+    def literals(self) -> sql.Statement | None:
+        """The statement that gives what `bulk_fetch` takes; None if that takes nothing."""
+        return sql.render_literals(self.select)
+
+    def bulk_fetch(self, mark: int, literals: Sequence[str]) -> str:
+        """The statement that gives its rows to COPY, which takes no bound values.
+
+        Args:
+            mark: Comes before the columns of every row, as int4.
+            literals: What the statement of `literals` gives.
+        """
+        types = {attribute.name: wire_type(attribute.type) for attribute in self.heading}
+        return sql.render_copy(self.select, types, mark, literals)
 
     def count(self) -> sql.Statement:
         """The statement that counts its rows."""

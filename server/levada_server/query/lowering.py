@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LOWERED_NODES = 10_000
 """A shared sub-expression is lowered once per use, so a small message can stand for a huge query."""
 
-MAX_WEIGHT = 100_000
+MAX_WEIGHT = 50_000
 """Nodes of all expressions of a query as PostgreSQL plans it: with what a name stands for in place of the name."""
 
 

@@ -42,6 +42,11 @@ def value_type(type_: AttributeType) -> str:
     return _SIMPLE[type_.kind]
 
 
+def wire_type(type_: AttributeType) -> str:
+    """Name the type in which values are sent in bulk: one for every column of this type, stored or computed."""
+    return column_type(type_) if type_.kind is Kind.DECIMAL else value_type(type_)
+
+
 def column_type(type_: AttributeType) -> str:
     """Name the type of a stored column.
 

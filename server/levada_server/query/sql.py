@@ -6,13 +6,13 @@ is a constant of the compiler, never a piece of a request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import QueryTooDeep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_VALUES = 32_767
 """Bound values of a statement, by PostgreSQL's protocol as the driver speaks it."""
@@ -239,14 +239,29 @@ class _Writer:
     """Collects values while text is written."""
 
     values: list[object] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    """Those of the values; what stands before a query of its own is none of them."""
     constant: bool = False
     """Write values as constants instead; for DDL, which takes none."""
+    literals: Sequence[str] | None = None
+    """Write these in the place of the values; for COPY, which takes none."""
 
     def bind(self, value: Value) -> str:
         if self.constant:
             return f"{quote_text(str(value.value))}::{value.type}"
         self.values.append(value.value)
-        return f"${len(self.values)}::{value.type}"
+        self.types.append(value.type)
+        place = f"${len(self.values)}" if self.literals is None else self.literals[len(self.values) - 1]
+        return f"{place}::{value.type}"
+
+    def statement(self, text: str) -> Statement:
+        if len(self.values) > MAX_VALUES:
+            raise QueryTooDeep(
+                f"The query has {len(self.values)} values; the limit is {MAX_VALUES}. Restrict by a table of values "
+                "instead of many single conditions.",
+                limit=MAX_VALUES,
+            )
+        return Statement(text, tuple(self.values))
 
     def expression(self, expression: Expression) -> str:
         match expression:
@@ -334,19 +349,47 @@ def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
         QueryTooDeep: It has more values than a statement can have.
     """
     writer = _Writer(list(before))
-    text = writer.select(select)
-    if len(writer.values) > MAX_VALUES:
-        raise QueryTooDeep(
-            f"The query has {len(writer.values)} values; the limit is {MAX_VALUES}. Restrict by a table of values "
-            "instead of many single conditions.",
-            limit=MAX_VALUES,
-        )
-    return Statement(text, tuple(writer.values))
+    return writer.statement(writer.select(select))
 
 
 def render_constant(expression: Expression) -> str:
     """Write an expression with its values as constants: for DDL, which takes no bound ones."""
     return _Writer(constant=True).expression(expression)
+
+
+def render_literals(select: Select) -> Statement | None:
+    """Write a query that gives the values of another as PostgreSQL spells them in SQL, in one array, in their order.
+
+    Returns:
+        None if there are no values.
+
+    Raises:
+        QueryTooDeep: There are more than a statement can have.
+    """
+    writer = _Writer()
+    writer.select(select)
+    if not writer.values:
+        return None
+    spelled = (f"coalesce(quote_literal(${i}::{type_}::text), 'NULL')" for i, type_ in enumerate(writer.types, 1))
+    return writer.statement(f"SELECT ARRAY[{', '.join(spelled)}]")
+
+
+def render_copy(select: Select, types: Mapping[str, str], mark: int, literals: Sequence[str]) -> str:
+    """Write a query for COPY, which sends a column as what it is, and takes no values.
+
+    Args:
+        select: The query.
+        types: The type in which each column is sent.
+        mark: A number that is sent before the columns of every row.
+        literals: What the query of `render_literals` gives.
+    """
+    if select.distinct:
+        # An order would have to be of the columns as they are cast.
+        inner = tuple((name, Column("q", name)) for name, _ in select.columns)
+        select = Select(inner, SubquerySource(select, "q"))
+    columns = tuple((name, Cast(expression, types[name])) for name, expression in select.columns)
+    marked = (("_mark", Cast(Keyword(str(mark)), "integer")), *columns)
+    return _Writer(literals=literals).select(replace(select, columns=marked))
 
 
 def render_count(select: Select) -> Statement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import query_service_pb2 as pb
@@ -43,8 +44,9 @@ class QueryService(pb_grpc.QueryServiceServicer):
     ) -> AsyncIterator[pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
         query = await self._compiled(request.relation, context)
-        async for piece in queries.fetch(self._engine, query):
-            yield pb.FetchRelationResponse(arrow_ipc=piece)
+        async with aclosing(queries.fetch(self._engine, query)) as pieces:
+            async for piece in pieces:
+                yield pb.FetchRelationResponse(arrow_ipc=piece)
 
     async def CountRelation(self, request: pb.CountRelationRequest, context: Context) -> pb.CountRelationResponse:
         """Count the entities of a relation."""

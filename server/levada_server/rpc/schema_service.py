@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2_grpc as pb_grpc
-from levada_server.operations import schemas
+from levada_server.operations import alteration, schemas
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.decode_relation import relation
@@ -32,6 +32,12 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
         )
         await answer(context, self._engine)
         return pb.CreateSchemaResponse(schema=encode.schema(schema), created=created)
+
+    async def RenameSchema(self, request: pb.RenameSchemaRequest, context: Context) -> pb.RenameSchemaResponse:
+        """Rename a schema."""
+        schema = await alteration.rename_schema(self._engine, caller(context), request.name, request.new_name)
+        await answer(context, self._engine)
+        return pb.RenameSchemaResponse(schema=encode.schema(schema))
 
     async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
         """Drop a schema with its tables."""
@@ -64,6 +70,18 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
         return pb.DeclareTableResponse(
             table=encode.table(declared.table), created=declared.created, differences=declared.differences
         )
+
+    async def PlanAlteration(self, request: pb.PlanAlterationRequest, context: Context) -> pb.PlanAlterationResponse:
+        """Tell what altering a table would change."""
+        plan = await alteration.plan_alteration(self._engine, caller(context), _wanted(request))
+        await answer(context, self._engine)
+        return pb.PlanAlterationResponse(changes=plan.changes, digest=plan.digest)
+
+    async def AlterTable(self, request: pb.AlterTableRequest, context: Context) -> pb.AlterTableResponse:
+        """Alter a table as planned."""
+        altered = await alteration.alter_table(self._engine, caller(context), _wanted(request), request.digest)
+        await answer(context, self._engine, altered.warnings)
+        return pb.AlterTableResponse(table=encode.table(altered.table))
 
     async def DescribeTable(self, request: pb.DescribeTableRequest, context: Context) -> pb.DescribeTableResponse:
         """Describe one table."""
@@ -104,3 +122,15 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
         )
         await answer(context, self._engine)
         return pb.GetGraphResponse(tables=map(encode.table, tables))
+
+
+def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alteration.WantedTable:
+    """Read what a table shall become."""
+    return alteration.WantedTable(
+        name=decode.table_name("name", request.name),
+        definition=request.definition,
+        references={text: decode.table_name("references", name) for text, name in request.references.items()},
+        renames=dict(request.renames),
+        new_name=request.new_name,
+        tier=decode.tier(request.tier) if request.tier else None,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import AlreadyExists, HasChildren
@@ -171,25 +172,44 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
         table.key_source,
         definition,
     )
-    for position, a in enumerate(table.heading):
-        await connection.execute(
-            _SQL["insert_attribute"],
-            table_id,
-            position,
-            a.name,
-            str(a.type),
-            a.primary_key,
-            a.nullable,
-            a.default.text if a.default else None,
-            a.default.quoted if a.default else False,
-            a.auto_increment,
-            a.comment,
-            a.origin.attribute_id if a.origin else None,
-        )
+    for position, attribute in enumerate(table.heading):
+        await insert_attribute(connection, table_id, position, attribute)
+    await insert_references(connection, catalog, replace(table, id=table_id))
+    await insert_definition(connection, table_id, definition)
+    stored = (await read_catalog(connection)).tables[table.name]
+    for statement in ddl.create_table(stored):
+        await connection.execute(statement)
+    if stored.tier.auto_populated:
+        for statement in ddl.create_job_table(stored):
+            await connection.execute(statement)
+    return stored
+
+
+async def insert_attribute(connection: Connection, table_id: int, position: int, attribute: Attribute) -> None:
+    """Record an attribute of a table."""
+    default = attribute.default
+    await connection.execute(
+        _SQL["insert_attribute"],
+        table_id,
+        position,
+        attribute.name,
+        str(attribute.type),
+        attribute.primary_key,
+        attribute.nullable,
+        default.text if default else None,
+        default.quoted if default else False,
+        attribute.auto_increment,
+        attribute.comment,
+        attribute.origin.attribute_id if attribute.origin else None,
+    )
+
+
+async def insert_references(connection: Connection, catalog: Catalog, table: Table) -> None:
+    """Record the foreign keys and indexes of a table."""
     for position, key in enumerate(table.foreign_keys):
         await connection.execute(
             _SQL["insert_foreign_key"],
-            table_id,
+            table.id,
             position,
             catalog.tables[key.parent].id,
             [child for child, _ in key.columns],
@@ -200,14 +220,12 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
             key.comment,
         )
     for position, index in enumerate(table.indexes):
-        await connection.execute(_SQL["insert_index"], table_id, position, list(index.expressions), index.unique)
-    stored = (await read_catalog(connection)).tables[table.name]
-    for statement in ddl.create_table(stored):
-        await connection.execute(statement)
-    if stored.tier.auto_populated:
-        for statement in ddl.create_job_table(stored):
-            await connection.execute(statement)
-    return stored
+        await connection.execute(_SQL["insert_index"], table.id, position, list(index.expressions), index.unique)
+
+
+async def insert_definition(connection: Connection, table_id: int, definition: str) -> None:
+    """Add a definition to the history of a table."""
+    await connection.execute(_SQL["insert_definition"], table_id, definition)
 
 
 async def update_make(connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None) -> None:

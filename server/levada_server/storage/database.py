@@ -69,6 +69,10 @@ class Database:
         """Wait for the connections in use, then close all."""
         await self._pool.close()
 
+    async def forget_plans(self) -> None:
+        """Replace every connection on its next use: its plans were made for tables that have changed."""
+        await self._pool.expire_connections()
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection in autocommit; for single statements."""

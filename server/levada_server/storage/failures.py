@@ -40,6 +40,7 @@ _BY_STATE: tuple[tuple[str, type[LevadaError], str], ...] = (
     ("28", PermissionDenied, "PostgreSQL refused the server's credentials."),
     ("3F000", UnknownSchema, "The schema is gone."),
     ("40", Conflict, "A concurrent transaction got in the way; repeat the whole transaction."),
+    ("42703", Conflict, "The table was altered meanwhile; repeat."),
     ("42501", PermissionDenied, "PostgreSQL does not let the server do this."),
     ("42P17", InvalidDefinition, "An index takes only expressions whose value never changes."),
     ("42P01", UnknownTable, "The table is gone."),
@@ -58,6 +59,8 @@ _BY_STATE: tuple[tuple[str, type[LevadaError], str], ...] = (
 
 def translate(error: asyncpg.PostgresError) -> LevadaError | None:
     """Give the domain error of a PostgreSQL error; None if it is a fault of ours."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):  # it shares its SQLSTATE with what cannot be done at all
+        return Conflict("The table was altered meanwhile; repeat.")
     state = error.sqlstate or ""
     found = [row for row in _BY_STATE if state.startswith(row[0])]
     if not found:

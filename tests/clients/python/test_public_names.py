@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import levada as lv
+from levada import _errors
 
 
 def test_all_is_what_it_says() -> None:
@@ -22,6 +23,17 @@ OLDER_NAMES = (
 @pytest.mark.parametrize("name", OLDER_NAMES.split())
 def test_names_of_datajoint_are_there(name: str) -> None:
     assert name in lv.__all__
+
+
+def test_errors_and_utilities_are_modules() -> None:
+    from levada.errors import DuplicateError
+    from levada.utils import from_camel_case, to_camel_case
+
+    assert lv.errors.DuplicateError is DuplicateError
+    kinds = {name for name, value in vars(_errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert set(lv.errors.__all__) == kinds | {"LevadaWarning"}
+    assert to_camel_case("session__trial_event") == "Session.TrialEvent"
+    assert from_camel_case("Session.TrialEvent") == "session__trial_event"
 
 
 def test_a_key_has_the_digest_of_older_code() -> None:

@@ -246,7 +246,8 @@ class _Parser:
         inner = self.expression(_SIGN)
         if sign == "+":
             return inner
-        if isinstance(inner, syntax.Literal) and isinstance(inner.value, (int, Decimal)):
+        # One sign belongs to the number; a second one is an operation, which has a range.
+        if isinstance(inner, syntax.Literal) and isinstance(inner.value, (int, Decimal)) and inner.value >= 0:
             return syntax.Literal(position, _negative(inner.value))
         self.height += 1
         self.check_height()

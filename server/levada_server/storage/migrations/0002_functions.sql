@@ -76,8 +76,8 @@ CREATE FUNCTION levada_functions.divide(a double precision, b double precision) 
     RETURN CASE WHEN b = 0 THEN NULL
         WHEN abs(a) < '1e150' AND abs(b) < '1e150' AND abs(a) > '1e-150' AND abs(b) > '1e-150' THEN a / b
         WHEN a = 0 OR NOT abs(a) < 'Infinity' OR NOT abs(b) < 'Infinity' THEN a / b
-        WHEN abs(a) > 1 AND abs(b) < 1
-            AND abs(a) * '7.458340731200207e-155' >= abs(b) * '1.3407807929942597e154' THEN NULL
+        -- The quotient reaches 2^1024 where the dividend reaches the divisor times 2^512 twice, which is exact.
+        WHEN abs(b) < 1 AND abs(a) >= abs(b) * '1.3407807929942597e154' * '1.3407807929942597e154' THEN NULL
         WHEN abs(b) > 1 AND abs(a) < '5e-324' * abs(b) THEN 0
         ELSE a / b END;
 

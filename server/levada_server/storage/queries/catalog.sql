@@ -63,3 +63,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: insert_index
 INSERT INTO levada.index (table_id, position, expressions, is_unique) VALUES ($1, $2, $3, $4);
+
+-- name: insert_definition
+INSERT INTO levada.definition_history (table_id, definition) VALUES ($1, $2);

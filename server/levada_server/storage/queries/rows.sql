@@ -5,8 +5,15 @@ INSERT INTO {table} ({names}) SELECT {values} FROM {rows} {conflict};
 -- name: replace
 -- Of rows with one key the last stands: one statement may not update a row twice.
 INSERT INTO {table} ({names})
-SELECT DISTINCT ON ({key}) {values} FROM {rows} ORDER BY {key}, r.ordinality DESC
+SELECT DISTINCT ON ({key}) {values} FROM {rows} ORDER BY {key}, r._row DESC
 {conflict};
+
+-- name: create_stage
+-- Its columns are as the table's, but for the rules; `_row` is the number of each row.
+CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT {names}, 0::bigint AS _row FROM {table} WITH NO DATA;
+
+-- name: drop_stage
+DROP TABLE {stage};
 
 -- name: insert_selected
 -- The rows of a query, without a trip to the client.
@@ -17,15 +24,15 @@ UPDATE {table} SET {changes} WHERE {same};
 
 -- name: first_duplicate
 -- The first row whose values under some names are in the table or in an earlier row.
-SELECT r.ordinality
+SELECT r._row
 FROM (
-    SELECT r.*, row_number() OVER (PARTITION BY {partition} ORDER BY r.ordinality) AS turn FROM {rows}
+    SELECT r.*, row_number() OVER (PARTITION BY {partition} ORDER BY r._row) AS turn FROM {rows}
 ) AS r
 WHERE {filled} AND (r.turn > 1 OR EXISTS (SELECT FROM {table} AS t WHERE {same}))
-ORDER BY r.ordinality LIMIT 1;
+ORDER BY r._row LIMIT 1;
 
 -- name: first_orphan
 -- The first row without a parent.
-SELECT r.ordinality FROM {rows}
+SELECT r._row FROM {rows}
 WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {same})
-ORDER BY r.ordinality LIMIT 1;
+ORDER BY r._row LIMIT 1;

@@ -1,0 +1,73 @@
+"""Lets this package stand in for DataJoint: after `import levada.as_datajoint`, `import datajoint` gives Levada.
+
+The names are those of DataJoint 0.14, and so are the defaults: `aggr` leaves out entities without a match unless
+`keep_all_rows=True`. That setting, `config["aggr.keep_all_rows"]`, holds for the whole process.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import levada
+from levada import _connection, _errors, _relation, _restriction, _schema, _table, _tiers, errors, utils
+from levada._auto_populated import AutoPopulated
+
+_NAME = "datajoint"
+_VERSION = "0.14.0"
+"""What packages compare with: the version whose names and defaults these are."""
+
+_MEMBERS: dict[str, dict[str, Any]] = {
+    "autopopulate": {"AutoPopulate": AutoPopulated},
+    "condition": {name: getattr(_restriction, name) for name in ("AndList", "Not", "Top")},
+    "connection": {name: getattr(_connection, name) for name in ("Connection", "conn")},
+    "diagram": {"Diagram": levada.Diagram},
+    "errors": {name: getattr(errors, name) for name in errors.__all__},
+    "expression": {
+        "AndList": _restriction.AndList,
+        "Not": _restriction.Not,
+        "QueryExpression": _relation.Relation,
+        "Top": _restriction.Top,
+        "U": _relation.U,
+    },
+    "hash": {"key_hash": levada.key_hash},
+    "heading": {"Attribute": levada.Attribute, "Heading": levada.Heading},
+    "logging": {"logger": levada.logger},
+    "schemas": {name: getattr(_schema, name) for name in ("Schema", "VirtualModule", "list_schemas")},
+    "settings": {"Config": type(levada.config), "config": levada.config},
+    "table": {name: getattr(_table, name) for name in ("FreeTable", "Table")},
+    "user_tables": {
+        "UserTable": _table.Table,
+        **{name: getattr(_tiers, name) for name in ("Computed", "Imported", "Lookup", "Manual", "Part")},
+    },
+    "utils": {name: getattr(utils, name) for name in utils.__all__},
+}
+"""The submodules that other packages import from, and what each has. Any: classes, functions and values."""
+
+
+def _register() -> None:
+    """Put the modules where `import` finds them.
+
+    Raises:
+        InvalidRequest: The other package is loaded already.
+    """
+    if _NAME in sys.modules:
+        raise _errors.InvalidRequest(
+            "The package datajoint is loaded already; write `import levada.as_datajoint` before the first import of it."
+        )
+    package = ModuleType(_NAME, __doc__)
+    package.__path__ = []  # a package, without files: other submodules are not found
+    members: dict[str, Any] = {name: getattr(levada, name) for name in levada.__all__}  # Any: as above
+    members |= {"Di": levada.Diagram, "ERD": levada.Diagram, "__version__": _VERSION, "errors": errors}
+    sys.modules[_NAME] = package
+    for name, content in _MEMBERS.items():
+        module = ModuleType(f"{_NAME}.{name}")
+        vars(module).update(content)
+        sys.modules[module.__name__] = module
+        members.setdefault(name, module)
+    vars(package).update(members)
+    levada.config["aggr.keep_all_rows"] = False
+
+
+_register()

@@ -1,0 +1,1 @@
+"""A laboratory that records neurons of mice: four schemas, in the older spelling of definitions."""

@@ -1,0 +1,53 @@
+"""Compares what a query gives with what pandas computes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from examples.university.answers import answer
+
+if TYPE_CHECKING:
+    import levada as lv
+    from examples.university.registry import Registry
+
+
+class WrongAnswer(Exception):
+    """A query does not give what pandas computes."""
+
+
+_TOLERANCE = 1e-12
+"""Relative; sums of floats come out a little different in another order."""
+
+
+def check(name: str, query: lv.Relation, registry: Registry) -> pd.DataFrame:
+    """Fetch a query and compare it with the answer of that name.
+
+    Returns:
+        What the query gave, in the order of its key.
+
+    Raises:
+        WrongAnswer: They differ; the message says where.
+    """
+    found = query.to_pandas().sort_index()
+    try:
+        pd.testing.assert_frame_equal(
+            _plain(found), _plain(answer(name, registry)), check_dtype=False, check_index_type=False, rtol=_TOLERANCE
+        )
+    except AssertionError as error:
+        raise WrongAnswer(f"{name}: the query gives other rows (left) than pandas (right). {error}") from None
+    return found
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Bring every value to text, a float or None, as two libraries hold dates and missing values in several ways."""
+    columns = {name: [_plain_value(value) for value in frame[name].tolist()] for name in frame.columns}
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _plain_value(value: object) -> object:
+    if pd.isna(value):
+        return None
+    return float(value) if isinstance(value, (int, float, Decimal)) else str(value)

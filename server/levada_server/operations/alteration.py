@@ -1,0 +1,208 @@
+"""Alterations: plan what a definition would change, alter tables as planned, rename schemas."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChanged
+from levada_server.model.alteration import alteration
+from levada_server.model.description import describe
+from levada_server.model.table import TableName, check_schema_name, check_table_name
+from levada_server.operations.schemas import (
+    Declaration,
+    SchemaSummary,
+    check_free_name,
+    check_master,
+    check_schema,
+    parse,
+)
+from levada_server.query.alteration_ddl import alter_table as alter_steps
+from levada_server.query.compile import compile_relation
+from levada_server.query.key_source import keys_of
+from levada_server.storage import alteration as storage
+from levada_server.storage.catalog import lock_catalog, read_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from levada_server.model.alteration import Alteration
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table, Tier
+    from levada_server.operations.engine import Caller, Engine
+    from levada_server.storage.database import Connection
+
+_T = TypeVar("_T")
+
+ATTEMPTS = 5
+PAUSE_S = 0.5
+"""Between attempts, for those who use the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTable:
+    """What a table shall become.
+
+    Args:
+        name: Its name now.
+        definition: Its definition afterwards.
+        references: For names after `->`, as written: the table each stands for.
+        renames: The old name of an attribute by its new one.
+        new_name: The class's name afterwards; empty: as it is.
+        tier: Its tier afterwards; None: as it is.
+    """
+
+    name: TableName
+    definition: str
+    references: Mapping[str, TableName]
+    renames: Mapping[str, str] = field(default_factory=dict)
+    new_name: str = ""
+    tier: Tier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlterationPlan:
+    """The changes, a line each; the digest identifies them and the table that they were found for."""
+
+    changes: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A table as it is after an alteration, and what its caller should be told."""
+
+    table: Table
+    warnings: tuple[str, ...]
+
+
+async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -> AlterationPlan:
+    """Tell what altering a table to a definition would change.
+
+    Raises:
+        InvalidDefinition: The definition breaks a rule of the language.
+        UnknownTable: The table or a parent does not exist.
+        InvalidRequest: The table cannot become this, such as with another key; the message says what to do.
+    """
+    found = _find(await engine.catalog(caller), wanted)
+    # What has no DDL, such as an index on an expression that a new type does not allow, is refused now.
+    list(alter_steps(found, {}))
+    return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
+
+
+async def alter_table(engine: Engine, _caller: Caller, wanted: WantedTable, digest: str) -> Altered:
+    """Alter a table in one transaction, which gives way to those who use the table and tries again.
+
+    Args:
+        digest: Of the plan that was confirmed; empty: whatever it takes.
+
+    Raises:
+        PlanChanged: The table changed since the plan with this digest.
+        Conflict: The table stayed in use.
+        LevadaError: As for `plan_alteration`, or a row does not allow a change; nothing has changed.
+    """
+
+    async def alter(connection: Connection, catalog: Catalog) -> TableName:
+        found = _find(catalog, wanted)
+        if digest and digest != _digest(found):
+            raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
+        if found.changes:
+            await storage.alter_table(connection, catalog, found, wanted.definition)
+        return found.wanted.name
+
+    name, catalog = await _change(engine, alter)
+    return Altered(catalog.tables[name], tuple(_broken_key_sources(engine, catalog)))
+
+
+async def rename_schema(engine: Engine, _caller: Caller, name: str, new_name: str) -> SchemaSummary:
+    """Rename a schema; references to its tables follow.
+
+    Raises:
+        UnknownSchema: There is none.
+        AlreadyExists: The new name is taken.
+    """
+    check_schema_name(new_name)
+
+    async def rename(connection: Connection, catalog: Catalog) -> datetime:
+        check_schema(catalog, name)
+        return await storage.rename_schema(connection, name, new_name)
+
+    created, catalog = await _change(engine, rename)
+    return SchemaSummary(new_name, created, sum(table.schema == new_name for table in catalog.tables))
+
+
+async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaitable[_T]]) -> tuple[_T, Catalog]:
+    """Change the catalog in a transaction that gives up where it would wait long, and repeat it a few times."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with engine.database.transaction() as connection:
+                await storage.limit_lock_wait(connection)
+                result = await change(connection, await lock_catalog(connection))
+                catalog = await read_catalog(connection)
+        except Conflict as error:
+            if attempt == ATTEMPTS:
+                raise Conflict(
+                    f"Nothing was changed: other transactions use the tables, after {ATTEMPTS} attempts still. "
+                    "Repeat it when long queries and transactions have ended."
+                ) from error
+            await asyncio.sleep(PAUSE_S)
+        else:
+            engine.cache.replace(catalog)
+            await engine.database.forget_plans()
+            return result, catalog
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
+    """Find the changes, and refuse those that the rest of the catalog does not allow."""
+    existing = catalog.table(wanted.name)
+    name = _new_name(catalog, existing, wanted.new_name)
+    # It is parsed under its present name, which its parts and its master know it by.
+    declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
+    table = parse(catalog, declaration)
+    check_master(table)
+    below = catalog.descendants(existing.name)
+    for key in table.foreign_keys:
+        if key.parent in below:
+            raise InvalidRequest(
+                f"`{existing.name}` cannot refer to `{key.parent}`, which depends on it.", field="definition"
+            )
+    return alteration(existing, replace(table, name=name), wanted.renames)
+
+
+def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
+    name = TableName(existing.name.schema, new_name or existing.name.table)
+    if name == existing.name:
+        return name
+    if name.master != existing.name.master:
+        raise InvalidRequest(
+            f"`{existing.name}` cannot become `{name}`: a rename changes the last name only, not the master.",
+            field="new_name",
+        )
+    moved = storage.renamed_tables(catalog, existing.name, name)
+    staying = replace(catalog, tables={n: t for n, t in catalog.tables.items() if t not in [one for one, _ in moved]})
+    for _, new in moved:
+        check_table_name(new)
+        check_free_name(staying, new)
+    return name
+
+
+def _digest(found: Alteration) -> str:
+    content = "\n".join(
+        [str(found.existing.id), str(found.existing.name), describe(found.existing), describe(found.wanted)]
+        + [str(change) for change in found.changes]
+    )
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _broken_key_sources(engine: Engine, catalog: Catalog) -> Iterator[str]:
+    """Tell which tables' key sources name something that is gone; their classes are declared anew to mend them."""
+    for table in catalog.tables.values():
+        if table.key_source is not None:
+            try:
+                compile_relation(keys_of(engine.decode_relation(table.key_source), table), catalog)
+            except LevadaError as error:
+                yield f"The key source of `{table.name}` is broken: {error} Mend its class and declare it again."

@@ -1,0 +1,54 @@
+-- name: set_lock_timeout
+-- For this transaction: whoever waits behind an alteration that waits itself gets on with it.
+SELECT set_config('lock_timeout', $1, true);
+
+-- name: read_checks
+-- The CHECK constraints of single columns, which PostgreSQL named itself.
+SELECT a.attname AS attribute, c.conname AS name
+FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.contype = 'c' AND cardinality(c.conkey) = 1 AND c.conrelid = to_regclass($1)
+ORDER BY c.conname;
+
+-- name: find_lossy
+-- One value that a change of type would not keep.
+SELECT {column}::text FROM {table} WHERE {column} IS NOT NULL AND ({lossy}) LIMIT 1;
+
+-- name: update_table
+UPDATE levada.table SET tier = $2, comment = $3, definition = $4 WHERE id = $1;
+
+-- name: update_name
+UPDATE levada.table SET name = $2, stored_name = $3 WHERE id = $1;
+
+-- name: set_names_aside
+-- No attribute's name begins with `_`, so that two attributes can change places.
+UPDATE levada.attribute SET name = '_' || name WHERE table_id = $1 AND name = ANY($2::text[]);
+
+-- name: rename_attribute
+UPDATE levada.attribute SET name = $3 WHERE table_id = $1 AND name = '_' || $2;
+
+-- name: delete_attributes
+-- Only attributes of keys are origins of others, and those are never dropped.
+DELETE FROM levada.attribute WHERE table_id = $1 AND name <> ALL($2::text[]);
+
+-- name: update_attribute
+-- The id stays; a native attribute of a key is its own origin.
+UPDATE levada.attribute
+SET position = $2, type = $4, nullable = $5, default_text = $6, default_quoted = $7, comment = $8,
+    origin_id = coalesce($9, CASE WHEN primary_key THEN id END)
+WHERE table_id = $1 AND name = $3;
+
+-- name: update_parent_names
+-- A child names the attributes that it refers to.
+UPDATE levada.foreign_key SET parent_names = $3 WHERE parent_id = $1 AND parent_names = $2::text[];
+
+-- name: delete_foreign_keys
+DELETE FROM levada.foreign_key WHERE table_id = $1;
+
+-- name: delete_indexes
+DELETE FROM levada.index WHERE table_id = $1;
+
+-- name: schema_in_use
+SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1);
+
+-- name: rename_schema
+UPDATE levada.schema SET name = $2 WHERE name = $1 RETURNING create_time;

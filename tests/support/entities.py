@@ -1,0 +1,102 @@
+"""What a relation is to the oracle: attributes and rows, and which values are equal and in what order they come."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from levada_server.errors import InvalidRequest, MismatchedLineage
+from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.model.heading import Heading
+
+Row: TypeAlias = tuple[object, ...]
+"""One value per attribute, in heading order; JSON as its text."""
+
+Entity: TypeAlias = "dict[str, object]"
+"""The same row, by name."""
+
+_FAMILIES = (
+    frozenset(INTEGER_RANGES) | {Kind.DECIMAL, Kind.FLOAT32, Kind.FLOAT64},
+    TEXTS,
+    frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}),
+    frozenset({Kind.JSON, Kind.OBJECT}),
+    frozenset({Kind.BYTES, Kind.BLOB, Kind.ARRAY}),
+)
+"""Kinds whose values can be compared with each other; any other kind only with itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """What a relation is: attributes and rows.
+
+    Args:
+        heading: Its attributes.
+        rows: Its rows.
+        order: Names by which the rows are sorted, and whether in descending order.
+    """
+
+    heading: Heading
+    rows: tuple[Row, ...]
+    order: tuple[tuple[str, bool], ...] = ()
+
+    def __iter__(self) -> Iterator[Entity]:
+        """Go through the entities by name."""
+        return (dict(zip(self.heading.names, row, strict=True)) for row in self.rows)
+
+
+class Ambiguous(Exception):
+    """The rules leave it open which of several answers is given."""
+
+
+def seen(value: object, type_: AttributeType) -> tuple[object, ...]:
+    """Give what comparison sees of a value: equal values give equal results, and the results are ordered as they.
+
+    NULL is last and NaN before it; NaN equals NaN and 0.0 equals -0.0. Text is ordered by code point. A date is its
+    midnight, and a moment without a zone is in UTC.
+    """
+    if value is None:
+        return (2,)
+    if isinstance(value, float) and math.isnan(value):
+        return (1,)
+    if type_.kind in (Kind.JSON, Kind.OBJECT):
+        assert isinstance(value, str)
+        return (0, json.dumps(json.loads(value), sort_keys=True))
+    if isinstance(value, dt.datetime):
+        return (0, value.astimezone(dt.timezone.utc).replace(tzinfo=None) if value.tzinfo else value)
+    if isinstance(value, dt.date):
+        return (0, dt.datetime.combine(value, dt.time()))
+    return (0, value)
+
+
+def has_unique_keys(entities: Entities) -> bool:
+    """Tell whether the keys of all rows differ: only in a union of relations with NULL in a key of U do some not."""
+    heading = entities.heading
+    keys = [tuple(seen(entity[name], heading[name].type) for name in heading.primary_key) for entity in entities]
+    return len(set(keys)) == len(keys)
+
+
+def same(left: object, right: object, type_: AttributeType) -> bool:
+    """Tell whether two values are equal; NULL equals nothing."""
+    return left is not None and right is not None and seen(left, type_) == seen(right, type_)
+
+
+def _comparable(left: AttributeType, right: AttributeType) -> bool:
+    return left.kind is right.kind or any(left.kind in f and right.kind in f for f in _FAMILIES)
+
+
+def shared_names(left: Heading, right: Heading, *, unchecked: bool = False) -> list[str]:
+    """Names on which two relations match: those of both, if they have the same origin."""
+    names = [name for name in left.names if name in right.names]
+    for name in names:
+        if not unchecked and (left[name].origin is None or left[name].origin != right[name].origin):
+            raise MismatchedLineage(f"`{name}` means two things.")
+        if not _comparable(left[name].type, right[name].type):
+            raise InvalidRequest(f"`{name}` has two types.")
+    return names

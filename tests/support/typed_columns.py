@@ -1,0 +1,157 @@
+"""Types of attributes and columns of values, as hypothesis draws them: as the driver binds them, NULLs included."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+
+from hypothesis import strategies as st
+
+from levada_server.arrow.copy_binary import MARK
+from levada_server.model.heading import Attribute, Heading
+from levada_server.model.types import INTEGER_RANGES, AttributeType, Kind, parse_type
+from levada_server.query import sql
+from levada_server.query.compile import Query
+from levada_server.query.postgres_types import value_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Values: TypeAlias = "list[object]"
+
+START_OF_ROW = b"\x00\x04" + b"\x00\x00\x00\x04" + MARK.to_bytes(4, "big", signed=True)
+"""What a row of three columns begins with."""
+NASTY_TEXTS = (
+    "",
+    "'",
+    "''",
+    "\\",
+    "\\'; DROP TABLE t; --",
+    "$1",
+    "$2::text",
+    "{a,b}",
+    '"',
+    "NULL",
+    "null",
+    "E'\\n'",
+    "a\nb\tc",
+    "naïve ✓ 𝄞",
+    ",",
+    " ",
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A heading and its columns."""
+
+    heading: Heading
+    columns: tuple[Values, ...]
+
+    def query(self) -> Query:
+        """A query that has these rows: its values are bound as arrays."""
+        attributes = self.heading.attributes
+        arrays = tuple(
+            (a.name, sql.Value(values, f"{value_type(a.type)}[]"))
+            for a, values in zip(attributes, self.columns, strict=True)
+        )
+        columns = tuple((a.name, sql.Column("v", a.name)) for a in attributes)
+        return Query(sql.Select(columns, sql.ArraySource(arrays, "v")), self.heading)
+
+
+def heading(types: Sequence[AttributeType]) -> Heading:
+    """Make a heading of nullable attributes `c0`, `c1`, …"""
+    return Heading(tuple(Attribute(f"c{i}", type_, nullable=True) for i, type_ in enumerate(types)))
+
+
+TYPES: st.SearchStrategy[AttributeType] = st.sampled_from(
+    [
+        *(AttributeType(kind) for kind in INTEGER_RANGES),
+        *(AttributeType(kind) for kind in (Kind.FLOAT32, Kind.FLOAT64, Kind.BOOL, Kind.TEXT, Kind.DATE, Kind.TIME)),
+        *(AttributeType(kind) for kind in (Kind.DATETIME, Kind.TIMESTAMPTZ, Kind.UUID, Kind.JSON, Kind.BYTES)),
+        *map(
+            parse_type, ("varchar(20)", "<blob>", "enum('a', 'b', 'it''s')", "<array int16(2, 3)>", "<array bool(1,)>")
+        ),
+        *map(parse_type, ("<array complex64(2,)>", "decimal(38,0)", "decimal(38,38)", "decimal(9,2)", "decimal(4,4)")),
+        *map(parse_type, ("decimal(1,0)", "decimal(20,7)")),
+    ]
+)
+
+_LARGE = st.builds(
+    lambda unit, count: (unit * count)[:count],
+    st.sampled_from([b"\0", b"\xff", b"\xf7", START_OF_ROW]),
+    st.sampled_from([0, 1, 100, 900, 5_000, 300_000, 3_000_000]),
+)
+_MOMENTS = st.datetimes() | st.sampled_from([dt.datetime.min, dt.datetime.max, dt.datetime(2000, 1, 1)])
+
+
+def values_of(type_: AttributeType) -> st.SearchStrategy[object]:
+    """Draw values of a type."""
+    match type_.kind:
+        case kind if kind in INTEGER_RANGES:
+            low, high = INTEGER_RANGES[kind]
+            return st.integers(low, high) | st.sampled_from(
+                [v for v in (low, 0, -1, 4, MARK, high) if low <= v <= high]
+            )
+        case Kind.FLOAT32 | Kind.FLOAT64 as kind:
+            return st.floats(width=32 if kind is Kind.FLOAT32 else 64)
+        case Kind.BOOL:
+            return st.booleans()
+        case Kind.DECIMAL:
+            assert type_.precision is not None and type_.scale is not None
+            limit, scale = 10**type_.precision - 1, type_.scale
+            return (st.integers(-limit, limit) | st.sampled_from([limit, -limit, 0])).map(lambda n: _exact(n, scale))
+        case Kind.VARCHAR:
+            return _texts(max_size=20)
+        case Kind.TEXT:
+            return _texts() | st.builds(lambda text, count: text * count, _texts(), st.sampled_from([2, 100, 10_000]))
+        case Kind.ENUM:
+            return st.sampled_from(type_.labels)
+        case Kind.DATE:
+            return st.dates() | st.sampled_from([dt.date.min, dt.date.max])
+        case Kind.TIME:
+            return st.times() | st.sampled_from([dt.time.min, dt.time.max])
+        case Kind.TIMESTAMPTZ:
+            return _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.timezone.utc))
+        case Kind.UUID:
+            return st.uuids()
+        case Kind.JSON:
+            scalars = st.none() | st.booleans() | st.integers() | _texts()
+            return (scalars | st.lists(scalars, max_size=3) | st.dictionaries(_texts(), scalars, max_size=2)).map(
+                json.dumps
+            )
+        case Kind.ARRAY:
+            return st.binary(min_size=type_.item_bytes, max_size=type_.item_bytes)
+        case Kind.BYTES | Kind.BLOB:
+            return st.binary(max_size=20) | _LARGE
+        case _:
+            return _MOMENTS
+
+
+def _exact(number: int, scale: int) -> Decimal:
+    """Make a decimal of more digits than the arithmetic of decimals keeps."""
+    return Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -scale))
+
+
+def _texts(max_size: int | None = None) -> st.SearchStrategy[str]:
+    drawn = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=max_size)
+    return drawn | st.sampled_from([text for text in NASTY_TEXTS if max_size is None or len(text) <= max_size])
+
+
+@st.composite
+def _drawn(draw: st.DrawFn, max_rows: int) -> Drawn:
+    types = draw(st.lists(TYPES, min_size=1, max_size=5))
+    count = draw(st.integers(0, max_rows))
+    columns = [
+        draw(st.lists(st.none() | values_of(type_), min_size=count, max_size=count))
+        if draw(st.booleans())
+        else draw(st.lists(values_of(type_), min_size=count, max_size=count))
+        for type_ in types
+    ]
+    return Drawn(heading(types), tuple(columns))
+
+
+TABLES: st.SearchStrategy[Drawn] = _drawn(max_rows=6)
