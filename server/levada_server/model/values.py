@@ -16,6 +16,7 @@ from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+MAX_INTEGER_DIGITS = 19
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -74,6 +75,9 @@ def _coerce(value: object, type_: AttributeType) -> object:
 def _integer(value: object, type_: AttributeType) -> int:
     if isinstance(value, str):
         value = Decimal(value.strip())
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_INTEGER_DIGITS:
+        # As an int it would have as many digits as its exponent says, whatever the length of its text.
+        raise ValueOutOfRange(f"{value} is past the range of {type_}.")
     if isinstance(value, (float, Decimal)):
         if not math.isfinite(value) or value != int(value):
             raise ValueOutOfRange(f"{value} is no whole number, and `{type_}` holds only those.")
