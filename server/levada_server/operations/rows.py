@@ -17,6 +17,7 @@ from levada_server.query.algebra import Keep, Project, Relation, Restrict, Table
 from levada_server.query.compile import compile_relation
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
+from levada_server.storage.bulk import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from levada_server.operations.engine import Caller, Engine
     from levada_server.storage.database import Connection
     from levada_server.storage.deletion import Doomed
+
+
+ANALYZED_ROWS = 5_000
+"""After an insert of so many rows PostgreSQL's picture of the table is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,14 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     check_direct_insert(catalog, table, options)
-    batches = read_batches(content, table, options)
+    count = await _insert_batches(engine, table, read_batches(content, table, options), options)
+    if count >= ANALYZED_ROWS:
+        async with engine.database.connection() as connection:
+            await analyze(connection, table)
+    return count
+
+
+async def _insert_batches(engine: Engine, table: Table, batches: Iterator[Columns], options: InsertOptions) -> int:
     first = await asyncio.to_thread(next, batches, None)
     if first is None:
         return 0

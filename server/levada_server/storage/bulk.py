@@ -57,6 +57,11 @@ async def insert_staged(connection: Connection, table: Table, columns: Columns, 
     return tag
 
 
+async def analyze(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL learn what a table holds now; its own daemon comes later, and never to what is not committed."""
+    await connection.execute(fill(_SQL["analyze"], table=qualified(table.name)))
+
+
 async def _copy(connection: Connection, schema: str, table: str, names: list[str], pieces: Iterator[memoryview]) -> str:
     tag: str = await connection.copy_to_table(
         table, schema_name=schema, columns=names, source=_source(pieces), format="binary"

@@ -19,6 +19,11 @@ DROP TABLE {stage};
 -- The rows of a query, without a trip to the client.
 INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict};
 
+-- name: analyze
+-- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. Whoever is at it already
+-- does the work for us; waiting for them in a transaction could end in a deadlock.
+ANALYZE (SKIP_LOCKED) {table};
+
 -- name: update
 UPDATE {table} SET {changes} WHERE {same};
 
