@@ -22,13 +22,13 @@ RELATIONS = 20
 _seeds = given(seed=st.integers(0, 2**32 - 1))
 
 
-@examples(100, shrink=False)
+@examples(150, shrink=False)
 @_seeds
 def test_relations_mean_what_the_oracle_says(postgres: Postgres, seed: int) -> None:
     _check(postgres, Random(seed), wild=False)
 
 
-@examples(50, shrink=False)
+@examples(75, shrink=False)
 @_seeds
 def test_invalid_relations_are_refused_before_postgresql_sees_them(postgres: Postgres, seed: int) -> None:
     _check(postgres, Random(seed), wild=True)

@@ -63,7 +63,7 @@ class Drawn:
 
 
 def heading(types: Sequence[AttributeType]) -> Heading:
-    """Make a heading of nullable attributes `c0`, `c1`, …"""
+    """Make a heading of nullable attributes: `c0`, `c1` and so on."""
     return Heading(tuple(Attribute(f"c{i}", type_, nullable=True) for i, type_ in enumerate(types)))
 
 
@@ -88,6 +88,20 @@ _LARGE = st.builds(
 _MOMENTS = st.datetimes() | st.sampled_from([dt.datetime.min, dt.datetime.max, dt.datetime(2000, 1, 1)])
 
 
+_BY_KIND: dict[Kind, st.SearchStrategy[object]] = {
+    Kind.FLOAT32: st.floats(width=32),
+    Kind.FLOAT64: st.floats(),
+    Kind.BOOL: st.booleans(),
+    Kind.DATE: st.dates() | st.sampled_from([dt.date.min, dt.date.max]),
+    Kind.TIME: st.times() | st.sampled_from([dt.time.min, dt.time.max]),
+    Kind.DATETIME: _MOMENTS,
+    Kind.TIMESTAMPTZ: _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.timezone.utc)),
+    Kind.UUID: st.uuids(),
+    Kind.BYTES: st.binary(max_size=20) | _LARGE,
+    Kind.BLOB: st.binary(max_size=20) | _LARGE,
+}
+
+
 def values_of(type_: AttributeType) -> st.SearchStrategy[object]:
     """Draw values of a type."""
     match type_.kind:
@@ -96,39 +110,24 @@ def values_of(type_: AttributeType) -> st.SearchStrategy[object]:
             return st.integers(low, high) | st.sampled_from(
                 [v for v in (low, 0, -1, 4, MARK, high) if low <= v <= high]
             )
-        case Kind.FLOAT32 | Kind.FLOAT64 as kind:
-            return st.floats(width=32 if kind is Kind.FLOAT32 else 64)
-        case Kind.BOOL:
-            return st.booleans()
         case Kind.DECIMAL:
             assert type_.precision is not None and type_.scale is not None
             limit, scale = 10**type_.precision - 1, type_.scale
             return (st.integers(-limit, limit) | st.sampled_from([limit, -limit, 0])).map(lambda n: _exact(n, scale))
         case Kind.VARCHAR:
-            return _texts(max_size=20)
+            return _texts(type_.length)
         case Kind.TEXT:
             return _texts() | st.builds(lambda text, count: text * count, _texts(), st.sampled_from([2, 100, 10_000]))
         case Kind.ENUM:
             return st.sampled_from(type_.labels)
-        case Kind.DATE:
-            return st.dates() | st.sampled_from([dt.date.min, dt.date.max])
-        case Kind.TIME:
-            return st.times() | st.sampled_from([dt.time.min, dt.time.max])
-        case Kind.TIMESTAMPTZ:
-            return _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.timezone.utc))
-        case Kind.UUID:
-            return st.uuids()
         case Kind.JSON:
             scalars = st.none() | st.booleans() | st.integers() | _texts()
-            return (scalars | st.lists(scalars, max_size=3) | st.dictionaries(_texts(), scalars, max_size=2)).map(
-                json.dumps
-            )
+            values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(_texts(), scalars, max_size=2)
+            return values.map(json.dumps)
         case Kind.ARRAY:
             return st.binary(min_size=type_.item_bytes, max_size=type_.item_bytes)
-        case Kind.BYTES | Kind.BLOB:
-            return st.binary(max_size=20) | _LARGE
-        case _:
-            return _MOMENTS
+        case kind:
+            return _BY_KIND[kind]
 
 
 def _exact(number: int, scale: int) -> Decimal:

@@ -94,12 +94,12 @@ class CopyReader:
             return fields, len(starts), int(ends[-1])
         starts = _marked(octets[:size], first)
         fields, ends = _columns(octets, starts, size, columns)
-        if ends[-1] > size:
-            fields, starts, ends = [f.choose(slice(0, -1)) for f in fields], starts[:-1], ends[:-1]
-        if not np.array_equal(ends[:-1], starts[1:]):
+        last = len(starts) - int(ends[-1] > size)  # often all are rows, and the last one is not whole
+        rows: Array | slice = slice(last)
+        if ends[last - 1] > size or not np.array_equal(ends[: last - 1], starts[1:last]):
             rows = _chain(starts, ends, size)
-            fields, ends = [f.choose(rows) for f in fields], ends[rows]
-        return fields, len(ends), int(ends[-1])
+        ends = ends[rows]
+        return [field.choose(rows) for field in fields], len(ends), int(ends[-1])
 
 
 def _end_of_row(octets: Array, start: int, size: int, columns: int) -> int | None:

@@ -146,4 +146,4 @@ def _values(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of whateve
     """Look at the values of a column as they lie in memory."""
     if not len(column):
         return np.empty(0, dtype)
-    return np.frombuffer(column.buffers()[1], dtype)[column.offset : column.offset + len(column)]
+    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)

@@ -204,7 +204,7 @@ def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row:
             fitted.append(None if value is None else _fit_value(value, attribute.type))
         except WrongValue as error:
             refuse(row, type(error), error.message)
-        except (OverflowError, ValueError) as error:
+        except (OverflowError, ValueError, KeyError) as error:  # Arrow raises them: KeyError for an unknown time zone
             refuse(row, ValueOutOfRange, f"{error}.")
     return pa.array(fitted, storage_type(attribute.type))
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 2**20
 """Soft limit of the rows that are handled at once; a client may send larger batches."""
 
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -87,8 +89,17 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
                 columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
                 yield Columns(first_row, attributes, columns, part.num_rows)
                 first_row += part.num_rows
-    except (pa.ArrowException, OSError) as error:
+        _check_end(content, table)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+
+
+def _check_end(content: pa.NativeFile, table: Table) -> None:
+    """Check that the reader stopped at the mark of the end: to Arrow, a stream cut between batches has ended."""
+    end = content.tell()
+    content.seek(max(end - len(_END), 0))
+    if content.read(len(_END)) != _END:
+        raise InvalidRequest("The rows are cut off: their Arrow IPC stream lacks its end.", table=table.name)
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,228 @@
+"""Arrow that no honest client sends: each is refused by a clear error, and nothing is inserted."""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import pytest_asyncio
+
+from levada_server import errors
+from levada_server.operations import rows
+from levada_server.operations.rows import InsertOptions
+from tests.support import make
+from tests.support.make import ME, named
+
+if TYPE_CHECKING:
+    from levada_server.operations.engine import Engine
+
+DEFINITION = """
+id : int64
+---
+name = null : varchar(20)
+sex = null : enum('M', 'F')
+time = null : datetime
+day = null : date
+clock = null : time
+weight = null : float32
+price = null : decimal(5,2)
+notes = null : json
+picture = null : bytes
+trace = null : <array float32(2,)>
+guid = null : uuid
+"""
+COUNT = 1237
+"""Rows of a good stream: a number that stands nowhere else in it, so that it can be found and changed."""
+
+
+@pytest_asyncio.fixture
+async def table(engine: Engine) -> Engine:
+    await make.make_table(engine, "Thing", DEFINITION)
+    return engine
+
+
+def stream(*batches: pa.RecordBatch) -> bytes:
+    content = io.BytesIO()
+    with pa.ipc.new_stream(content, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return content.getvalue()
+
+
+def batch(**columns: pa.Array) -> pa.RecordBatch:
+    """Rows with ids, and some other columns."""
+    count = len(next(iter(columns.values()))) if columns else COUNT
+    return pa.RecordBatch.from_pydict({"id": pa.array(range(count), pa.int64()), **columns})
+
+
+GOOD = stream(
+    batch(
+        name=pa.array([f"name {i}" for i in range(COUNT)]),
+        sex=pa.array(["M", "F", None] * (COUNT // 3) + ["M"]).dictionary_encode(),
+        weight=pa.array(np.ones(COUNT, np.float32)),
+    )
+)
+TWO = stream(batch(name=pa.array(["a"])), pa.RecordBatch.from_pydict({"id": pa.array([9]), "name": pa.array(["b"])}))
+
+
+def from_buffers(
+    type_: pa.DataType, count: int, *buffers: bytes | np.ndarray[tuple[int], np.dtype[np.int32]]
+) -> pa.Array:
+    """An array that nothing has checked."""
+    return pa.Array.from_buffers(type_, count, [None, *map(pa.py_buffer, buffers)])
+
+
+def with_number(content: bytes, occurrence: int, number: int) -> bytes:
+    """Change one of the places where the number of rows stands: of the batch, or of one of its columns."""
+    old = COUNT.to_bytes(8, "little", signed=True)
+    parts = content.split(old)
+    assert len(parts) > occurrence + 1
+    return (
+        old.join(parts[: occurrence + 1])
+        + number.to_bytes(8, "little", signed=True)
+        + old.join(parts[occurrence + 1 :])
+    )
+
+
+def in_one_dictionary(values: list[str], codes: list[int]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(values), safe=False)
+
+
+BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
+    "nothing": (b"", errors.InvalidRequest),
+    "text": (b"subject,name\n1,a\n", errors.InvalidRequest),
+    "noise": (random.Random(1).randbytes(5000), errors.InvalidRequest),
+    "noise after a schema": (GOOD[:600] + random.Random(2).randbytes(5000), errors.InvalidRequest),
+    "a file instead of a stream": (b"ARROW1\0\0" + GOOD, errors.InvalidRequest),
+    "cut in the middle": (GOOD[: len(GOOD) // 2], errors.InvalidRequest),
+    "cut before the mark of its end": (TWO[:-8], errors.InvalidRequest),
+    "cut inside of the mark of its end": (TWO[:-3], errors.InvalidRequest),
+    "a list": (stream(batch(name=pa.array([["a", "b"]]))), errors.WrongValue),
+    "a struct": (stream(batch(weight=pa.array([{"x": 1}]))), errors.WrongValue),
+    "a moment as a number": (stream(batch(weight=pa.array([1], pa.timestamp("us")))), errors.WrongValue),
+    "a tensor of another shape": (
+        stream(
+            batch(
+                trace=pa.ExtensionArray.from_storage(
+                    pa.fixed_shape_tensor(pa.float32(), [3]), pa.array([[1, 2, 3]], pa.list_(pa.float32(), 3))
+                )
+            )
+        ),
+        errors.WrongValue,
+    ),
+    "a tensor with a hole": (
+        stream(
+            batch(
+                trace=pa.ExtensionArray.from_storage(
+                    pa.fixed_shape_tensor(pa.float32(), [2]), pa.array([[1, None]], pa.list_(pa.float32(), 2))
+                )
+            )
+        ),
+        errors.WrongValue,
+    ),
+    "bytes that are no array": (stream(batch(trace=pa.array([b"1234567"]))), errors.WrongValue),
+    "a label that is none": (stream(batch(sex=in_one_dictionary(["M", "X"], [0, 1]))), errors.ValueOutOfRange),
+    "a code past the dictionary": (stream(batch(sex=in_one_dictionary(["M", "F"], [0, 7]))), errors.InvalidRequest),
+    "a negative code": (stream(batch(name=in_one_dictionary(["a"], [-2]))), errors.InvalidRequest),
+    "a moment past all calendars": (
+        stream(batch(time=pa.array([2**62], pa.timestamp("us")))),
+        errors.ValueOutOfRange,
+    ),
+    "a moment past its unit": (stream(batch(time=pa.array([2**60], pa.timestamp("s")))), errors.ValueOutOfRange),
+    "a day before all calendars": (stream(batch(day=pa.array([-(2**31)], pa.date32()))), errors.ValueOutOfRange),
+    "a time after midnight": (
+        stream(batch(clock=pa.array([86_400 * 10**6], pa.int64()).view(pa.time64("us")))),
+        errors.InvalidRequest,
+    ),
+    "an integer out of range": (
+        stream(pa.RecordBatch.from_pydict({"id": pa.array([1, 2**63], pa.uint64())})),
+        errors.ValueOutOfRange,
+    ),
+    "NaN as an integer": (
+        stream(pa.RecordBatch.from_pydict({"id": pa.array([1.0, float("nan")])})),
+        errors.ValueOutOfRange,
+    ),
+    "a float out of range": (stream(batch(weight=pa.array([1e300]))), errors.ValueOutOfRange),
+    "a decimal out of range": (stream(batch(price=pa.array([1000.0]))), errors.ValueOutOfRange),
+    "a decimal that is none": (stream(batch(price=pa.array([float("nan")]))), errors.ValueOutOfRange),
+    "text with NUL": (stream(batch(name=pa.array(["a\0b"]))), errors.ValueOutOfRange),
+    "text that is no UTF-8": (
+        stream(batch(name=from_buffers(pa.utf8(), 1, np.array([0, 2], np.int32), b"\xff\xfe"))),
+        errors.InvalidRequest,
+    ),
+    "a document that is none": (stream(batch(notes=pa.array(["{"]))), errors.WrongValue),
+    "an identifier that is none": (stream(batch(guid=pa.array([b"short"]))), errors.WrongValue),
+    "offsets that go back": (
+        stream(batch(name=from_buffers(pa.utf8(), 2, np.array([0, 3, 1], np.int32), b"abc"))),
+        errors.InvalidRequest,
+    ),
+    "offsets past the end": (
+        stream(batch(name=pa.array(["a", "b" * 12]))).replace(
+            np.array([0, 1, 13], np.int32).tobytes(), np.array([0, 1, 2**30], np.int32).tobytes()
+        ),
+        errors.InvalidRequest,
+    ),
+    **{
+        f"{number} rows at place {place}": (with_number(GOOD, place, number), errors.InvalidRequest)
+        for place in range(4)
+        for number in (COUNT + 1, COUNT * 100, -1, 2**31, 2**62)
+    },
+}
+
+
+async def count(engine: Engine) -> int:
+    return len(await make.fetch(engine, "Thing"))
+
+
+@pytest.mark.parametrize(("content", "kind"), BAD.values(), ids=BAD.keys())
+async def test_bad_arrow_is_refused_whole(table: Engine, content: bytes, kind: type[errors.LevadaError]) -> None:
+    with pytest.raises(errors.LevadaError) as caught:
+        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(content))
+    assert type(caught.value) is kind, caught.value
+    assert len(caught.value.message) > 20
+    assert await count(table) == 0
+    assert await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(GOOD)) == COUNT
+
+
+async def test_a_bad_batch_undoes_the_good_ones_before_it(table: Engine) -> None:
+    good = batch(name=pa.array(["a"] * 2000))
+    bad = pa.RecordBatch.from_pydict(
+        {"id": pa.array([9999]), "name": from_buffers(pa.utf8(), 1, np.array([0, 1], np.int32), b"\xff")}
+    )
+    with pytest.raises(errors.InvalidRequest):
+        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(good, bad)))
+    assert await count(table) == 0
+
+
+async def test_large_values_are_refused_with_the_way_around(table: Engine) -> None:
+    large = batch(picture=pa.array([b"", bytes(64 * 2**20 + 1)]))
+    with pytest.raises(errors.LimitReached, match="store") as caught:
+        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(large)))
+    assert (caught.value.details["row"], caught.value.details["attribute"]) == ("1", "picture")
+
+
+async def test_a_few_codes_that_stand_for_more_than_memory_are_refused(table: Engine) -> None:
+    codes = pa.array(np.zeros(2**20, np.int8))
+    bomb = batch(picture=pa.DictionaryArray.from_arrays(codes, pa.array([bytes(2**20)])))
+    with pytest.raises(errors.LimitReached, match="fewer rows"):
+        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(bomb)))
+    assert await count(table) == 0
+
+
+async def test_no_damaged_byte_ends_the_process_or_its_connections(table: Engine) -> None:
+    rng = random.Random(3)
+    for _ in range(400):
+        damaged = bytearray(TWO if rng.random() < 0.5 else GOOD)
+        head = min(len(damaged), 1500)  # the schema and the lengths, where damage does most
+        for _ in range(rng.choice([1, 1, 4])):
+            damaged[rng.randrange(head)] = rng.randrange(256)
+        try:
+            await rows.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(bytes(damaged)))
+        except errors.LevadaError as error:
+            assert error.message
+    await rows.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(GOOD))
+    assert await count(table) >= COUNT
