@@ -42,6 +42,11 @@ ROWS: list[tuple[str, Query, list[tuple[object, ...]]]] = [
         (Subject & "subject_id = 1").proj(old="1") + (Subject & "subject_id = 2").proj(new="ifnull(weight, 0)"),
         [(1, 1, None), (2, None, 0.0)],
     ),
+    (
+        "attributes of the operand stand beside aggregates",
+        Subject.aggr(Session, n="subject_id + count(*)", heavy="weight > 20 and count(*) > 0"),
+        [(1, 3, True), (2, 3, None), (3, 3, False)],
+    ),
     ("U() gives one row for no rows", U().aggr(Rig, n="count(*)"), [(0,)]),
     ("U() gives one row without aggregates", U().aggr(Subject, one="1"), [(1,)]),
     ("U() gives one row without attributes", U().aggr(Subject), [()]),

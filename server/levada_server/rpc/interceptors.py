@@ -6,7 +6,7 @@ import inspect
 import logging
 import time
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -87,10 +87,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if not inspect.isasyncgenfunction(handler):  # it writes its answers to the context and gives none back
             return self._wrap_unary(method, handler)
 
-        async def call(request: object, context: Context) -> AsyncIterator[object]:
-            async with self._watched(method, context):
-                async for answer in handler(request, context):
-                    yield answer
+        async def call(request: object, context: Context) -> None:
+            # grpc leaves an iterator that it cannot write from to the garbage collector, with all that it holds.
+            async with self._watched(method, context), aclosing(handler(request, context)) as answers:
+                async for answer in answers:
+                    try:
+                        await context.write(answer)
+                    except grpc.aio.InternalError:  # nobody reads any more
+                        return
 
         return call
 

@@ -113,9 +113,20 @@ class _CopyStream:
         reader.finish()
 
     async def leave(self) -> None:
-        """Stop the COPY if it is not at its end, and give its connection back."""
+        """Stop the COPY if it is not at its end, and give its connection back, whoever cancels meanwhile."""
         self._left = True
         self._room.release()
+        stopping = asyncio.create_task(self._stop())
+        cancelled: asyncio.CancelledError | None = None
+        while not stopping.done():
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    async def _stop(self) -> None:
         done, _ = await asyncio.wait({self._task}, timeout=LEAVE_S)
         if not done:
             self._task.cancel()
