@@ -117,6 +117,10 @@ class PlanChanged(PreconditionFailed):
     """The rows changed since the plan was made."""
 
 
+class InputsChanged(PreconditionFailed):
+    """What `make` had fetched has changed before its result was committed."""
+
+
 class WrongJobState(PreconditionFailed):
     """The job is not in a state that allows the move."""
 

@@ -236,6 +236,12 @@ class PlanChanged(PreconditionFailed):
     reason = "PLAN_CHANGED"
 
 
+class InputsChanged(PreconditionFailed):
+    """What `make_fetch` had fetched changed before the result was committed; details: `table`."""
+
+    reason = "INPUTS_CHANGED"
+
+
 class WrongJobState(PreconditionFailed):
     """The job is not in a state that allows the move; details: `job`, `state`."""
 

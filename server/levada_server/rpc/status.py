@@ -37,6 +37,7 @@ TABLE: dict[type[errors.LevadaError], tuple[StatusCode, str]] = {
     errors.MissingParent: (StatusCode.FAILED_PRECONDITION, "MISSING_PARENT"),
     errors.HasChildren: (StatusCode.FAILED_PRECONDITION, "HAS_CHILDREN"),
     errors.PlanChanged: (StatusCode.FAILED_PRECONDITION, "PLAN_CHANGED"),
+    errors.InputsChanged: (StatusCode.FAILED_PRECONDITION, "INPUTS_CHANGED"),
     errors.WrongJobState: (StatusCode.FAILED_PRECONDITION, "WRONG_JOB_STATE"),
     errors.LeaseLost: (StatusCode.ABORTED, "LEASE_LOST"),
     errors.Conflict: (StatusCode.ABORTED, "CONFLICT"),
