@@ -19,6 +19,7 @@ from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
+from levada_server.storage.pipe import SpoolSpace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -61,7 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
             postgres = await asyncio.to_thread(embedded.start, settings.data_folder)
             stack.push_async_callback(asyncio.to_thread, postgres.stop)
             database_url = postgres.dsn
-        database = await Database.connect(database_url)
+        database = await Database.connect(database_url, SpoolSpace(settings.spool_folder))
         stack.push_async_callback(database.close)
         await migrate(database)
         cache = CatalogCache(database)

@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after so many seconds without a call")
     serve_parser.add_argument("--grace", type=float, default=10.0, help="seconds that calls may finish at the end")
     serve_parser.add_argument(
+        "--spool-dir", type=Path, help="where results wait for slow readers (default: the folder for temporary files)"
+    )
+    serve_parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
     )
     return parser
@@ -88,6 +91,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         listen=listen,
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,
+        spool_folder=arguments.spool_dir,
         log_level=arguments.log_level,
     )
 

@@ -19,6 +19,7 @@ class Settings:
         listen: `host:port` or `unix:/path`; None for a private socket of the data folder.
         idle_timeout_s: Stop after so many seconds without a call; None to run for ever.
         grace_s: How long calls under way may finish at the end.
+        spool_folder: Where the results of slow readers wait; None for the system's folder for temporary files.
         log_level: A level of the standard library's logging.
     """
 
@@ -27,4 +28,5 @@ class Settings:
     listen: str | None
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
+    spool_folder: Path | None = None
     log_level: str = "INFO"

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
+import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2
 
@@ -201,3 +202,18 @@ async def test_requests_out_of_order_are_refused(open_client: Callable[[], Clien
     await client.done(BEGIN)
     assert await client.refused(BEGIN) == "PRECONDITION_FAILED"
     assert await client.refused(inserting(1)[0], COMMIT) == "INVALID_REQUEST"
+
+
+async def test_a_transaction_that_is_open_for_too_long_is_rolled_back(
+    open_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levada_server.rpc.session_service.OPEN_LIMIT_S", 0.2)
+    slow = open_client()
+    await slow.done(BEGIN)
+    await slow.done(ROLL_BACK)
+    await slow.done(BEGIN)
+    await slow.ask(*inserting(1))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await slow.call.read()
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await open_client().count() == 1

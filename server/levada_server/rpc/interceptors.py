@@ -6,7 +6,7 @@ import inspect
 import logging
 import time
 import uuid
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from levada_server.errors import InvalidRequest, LevadaError, Unsupported
 from levada_server.rpc.status import internal, status
+from levada_server.rpc.time_limit import can_be_ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -89,12 +90,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def call(request: object, context: Context) -> None:
             # grpc leaves an iterator that it cannot write from to the garbage collector, with all that it holds.
-            async with self._watched(method, context), aclosing(handler(request, context)) as answers:
-                async for answer in answers:
-                    try:
-                        await context.write(answer)
-                    except grpc.aio.InternalError:  # nobody reads any more
-                        return
+            async with self._watched(method, context):
+                with can_be_ended():
+                    async with aclosing(handler(request, context)) as answers:
+                        async for answer in answers:
+                            try:
+                                await context.write(answer)
+                            except grpc.aio.InternalError:  # nobody reads any more
+                                return
 
         return call
 
@@ -139,7 +142,8 @@ async def _end(context: Context, code: grpc.StatusCode, rich: status_pb2.Status)
             del rich.details[:]
             break
     trailer = (*(context.trailing_metadata() or ()), (_STATUS_KEY, rich.SerializeToString()))
-    await context.abort(code, rich.message, trailing_metadata=trailer)
+    with suppress(grpc.aio.InternalError):  # nobody reads any more
+        await context.abort(code, rich.message, trailing_metadata=trailer)
 
 
 def _shortened(message: str) -> str:

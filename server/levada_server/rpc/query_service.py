@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import query_service_pb2 as pb
 from levada_api.v1 import query_service_pb2_grpc as pb_grpc
+from levada_server.errors import LimitReached
 from levada_server.operations import queries
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from levada_server.operations.engine import Engine
     from levada_server.query.compile import Query
     from levada_server.rpc.calls import Context
+
+FETCH_LIMIT_S = 6 * 3600.0
+"""How long a result may take to be read."""
 
 
 class QueryService(pb_grpc.QueryServiceServicer):
@@ -44,9 +49,13 @@ class QueryService(pb_grpc.QueryServiceServicer):
     ) -> AsyncIterator[pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
         query = await self._compiled(request.relation, context)
-        async with aclosing(queries.fetch(self._engine, query)) as pieces:
-            async for piece in pieces:
-                yield pb.FetchRelationResponse(arrow_ipc=piece)
+        timer = end_call_later(FETCH_LIMIT_S, _too_long())
+        try:
+            async with aclosing(queries.fetch(self._engine, query)) as pieces:
+                async for piece in pieces:
+                    yield pb.FetchRelationResponse(arrow_ipc=piece)
+        finally:
+            timer.cancel()
 
     async def CountRelation(self, request: pb.CountRelationRequest, context: Context) -> pb.CountRelationResponse:
         """Count the entities of a relation."""
@@ -63,3 +72,11 @@ class QueryService(pb_grpc.QueryServiceServicer):
         query = await self._compiled(request.relation, context)
         plan, statement = await queries.explain(self._engine, query, analyze=request.analyze)
         return pb.ExplainRelationResponse(plan=plan, statement=statement)
+
+
+def _too_long() -> LimitReached:
+    return LimitReached(
+        f"A result may take {FETCH_LIMIT_S:.0f} s to be read; read it faster, or in parts.",
+        limit="fetch",
+        value=FETCH_LIMIT_S,
+    )

@@ -15,6 +15,7 @@ from levada_server.rpc import decode
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.status import status
+from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -58,11 +59,9 @@ class SessionService(pb_grpc.SessionServiceServicer):
     ) -> AsyncIterator[pb.OpenSessionResponse]:
         """Serve one request after the other."""
         inbox = _Inbox(request_iterator)
+        timer: asyncio.TimerHandle | None = None
         async with open_session(self._engine) as session, inbox:
-            begun = 0.0
-            while (request := await inbox.next(_patience(session, begun))) is not None:
-                if request.WhichOneof("request") == "begin":
-                    begun = time.monotonic()
+            while (request := await inbox.next(IDLE_LIMIT_S if session.transactions.open else None)) is not None:
                 try:
                     timeout = decode.duration(request.timeout).total_seconds() or None
                     answers = _answer(session, request, inbox, context)
@@ -71,13 +70,20 @@ class SessionService(pb_grpc.SessionServiceServicer):
                 except LevadaError as error:
                     await inbox.drop_rest(request)
                     yield pb.OpenSessionResponse(error=status(error)[1])
+                if session.transactions.open and timer is None:
+                    timer = end_call_later(OPEN_LIMIT_S, _too_long())
+                elif not session.transactions.open and timer is not None:
+                    timer.cancel()
+                    timer = None
 
 
-def _patience(session: Session, begun: float) -> float | None:
-    """Tell how long to wait for the next request; for ever where no transaction is open."""
-    if not session.transactions.open:
-        return None
-    return min(IDLE_LIMIT_S, begun + OPEN_LIMIT_S - time.monotonic())
+def _too_long() -> LimitReached:
+    return LimitReached(
+        f"A transaction may wait {IDLE_LIMIT_S:.0f} s for a request and be open for {OPEN_LIMIT_S:.0f} s; "
+        "it was rolled back.",
+        limit="transaction",
+        value=IDLE_LIMIT_S,
+    )
 
 
 class _Inbox:
@@ -124,12 +130,7 @@ class _Inbox:
         try:
             request = await asyncio.wait_for(self._waiting.get(), patience_s)
         except asyncio.TimeoutError:
-            raise LimitReached(
-                f"A transaction may wait {IDLE_LIMIT_S:.0f} s for a request and be open for {OPEN_LIMIT_S:.0f} s; "
-                "it was rolled back.",
-                limit="transaction",
-                value=IDLE_LIMIT_S,
-            ) from None
+            raise _too_long() from None
         self.cancelled.clear()
         self._insert_ends = request is None or not request.more
         return request

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
 
-from levada_server.errors import OutcomeUnknown, Unavailable
+from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
 from levada_server.storage.failures import translated
+from levada_server.storage.pipe import SpoolSpace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from levada_server.storage.pipe import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 
 POOL_SIZE = 20
 CONNECT_TIMEOUT_S = 10.0
+ACQUIRE_TIMEOUT_S = 60.0
+"""How long a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
 MIN_POSTGRESQL = 15
 
@@ -26,17 +31,26 @@ MIN_POSTGRESQL = 15
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], postgresql_version: str) -> None:
+    spool_space: SpoolSpace | None
+    """Where results wait for slow readers; None where they hold no connection that others could use."""
+
+    def __init__(
+        self, pool: asyncpg.Pool[asyncpg.Record], postgresql_version: str, spool_space: SpoolSpace | None = None
+    ) -> None:
         """Take over an open pool; `close` closes it."""
         self._pool = pool
+        self._wanted = 0  # connections in use, and those that are waited for
+        self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
+        self.spool_space = spool_space or SpoolSpace()
 
     @classmethod
-    async def connect(cls, url: str) -> Database:
+    async def connect(cls, url: str, spool_space: SpoolSpace | None = None) -> Database:
         """Open a pool.
 
         Args:
             url: As libpq reads it, `postgresql://user@host/database`.
+            spool_space: Where results wait for slow readers; by default in the system's temporary folder.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -63,7 +77,7 @@ class Database:
         if version.major < MIN_POSTGRESQL:
             await pool.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
-        return cls(pool, f"{version.major}.{version.minor}")
+        return cls(pool, f"{version.major}.{version.minor}", spool_space)
 
     async def close(self) -> None:
         """Wait for the connections in use, then close all."""
@@ -75,10 +89,46 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection in autocommit; for single statements."""
+        """Lend a connection in autocommit; for single statements.
+
+        Raises:
+            LimitReached: Others use all connections for too long.
+        """
         with translated():
-            async with self._pool.acquire() as connection:
-                yield connection
+            self._wanted += 1
+            try:
+                connection = await self._acquire()
+                try:
+                    yield connection
+                finally:
+                    await self._pool.release(connection)
+            finally:
+                self._wanted -= 1
+
+    async def _acquire(self) -> Connection:
+        if self._wanted <= POOL_SIZE:
+            return await self._pool.acquire()
+        for pipe in self._lent:
+            pipe.hurry()
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise LimitReached(
+                f"The server's {POOL_SIZE} connections to PostgreSQL are all in use; try again, with fewer at once.",
+                limit="connections",
+                value=POOL_SIZE,
+            ) from None
+
+    @contextmanager
+    def lent_to(self, pipe: Pipe) -> Iterator[None]:
+        """Note that a connection writes to a pipe within the block: it is hurried when connections are short."""
+        if self._wanted > POOL_SIZE:
+            pipe.hurry()
+        self._lent.add(pipe)
+        try:
+            yield
+        finally:
+            self._lent.discard(pipe)
 
     @asynccontextmanager
     async def transaction(
@@ -107,7 +157,10 @@ class PinnedDatabase(Database):
     def __init__(self, connection: Connection, postgresql_version: str) -> None:
         """Use a connection on which a transaction is open; whoever opened it ends it."""
         self._connection = connection
+        self._wanted = 0  # connections in use, and those that are waited for
+        self._lent = set()
         self.postgresql_version = postgresql_version
+        self.spool_space = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

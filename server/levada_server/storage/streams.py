@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from levada_server.arrow.batches import MESSAGE_BYTES
 from levada_server.arrow.copy_binary import MARK, CopyReader
 from levada_server.errors import ValueOutOfRange
+from levada_server.storage.pipe import Pipe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from levada_server.query.compile import Query
     from levada_server.storage.database import Connection, Database
 
-MAX_WAITING = 8
-"""Pieces that wait for the reader; the driver cuts them at about 200 kB, and never inside of a row."""
 LEAVE_S = 0.25
 """How long a reader that leaves waits for the next piece, at which the stream stops by itself."""
 CANCEL_S = 5.0
@@ -45,8 +44,9 @@ async def fetch_rows(database: Database, query: Query) -> list[asyncpg.Record]:
 async def stream_batches(database: Database, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
     """Open the rows of a query as record batches of about `MESSAGE_BYTES`; the end of the block stops the query.
 
-    They are read in a read-only transaction, or in the one that is there. Memory stays flat: PostgreSQL waits while
-    the reader does. The first batch comes as soon as there are rows.
+    They are read in a read-only transaction, or in the one that is there. The first batch comes as soon as there are
+    rows. Memory stays flat: PostgreSQL waits while the reader does. It does not wait for long, unless the transaction
+    was there before: then the rest goes to disk, and the connection and the snapshot of the data are free.
 
     Raises:
         ValueOutOfRange: By the iterator: a value is outside of what Arrow or Python holds.
@@ -58,10 +58,6 @@ async def stream_batches(database: Database, query: Query) -> AsyncIterator[Asyn
         await stream.leave()
 
 
-class _Left(Exception):
-    """The reader is gone. Raised in the driver's own task, it stops a COPY and leaves its connection usable."""
-
-
 class _CopyStream:
     """A COPY in a task of its own, and the pieces that it has handed over.
 
@@ -71,12 +67,10 @@ class _CopyStream:
 
     def __init__(self, database: Database, query: Query) -> None:
         self._query = query
-        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._room = asyncio.Semaphore(MAX_WAITING)
-        self._left = False
+        self._pipe = Pipe(database.spool_space)
         self._connection: Connection | None = None
         self._task = asyncio.create_task(self._copy(database))
-        self._task.add_done_callback(lambda _: self._pieces.put_nowait(None))
+        self._task.add_done_callback(lambda _: self._pipe.end())
 
     async def _copy(self, database: Database) -> None:
         async with database.transaction(read_only=True) as connection:
@@ -84,13 +78,8 @@ class _CopyStream:
             spelled = self._query.literals()
             literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
             statement = self._query.bulk_fetch(MARK, literals)
-            await connection.copy_from_query(statement, output=self._take, format="binary")
-
-    async def _take(self, piece: bytes) -> None:
-        await self._room.acquire()
-        if self._left:
-            raise _Left
-        self._pieces.put_nowait(piece)
+            with database.lent_to(self._pipe):
+                await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         reader = CopyReader(self._query.heading)
@@ -99,10 +88,9 @@ class _CopyStream:
         while more:
             pieces, size = [], 0
             while more and size <= wanted_bytes:
-                piece = await self._pieces.get()
+                piece = await self._pipe.get()
                 more = piece is not None
                 if piece is not None:
-                    self._room.release()
                     pieces.append(piece)
                     size += len(piece)
             batch = reader.read(pieces)
@@ -114,8 +102,7 @@ class _CopyStream:
 
     async def leave(self) -> None:
         """Stop the COPY if it is not at its end, and give its connection back, whoever cancels meanwhile."""
-        self._left = True
-        self._room.release()
+        self._pipe.leave()
         stopping = asyncio.create_task(self._stop())
         cancelled: asyncio.CancelledError | None = None
         while not stopping.done():
@@ -136,3 +123,4 @@ class _CopyStream:
             await asyncio.wait({self._task})
         if not self._task.cancelled():
             self._task.exception()  # whoever left does not ask; a reader that stayed has met it in `batches`
+        await self._pipe.close()

@@ -1,0 +1,55 @@
+"""The time that a call may take, also while it waits for a client that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.errors import LevadaError
+
+_CALL: ContextVar[_Call] = ContextVar("levada_call")
+
+
+class _Call:
+    """The task of a call, and why it was ended."""
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self._task = task
+        self.error: LevadaError | None = None
+
+    def end(self, error: LevadaError) -> None:
+        """End the call with an error, wherever it waits."""
+        if self.error is None:
+            self.error = error
+            self._task.cancel()
+
+    def revive(self) -> None:
+        """Let the task wait again, to send its status."""
+        if hasattr(self._task, "uncancel"):  # from Python 3.11 on a task counts its cancellations
+            self._task.uncancel()
+
+
+@contextmanager
+def can_be_ended() -> Iterator[None]:
+    """Let `end_call_later` end the call of this task within the block, which then raises the error given to it."""
+    task = asyncio.current_task()
+    assert task is not None
+    call = _Call(task)
+    _CALL.set(call)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if call.error is None:
+            raise
+        call.revive()
+        raise call.error from None
+
+
+def end_call_later(seconds: float, error: LevadaError) -> asyncio.TimerHandle:
+    """End the call that this task works for after some time, unless the timer that is given is cancelled."""
+    return asyncio.get_running_loop().call_later(seconds, _CALL.get().end, error)

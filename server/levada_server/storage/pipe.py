@@ -1,0 +1,199 @@
+"""A pipe from PostgreSQL to a reader: some bytes in memory, and on disk what a slow reader leaves waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from levada_server.errors import LimitReached
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEMORY_PIECES = 8
+"""Pieces that wait in memory; the driver cuts them at about 200 kB, and never inside of a row."""
+PATIENCE_S = 5.0
+"""How long, in all, a reader may keep PostgreSQL waiting before the rest goes to disk."""
+READ_BYTES = 2**20
+SPOOL_BYTES = 2**35
+"""What the results of slow readers may take on disk, together."""
+
+
+class Left(Exception):
+    """The reader is gone."""
+
+
+@dataclass(slots=True)
+class SpoolSpace:
+    """The disk space that slow readers of this process share.
+
+    Args:
+        folder: Where the files lie; None for the system's folder for temporary files.
+        limit_bytes: Most that they take together. Past it, PostgreSQL waits for its readers.
+    """
+
+    folder: Path | None = None
+    limit_bytes: int = SPOOL_BYTES
+    used_bytes: int = field(default=0, init=False)
+
+    def take(self, size: int) -> bool:
+        """Take space, if there is enough."""
+        if self.used_bytes + size > self.limit_bytes:
+            return False
+        self.used_bytes += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Give space back."""
+        self.used_bytes -= size
+
+
+class Pipe:
+    """Pieces of bytes in order, from one writer to one reader, who work in one loop.
+
+    The writer waits for a reader that is a little slower than it. Once it has waited for `PATIENCE_S`, or was told by
+    `hurry` that its connection is needed, it waits no longer, and what does not fit into memory goes to a file without
+    a name. When the reader has caught up, the file takes no space.
+
+    Args:
+        space: Where files may be made; None to let the writer wait for ever.
+    """
+
+    def __init__(self, space: SpoolSpace | None) -> None:
+        self._space = space
+        self._memory: deque[bytes] = deque()
+        self._spooled_bytes = 0  # what waits in the file; its pieces come after those in memory
+        self._taken_bytes = 0  # of the space
+        self._patience_s = PATIENCE_S
+        self._ended = self._left = False
+        self._news = asyncio.Event()  # for the reader
+        self._room = asyncio.Event()  # for the writer
+        # Threads work on the file, one at a time.
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._write_at = self._read_at = 0
+
+    @property
+    def spooled_bytes(self) -> int:
+        """Bytes that wait on disk."""
+        return self._spooled_bytes
+
+    def hurry(self) -> None:
+        """Let the writer wait no longer: somebody needs its connection."""
+        self._patience_s = 0.0
+        self._room.set()
+
+    async def put(self, piece: bytes) -> None:
+        """Add a piece, after those before it.
+
+        Raises:
+            Left: The reader is gone.
+            LimitReached: The disk is full.
+        """
+        while not self._left:
+            if not self._spooled_bytes and len(self._memory) < MEMORY_PIECES:
+                self._memory.append(piece)
+                self._news.set()
+                return
+            if self._patience_s <= 0 and self._space is not None and self._space.take(len(piece)):
+                await self._spool(piece)
+                return
+            await self._wait_for_room()
+        raise Left
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        spooling = self._space is not None and self._patience_s > 0
+        try:
+            await asyncio.wait_for(self._room.wait(), self._patience_s if spooling else None)
+        except asyncio.TimeoutError:
+            pass
+        finally:
+            self._patience_s -= loop.time() - began
+
+    async def _spool(self, piece: bytes) -> None:
+        self._taken_bytes += len(piece)
+        try:
+            await asyncio.to_thread(self._append, piece)
+        except OSError as error:
+            raise LimitReached(
+                f"The result waits for its reader, and the server's disk cannot take it ({error.strerror}). "
+                "Read it faster, or restrict it."
+            ) from error
+        self._spooled_bytes += len(piece)
+        self._news.set()
+
+    def end(self) -> None:
+        """Tell the reader that no more comes."""
+        self._ended = True
+        self._news.set()
+
+    def leave(self) -> None:
+        """Tell the writer that the reader is gone."""
+        self._left = True
+        self._room.set()
+
+    async def get(self) -> bytes | None:
+        """Give the next bytes; None at the end."""
+        while not self._memory and not self._spooled_bytes:
+            if self._ended:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        if self._memory:
+            piece = self._memory.popleft()
+        else:
+            piece, freed_bytes = await asyncio.to_thread(self._take, min(self._spooled_bytes, READ_BYTES))
+            self._spooled_bytes -= len(piece)
+            self._give_back(freed_bytes)
+        self._room.set()
+        return piece
+
+    async def close(self) -> None:
+        """Remove the file. The writer has ended."""
+        if self._file is not None or self._taken_bytes:
+            await asyncio.to_thread(self._remove)
+            self._give_back(self._taken_bytes)
+
+    def _give_back(self, size: int) -> None:
+        if self._space is not None:
+            self._taken_bytes -= size
+            self._space.give_back(size)
+
+    # What threads do.
+
+    def _append(self, piece: bytes) -> None:
+        assert self._space is not None
+        with self._lock:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._space.folder, prefix="levada-", buffering=0)  # noqa: SIM115  # `close` closes it
+            self._file.seek(self._write_at)
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._write_at += len(piece)
+
+    def _take(self, size: int) -> tuple[bytes, int]:
+        """Give bytes of the file, and how much space it takes less now."""
+        with self._lock:
+            assert self._file is not None
+            self._file.seek(self._read_at)
+            piece = self._file.read(size)
+            self._read_at += len(piece)
+            if self._read_at < self._write_at:
+                return piece, 0
+            freed_bytes, self._write_at, self._read_at = self._write_at, 0, 0
+            self._file.truncate(0)
+            return piece, freed_bytes
+
+    def _remove(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None

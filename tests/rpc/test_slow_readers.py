@@ -1,0 +1,125 @@
+"""Readers that are slow, stand still or leave: over a real channel, on a server with few connections."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pytest
+import pytest_asyncio
+
+from levada_api.v1 import query_service_pb2 as pb
+from levada_api.v1 import query_service_pb2_grpc as pb_grpc
+from levada_api.v1 import relation_pb2, schema_pb2
+from levada_server.rpc.server import RpcServer
+from levada_server.storage import database
+from tests.support import make
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_server.operations.engine import Engine
+
+CONNECTIONS = 3
+ROWS = 60
+ROW_BYTES = 400_000
+"""24 MB a result: several times what the sockets and the channel hold."""
+
+
+@pytest.fixture(autouse=True)
+def few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "POOL_SIZE", CONNECTIONS)
+
+
+@pytest_asyncio.fixture
+async def stub(engine: Engine) -> AsyncIterator[pb_grpc.QueryServiceStub]:
+    await make.make_table(engine, "Picture", "id : int32\n---\npixels : bytes\n")
+    await make.insert(engine, "Picture", [{"id": i, "pixels": bytes(ROW_BYTES)} for i in range(ROWS)])
+    server = RpcServer(engine, "0", embedded=False)
+    address = await server.start("127.0.0.1:0")
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield pb_grpc.QueryServiceStub(channel)
+    await server.stop(0)
+
+
+def pictures() -> relation_pb2.Relation:
+    name = schema_pb2.TableName(schema="lab", table="Picture")
+    return relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=name))])
+
+
+async def count(stub: pb_grpc.QueryServiceStub) -> int:
+    answer: pb.CountRelationResponse = await stub.CountRelation(pb.CountRelationRequest(relation=pictures()))
+    return answer.entity_count
+
+
+async def size(call: grpc.aio.UnaryStreamCall[pb.FetchRelationRequest, pb.FetchRelationResponse]) -> int:
+    got = 0
+    while (piece := await call.read()) is not grpc.aio.EOF:
+        assert isinstance(piece, pb.FetchRelationResponse)
+        got += len(piece.arrow_ipc)
+    return got
+
+
+async def assert_all_is_free(engine: Engine) -> None:
+    """Use all connections at once; find nothing that still runs, and nothing on disk."""
+    async with AsyncExitStack() as held:
+        for _ in range(CONNECTIONS):
+            connection = await held.enter_async_context(engine.database.connection())
+        running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+        assert await connection.fetchval(running) == 1
+    assert engine.database.spool_space is not None
+    assert engine.database.spool_space.used_bytes == 0
+
+
+async def test_readers_that_stand_still_leave_the_connections_to_others(
+    engine: Engine, stub: pb_grpc.QueryServiceStub
+) -> None:
+    calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(3 * CONNECTIONS)]
+    for call in calls:
+        await call.read()
+    # More results are under way than there are connections, nobody reads, and still others are served.
+    assert await count(stub) == ROWS
+    assert engine.database.spool_space is not None
+    assert engine.database.spool_space.used_bytes > ROWS * ROW_BYTES
+    # What waited is whole.
+    sizes = await asyncio.gather(*map(size, calls[:2]))
+    assert all(ROWS * ROW_BYTES - 2**21 < got < ROWS * ROW_BYTES * 1.01 for got in sizes)
+    for call in calls[2:]:
+        call.cancel()
+    await until_calls_end(calls)
+    await assert_all_is_free(engine)
+
+
+async def until_calls_end(
+    calls: list[grpc.aio.UnaryStreamCall[pb.FetchRelationRequest, pb.FetchRelationResponse]],
+) -> None:
+    for call in calls:
+        await call.code()
+
+
+async def test_readers_that_leave_free_their_connections(engine: Engine, stub: pb_grpc.QueryServiceStub) -> None:
+    for _ in range(5):
+        calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]
+        for number, call in enumerate(calls):
+            for _ in range(number):
+                await call.read()
+            call.cancel()
+        assert await count(stub) == ROWS
+    await assert_all_is_free(engine)
+
+
+async def test_a_result_that_nobody_reads_in_time_is_ended(
+    engine: Engine, stub: pb_grpc.QueryServiceStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levada_server.rpc.query_service.FETCH_LIMIT_S", 0.2)
+    engine.database.spool_space = None  # so that nothing but the limit frees a connection
+    calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]
+    for call in calls:
+        await call.read()
+    assert await count(stub) == ROWS
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await size(calls[0])
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "be read" in (caught.value.details() or "")

@@ -1,0 +1,107 @@
+"""The pipe between PostgreSQL and a reader: nothing is lost or changes places, on whichever way it went."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levada_server.errors import LimitReached
+from levada_server.storage.pipe import MEMORY_PIECES, Left, Pipe, SpoolSpace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def pieces(count: int, size: int = 1000) -> list[bytes]:
+    return [bytes([number % 256]) * size for number in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_all_bytes_come_in_order_however_the_reader_keeps_up(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    # Sometimes so little that the writer has to wait for the reader again.
+    space = SpoolSpace(tmp_path, limit_bytes=rng.choice([0, 50_000, 2**30]))
+    pipe = Pipe(space)
+    sent = [rng.randbytes(rng.choice([1, 100, 20_000])) for _ in range(300)]
+
+    async def write() -> None:
+        for number, piece in enumerate(sent):
+            await pipe.put(piece)
+            if number == 100:
+                pipe.hurry()
+        pipe.end()
+
+    task = asyncio.create_task(write())
+    got = bytearray()
+    while (piece := await pipe.get()) is not None:
+        got += piece
+        for _ in range(rng.choice([0, 0, 1, 40])):
+            await asyncio.sleep(0)
+    await task
+    await pipe.close()
+    assert got == b"".join(sent)
+    assert space.used_bytes == 0
+
+
+async def test_a_writer_that_is_hurried_needs_no_reader(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path)
+    pipe = Pipe(space)
+    pipe.hurry()
+    for piece in pieces(100):
+        await pipe.put(piece)
+    assert pipe.spooled_bytes == space.used_bytes == (100 - MEMORY_PIECES) * 1000
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  # the file has no name: nobody can open it, and it ends with the process
+    await pipe.close()
+    assert space.used_bytes == 0
+
+
+async def test_a_reader_that_catches_up_frees_the_disk(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path)
+    pipe = Pipe(space)
+    pipe.hurry()
+    for _ in range(3):
+        for piece in pieces(50):
+            await pipe.put(piece)
+        size = 0
+        while size < 50 * 1000:
+            size += len(await pipe.get() or b"")
+        assert space.used_bytes == 0
+    await pipe.close()
+
+
+async def test_a_writer_waits_no_longer_than_its_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("levada_server.storage.pipe.PATIENCE_S", 0.01)
+    pipe = Pipe(SpoolSpace(tmp_path))
+    for piece in pieces(MEMORY_PIECES + 3):
+        await pipe.put(piece)
+    assert pipe.spooled_bytes == 3000
+    await pipe.close()
+
+
+@pytest.mark.parametrize("space", [None, SpoolSpace(limit_bytes=0)])
+async def test_without_space_the_writer_waits_for_the_reader(space: SpoolSpace | None) -> None:
+    pipe = Pipe(space)
+    pipe.hurry()
+    for piece in pieces(MEMORY_PIECES):
+        await pipe.put(piece)
+    task = asyncio.create_task(pipe.put(b"last"))
+    await asyncio.sleep(0)
+    assert not task.done()
+    await pipe.get()
+    await task
+    pipe.leave()
+    with pytest.raises(Left):
+        await pipe.put(b"more")
+
+
+async def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    pipe = Pipe(SpoolSpace(tmp_path / "missing"))
+    pipe.hurry()
+    with pytest.raises(LimitReached, match="disk"):
+        for piece in pieces(MEMORY_PIECES + 1):
+            await pipe.put(piece)
+    await pipe.close()
