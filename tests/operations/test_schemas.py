@@ -10,7 +10,7 @@ import pytest
 from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import schemas
+from levada_server.operations import alteration, schemas
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -72,6 +72,38 @@ async def test_a_reference_across_schemas_is_read_as_it_is_described(engine: Eng
     )
     with pytest.raises(errors.HasChildren, match=r"other\.Session"):
         await schemas.drop_schema(engine, ME, "lab")
+
+
+async def _declare(engine: Engine, schema: str, table: str, definition: str) -> None:
+    await schemas.create_schema(engine, ME, schema, allow_existing=True)
+    await schemas.declare_table(engine, ME, schemas.Declaration(TableName(schema, table), Tier.MANUAL, definition, {}))
+
+
+async def test_schemas_form_no_cycle(engine: Engine) -> None:
+    await _declare(engine, "animals", "Subject", "subject : int32\n")
+    await _declare(engine, "sessions", "Session", "-> animals.Subject\nsession : int32\n")
+    await _declare(engine, "units", "Unit", "-> sessions.Session\nunit : int32\n")
+    await _declare(engine, "units", "Score", "-> animals.Subject\n")
+    with pytest.raises(errors.InvalidDefinition) as caught:
+        await _declare(engine, "animals", "Best", "best : int32\n---\n-> [nullable] units.Unit\n")
+    assert caught.value.details["line"] == "3"
+    assert "-> [nullable] units.Unit" in caught.value.message
+    assert "animals → units: `units.Score` refers to `animals.Subject`" in caught.value.message
+    with pytest.raises(errors.InvalidDefinition, match=r"`sessions\.Session`, which depends on it"):
+        await alteration.plan_alteration(
+            engine,
+            ME,
+            alteration.WantedTable(
+                TableName("animals", "Subject"),
+                "subject : int32\n---\n-> [nullable] sessions.Session.proj(s='subject')\n",
+                {},
+            ),
+        )
+    assert [table.name.table for table in await schemas.list_tables(engine, ME, "animals")] == ["Subject"]
+    # What closed it is gone, so the way is free.
+    await schemas.drop_schema(engine, ME, "units")
+    await _declare(engine, "units", "Unit", "unit : int32\n")
+    await _declare(engine, "animals", "Best", "best : int32\n---\n-> [nullable] units.Unit\n")
 
 
 async def test_another_definition_changes_nothing_and_tells_the_difference(engine: Engine) -> None:

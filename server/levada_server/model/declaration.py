@@ -38,7 +38,7 @@ def declare(name: TableName, tier: Tier, definition: str, resolve: Callable[[str
 
     Args:
         resolve: Gives the table for a name after `->`, as the host language writes it: `lab.Session.Trial`,
-            `master`.
+            `master`; or refuses it.
 
     Raises:
         InvalidDefinition: The definition is none; the message quotes the line and points at the column.
@@ -163,7 +163,7 @@ def _resolved(line: ForeignKeyLine, name: TableName, resolve: Callable[[str], Ta
         raise refuse(line.line, line.parent.offset, "only a part table has a master", "the name of a table")
     try:
         parent = resolve(line.parent.text)
-    except NotFound as error:
+    except (NotFound, InvalidDefinition) as error:
         message, place = pointing(line.line, line.parent.offset, error.message)
         raise type(error)(message, **{**error.details, **place}) from None
     if _within(parent.name, name):

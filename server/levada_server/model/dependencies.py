@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from levada_server.errors import UnknownSchema, UnknownTable
+from levada_server.errors import InvalidDefinition, UnknownSchema, UnknownTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +64,39 @@ class Catalog:
         return graph
 
     @cached_property
+    def schema_graph(self) -> nx.DiGraph[str]:
+        """Edges go from the schema of a parent to that of its child."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.schemas)
+        graph.add_edges_from((p.schema, c.schema) for p, c in self.graph.edges if p.schema != c.schema)
+        return graph
+
+    def check_reference(self, child: TableName, parent: TableName) -> None:
+        """Refuse a foreign key that would close a cycle, of tables or of schemas.
+
+        Args:
+            child: May be a table that is still to be made.
+
+        Raises:
+            InvalidDefinition: It would.
+        """
+        if parent in self.descendants(child):
+            raise InvalidDefinition(
+                f"`{child}` cannot refer to `{parent}`, which depends on it",
+                expected="a table that does not depend on this one",
+            )
+        below = nx.descendants(self.schema_graph, child.schema) if child.schema in self.schema_graph else ()
+        if parent.schema in below:
+            path = nx.shortest_path(self.schema_graph, child.schema, parent.schema)
+            example = next(f"`{c}` refers to `{p}`" for p, c in self.graph.edges if [p.schema, c.schema] == path[:2])
+            raise InvalidDefinition(
+                f"the schema `{child.schema}` cannot refer to `{parent.schema}`, which depends on it "
+                f"({' → '.join(path)}: {example}); schemas form no cycle, so put this table into `{parent.schema}` "
+                "or into a new schema",
+                expected=f"a table of a schema that does not depend on `{child.schema}`",
+            )
+
+    @cached_property
     def order(self) -> tuple[TableName, ...]:
         """All tables, parents before children, by name where the graph leaves it open."""
         return tuple(nx.lexicographical_topological_sort(self.graph, key=str))
@@ -85,7 +118,7 @@ class Catalog:
 
     def descendants(self, name: TableName) -> frozenset[TableName]:
         """All tables downstream, without the table itself."""
-        return frozenset(nx.descendants(self.graph, name))
+        return frozenset(nx.descendants(self.graph, name) if name in self.graph else ())
 
     def ancestors(self, name: TableName) -> frozenset[TableName]:
         """All tables upstream, without the table itself."""

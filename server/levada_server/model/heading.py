@@ -141,7 +141,20 @@ class Heading:
 def ordered(attributes: Iterable[Attribute], primary_key: Iterable[str]) -> Heading:
     """Make a heading whose primary key is `primary_key`, in that order; the rest follows in its own order."""
     by_name = {attribute.name: attribute for attribute in attributes}
-    key = tuple(primary_key)
-    members = [replace(by_name[name], primary_key=True) for name in key]
-    members += [replace(a, primary_key=False) for a in by_name.values() if a.name not in key]
+    members = [_as_key(by_name.pop(name), primary_key=True) for name in primary_key]
+    members += [_as_key(attribute, primary_key=False) for attribute in by_name.values()]
     return Heading(tuple(members))
+
+
+def _as_key(attribute: Attribute, *, primary_key: bool) -> Attribute:
+    return attribute if attribute.primary_key is primary_key else replace(attribute, primary_key=primary_key)
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """Give the first name that came before; None if all differ."""
+    known: set[str] = set()
+    for name in names:
+        if name in known:
+            return name
+        known.add(name)
+    return None

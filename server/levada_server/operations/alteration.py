@@ -164,12 +164,6 @@ def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
     declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
     table = parse(catalog, declaration)
     check_master(table)
-    below = catalog.descendants(existing.name)
-    for key in table.foreign_keys:
-        if key.parent in below:
-            raise InvalidRequest(
-                f"`{existing.name}` cannot refer to `{key.parent}`, which depends on it.", field="definition"
-            )
     return alteration(existing, replace(table, name=name), wanted.renames)
 
 

@@ -11,8 +11,8 @@ from levada_server.errors import InvalidRequest, LevadaError, LimitReached, Make
 from levada_server.jobs.lease import Failure, Lease, Worker, check_lease_duration
 from levada_server.jobs.state import ERROR, SUCCESS, Answer, judge
 from levada_server.model.values import show_key
+from levada_server.operations.compilation import compiled
 from levada_server.operations.rows import InsertOptions, insert_batch, read_batches
-from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import default_key_source, keys_of, new_keys, remaining_keys
 from levada_server.storage import jobs as storage
 
@@ -99,8 +99,8 @@ async def refresh(
     catalog = await engine.catalog(caller)
     table = _computed_table(catalog, name)
     own = own_key_source(engine, table)
-    missing = compile_relation(new_keys(key_source or own, table), catalog).select
-    wanted = compile_relation(keys_of(key_source or own, table), catalog).select
+    missing = (await compiled(new_keys(key_source or own, table), catalog)).select
+    wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
     async with engine.database.transaction() as connection:
         await storage.lock_refresh(connection, table)
         reset = await storage.retry_failed(connection, table, wanted) if retry_errors else 0
@@ -157,7 +157,7 @@ async def reserve(
     tables = [_computed_table(catalog, name) for name in names]
     if not tables or (restriction is not None and len(tables) > 1):
         raise InvalidRequest("Name the tables to reserve from; one table where there is a restriction.", field="names")
-    selected = None if restriction is None else compile_relation(restriction, catalog).select
+    selected = None if restriction is None else (await compiled(restriction, catalog)).select
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
         leases: list[Lease] = []
@@ -319,8 +319,8 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
     catalog = await engine.catalog(caller)
     table = _computed_table(catalog, name)
     source = key_source or own_key_source(engine, table)
-    total = compile_relation(keys_of(source, table), catalog).count()
-    remaining = compile_relation(remaining_keys(source, table), catalog).count()
+    total = (await compiled(keys_of(source, table), catalog)).count()
+    remaining = (await compiled(remaining_keys(source, table), catalog)).count()
     async with engine.database.transaction(read_only=True) as connection:
         return Progress(
             table.name,

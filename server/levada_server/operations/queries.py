@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from levada_server.arrow.batches import StreamWriter, record_batch
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
-from levada_server.query.compile import Query, compile_relation
+from levada_server.operations.compilation import compiled
 from levada_server.storage.streams import fetch_rows, stream_batches
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
+    from levada_server.query.compile import Query
 
 FEW_ROWS = 100
 FEW_HEAVY_ROWS = 2
@@ -26,7 +27,7 @@ async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Q
     Raises:
         LevadaError: The relation breaks a rule of the algebra.
     """
-    return compile_relation(relation, await engine.catalog(caller))
+    return await compiled(relation, await engine.catalog(caller))
 
 
 async def fetch(engine: Engine, query: Query) -> AsyncGenerator[bytes, None]:

@@ -13,8 +13,8 @@ from levada_server.arrow.ingest import Columns, read_stream
 from levada_server.errors import HasChildren, InvalidRequest, NotFound, PermissionDenied, PlanChanged
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.values import show_key
+from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
-from levada_server.query.compile import compile_relation
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
@@ -97,9 +97,9 @@ async def insert_relation(
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     check_direct_insert(catalog, table, options)
-    query = compile_relation(relation, catalog)
+    query = await compiled(relation, catalog)
     attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
-    select = compile_relation(Project(relation, tuple(Keep(a) for a in attributes)), catalog).select
+    select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
     select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
     async with engine.database.connection() as connection:
         return await storage.insert_selected(
@@ -212,7 +212,7 @@ async def _collect(
     connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity
 ) -> Doomed:
     root = catalog.table(_restricted_table(relation).name)
-    query = compile_relation(relation, catalog, strict=True)
+    query = await compiled(relation, catalog, strict=True)
     return await deletion.collect(connection, catalog, root, query.select, part_integrity)
 
 

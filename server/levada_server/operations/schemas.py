@@ -185,14 +185,17 @@ def parse(catalog: Catalog, declaration: Declaration) -> Table:
     """Parse a definition with the tables that it refers to.
 
     Raises:
-        InvalidDefinition: The definition breaks a rule of the language.
+        InvalidDefinition: The definition breaks a rule of the language, or would close a cycle.
         UnknownTable: A parent does not exist.
     """
 
     def resolve(name: str) -> Table:
         if name == "master" and declaration.name.master is not None:
             return catalog.table(declaration.name.master)
-        return catalog.table(declaration.references.get(name) or _written_out(catalog, declaration.name.schema, name))
+        written = declaration.references.get(name) or _written_out(catalog, declaration.name.schema, name)
+        parent = catalog.table(written)
+        catalog.check_reference(declaration.name, parent.name)
+        return parent
 
     table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source)

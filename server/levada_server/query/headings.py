@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, MismatchedLineage, UnknownAttribute
-from levada_server.model.heading import Attribute, Heading, ordered
+from levada_server.model.heading import Attribute, Heading, first_repeated, ordered
 from levada_server.query.expression.operands import FAMILIES, MOMENTS, NUMBERS
 from levada_server.query.postgres_types import value_type
 
@@ -107,9 +107,9 @@ def distinct_heading(universal: UniversalSet, operand: Heading) -> Heading:
         UnknownAttribute: The operand lacks one.
         InvalidRequest: One is named twice.
     """
-    for name in universal.names:
-        if universal.names.count(name) > 1:
-            raise InvalidRequest(f"U names the attribute `{name}` twice.", attribute=name)
+    repeated = first_repeated(universal.names)
+    if repeated is not None:
+        raise InvalidRequest(f"U names the attribute `{repeated}` twice.", attribute=repeated)
     return ordered((_universal_attribute(name, operand) for name in universal.names), universal.names)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
+from levada_server.model.heading import first_repeated
 from levada_server.model.table import MAX_NAME_BYTES
 from levada_server.query.algebra import Drop, ExpressionText, Item, Keep, Named, Remaining
 from levada_server.query.expression import attribute_name, duplicate_name
@@ -100,6 +101,6 @@ def _check_new_name(name: str) -> None:
 
 
 def _check_distinct(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidRequest(f"Two attributes of the result are called `{name}`; rename one.", attribute=name)
+    repeated = first_repeated(names)
+    if repeated is not None:
+        raise InvalidRequest(f"Two attributes of the result are called `{repeated}`; rename one.", attribute=repeated)

@@ -7,6 +7,7 @@ is a constant of the compiler, never a piece of a request.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import QueryTooDeep
@@ -149,7 +150,7 @@ class JoinSource:
 Source: TypeAlias = TableSource | SubquerySource | ArraySource | JoinSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Select:
     """One SELECT.
 
@@ -182,7 +183,11 @@ class Select:
 
     def column(self, name: str) -> Expression:
         """Give the expression of an output column."""
-        return dict(self.columns)[name]
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Expression]:
+        return dict(self.columns)
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:

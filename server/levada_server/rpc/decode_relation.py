@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from levada_api.v1 import relation_pb2 as pb
 from levada_server.errors import InvalidRequest, QueryTooDeep
 from levada_server.query import algebra
 from levada_server.rpc import decode
+from levada_server.rpc.decode_entities import entity_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from levada_api.v1 import value_pb2
 
 MAX_NODES = 10_000
 """Operators and conditions together."""
 MAX_DEPTH = 100
 """Nesting of operators and conditions together."""
 MAX_ENTITIES = 1_000_000
-"""Rows of one table of values."""
+"""Rows of one table of values, and elements of one list."""
+MAX_VALUES = 4 * MAX_ENTITIES
+"""Values of all lists and tables of values together."""
+QUICK_BYTES = 32 * 2**10
+"""A larger message is read in a thread, so that other calls are answered meanwhile."""
 
 
 def stored_relation(serialized: bytes) -> algebra.Relation:
     """Read a relation back that was stored as a client sent it."""
     return relation("key_source", pb.Relation.FromString(serialized))
+
+
+async def received_relation(field: str, message: pb.Relation) -> algebra.Relation:
+    """Read a relation of a request.
+
+    Raises:
+        QueryTooDeep: It is larger or deeper than the limits.
+        InvalidRequest: It is malformed.
+    """
+    if message.ByteSize() <= QUICK_BYTES:
+        return relation(field, message)
+    return await asyncio.to_thread(relation, field, message)
 
 
 def relation(field: str, message: pb.Relation) -> algebra.Relation:
@@ -53,6 +71,7 @@ class _Decoder:
         self._message = message
         self._relations: list[tuple[algebra.Relation, int]] = []
         self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
+        self._values = 0
 
     def result(self) -> algebra.Relation:
         for node in self._message.nodes:
@@ -80,7 +99,7 @@ class _Decoder:
                 return restricted, _deeper(depth, condition_depth)
             case "project":
                 operand, depth = self._operand(node.project.operand)
-                return algebra.Project(operand, _items(node.project.items)), _deeper(depth)
+                return algebra.Project(operand, self._items(node.project.items)), _deeper(depth)
             case "join":
                 return self._join(node.join)
             case "aggregate":
@@ -105,7 +124,7 @@ class _Decoder:
     def _aggregate(self, aggregate: pb.Aggregate) -> tuple[algebra.Relation, int]:
         operand, depth = self._operand(aggregate.operand)
         group, group_depth = self._operand(aggregate.group)
-        items = _items(aggregate.items)
+        items = self._items(aggregate.items)
         return algebra.Aggregate(operand, group, items, aggregate.matching_only), _deeper(depth, group_depth)
 
     def _top(self, top: pb.Top) -> tuple[algebra.Relation, int]:
@@ -153,7 +172,7 @@ class _Decoder:
             case "constant":
                 return algebra.Constant(condition.constant), 1
             case "mapping":
-                entries = ((entry.name, decode.value(entry.value)) for entry in condition.mapping.entries)
+                entries = ((entry.name, self._value(entry.value)) for entry in condition.mapping.entries)
                 return algebra.Equalities(tuple(entries)), 1
             case "any":
                 conditions, depth = self._inner(condition.any.conditions)
@@ -168,15 +187,55 @@ class _Decoder:
                 operand, depth = self._operand(condition.relation.node)
                 return algebra.Match(operand, condition.relation.unchecked), _deeper(depth)
             case "expression":
-                return _expression(condition.expression), 1
+                return self._expression(condition.expression), 1
             case "entities":
-                return _entities(condition.entities.arrow_ipc), 1
+                return entity_set(condition.entities.arrow_ipc, self._count_entities), 1
             case _:
                 raise InvalidRequest(f"Condition {index} is unset.", field="relation.conditions")
 
     def _inner(self, indices: Iterable[int]) -> tuple[tuple[algebra.Condition, ...], int]:
         found = [self._conditions[index] for index in indices]
         return tuple(condition for condition, _ in found), _deeper(*(depth for _, depth in found))
+
+    def _items(self, messages: Iterable[pb.ProjectItem]) -> tuple[algebra.Item, ...]:
+        return tuple(map(self._item, messages))
+
+    def _item(self, message: pb.ProjectItem) -> algebra.Item:
+        match message.WhichOneof("item"):
+            case "attribute":
+                return algebra.Keep(message.attribute)
+            case "excluded":
+                return algebra.Drop(message.excluded)
+            case "remaining":
+                return algebra.Remaining()
+            case "named":
+                return algebra.Named(message.named.name, self._expression(message.named.expression))
+            case _:
+                raise InvalidRequest("An item of a projection is unset.", field="items")
+
+    def _expression(self, message: pb.Expression) -> algebra.ExpressionText:
+        return algebra.ExpressionText(message.text, tuple(map(self._value, message.values)))
+
+    def _value(self, message: value_pb2.Value) -> object:
+        kind = message.WhichOneof("kind")
+        if kind in ("list", "tuple", "set"):
+            self._count_values("A list", len(getattr(message, kind).values), 1)
+        return decode.value(message)
+
+    def _count_entities(self, rows: int, columns: int) -> None:
+        self._count_values("A table of values", rows, columns)
+
+    def _count_values(self, what: str, rows: int, columns: int) -> None:
+        if rows > MAX_ENTITIES:
+            raise QueryTooDeep(
+                f"{what} has {rows} rows; the limit is {MAX_ENTITIES}. Insert them into a table.", limit=MAX_ENTITIES
+            )
+        self._values += rows * columns
+        if self._values > MAX_VALUES:
+            raise QueryTooDeep(
+                f"The query has more than {MAX_VALUES} values in its lists and tables; insert them into a table.",
+                limit=MAX_VALUES,
+            )
 
 
 def _deeper(*depths: int) -> int:
@@ -186,47 +245,3 @@ def _deeper(*depths: int) -> int:
             f"The query is nested more than {MAX_DEPTH} deep; save an intermediate result in a table.", limit=MAX_DEPTH
         )
     return depth
-
-
-def _items(messages: Iterable[pb.ProjectItem]) -> tuple[algebra.Item, ...]:
-    return tuple(map(_item, messages))
-
-
-def _item(message: pb.ProjectItem) -> algebra.Item:
-    match message.WhichOneof("item"):
-        case "attribute":
-            return algebra.Keep(message.attribute)
-        case "excluded":
-            return algebra.Drop(message.excluded)
-        case "remaining":
-            return algebra.Remaining()
-        case "named":
-            return algebra.Named(message.named.name, _expression(message.named.expression))
-        case _:
-            raise InvalidRequest("An item of a projection is unset.", field="items")
-
-
-def _expression(message: pb.Expression) -> algebra.ExpressionText:
-    return algebra.ExpressionText(message.text, tuple(map(decode.value, message.values)))
-
-
-def _entities(serialized: bytes) -> algebra.EntitySet:
-    try:
-        table = pa.ipc.open_stream(serialized).read_all()
-        table.validate(full=True)
-        columns = tuple(tuple(_plain(column).to_pylist()) for column in table.columns)
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidRequest(f"A table of values is no valid Arrow IPC stream: {error}", field="entities") from None
-    if table.num_rows > MAX_ENTITIES:
-        raise QueryTooDeep(
-            f"A table of values has {table.num_rows} rows; the limit is {MAX_ENTITIES}. Insert them into a table.",
-            limit=MAX_ENTITIES,
-        )
-    return algebra.EntitySet(tuple(table.column_names), columns)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give the stored values of an extension type; UUIDs stay, for their bytes alone would be bytes."""
-    if isinstance(column.type, pa.BaseExtensionType) and column.type != pa.uuid():
-        return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    return column

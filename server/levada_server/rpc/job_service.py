@@ -14,7 +14,7 @@ from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import jobs
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.row_service import spool
 from levada_server.rpc.status import status
 
@@ -71,7 +71,7 @@ class JobService(pb_grpc.JobServiceServicer):
             self._engine,
             caller(context),
             decode.table_name("name", request.name),
-            _relation_or_none("key_source", request),
+            await _relation_or_none("key_source", request),
             priority=request.priority if request.HasField("priority") else None,
             delay=decode.duration(request.delay),
             retry_errors=request.retry_errors,
@@ -90,7 +90,7 @@ class JobService(pb_grpc.JobServiceServicer):
             [decode.table_name("names", name) for name in request.names],
             max_jobs=request.max_jobs,
             wait=decode.duration(request.wait_duration),
-            restriction=_relation_or_none("restriction", request),
+            restriction=await _relation_or_none("restriction", request),
         )
         return pb.ReserveJobsResponse(leases=map(encode.lease, leases))
 
@@ -155,7 +155,7 @@ class JobService(pb_grpc.JobServiceServicer):
 
     async def GetProgress(self, request: pb.GetProgressRequest, context: Context) -> pb.GetProgressResponse:
         """Tell how far some tables are."""
-        source = _relation_or_none("key_source", request)
+        source = await _relation_or_none("key_source", request)
         if source is not None and len(request.names) != 1:
             raise InvalidRequest("A key source goes with one table.", field="key_source")
         found = [
@@ -165,10 +165,10 @@ class JobService(pb_grpc.JobServiceServicer):
         return pb.GetProgressResponse(progress=map(encode.progress, found))
 
 
-def _relation_or_none(
+async def _relation_or_none(
     name: str, request: pb.RefreshJobsRequest | pb.ReserveJobsRequest | pb.GetProgressRequest
 ) -> Relation | None:
-    return relation(name, getattr(request, name)) if request.HasField(name) else None
+    return await received_relation(name, getattr(request, name)) if request.HasField(name) else None
 
 
 @dataclass(slots=True)

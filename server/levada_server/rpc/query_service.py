@@ -11,7 +11,7 @@ from levada_server.errors import LimitReached
 from levada_server.operations import queries
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self._engine = engine
 
     async def _compiled(self, message: relation_pb2.Relation, context: Context) -> Query:
-        query = await queries.compile_query(self._engine, caller(context), relation("relation", message))
+        relation = await received_relation("relation", message)
+        query = await queries.compile_query(self._engine, caller(context), relation)
         await answer(context, self._engine, query.warnings)
         return query
 

@@ -11,7 +11,7 @@ from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.decode_relation import received_relation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ class RowService(pb_grpc.RowServiceServicer):
             self._engine,
             caller(context),
             decode.table_name("name", request.name),
-            relation("relation", request.relation),
+            await received_relation("relation", request.relation),
             decode.insert_options(request.options),
         )
         await answer(context, self._engine)
@@ -79,7 +79,7 @@ class RowService(pb_grpc.RowServiceServicer):
         doomed = await rows.plan_delete(
             self._engine,
             caller(context),
-            relation("relation", request.relation),
+            await received_relation("relation", request.relation),
             decode.part_integrity(request.part_integrity),
         )
         await answer(context, self._engine)
@@ -90,7 +90,7 @@ class RowService(pb_grpc.RowServiceServicer):
         doomed = await rows.delete(
             self._engine,
             caller(context),
-            relation("relation", request.relation),
+            await received_relation("relation", request.relation),
             decode.part_integrity(request.part_integrity),
             digest=request.digest,
             quick=request.quick,

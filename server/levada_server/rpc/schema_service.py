@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2_grpc as pb_grpc
+from levada_server.errors import LimitReached
 from levada_server.operations import alteration, schemas
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from levada_server.rpc.calls import Context
 
 PAGE_SIZE_DEFAULT = 1_000
+KEY_SOURCE_BYTES = 64 * 2**10
+"""A key source is kept in the catalog, which every replica reads whole."""
 
 
 class SchemaService(pb_grpc.SchemaServiceServicer):
@@ -56,6 +59,12 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
         """Declare a table."""
         has_source = request.HasField("key_source")
         if has_source:
+            if request.key_source.ByteSize() > KEY_SOURCE_BYTES:
+                raise LimitReached(
+                    f"A key source has at most {KEY_SOURCE_BYTES} bytes; put its values into a lookup table.",
+                    limit="key_source",
+                    value=KEY_SOURCE_BYTES,
+                )
             relation("key_source", request.key_source)
         declaration = schemas.Declaration(
             name=decode.table_name("name", request.name),

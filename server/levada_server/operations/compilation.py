@@ -1,0 +1,24 @@
+"""Compiling for a server that has other calls to answer meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from levada_server.query.compile import Query, compile_relation
+from levada_server.query.effort import is_quick
+
+if TYPE_CHECKING:
+    from levada_server.model.dependencies import Catalog
+    from levada_server.query.algebra import Relation
+
+
+async def compiled(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
+    """Compile a relation as `compile_relation` does; a large one in a thread, so that the loop goes on.
+
+    Raises:
+        LevadaError: The relation breaks a rule of the algebra.
+    """
+    if is_quick(relation, catalog):
+        return compile_relation(relation, catalog, strict=strict)
+    return await asyncio.to_thread(compile_relation, relation, catalog, strict=strict)
