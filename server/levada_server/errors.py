@@ -89,6 +89,14 @@ class UnknownWorkerSession(NotFound):
     """No such worker session, or it has ended."""
 
 
+class UnknownStore(NotFound):
+    """No such store."""
+
+
+class UnknownObject(NotFound):
+    """No such object or upload, or it is gone."""
+
+
 class AlreadyExists(LevadaError):
     """The thing to be made exists."""
 
@@ -135,6 +143,10 @@ class Conflict(LevadaError):
 
 class LimitReached(LevadaError):
     """A limit of the server was reached."""
+
+
+class DamagedObject(LevadaError):
+    """Bytes changed on their way, or in the store."""
 
 
 class Unavailable(LevadaError):

@@ -70,6 +70,7 @@ TYPES = [
     AttributeType(Kind.JSON),
     AttributeType(Kind.BLOB),
     AttributeType(Kind.ARRAY, dtype="uint16", shape=(3, 4)),
+    AttributeType(Kind.ATTACH),
     AttributeType(Kind.OBJECT, codec="attach"),
     AttributeType(Kind.OBJECT, codec="npy", store="raw"),
 ]

@@ -27,7 +27,7 @@ _FAMILIES = (
     TEXTS,
     frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}),
     frozenset({Kind.JSON, Kind.OBJECT}),
-    frozenset({Kind.BYTES, Kind.BLOB, Kind.ARRAY}),
+    frozenset({Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}),
 )
 """Kinds whose values can be compared with each other; any other kind only with itself."""
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
+from levada._attached import encode_attachment
 from levada._errors import LevadaError, ValueOutOfRange, WrongValue
 from levada._tabular import is_missing_scalar
 from levada._values import encode_blob, plain_scalar
@@ -93,6 +94,8 @@ def _converted(value: object, attribute: Attribute, type_: AttributeType, place:
     try:
         if type_.kind == "blob":
             return encode_blob(value, where)
+        if type_.kind == "attach":
+            return encode_attachment(value)
         return _convert(plain_scalar(value), type_)
     except LevadaError as error:
         text = str(error) if str(error).startswith(where) else f"{where}: {error}"

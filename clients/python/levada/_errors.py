@@ -194,6 +194,18 @@ class UnknownWorkerSession(NotFound):
     reason = "UNKNOWN_WORKER_SESSION"
 
 
+class UnknownStore(NotFound):
+    """No such store."""
+
+    reason = "UNKNOWN_STORE"
+
+
+class UnknownObject(NotFound):
+    """No such object, or it is gone."""
+
+    reason = "UNKNOWN_OBJECT"
+
+
 class AlreadyExists(LevadaError):
     """The thing to be made exists."""
 
@@ -264,6 +276,12 @@ class LimitReached(LevadaError):
     """A limit of the server was reached; details: `limit`, `value`."""
 
     reason = "LIMIT_REACHED"
+
+
+class DamagedObject(LevadaError):
+    """Bytes of an object changed on their way, or in the store."""
+
+    reason = "DAMAGED_OBJECT"
 
 
 class Unavailable(LostConnectionError):

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._nodes import encode_relation
+from levada._opening import HANDLES, Opener
 from levada._sink import lease_token
 from levada._types import AttributeType, type_of_column
 from levada._values import decode_blob
@@ -99,23 +100,29 @@ def primary_key_of(schema: pa.Schema) -> list[str]:
     return names.split(",") if names else []
 
 
-def to_dicts(table: pa.Table | pa.RecordBatch, *, squeeze: bool = False) -> list[dict[str, Any]]:
+def to_dicts(
+    table: pa.Table | pa.RecordBatch, *, squeeze: bool = False, opener: Opener = HANDLES
+) -> list[dict[str, Any]]:
     """Turn rows into dictionaries of plain Python values, in the order of the heading."""
     names = table.schema.names
     if not names:
         return [{} for _ in range(table.num_rows)]
     columns = [
-        python_values(table.column(index), type_of_column(field), squeeze=squeeze)
+        python_values(table.column(index), type_of_column(field), squeeze=squeeze, opener=opener)
         for index, field in enumerate(table.schema)
     ]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def python_values(column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False) -> list[Any]:
+def python_values(
+    column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False, opener: Opener = HANDLES
+) -> list[Any]:
     """Turn a column into Python values: the fourth column of the table of types."""
     match type_.kind:
         case "blob":
             return _some(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
+        case "attach":
+            return _some(_storage(column).to_pylist(), opener.attachment)
         case "json":
             return _some(_storage(column).to_pylist(), json.loads)
         case "uuid":
@@ -131,7 +138,9 @@ def python_values(column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, s
             return list(_storage(column).to_pylist())
 
 
-def to_array(column: pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False) -> Array:
+def to_array(
+    column: pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False, opener: Opener = HANDLES
+) -> Array:
     """Turn a column into an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
     Whole numbers become int64, or objects where some are missing; floating ones float64 with NaN for missing; bool
@@ -146,13 +155,13 @@ def to_array(column: pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = F
         return np.array(column.to_numpy(), dtype=np.bool_)
     if type_.dtype is not None and column.null_count == 0:
         return _stacked(column, type_)
-    return _objects(python_values(column, type_, squeeze=squeeze))
+    return _objects(python_values(column, type_, squeeze=squeeze, opener=opener))
 
 
-def to_records(table: pa.Table, *, squeeze: bool = False) -> np.recarray[Any, Any]:
+def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> np.recarray[Any, Any]:
     """Turn rows into a structured array of shape (n_rows,) with one field per attribute."""
     columns = [
-        to_array(table.column(index), type_of_column(field), squeeze=squeeze)
+        to_array(table.column(index), type_of_column(field), squeeze=squeeze, opener=opener)
         for index, field in enumerate(table.schema)
     ]
     dtype = [(n, c.dtype, c.shape[1:]) for n, c in zip(table.schema.names, columns, strict=True)]
@@ -162,7 +171,7 @@ def to_records(table: pa.Table, *, squeeze: bool = False) -> np.recarray[Any, An
     return records.view(np.recarray)
 
 
-def to_pandas(table: pa.Table, *, squeeze: bool = False) -> pd.DataFrame:
+def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
     """Turn rows into a DataFrame whose index is the primary key.
 
     Whole numbers become int64, or Int64 where some are missing; floating ones float64; dates and moments
@@ -182,15 +191,15 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False) -> pd.DataFrame:
         elif type_.kind in ("datetime", "timestamp", "timestamptz"):
             columns[field.name] = column.to_pandas().array
         elif type_.kind == "array":
-            columns[field.name] = _objects(python_values(column, type_, squeeze=squeeze))
+            columns[field.name] = _objects(python_values(column, type_, squeeze=squeeze, opener=opener))
         else:
-            columns[field.name] = to_array(column, type_, squeeze=squeeze)
+            columns[field.name] = to_array(column, type_, squeeze=squeeze, opener=opener)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), columns=table.schema.names)
     key = primary_key_of(table.schema)
     return frame.set_index(key) if key else frame
 
 
-def to_polars(table: pa.Table) -> pl.DataFrame:
+def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
     """Turn rows into a DataFrame of polars with the exact width of every number.
 
     UUIDs become text; JSON and blobs objects; fixed-shape arrays polars' own arrays.
@@ -204,8 +213,9 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
             case "uuid":
                 values = [None if v is None else str(v) for v in python_values(column, type_)]
                 series.append(pl.Series(field.name, values, dtype=pl.String))
-            case "json" | "blob":
-                series.append(pl.Series(field.name, python_values(column, type_), dtype=pl.Object))
+            case "json" | "blob" | "attach":
+                values = python_values(column, type_, opener=opener)
+                series.append(pl.Series(field.name, values, dtype=pl.Object))
             case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
                 series.append(pl.Series(field.name, _stacked(column, type_)))
             case "array":

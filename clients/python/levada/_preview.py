@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from levada._heading import Heading
     from levada._relation import Relation
 
-_HEAVY = ("blob", "array", "bytes", "object")
+_HEAVY = ("blob", "attach", "array", "bytes", "object")
 """Kinds whose values are not fetched for a preview."""
 _MAX_CELL = 80
 """Letters of a value in HTML."""

@@ -11,6 +11,7 @@ from levada._class_level import on_class, property_on_class
 from levada._config import config
 from levada._errors import InvalidRequest, NotFound, warn
 from levada._heading import Heading, heading_from_message
+from levada._opening import HANDLES, Opener
 from levada._restriction import (
     AndList,
     Not,
@@ -304,25 +305,25 @@ class Relation(Operand):
         return self.to_dicts(**{"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
 
     @on_class
-    def fetch1(self, *attributes: str, squeeze: bool = False) -> Fetched:
+    def fetch1(self, *attributes: str, squeeze: bool = False, download_path: str = ".") -> Fetched:
         """Fetch exactly one entity.
 
         Args:
             attributes: None: a dictionary of all. One: its value. Several: a tuple of values. `"KEY"` is the key as a
                 dictionary.
             squeeze: Remove dimensions of length 1 from arrays.
+            download_path: The folder for files of attachments, which are given as paths.
 
         Raises:
             NotFound: There is no entity.
             InvalidRequest: There are several.
         """
         table = self._table(attributes, None, 2, None)
-        rows = _fetch.to_dicts(table, squeeze=squeeze)
-        if len(rows) != 1:
-            kind = InvalidRequest if rows else NotFound
-            found = "several" if rows else "none"
+        if table.num_rows != 1:
+            kind = InvalidRequest if table.num_rows else NotFound
+            found = "several" if table.num_rows else "none"
             raise kind(f"fetch1 needs exactly one entity and there are {found}. Restrict the query by a whole key.")
-        row = rows[0]
+        row = _fetch.to_dicts(table, squeeze=squeeze, opener=Opener(download_path))[0]
         if not attributes:
             return row
         key = {name: row[name] for name in _fetch.primary_key_of(table.schema)}
@@ -351,19 +352,21 @@ class Relation(Operand):
             format: Without attributes: `"array"` (a structured array, the default) or `"frame"` (a DataFrame).
             as_dict: A list of dictionaries.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments.
+            download_path: The folder for files of attachments, which are given as paths.
         """
-        if as_dict:
-            return self.to_dicts(*attributes, order_by=order_by, limit=limit, offset=offset, squeeze=squeeze)
-        if attributes:
-            columns = self._columns(attributes, order_by, limit, offset, squeeze=squeeze)
+        opener = Opener(download_path)
+        if attributes and not as_dict:
+            columns = self._columns(attributes, order_by, limit, offset, squeeze=squeeze, opener=opener)
             return columns[0] if len(columns) == 1 else columns
         form = format or config["fetch_format"]
         if form not in ("array", "frame"):
             raise InvalidRequest(f"fetch gives the formats 'array' and 'frame', not {form!r}.")
+        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        if as_dict:
+            return _fetch.to_dicts(table, squeeze=squeeze, opener=opener)
         if form == "frame":
-            return self.to_pandas(order_by=order_by, limit=limit, offset=offset, squeeze=squeeze)
-        return self.to_arrays(order_by=order_by, limit=limit, offset=offset, squeeze=squeeze)
+            return _fetch.to_pandas(table, squeeze=squeeze, opener=opener)
+        return _fetch.to_records(table, squeeze=squeeze, opener=opener)
 
     # -------------------------------------------------------------------------------------------- display
 
@@ -457,13 +460,16 @@ class Relation(Operand):
         offset: int | None,
         *,
         squeeze: bool = False,
+        opener: Opener = HANDLES,
     ) -> list[Any]:  # Any: arrays, and for "KEY" a list of dictionaries
         """Fetch some attributes, one array each."""
         table = self._table(names, order_by, limit, offset)
         return [
             _fetch.to_dicts(_selected(table, ["KEY"]))
             if name == "KEY"
-            else _fetch.to_array(table.column(name), type_of_column(table.schema.field(name)), squeeze=squeeze)
+            else _fetch.to_array(
+                table.column(name), type_of_column(table.schema.field(name)), squeeze=squeeze, opener=opener
+            )
             for name in names
         ]
 

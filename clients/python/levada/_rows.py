@@ -29,7 +29,7 @@ _BATCH_BYTES = 16 * 2**20
 """A batch is cut at either of these; one row may exceed the bytes."""
 PIECE_BYTES = 2**20
 """Bytes of an Arrow stream that go into one message."""
-_HEAVY = frozenset({"blob", "array", "bytes", "json"})
+_HEAVY = frozenset({"blob", "attach", "array", "bytes", "json"})
 
 
 @dataclass(frozen=True)
@@ -208,9 +208,10 @@ class _Reader:
 
     def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute) -> pa.ChunkedArray:
         kind = attribute.parsed_type.kind
-        stored = kind == "blob" and type_of_column(field).kind == "blob"
+        binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+        stored = type_of_column(field).kind == kind if kind == "blob" else kind == "attach" and binary
         nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
-        if (kind == "blob" and not stored) or (kind in ("json", "array") and nested):
+        if (kind in ("blob", "attach") and not stored) or (kind in ("json", "array") and nested):
             return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
         return column
 
@@ -257,6 +258,8 @@ def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], 
 def _byte_count(value: object) -> int:
     if isinstance(value, (str, bytes, bytearray)):
         return len(value)
+    if isinstance(value, os.PathLike):
+        return Path(value).stat().st_size if Path(value).is_file() else 0
     return int(getattr(value, "nbytes", 0))
 
 

@@ -372,10 +372,10 @@ class Table(Relation, metaclass=TableMeta):
                 {"attribute": name},
             )
         attribute = self.heading[name]
-        if value is None or attribute.parsed_type.kind not in ("blob", "array"):
+        if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array"):
             return value
         column = arrow_column([value], attribute, Place(self._name.table))
-        if attribute.parsed_type.kind == "blob":
+        if attribute.parsed_type.kind != "array":
             return column[0].as_py()
         return np.ascontiguousarray(value, attribute.parsed_type.dtype).tobytes()
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 _INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
 _FLOATS = frozenset({"float32", "float64"})
 _TEXTS = frozenset({"char", "varchar", "text", "enum"})
-_OBJECTS = frozenset({"hash", "attach", "filepath", "object", "npy"})
 
 _ARROW: dict[str, pa.DataType] = {
     **{name: pa.type_for_alias(name) for name in _INTEGERS | _FLOATS},
@@ -27,11 +26,13 @@ _ARROW: dict[str, pa.DataType] = {
     "json": pa.json_(),
     "bytes": pa.binary(),
     "blob": pa.binary(),
+    "attach": pa.binary(),
 }
 """Arrow types of columns to insert; an enum is sent as plain text."""
 
 _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_OBJECT = re.compile(r"<([a-z]+)@([A-Za-z0-9_-]*)>")
 _ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
 
 
@@ -41,11 +42,13 @@ class AttributeType:
 
     Args:
         spelling: As a definition spells it: `varchar(40)`, `<blob>`.
-        kind: Its first word: `varchar`, `blob`, `array`; `object` for every kind of stored object.
+        kind: Its first word: `varchar`, `blob`, `array`; `object` for whatever lies in a store.
         precision: All digits of a decimal.
         scale: Digits of a decimal after the point.
         dtype: Element type of an array; None for the other kinds.
         shape: Lengths of an array's dimensions.
+        codec: What an object is: `blob`, `hash`, `attach`, `filepath`, `object` or `npy`.
+        store: Where an object lies; empty for the store that the server prefers.
     """
 
     spelling: str
@@ -54,6 +57,8 @@ class AttributeType:
     scale: int = 0
     dtype: np.dtype[np.generic] | None = None
     shape: tuple[int, ...] = ()
+    codec: str = ""
+    store: str = ""
 
     def __str__(self) -> str:
         return self.spelling
@@ -94,8 +99,8 @@ def parse_type(spelling: str) -> AttributeType:
         return AttributeType(spelling, "decimal", precision=int(match[1]), scale=int(match[2]))
     word = _WORD.match(text)
     kind = word[1] if word else text
-    if kind in _OBJECTS or "@" in text.partition("(")[0]:
-        kind = "object"
+    if match := _OBJECT.fullmatch(text):
+        return AttributeType(spelling, "object", codec=match[1], store=match[2])
     return AttributeType(spelling, kind)
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from levada_server.arrow.copy_binary import HEADER, TRAILER
 from levada_server.arrow.decimals import decimals_to_wire
 from levada_server.arrow.wire import EPOCHS, JSONB_VERSION, WIRE_TYPES
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.types import TEXTS, AttributeType, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ def _rows(columns: Sequence[pa.Array], types: Sequence[AttributeType]) -> memory
     for column, type_ in zip(columns, types, strict=True):
         if type_.kind in _VARIABLE:
             stored = column.cast(pa.large_binary())
-            if type_.kind is Kind.JSON:
+            if type_.kind in (Kind.JSON, Kind.OBJECT):
                 version = pa.scalar(JSONB_VERSION, pa.large_binary())
                 stored = pc.binary_join_element_wise(version, stored, pa.scalar(b"", pa.large_binary()))
             parts.add(">i4", pc.binary_length(stored).fill_null(-1).to_numpy())
@@ -119,7 +119,7 @@ def _records(fields: Sequence[tuple[Any, Any]], row_count: int) -> pa.Array:  # 
     return pa.Array.from_buffers(pa.large_binary(), row_count, [None, pa.py_buffer(offsets), pa.py_buffer(records)])
 
 
-_VARIABLE = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM, Kind.JSON, Kind.BYTES, Kind.BLOB, Kind.ARRAY})
+_VARIABLE = TEXTS | {Kind.JSON, Kind.OBJECT} | {Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}
 
 
 def _fixed(column: pa.Array, type_: AttributeType) -> Array:

@@ -71,7 +71,7 @@ def decoder(type_: AttributeType) -> Callable[[Field], pa.Array]:
             return _uuids
         case Kind.JSON | Kind.OBJECT:
             return _jsons
-        case Kind.BYTES | Kind.BLOB:
+        case Kind.BYTES | Kind.BLOB | Kind.ATTACH:
             return _binaries
         case Kind.ARRAY:
             return partial(_tensors, type_=type_)

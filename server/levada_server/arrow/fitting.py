@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from levada_server.arrow.types import BOUNDS, arrow_type, storage_type
 from levada_server.errors import LevadaError, LimitReached, MissingAttribute, ValueOutOfRange, WrongValue
 from levada_server.model.assignment import may_be_left_out
+from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
 from levada_server.model.types import FLOATS, INTEGER_RANGES, TEXTS, AttributeType, Kind
 from levada_server.model.values import coerce
 
@@ -26,6 +27,8 @@ MAX_DECODED_BYTES = 2**31 - 1
 """Of a column that comes as codes into a dictionary: Arrow's own limit of a column of text."""
 
 _EXACT = Context(prec=100)
+_STORED_AS = {Kind.ATTACH: "attach", Kind.ARRAY: "npy"}
+"""What holds values of a kind in a store; `blob` for the others."""
 
 
 def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
@@ -83,10 +86,11 @@ def _check_sizes(fitted: pa.Array, attribute: Attribute, table: Table, first_row
     sizes = pc.binary_length(fitted)
     largest = pc.max(sizes).as_py() or 0
     if largest > MAX_VALUE_BYTES:
+        codec = _STORED_AS.get(attribute.type.kind, "blob")
         row = first_row + pc.index(sizes, pa.scalar(largest, sizes.type)).as_py()
         raise LimitReached(
             f"`{table.name}`, row {row}: `{attribute.name}` has {largest} bytes; a value in a row has at most "
-            f"{MAX_VALUE_BYTES}. Keep larger ones in a store: <blob@store>.",
+            f"{MAX_VALUE_BYTES}. Keep larger ones in a store: declare it as <{codec}@store>.",
             table=table.name,
             attribute=attribute.name,
             row=row,
@@ -109,6 +113,8 @@ def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
             return _fit_text(column.cast(target), type_)
         case Kind.BYTES | Kind.BLOB if _is_binary(column.type):
             return column.cast(target)
+        case Kind.ATTACH if _is_binary(column.type):
+            return column.cast(target) if all(map(_is_attachment, column)) else None
         case Kind.ARRAY if _is_binary(column.type):
             fits = pc.all(pc.equal(pc.binary_length(column), type_.item_bytes)).as_py()
             return column.cast(target) if fits is not False else None
@@ -136,6 +142,18 @@ def _is_text(type_: pa.DataType) -> bool:
 
 def _is_binary(type_: pa.DataType) -> bool:
     return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))
+
+
+def _is_attachment(value: pa.Scalar) -> bool:
+    """Tell whether a value is a file name, NUL and content; the content, which may be large, is not copied."""
+    content = value.as_buffer()
+    if content is None:
+        return True
+    try:
+        attached_name(bytes(memoryview(content)[: MAX_NAME_BYTES + 1]))
+    except WrongValue:
+        return False
+    return True
 
 
 def _is_number(type_: pa.DataType) -> bool:

@@ -35,6 +35,7 @@ _SIMPLE: dict[Kind, pa.DataType] = {
     Kind.JSON: pa.json_(),
     Kind.BYTES: pa.binary(),
     Kind.BLOB: pa.binary(),
+    Kind.ATTACH: pa.binary(),
     Kind.OBJECT: pa.json_(),
 }
 

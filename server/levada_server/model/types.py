@@ -44,6 +44,7 @@ class Kind(Enum):
     JSON = "json"
     BYTES = "bytes"
     BLOB = "blob"
+    ATTACH = "attach"
     ARRAY = "array"
     OBJECT = "object"
 
@@ -63,10 +64,10 @@ FLOATS = frozenset({Kind.FLOAT32, Kind.FLOAT64})
 NUMBERS = frozenset(INTEGER_RANGES) | FLOATS | {Kind.DECIMAL}
 TEXTS = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM})
 WALL_CLOCKS = frozenset({Kind.DATETIME, Kind.TIMESTAMP})
-OPAQUE = frozenset({Kind.JSON, Kind.BYTES, Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+OPAQUE = frozenset({Kind.JSON, Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
 """Kinds that can be no part of a key."""
 
-HEAVY = frozenset({Kind.BYTES, Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+HEAVY = frozenset({Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
 """Kinds whose values may be large; no expression computes with them."""
 
 ARRAY_DTYPES = {
@@ -96,7 +97,7 @@ class AttributeType:
         dtype: Element type of an array, a key of `ARRAY_DTYPES`.
         shape: Lengths of an array's dimensions, each ≥ 1.
         codec: Name of the codec of an object, a member of `OBJECT_CODECS`.
-        store: Name of an object's store.
+        store: Name of an object's store; empty for the one that the server prefers.
     """
 
     kind: Kind
@@ -120,8 +121,8 @@ class AttributeType:
                 return f"datetime({self.length})"
             case Kind.ENUM:
                 return f"enum({', '.join(map(quote_label, self.labels))})"
-            case Kind.BLOB:
-                return "<blob>"
+            case Kind.BLOB | Kind.ATTACH:
+                return f"<{self.kind.value}>"
             case Kind.ARRAY:
                 shape = ", ".join(map(str, self.shape)) + ("," if len(self.shape) == 1 else "")
                 return f"<array {self.dtype}({shape})>"
@@ -209,7 +210,7 @@ _SYNONYMS = {
     "double precision unsigned": AttributeType(Kind.FLOAT64),
     "decimal unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
     "numeric unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
-    "attach": AttributeType(Kind.OBJECT, codec="attach"),
+    "attach": AttributeType(Kind.ATTACH),
     "serial": AttributeType(Kind.INT64),
 }
 """Each spelling without arguments, in lower case."""
@@ -339,11 +340,16 @@ def _parse_array(dtype: str, shape: str) -> AttributeType:
 
 
 def _parse_codec(codec: str, store: str | None) -> AttributeType:
-    if codec == "blob" and store is None:
-        return AttributeType(Kind.BLOB)
+    if codec in ("blob", "attach") and store is None:
+        return AttributeType(Kind(codec))
+    if codec in OBJECT_CODECS and store is None:
+        raise InvalidDefinition(
+            f"`<{codec}>` names no store, and its values lie in one",
+            expected=f"<{codec}@> for the server's preferred store, or <{codec}@name>",
+        )
     if codec in OBJECT_CODECS:
         return AttributeType(Kind.OBJECT, codec=codec, store=store or "")
     raise InvalidDefinition(
         f"`<{excerpt(codec)}>` is no type",
-        expected=f"<blob>, <array dtype(shape)> or one of {', '.join(sorted(OBJECT_CODECS))}",
+        expected=f"<blob>, <attach>, <array dtype(shape)> or {', '.join(f'<{c}@>' for c in sorted(OBJECT_CODECS))}",
     )

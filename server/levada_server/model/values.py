@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada_server.errors import ValueOutOfRange, WrongValue
+from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
 from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def _coerce(value: object, type_: AttributeType) -> object:
         case Kind.JSON:
             return json.dumps(value, allow_nan=False)
         case Kind.BYTES | Kind.BLOB if isinstance(value, (bytes, bytearray)):
+            return bytes(value)
+        case Kind.ATTACH if isinstance(value, (bytes, bytearray)):
+            attached_name(bytes(value[: MAX_NAME_BYTES + 1]))
             return bytes(value)
         case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MIN_ENTITY_SET = 4
 """From so many alternatives with the same names on, one table of values is shorter than a chain of OR."""
 
-_UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ARRAY, Kind.OBJECT})
+_UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
 
 
 def lower_condition(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:

@@ -29,6 +29,7 @@ _SIMPLE = {
     Kind.JSON: "jsonb",
     Kind.BYTES: "bytea",
     Kind.BLOB: "bytea",
+    Kind.ATTACH: "bytea",
     Kind.ARRAY: "bytea",
     Kind.OBJECT: "jsonb",
     Kind.DECIMAL: "numeric",

@@ -64,6 +64,7 @@ FAMILIES = {
     Kind.JSON: Family.JSON,
     Kind.BYTES: Family.OPAQUE,
     Kind.BLOB: Family.OPAQUE,
+    Kind.ATTACH: Family.OPAQUE,
     Kind.ARRAY: Family.OPAQUE,
     Kind.OBJECT: Family.OPAQUE,
 }
