@@ -37,13 +37,14 @@ def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
     """
     _check_name(table)
     own: dict[str, object] = {table.__name__: table}
-    _declare_one(schema, table, table.__name__, [own, *namespaces])
+    current = _declare_one(schema, table, table.__name__, [own, *namespaces])
     for name, part in parts_of(table):
         _check_name(part)
         part.master = table
-        siblings = {**dict(parts_of(table)), "master": table}
-        _declare_one(schema, part, f"{table.__name__}.{name}", [own, siblings, *namespaces])
-    if issubclass(table, Lookup):
+        # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
+        siblings = dict(parts_of(table))
+        _declare_one(schema, part, f"{table.__name__}.{name}", [{**own, "master": table}, *namespaces, siblings])
+    if current and issubclass(table, Lookup):
         _insert_contents(table())
 
 
@@ -63,10 +64,11 @@ def bind(schema: Schema, table: type[Table], class_name: str) -> None:
     table._class_name = class_name
 
 
-def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
+def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> bool:
+    """Declare one class; tell whether the table is as its definition says."""
     bind(schema, table, class_name)
     if not schema.create_tables:
-        return
+        return True
     if not table.definition.strip():
         raise InvalidDefinition(f"`{class_name}` has no definition: give the class a text `definition`.")
     request = schema_service_pb2.DeclareTableRequest(
@@ -87,6 +89,7 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
             f"`{schema.database}.{class_name}` exists with another definition; nothing was changed. Differences:\n"
             + "\n".join(f"  {line}" for line in response.differences)
         )
+    return not response.differences
 
 
 def key_source_of(table: type[AutoPopulated]) -> Relation:

@@ -38,6 +38,7 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "settings": {"Config": type(levada.config), "config": levada.config},
     "table": {name: getattr(_table, name) for name in ("FreeTable", "Table")},
     "user_tables": {
+        "TableMeta": _table.TableMeta,
         "UserTable": _table.Table,
         **{name: getattr(_tiers, name) for name in ("Computed", "Imported", "Lookup", "Manual", "Part")},
     },

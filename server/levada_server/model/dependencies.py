@@ -127,3 +127,23 @@ class Catalog:
     def parts(self, name: TableName) -> tuple[Table, ...]:
         """The part tables of a master, parents first."""
         return tuple(self.tables[part] for part in self.order if part.master == name)
+
+    def master_columns(self, part: Table) -> tuple[tuple[str, str], ...] | None:
+        """Pair attributes of a part with the primary key of its master.
+
+        A part refers to its master itself, or through another part of that master.
+
+        Returns:
+            Pairs of the part's and the master's attribute; None if it does neither.
+        """
+        master = part.name.master
+        for key in part.foreign_keys:
+            if key.parent == master:
+                return key.columns
+        for key in part.foreign_keys:
+            if key.parent.master == master:
+                through = {parent: child for child, parent in key.columns}
+                pairs = self.master_columns(self.tables[key.parent])
+                if pairs is not None and all(sibling in through for sibling, _ in pairs):
+                    return tuple((through[sibling], above) for sibling, above in pairs)
+        return None

@@ -163,7 +163,7 @@ def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
     # It is parsed under its present name, which its parts and its master know it by.
     declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
     table = parse(catalog, declaration)
-    check_master(table)
+    check_master(catalog, table)
     return alteration(existing, replace(table, name=name), wanted.renames)
 
 

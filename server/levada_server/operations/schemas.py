@@ -214,7 +214,7 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
     if name.master is not None:
         catalog.table(name.master)
     table = parse(catalog, declaration)
-    check_master(table)
+    check_master(catalog, table)
     table = await storage.insert_table(connection, catalog, table, declaration.definition)
     if declaration.key_source is not None:
         # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
@@ -238,13 +238,13 @@ def check_free_name(catalog: Catalog, name: TableName) -> None:
             )
 
 
-def check_master(table: Table) -> None:
-    """Refuse a part that does not refer to its master.
+def check_master(catalog: Catalog, table: Table) -> None:
+    """Refuse a part that refers to its master neither itself nor through another part.
 
     Raises:
         InvalidDefinition: It does not.
     """
-    if table.name.master is not None and all(key.parent != table.name.master for key in table.foreign_keys):
+    if table.name.master is not None and catalog.master_columns(table) is None:
         raise InvalidDefinition(
             f"`{table.name}` does not refer to its master; add the line `-> master` above `---`.", expected="-> master"
         )

@@ -121,7 +121,7 @@ async def _add_masters(connection: Connection, catalog: Catalog, reached: set[Ta
                 doomed=_doomed(part),
                 master=qualified(master.name),
                 key=", ".join(_key_of(master, "t")),
-                same=_same_as_master(part, master, "p", "t"),
+                same=_same_as_master(catalog, part, "p", "t"),
             )
         )
         if not tag.endswith(" 0"):
@@ -143,7 +143,7 @@ async def _check_parts(connection: Connection, catalog: Catalog, reached: set[Ta
                 key=", ".join(_key_of(part, "t")),
                 doomed=_doomed(part),
                 master_doomed=master_doomed,
-                same=_same_as_master(part, master, "t", "p"),
+                same=_same_as_master(catalog, part, "t", "p"),
             )
         )
         if row is not None:
@@ -207,6 +207,7 @@ def _same(pairs: Iterable[tuple[str, str]]) -> str:
     return " AND ".join(f"{left} = {right}" for left, right in pairs) or "TRUE"
 
 
-def _same_as_master(part: Table, master: Table, part_alias: str, master_alias: str) -> str:
-    columns = next(key.columns for key in part.foreign_keys if key.parent == master.name)
+def _same_as_master(catalog: Catalog, part: Table, part_alias: str, master_alias: str) -> str:
+    columns = catalog.master_columns(part)
+    assert columns is not None  # no other part can be declared
     return _same((f"{part_alias}.{quote_name(c)}", f"{master_alias}.{quote_name(p)}") for c, p in columns)

@@ -47,6 +47,68 @@ def test_declaring_again_reads_and_a_difference_warns(connection: lv.Connection,
     assert Species.heading.names == ["species"]
 
 
+def test_contents_stay_out_of_a_table_with_another_definition(connection: lv.Connection, lab: lv.VirtualModule) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    class Species(lv.Lookup):
+        definition = """
+        species : varchar(20)
+        ---
+        legs : int8
+        """
+        contents = (("spider", 8),)
+
+    with pytest.warns(lv.LevadaWarning, match="another definition"):
+        schema(Species)
+    assert lab.Species.to_arrays("species").tolist() == ["mouse", "rat"]
+
+
+def test_a_name_in_a_part_means_what_it_means_in_the_module(connection: lv.Connection) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    @schema
+    class Organization(lv.Lookup):
+        definition = "organization : varchar(24)"
+
+    @schema
+    class Lab(lv.Manual):
+        definition = "lab : varchar(24)"
+
+        class Organization(lv.Part):
+            definition = """
+            -> master
+            -> Organization
+            """
+
+    assert Lab.Organization.parents() == ["`lab`.`lab`", "`lab`.`organization`"]
+    assert Organization.children() == ["`lab`.`lab__organization`"]
+
+
+def test_a_part_may_refer_to_its_master_through_another_part(connection: lv.Connection) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    @schema
+    class Correction(lv.Manual):
+        definition = "scan : int32"
+
+        class NonRigid(lv.Part):
+            definition = "-> master"
+
+        class Block(lv.Part):
+            definition = """
+            -> master.NonRigid
+            block : int16
+            """
+
+    Correction.insert([(1,), (2,)])
+    Correction.NonRigid.insert([(1,), (2,)])
+    Correction.Block.insert([(1, 1), (1, 2), (2, 1)])
+    with pytest.raises(lv.errors.HasChildren, match="without its master"):
+        (Correction.Block & "scan = 1").delete(prompt=False)
+    (Correction.Block & "scan = 1").delete(prompt=False, part_integrity="cascade")
+    assert [len(table()) for table in (Correction, Correction.NonRigid, Correction.Block)] == [1, 1, 1]
+
+
 def test_an_error_in_a_definition_declares_nothing(connection: lv.Connection) -> None:
     schema = lv.Schema("lab", connection=connection)
 
