@@ -19,7 +19,7 @@ from levada._errors import (
     error_from_status,
 )
 from levada._rows import PIECE_BYTES
-from levada._values import decode_value
+from levada._value_decoding import decode_value
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 

@@ -99,7 +99,7 @@ class _Reader:
         after = next(rows, _END)
         if after is _END:
             # One batch: attributes that no row has are left out, so that the server knows them for missing.
-            given = {name for row in first for name in row}
+            given = {name for row in first for name in row} if first else self.heading.attributes.keys()
             attributes = [a for a in self.heading.attributes.values() if a.name in given]
             batches = iter([self._batch(first, attributes, 0)] if first else [])
         else:
@@ -182,6 +182,8 @@ class _Reader:
     def from_columns(self, columns: Mapping[str, list[object]]) -> Rows:
         """Read columns of Python values."""
         self._check_names([name for name in columns if name not in self.heading])
+        if not columns:
+            return self.from_rows(iter(()))
         attributes = [a for a in self.heading.attributes.values() if a.name in columns]
         arrays = [arrow_column(columns[a.name], a, Place(self.table)) for a in attributes]
         row_count = len(next(iter(columns.values()), []))
