@@ -79,9 +79,9 @@ def encode_tensor(array: Array, tensor: pb.Tensor, path: str) -> None:
         tensor.dtype = array.dtype.name
         tensor.elements = flat.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     else:
-        what = "array" if array.ndim else "scalar"
+        what = "an array" if array.ndim else "a scalar"
         advice = ".astype(str) gives one of text" if array.dtype.kind in "ST" else "turn it into plain values"
-        raise WrongValue(f"{path}: an {what} of {array.dtype} cannot be stored; {advice}.")
+        raise WrongValue(f"{path}: {what} of {array.dtype} cannot be stored; {advice}.")
 
 
 def decode_tensor(tensor: pb.Tensor) -> Array | np.generic:

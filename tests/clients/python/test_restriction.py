@@ -133,7 +133,7 @@ def test_what_cannot_restrict_is_refused(condition: object) -> None:
 
 
 def test_a_value_that_cannot_be_sent_names_its_attribute() -> None:
-    with pytest.raises(lv.errors.WrongValue, match="attribute `a`: a function"):
+    with pytest.raises(lv.errors.WrongValue, match="attribute `a`: a lambda"):
         condition_node({"a": lambda: 0})
 
 
