@@ -177,6 +177,8 @@ def test_the_attributes_of_a_foreign_key_stand_where_its_line_stands() -> None:
         ('-> lab.Session.proj(s = "session")  # when', "(s) -> lab.Session (session)  # when"),
         ("-> lab.Session.proj(s='session', i='subject_id')", "(i, s) -> lab.Session"),
         ("-> lab.Session.proj(s='session', i='subject_id')", "(s, i) -> lab.Session (session, subject_id)"),
+        ("-> lab.Session.proj('session', s='session')", "(s) -> lab.Session (session)"),
+        ("-> lab.Subject.proj('name')", "-> lab.Subject"),
         ("-> lab.Subject\n-> lab.Session.proj(s='session')", "-> lab.Subject\n(s) -> lab.Session"),
         ("-> lab.Session\n-> lab.Subject.proj(other='subject_id')", "-> lab.Session\n(other) -> lab.Subject"),
         (
@@ -382,6 +384,7 @@ REFUSED = [
     ("-> lab.Subject.proj(animal)", 1, 21, "only renames", "new='old'"),
     ("-> lab.Subject.proj(animal=subject_id)", 1, 21, "only renames", "new='old'"),
     ("-> lab.Subject.proj(a='subject_id', )", 1, 37, "only renames", "new='old'"),
+    ("-> lab.Subject.proj('animal')", 1, 21, "lab.Subject has no attribute `animal`", "subject_id"),
     ("-> lab.Subject.proj(animal='subject_id'", 1, 20, "parenthesis is not closed", "`)`"),
     ("-> lab.Subject.proj(Animal='subject_id')", 1, 21, "`Animal` is no name", "animal"),
     (

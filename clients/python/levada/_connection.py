@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada import _embedded
+from levada._config import config
 from levada._errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
 from levada._heading import Heading, heading_from_message
 from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
@@ -328,15 +328,9 @@ def _refuse_datajoint_settings() -> None:
     Raises:
         InvalidRequest: They name a host.
     """
-    host, where = os.environ.get("DJ_HOST"), "The environment variable DJ_HOST"
-    settings = Path("dj_local_conf.json")
-    if not host and settings.is_file():
-        try:
-            content = json.loads(settings.read_text(encoding="utf-8"))
-        except ValueError:
-            content = {}
-        host, where = content.get("database.host") if isinstance(content, dict) else None, str(settings)
-    if host:
+    found = config.datajoint_host()
+    if found is not None:
+        host, where = found
         raise InvalidRequest(
             f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
             'Levada server, or write it into levada.toml, or call levada.connect("host:port").'

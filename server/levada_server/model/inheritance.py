@@ -75,6 +75,14 @@ def add_foreign_key(attributes: Attributes, line: ForeignKeyLine, parent: Table)
 def _renamed(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> dict[str, str]:
     """Give the new name of each attribute of the parent's key that is renamed."""
     key = parent.heading.primary_key
+    for kept in line.kept:
+        if kept.text not in parent.heading:
+            raise refuse(
+                line.line,
+                kept.offset,
+                f"{parent.name} has no attribute `{excerpt(kept.text)}`",
+                f"one of {', '.join(parent.heading.names)}",
+            )
     old = line.old
     if old is None:
         # The older language renames what is missing here; if nothing is, then the whole key.

@@ -11,7 +11,7 @@ from levada_server.model.types import excerpt, unquote
 
 _OPTIONS = re.compile(r"\[([^\]]*)\]")
 _TABLE_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_RENAME = re.compile(r"([^\s=]*)\s*=\s*('[^']*'|\"[^\"]*\")")
+_ARGUMENT = re.compile(r"(?:([^\s=]*)\s*=\s*)?('[^']*'|\"[^\"]*\")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class ForeignKeyLine:
         parent: As the host language writes it, such as lab.Session.Trial.
         new: Names that attributes of the parent take here.
         old: Their names in the parent; None if the line leaves them open.
+        kept: Attributes of the parent that proj names without renaming them; a reference takes only the key.
         primary_key: The line is above the divider.
     """
 
@@ -29,6 +30,7 @@ class ForeignKeyLine:
     parent: Word
     new: tuple[Word, ...]
     old: tuple[Word, ...] | None
+    kept: tuple[Word, ...]
     nullable: bool
     unique: bool
     comment: str
@@ -42,6 +44,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
         InvalidDefinition: It is none.
     """
     new: tuple[Word, ...] = ()
+    kept: tuple[Word, ...] = ()
     offset = 0
     if line.text.startswith("("):
         names, offset = listed(line, 0)
@@ -64,7 +67,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
             if new:
                 raise refuse(line, offset, "this renames twice", "either (new) -> Table(old) or proj(new='old')")
             parent = Word(parent.text.removesuffix(".proj"), parent.offset)
-            new, old, offset = _parse_proj(line, offset)
+            new, old, kept, offset = _parse_proj(line, offset)
         else:
             old, offset = _parse_old(line, offset, new)
         offset = skip_blanks(line, offset)
@@ -75,6 +78,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
         parent,
         new,
         old,
+        kept,
         "nullable" in options,
         "unique" in options,
         line.text[offset + 1 :].strip(),
@@ -99,18 +103,23 @@ def _parse_options(line: Line, offset: int, primary_key: bool) -> tuple[frozense
     return frozenset(found), skip_blanks(line, match.end())
 
 
-def _parse_proj(line: Line, opening: int) -> tuple[tuple[Word, ...], tuple[Word, ...], int]:
-    """Read the arguments of proj: new names, old names, and the offset after them."""
+def _parse_proj(line: Line, opening: int) -> tuple[tuple[Word, ...], tuple[Word, ...], tuple[Word, ...], int]:
+    """Read the arguments of proj: new names, old names, names that stay, and the offset after them."""
     items, end = listed(line, opening)
     new: list[Word] = []
     old: list[Word] = []
+    kept: list[Word] = []
     for item in items:
-        match = _RENAME.fullmatch(item.text)
+        match = _ARGUMENT.fullmatch(item.text)
         if match is None:
             raise refuse(line, item.offset, "proj in a foreign key only renames", "new='old'")
-        new.append(check_name(line, Word(match[1], item.offset)))
-        old.append(Word(unquote(match[2]).strip(), item.offset + match.start(2)))
-    return tuple(new), tuple(old), end
+        name = Word(unquote(match[2]).strip(), item.offset + match.start(2))
+        if match[1] is None:
+            kept.append(name)
+        else:
+            new.append(check_name(line, Word(match[1], item.offset)))
+            old.append(name)
+    return tuple(new), tuple(old), tuple(kept), end
 
 
 def _parse_old(line: Line, opening: int, new: tuple[Word, ...]) -> tuple[tuple[Word, ...], int]:
