@@ -12,6 +12,7 @@ import asyncpg
 from levada_server.query import ddl
 from levada_server.query.compile import compile_relation
 from levada_server.query.sql import quote_name
+from levada_server.storage.moments import bind_moments_as_they_are
 from tests.support.pipelines import SCHEMA
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Postgres:
         # Without a cache: the tables of one example have the names, but not the types, of those of another.
         connecting = asyncpg.connect(url, server_settings=settings, statement_cache_size=0, loop=self._loop)
         self.connection: Connection = self.run(connecting)
+        self.run(bind_moments_as_they_are(self.connection))
 
     def run(self, coroutine: Coroutine[object, object, _T]) -> _T:
         """Run something to its end."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from levada._callers import user_location
-from levada._errors import InvalidRequest
+from levada._errors import InvalidRequest, LevadaError
 from levada._relation import Relation
 from levada._restriction import as_operand
 from levada._rows import read_rows
@@ -27,8 +27,20 @@ if TYPE_CHECKING:
 def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
     """Insert rows of any form, all or none, or so many at a time."""
     rows = as_operand(rows)
-    for chunk in [rows] if chunk_size is None or isinstance(rows, Relation) else _chunks(rows, chunk_size):
-        _insert_chunk(table, chunk, options)
+    if chunk_size is None or isinstance(rows, Relation):
+        _insert_chunk(table, rows, options)
+        return
+    for number, chunk in enumerate(_chunks(rows, chunk_size)):
+        try:
+            _insert_chunk(table, chunk, options)
+        except LevadaError as error:
+            if number == 0:
+                raise
+            first = number * chunk_size
+            raise type(error)(
+                f"{error} Rows are counted from row {first}, where this chunk begins; those before it are inserted.",
+                {**error.details, "first_row": first},
+            ) from None
 
 
 def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:

@@ -176,7 +176,7 @@ class _Reader:
             raise UnknownAttribute(
                 f"{where}: there is no attribute {', '.join(f'`{name}`' for name in unknown)}; there are "
                 f"{', '.join(self.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
-                {"table": self.table, "attribute": str(unknown[0])},
+                {"table": self.table, "attribute": str(unknown[0]), **({} if row is None else {"row": row})},
             )
 
     def from_columns(self, columns: Mapping[str, list[object]]) -> Rows:
@@ -266,15 +266,30 @@ def _byte_count(value: object) -> int:
 
 
 def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:
-    """Read a CSV file with a header; an empty cell is missing, except in a text attribute."""
+    """Read a CSV file with a header; an empty cell is missing, but in text that must be given it is empty."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file, strict=True):
-            if None in row:
-                raise InvalidRequest(f"{path}: a line has more cells than the header.")
-            yield {name: _read_cell(cell, heading.attributes.get(name)) for name, cell in row.items()}
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, [])
+            if not header or len(set(header)) < len(header):
+                raise InvalidRequest(f"{path}: the first line must name the attributes, each once.")
+            attributes = [heading.attributes.get(name) for name in header]
+            for cells in reader:
+                if len(cells) != len(header):
+                    if not cells:  # an empty line
+                        continue
+                    raise InvalidRequest(
+                        f"{path}, line {reader.line_num}: {len(cells)} cells for {len(header)} names in the first line."
+                    )
+                yield {n: _read_cell(c, a) for n, c, a in zip(header, cells, attributes, strict=True)}
+        except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InvalidRequest(f"{path}, after line {reader.line_num}: {error}.") from None
 
 
-def _read_cell(cell: str | None, attribute: Attribute | None) -> object:
+def _read_cell(cell: str, attribute: Attribute | None) -> object:
+    if attribute is None:
+        return cell
     if not cell:
-        return cell if attribute is not None and attribute.parsed_type.textual else None
-    return json.loads(cell) if attribute is not None and attribute.parsed_type.kind == "json" else cell
+        required = not attribute.nullable and attribute.default is None
+        return cell if attribute.parsed_type.textual and required else None
+    return json.loads(cell) if attribute.parsed_type.kind == "json" else cell

@@ -18,6 +18,7 @@ from levada._insertion import insert
 from levada._names import full_name, parse_full_name, stored_name
 from levada._relation import Relation, Restricted
 from levada._restriction import Not
+from levada._validation import ValidationResult, validate
 from levada._values import encode_condition_value
 from levada_api.v1 import row_service_pb2 as row_pb
 from levada_api.v1 import schema_pb2, schema_service_pb2
@@ -243,6 +244,22 @@ class Table(Relation, metaclass=TableMeta):
             allow_direct_insert=bool(allow_direct_insert),
         )
         insert(self, rows, options, chunk_size)
+
+    @on_class
+    def validate(self, rows: object, *, ignore_extra_fields: bool = False) -> ValidationResult:
+        """Find the rows that `insert` would refuse, and why: types, missing values, keys that exist, missing parents.
+
+        The rows are tried in a transaction that is undone; nothing is kept.
+
+        Args:
+            rows: As for `insert`, but no file.
+            ignore_extra_fields: Leave out fields that are no attributes.
+
+        Returns:
+            `is_valid`, `errors` with row, attribute and message of each, `rows_checked`, `summary()`.
+        """
+        options = row_pb.InsertOptions(ignore_extra_fields=ignore_extra_fields, allow_direct_insert=True)
+        return validate(self, rows, options)
 
     @on_class
     def update1(self, row: Mapping[str, Any]) -> None:  # Any: an attribute's value

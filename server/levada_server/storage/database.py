@@ -10,6 +10,7 @@ import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
 from levada_server.storage.failures import translated
+from levada_server.storage.moments import bind_moments_as_they_are
 from levada_server.storage.pipe import SpoolSpace
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Database:
                 min_size=1,
                 max_size=POOL_SIZE,
                 timeout=CONNECT_TIMEOUT_S,
+                init=bind_moments_as_they_are,
                 reset=_leave_as_is,
                 server_settings={
                     "application_name": "levada",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from levada_server.storage.database import Connection
 
 _SQL = statements("rows")
+
+_KEY_IN_DETAIL = re.compile(r"\((.*?)\)=\((.*)\)", re.DOTALL)
+"""As PostgreSQL tells a key in every language: `Key (a, b)=(1, 2) already exists.`"""
 
 
 async def find_violation(
@@ -49,12 +53,13 @@ async def _duplicate(
 ) -> DuplicateEntity:
     constraint = error.constraint_name or ""
     names = _unique_names(table, constraint)
-    kind = "key" if constraint == ddl.primary_key_constraint(table) else "unique combination"
+    primary = constraint == ddl.primary_key_constraint(table)
+    kind = "key" if primary else "unique combination"
     row = None if columns is None else await _first_duplicate(connection, table, columns, names)
     where, key = _place(table, columns, row, names, error)
     return DuplicateEntity(
-        f"{where}: an entity with this {kind} exists already: {key}. Nothing was changed; an insert with "
-        "skip_duplicates=True leaves such rows out.",
+        f"{where}: an entity with this {kind} exists already: {key}. Nothing was changed"
+        + ("; an insert with skip_duplicates=True leaves such rows out." if primary else "."),
         table=table.name,
         row=row,
         key=key,
@@ -137,9 +142,10 @@ def _place(
     names: Sequence[str],
     error: asyncpg.IntegrityConstraintViolationError,
 ) -> tuple[str, str]:
-    """Say where a constraint was violated, and by which values: PostgreSQL's own words if the row is not known."""
+    """Say where a constraint was violated, and by which values: as PostgreSQL has them if the row is not known."""
     if columns is None or row is None:
-        return f"`{table.name}`", error.detail or "(the database does not say)"
+        found = _KEY_IN_DETAIL.search(error.detail or "")
+        return f"`{table.name}`", f"{found[1]} = {found[2]}" if found else ", ".join(names)
     given = [name for name in names if any(a.name == name for a in columns.attributes)]
     key = show_key(zip(given, columns.row(row - columns.first_row, given), strict=True))
     return f"`{table.name}`, row {row}", key

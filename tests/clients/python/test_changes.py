@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,10 +98,71 @@ def test_existing_rows_are_skipped_or_replaced(lab: lv.VirtualModule) -> None:
 def test_chunks_are_inserted_one_by_one(lab: lv.VirtualModule) -> None:
     frame = pd.DataFrame({"subject_id": [30, 31, 32, 1], "name": ["a"] * 4})
     for rows in (frame, frame.to_dict("records"), pl.from_pandas(frame).to_arrow(), frame.to_records(index=False)):
-        with pytest.raises(lv.errors.DuplicateError):
+        with pytest.raises(lv.errors.DuplicateError, match=r"row 1.*from row 2, where this chunk begins") as caught:
             lab.Subject.insert(rows, chunk_size=2)
+        assert (caught.value.details["row"], caught.value.details["first_row"]) == ("1", "2")
         assert (lab.Subject & {"name": "a"}).to_arrays("subject_id", order_by="KEY").tolist() == [30, 31]
         (lab.Subject & {"name": "a"}).delete(prompt=False)
+
+
+def test_rows_can_be_tried_out(lab: lv.VirtualModule) -> None:
+    rows = [
+        {"subject_id": 40, "species": "mouse"},
+        {"subject_id": 1},
+        {"subject_id": 41, "species": "unicorn"},
+        {"subject_id": "x"},
+        {"subject_id": 42, "weight": "heavy"},
+        {"subject_id": 43, "name": None},
+        {"name": "Nobody"},
+    ]
+    frame = pd.DataFrame(rows[:3]).convert_dtypes()
+    for some, wrong in ((rows, [1, 2, 3, 4, 6]), (frame, [1, 2]), (pl.DataFrame(rows[:3]), [1, 2])):
+        result = lab.Subject.validate(some)
+        assert not result
+        assert [row for row, _, _ in result.errors] == wrong
+        assert result.rows_checked == len(some)
+    result = lab.Subject.validate(iter(rows))
+    assert [attribute for _, attribute, _ in result.errors] == [None, None, "subject_id", "weight", "subject_id"]
+    assert "row 2: `lab.Species` has no entity for species='unicorn'" in result.summary()
+    with pytest.raises(lv.errors.InvalidRequest, match="5 of 7 rows cannot be inserted"):
+        result.raise_if_invalid()
+    assert len(lab.Subject()) == 3
+    assert lab.Subject.validate([(50, None, "Eve", 1.5)]).is_valid
+    assert lab.Subject.validate(lab.Subject.proj(..., "-name").proj(..., subject_id="subject_id")).errors
+    unknown = lab.Subject.validate([{"subject_id": 60, "colour": "red"}])
+    assert unknown.errors[0][:2] == (0, "colour")
+    assert lab.Subject.validate([{"subject_id": 60, "colour": "red"}], ignore_extra_fields=True).summary() == (
+        "1 rows can be inserted."
+    )
+    with lab.schema.connection.transaction:
+        lab.Subject.insert1({"subject_id": 70})
+        assert not lab.Subject.validate([{"subject_id": 70}])
+    assert len(lab.Subject()) == 4
+
+
+def test_a_csv_file_that_cannot_be_read_is_told(lab: lv.VirtualModule, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    for content, message in (
+        (b"", "first line must name the attributes"),
+        (b"subject_id,subject_id\n1,2\n", "each once"),
+        (b"subject_id,name\n70,Zoe\n71\n", "line 3: 1 cells for 2 names"),
+        (b"subject_id,name\n70,Zoe\n71,a,b\n", "line 3: 3 cells for 2 names"),
+        (b"subject_id,name\n70,\xe9\n", "utf-8"),
+        (b'subject_id,name\n70,"open\n', "unexpected end"),
+        (b"subject_id,colour\n70,red\n", "no attribute `colour`"),
+        (b"subject_id,weight\n70,heavy\n", "row 0, attribute `weight`"),
+        (b"subject_id,species\n70,mouse\n71,unicorn\n", "row 1: `lab.Species` has no entity for species='unicorn'"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(lv.LevadaError, match=re.escape(message)):
+            lab.Subject.insert(file)
+        assert len(lab.Subject()) == 3
+    file.write_text("subject_id,species,weight\n70,,\n71,mouse,1.5\n", encoding="utf-8")
+    lab.Subject.insert(str(file))
+    assert (lab.Subject & {"subject_id": [70, 71]}).to_dicts("KEY", "species", "weight", order_by="KEY") == [
+        {"subject_id": 70, "species": None, "weight": None},
+        {"subject_id": 71, "species": "mouse", "weight": 1.5},
+    ]
 
 
 def test_one_row_given_as_many_is_told_apart(lab: lv.VirtualModule) -> None:
@@ -198,6 +260,8 @@ def test_one_entity_is_updated(lab: lv.VirtualModule) -> None:
         lab.Subject.update1({"subject_id": 1, "colour": "white"})
     with pytest.raises(lv.LevadaError, match="whole table"):
         (lab.Subject & {"subject_id": 1}).update1({"subject_id": 1, "weight": 21})
+    with pytest.raises(lv.errors.MissingParent, match=r"`lab\.Species` has no entity for species = unicorn\. Nothing"):
+        lab.Subject.update1({"subject_id": 1, "species": "unicorn"})
 
 
 def test_attributes_of_every_kind_are_updated(connection: lv.Connection) -> None:

@@ -78,12 +78,13 @@ def test_rows_of_every_form_give_the_same_columns(rows: object) -> None:
 
 def test_a_csv_file_is_read_with_empty_cells_as_missing(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
-    file.write_text('a,b,w,j\n1,x,0.5,"{""k"": [1]}"\n2,,,\n', encoding="utf-8")
-    head = heading(a="int32", b="varchar(10)?", w="float64?", j="json?")
+    file.write_text('a,b,c,w,j\n1,x,y,0.5,"{""k"": [1]}"\n\n2,,,,\n', encoding="utf-8")
+    head = heading(a="int32", b="varchar(10)?", c="varchar(10)", w="float64?", j="json?")
     for path in (file, str(file)):
         table = read(path, head).table()
         assert table["a"].to_pylist() == [1, 2]
-        assert table["b"].to_pylist() == ["x", ""]
+        assert table["b"].to_pylist() == ["x", None]
+        assert table["c"].to_pylist() == ["y", ""]
         assert table["w"].to_pylist() == [0.5, None]
         assert json.loads(table["j"].chunk(0).storage.to_pylist()[0]) == {"k": [1]}
 
