@@ -43,6 +43,8 @@ Attributes = dict[str, Mentioned]
 def add_foreign_key(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> ForeignKey:
     """Add to a table's attributes those that a foreign key brings; those of the same name are reused.
 
+    A shared attribute keeps the origin that it has from the first of its lines.
+
     Args:
         attributes: So far; gets the new ones.
 
@@ -135,13 +137,6 @@ def _inherit(attributes: Attributes, line: ForeignKeyLine, child: str, parent: T
             offset,
             f"`{child}` is {before.type} on {present.where}, but {source.type} in {parent.name}",
             f"the same type, or another name, as in {rename}",
-        )
-    if before.origin is not None and source.origin is not None and before.origin != source.origin:
-        raise refuse(
-            line.line,
-            offset,
-            f"`{child}` is {before.origin.label} on {present.where}, and would be {source.origin.label} here",
-            f"another name, as in {rename}",
         )
     if present.own is not None:
         check_own(line.line, offset, present.own, line.nullable, present.where)

@@ -36,7 +36,8 @@ def default_key_source(table: Table) -> Relation:
             "compute it from; add a foreign key above `---`, or a key_source.",
             table=table.name,
         )
-    return reduce(Join, parents)
+    # Names that two parents share are one attribute of the table, also where their origins differ.
+    return reduce(lambda left, right: Join(left, right, unchecked=True), parents)
 
 
 def _parent(key: ForeignKey) -> Relation:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+import levada as lv
 from levada._declaration import references
 
 
@@ -32,3 +37,32 @@ def test_every_way_to_refer_is_read() -> None:
         "Folded",
         "master",
     ]
+
+
+def test_parents_of_different_origin_may_share_an_attribute(connection: lv.Connection) -> None:
+    schema = lv.Schema("models", connection=connection)
+
+    @schema
+    class Source(lv.Manual):
+        definition = "model : varchar(20)"
+
+    @schema
+    class Upload(lv.Manual):
+        definition = "model : varchar(20)"
+
+    @schema
+    class Model(lv.Computed):
+        definition = """
+        -> Source
+        -> Upload
+        """
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert1(key)
+
+    Source.insert([("a",), ("b",)])
+    Upload.insert([("b",), ("c",)])
+    Model.populate()
+    assert Model.to_arrays("model").tolist() == ["b"]
+    with pytest.raises(lv.errors.MismatchedLineage, match=r"models.Source.model.*models.Upload.model"):
+        len(Model * Upload)
