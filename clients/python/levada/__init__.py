@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from levada import errors, utils
+from levada import blob, errors, utils
 from levada._config import config
 from levada._connection import Connection, conn, connect
 from levada._deletion import DeletePlan
@@ -54,6 +54,7 @@ __all__ = [
     "Top",
     "U",
     "VirtualModule",
+    "blob",
     "config",
     "conn",
     "connect",

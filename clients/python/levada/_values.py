@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
+from levada._datajoint_blobs import HEADERS, decode_datajoint_blob
 from levada._errors import WrongValue
 from levada._tabular import is_missing_scalar
 from levada._value_decoding import Stored, decode_value
@@ -45,11 +46,13 @@ def encode_blob(value: object, path: str = "value") -> bytes:
 
 
 def decode_blob(blob: bytes) -> Stored:
-    """Read what a `<blob>` attribute stores.
+    """Read what a `<blob>` attribute stores, as this client or DataJoint wrote it.
 
     Raises:
-        WrongValue: The bytes are no blob of this format, or damaged.
+        WrongValue: The bytes are no blob, or damaged.
     """
+    if blob.startswith(HEADERS):
+        return decode_datajoint_blob(blob)
     header, body = blob[:4], memoryview(blob)[4:]
     message = pb.Value()
     try:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import levada
-from levada import _connection, _errors, _relation, _restriction, _schema, _table, _tiers, errors, utils
+from levada import _connection, _errors, _relation, _restriction, _schema, _table, _tiers, blob, errors, utils
 from levada._auto_populated import AutoPopulated
 
 _NAME = "datajoint"
@@ -20,6 +20,7 @@ _VERSION = "0.14.0"
 
 _MEMBERS: dict[str, dict[str, Any]] = {
     "autopopulate": {"AutoPopulate": AutoPopulated},
+    "blob": {name: getattr(blob, name) for name in blob.__all__},
     "condition": {name: getattr(_restriction, name) for name in ("AndList", "Not", "Top")},
     "connection": {name: getattr(_connection, name) for name in ("Connection", "conn")},
     "diagram": {"Diagram": levada.Diagram},
