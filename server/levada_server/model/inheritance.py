@@ -77,14 +77,6 @@ def add_foreign_key(attributes: Attributes, line: ForeignKeyLine, parent: Table)
 def _renamed(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> dict[str, str]:
     """Give the new name of each attribute of the parent's key that is renamed."""
     key = parent.heading.primary_key
-    for kept in line.kept:
-        if kept.text not in parent.heading:
-            raise refuse(
-                line.line,
-                kept.offset,
-                f"{parent.name} has no attribute `{excerpt(kept.text)}`",
-                f"one of {', '.join(parent.heading.names)}",
-            )
     old = line.old
     if old is None:
         # The older language renames what is missing here; if nothing is, then the whole key.
@@ -99,6 +91,8 @@ def _renamed(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> dic
         old = tuple(Word(name, line.parent.offset) for name in open_names)
     names: dict[str, str] = {}
     for new_word, old_word in zip(line.new, old, strict=True):
+        if line.projected and old_word.text in parent.heading.secondary:
+            continue  # proj may name it, and a reference takes only the key
         if old_word.text not in key:
             raise refuse(
                 line.line,

@@ -22,7 +22,7 @@ class ForeignKeyLine:
         parent: As the host language writes it, such as lab.Session.Trial.
         new: Names that attributes of the parent take here.
         old: Their names in the parent; None if the line leaves them open.
-        kept: Attributes of the parent that proj names without renaming them; a reference takes only the key.
+        projected: The names are those of a proj, where `'name'` alone is both the new and the old one.
         primary_key: The line is above the divider.
     """
 
@@ -30,7 +30,7 @@ class ForeignKeyLine:
     parent: Word
     new: tuple[Word, ...]
     old: tuple[Word, ...] | None
-    kept: tuple[Word, ...]
+    projected: bool
     nullable: bool
     unique: bool
     comment: str
@@ -44,7 +44,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
         InvalidDefinition: It is none.
     """
     new: tuple[Word, ...] = ()
-    kept: tuple[Word, ...] = ()
+    projected = False
     offset = 0
     if line.text.startswith("("):
         names, offset = listed(line, 0)
@@ -67,7 +67,8 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
             if new:
                 raise refuse(line, offset, "this renames twice", "either (new) -> Table(old) or proj(new='old')")
             parent = Word(parent.text.removesuffix(".proj"), parent.offset)
-            new, old, kept, offset = _parse_proj(line, offset)
+            new, old, offset = _parse_proj(line, offset)
+            projected = True
         else:
             old, offset = _parse_old(line, offset, new)
         offset = skip_blanks(line, offset)
@@ -78,7 +79,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
         parent,
         new,
         old,
-        kept,
+        projected,
         "nullable" in options,
         "unique" in options,
         line.text[offset + 1 :].strip(),
@@ -103,23 +104,18 @@ def _parse_options(line: Line, offset: int, primary_key: bool) -> tuple[frozense
     return frozenset(found), skip_blanks(line, match.end())
 
 
-def _parse_proj(line: Line, opening: int) -> tuple[tuple[Word, ...], tuple[Word, ...], tuple[Word, ...], int]:
-    """Read the arguments of proj: new names, old names, names that stay, and the offset after them."""
+def _parse_proj(line: Line, opening: int) -> tuple[tuple[Word, ...], tuple[Word, ...], int]:
+    """Read the arguments of proj: new names, old names, and the offset after them."""
     items, end = listed(line, opening)
     new: list[Word] = []
     old: list[Word] = []
-    kept: list[Word] = []
     for item in items:
         match = _ARGUMENT.fullmatch(item.text)
         if match is None:
             raise refuse(line, item.offset, "proj in a foreign key only renames", "new='old'")
-        name = Word(unquote(match[2]).strip(), item.offset + match.start(2))
-        if match[1] is None:
-            kept.append(name)
-        else:
-            new.append(check_name(line, Word(match[1], item.offset)))
-            old.append(name)
-    return tuple(new), tuple(old), tuple(kept), end
+        old.append(Word(unquote(match[2]).strip(), item.offset + match.start(2)))
+        new.append(old[-1] if match[1] is None else check_name(line, Word(match[1], item.offset)))
+    return tuple(new), tuple(old), end
 
 
 def _parse_old(line: Line, opening: int, new: tuple[Word, ...]) -> tuple[tuple[Word, ...], int]:
