@@ -10,13 +10,14 @@ BUF := build/buf/node_modules/.bin/buf
 # What an installation depends on: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test lint docs bench clean
 
 help:
 	@echo "make demo   run the example pipeline, with a server and a database of its own"
 	@echo "make test   run all tests"
 	@echo "make lint   run every check but the tests"
 	@echo "make docs   build the documentation into build/docs"
+	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read takes one benchmark"
 	@echo "make clean  remove all that the others made"
 
 demo: .venv/installed-demo
@@ -45,6 +46,9 @@ docs: .venv/installed-dev
 	@$(BIN)/mkdocs build --quiet --strict
 	@echo "levada: open build/docs/index.html"
 
+bench: .venv/installed-bench
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY),--write)
+
 # A folder .levada is somebody's data, and stays.
 clean:
 	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -52,10 +56,11 @@ clean:
 # The extra dev has all that the demo needs.
 .venv/installed-demo: EXTRAS := server,examples
 .venv/installed-dev: EXTRAS := dev
-.venv/installed-demo .venv/installed-dev: $(SOURCES)
+.venv/installed-bench: EXTRAS := dev,bench
+.venv/installed-demo .venv/installed-dev .venv/installed-bench: $(SOURCES)
 	@if [ -z "$(PYTHON)" ]; then echo "levada: Python 3.10 or newer is needed, and no python3 in PATH is" >&2; exit 1; fi
 	@"$(PYTHON)" bootstrap.py "$(EXTRAS)"
-	@touch $@ $(if $(filter dev,$(EXTRAS)),.venv/installed-demo)
+	@touch $@ $(if $(findstring dev,$(EXTRAS)),.venv/installed-demo .venv/installed-dev)
 
 $(BUF):
 	@npm install --prefix build/buf --no-save --no-audit --no-fund --silent '@bufbuild/buf@~1.75.0'

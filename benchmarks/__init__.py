@@ -1,0 +1,1 @@
+"""Levada side by side with its peers on one PostgreSQL: `make bench`."""

@@ -1,0 +1,68 @@
+"""Many clients at once, each with small calls."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import levada as lv
+from benchmarks.place import declare
+from benchmarks.timing import Line, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.place import Place
+
+CLIENTS = 64
+CALLS = 40
+LOADERS = 2
+"""Processes that the clients share: one alone would be slower than the server."""
+
+
+def many_clients(place: Place) -> Iterator[Line]:
+    """Let many clients fetch, insert and count at once."""
+    table = declare(lv.Schema("crowd", connection=place.levada), lv.Manual, "Crowd", "id : int64\n---\nx : float64\n")
+    table.insert([{"id": number, "x": 0.5} for number in range(1000)])
+    rate, latencies = _crowd(place.server.address, 1000)
+    median, slowest = statistics.median(latencies), statistics.quantiles(latencies, n=100)[98]
+    detail = f"p50 {shown(median)}, p99 {shown(slowest)}, {rate:.0f} calls/s"
+    ratio = slowest / median
+    yield Line(f"{CLIENTS} clients at once", "no error; p99 < 20 times p50", f"{ratio:.1f} times", ratio < 20, detail)
+
+
+def _crowd(address: str, first: int) -> tuple[float, list[float]]:
+    """Let the crowd loose on a server; give the calls in a second, and the time of each.
+
+    Args:
+        address: Where the server is.
+        first: The first id that is inserted; more are taken after it.
+    """
+    clients = CLIENTS // LOADERS
+    loaders = [
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.crowd", address]
+            + [str(number) for number in (clients, CALLS, first + loader * clients * CALLS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for loader in range(LOADERS)
+    ]
+    latencies: list[float] = []
+    for loader in loaders:
+        assert loader.stdout is not None
+        assert loader.stdout.readline() == "ready\n"
+    began = time.perf_counter()
+    for loader in loaders:
+        assert loader.stdin is not None
+        loader.stdin.write("\n")
+        loader.stdin.flush()
+    for loader in loaders:
+        output, _ = loader.communicate()
+        latencies += json.loads(output)
+    return CLIENTS * CALLS / (time.perf_counter() - began), latencies
