@@ -71,7 +71,7 @@ VALUES: dict[str, Any] = {
 
 def main() -> None:
     """Write the samples."""
-    from datajoint import blob  # type: ignore[import-not-found]  # needed for this alone
+    from datajoint import blob  # needed for this alone
 
     written = {
         **VALUES,
