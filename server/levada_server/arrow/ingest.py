@@ -94,6 +94,53 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
         raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
 
 
+def read_streams(
+    contents: Sequence[pa.NativeFile], table: Table, *, ignore_extra_fields: bool
+) -> tuple[list[Columns], list[int]]:
+    """Read small Arrow IPC streams for one table together: those of the same columns become one.
+
+    Row numbers are those within what was put together.
+
+    Returns:
+        The columns, and the number of rows of each stream.
+
+    Raises:
+        LevadaError: As `read_stream`.
+    """
+    alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
+    counts = []
+    try:
+        for content in contents:
+            reader = pa.ipc.open_stream(content)
+            batches = list(reader)
+            for batch in batches:
+                batch.validate(full=True)
+            _check_end(content, table)
+            counts.append(sum(batch.num_rows for batch in batches))
+            same = next((found for schema, found in alike if schema.equals(reader.schema, check_metadata=True)), None)
+            if same is None:
+                alike.append((reader.schema, batches))
+            else:
+                same.extend(batches)
+        columns = [_put_together(schema, batches, table, ignore_extra_fields) for schema, batches in alike]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+    return columns, counts
+
+
+def _put_together(
+    schema: pa.Schema, batches: Sequence[pa.RecordBatch], table: Table, ignore_extra_fields: bool
+) -> Columns:
+    matched = _match_columns(schema, table, ignore_extra_fields=ignore_extra_fields)
+    whole = pa.Table.from_batches(batches, schema).combine_chunks()
+    arrays = []
+    for index, attribute in matched:
+        chunks = whole.column(index)
+        array = chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks or [pa.nulls(0, chunks.type)])
+        arrays.append(fit_column(array, attribute, table, 0))
+    return Columns(0, tuple(attribute for _, attribute in matched), tuple(arrays), whole.num_rows)
+
+
 def _check_end(content: pa.NativeFile, table: Table) -> None:
     """Check that the reader stopped at the mark of the end: to Arrow, a stream cut between batches has ended."""
     end = content.tell()

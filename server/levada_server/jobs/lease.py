@@ -33,13 +33,15 @@ class Lease:
 
     Args:
         table: The table to compute.
+        table_id: Its id in the catalog.
         job_id: The job, unique within the table.
         key: Names and values of the entity's primary key, in heading order.
-        token: Proof of the right.
+        token: Tells this lease from every other one of the job.
         attempt: Which try this is, from 1.
     """
 
     table: TableName
+    table_id: int
     job_id: int
     key: tuple[tuple[str, object], ...]
     token: UUID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ SUCCESS = "success"
 ERROR = "error"
 IGNORED = "ignored"
 
+WORKER_LOST = "WorkerLost"
+CANCELLED = "JobCancelled"
+"""Types of errors that no `make` raised."""
+
 
 class Answer(Enum):
     """What to do with a worker's Complete or Fail."""
@@ -24,29 +29,55 @@ class Answer(Enum):
     REPEATED = "repeated"
 
 
-def judge(state: str, held: UUID | None, token: UUID, job_id: int, *, final: str) -> Answer:
-    """Decide on an answer for a job in a state, held under a token.
-
-    A late result is welcome as long as nobody took the job over: only the token counts, not the clock.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job stands.
 
     Args:
-        state: The job's state.
-        held: The token under which it is or was held.
+        job_id: The job, unique within its table.
+        state: Its state.
+        attempt: How often it was started.
+        token: Under which it is or was held.
+        failed_token: Under which it failed, where it is tried again.
+        error_type: Of its error.
+    """
+
+    job_id: int
+    state: str
+    attempt: int
+    token: UUID | None
+    failed_token: UUID | None = None
+    error_type: str | None = None
+
+
+def judge(job: Standing, token: UUID, *, final: str) -> Answer:
+    """Decide on what a worker says of a job under a token.
+
+    A late result is welcome as long as nobody took the job over, also where it was given up because its worker seemed
+    lost: only the token counts, not the clock.
+
+    Args:
+        job: How the job stands.
         token: The token that the worker shows.
-        job_id: The job, for messages.
         final: The state to which the answer leads, success or error.
 
     Raises:
-        LeaseLost: The job was handed to another worker, or given up.
+        LeaseLost: The job was handed to another worker, cancelled or given up.
     """
-    if held == token and state == RESERVED:
-        return Answer.ACCEPT
-    if held == token and state == final:
+    if job.token == token:
+        if job.state == RESERVED or job.error_type == WORKER_LOST:
+            return Answer.ACCEPT
+        if job.state == final and job.error_type != CANCELLED:
+            return Answer.REPEATED
+    if job.failed_token == token and final == ERROR:
         return Answer.REPEATED
+    how = job.state
+    if job.error_type == CANCELLED and job.token == token:
+        how = "cancelled"
+    elif job.state == RESERVED:
+        how = "reserved under another worker's lease"
     raise LeaseLost(
-        f"Job {job_id} is no longer yours: it is {state}"
-        + (" under another worker's lease" if state == RESERVED else "")
-        + ". Drop the result and reserve again.",
-        job=job_id,
-        state=state,
+        f"Job {job.job_id} is no longer yours: it is {how}. Drop the result and reserve again.",
+        job=job.job_id,
+        state=job.state,
     )

@@ -54,6 +54,11 @@ class Catalog:
         return {(name.schema, name.stored): table for name, table in self.tables.items()}
 
     @cached_property
+    def by_id(self) -> dict[int, Table]:
+        """All tables by their id."""
+        return {table.id: table for table in self.tables.values()}
+
+    @cached_property
     def graph(self) -> nx.DiGraph[TableName]:
         """Edges go from parent to child."""
         graph: nx.DiGraph[TableName] = nx.DiGraph()
@@ -147,3 +152,27 @@ class Catalog:
                 if pairs is not None and all(sibling in through for sibling, _ in pairs):
                     return tuple((through[sibling], above) for sibling, above in pairs)
         return None
+
+    def own_tables(self, name: TableName) -> frozenset[TableName]:
+        """A table and its parts: what its `make` writes."""
+        return frozenset(other for other in self.tables if is_within(other, name))
+
+    def cone(self, name: TableName) -> frozenset[TableName]:
+        """What the `make` of a table reads: its own tables, all that these depend on, and the parts of those."""
+        found = self._cones.get(name)
+        if found is None:
+            own = self.own_tables(name)
+            upstream = own.union(*(self.ancestors(table) for table in own))
+            found = upstream | {other for other in self.tables if any(is_within(other, above) for above in upstream)}
+            self._cones[name] = found
+        return found
+
+    @cached_property
+    def _cones(self) -> dict[TableName, frozenset[TableName]]:
+        """Those that were asked for, as every read of every job does."""
+        return {}
+
+
+def is_within(name: TableName, master: TableName) -> bool:
+    """Tell whether a table is another one, or a part of it."""
+    return name == master or (name.schema == master.schema and name.table.startswith(f"{master.table}."))

@@ -32,6 +32,8 @@ FIXED = (
     Attribute("pid", AttributeType(Kind.INT64), nullable=True, comment="process of its last worker"),
     Attribute("username", _TEXT, nullable=True, comment="user of its last worker"),
     Attribute("code_version", _TEXT, nullable=True, comment="commit or digest of the code"),
+    Attribute("reads", AttributeType(Kind.JSON), nullable=True, comment="rows read by table, and whether by the key"),
+    Attribute("writes", AttributeType(Kind.JSON), nullable=True, comment="rows written by table"),
     Attribute("error_type", _TEXT, nullable=True, comment="class of the exception"),
     Attribute("error_message", _TEXT, nullable=True, comment="its message"),
     Attribute("error_stack", _TEXT, nullable=True, comment="its stack"),

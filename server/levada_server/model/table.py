@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,31 @@ class Tier(Enum):
     def auto_populated(self) -> bool:
         """Rows come from `make`."""
         return self in (Tier.IMPORTED, Tier.COMPUTED)
+
+
+class Contract(Enum):
+    """What becomes of a `make` that reads tables which its own does not depend on, or writes other tables."""
+
+    OFF = "off"
+    WARN = "warn"
+    ON = "on"
+
+
+DEFAULT_RETRY_DELAY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often the jobs of a table are tried.
+
+    Args:
+        max_attempts: A job is started at most so often; None: an error of `make` is final, and only a lost worker's
+            job is started again.
+        delay: Pause after the first error; it doubles with each further one.
+    """
+
+    max_attempts: int | None = None
+    delay: timedelta = DEFAULT_RETRY_DELAY
 
 
 class PartIntegrity(Enum):
@@ -127,6 +153,8 @@ class Table:
         comment: The first line of the definition.
         has_make: Its class computes rows, so it has jobs.
         key_source: What is to be computed, as the client sent it, serialized; None for the join of the parents.
+        retry: How often its jobs are tried.
+        contract: What its `make` may do; its schema's.
     """
 
     id: int
@@ -138,6 +166,8 @@ class Table:
     comment: str = ""
     has_make: bool = False
     key_source: bytes | None = None
+    retry: RetryPolicy = RetryPolicy()
+    contract: Contract = Contract.WARN
 
 
 def snake_case(word: str) -> str:

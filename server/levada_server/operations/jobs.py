@@ -1,36 +1,41 @@
-"""Jobs: refresh from the key source, reserve, renew, complete, fail, release, progress."""
+"""Jobs: refresh from the key source, reserve, renew, release, progress; and what people do with them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import IO, TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LevadaError, LimitReached, MakeContract, OutcomeUnknown
-from levada_server.jobs.lease import Failure, Lease, Worker, check_lease_duration
-from levada_server.jobs.state import ERROR, SUCCESS, Answer, judge
-from levada_server.model.values import show_key
+from levada_server.errors import InvalidRequest, LimitReached
+from levada_server.jobs.lease import Lease, Worker, check_lease_duration
+from levada_server.jobs.signing import claim_of
+from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compilation import compiled
-from levada_server.operations.rows import InsertOptions, insert_batch, read_batches
 from levada_server.query.key_source import default_key_source, keys_of, new_keys, remaining_keys
+from levada_server.storage import job_refresh, worker_sessions
 from levada_server.storage import jobs as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
-    from levada_server.storage.database import Connection
+    from levada_server.query.sql import Select
 
 MAX_JOBS = 1_000
 """Most jobs in one reserve or complete."""
 MAX_SESSIONS = 1_000
 MAX_WAIT = timedelta(seconds=60)
 DEFAULT_PRIORITY = 5
+
+LeaseName = tuple["TableName", int, "UUID"]
+"""Table, job and token of a lease."""
 
 
 async def create_session(
@@ -39,11 +44,15 @@ async def create_session(
     """Begin a worker session; give its id and the length of its leases."""
     duration = check_lease_duration(lease_duration)
     async with engine.database.transaction() as connection:
-        return await storage.create_session(connection, worker, duration, code_version), duration
+        return await worker_sessions.create_session(connection, worker, duration, code_version), duration
 
 
-async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUID]) -> datetime:
-    """Renew all that some sessions hold; give when the first of them expires, by the server's clock.
+async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
+    """Renew all that some sessions hold.
+
+    Returns:
+        When the first of them expires, by the server's clock, and the tokens of those of their leases that were
+        cancelled.
 
     Raises:
         UnknownWorkerSession: One has ended.
@@ -53,17 +62,27 @@ async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUI
             f"A renewal names 1 to {MAX_SESSIONS} sessions, not {len(sessions)}.", limit="sessions", value=MAX_SESSIONS
         )
     async with engine.database.transaction() as connection:
-        return await storage.renew_sessions(connection, sessions)
+        expires = await worker_sessions.renew_sessions(connection, sessions)
+        return expires, await worker_sessions.cancelled_leases(connection, sessions)
 
 
-async def delete_session(engine: Engine, _caller: Caller, session: UUID) -> None:
+async def delete_session(engine: Engine, caller: Caller, session: UUID, started: Sequence[LeaseName] = ()) -> None:
     """End a session: others can take over at once what it holds.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        session: The session.
+        started: Those of its leases whose computation had begun, where that is known.
 
     Raises:
         UnknownWorkerSession: It has ended already.
     """
+    tables = await _by_table(engine, caller, started)
     async with engine.database.transaction() as connection:
-        await storage.delete_session(connection, session)
+        for table, leases in tables:
+            await storage.mark_started(connection, table, leases)
+        await worker_sessions.delete_session(connection, session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +116,29 @@ async def refresh(
         retry_errors: Make failed jobs of these keys pending again.
     """
     catalog = await engine.catalog(caller)
-    table = _computed_table(catalog, name)
+    table = computed_table(catalog, name)
     own = own_key_source(engine, table)
     missing = (await compiled(new_keys(key_source or own, table), catalog)).select
     wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
     async with engine.database.transaction() as connection:
-        await storage.lock_refresh(connection, table)
-        reset = await storage.retry_failed(connection, table, wanted) if retry_errors else 0
-        reset += await storage.reset_deleted(connection, table)
-        removed = await storage.remove_present(connection, table)
+        await job_refresh.lock_refresh(connection, table)
+        reset = await storage.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
+        reset += await job_refresh.reset_deleted(connection, table)
+        removed = await job_refresh.remove_present(connection, table)
         if key_source is None:
-            removed += await storage.remove_sourceless(connection, table, wanted)
-        added = await storage.add_jobs(
+            removed += await job_refresh.remove_sourceless(connection, table, wanted)
+        added = await job_refresh.add_jobs(
             connection, table, missing, DEFAULT_PRIORITY if priority is None else priority, delay
         )
     return Refreshed(added, removed, reset)
 
 
-def _computed_table(catalog: Catalog, name: TableName) -> Table:
+def computed_table(catalog: Catalog, name: TableName) -> Table:
+    """Give a table that has jobs.
+
+    Raises:
+        InvalidRequest: It has none.
+    """
     table = catalog.table(name)
     if not table.has_make:
         raise InvalidRequest(
@@ -141,8 +165,19 @@ async def reserve(
     max_jobs: int,
     wait: timedelta,
     restriction: Relation | None,
+    held: Collection[UUID] | None = None,
 ) -> list[Lease]:
-    """Lease the most urgent jobs of some tables, in the order of the tables; wait for the first if asked to.
+    """Lease the most urgent jobs of one of some tables; wait for the first if asked to.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        session: The worker's session.
+        names: The tables. Where their jobs are equally urgent, the first comes first.
+        max_jobs: At most this many; 0: 1.
+        wait: Wait so long for a job.
+        restriction: Only jobs that this relation over the job table has, with one table.
+        held: The tokens that the worker knows of; any other lease of its session is handed out again. None: not told.
 
     Raises:
         InvalidRequest: No table, a table without jobs, or a restriction with several tables.
@@ -154,19 +189,14 @@ async def reserve(
     if wait > MAX_WAIT:
         raise LimitReached(f"A reserve waits at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
     catalog = await engine.catalog(caller)
-    tables = [_computed_table(catalog, name) for name in names]
+    tables = [computed_table(catalog, name) for name in names]
     if not tables or (restriction is not None and len(tables) > 1):
         raise InvalidRequest("Name the tables to reserve from; one table where there is a restriction.", field="names")
     selected = None if restriction is None else (await compiled(restriction, catalog)).select
+    taking = _Taking(session, max(max_jobs, 1), selected, held)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
-        leases: list[Lease] = []
-        for table in tables:
-            if len(leases) < max(max_jobs, 1):
-                async with engine.database.transaction() as connection:
-                    leases += await storage.reserve(
-                        connection, table, session, max(max_jobs, 1) - len(leases), selected
-                    )
+        leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
         left = deadline - asyncio.get_running_loop().time()
         if leases or left <= 0:
             return leases
@@ -174,134 +204,119 @@ async def reserve(
 
 
 @dataclass(frozen=True, slots=True)
-class BufferedInsert:
-    """One insert that `make` did: table, options, its rows as an Arrow IPC stream, and where it stands in the code."""
+class _Taking:
+    """What a reserve wants; see there."""
 
-    table: TableName
-    options: InsertOptions
-    content: IO[bytes]
-    location: str
+    session: UUID
+    max_jobs: int
+    restriction: Select | None
+    held: Collection[UUID] | None
 
+    async def one_table(
+        self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT
+    ) -> list[Lease]:
+        """Lease jobs of a table; one statement is a transaction of its own."""
+        async with engine.database.connection() as connection:
+            return await storage.reserve(
+                connection,
+                table,
+                self.session,
+                self.max_jobs,
+                self.restriction,
+                held=self.held,
+                least_urgent=least_urgent,
+            )
 
-@dataclass(frozen=True, slots=True)
-class CompletedJob:
-    """What a worker hands in for one job."""
-
-    table: TableName
-    job_id: int
-    token: UUID
-    duration: timedelta
-    code_version: str
-    inserts: tuple[BufferedInsert, ...]
-
-
-async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> list[LevadaError | None]:
-    """Commit the rows of some jobs, each together with its state. Repeating it changes nothing.
-
-    All go into one transaction. When one of them fails, each is committed on its own, so that none suffers for another.
-
-    Returns:
-        For each job, in order, None if it is committed, or why nothing of it is: LeaseLost if it was handed to another
-        worker, MakeContract if the rows are not of this table or its key is not among them, or what is wrong with a
-        row, naming it and the insert.
-    """
-    catalog = await engine.catalog(caller)
-    if len(jobs) > 1:
-        try:
-            async with engine.database.transaction() as connection:
-                for job in jobs:
-                    await _complete_one(connection, catalog, job)
-        except OutcomeUnknown:
-            raise
-        except LevadaError:
-            pass  # which one it was, and what becomes of the others, is seen one by one
-        else:
-            return [None] * len(jobs)
-    outcomes: list[LevadaError | None] = []
-    for job in jobs:
-        try:
-            async with engine.database.transaction() as connection:
-                await _complete_one(connection, catalog, job)
-            outcomes.append(None)
-        except OutcomeUnknown:
-            raise
-        except LevadaError as error:
-            outcomes.append(error)
-    return outcomes
+    async def any(self, engine: Engine, tables: Sequence[Table]) -> list[Lease]:
+        """Lease jobs of the table that has the most urgent one, and none less urgent than the next table's."""
+        async with engine.database.connection() as connection:
+            priorities = await storage.most_urgent(connection, tables, self.session, self.held)
+        found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
+        if not found:
+            async with engine.database.connection() as connection:
+                await worker_sessions.check_session(connection, self.session)
+        for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=True):
+            if leases := await self.one_table(engine, tables[number], limit):
+                return leases
+        return []
 
 
-async def _complete_one(connection: Connection, catalog: Catalog, job: CompletedJob) -> None:
-    table = _computed_table(catalog, job.table)
-    row = await storage.lock_job(connection, table, job.job_id)
-    if judge(row.state, row.lease_token, job.token, job.job_id, final=SUCCESS) is Answer.REPEATED:
-        return
-    for insert in job.inserts:
-        await _insert_buffered(connection, catalog, table, insert)
-    if not await storage.key_present(connection, table, job.job_id):
-        raise MakeContract(
-            f"make of `{table.name}` did not insert its key, {show_key(row.key)}; "
-            "end it with self.insert1({**key, ...}).",
-            table=table.name,
-        )
-    await storage.finish_job(connection, table, job.job_id, job.duration.total_seconds(), job.code_version)
-
-
-async def _insert_buffered(connection: Connection, catalog: Catalog, table: Table, insert: BufferedInsert) -> None:
-    target = catalog.table(insert.table)
-    if target.name != table.name and not _is_part(target.name, table.name):
-        raise MakeContract(
-            f"make of `{table.name}` inserted into `{target.name}`; it may insert into itself and its parts only.",
-            table=target.name,
-        )
-    try:
-        batches = read_batches(insert.content, target, insert.options)
-        while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-            await insert_batch(connection, target, columns, insert.options)
-    except LevadaError as error:
-        if insert.location:
-            error.message += f" (inserted at {insert.location})"
-        raise
-
-
-def _is_part(name: TableName, master: TableName) -> bool:
-    above = name.master
-    return above is not None and (above == master or _is_part(above, master))
-
-
-async def fail(
-    engine: Engine,
-    caller: Caller,
-    name: TableName,
-    job_id: int,
-    token: UUID,
-    failure: Failure,
-    *,
-    duration: timedelta,
-    code_version: str,
-) -> str:
-    """Record that `make` failed; give the job's state now. Repeating it changes nothing.
-
-    Raises:
-        LeaseLost: The job was handed to another worker.
-    """
-    table = _computed_table(await engine.catalog(caller), name)
-    async with engine.database.transaction() as connection:
-        row = await storage.lock_job(connection, table, job_id)
-        if judge(row.state, row.lease_token, token, job_id, final=ERROR) is Answer.ACCEPT:
-            await storage.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure)
-    return ERROR
-
-
-async def release(engine: Engine, caller: Caller, leases: Sequence[tuple[TableName, int, UUID]]) -> int:
+async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -> int:
     """Give jobs back untouched; give how many were still held."""
     if len(leases) > MAX_JOBS:
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
-    catalog = await engine.catalog(caller)
-    released = 0
+    tables = await _by_table(engine, caller, leases)
     async with engine.database.transaction() as connection:
-        for name, job_id, token in leases:
-            released += await storage.release_job(connection, _computed_table(catalog, name), job_id, token)
-    return released
+        return sum([await storage.release_jobs(connection, table, held) for table, held in tables])
+
+
+async def _by_table(
+    engine: Engine, caller: Caller, leases: Sequence[LeaseName]
+) -> list[tuple[Table, list[tuple[int, UUID]]]]:
+    """Group leases by their table, in the order of its id, in which their rows are locked."""
+    found: defaultdict[TableName, list[tuple[int, UUID]]] = defaultdict(list)
+    for name, job_id, token in leases:
+        found[name].append((job_id, token))
+    catalog = await engine.catalog(caller)
+    tables = ((computed_table(catalog, name), held) for name, held in found.items())
+    return sorted(tables, key=lambda entry: entry[0].id)
+
+
+# ---------------------------------------------------------------------------------------- what people do with jobs
+
+
+async def ignore(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
+    """Pass over jobs that are pending or failed, all or those that a relation has; give their number."""
+    table, selected = await _selected(engine, caller, name, jobs)
+    async with engine.database.transaction() as connection:
+        return await storage.ignore_jobs(connection, table, selected)
+
+
+async def retry(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
+    """Make jobs pending that failed, or those that a relation has and that failed or are ignored; give their number."""
+    table, selected = await _selected(engine, caller, name, jobs)
+    async with engine.database.transaction() as connection:
+        return await storage.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
+
+
+async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
+    """Make errors of jobs that are reserved, all or those that a relation has; give their number.
+
+    Their results are refused from now on, and their holders are told with the next renewal.
+    """
+    table, selected = await _selected(engine, caller, name, jobs)
+    async with engine.database.transaction() as connection:
+        cancelled = await storage.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
+        if cancelled:
+            tokens = [(session, engine.signer.lease(claim_of(lease))) for lease, session in cancelled]
+            await worker_sessions.add_cancelled_leases(connection, tokens)
+    return len(cancelled)
+
+
+async def _selected(
+    engine: Engine, caller: Caller, name: TableName, jobs: Relation | None
+) -> tuple[Table, Select | None]:
+    catalog = await engine.catalog(caller)
+    table = computed_table(catalog, name)
+    return table, None if jobs is None else (await compiled(keys_of(jobs, table), catalog)).select
+
+
+async def list_jobs(
+    engine: Engine, caller: Caller, name: TableName, states: Sequence[str], *, after: int, limit: int
+) -> tuple[Table, list[Mapping[str, object]]]:
+    """List jobs of a table by id, with the columns of their rows.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        states: Only these; empty: all.
+        after: Only jobs with a greater id.
+        limit: At most so many.
+    """
+    table = computed_table(await engine.catalog(caller), name)
+    async with engine.database.connection() as connection:
+        return table, await storage.list_jobs(connection, table, states, after, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +332,7 @@ class Progress:
 async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
     """Count what a table has to compute and what it lacks, of its own key source or of some keys."""
     catalog = await engine.catalog(caller)
-    table = _computed_table(catalog, name)
+    table = computed_table(catalog, name)
     source = key_source or own_key_source(engine, table)
     total = (await compiled(keys_of(source, table), catalog)).count()
     remaining = (await compiled(remaining_keys(source, table), catalog)).count()

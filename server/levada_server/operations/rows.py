@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ingest import Columns, read_stream
+from levada_server.arrow.ingest import Columns, read_stream, read_streams
 from levada_server.errors import HasChildren, InvalidRequest, NotFound, PermissionDenied, PlanChanged
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.values import show_key
@@ -20,7 +20,7 @@ from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table, TableName
@@ -145,6 +145,14 @@ async def insert_batch(connection: Connection, table: Table, columns: Columns, o
     return await storage.insert_columns(
         connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace
     )
+
+
+def read_together(contents: Sequence[IO[bytes]], table: Table, options: InsertOptions) -> tuple[list[Columns], list[int]]:
+    """Read the rows of several small inserts of one kind; give them with the number of each. Blocks."""
+    for content in contents:
+        content.seek(0)
+    files = [pa.PythonFile(content, "r") for content in contents]
+    return read_streams(files, table, ignore_extra_fields=options.ignore_extra_fields)
 
 
 def check_direct_insert(catalog: Catalog, table: Table, options: InsertOptions) -> None:

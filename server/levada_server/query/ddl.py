@@ -193,7 +193,9 @@ def create_job_table(table: Table) -> list[str]:
     """Create the job table of an auto-populated table.
 
     Rows are updated in place several times, so pages keep room for that and are vacuumed early. A token is there
-    exactly while somebody holds or has finished the job, a finish time exactly in final states.
+    exactly while somebody holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
+    reserved together with others, so that it is not known whether a worker that was lost had begun them;
+    `_failed_token` was held when a job failed that is tried again, and recognizes a repeated call.
     """
     name = job_table_name(table)
     key = [a for a in table.heading if a.primary_key]
@@ -213,6 +215,10 @@ def create_job_table(table: Table) -> list[str]:
         "_pid bigint",
         "_username text",
         "_code_version text",
+        "_reads jsonb",
+        "_writes jsonb",
+        "_shared boolean NOT NULL DEFAULT false",
+        "_failed_token uuid",
         "_error_type text",
         "_error_message text",
         "_error_stack text",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -80,6 +81,16 @@ class Database:
             await pool.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
         return cls(pool, f"{version.major}.{version.minor}", spool_space)
+
+    @property
+    def pinned(self) -> bool:
+        """It is one connection inside a transaction that lasts."""
+        return False
+
+    @property
+    def written(self) -> Counter[str]:
+        """Rows that a job wrote in the transaction that lasts, by table; counted by who writes."""
+        raise AssertionError("no transaction lasts")
 
     async def close(self) -> None:
         """Wait for the connections in use, then close all."""
@@ -161,8 +172,19 @@ class PinnedDatabase(Database):
         self._connection = connection
         self._wanted = 0  # connections in use, and those that are waited for
         self._lent = set()
+        self._written: Counter[str] = Counter()
         self.postgresql_version = postgresql_version
         self.spool_space = None
+
+    @property
+    def pinned(self) -> bool:
+        """It is one connection inside a transaction that lasts."""
+        return True
+
+    @property
+    def written(self) -> Counter[str]:
+        """Rows that a job wrote in this transaction, by table."""
+        return self._written
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -16,128 +16,187 @@ DELETE FROM levada.worker_session WHERE id = $1 RETURNING id;
 -- Sessions that have been dead for a day; their jobs have long been taken over, or can be.
 DELETE FROM levada.worker_session WHERE expire_time < clock_timestamp() - interval '1 day';
 
--- name: session_holder
--- The lock keeps the session from being ended while it takes jobs.
-SELECT host, pid, username FROM levada.worker_session WHERE id = $1 FOR KEY SHARE;
+-- name: session_exists
+SELECT true FROM levada.worker_session WHERE id = $1;
+
+-- name: cancelled_leases
+SELECT lease_token FROM levada.cancelled_lease WHERE session_id = ANY($1::uuid[]);
+
+-- name: add_cancelled_leases
+-- Of sessions that are there; nobody else has to be told.
+INSERT INTO levada.cancelled_lease (session_id, lease_token)
+SELECT c.session_id, c.lease_token FROM unnest($1::uuid[], $2::text[]) AS c(session_id, lease_token)
+WHERE EXISTS (SELECT FROM levada.worker_session AS s WHERE s.id = c.session_id)
+ON CONFLICT DO NOTHING;
+
+-- name: now
+-- A part of others: the clock of the database, as job tables keep times.
+clock_timestamp() AT TIME ZONE 'UTC'
+
+-- name: pend
+-- A part of others: what a job is that waits for its first try.
+_state = 'pending', _lease_token = NULL, _failed_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
+    _shared = false, _scheduled_time = {now}, _reads = NULL, _writes = NULL
+
+-- name: dead_sessions
+-- A part of others: sessions that hold jobs and are dead. One look into the index per holder, however many jobs it holds.
+WITH RECURSIVE holder AS (
+    (SELECT h._session_id AS id FROM {jobs} AS h WHERE h._state = 'reserved' ORDER BY h._session_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT h._session_id FROM {jobs} AS h WHERE h._state = 'reserved' AND h._session_id > holder.id
+            ORDER BY h._session_id LIMIT 1)
+    FROM holder WHERE holder.id IS NOT NULL
+)
+SELECT id FROM holder
+WHERE id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM levada.worker_session AS s WHERE s.id = holder.id AND s.expire_time > clock_timestamp())
 
 -- name: any_due
 -- Whether a worker could reserve something: the conditions of `reserve`, without its locks.
-SELECT EXISTS (
-    SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= clock_timestamp() AT TIME ZONE 'UTC'
-) OR EXISTS (
-    SELECT FROM {jobs} AS j
-    WHERE j._state = 'reserved' AND NOT EXISTS (SELECT FROM levada.worker_session AS s
-                                                WHERE s.id = j._session_id AND s.expire_time > clock_timestamp())
-);
+SELECT EXISTS (SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now})
+    OR EXISTS ({dead_sessions});
 
--- name: lock_refresh
--- One refresh of a table at a time.
-SELECT pg_advisory_xact_lock($1, $2);
-
--- name: add_jobs
--- Keys of the key source that the table has not and that have no job yet.
-INSERT INTO {jobs} ({key}, _priority, _scheduled_time)
-SELECT {key}, $1::integer, (clock_timestamp() AT TIME ZONE 'UTC') + $2::interval FROM ({missing}) AS missing
-ON CONFLICT DO NOTHING;
-
--- name: add_single_job
--- The same for a table without a key: at most one job.
-INSERT INTO {jobs} (_priority, _scheduled_time)
-SELECT $1::integer, (clock_timestamp() AT TIME ZONE 'UTC') + $2::interval FROM ({missing}) AS missing LIMIT 1
-ON CONFLICT DO NOTHING;
-
--- Each of the next three is two statements. The first locks the jobs that look wrong and that no worker is at; a worker
--- that commits one of them waits, or was before us. The second looks again, and sees what was committed until then: in
--- one statement it would still see what was there when it began, and make committed work pending again.
-
--- name: lock_deleted
--- Finished jobs whose result is gone.
-SELECT j._job_id FROM {jobs} AS j
-WHERE j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) FOR UPDATE SKIP LOCKED;
-
--- name: reset_deleted
-UPDATE {jobs} AS j
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
-WHERE j._job_id = ANY($1::bigint[]) AND j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same});
-
--- name: lock_present
--- Waiting jobs whose result was inserted by other means.
-SELECT j._job_id FROM {jobs} AS j
-WHERE j._state = 'pending' AND EXISTS (SELECT FROM {table} AS t WHERE {same}) FOR UPDATE SKIP LOCKED;
-
--- name: remove_present
-DELETE FROM {jobs} AS j
-WHERE j._job_id = ANY($1::bigint[]) AND j._state = 'pending' AND EXISTS (SELECT FROM {table} AS t WHERE {same});
-
--- name: lock_sourceless
--- Jobs whose key left the key source.
-SELECT j._job_id FROM {jobs} AS j
-WHERE j._state IN ('pending', 'error', 'ignored') AND NOT EXISTS (SELECT FROM ({source}) AS t WHERE {same})
-FOR UPDATE SKIP LOCKED;
-
--- name: remove_sourceless
-DELETE FROM {jobs} AS j
-WHERE j._job_id = ANY($1::bigint[]) AND j._state IN ('pending', 'error', 'ignored')
-  AND NOT EXISTS (SELECT FROM ({source}) AS t WHERE {same});
-
--- name: retry_failed
--- Failed jobs, all of them or those of some keys.
-UPDATE {jobs} AS j
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
-WHERE j._state = 'error' AND EXISTS (SELECT FROM ({source}) AS t WHERE {same});
+-- name: most_urgent
+-- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take.
+SELECT least(
+    (SELECT j._priority FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}
+     ORDER BY j._priority, j._scheduled_time, j._job_id LIMIT 1),
+    (SELECT min(j._priority) FROM {jobs} AS j
+     WHERE j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions}))),
+    (SELECT min(j._priority) FROM {jobs} AS j
+     WHERE j._state = 'reserved' AND j._session_id = $1 AND j._lease_token <> ALL($2::uuid[]))
+) AS priority
 
 -- name: reserve
--- The most urgent jobs that wait and are due, and jobs of sessions that are dead. SKIP LOCKED lets workers reserve side
--- by side; the new token ends the right of a job's former holder. Two branches, each with its own index.
-WITH due AS (
-    SELECT j._job_id, j._priority, j._scheduled_time FROM {jobs} AS j
-    WHERE j._state = 'pending' AND j._scheduled_time <= clock_timestamp() AT TIME ZONE 'UTC' AND {restriction}
+-- The most urgent jobs, at most $1 and none less urgent than $5: those that wait and are due; those of sessions that are
+-- dead; and those of this session that it does not know of ($3), as the answer was lost. SKIP LOCKED lets workers reserve
+-- side by side; the new token ends the right of a job's former holder. Each branch has its own index.
+--
+-- Of jobs that were reserved together it is not known which one the lost worker had begun: none of them has its attempt
+-- counted, and each is leased alone the next time. A job whose workers were lost $4 times is given up.
+WITH holder AS (
+    -- The lock keeps the session from being ended while it takes jobs.
+    SELECT id, host, pid, username FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
+),
+due AS (
+    SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect FROM {jobs} AS j
+    WHERE j._state = 'pending' AND j._scheduled_time <= {now} AND j._priority <= $5 AND {restriction}
     ORDER BY j._priority, j._scheduled_time, j._job_id
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 ),
 lost AS (
-    SELECT j._job_id, j._priority, j._scheduled_time FROM {jobs} AS j
-    WHERE j._state = 'reserved' AND {restriction}
-      AND NOT EXISTS (SELECT FROM levada.worker_session AS s
-                      WHERE s.id = j._session_id AND s.expire_time > clock_timestamp())
+    SELECT j._job_id, j._priority, j._scheduled_time, j._attempt, j._shared FROM {jobs} AS j
+    WHERE j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions})) AND j._priority <= $5 AND {restriction}
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 ),
+given_up AS (
+    UPDATE {jobs} AS j
+    SET _state = 'error', _finished_time = {now}, _error_type = 'WorkerLost', _error_stack = '',
+        _error_message = format('The worker was lost each of the %s times that it computed this job, at last process %s '
+                                'on %s. Did it run out of memory, or was it stopped?', j._attempt, j._pid, j._host)
+    FROM lost WHERE lost._job_id = j._job_id AND NOT lost._shared AND lost._attempt >= $4
+),
+unknown AS (
+    SELECT j._job_id, j._priority, j._scheduled_time FROM {jobs} AS j
+    WHERE j._state = 'reserved' AND j._session_id = $2 AND j._lease_token <> ALL($3::uuid[]) AND j._priority <= $5
+      AND {restriction}
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+),
+candidate AS (
+    SELECT c.*, first_value(c.suspect) OVER urgency AS alone, row_number() OVER urgency AS rank
+    FROM (
+        SELECT * FROM due
+        UNION ALL
+        SELECT _job_id, _priority, _scheduled_time, NOT _shared, _shared FROM lost WHERE _shared OR _attempt < $4
+        UNION ALL
+        SELECT _job_id, _priority, _scheduled_time, false, false FROM unknown
+    ) AS c
+    WINDOW urgency AS (ORDER BY c._priority, c._scheduled_time, c._job_id)
+),
 chosen AS (
-    SELECT * FROM due UNION ALL SELECT * FROM lost
+    SELECT * FROM candidate WHERE CASE WHEN alone THEN rank = 1 ELSE NOT suspect END
     ORDER BY _priority, _scheduled_time, _job_id LIMIT $1
 ),
 reserved AS (
     UPDATE {jobs} AS j
-    SET _state = 'reserved', _attempt = j._attempt + 1, _lease_token = gen_random_uuid(), _session_id = $2, _reserved_time = clock_timestamp() AT TIME ZONE 'UTC',
-        _host = $3, _pid = $4, _username = $5, _error_type = NULL, _error_message = NULL, _error_stack = NULL
-    FROM chosen WHERE chosen._job_id = j._job_id
+    SET _state = 'reserved', _attempt = j._attempt + chosen.counted::integer, _lease_token = gen_random_uuid(),
+        _failed_token = NULL, _session_id = holder.id, _reserved_time = {now}, _shared = (SELECT count(*) > 1 FROM chosen),
+        _host = holder.host, _pid = holder.pid, _username = holder.username,
+        _error_type = NULL, _error_message = NULL, _error_stack = NULL
+    FROM chosen, holder WHERE chosen._job_id = j._job_id
     RETURNING j.*
 )
 SELECT {key_and_comma} _job_id, _lease_token, _attempt FROM reserved ORDER BY _priority, _scheduled_time, _job_id;
 
--- name: lock_job
-SELECT {key_and_comma} _state, _lease_token FROM {jobs} WHERE _job_id = $1 FOR UPDATE;
+-- name: mark_started
+-- Jobs of a worker that was lost while it computed them: the try counts, whatever else was reserved with them.
+UPDATE {jobs} AS j SET _shared = false
+FROM unnest($1::bigint[], $2::uuid[]) AS d(job_id, token)
+WHERE j._job_id = d.job_id AND j._state = 'reserved' AND j._lease_token = d.token;
 
--- name: key_present
-SELECT EXISTS (SELECT FROM {table} AS t, {jobs} AS j WHERE j._job_id = $1 AND {same});
+-- name: lock_jobs
+-- In one order, so that two who lock some of the same jobs do not wait for each other.
+SELECT {key_and_comma} _job_id, _state, _attempt, _lease_token, _failed_token, _error_type FROM {jobs}
+WHERE _job_id = ANY($1::bigint[]) ORDER BY _job_id FOR UPDATE;
 
--- name: finish_job
-UPDATE {jobs}
-SET _state = 'success', _finished_time = clock_timestamp() AT TIME ZONE 'UTC', _duration = $2, _code_version = $3
-WHERE _job_id = $1;
+-- name: is_held
+-- Whether a lease is that of its job still. No lock: others can take the job over while its `make` writes.
+SELECT true FROM {jobs} WHERE _job_id = $1 AND _lease_token = $2 AND _state IN ('reserved', 'error')
+    AND (_state = 'reserved' OR _error_type = 'WorkerLost');
+
+-- name: absent_results
+SELECT j._job_id FROM {jobs} AS j
+WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id LIMIT 1;
+
+-- name: finish_jobs
+UPDATE {jobs} AS j
+SET _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
+    _reads = d.reads::jsonb, _writes = d.writes::jsonb,
+    _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL
+FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[])
+    AS d(job_id, duration, code_version, reads, writes)
+WHERE j._job_id = d.job_id;
 
 -- name: fail_job
 UPDATE {jobs}
-SET _state = 'error', _finished_time = clock_timestamp() AT TIME ZONE 'UTC', _duration = $2, _code_version = $3,
-    _error_type = $4, _error_message = $5, _error_stack = $6
+SET _state = 'error', _finished_time = {now}, _duration = $2, _code_version = $3,
+    _error_type = $4, _error_message = $5, _error_stack = $6, _shared = false
 WHERE _job_id = $1;
 
--- name: release_job
+-- name: postpone_job
+-- A job that failed and is tried again after $7. It keeps its error until then.
 UPDATE {jobs}
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _attempt = _attempt - 1
-WHERE _job_id = $1 AND _state = 'reserved' AND _lease_token = $2;
+SET _state = 'pending', _failed_token = _lease_token, _lease_token = NULL, _session_id = NULL, _finished_time = NULL,
+    _scheduled_time = {now} + $7::interval, _duration = $2, _code_version = $3,
+    _error_type = $4, _error_message = $5, _error_stack = $6, _shared = false
+WHERE _job_id = $1;
+
+-- name: release_jobs
+UPDATE {jobs} AS j
+SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _attempt = j._attempt - 1, _shared = false
+FROM unnest($1::bigint[], $2::uuid[]) AS d(job_id, token)
+WHERE j._job_id = d.job_id AND j._state = 'reserved' AND j._lease_token = d.token;
+
+-- name: ignore_jobs
+UPDATE {jobs} AS j
+SET _state = 'ignored', _lease_token = NULL, _failed_token = NULL, _session_id = NULL, _finished_time = NULL
+WHERE j._state IN ('pending', 'error') AND {restriction};
+
+-- name: retry_jobs
+UPDATE {jobs} AS j SET {pend} WHERE j._state = ANY($1::text[]) AND {restriction};
+
+-- name: cancel_jobs
+-- The token stays, so that its holder's result is known for what it is.
+UPDATE {jobs} AS j
+SET _state = 'error', _finished_time = {now}, _error_type = 'JobCancelled', _error_message = $1, _error_stack = ''
+WHERE j._state = 'reserved' AND {restriction}
+RETURNING {key_and_comma} _job_id, _attempt, _lease_token, _session_id;
+
+-- name: list_jobs
+SELECT * FROM {jobs} WHERE _job_id > $1 AND (cardinality($2::text[]) = 0 OR _state = ANY($2)) ORDER BY _job_id LIMIT $3;
 
 -- name: count_states
 SELECT _state, count(*) FROM {jobs} GROUP BY _state;

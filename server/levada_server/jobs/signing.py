@@ -1,0 +1,153 @@
+"""Leases and receipts as texts that only a server of this database can write, and each of them can check."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from levada_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from levada_server.jobs.lease import Lease
+
+_MAC_BYTES = 16
+_LEASE = b"lease "
+_RECEIPT = b"receipt "
+"""What a text is for: one cannot be passed off as the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lease's token says.
+
+    Args:
+        table_id: The table that is computed.
+        job_id: The job, unique within the table.
+        attempt: Which try it is, from 1.
+        token: Tells this lease from every other one of the job.
+        key: Names and values of the job's key, as `spelled` writes them.
+    """
+
+    table_id: int
+    job_id: int
+    attempt: int
+    token: UUID
+    key: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TableRead:
+    """What was read of one table: rows of the results in which it took part, and whether always by the job's key."""
+
+    rows: int
+    key_restricted: bool
+
+    def __add__(self, other: TableRead) -> TableRead:
+        """Put two reads together."""
+        return TableRead(self.rows + other.rows, self.key_restricted and other.key_restricted)
+
+
+Reads = dict[str, TableRead]
+"""By the table, `schema.Table`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was read under a lease."""
+
+    token: UUID
+    reads: Reads
+
+
+def claim_of(lease: Lease) -> Claim:
+    """Make what the token of a lease says."""
+    return Claim(lease.table_id, lease.job_id, lease.attempt, lease.token, {n: spelled(v) for n, v in lease.key})
+
+
+def spelled(value: object) -> str:
+    """Write a value so that equal ones are written alike, whether they come from a client or from the database."""
+    match value:
+        case bool():
+            return str(int(value))
+        case bytes():
+            return value.hex()
+        case dt.datetime() if value.tzinfo is not None:
+            return str(value.astimezone(dt.timezone.utc))
+        case _:
+            return str(value)
+
+
+def merged(all_reads: Iterable[Reads]) -> Reads:
+    """Put what several receipts say together."""
+    total: Reads = {}
+    for reads in all_reads:
+        for table, read in reads.items():
+            total[table] = total[table] + read if table in total else read
+    return total
+
+
+class Signer:
+    """Writes and reads signed texts.
+
+    Args:
+        secret: The same for all servers of a database.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def lease(self, claim: Claim) -> str:
+        """Write the token of a lease."""
+        said = [claim.table_id, claim.job_id, claim.attempt, claim.token.hex, dict(claim.key)]
+        return self._sign(_LEASE, said).decode()
+
+    def read_lease(self, text: str) -> Claim:
+        """Read the token of a lease.
+
+        Raises:
+            InvalidRequest: No server of this database wrote it.
+        """
+        table_id, job_id, attempt, token, key = self._read(_LEASE, text.encode(), "lease_token")
+        return Claim(table_id, job_id, attempt, UUID(token), key)
+
+    def receipt(self, receipt: Receipt) -> bytes:
+        """Write a receipt."""
+        reads = {table: [read.rows, read.key_restricted] for table, read in receipt.reads.items()}
+        return self._sign(_RECEIPT, [receipt.token.hex, reads])
+
+    def read_receipt(self, content: bytes, token: UUID) -> Receipt:
+        """Read a receipt that was given under a lease.
+
+        Raises:
+            InvalidRequest: No server of this database wrote it, or it is that of another lease.
+        """
+        under, reads = self._read(_RECEIPT, content, "read_receipt")
+        if under != token.hex:
+            raise InvalidRequest("`read_receipt` is that of another lease.", field="read_receipt")
+        return Receipt(token, {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()})
+
+    def _sign(self, purpose: bytes, said: object) -> bytes:
+        payload = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+        return base64.urlsafe_b64encode(self._mac(purpose, payload) + payload)
+
+    def _read(self, purpose: bytes, signed: bytes, field: str) -> list:  # type: ignore[type-arg]  # as `_sign` was given
+        try:
+            content = base64.urlsafe_b64decode(signed)
+        except (binascii.Error, ValueError):
+            content = b""
+        mac, payload = content[:_MAC_BYTES], content[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(purpose, payload)):
+            raise InvalidRequest(f"`{field}` is none of this server.", field=field)
+        said: list = json.loads(payload)  # type: ignore[type-arg]  # as above
+        return said
+
+    def _mac(self, purpose: bytes, payload: bytes) -> bytes:
+        return hmac.digest(self._secret, purpose + payload, "sha256")[:_MAC_BYTES]

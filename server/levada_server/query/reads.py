@@ -1,0 +1,169 @@
+"""Which tables a relation reads, and whether a key restricts what it reads of each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from levada_server.query.algebra import (
+    Aggregate,
+    AllOf,
+    AnyOf,
+    Complement,
+    Condition,
+    Constant,
+    EntitySet,
+    Equalities,
+    ExpressionText,
+    JobOperand,
+    Join,
+    Match,
+    Named,
+    Project,
+    Relation,
+    Restrict,
+    TableOperand,
+    Top,
+    Union,
+    UniversalSet,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from levada_server.model.table import TableName
+
+_NAME = re.compile(r"\s*\(?\s*`?([a-z][a-z0-9_]*)`?\s*\)?\s*")
+
+Names = frozenset[str]
+_NONE: Names = frozenset()
+
+
+def tables_in(relation: Relation) -> frozenset[TableName]:
+    """Give all tables that a relation reads, its conditions included."""
+    return frozenset(bound_names(relation, lambda _name, _value: False))
+
+
+def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) -> dict[TableName, Names]:
+    """Give for each table that a relation reads the attributes that are held to the values of a key.
+
+    It sees conditions by equality, also through joins, projections and restrictions by other relations; what it does
+    not see counts as not held. A table that is read more than once has what is held in each of its reads.
+
+    Args:
+        relation: What is read.
+        is_of_key: Tells whether an attribute's value is that of the key.
+    """
+    finder = _Finder(is_of_key)
+    finder.visit(relation, _NONE)
+    return finder.found
+
+
+class _Finder:
+    """Walks a relation from its result down to its tables."""
+
+    def __init__(self, is_of_key: Callable[[str, object], bool]) -> None:
+        self.found: dict[TableName, Names] = {}
+        self._is_of_key = is_of_key
+
+    def visit(self, relation: Relation, bound: Names) -> None:
+        """Note the tables of a relation of whose result some attributes are held."""
+        match relation:
+            case TableOperand(name) | JobOperand(name):
+                self.found[name] = self.found[name] & bound if name in self.found else bound
+            case Restrict(operand, condition, negated):
+                held = bound if negated else bound | self._held(condition)
+                self.visit(operand, held)
+                self._visit_condition(condition, held | self._binds(operand))
+            case Project(operand, items):
+                self.visit(operand, _before(items, bound))
+            case Join(left, right):
+                held = bound | self._binds(left) | self._binds(right)
+                self.visit(left, held)
+                self.visit(right, held)
+            case Aggregate(operand, group, _):
+                held = bound | self._binds(operand) | self._binds(group)
+                self.visit(operand, held)
+                self.visit(group, held)
+            case Union(left, right):
+                self.visit(left, bound)
+                self.visit(right, bound)
+            case Top(operand):
+                # What restricts the first rows does not restrict those of which they are the first.
+                self.visit(operand, _NONE)
+            case UniversalSet():
+                pass
+
+    def _visit_condition(self, condition: Condition, bound: Names) -> None:
+        match condition:
+            case Match(relation):
+                self.visit(relation, bound)
+            case AllOf(conditions) | AnyOf(conditions):
+                for part in conditions:
+                    self._visit_condition(part, bound)
+            case Complement(part):
+                self._visit_condition(part, bound)
+            case Constant() | Equalities() | EntitySet() | ExpressionText():
+                pass
+
+    def _held(self, condition: Condition) -> Names:
+        """Give the attributes that a condition holds to the key."""
+        match condition:
+            case Equalities(entries):
+                return frozenset(name for name, value in entries if self._is_of_key(name, value))
+            case EntitySet(names, columns):
+                pairs = zip(names, columns, strict=True)
+                return frozenset(n for n, values in pairs if all(self._is_of_key(n, v) for v in values))
+            case AllOf(conditions):
+                return _NONE.union(*map(self._held, conditions))
+            case AnyOf(conditions) if conditions:
+                first, *others = map(self._held, conditions)
+                return first.intersection(*others)
+            case Match(relation):
+                return self._binds(relation)
+            case Constant() | AnyOf() | Complement() | ExpressionText():
+                return _NONE
+
+    def _binds(self, relation: Relation) -> Names:
+        """Give the attributes that are held in every row of a relation."""
+        match relation:
+            case Restrict(operand, condition, negated):
+                return self._binds(operand) | (_NONE if negated else self._held(condition))
+            case Project(operand, items):
+                return _after(items, self._binds(operand))
+            case Join(left, right):
+                return self._binds(left) | self._binds(right)
+            case Aggregate(operand, _, items):
+                return _after(items, self._binds(operand))
+            case Union(left, right):
+                return self._binds(left) & self._binds(right)
+            case Top(operand):
+                return self._binds(operand)
+            case TableOperand() | JobOperand() | UniversalSet():
+                return _NONE
+
+
+def _renames(items: tuple[object, ...]) -> dict[str, str]:
+    """Give the old name of each attribute that only gets another."""
+    found = {}
+    for item in items:
+        if isinstance(item, Named) and (match := _NAME.fullmatch(item.expression.text)):
+            found[item.name] = match[1]
+    return found
+
+
+def _computed(items: tuple[object, ...]) -> set[str]:
+    return {item.name for item in items if isinstance(item, Named)}
+
+
+def _before(items: tuple[object, ...], bound: Names) -> Names:
+    """Give the names that attributes had before a projection."""
+    renames, computed = _renames(items), _computed(items)
+    return frozenset(renames.get(name, name) for name in bound if name in renames or name not in computed)
+
+
+def _after(items: tuple[object, ...], bound: Names) -> Names:
+    """Give the names that attributes have after a projection."""
+    renames = _renames(items)
+    renamed = {new for new, old in renames.items() if old in bound}
+    return (bound - set(renames.values()) - _computed(items)) | renamed

@@ -1,0 +1,48 @@
+-- name: lock_refresh
+-- One refresh of a table at a time.
+SELECT pg_advisory_xact_lock($1, $2);
+
+-- name: add_jobs
+-- Keys of the key source that the table has not and that have no job yet.
+INSERT INTO {jobs} ({key}, _priority, _scheduled_time)
+SELECT {key}, $1::integer, ({now}) + $2::interval FROM ({missing}) AS missing
+ON CONFLICT DO NOTHING;
+
+-- name: add_single_job
+-- The same for a table without a key: at most one job.
+INSERT INTO {jobs} (_priority, _scheduled_time)
+SELECT $1::integer, ({now}) + $2::interval FROM ({missing}) AS missing LIMIT 1
+ON CONFLICT DO NOTHING;
+
+-- Each of the next three is two statements. The first locks the jobs that look wrong and that no worker is at; a worker
+-- that commits one of them waits, or was before us. The second looks again, and sees what was committed until then: in
+-- one statement it would still see what was there when it began, and make committed work pending again.
+
+-- name: lock_deleted
+-- Finished jobs whose result is gone.
+SELECT j._job_id FROM {jobs} AS j
+WHERE j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) FOR UPDATE SKIP LOCKED;
+
+-- name: reset_deleted
+UPDATE {jobs} AS j SET {pend}
+WHERE j._job_id = ANY($1::bigint[]) AND j._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same});
+
+-- name: lock_present
+-- Waiting jobs whose result was inserted by other means.
+SELECT j._job_id FROM {jobs} AS j
+WHERE j._state = 'pending' AND EXISTS (SELECT FROM {table} AS t WHERE {same}) FOR UPDATE SKIP LOCKED;
+
+-- name: remove_present
+DELETE FROM {jobs} AS j
+WHERE j._job_id = ANY($1::bigint[]) AND j._state = 'pending' AND EXISTS (SELECT FROM {table} AS t WHERE {same});
+
+-- name: lock_sourceless
+-- Jobs whose key left the key source.
+SELECT j._job_id FROM {jobs} AS j
+WHERE j._state IN ('pending', 'error', 'ignored') AND NOT EXISTS (SELECT FROM ({source}) AS t WHERE {same})
+FOR UPDATE SKIP LOCKED;
+
+-- name: remove_sourceless
+DELETE FROM {jobs} AS j
+WHERE j._job_id = ANY($1::bigint[]) AND j._state IN ('pending', 'error', 'ignored')
+  AND NOT EXISTS (SELECT FROM ({source}) AS t WHERE {same});
