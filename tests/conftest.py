@@ -26,6 +26,7 @@ from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
+from levada_server.storage.worker_sessions import read_signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -102,7 +103,7 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
     """The parts that operations work with, on the test's database."""
     database = await Database.connect(database_url)
     lookout = Lookout(database)
-    yield Engine(database, CatalogCache(database), lookout, stored_relation)
+    yield Engine(database, CatalogCache(database), lookout, stored_relation, await read_signer(database))
     await lookout.close()
     await database.close()
 

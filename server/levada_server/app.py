@@ -20,6 +20,7 @@ from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
 from levada_server.storage.pipe import SpoolSpace
+from levada_server.storage.worker_sessions import read_signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -69,7 +70,7 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         await cache.current()
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
-        engine = Engine(database, cache, lookout, stored_relation)
+        engine = Engine(database, cache, lookout, stored_relation, await read_signer(database))
         server = RpcServer(engine, version("levada"), embedded=settings.database_url is None)
         address = await server.start(_listen_address(settings))
         stack.push_async_callback(server.stop, settings.grace_s)

@@ -20,12 +20,14 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import jobs, rows, schemas
+from levada_server.operations import job_results, jobs, rows, schemas
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     import asyncpg
 
     from levada_server.jobs.lease import Lease
@@ -48,6 +50,13 @@ async def pipeline(engine: Engine) -> Engine:
 def result(lease: Lease) -> dict[str, list[dict[str, object]]]:
     key = dict(lease.key)
     return {"Stat": [{**key, "mean": 1.0}], "Stat.Bin": [{**key, "bin": 1, "count": 2}]}
+
+
+async def reserve_all(engine: Engine, session: UUID) -> list[Lease]:
+    found: list[Lease] = []
+    while leases := await make.reserve(engine, session, "Stat", SESSIONS):
+        found += leases
+    return found
 
 
 async def states(engine: Engine) -> dict[str, int]:
@@ -90,9 +99,9 @@ async def test_a_job_of_a_silent_worker_goes_to_another_and_its_late_result_is_r
     taken = await make.reserve(pipeline, silent, "Stat", SESSIONS)
     assert await make.reserve(pipeline, other, "Stat") == []
     await make.expire(pipeline, silent)
-    again = await make.reserve(pipeline, other, "Stat", SESSIONS)
+    again = await reserve_all(pipeline, other)
     assert {lease.job_id for lease in again} == {lease.job_id for lease in taken}
-    assert {lease.attempt for lease in again} == {2}
+    assert {lease.attempt for lease in again} == {1}  # of a batch it is not known which had begun
     with pytest.raises(LeaseLost):
         await make.complete(pipeline, taken[0], result(taken[0]))
     assert await make.fetch(pipeline, "Stat") == []
@@ -119,7 +128,7 @@ async def test_jobs_of_an_ended_session_can_be_reserved_at_once(pipeline: Engine
     session, other = await make.make_session(pipeline), await make.make_session(pipeline)
     await make.reserve(pipeline, session, "Stat", SESSIONS)
     await jobs.delete_session(pipeline, ME, session)
-    assert len(await make.reserve(pipeline, other, "Stat", SESSIONS)) == SESSIONS
+    assert len(await reserve_all(pipeline, other)) == SESSIONS
     with pytest.raises(UnknownWorkerSession):
         await make.reserve(pipeline, session, "Stat")
     with pytest.raises(UnknownWorkerSession):
@@ -133,7 +142,7 @@ async def test_a_failed_job_keeps_its_error_and_is_not_reserved_again(pipeline: 
     (lease,) = await make.reserve(pipeline, session, "Stat")
     failure = Failure("ValueError", "no spikes", "Traceback …")
     for _ in range(2):  # the second time the answer had been lost
-        state = await jobs.fail(
+        state = await job_results.fail(
             pipeline, ME, named("Stat"), lease.job_id, lease.token, failure, duration=timedelta(1), code_version="v1"
         )
         assert state == "error"
@@ -180,13 +189,11 @@ async def test_a_result_that_breaks_a_rule_leaves_nothing_behind(
 
 async def test_jobs_are_completed_in_a_group_and_one_by_one_when_one_of_them_fails(pipeline: Engine) -> None:
     leases = await make.reserve(pipeline, await make.make_session(pipeline), "Stat", 4)
-    assert await jobs.complete(pipeline, ME, [make.completed(lease, result(lease)) for lease in leases[:2]]) == [
-        None,
-        None,
-    ]
+    done = await job_results.complete(pipeline, ME, [make.completed(lease, result(lease)) for lease in leases[:2]])
+    assert done.outcomes == (None, None)
     bad = make.completed(leases[2], {})
     good = make.completed(leases[3], result(leases[3]))
-    outcomes = await jobs.complete(pipeline, ME, [good, bad])
+    outcomes = (await job_results.complete(pipeline, ME, [good, bad])).outcomes
     assert outcomes[0] is None
     assert isinstance(outcomes[1], MakeContract)
     assert await states(pipeline) == {"success": 3, "reserved": 1, "pending": SESSIONS - 4}
@@ -296,7 +303,7 @@ async def test_bad_requests_are_refused(pipeline: Engine) -> None:
         await make.reserve(pipeline, session, "Stat", jobs.MAX_JOBS + 1)
     (lease,) = await make.reserve(pipeline, session, "Stat")
     with pytest.raises(UnknownJob):
-        await jobs.fail(
+        await job_results.fail(
             pipeline,
             ME,
             named("Stat"),

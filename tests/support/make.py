@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.jobs.lease import Lease, Worker
-from levada_server.model.table import TableName, Tier
-from levada_server.operations import jobs, rows, schemas
+from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
+from levada_server.operations import job_results, jobs, rows, schemas
 from levada_server.operations.engine import Caller
 from levada_server.operations.queries import compile_query
 from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand
+from levada_server.query.ddl import job_table_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,12 +34,18 @@ def named(table: str, schema: str = "lab") -> TableName:
 
 
 async def make_table(
-    engine: Engine, table: str, definition: str, tier: Tier = Tier.MANUAL, *, has_make: bool | None = None
+    engine: Engine,
+    table: str,
+    definition: str,
+    tier: Tier = Tier.MANUAL,
+    *,
+    has_make: bool | None = None,
+    retry: RetryPolicy = DEFAULT_RETRY,
 ) -> Table:
     """Declare a table in the schema `lab`, which is made on first use."""
     await schemas.create_schema(engine, ME, "lab", allow_existing=True)
     computes = tier.auto_populated if has_make is None else has_make
-    declaration = schemas.Declaration(named(table), tier, definition, {}, has_make=computes)
+    declaration = schemas.Declaration(named(table), tier, definition, {}, has_make=computes, retry=retry)
     return (await schemas.declare_table(engine, ME, declaration)).table
 
 
@@ -80,18 +87,18 @@ async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) 
     return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
 
 
-def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> jobs.CompletedJob:
+def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> job_results.CompletedJob:
     """Make what a worker hands in for a job, with some rows by table."""
     buffered = tuple(
-        jobs.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
+        job_results.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
         for table, records in inserts.items()
     )
-    return jobs.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
+    return job_results.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
 
 
 async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
     """Complete a job with some rows by table."""
-    (error,) = await jobs.complete(engine, ME, [completed(lease, inserts)])
+    (error,) = (await job_results.complete(engine, ME, [completed(lease, inserts)])).outcomes
     if error is not None:
         raise error
 
@@ -102,3 +109,10 @@ async def expire(engine: Engine, session: UUID) -> None:
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 s' WHERE id = $1", session
         )
+
+
+async def make_due(engine: Engine, table: str) -> None:
+    """Let the time come of all jobs of a table that wait for it."""
+    jobs_of = job_table_name((await engine.catalog(ME)).table(named(table)))
+    async with engine.database.connection() as connection:
+        await connection.execute(f"UPDATE {jobs_of} SET _scheduled_time = '2000-01-01' WHERE _state = 'pending'")  # noqa: S608

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,6 +70,11 @@ class AutoPopulated(Table):
     """A table whose rows come from its `make`."""
 
     _abstract: ClassVar[bool] = True
+
+    max_attempts: ClassVar[int | None] = None
+    """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
+    retry_delay: ClassVar[timedelta] = timedelta(seconds=10)
+    """Pause after the first error of `make`; it doubles with each further one."""
 
     @property
     def key_source(self) -> Relation:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._auto_populated import AutoPopulated
 from levada._errors import InvalidDefinition, PermissionDenied, warn
+from levada._jobs import duration
 from levada._make import has_make, own_names
 from levada._relation import Relation
 from levada._restriction import as_operand
@@ -81,6 +83,8 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
     for written in references(table.definition):
         if (found := resolve(written, namespaces)) is not None:
             request.references[written].CopyFrom(found)
+    if issubclass(table, AutoPopulated):
+        request.retry_policy.CopyFrom(_retry_policy(table))
     if issubclass(table, AutoPopulated) and "key_source" in own_names(table):
         request.key_source.CopyFrom(key_source_of(table)._message())
     response = schema.connection.call("SchemaService/DeclareTable", request, schema_service_pb2.DeclareTableResponse)
@@ -90,6 +94,16 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
             + "\n".join(f"  {line}" for line in response.differences)
         )
     return not response.differences
+
+
+def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:
+    attempts: object = table.max_attempts
+    delay: object = table.retry_delay
+    if not (attempts is None or isinstance(attempts, int)) or not isinstance(delay, timedelta):
+        raise InvalidDefinition(
+            f"`{table.__name__}`: max_attempts is a whole number or None, and retry_delay a datetime.timedelta."
+        )
+    return schema_pb2.RetryPolicy(max_attempts=attempts, retry_delay=duration(delay))
 
 
 def key_source_of(table: type[AutoPopulated]) -> Relation:

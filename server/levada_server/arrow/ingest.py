@@ -135,9 +135,9 @@ def _put_together(
     whole = pa.Table.from_batches(batches, schema).combine_chunks()
     arrays = []
     for index, attribute in matched:
-        chunks = whole.column(index)
-        array = chunks.chunk(0) if chunks.num_chunks == 1 else pa.concat_arrays(chunks.chunks or [pa.nulls(0, chunks.type)])
-        arrays.append(fit_column(array, attribute, table, 0))
+        column = whole.column(index)
+        chunks = column.chunks or [pa.nulls(0, column.type)]
+        arrays.append(fit_column(pa.concat_arrays(chunks), attribute, table, 0))
     return Columns(0, tuple(attribute for _, attribute in matched), tuple(arrays), whole.num_rows)
 
 

@@ -23,7 +23,8 @@ def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
     if policy.max_attempts is None or attempt >= policy.max_attempts:
         return None
     # Of a long row of doublings only that it is past the longest matters.
-    return min(policy.delay * 2 ** min(attempt - 1, 20), max(LONGEST_DELAY, policy.delay))
+    doublings: int = 2 ** min(attempt - 1, 20)
+    return min(policy.delay * doublings, max(LONGEST_DELAY, policy.delay))
 
 
 def lost_attempts(policy: RetryPolicy) -> int:

@@ -59,6 +59,9 @@ class RetryPolicy:
     delay: timedelta = DEFAULT_RETRY_DELAY
 
 
+DEFAULT_RETRY = RetryPolicy()
+
+
 class PartIntegrity(Enum):
     """What a delete does with a part whose master stays."""
 
@@ -166,7 +169,7 @@ class Table:
     comment: str = ""
     has_make: bool = False
     key_source: bytes | None = None
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = DEFAULT_RETRY
     contract: Contract = Contract.WARN
 
 

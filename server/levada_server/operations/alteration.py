@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.alteration import Alteration
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.table import Table, Tier
+    from levada_server.model.table import Contract, Table, Tier
     from levada_server.operations.engine import Caller, Engine
     from levada_server.storage.database import Connection
 
@@ -126,12 +126,13 @@ async def rename_schema(engine: Engine, _caller: Caller, name: str, new_name: st
     """
     check_schema_name(new_name)
 
-    async def rename(connection: Connection, catalog: Catalog) -> datetime:
+    async def rename(connection: Connection, catalog: Catalog) -> tuple[datetime, Contract]:
         check_schema(catalog, name)
         return await storage.rename_schema(connection, name, new_name)
 
-    created, catalog = await _change(engine, rename)
-    return SchemaSummary(new_name, created, sum(table.schema == new_name for table in catalog.tables))
+    (created, contract), catalog = await _change(engine, rename)
+    table_count = sum(table.schema == new_name for table in catalog.tables)
+    return SchemaSummary(new_name, created, table_count, contract)
 
 
 async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaitable[_T]]) -> tuple[_T, Catalog]:

@@ -13,7 +13,7 @@ from levada_server.query.reads import bound_names, tables_in
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from levada_server.jobs.signing import Claim, Reads, Signer
+    from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.engine import Caller, Engine
@@ -28,15 +28,17 @@ class Reading:
     """A read of a job that is under way.
 
     Args:
-        warnings: What the caller is told of it.
-        rows: How many rows came of it so far; counted by who reads.
+        rows: How many rows came of it so far.
     """
 
-    warnings: tuple[str, ...]
     _signer: Signer
     _earlier: Receipt
     _tables: dict[str, bool]
     rows: int = 0
+
+    def add(self, rows: int) -> None:
+        """Count rows that came of it."""
+        self.rows += rows
 
     def receipt(self) -> bytes:
         """Give the receipt of all that the job read, this included."""
@@ -44,29 +46,29 @@ class Reading:
         return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads))))
 
 
-async def begin_read(engine: Engine, caller: Caller, relation: Relation, lease_token: str, earlier: bytes) -> Reading:
+async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier: bytes) -> Reading:
     """Judge what a job is to read.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: Who asks, under the lease of the job.
         relation: What is read.
-        lease_token: Of the job.
         earlier: The receipt of what the job read before; empty if there is none.
 
     Raises:
-        InvalidRequest: The token or the receipt is none of ours.
+        InvalidRequest: The receipt is none of ours.
         MakeContract: The contract is held, and the table does not depend on what is read.
     """
-    claim = engine.signer.read_lease(lease_token)
+    claim = caller.job
+    assert claim is not None, "only jobs have a contract"
     before = engine.signer.read_receipt(earlier, claim.token) if earlier else Receipt(claim.token, {})
     catalog = await engine.catalog(caller)
     table = computed_table(catalog, claim)
     bound = bound_names(relation, lambda name, value: _is_of_key(claim, name, value))
     tables = {catalog.table(name).name: names for name, names in bound.items()}
-    warnings = _judge_reads(engine, catalog, table, tables)
+    caller.told.extend(_judge_reads(engine, catalog, table, tables))
     read = {str(name): _is_restricted(catalog.tables[name], names, claim) for name, names in tables.items()}
-    return Reading(warnings, engine.signer, before, read)
+    return Reading(engine.signer, before, read)
 
 
 def computed_table(catalog: Catalog, claim: Claim) -> Table:

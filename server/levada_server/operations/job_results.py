@@ -147,9 +147,7 @@ async def _complete_group(connection: Connection, catalog: Catalog, jobs: Sequen
     for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
         locked = await storage.lock_jobs(connection, table, [job.job_id for job in group])
         accepted = [
-            job
-            for job in group
-            if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
+            job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
         ]
         if accepted:
             warnings += await _commit_results(connection, catalog, table, accepted, locked)
@@ -287,7 +285,7 @@ def _located(location: str) -> Iterator[None]:
         raise
 
 
-async def complete_in_transaction(engine: Engine, caller: Caller, job: CompletedJob) -> tuple[str, ...]:
+async def complete_in_transaction(engine: Engine, caller: Caller, job: CompletedJob) -> None:
     """Finish a job whose rows were written under its lease in the open transaction, which commits them with it.
 
     Raises:
@@ -306,7 +304,6 @@ async def complete_in_transaction(engine: Engine, caller: Caller, job: Completed
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in engine.database.written.items()}
         await storage.finish_jobs(connection, table, [_finished(job, written)])
-    return ()
 
 
 async def fail(

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Lease, Worker, check_lease_duration
@@ -212,9 +212,7 @@ class _Taking:
     restriction: Select | None
     held: Collection[UUID] | None
 
-    async def one_table(
-        self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT
-    ) -> list[Lease]:
+    async def one_table(self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT) -> list[Lease]:
         """Lease jobs of a table; one statement is a transaction of its own."""
         async with engine.database.connection() as connection:
             return await storage.reserve(
@@ -303,7 +301,7 @@ async def _selected(
 
 async def list_jobs(
     engine: Engine, caller: Caller, name: TableName, states: Sequence[str], *, after: int, limit: int
-) -> tuple[Table, list[Mapping[str, object]]]:
+) -> tuple[Table, list[Mapping[str, Any]]]:  # Any: of many columns
     """List jobs of a table by id, with the columns of their rows.
 
     Args:

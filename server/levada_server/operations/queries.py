@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.arrow.batches import StreamWriter, record_batch
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
 from levada_server.operations.compilation import compiled
+from levada_server.storage.database import PinnedDatabase
+from levada_server.storage.rows import digest_rows
 from levada_server.storage.streams import fetch_rows, stream_batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
@@ -30,20 +34,29 @@ async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Q
     return await compiled(relation, await engine.catalog(caller))
 
 
-async def fetch(engine: Engine, query: Query) -> AsyncGenerator[bytes, None]:
+async def fetch(
+    engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
+) -> AsyncGenerator[bytes, None]:
     """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of at most `MESSAGE_BYTES`.
 
     Whoever stops early closes the iterator, which stops the query.
+
+    Args:
+        engine: The parts to work with.
+        query: What to fetch.
+        count_rows: Told the number of rows of each batch.
     """
     schema = arrow_schema(query.heading)
     writer = StreamWriter(schema)
     if _has_few_rows(query):
         rows = await fetch_rows(engine.database, query)
+        count_rows(len(rows))
         for piece in writer.write(record_batch(rows, query.heading, schema)) if rows else ():
             yield piece
     else:
         async with stream_batches(engine.database, query) as batches:
             async for batch in batches:
+                count_rows(batch.num_rows)
                 for piece in writer.write(batch):
                     yield piece
     for piece in writer.finish():
@@ -58,6 +71,18 @@ def _has_few_rows(query: Query) -> bool:
     """
     heavy = any(attribute.type.kind in HEAVY for attribute in query.heading)
     return query.select.limit is not None and query.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
+
+
+async def fetch_with_digest(
+    engine: Engine, query: Query, count_rows: Callable[[int], None], take_digest: Callable[[str], None]
+) -> AsyncGenerator[bytes, None]:
+    """Fetch, and give a digest of exactly these rows at the end."""
+    async with engine.database.transaction(read_only=True, isolation="repeatable_read") as connection:
+        pinned = replace(engine, database=PinnedDatabase(connection, engine.database.postgresql_version))
+        async with aclosing(fetch(pinned, query, count_rows)) as pieces:
+            async for piece in pieces:
+                yield piece
+        take_digest(await digest_rows(connection, query.select))
 
 
 async def count(engine: Engine, query: Query) -> int:

@@ -10,14 +10,24 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.arrow.ingest import Columns, read_stream, read_streams
-from levada_server.errors import HasChildren, InvalidRequest, NotFound, PermissionDenied, PlanChanged
+from levada_server.errors import (
+    HasChildren,
+    InvalidRequest,
+    LeaseLost,
+    NotFound,
+    PermissionDenied,
+    PlanChanged,
+    PreconditionFailed,
+)
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
+from levada_server.operations.contract import computed_table, judge_write
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
+from levada_server.storage.jobs import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +69,9 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
     """
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
-    check_direct_insert(catalog, table, options)
+    await admit_write(engine, caller, catalog, table, options)
     count = await _insert_batches(engine, table, read_batches(content, table, options), options)
+    _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.database.connection() as connection:
             await analyze(connection, table)
@@ -96,15 +107,17 @@ async def insert_relation(
     """
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
-    check_direct_insert(catalog, table, options)
+    await admit_write(engine, caller, catalog, table, options)
     query = await compiled(relation, catalog)
     attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
     select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
     select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
     async with engine.database.connection() as connection:
-        return await storage.insert_selected(
+        count = await storage.insert_selected(
             connection, table, select, skip_duplicates=options.skip_duplicates, replace=options.replace
         )
+    _note_written(engine, caller, table, count)
+    return count
 
 
 async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[str, object]) -> None:
@@ -124,12 +137,13 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     """
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
-    check_direct_insert(catalog, table, InsertOptions())
+    await admit_write(engine, caller, catalog, table, InsertOptions())
     key, changes = split_update(table, row)
     async with engine.database.connection() as connection:
         found = await storage.update_row(connection, table, key, changes)
     if not found:
         raise NotFound(f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name)
+    _note_written(engine, caller, table, 1)
 
 
 def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> Iterator[Columns]:
@@ -147,12 +161,45 @@ async def insert_batch(connection: Connection, table: Table, columns: Columns, o
     )
 
 
-def read_together(contents: Sequence[IO[bytes]], table: Table, options: InsertOptions) -> tuple[list[Columns], list[int]]:
+def read_together(
+    contents: Sequence[IO[bytes]], table: Table, options: InsertOptions
+) -> tuple[list[Columns], list[int]]:
     """Read the rows of several small inserts of one kind; give them with the number of each. Blocks."""
     for content in contents:
         content.seek(0)
     files = [pa.PythonFile(content, "r") for content in contents]
     return read_streams(files, table, ignore_extra_fields=options.ignore_extra_fields)
+
+
+async def admit_write(engine: Engine, caller: Caller, catalog: Catalog, table: Table, options: InsertOptions) -> None:
+    """Check that the caller may change a table, by hand or under the lease of a job.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        MakeContract: It is not for this job to change.
+        LeaseLost: The job was handed to another worker.
+        PreconditionFailed: A job writes outside of a transaction, where it could not be undone with the job.
+    """
+    job = caller.job
+    if job is None:
+        check_direct_insert(catalog, table, options)
+        return
+    if not engine.database.pinned:
+        raise PreconditionFailed(
+            "What a job writes goes with CompleteJobs, or into a transaction that completes it; open one first."
+        )
+    computed = computed_table(catalog, job)
+    caller.told.extend(judge_write(catalog, computed, table.name))
+    if table.name not in catalog.own_tables(computed.name):
+        check_direct_insert(catalog, table, options)
+    async with engine.database.connection() as connection:
+        if not await is_held(connection, computed, job.job_id, job.token):
+            raise LeaseLost(f"Job {job.job_id} is no longer yours; drop the result.", job=job.job_id)
+
+
+def _note_written(engine: Engine, caller: Caller, table: Table, count: int) -> None:
+    if caller.job is not None and count:
+        engine.database.written[str(table.name)] += count
 
 
 def check_direct_insert(catalog: Catalog, table: Table, options: InsertOptions) -> None:
@@ -212,6 +259,9 @@ async def delete(
                 table=doomed.root,
                 child=others[-1],
             )
+        for name, count in doomed.counts if caller.job is not None else ():
+            await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
+            _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
         return doomed
 

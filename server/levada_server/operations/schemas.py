@@ -13,9 +13,19 @@ from levada_server.errors import (
     TableExists,
     UnknownSchema,
 )
+from levada_server.jobs.retry import check_policy
 from levada_server.model.declaration import declare, warnings
 from levada_server.model.differences import differences
-from levada_server.model.table import Table, TableName, Tier, check_schema_name, check_table_name
+from levada_server.model.table import (
+    DEFAULT_RETRY,
+    Contract,
+    RetryPolicy,
+    Table,
+    TableName,
+    Tier,
+    check_schema_name,
+    check_table_name,
+)
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
 from levada_server.query.sql import render_count
@@ -32,11 +42,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SchemaSummary:
-    """A schema: its name, when it was created, how many tables it holds."""
+    """A schema: its name, when it was created, how many tables it holds, what their `make` may do."""
 
     name: str
     created: datetime
     table_count: int
+    contract: Contract = Contract.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Declaration:
         references: For names after `->`, as written: the table each stands for.
         has_make: The class has a `make`.
         key_source: What to compute, serialized; None for the join of the parents.
+        retry: How often its jobs are tried.
     """
 
     name: TableName
@@ -58,6 +70,7 @@ class Declaration:
     references: Mapping[str, TableName]
     has_make: bool = False
     key_source: bytes | None = None
+    retry: RetryPolicy = DEFAULT_RETRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,23 @@ async def create_schema(
     return SchemaSummary(name, created, 0), True
 
 
+async def update_schema(engine: Engine, _caller: Caller, name: str, contract: Contract | None) -> SchemaSummary:
+    """Change what the `make` of a schema's tables may do; None: leave it. Give the schema.
+
+    Raises:
+        UnknownSchema: There is none.
+    """
+    async with engine.database.transaction() as connection:
+        catalog = await storage.lock_catalog(connection)
+        check_schema(catalog, name)
+        if contract is not None:
+            await storage.update_contract(connection, name, contract)
+        catalog = await storage.read_catalog(connection)
+        summary = next(row for row in await storage.list_schemas(connection) if row[0] == name)
+    engine.cache.replace(catalog)
+    return SchemaSummary(*summary)
+
+
 async def drop_schema(engine: Engine, _caller: Caller, name: str) -> int:
     """Drop a schema with its tables, jobs and rows; give the number of its tables.
 
@@ -147,11 +177,13 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         TableExists: A table of this name exists in another tier.
     """
     check_table_name(declaration.name)
+    check_policy(declaration.retry)
     catalog = await engine.catalog(caller)
     existing = catalog.tables.get(declaration.name)
     if existing is not None:
         declared = _compare(catalog, declaration, existing)
-        if (existing.has_make, existing.key_source) == (declaration.has_make, declaration.key_source):
+        made = (existing.has_make, existing.key_source, existing.retry)
+        if made == (declaration.has_make, declaration.key_source, declaration.retry):
             return declared
     async with engine.database.transaction() as connection:
         catalog = await storage.lock_catalog(connection)
@@ -162,7 +194,11 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         else:
             declared = _compare(catalog, declaration, existing)
             await storage.update_make(
-                connection, existing, has_make=declaration.has_make, key_source=declaration.key_source
+                connection,
+                existing,
+                has_make=declaration.has_make,
+                key_source=declaration.key_source,
+                retry=declaration.retry,
             )
         catalog = await storage.read_catalog(connection)
     engine.cache.replace(catalog)
@@ -198,7 +234,7 @@ def parse(catalog: Catalog, declaration: Declaration) -> Table:
         return parent
 
     table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
-    return replace(table, has_make=declaration.has_make, key_source=declaration.key_source)
+    return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
 
 
 def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:

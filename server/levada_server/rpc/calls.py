@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada_server.operations.engine import Caller
@@ -24,6 +25,16 @@ def caller(context: Context) -> Caller:
     metadata = dict(context.invocation_metadata() or ())
     seen = str(metadata.get(_CATALOG_VERSION, "0"))
     return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+
+
+def worker(context: Context, engine: Engine, lease_token: str) -> Caller:
+    """Tell who calls, under the lease that the request names, if it does.
+
+    Raises:
+        InvalidRequest: The token is none of ours.
+    """
+    who = caller(context)
+    return replace(who, job=engine.signer.read_lease(lease_token)) if lease_token else who
 
 
 async def answer(context: Context, engine: Engine, warnings: Iterable[str] = ()) -> None:

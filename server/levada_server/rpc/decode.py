@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from levada_api.v1 import schema_pb2
+from levada_api.v1 import job_pb2, schema_pb2
 from levada_server.errors import InvalidRequest
-from levada_server.model.table import PartIntegrity, TableName, Tier
+from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
 from levada_server.operations.rows import InsertOptions
 
 if TYPE_CHECKING:
@@ -44,6 +44,29 @@ def tier(value: schema_pb2.TableTier) -> Tier:
     if found is None:
         raise InvalidRequest("`tier` is unset or unknown.", field="tier")
     return found
+
+
+def contract(value: schema_pb2.MakeContract) -> Contract | None:
+    """Read what a `make` may do; None: unset."""
+    try:
+        return (None, Contract.OFF, Contract.WARN, Contract.ON)[value]
+    except IndexError:
+        raise InvalidRequest("`make_contract` is unknown.", field="make_contract") from None
+
+
+def retry_policy(message: schema_pb2.RetryPolicy) -> RetryPolicy:
+    """Read how often jobs are tried."""
+    return RetryPolicy(
+        message.max_attempts if message.HasField("max_attempts") else None,
+        duration(message.retry_delay) if message.HasField("retry_delay") else RetryPolicy().delay,
+    )
+
+
+def job_state(value: job_pb2.JobState) -> str:
+    """Read the state of a job."""
+    if value not in job_pb2.JobState.values() or value == job_pb2.JOB_STATE_UNSPECIFIED:
+        raise InvalidRequest("`states` has one that is unset or unknown.", field="states")
+    return job_pb2.JobState.Name(value).removeprefix("JOB_STATE_").lower()
 
 
 def uuid(field: str, text: str) -> UUID:

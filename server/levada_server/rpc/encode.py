@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from levada_api.v1 import job_pb2, schema_pb2, value_pb2
+from levada_server.jobs.signing import claim_of
 from levada_server.model.description import describe
-from levada_server.model.table import Tier
+from levada_server.model.table import Contract, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from levada_server.jobs.lease import Lease
+    from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Attribute, Heading
     from levada_server.model.table import Table, TableName
     from levada_server.operations.jobs import Progress
@@ -35,6 +38,19 @@ _TIERS = {
     Tier.PART: schema_pb2.TABLE_TIER_PART,
 }
 
+_CONTRACTS = {
+    Contract.OFF: schema_pb2.MAKE_CONTRACT_OFF,
+    Contract.WARN: schema_pb2.MAKE_CONTRACT_WARN,
+    Contract.ON: schema_pb2.MAKE_CONTRACT_ON,
+}
+_JOB_STATES = {
+    "pending": job_pb2.JOB_STATE_PENDING,
+    "reserved": job_pb2.JOB_STATE_RESERVED,
+    "success": job_pb2.JOB_STATE_SUCCESS,
+    "error": job_pb2.JOB_STATE_ERROR,
+    "ignored": job_pb2.JOB_STATE_IGNORED,
+}
+
 
 def table_name(name: TableName) -> schema_pb2.TableName:
     """Write the name of a table."""
@@ -43,7 +59,12 @@ def table_name(name: TableName) -> schema_pb2.TableName:
 
 def schema(summary: SchemaSummary) -> schema_pb2.Schema:
     """Write a schema."""
-    return schema_pb2.Schema(name=summary.name, create_time=timestamp(summary.created), table_count=summary.table_count)
+    return schema_pb2.Schema(
+        name=summary.name,
+        create_time=timestamp(summary.created),
+        table_count=summary.table_count,
+        make_contract=_CONTRACTS[summary.contract],
+    )
 
 
 def heading(source: Heading) -> schema_pb2.Heading:
@@ -88,6 +109,10 @@ def table(source: Table) -> schema_pb2.Table:
         indexes=(schema_pb2.Index(expressions=i.expressions, unique=i.unique) for i in source.indexes),
         definition=describe(source),
         stored_name=source.name.stored,
+        make_contract=_CONTRACTS[source.contract],
+        retry_policy=schema_pb2.RetryPolicy(
+            max_attempts=source.retry.max_attempts, retry_delay=duration(source.retry.delay)
+        ),
     )
 
 
@@ -96,15 +121,66 @@ def counts(source: Iterable[tuple[TableName, int]]) -> list[schema_pb2.TableCoun
     return [schema_pb2.TableCount(name=table_name(name), entity_count=count) for name, count in source]
 
 
-def lease(source: Lease) -> job_pb2.Lease:
+def lease(source: Lease, signer: Signer) -> job_pb2.Lease:
     """Write a lease."""
     return job_pb2.Lease(
         table=table_name(source.table),
         job_id=source.job_id,
         key=(value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key),
-        lease_token=str(source.token),
+        lease_token=signer.lease(claim_of(source)),
         attempt=source.attempt,
     )
+
+
+def job_state(state: str) -> job_pb2.JobState:
+    """Write the state of a job."""
+    return _JOB_STATES[state]
+
+
+def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: what the column of a job table holds
+    """Write a job, given as the row of its table."""
+    message = job_pb2.Job(
+        table=table_name(source.name),
+        job_id=row["_job_id"],
+        key=(value_pb2.AttributeValue(name=n, value=value(row[n])) for n in source.heading.primary_key),
+        state=job_state(row["_state"]),
+        priority=row["_priority"],
+        schedule_time=timestamp(row["_scheduled_time"]),
+        attempt=row["_attempt"],
+        code_version=row["_code_version"] or "",
+        reads=_reads(row["_reads"]),
+        writes=_writes(row["_writes"]),
+    )
+    if row["_reserved_time"] is not None:
+        message.reserve_time.CopyFrom(timestamp(row["_reserved_time"]))
+        message.worker.CopyFrom(job_pb2.WorkerName(host=row["_host"], process=row["_pid"], user=row["_username"]))
+    if row["_finished_time"] is not None:
+        message.finish_time.CopyFrom(timestamp(row["_finished_time"]))
+    if row["_duration"] is not None:
+        message.duration.CopyFrom(duration(dt.timedelta(seconds=row["_duration"])))
+    if row["_error_type"] is not None:
+        message.error.CopyFrom(
+            job_pb2.JobError(type=row["_error_type"], message=row["_error_message"], stack=row["_error_stack"])
+        )
+    return message
+
+
+def _reads(text: str | None) -> list[job_pb2.TableRead]:
+    return [
+        job_pb2.TableRead(table=_named(name), row_count=read["rows"], key_restricted=read["key_restricted"])
+        for name, read in json.loads(text or "{}").items()
+    ]
+
+
+def _writes(text: str | None) -> list[schema_pb2.TableCount]:
+    return [
+        schema_pb2.TableCount(name=_named(name), entity_count=count) for name, count in json.loads(text or "{}").items()
+    ]
+
+
+def _named(text: str) -> schema_pb2.TableName:
+    schema_name, _, table = text.partition(".")
+    return schema_pb2.TableName(schema=schema_name, table=table)
 
 
 def progress(source: Progress) -> job_pb2.Progress:

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
-from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import job_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Failure, Worker
-from levada_server.operations import jobs
+from levada_server.operations import job_results, jobs
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.decode_relation import received_relation
+from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.row_service import spool
 from levada_server.rpc.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from uuid import UUID
 
+    from levada_server.model.table import TableName
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.calls import Context
+
+    _Change: TypeAlias = Callable[[Engine, Caller, TableName, Relation | None], Awaitable[int]]
+    _ChangeRequest: TypeAlias = pb.IgnoreJobsRequest | pb.RetryJobsRequest | pb.CancelJobsRequest
 
 GROUP_JOBS = 64
 GROUP_BYTES = 16 * 2**20
 """So many jobs, or bytes of their rows, share one transaction: past that a commit costs little beside the rest."""
 
-_STATES = {"pending": job_pb2.JOB_STATE_PENDING, "error": job_pb2.JOB_STATE_ERROR}
+LISTED_JOBS = 100
+WATCH_S = 1.0
+"""Progress is looked at so often, while somebody watches."""
+WATCH_SHARE = 10
+"""The pause between two looks is so many times what a look takes."""
+MAX_RECEIPTS = 1_000
+MAX_INPUTS = 1_000
 
 
 class JobService(pb_grpc.JobServiceServicer):
@@ -54,15 +67,16 @@ class JobService(pb_grpc.JobServiceServicer):
     ) -> pb.RenewWorkerSessionsResponse:
         """Renew all that some worker sessions hold."""
         sessions = [decode.uuid("worker_sessions", text) for text in request.worker_sessions]
-        expires = await jobs.renew_sessions(self._engine, caller(context), sessions)
-        return pb.RenewWorkerSessionsResponse(expire_time=encode.timestamp(expires))
+        expires, cancelled = await jobs.renew_sessions(self._engine, caller(context), sessions)
+        return pb.RenewWorkerSessionsResponse(expire_time=encode.timestamp(expires), cancelled_lease_tokens=cancelled)
 
     async def DeleteWorkerSession(
         self, request: pb.DeleteWorkerSessionRequest, context: Context
     ) -> pb.DeleteWorkerSessionResponse:
         """End a worker session."""
         session = decode.uuid("worker_session", request.worker_session)
-        await jobs.delete_session(self._engine, caller(context), session)
+        started = self._leases(request.started_leases)
+        await jobs.delete_session(self._engine, caller(context), session, started)
         return pb.DeleteWorkerSessionResponse()
 
     async def RefreshJobs(self, request: pb.RefreshJobsRequest, context: Context) -> pb.RefreshJobsResponse:
@@ -91,14 +105,18 @@ class JobService(pb_grpc.JobServiceServicer):
             max_jobs=request.max_jobs,
             wait=decode.duration(request.wait_duration),
             restriction=await _relation_or_none("restriction", request),
+            held=[self._token(token) for token in request.held_leases.lease_tokens]
+            if request.HasField("held_leases")
+            else None,
         )
-        return pb.ReserveJobsResponse(leases=map(encode.lease, leases))
+        return pb.ReserveJobsResponse(leases=[encode.lease(lease, self._engine.signer) for lease in leases])
 
     async def CompleteJobs(
         self, request_iterator: AsyncIterator[pb.CompleteJobsRequest], context: Context
     ) -> pb.CompleteJobsResponse:
         """Commit what `make` inserted together with the jobs' state; groups of jobs share a transaction."""
         response = pb.CompleteJobsResponse()
+        warnings: dict[str, None] = {}
         who = caller(context)
         group: list[_JobParts] = []
         group_bytes = 0
@@ -110,7 +128,7 @@ class JobService(pb_grpc.JobServiceServicer):
                             f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS
                         )
                     if len(group) >= GROUP_JOBS or group_bytes >= GROUP_BYTES:
-                        response.outcomes.extend(await self._complete(who, group))
+                        response.outcomes.extend(await self._complete(who, group, warnings))
                         opened.close()
                         group, group_bytes = [], 0
                     group.append(_JobParts(request.job))
@@ -119,39 +137,96 @@ class JobService(pb_grpc.JobServiceServicer):
                 else:
                     group[-1].add(request, opened)
                     group_bytes += len(request.arrow_ipc)
-            response.outcomes.extend(await self._complete(who, group))
-        await answer(context, self._engine)
+            response.outcomes.extend(await self._complete(who, group, warnings))
+        await answer(context, self._engine, warnings)
         return response
 
-    async def _complete(self, who: Caller, group: list[_JobParts]) -> list[pb.JobOutcome]:
-        errors = await jobs.complete(self._engine, who, [parts.job() for parts in group])
+    async def _complete(self, who: Caller, group: list[_JobParts], warnings: dict[str, None]) -> list[pb.JobOutcome]:
+        done = await job_results.complete(
+            self._engine, who, [await completed_job(self._engine, parts.header, parts.inserts()) for parts in group]
+        )
+        warnings |= dict.fromkeys(done.warnings)
         return [
             pb.JobOutcome(job_id=parts.header.job_id, error=None if error is None else status(error)[1])
-            for parts, error in zip(group, errors, strict=True)
+            for parts, error in zip(group, done.outcomes, strict=True)
         ]
 
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         """Record that `make` failed."""
-        state = await jobs.fail(
+        state = await job_results.fail(
             self._engine,
             caller(context),
             decode.table_name("name", request.name),
             request.job_id,
-            decode.uuid("lease_token", request.lease_token),
+            self._token(request.lease_token),
             Failure(request.error.type, request.error.message, request.error.stack),
             duration=decode.duration(request.duration),
             code_version=request.code_version,
         )
-        return pb.FailJobResponse(state=_STATES[state])
+        return pb.FailJobResponse(state=encode.job_state(state))
 
     async def ReleaseJobs(self, request: pb.ReleaseJobsRequest, context: Context) -> pb.ReleaseJobsResponse:
         """Give jobs back untouched."""
-        leases = [
-            (decode.table_name("table", lease.table), lease.job_id, decode.uuid("lease_token", lease.lease_token))
-            for lease in request.leases
-        ]
-        released = await jobs.release(self._engine, caller(context), leases)
+        released = await jobs.release(self._engine, caller(context), self._leases(request.leases))
         return pb.ReleaseJobsResponse(released_count=released)
+
+    def _leases(self, messages: Iterable[pb.LeaseName]) -> list[jobs.LeaseName]:
+        return [
+            (decode.table_name("table", lease.table), lease.job_id, self._token(lease.lease_token))
+            for lease in messages
+        ]
+
+    def _token(self, lease_token: str) -> UUID:
+        return self._engine.signer.read_lease(lease_token).token
+
+    async def IgnoreJobs(self, request: pb.IgnoreJobsRequest, context: Context) -> pb.IgnoreJobsResponse:
+        """Pass over jobs that are pending or failed."""
+        return pb.IgnoreJobsResponse(job_count=await self._change(jobs.ignore, request, context))
+
+    async def RetryJobs(self, request: pb.RetryJobsRequest, context: Context) -> pb.RetryJobsResponse:
+        """Make jobs pending that failed or were ignored."""
+        return pb.RetryJobsResponse(job_count=await self._change(jobs.retry, request, context))
+
+    async def CancelJobs(self, request: pb.CancelJobsRequest, context: Context) -> pb.CancelJobsResponse:
+        """Make errors of jobs that are reserved."""
+        return pb.CancelJobsResponse(job_count=await self._change(jobs.cancel, request, context))
+
+    async def _change(self, operation: _Change, request: _ChangeRequest, context: Context) -> int:
+        selected = await received_relation("jobs", request.jobs) if request.HasField("jobs") else None
+        name = decode.table_name("name", request.name)
+        return await operation(self._engine, caller(context), name, selected)
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        """List the jobs of a table by id."""
+        size = decode.page_size(request.page_size, default=LISTED_JOBS)
+        table, rows = await jobs.list_jobs(
+            self._engine,
+            caller(context),
+            decode.table_name("name", request.name),
+            [decode.job_state(state) for state in request.states],
+            after=read_number(request.page_token) if request.page_token else 0,
+            limit=size + 1,
+        )
+        page = rows[:size]
+        return pb.ListJobsResponse(
+            jobs=[encode.job(table, row) for row in page],
+            next_page_token=write_number(page[-1]["_job_id"]) if len(rows) > size else "",
+        )
+
+    async def WatchProgress(
+        self, request: pb.WatchProgressRequest, context: Context
+    ) -> AsyncIterator[pb.WatchProgressResponse]:
+        """Tell how far some tables are, whenever that changes."""
+        names = [decode.table_name("names", name) for name in request.names]
+        last: list[jobs.Progress] = []
+        while True:
+            began = time.monotonic()
+            now = [await jobs.progress(self._engine, caller(context), name, None) for name in names]
+            if now != last:
+                yield pb.WatchProgressResponse(progress=map(encode.progress, now))
+                last = now
+            # Counting a large table takes long: it is not to be all that PostgreSQL does.
+            await asyncio.sleep(max(WATCH_S, WATCH_SHARE * (time.monotonic() - began)))
 
     async def GetProgress(self, request: pb.GetProgressRequest, context: Context) -> pb.GetProgressResponse:
         """Tell how far some tables are."""
@@ -188,22 +263,38 @@ class _JobParts:
             case _:
                 raise InvalidRequest("The rows of an insert come after its beginning.", field="content")
 
-    def job(self) -> jobs.CompletedJob:
-        """Give the whole."""
-        header = self.header
-        return jobs.CompletedJob(
-            table=decode.table_name("name", header.name),
-            job_id=header.job_id,
-            token=decode.uuid("lease_token", header.lease_token),
-            duration=decode.duration(header.duration),
-            code_version=header.code_version,
-            inserts=tuple(
-                jobs.BufferedInsert(
-                    decode.table_name("name", rows.name),
-                    decode.insert_options(rows.options),
-                    content,
-                    rows.location,
-                )
-                for rows, content in self._inserts
-            ),
+    def inserts(self) -> tuple[job_results.BufferedInsert, ...]:
+        """Give its inserts."""
+        return tuple(
+            job_results.BufferedInsert(
+                decode.table_name("name", rows.name), decode.insert_options(rows.options), content, rows.location
+            )
+            for rows, content in self._inserts
         )
+
+
+async def completed_job(
+    engine: Engine, header: pb.JobHeader, inserts: tuple[job_results.BufferedInsert, ...] = ()
+) -> job_results.CompletedJob:
+    """Read what a worker hands in for a job.
+
+    Raises:
+        InvalidRequest: A token or receipt is none of ours, or a relation is malformed.
+    """
+    if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_INPUTS:
+        raise LimitReached(
+            f"A job hands in at most {MAX_RECEIPTS} receipts and {MAX_INPUTS} reads to verify.", limit="receipts"
+        )
+    token = engine.signer.read_lease(header.lease_token).token
+    return job_results.CompletedJob(
+        table=decode.table_name("name", header.name),
+        job_id=header.job_id,
+        token=token,
+        duration=decode.duration(header.duration),
+        code_version=header.code_version,
+        inserts=inserts,
+        receipts=tuple(engine.signer.read_receipt(content, token) for content in header.read_receipts),
+        inputs=tuple(
+            [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
+        ),
+    )

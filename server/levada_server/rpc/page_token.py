@@ -37,6 +37,23 @@ def page(items: Sequence[_Item], name: Callable[[_Item], str], *, size: int, tok
     return found, _write(name(found[-1])) if more else ""
 
 
+def write_number(number: int) -> str:
+    """Give the token of a page that begins after a number."""
+    return _write(str(number))
+
+
+def read_number(token: str) -> int:
+    """Read the number after which a page begins.
+
+    Raises:
+        InvalidRequest: The token is not one of ours.
+    """
+    text = _read(token)
+    if not (text.isdecimal() and text.isascii() and len(text) < 19):
+        raise InvalidRequest("`page_token` is not one of this server.", field="page_token")
+    return int(text)
+
+
 def _write(name: str) -> str:
     return base64.urlsafe_b64encode(name.encode()).decode()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from levada_api.v1 import query_service_pb2 as pb
 from levada_api.v1 import query_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
+from levada_server.operations.contract import begin_read
 from levada_server.rpc import encode
-from levada_server.rpc.calls import answer, caller
+from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.time_limit import end_call_later
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_api.v1 import relation_pb2
+    from levada_server.operations.contract import Reading
     from levada_server.operations.engine import Engine
     from levada_server.query.compile import Query
     from levada_server.rpc.calls import Context
+
+    _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
 
 FETCH_LIMIT_S = 6 * 3600.0
 """How long a result may take to be read."""
@@ -38,6 +42,17 @@ class QueryService(pb_grpc.QueryServiceServicer):
         await answer(context, self._engine, query.warnings)
         return query
 
+    async def _read(self, request: _Read, context: Context) -> tuple[Query, Reading | None]:
+        """Compile what is read; under a lease, judge it by the contract of `make`."""
+        if not request.lease_token:
+            return await self._compiled(request.relation, context), None
+        who = worker(context, self._engine, request.lease_token)
+        relation = await received_relation("relation", request.relation)
+        query = await queries.compile_query(self._engine, who, relation)
+        reading = await begin_read(self._engine, who, relation, request.read_receipt)
+        await answer(context, self._engine, (*query.warnings, *who.told))
+        return query, reading
+
     async def DescribeRelation(
         self, request: pb.DescribeRelationRequest, context: Context
     ) -> pb.DescribeRelationResponse:
@@ -49,30 +64,53 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self, request: pb.FetchRelationRequest, context: Context
     ) -> AsyncIterator[pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
-        query = await self._compiled(request.relation, context)
+        query, reading = await self._read(request, context)
+        count_rows = reading.add if reading is not None else _ignore
+        digests: list[str] = []
+        rows = (
+            queries.fetch_with_digest(self._engine, query, count_rows, digests.append)
+            if request.digest
+            else queries.fetch(self._engine, query, count_rows)
+        )
         timer = end_call_later(FETCH_LIMIT_S, _too_long())
         try:
-            async with aclosing(queries.fetch(self._engine, query)) as pieces:
+            async with aclosing(rows) as pieces:
                 async for piece in pieces:
                     yield pb.FetchRelationResponse(arrow_ipc=piece)
+            if reading is not None or digests:
+                yield pb.FetchRelationResponse(read_receipt=_receipt(reading), digest="".join(digests))
         finally:
             timer.cancel()
 
     async def CountRelation(self, request: pb.CountRelationRequest, context: Context) -> pb.CountRelationResponse:
         """Count the entities of a relation."""
-        query = await self._compiled(request.relation, context)
-        return pb.CountRelationResponse(entity_count=await queries.count(self._engine, query))
+        query, reading = await self._read(request, context)
+        count = await queries.count(self._engine, query)
+        if reading is not None:
+            reading.add(count)
+        return pb.CountRelationResponse(entity_count=count, read_receipt=_receipt(reading))
 
     async def CheckExistence(self, request: pb.CheckExistenceRequest, context: Context) -> pb.CheckExistenceResponse:
         """Tell whether a relation has any entity."""
-        query = await self._compiled(request.relation, context)
-        return pb.CheckExistenceResponse(found=await queries.exists(self._engine, query))
+        query, reading = await self._read(request, context)
+        found = await queries.exists(self._engine, query)
+        if reading is not None:
+            reading.add(int(found))
+        return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, context: Context) -> pb.ExplainRelationResponse:
         """Give PostgreSQL's plan for a relation."""
         query = await self._compiled(request.relation, context)
         plan, statement = await queries.explain(self._engine, query, analyze=request.analyze)
         return pb.ExplainRelationResponse(plan=plan, statement=statement)
+
+
+def _receipt(reading: Reading | None) -> bytes:
+    return b"" if reading is None else reading.receipt()
+
+
+def _ignore(_count: int) -> None:
+    """Nobody wants to know the number of rows."""
 
 
 def _too_long() -> LimitReached:

@@ -9,8 +9,9 @@ from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
+from levada_server.operations.contract import begin_read
 from levada_server.rpc import decode, encode
-from levada_server.rpc.calls import answer, caller
+from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decode_relation import received_relation
 
 if TYPE_CHECKING:
@@ -51,27 +52,35 @@ class RowService(pb_grpc.RowServiceServicer):
             if header is None:
                 raise InvalidRequest("An insert begins with its header.", field="header")
             name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
-            count = await rows.insert(self._engine, caller(context), name, options, content)
-        await answer(context, self._engine)
+            who = worker(context, self._engine, header.lease_token)
+            count = await rows.insert(self._engine, who, name, options, content)
+        await answer(context, self._engine, who.told)
         return pb.InsertRowsResponse(row_count=count)
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
         """Insert the entities of a relation."""
+        who = worker(context, self._engine, request.lease_token)
+        relation = await received_relation("relation", request.relation)
+        reading = None if who.job is None else await begin_read(self._engine, who, relation, request.read_receipt)
         count = await rows.insert_relation(
             self._engine,
-            caller(context),
+            who,
             decode.table_name("name", request.name),
-            await received_relation("relation", request.relation),
+            relation,
             decode.insert_options(request.options),
         )
-        await answer(context, self._engine)
-        return pb.InsertRelationResponse(row_count=count)
+        await answer(context, self._engine, who.told)
+        if reading is None:
+            return pb.InsertRelationResponse(row_count=count)
+        reading.add(count)
+        return pb.InsertRelationResponse(row_count=count, read_receipt=reading.receipt())
 
     async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
         """Change secondary attributes of one entity."""
         row = {entry.name: decode.value(entry.value) for entry in request.row}
-        await rows.update(self._engine, caller(context), decode.table_name("name", request.name), row)
-        await answer(context, self._engine)
+        who = worker(context, self._engine, request.lease_token)
+        await rows.update(self._engine, who, decode.table_name("name", request.name), row)
+        await answer(context, self._engine, who.told)
         return pb.UpdateRowResponse()
 
     async def PlanDelete(self, request: pb.PlanDeleteRequest, context: Context) -> pb.PlanDeleteResponse:
@@ -87,13 +96,14 @@ class RowService(pb_grpc.RowServiceServicer):
 
     async def DeleteRows(self, request: pb.DeleteRowsRequest, context: Context) -> pb.DeleteRowsResponse:
         """Delete entities and all that depend on them."""
+        who = worker(context, self._engine, request.lease_token)
         doomed = await rows.delete(
             self._engine,
-            caller(context),
+            who,
             await received_relation("relation", request.relation),
             decode.part_integrity(request.part_integrity),
             digest=request.digest,
             quick=request.quick,
         )
-        await answer(context, self._engine)
+        await answer(context, self._engine, who.told)
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))

@@ -42,6 +42,13 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
         await answer(context, self._engine)
         return pb.RenameSchemaResponse(schema=encode.schema(schema))
 
+    async def UpdateSchema(self, request: pb.UpdateSchemaRequest, context: Context) -> pb.UpdateSchemaResponse:
+        """Change the settings of a schema."""
+        contract = decode.contract(request.make_contract)
+        schema = await schemas.update_schema(self._engine, caller(context), request.name, contract)
+        await answer(context, self._engine)
+        return pb.UpdateSchemaResponse(schema=encode.schema(schema))
+
     async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
         """Drop a schema with its tables."""
         count = await schemas.drop_schema(self._engine, caller(context), request.name)
@@ -72,6 +79,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
             definition=request.definition,
             references={text: decode.table_name("references", name) for text, name in request.references.items()},
             has_make=request.has_make,
+            retry=decode.retry_policy(request.retry_policy),
             key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
         )
         declared = await schemas.declare_table(self._engine, caller(context), declaration)

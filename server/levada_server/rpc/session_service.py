@@ -10,8 +10,11 @@ from levada_api.v1 import row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError, LimitReached
+from levada_server.operations.job_results import complete_in_transaction
 from levada_server.operations.transactions import IDLE_LIMIT_S, OPEN_LIMIT_S, Session, open_session
 from levada_server.rpc import decode
+from levada_server.rpc.calls import caller
+from levada_server.rpc.job_service import completed_job
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.status import status
@@ -170,6 +173,10 @@ async def _answer(
         case "insert_rows":
             inserted = await RowService(session.engine).InsertRows(inbox.rest(request), context)
             yield pb.OpenSessionResponse(insert_rows=inserted)
+        case "complete_job":
+            job = await completed_job(session.engine, request.complete_job)
+            await complete_in_transaction(session.engine, caller(context), job)
+            yield pb.OpenSessionResponse()
         case str() if kind in _SERVED:
             service, method = _SERVED[kind]
             answer = await getattr(service(session.engine), method)(getattr(request, kind), context)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from levada_server.errors import AlreadyExists, Conflict, MissingParent, WrongValue
-from levada_server.model.table import TableName
+from levada_server.model.table import Contract, TableName
 from levada_server.model.types import excerpt
 from levada_server.query import alteration_ddl
 from levada_server.query.alteration_ddl import LossCheck, Step
@@ -72,8 +72,8 @@ def renamed_tables(catalog: Catalog, old: TableName, new: TableName) -> list[tup
     ]
 
 
-async def rename_schema(connection: Connection, old: str, new: str) -> datetime:
-    """Rename a schema; give its time of creation.
+async def rename_schema(connection: Connection, old: str, new: str) -> tuple[datetime, Contract]:
+    """Rename a schema; give its time of creation, and what the `make` of its tables may do.
 
     Raises:
         AlreadyExists: PostgreSQL has a schema of the new name.
@@ -81,8 +81,9 @@ async def rename_schema(connection: Connection, old: str, new: str) -> datetime:
     if await connection.fetchval(_SQL["schema_in_use"], new):
         raise AlreadyExists(f"The database has a schema `{new}` already; choose another name.", schema=new)
     await connection.execute(alteration_ddl.rename_schema(old, new))
-    created: datetime = await connection.fetchval(_SQL["rename_schema"], old, new)
-    return created
+    row = await connection.fetchrow(_SQL["rename_schema"], old, new)
+    assert row is not None, "its existence was checked under the lock of the catalog"
+    return row["create_time"], Contract(row["make_contract"])
 
 
 async def _run(connection: Connection, table: Table, step: Step | LossCheck) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import AlreadyExists, HasChildren
 from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Attribute, Default, Heading, Origin
-from levada_server.model.table import ForeignKey, Index, Table, TableName, Tier
+from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
 from levada_server.model.types import parse_type
 from levada_server.query import ddl
 from levada_server.query.sql import Select, TableSource, render_count
@@ -77,6 +77,8 @@ async def read_catalog(connection: Connection) -> Catalog:
             comment=row["comment"],
             has_make=row["has_make"],
             key_source=row["key_source"],
+            retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
+            contract=Contract(row["make_contract"]),
         )
     return Catalog(version, schemas, tables)
 
@@ -121,9 +123,10 @@ async def lock_catalog(connection: Connection) -> Catalog:
     return await read_catalog(connection)
 
 
-async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int]]:
-    """List name, time of creation and number of tables of every schema, by name."""
-    return [tuple(row) for row in await connection.fetch(_SQL["read_schemas"])]
+async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int, Contract]]:
+    """List name, time of creation, number of tables and make contract of every schema, by name."""
+    rows = await connection.fetch(_SQL["read_schemas"])
+    return [(*tuple(row)[:3], Contract(row["make_contract"])) for row in rows]
 
 
 async def insert_schema(connection: Connection, name: str) -> datetime:
@@ -171,6 +174,8 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
         table.has_make,
         table.key_source,
         definition,
+        table.retry.max_attempts,
+        table.retry.delay,
     )
     for position, attribute in enumerate(table.heading):
         await insert_attribute(connection, table_id, position, attribute)
@@ -228,9 +233,16 @@ async def insert_definition(connection: Connection, table_id: int, definition: s
     await connection.execute(_SQL["insert_definition"], table_id, definition)
 
 
-async def update_make(connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None) -> None:
-    """Record that the class of a table gained or lost its `make`, or changed its key source."""
-    await connection.execute(_SQL["update_make"], table.id, has_make, key_source)
+async def update_make(
+    connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None, retry: RetryPolicy
+) -> None:
+    """Record that the class of a table gained or lost its `make`, changed its key source, or how often it is tried."""
+    await connection.execute(_SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay)
+
+
+async def update_contract(connection: Connection, name: str, contract: Contract) -> None:
+    """Record what the `make` of a schema's tables may do."""
+    await connection.execute(_SQL["update_contract"], name, contract.value)
 
 
 async def delete_table(connection: Connection, table: Table) -> None:

@@ -17,6 +17,7 @@ from levada_server.query import sql
 from levada_server.query.ddl import job_table_name, qualified
 from levada_server.query.postgres_types import column_type
 from levada_server.query.sql import quote_name
+from levada_server.storage.job_tables import PEND
 from levada_server.storage.sql_files import fill, statements
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> No
         )
         if table.tier.auto_populated:
             await connection.execute(
-                fill(_SQL["reset_jobs"], jobs=job_table_name(table), doomed=_doomed(table), same=_same(key))
+                fill(_SQL["reset_jobs"], jobs=job_table_name(table), doomed=_doomed(table), same=_same(key), pend=PEND)
             )
     for name in gone:
         for child, key_ in catalog.children(name):

@@ -56,9 +56,7 @@ async def _mend(connection: Connection, table: Table, lock: str, change: str, so
     return count_of(await connection.execute(text, *values))
 
 
-def _with_source(
-    name: str, table: Table, source: sql.Select | None, *before: object
-) -> tuple[str, tuple[object, ...]]:
+def _with_source(name: str, table: Table, source: sql.Select | None, *before: object) -> tuple[str, tuple[object, ...]]:
     if source is None:
         return job_statement(_FILE, name, table), before
     inner = sql.render(source, before=before)

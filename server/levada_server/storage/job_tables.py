@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
 
 _PARTS = statements("jobs")
+PEND = fill(_PARTS["pend"], now=_PARTS["now"])
+"""What a job is that waits for its first try, as the changes of an UPDATE."""
 
 
 def job_statement(file: str, name: str, table: Table, **more: str) -> str:
@@ -25,7 +27,7 @@ def job_statement(file: str, name: str, table: Table, **more: str) -> str:
         key_and_comma="".join(f"{name}, " for name in key_names(table)),
         same=same_key(table),
         now=_PARTS["now"],
-        pend=fill(_PARTS["pend"], now=_PARTS["now"]),
+        pend=PEND,
         dead_sessions=fill(_PARTS["dead_sessions"], jobs=jobs),
         **more,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease
@@ -36,8 +36,7 @@ async def most_urgent(
 ) -> list[int | None]:
     """Give for each table the priority of its most urgent job that a session could take; None where there is none."""
     looks = " UNION ALL ".join(
-        f"SELECT {number} AS number, look.priority FROM ({job_statement(_FILE, 'most_urgent', table)}) AS look"
-        for number, table in enumerate(tables)
+        job_statement(_FILE, "most_urgent", table, number=str(number)) for number, table in enumerate(tables)
     )
     rows = await connection.fetch(looks, session, None if held is None else list(held))
     found = {row["number"]: row["priority"] for row in rows}
@@ -223,7 +222,7 @@ async def cancel_jobs(
 
 async def list_jobs(
     connection: Connection, table: Table, states: Sequence[str], after: int, limit: int
-) -> list[Mapping[str, object]]:
+) -> list[Mapping[str, Any]]:  # Any: of many columns
     """List jobs of some states, or of all, by id, with all their columns."""
     rows = await connection.fetch(job_statement(_FILE, "list_jobs", table), after, list(states), limit)
     return [dict(row) for row in rows]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from levada_server.query.ddl import job_table_name
-from levada_server.storage.sql_files import fill, statements
+from levada_server.storage.job_tables import job_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 INTERVAL_S = 0.2
 """Time between two looks at one table, however many wait for it."""
-
-_SQL = statements("jobs")
 
 
 class Lookout:
@@ -47,7 +44,7 @@ class Lookout:
     async def _look_once(self, table: Table) -> bool:
         await asyncio.sleep(INTERVAL_S)
         async with self._database.connection() as connection:
-            return bool(await connection.fetchval(fill(_SQL["any_due"], jobs=job_table_name(table))))
+            return bool(await connection.fetchval(job_statement("jobs", "any_due", table)))
 
     async def close(self) -> None:
         """End the looks that are under way."""

@@ -99,6 +99,13 @@ async def insert_selected(
     return await _change(connection, table, None, lambda: connection.execute(statement, *inner.values))
 
 
+async def digest_rows(connection: Connection, selected: Select) -> str:
+    """Identify the rows of a query, in whatever order they come."""
+    inner = render(selected)
+    digest: str = await connection.fetchval(fill(_SQL["digest"], selected=inner.text), *inner.values)
+    return digest
+
+
 async def update_row(
     connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object]
 ) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.errors import UnknownWorkerSession
+from levada_server.jobs.signing import Signer
 from levada_server.storage.sql_files import statements
 
 if TYPE_CHECKING:
@@ -13,9 +14,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.jobs.lease import Worker
-    from levada_server.storage.database import Connection
+    from levada_server.storage.database import Connection, Database
 
 _SQL = statements("jobs")
+
+
+async def read_signer(database: Database) -> Signer:
+    """Give what signs leases, in the same way for all servers of a database."""
+    async with database.connection() as connection:
+        return Signer(await connection.fetchval(_SQL["read_signing_key"]))
 
 
 async def create_session(connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str) -> UUID:

@@ -51,4 +51,4 @@ DELETE FROM levada.index WHERE table_id = $1;
 SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1);
 
 -- name: rename_schema
-UPDATE levada.schema SET name = $2 WHERE name = $1 RETURNING create_time;
+UPDATE levada.schema SET name = $2 WHERE name = $1 RETURNING create_time, make_contract;

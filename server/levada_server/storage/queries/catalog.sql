@@ -6,12 +6,13 @@ SELECT version FROM levada.catalog_version;
 UPDATE levada.catalog_version SET version = version + 1 RETURNING version;
 
 -- name: read_schemas
-SELECT s.name, s.create_time, count(t.id)::integer AS table_count
+SELECT s.name, s.create_time, count(t.id)::integer AS table_count, s.make_contract
 FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
 GROUP BY s.id ORDER BY s.name;
 
 -- name: read_tables
-SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.definition
+SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.definition, s.make_contract,
+       t.max_attempts, t.retry_delay
 FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id;
 
 -- name: read_attributes
@@ -34,17 +35,21 @@ SELECT table_id, expressions, is_unique FROM levada.index ORDER BY table_id, pos
 -- name: insert_schema
 INSERT INTO levada.schema (name) VALUES ($1) RETURNING create_time;
 
+-- name: update_contract
+UPDATE levada.schema SET make_contract = $2 WHERE name = $1;
+
 -- name: delete_schema
 DELETE FROM levada.schema WHERE name = $1;
 
 -- name: insert_table
-INSERT INTO levada.table (schema_id, name, stored_name, tier, comment, has_make, key_source, definition)
-SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM levada.schema WHERE name = $1
+INSERT INTO levada.table (schema_id, name, stored_name, tier, comment, has_make, key_source, definition, max_attempts,
+                          retry_delay)
+SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM levada.schema WHERE name = $1
 RETURNING id;
 
 -- name: update_make
--- The class of a table that exists may gain or lose its `make` and change its key source.
-UPDATE levada.table SET has_make = $2, key_source = $3 WHERE id = $1;
+-- The class of a table that exists may gain or lose its `make`, and change its key source and how often jobs are tried.
+UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5 WHERE id = $1;
 
 -- name: delete_table
 DELETE FROM levada.table WHERE id = $1;

@@ -29,7 +29,7 @@ DELETE FROM {table} AS t USING {doomed} AS p WHERE {same};
 -- name: reset_jobs
 -- Results that go on their own are computed again.
 UPDATE {jobs} AS t
-SET _state = 'pending', _lease_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0, _scheduled_time = clock_timestamp() AT TIME ZONE 'UTC'
+SET {pend}
 FROM {doomed} AS p WHERE t._state = 'success' AND {same};
 
 -- name: delete_jobs

@@ -1,3 +1,6 @@
+-- name: read_signing_key
+SELECT secret FROM levada.signing_key;
+
 -- name: create_session
 INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5)
@@ -58,7 +61,7 @@ SELECT EXISTS (SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._schedul
 
 -- name: most_urgent
 -- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take.
-SELECT least(
+SELECT {number} AS number, least(
     (SELECT j._priority FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}
      ORDER BY j._priority, j._scheduled_time, j._job_id LIMIT 1),
     (SELECT min(j._priority) FROM {jobs} AS j
