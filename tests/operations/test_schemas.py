@@ -10,7 +10,9 @@ import pytest
 from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import alteration, schemas
+from levada_server.operations import alteration, queries, rows, schemas
+from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
+from levada_server.query.ddl import index_name
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -50,6 +52,7 @@ image = null : <array float32(2, 3)>
 index (word, wide)
 unique index (name)
 index ((word + 1))
+index (tree.a[0].b:int32, tree.c)
 """
 
 
@@ -72,6 +75,19 @@ async def test_a_reference_across_schemas_is_read_as_it_is_described(engine: Eng
     )
     with pytest.raises(errors.HasChildren, match=r"other\.Session"):
         await schemas.drop_schema(engine, ME, "lab")
+
+
+async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
+    table = await make.make_table(engine, "Car", "car : int32\n---\nabout : json\nunique index (about.plate)\n")
+    count = rows.ANALYZED_ROWS
+    await make.insert(engine, "Car", [{"car": i, "about": f'{{"plate": "P{i}"}}'} for i in range(count)])
+    with pytest.raises(errors.DuplicateEntity, match=r"unique combination.*\(about\.plate\) = P7\. Nothing"):
+        await make.insert(engine, "Car", [{"car": count, "about": '{"plate": "P7"}'}])
+    for condition in (ExpressionText("about.plate = 'P7'"), Equalities((("about.plate", "P7"),))):
+        query = await queries.compile_query(engine, ME, Restrict(TableOperand(table.name), condition))
+        plan, _ = await queries.explain(engine, query, analyze=False)
+        assert index_name(table, 0) in plan
+        assert await queries.count(engine, query) == 1
 
 
 async def _declare(engine: Engine, schema: str, table: str, definition: str) -> None:

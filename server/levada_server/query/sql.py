@@ -253,7 +253,7 @@ class _Writer:
 
     def bind(self, value: Value) -> str:
         if self.constant:
-            return f"{quote_text(str(value.value))}::{value.type}"
+            return f"{_constant(value.value)}::{value.type}"
         self.values.append(value.value)
         self.types.append(value.type)
         place = f"${len(self.values)}" if self.literals is None else self.literals[len(self.values) - 1]
@@ -407,6 +407,12 @@ def render_exists(select: Select) -> Statement:
     """Write a query that tells whether another has a row."""
     inner = render(select)
     return Statement(f"SELECT EXISTS ({inner.text})", inner.values)
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"ARRAY[{', '.join(map(_constant, value))}]"
+    return "NULL" if value is None else quote_text(str(value))
 
 
 def quote_name(name: str) -> str:

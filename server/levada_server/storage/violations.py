@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SQL = statements("rows")
 
-_KEY_IN_DETAIL = re.compile(r"\((.*?)\)=\((.*)\)", re.DOTALL)
+_VALUES_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
 """As PostgreSQL tells a key in every language: `Key (a, b)=(1, 2) already exists.`"""
 
 
@@ -144,8 +144,8 @@ def _place(
 ) -> tuple[str, str]:
     """Say where a constraint was violated, and by which values: as PostgreSQL has them if the row is not known."""
     if columns is None or row is None:
-        found = _KEY_IN_DETAIL.search(error.detail or "")
-        return f"`{table.name}`", f"{found[1]} = {found[2]}" if found else ", ".join(names)
+        found = _VALUES_IN_DETAIL.search(error.detail or "")
+        return f"`{table.name}`", f"{', '.join(names)} = {found[1]}" if found else ", ".join(names)
     given = [name for name in names if any(a.name == name for a in columns.attributes)]
     key = show_key(zip(given, columns.row(row - columns.first_row, given), strict=True))
     return f"`{table.name}`, row {row}", key
