@@ -47,7 +47,7 @@ def _check_lineage(left: Attribute, right: Attribute) -> None:
     raise MismatchedLineage(
         f"Both sides have an attribute `{left.name}`, but it does not mean the same: on the left it comes from "
         f"{left_origin}, on the right from {right_origin}. Rename one, as in "
-        f".proj(..., other_{left.name}='{left.name}'), or leave it out with .proj('-{left.name}').",
+        f".proj(..., other_{left.name}='{left.name}'), or leave it out with .proj(..., '-{left.name}').",
         attribute=left.name,
         left_origin=left.origin.label if left.origin else "",
         right_origin=right.origin.label if right.origin else "",
