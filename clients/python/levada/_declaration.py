@@ -18,7 +18,7 @@ from levada._tiers import Lookup, Part, tier_of
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from levada._schema import Schema
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _REFERENCE = re.compile(r"(?:\([^)]*\)\s*)?->\s*(?:\[[^\]]*\]\s*)?(\w+(?:\.\w+)*)(\s*\()?")
+_REFERENCE_LINE = re.compile(rf"^{_REFERENCE.pattern}", re.MULTILINE)
 
 
 def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
@@ -40,14 +41,20 @@ def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
     _check_name(table)
     own: dict[str, object] = {table.__name__: table}
     current = _declare_one(schema, table, table.__name__, [own, *namespaces])
-    for name, part in parts_of(table):
-        _check_name(part)
-        part.master = table
-        # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
-        siblings = dict(parts_of(table))
-        _declare_one(schema, part, f"{table.__name__}.{name}", [{**own, "master": table}, *namespaces, siblings])
+    _declare_parts(schema, table, table.__name__, [own, *namespaces])
     if current and issubclass(table, Lookup):
         _insert_contents(table())
+
+
+def _declare_parts(schema: Schema, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
+    """Declare the parts inside a class, and the parts inside of these."""
+    siblings = dict(parts_of(master))
+    for name, part in siblings.items():
+        _check_name(part)
+        part.master = master
+        # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
+        _declare_one(schema, part, f"{class_name}.{name}", [{"master": master}, *namespaces, siblings])
+        _declare_parts(schema, part, f"{class_name}.{name}", namespaces)
 
 
 def parts_of(table: type[Table]) -> Iterator[tuple[str, type[Part]]]:
@@ -125,9 +132,24 @@ def references(definition: str) -> list[str]:
     for line in joined.splitlines():
         match = _REFERENCE.match(line.strip())
         if match is not None:
-            projected = match[2] is not None and match[1].endswith(".proj")
-            names[match[1].removesuffix(".proj") if projected else match[1]] = None
+            names[_written_name(match)] = None
     return list(names)
+
+
+def with_references(definition: str, spell: Callable[[str], str]) -> str:
+    """Write the names after each `->` of a definition, which joins no lines, otherwise."""
+
+    def rewritten(match: re.Match[str]) -> str:
+        written = _written_name(match)
+        start = match.start(1) - match.start()
+        return match[0][:start] + spell(written) + match[0][start + len(written) :]
+
+    return _REFERENCE_LINE.sub(rewritten, definition)
+
+
+def _written_name(match: re.Match[str]) -> str:
+    name: str = match[1]
+    return name.removesuffix(".proj") if match[2] is not None else name
 
 
 def resolve(written: str, namespaces: Namespaces) -> schema_pb2.TableName | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from levada._config import config
-from levada._errors import InvalidRequest
+from levada._errors import HasChildren, InvalidRequest
 from levada._names import full_name
 from levada._prompt import confirm
 from levada_api.v1 import row_service_pb2 as pb
@@ -124,11 +124,25 @@ def drop_table(connection: Connection, name: schema_pb2.TableName, prompt: bool 
     plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
     lines = [f"{table} ({count} entities)" for table, count in counts(plan.tables).items()]
     if confirm(["About to drop:", *lines], "Proceed?", prompt):
-        drop_table_quick(connection, name, plan.digest)
+        _drop(connection, name, plan.digest)
 
 
-def drop_table_quick(connection: Connection, name: schema_pb2.TableName, digest: str = "") -> None:
-    """Drop a table and all that depend on it; with a digest only if that is what was planned."""
+def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None:
+    """Drop a table without asking, if none depends on it.
+
+    Raises:
+        HasChildren: One does.
+    """
+    request = schema_service_pb2.PlanDropRequest(names=[name])
+    plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+    if len(plan.tables) > 1:
+        child, own = full_name(plan.tables[0].name), full_name(plan.tables[-1].name)
+        raise HasChildren(f"{child} depends on {own}; use drop() to drop both.", {"table": own, "child": child})
+    _drop(connection, name, plan.digest)
+
+
+def _drop(connection: Connection, name: schema_pb2.TableName, digest: str) -> None:
+    """Drop what was planned."""
     request = schema_service_pb2.DropTablesRequest(names=[name], digest=digest, request_id=uuid4().hex)
     connection.call("SchemaService/DropTables", request, schema_service_pb2.DropTablesResponse)
 

@@ -29,7 +29,7 @@ from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import EllipsisType
 
     import pandas as pd
@@ -295,14 +295,17 @@ class Relation(Operand):
         return keys
 
     @on_class
-    def head(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> list[dict[str, Any]]:
-        """Fetch the first entities by key as a list of dictionaries."""
-        return self.to_dicts(**{"order_by": "KEY", **fetch_arguments, "limit": limit})
+    def head(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
+        """Fetch the first entities by key as a list of dictionaries; or as `fetch` does, by its arguments."""
+        return self._some_rows({"order_by": "KEY", **fetch_arguments, "limit": limit})
 
     @on_class
-    def tail(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> list[dict[str, Any]]:
-        """Fetch the last entities by key as a list of dictionaries, in the order of the key."""
-        return self.to_dicts(**{"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
+    def tail(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
+        """Fetch the last entities by key, in the order of the key, as `head` does."""
+        return self._some_rows({"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
+
+    def _some_rows(self, arguments: Mapping[str, Argument]) -> Any:  # noqa: ANN401  # as asked for
+        return self.fetch(**arguments) if arguments.keys() & {"as_dict", "format"} else self.to_dicts(**arguments)
 
     @on_class
     def fetch1(self, *attributes: str, squeeze: bool = False, download_path: str = ".") -> Fetched:

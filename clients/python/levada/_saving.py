@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada._declaration import with_references
 from levada._tiers import TIERS
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def _master(class_name: str) -> str:
 
 
 def _class_source(tables: Sequence[schema_pb2.Table]) -> str:
-    """Write the class of a table with its parts inside."""
-    master, *parts = tables
-    body = [_definition_source(master), *(_indented(f"\n{_head(part)}{_definition_source(part)}") for part in parts)]
-    return _head(master) + "".join(body)
+    """Write the class of a table, the first, with its parts inside, and theirs inside of them."""
+    own, *below = tables
+    groups: dict[str, list[schema_pb2.Table]] = {}
+    for part in below:
+        name = part.name.table.removeprefix(own.name.table + ".").partition(".")[0]
+        groups.setdefault(name, []).append(part)
+    body = [_definition_source(own), *(_indented("\n" + _class_source(parts)) for parts in groups.values())]
+    return _head(own) + "".join(body)
 
 
 def _head(table: schema_pb2.Table) -> str:
@@ -74,7 +79,9 @@ def _head(table: schema_pb2.Table) -> str:
 
 
 def _definition_source(table: schema_pb2.Table) -> str:
-    text = table.definition.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    # Without its own schema's name the file declares the same tables under another name too.
+    definition = with_references(table.definition, lambda written: written.removeprefix(f"{table.name.schema}."))
+    text = definition.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return _indented(f'definition = """\n{text.strip()}\n"""\n')
 
 

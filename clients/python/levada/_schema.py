@@ -14,6 +14,7 @@ from levada._errors import InvalidRequest, NotFound, UnknownTable
 from levada._names import full_name
 from levada._prompt import confirm
 from levada._saving import source_of
+from levada._saving_matlab import files_of
 from levada._table import FreeTable, Table, TableMeta, free_table
 from levada._tiers import TIERS, Part
 from levada_api.v1 import schema_service_pb2 as pb
@@ -177,17 +178,30 @@ class Schema:
         """Do as `make_classes`, which older code calls like this."""
         self._make_classes(sys._getframe(1).f_locals if context is None else context)
 
-    def save(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write Python classes that declare the same tables.
+    def save(self, path: str | os.PathLike[str] | None = None, *, language: str = "python") -> str:
+        """Write classes that declare the same tables.
 
         They have the definitions alone; add `make`, contents and key sources by hand.
 
         Args:
-            path: The file to write; None: only give the text.
+            path: For Python the file to write; for MATLAB the folder of which the package, `+lab`, becomes a part, and
+                class files that are there stay as they are. None: only give the text.
+            language: `"python"` or `"matlab"`.
 
         Returns:
-            The text.
+            The text; for MATLAB that of all files, each after a line with its name.
         """
+        if language == "matlab":
+            files = files_of(self._active_name(), self._tables())
+            if path is not None:
+                for name, text in files.items():
+                    file = Path(path, name)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    if not file.exists():
+                        file.write_text(text, encoding="utf-8")
+            return "\n".join(f"%% {name}\n{text}" for name, text in files.items())
+        if language != "python":
+            raise InvalidRequest(f"A schema is saved as 'python' or 'matlab', not {language!r}.")
         source = source_of(self._active_name(), self._tables())
         if path is not None:
             Path(path).write_text(source, encoding="utf-8")
@@ -240,13 +254,18 @@ class Schema:
 
     def _make_classes(self, into: MutableMapping[str, Any]) -> None:
         for table in self._tables():
-            master_name, dot, part_name = table.name.table.partition(".")
-            if not dot and master_name not in into:
-                into[master_name] = self._make_class(table, master_name)
-            elif dot and (master := into.get(master_name)) is not None and not hasattr(master, part_name):
-                part = self._make_class(table, part_name)
+            first, *rest = table.name.table.split(".")
+            if not rest:
+                if first not in into:
+                    into[first] = self._make_class(table, first)
+                continue
+            master = into.get(first)
+            for name in rest[:-1]:
+                master = getattr(master, name, None)
+            if master is not None and not hasattr(master, rest[-1]):
+                part = self._make_class(table, rest[-1])
                 part.master = master
-                setattr(master, part_name, part)
+                setattr(master, rest[-1], part)
 
     def _make_class(self, table: schema_pb2.Table, name: str) -> Any:  # noqa: ANN401  # a class known only at run time
         bases = {tier: base for base, tier in TIERS.items()}

@@ -373,7 +373,11 @@ class Table(Relation, metaclass=TableMeta):
 
     @on_class
     def drop_quick(self) -> None:
-        """Drop the table, and all that depend on it, without asking."""
+        """Drop the table without asking, and only if no other depends on it.
+
+        Raises:
+            HasChildren: One does.
+        """
         drop_table_quick(self._server(), self._name)
 
     # --------------------------------------------------------------------------------------------- inside

@@ -147,6 +147,8 @@ def test_rows_are_ordered_limited_and_passed_over(lab: lv.VirtualModule) -> None
         assert subject.to_arrays("subject_id", order_by="KEY", offset=1).tolist() == [2, 3]
     assert subject.head(2) == subject.to_dicts(order_by="KEY", limit=2)
     assert subject.tail(2) == subject.to_dicts(order_by="KEY")[1:]
+    assert subject.head(1, format="frame").index.tolist() == [1]
+    assert subject.tail(2, format="array")["subject_id"].tolist() == [2, 3]
 
 
 def test_keys_are_those_of_the_primary_key(lab: lv.VirtualModule) -> None:

@@ -246,6 +246,15 @@ def test_dropping_asks_first(
     assert not lab.schema.exists
 
 
+def test_a_quick_drop_takes_nothing_else_along(lab: lv.VirtualModule) -> None:
+    with pytest.raises(lv.errors.HasChildren, match=r"`lab`\.`session__trial` depends on `lab`\.`subject`"):
+        lab.Subject.drop_quick()
+    assert len(lab.schema.list_tables()) == 4
+    lab.Session.drop(prompt=False)
+    lab.Subject.drop_quick()
+    assert lab.schema.list_tables() == ["species"]
+
+
 def test_a_part_goes_only_with_its_master(lab: lv.VirtualModule) -> None:
     with pytest.raises(lv.errors.HasChildren, match="Session"):
         lab.Session.Trial.drop(prompt=False)
