@@ -15,6 +15,7 @@ SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/leva
 help:
 	@echo "make demo   run the example pipeline, with a server and a database of its own"
 	@echo "make test   run all tests"
+	@echo "make matlab build the gateway of the MATLAB client"
 	@echo "make lint   run every check but the tests"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read takes one benchmark"
@@ -23,8 +24,12 @@ help:
 demo: .venv/installed-demo
 	@$(BIN)/python -m examples.grasshopper
 
-test: .venv/installed-dev
+test: .venv/installed-dev matlab
 	@$(BIN)/python -m pytest -n auto
+
+# Where a library is missing it says which, and the tests that need it are passed over; in CI that is an error.
+matlab: .venv/installed-dev
+	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
 # The one list of checks; .ci/run uses it too. buf reads the compiled files, because its own compiler does not know
 # where google/rpc/*.proto lie.

@@ -1,0 +1,190 @@
+"""Build the gateway, the MEX file through which the toolbox speaks to a server: `python build.py`.
+
+It lands in the toolbox, in `+levada/+internal`. What is up to date stays. On Debian, root gets the packages that are
+missing; anyone else is told which they are. `--require` makes their lack an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+MEX = Path(__file__).resolve().parent
+ROOT = MEX.parents[2]
+PACKAGE = MEX.parent / "toolbox" / "+levada" / "+internal"
+BUILD = ROOT / "build" / "matlab"
+DESCRIPTORS = ROOT / "build" / "generated" / "levada_api.binpb"
+
+NANOARROW = "nanoarrow>=0.9,<0.10"  # the first release that reads dictionaries; later ones may move its script
+PACKAGES = (
+    *("octave", "octave-dev", "libgrpc++-dev", "libprotobuf-dev", "protobuf-compiler", "protobuf-compiler-grpc"),
+    *("libzstd-dev", "cmake", "pkg-config", "g++"),
+)
+TOOLS = ("octave-cli", "mkoctfile", "protoc", "cmake", "pkg-config", "c++")
+LIBRARIES = ("grpc++", "protobuf", "libzstd")
+
+_BACKEND = """
+from pathlib import Path
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    return []
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    folder = Path(metadata_directory, "nanoarrow.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text(Path("PKG-INFO").read_text())
+    return folder.name
+"""
+"""Stands in for nanoarrow's build system: pip asks it for a name and a version, and nothing is built."""
+
+
+class BuildError(Exception):
+    """Something that the person at the keyboard has to mend; the message says how."""
+
+
+def main() -> None:
+    """Build, or say what is missing."""
+    try:
+        missing = missing_parts()
+        if missing and may_install():
+            say(f"installing packages of the system for the MATLAB client: {', '.join(missing)} missing")
+            install_packages()
+            missing = missing_parts()
+        if missing:
+            note = (
+                f"the MATLAB client is left out, because {', '.join(missing)} cannot be found. "
+                f"On Debian: apt-get install --no-install-recommends {' '.join(PACKAGES)}"
+            )
+            if "--require" in sys.argv:
+                raise BuildError(note)
+            say(note)
+            return
+        build()
+    except BuildError as error:
+        sys.exit(f"levada: {error}")
+
+
+def missing_parts() -> list[str]:
+    """Name the tools and libraries that the build needs and this machine has not."""
+    tools = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if "pkg-config" in tools:
+        return tools
+    return tools + [name for name in LIBRARIES if subprocess.run(["pkg-config", "--exists", name]).returncode]
+
+
+def may_install() -> bool:
+    """Tell whether this process may install packages of the system."""
+    return os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install_packages() -> None:
+    """Install what the build needs, from Debian."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "--quiet=2"], env=environment)
+    run(["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", *PACKAGES], env=environment)
+
+
+def build() -> None:
+    """Build the MEX file, if anything that it is made of has changed."""
+    stamp, fingerprint = BUILD / "fingerprint", _fingerprint()
+    if stamp.exists() and stamp.read_text() == fingerprint and any(PACKAGE.glob("levada_gateway.mex*")):
+        return
+    say("building the gateway of the MATLAB client (a minute the first time)")
+    fetch_nanoarrow(BUILD / "nanoarrow")
+    write_descriptors(BUILD / "generated" / "descriptors.cpp")
+    PACKAGE.mkdir(parents=True, exist_ok=True)
+    folder = BUILD / "cmake"
+    run(["cmake", "-S", str(MEX), "-B", str(folder), f"-DLEVADA_BUILD={BUILD}", f"-DLEVADA_PACKAGE={PACKAGE}"])
+    run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)])
+    stamp.write_text(fingerprint)
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    sources = [path for path in sorted(MEX.rglob("*")) if path.suffix in {".cpp", ".hpp", ".txt", ".map", ".py"}]
+    for path in [*sources, DESCRIPTORS]:
+        digest.update(path.read_bytes())
+    version = subprocess.run(["mkoctfile", "--version"], capture_output=True, check=True)
+    return digest.hexdigest() + " " + version.stdout.decode()
+
+
+def fetch_nanoarrow(target: Path) -> None:
+    """Get nanoarrow's C sources, with its IPC reader and writer, out of its source distribution into a folder."""
+    if (target / "include").exists():
+        return
+    scratch = BUILD / "download"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    (scratch / "mesonpy.py").write_text(_BACKEND)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    only_source = ["--no-binary", "nanoarrow", "--no-build-isolation", "--dest", str(scratch)]
+    run([*pip, *only_source, NANOARROW], env={**os.environ, "PYTHONPATH": str(scratch)})
+    with tarfile.open(next(scratch.glob("nanoarrow-*.tar.gz"))) as archive:
+        archive.extractall(scratch, filter="data")
+    source = next(scratch.glob("nanoarrow-*/subprojects/arrow-nanoarrow"))
+    # The script looks for flatcc where it lies in nanoarrow's own repository.
+    flatcc = next(source.parent.glob("flatcc-*"))
+    (source / "thirdparty").mkdir(exist_ok=True)
+    shutil.copytree(flatcc, source / "thirdparty" / "flatcc")
+    partial = target.with_name("nanoarrow.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    outputs = [f"--source-output-dir={partial}", f"--include-output-dir={partial / 'include'}"]
+    script = source / "ci" / "scripts" / "bundle.py"
+    run([sys.executable, str(script), "--with-ipc", "--with-flatcc", "--symbol-namespace", "Levada", *outputs])
+    partial.rename(target)
+    shutil.rmtree(scratch)
+
+
+def write_descriptors(target: Path) -> None:
+    """Write the descriptors of all messages as a C++ array: the protocol's, and those that errors and health take."""
+    from google.protobuf import descriptor_pb2
+    from google.rpc import error_details_pb2
+    from grpc_health.v1 import health_pb2
+
+    files = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+    names = {file.name for file in files.file}
+    for module in (error_details_pb2, health_pb2):
+        if module.DESCRIPTOR.name not in names:
+            module.DESCRIPTOR.CopyToProto(files.file.add())
+    for file in files.file:
+        file.ClearField("source_code_info")
+    content = files.SerializeToString()
+    lines = (", ".join(map(str, content[start : start + 24])) for start in range(0, len(content), 24))
+    text = (
+        "// Written by build.py.\n#include <cstddef>\n\nnamespace levada {\n"
+        f"extern const size_t kDescriptorsSize = {len(content)};\n"
+        "extern const unsigned char kDescriptors[] = {\n    " + ",\n    ".join(lines) + "};\n}  // namespace levada\n"
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_text() != text:
+        target.write_text(text)
+
+
+def run(command: list[str], env: dict[str, str] | None = None) -> None:
+    """Run a command; what it prints is shown if it fails.
+
+    Raises:
+        BuildError: It failed.
+    """
+    result = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, check=False
+    )
+    if result.returncode:
+        sys.stderr.write(result.stdout.decode(errors="replace"))
+        raise BuildError(f"`{' '.join(command[:3])} …` failed; its output is above.")
+
+
+def say(step: str) -> None:
+    """Print one line about what comes next, at once."""
+    print(f"levada: {step}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+#include "connection.hpp"
+
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "protocol.hpp"
+
+namespace levada {
+namespace {
+
+namespace pb = google::protobuf;
+
+constexpr int kMessageBytes = 128 << 20;  // a value of a row has at most 64 MB, and travels whole
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+constexpr char kCatalogVersion[] = "levada-catalog-version";
+constexpr char kWarning[] = "levada-warning-bin";
+
+struct Target {
+  std::string name;
+  bool encrypted;
+};
+
+bool decimal(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char letter) { return std::isdigit(letter); });
+}
+
+// Where the port begins in `host:port` or `[::1]:port`; npos if there is none.
+size_t port_of(const std::string& place) {
+  const size_t colon = place.rfind(':');
+  if (colon == std::string::npos || colon == 0 || !decimal(place.substr(colon + 1))) return std::string::npos;
+  return colon;
+}
+
+Target target_of(const std::string& address) {
+  const Error wrong = invalid_request("`" + address + "` is no address of a server; write host:port, https://host or unix:/path.");
+  if (address.rfind("unix:", 0) == 0) return {address, false};
+  const size_t scheme_end = address.find("://");
+  if (scheme_end == std::string::npos) {
+    if (port_of(address) == std::string::npos) throw wrong;
+    return {address, false};
+  }
+  const std::string scheme = address.substr(0, scheme_end);
+  const std::string rest = address.substr(scheme_end + 3);
+  const std::string place = rest.substr(0, rest.find('/'));
+  const bool encrypted = scheme == "https" || scheme == "grpcs";
+  if (place.empty() || (!encrypted && scheme != "http" && scheme != "grpc")) throw wrong;
+  return {port_of(place) != std::string::npos ? place : place + (encrypted ? ":443" : ":80"), encrypted};
+}
+
+// gRPC's codes of statuses without an ErrorInfo: these come from the channel or from a proxy, not from the server.
+const char* reason_of(int code) {
+  switch (code) {
+    case grpc::StatusCode::CANCELLED: return "CANCELLED";
+    case grpc::StatusCode::INVALID_ARGUMENT: return "INVALID_REQUEST";
+    case grpc::StatusCode::DEADLINE_EXCEEDED: return "DEADLINE_EXCEEDED";
+    case grpc::StatusCode::NOT_FOUND: return "NOT_FOUND";
+    case grpc::StatusCode::ALREADY_EXISTS: return "ALREADY_EXISTS";
+    case grpc::StatusCode::PERMISSION_DENIED: return "PERMISSION_DENIED";
+    case grpc::StatusCode::RESOURCE_EXHAUSTED: return "LIMIT_REACHED";
+    case grpc::StatusCode::FAILED_PRECONDITION: return "PRECONDITION_FAILED";
+    case grpc::StatusCode::ABORTED: return "CONFLICT";
+    case grpc::StatusCode::UNIMPLEMENTED: return "UNSUPPORTED";
+    case grpc::StatusCode::UNAVAILABLE: return "UNAVAILABLE";
+    case grpc::StatusCode::UNAUTHENTICATED: return "UNAUTHENTICATED";
+    default: return "INTERNAL";
+  }
+}
+
+const pb::FieldDescriptor& field(const pb::Message& message, const char* name) {
+  return *message.GetDescriptor()->FindFieldByName(name);
+}
+
+std::string text(const pb::Message& message, const char* name) {
+  return message.GetReflection()->GetString(message, &field(message, name));
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+Error error_of_status(const std::string& serialized) {
+  const auto status = new_message(find_message("google.rpc.Status"));
+  if (!status->ParseFromString(serialized)) return Error("INTERNAL", "The server's error cannot be read.");
+  const pb::Reflection& reflection = *status->GetReflection();
+  const int code = reflection.GetInt32(*status, &field(*status, "code"));
+  const pb::FieldDescriptor& packed = field(*status, "details");
+  for (int i = 0; i < reflection.FieldSize(*status, &packed); ++i) {
+    const pb::Message& any = reflection.GetRepeatedMessage(*status, &packed, i);
+    const auto info = new_message(find_message("google.rpc.ErrorInfo"));
+    if (!ends_with(text(any, "type_url"), "/google.rpc.ErrorInfo") || !info->ParseFromString(text(any, "value")) ||
+        text(*info, "domain") != "levada") {
+      continue;
+    }
+    std::map<std::string, std::string> details;
+    const pb::FieldDescriptor& entries = field(*info, "metadata");
+    for (int j = 0; j < info->GetReflection()->FieldSize(*info, &entries); ++j) {
+      const pb::Message& entry = info->GetReflection()->GetRepeatedMessage(*info, &entries, j);
+      details[text(entry, "key")] = text(entry, "value");
+    }
+    return Error(text(*info, "reason"), text(*status, "message"), details);
+  }
+  return Error(reason_of(code), text(*status, "message"));
+}
+
+Connection::Connection(std::string address, std::string token, const std::string& root_certificates)
+    : address_(std::move(address)), token_(std::move(token)) {
+  const Target target = target_of(address_);
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytes);
+  arguments.SetMaxSendMessageSize(kMessageBytes);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  if (target.name.rfind("unix:", 0) != 0) {
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  }
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (target.encrypted) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = root_certificates;
+    credentials = grpc::SslCredentials(options);
+  }
+  channel_ = grpc::CreateCustomChannel(target.name, credentials, arguments);
+}
+
+void Connection::prepare(grpc::ClientContext& context) const {
+  if (const int64_t version = catalog_version_) context.AddMetadata(kCatalogVersion, std::to_string(version));
+  if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
+}
+
+std::string Connection::take_trailer(const grpc::ClientContext& context, const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) answered_ = true;
+  std::string warning;
+  for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
+    const std::string content(value.data(), value.size());
+    if (key == kCatalogVersion && decimal(content) && content.size() < 19) {
+      const int64_t version = std::stoll(content);
+      int64_t known = catalog_version_;
+      while (known < version && !catalog_version_.compare_exchange_weak(known, version)) {
+      }
+    } else if (key == kWarning) {
+      warning += (warning.empty() ? "" : "\n") + content;
+    }
+  }
+  return warning;
+}
+
+Error Connection::error_of(const grpc::Status& status) const {
+  if (!status.error_details().empty()) return error_of_status(status.error_details());
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    return Error("UNAVAILABLE", "The server at " + address_ + " is out of reach (" + status.error_message() +
+                                    "). Is it running, and is the address right?");
+  }
+  return Error(reason_of(status.error_code()), status.error_message() + " (server: " + address_ + ")");
+}
+
+}  // namespace levada

@@ -1,0 +1,45 @@
+// A channel to one server, and what all calls through it share.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "error.hpp"
+
+namespace levada {
+
+// Threads may share it: calls of MATLAB's thread, and heartbeats of their own.
+class Connection {
+ public:
+  // `address` is `host:port`, `https://host[:port]`, `grpcs://…`, `http://…`, `grpc://…` or `unix:/path`; an empty
+  // `token` sends none; `root_certificates` is PEM text, empty for the system's authorities.
+  Connection(std::string address, std::string token, const std::string& root_certificates);
+
+  const std::string& address() const { return address_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  // Some call came back from a server, so that one that is out of reach now may be so for a moment only.
+  bool answered() const { return answered_; }
+  int64_t catalog_version() const { return catalog_version_; }
+
+  // Writes into the context of a new call what every call carries.
+  void prepare(grpc::ClientContext& context) const;
+  // Notes what the end of a call tells. Gives the server's warning, mostly none.
+  std::string take_trailer(const grpc::ClientContext& context, const grpc::Status& status);
+  // The error that a status stands for.
+  Error error_of(const grpc::Status& status) const;
+
+ private:
+  std::string address_;
+  std::string token_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::atomic<bool> answered_{false};
+  std::atomic<int64_t> catalog_version_{0};
+};
+
+// The error of a serialized google.rpc.Status, which answers carry inside a session or of one job among many.
+Error error_of_status(const std::string& serialized);
+
+}  // namespace levada

@@ -1,0 +1,44 @@
+// What goes wrong on purpose, as the gateway's own code throws it. Nothing of it passes through the C API.
+#pragma once
+
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace levada {
+
+// A failure that the caller is told of: MATLAB sees the identifier `levada:Reason`.
+class Error : public std::runtime_error {
+ public:
+  // `reason` is an ErrorReason of the protocol without its prefix: `WRONG_VALUE`.
+  Error(std::string reason, const std::string& message, std::map<std::string, std::string> details = {})
+      : std::runtime_error(message), reason_(std::move(reason)), details_(std::move(details)) {}
+
+  const std::string& reason() const { return reason_; }
+  const std::map<std::string, std::string>& details() const { return details_; }
+
+  // `DUPLICATE_ENTITY` as `levada:DuplicateEntity`.
+  std::string identifier() const {
+    std::string id = "levada:";
+    bool start = true;
+    for (char letter : reason_) {
+      if (letter == '_') {
+        start = true;
+      } else {
+        id += start || letter < 'A' || letter > 'Z' ? letter : static_cast<char>(letter - 'A' + 'a');
+        start = false;
+      }
+    }
+    return id;
+  }
+
+ private:
+  std::string reason_;
+  std::map<std::string, std::string> details_;
+};
+
+inline Error invalid_request(const std::string& message) { return Error("INVALID_REQUEST", message); }
+inline Error wrong_value(const std::string& message) { return Error("WRONG_VALUE", message); }
+
+}  // namespace levada

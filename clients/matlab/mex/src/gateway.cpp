@@ -1,0 +1,344 @@
+// The MEX function: `levada_gateway(command, …)`. The comment above each command tells what it takes and gives.
+#include <mex.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <unordered_map>
+
+#include "arrays.hpp"
+#include "call.hpp"
+#include "columns.hpp"
+#include "connection.hpp"
+#include "error.hpp"
+#include "heartbeat.hpp"
+#include "messages.hpp"
+#include "protocol.hpp"
+#include "values.hpp"
+
+namespace levada {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSendTime = 100ms;    // how long `send` waits for the request before, so that Ctrl-C is heard
+constexpr double kLongestPoll = 60;  // seconds
+constexpr size_t kMessageBytes = 16 * 1024;
+
+// All that lives between two calls of the MEX function. Ids are never used twice.
+struct State {
+  std::map<uint64_t, std::shared_ptr<Connection>> connections;
+  std::map<uint64_t, std::unique_ptr<Call>> calls;
+  std::map<uint64_t, std::unique_ptr<Heartbeat>> heartbeats;
+  uint64_t last_id = 0;
+  Error last_error{"", ""};
+};
+
+State* state = nullptr;
+
+// Before the interpreter ends: calls under way are cancelled, threads joined, channels shut.
+void at_exit() {
+  delete state;
+  state = nullptr;
+}
+
+// The arguments after the command, and the results.
+struct Arguments {
+  int result_count;
+  mxArray** results;
+  int count;
+  const mxArray** values;
+
+  const mxArray* at(int index) const { return index < count ? values[index] : nullptr; }
+  std::string text(int index, const char* what) const { return text_of(at(index), what); }
+  double number(int index, const char* what) const { return double_of(at(index), what); }
+  uint64_t id(int index, const char* what) const {
+    const double value = number(index, what);
+    return value >= 0 && value < 1e15 ? static_cast<uint64_t>(value) : 0;
+  }
+  // The first result may be given even where none is asked for.
+  void give(int index, mxArray* array) const {
+    if (index < result_count || index == 0) {
+      results[index] = array;
+    } else {
+      mxDestroyArray(array);
+    }
+  }
+};
+
+std::shared_ptr<Connection> connection_of(const Arguments& in) {
+  const auto found = state->connections.find(in.id(0, "The id of a connection"));
+  if (found == state->connections.end()) {
+    throw Error("UNAVAILABLE", "The connection is closed; open another with levada.connect().");
+  }
+  return found->second;
+}
+
+std::map<uint64_t, std::unique_ptr<Call>>::iterator call_of(const Arguments& in) {
+  const auto found = state->calls.find(in.id(0, "The id of a call"));
+  if (found == state->calls.end()) throw Error("CANCELLED", "The call has ended already.");
+  return found;
+}
+
+Clock::duration seconds(double value, const char* what) {
+  if (!(value >= 0) || value > 1e9) throw invalid_request(std::string(what) + " is a number of seconds.");
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
+}
+
+// channel = ('connect', address, token, certificates): PEM text, '' for the system's. Does not wait for the server.
+void connect(const Arguments& in) {
+  const std::string token = in.count > 1 ? in.text(1, "The token") : "";
+  const std::string certificates = in.count > 2 ? in.text(2, "The text of the certificates") : "";
+  auto connection = std::make_shared<Connection>(in.text(0, "The address"), token, certificates);
+  in.give(0, double_array(static_cast<double>(++state->last_id)));
+  state->connections[state->last_id] = std::move(connection);
+}
+
+// Ends what runs through a connection.
+template <typename Users>
+void erase_users(Users& users, const Connection& connection) {
+  for (auto it = users.begin(); it != users.end();) {
+    it = &it->second->connection() == &connection ? users.erase(it) : std::next(it);
+  }
+}
+
+// ('close', id): cancels what is under way. Closing twice does nothing.
+void close(const Arguments& in) {
+  const auto found = state->connections.find(in.id(0, "The id of a connection"));
+  if (found == state->connections.end()) return;
+  erase_users(state->calls, *found->second);
+  erase_users(state->heartbeats, *found->second);
+  state->connections.erase(found);
+}
+
+// answered = ('answered', channel): some call came back, so that the server is out of reach for a moment only.
+void answered(const Arguments& in) { in.give(0, logical_array(connection_of(in)->answered())); }
+
+// version = ('catalogVersion', channel): the highest that any answer carried.
+void catalog_version(const Arguments& in) { in.give(0, int64_array(connection_of(in)->catalog_version())); }
+
+// ('stayPresent', channel): an embedded server counts this process among its clients from now on.
+void stay_present(const Arguments& in) {
+  auto connection = connection_of(in);
+  const auto& method = find_method("/grpc.health.v1.Health/Watch");
+  auto call = std::make_unique<Call>(std::move(connection), method, std::nullopt);
+  call->send(*new_message(*method.input_type()), true, 0ms);
+  state->calls[++state->last_id] = std::move(call);
+}
+
+// call = ('start', id, method, request, deadlineSeconds): without a request the stream waits for ('send', …).
+void start(const Arguments& in) {
+  const auto connection = connection_of(in);
+  const auto& method = find_method(in.text(1, "The method"));
+  const mxArray* request = in.at(2);
+  std::optional<Clock::time_point> deadline;
+  if (in.count > 3) {
+    const double given = in.number(3, "The deadline");
+    if (given > 0 && given < 1e9) deadline = Clock::now() + seconds(given, "The deadline");
+  }
+  auto call = std::make_unique<Call>(connection, method, deadline);
+  if (request != nullptr && (mxIsStruct(request) || !method.client_streaming())) {
+    const auto message = new_message(*method.input_type());
+    fill_message(request, *message, "request");
+    call->send(*message, !method.client_streaming(), 0ms);
+  }
+  state->calls[++state->last_id] = std::move(call);
+  in.give(0, double_array(static_cast<double>(state->last_id)));
+}
+
+// sent = ('send', call, message): false where the message before is still on its way, after a tenth of a second.
+void send(const Arguments& in) {
+  Call& call = *call_of(in)->second;
+  const auto message = new_message(*call.method().input_type());
+  fill_message(in.at(1), *message, "request");
+  in.give(0, logical_array(call.send(*message, false, kSendTime)));
+}
+
+// closed = ('closeSend', call): false as above.
+void close_send(const Arguments& in) { in.give(0, logical_array(call_of(in)->second->close_send(kSendTime))); }
+
+// [state, message] = ('poll', call, seconds): state is 'pending', 'message' or 'done'. A method that answers with one
+// message gives it together with 'done'; [] where there is none.
+void poll(const Arguments& in) {
+  Call& call = *call_of(in)->second;
+  const double timeout = std::min(in.number(1, "The time to wait"), kLongestPoll);
+  const Call::State outcome = call.poll(seconds(timeout, "The time to wait"));
+  static const char* const names[] = {"pending", "message", "done"};
+  in.give(0, text_array(names[static_cast<int>(outcome)]));
+  if (in.result_count < 2) return;
+  const bool take = outcome == Call::State::kMessage ||
+                    (outcome == Call::State::kDone && !call.method().server_streaming() && call.status().ok());
+  const auto message = take ? call.take_message() : nullptr;
+  in.give(1, message != nullptr ? struct_of(*message) : numeric_array({0, 0}, mxDOUBLE_CLASS));
+}
+
+// warning = ('finish', call): after 'done'. Raises the call's error; the warning is the server's, mostly ''.
+void finish(const Arguments& in) {
+  const auto found = call_of(in);
+  if (!found->second->done()) throw invalid_request("The call is not done; poll it until it is.");
+  const std::unique_ptr<Call> call = std::move(found->second);
+  state->calls.erase(found);
+  if (!call->status().ok()) throw call->connection().error_of(call->status());
+  in.give(0, text_array(call->warning()));
+}
+
+// ('cancel', call): a call that has ended stays as it is.
+void cancel(const Arguments& in) { state->calls.erase(in.id(0, "The id of a call")); }
+
+std::map<uint64_t, std::unique_ptr<Heartbeat>>::iterator beat_of(const Arguments& in) {
+  const auto found = state->heartbeats.find(in.id(0, "The id of a heartbeat"));
+  if (found == state->heartbeats.end()) throw Error("CANCELLED", "The heartbeat has been stopped.");
+  return found;
+}
+
+// beat = ('beatStart', channel, workerSession, intervalSeconds)
+void beat_start(const Arguments& in) {
+  const double interval = in.number(2, "The interval");
+  if (!(interval > 0) || interval > 3600) throw invalid_request("The interval is a number of seconds up to 3600.");
+  auto beat = std::make_unique<Heartbeat>(connection_of(in), std::chrono::duration<double>(interval));
+  beat->add(in.text(1, "The worker session"));
+  state->heartbeats[++state->last_id] = std::move(beat);
+  in.give(0, double_array(static_cast<double>(state->last_id)));
+}
+
+// ('beatAdd', beat, workerSession)
+void beat_add(const Arguments& in) { beat_of(in)->second->add(in.text(1, "The worker session")); }
+
+mxArray* text_cells(const std::set<std::string>& texts) {
+  mxArray* cells = cell_row(texts.size());
+  mwIndex index = 0;
+  for (const std::string& text : texts) mxSetCell(cells, index++, text_array(text));
+  return cells;
+}
+
+// report = ('beatReport', beat): cancelled_lease_tokens, ended_sessions, reachable.
+void beat_report(const Arguments& in) {
+  const Heartbeat::Report report = beat_of(in)->second->report();
+  StructBuilder fields;
+  fields.set("cancelled_lease_tokens", text_cells(report.cancelled_lease_tokens));
+  fields.set("ended_sessions", text_cells(report.ended_sessions));
+  fields.set("reachable", logical_array(report.reachable));
+  in.give(0, fields.build());
+}
+
+// ('beatStop', beat): stopping twice does nothing.
+void beat_stop(const Arguments& in) { state->heartbeats.erase(in.id(0, "The id of a heartbeat")); }
+
+// id = ('requestId'): 32 letters, from the system's randomness: MATLAB's own begins alike in every session.
+void request_id(const Arguments& in) {
+  std::random_device random;
+  std::string id;
+  while (id.size() < 32) id += "0123456789abcdef"[random() % 16];
+  in.give(0, text_array(id));
+}
+
+// error = ('lastError'): what the gateway raised last: identifier, message, reason, metadata.
+void last_error(const Arguments& in) { in.give(0, struct_of_error(state->last_error)); }
+
+Exactness exactness(const Arguments& in, int index) {
+  return in.at(index) != nullptr && in.number(index, "exact") != 0 ? Exactness::kStored : Exactness::kDouble;
+}
+
+// value = ('decodeValue', blob, exact)
+void decode_value(const Arguments& in) { in.give(0, array_of_blob(bytes_of(in.at(0), "The blob"), exactness(in, 1))); }
+
+// blob = ('encodeValue', value, path): the path names the value in errors.
+void encode_value(const Arguments& in) {
+  const std::string path = in.count > 1 ? in.text(1, "The path") : "value";
+  if (in.at(0) == nullptr) throw invalid_request("A value is expected.");
+  in.give(0, bytes_array(blob_of(in.at(0), path)));
+}
+
+// columns = ('decodeColumns', pieces, exact)
+void decode_columns(const Arguments& in) { in.give(0, columns_of(in.at(0), exactness(in, 1))); }
+
+// pieces = ('encodeColumns', columns)
+void encode_columns(const Arguments& in) { in.give(0, pieces_of(in.at(0))); }
+
+using Command = void (*)(const Arguments&);
+
+const std::unordered_map<std::string, Command>& commands() {
+  static const std::unordered_map<std::string, Command> table = {
+      {"connect", connect},
+      {"close", close},
+      {"answered", answered},
+      {"catalogVersion", catalog_version},
+      {"stayPresent", stay_present},
+      {"start", start},
+      {"send", send},
+      {"closeSend", close_send},
+      {"poll", poll},
+      {"finish", finish},
+      {"cancel", cancel},
+      {"beatStart", beat_start},
+      {"beatAdd", beat_add},
+      {"beatReport", beat_report},
+      {"beatStop", beat_stop},
+      {"requestId", request_id},
+      {"lastError", last_error},
+      {"decodeValue", decode_value},
+      {"encodeValue", encode_value},
+      {"decodeColumns", decode_columns},
+      {"encodeColumns", encode_columns},
+  };
+  return table;
+}
+
+// What is left of an error when C++ has unwound: the C API jumps out of the function, past every destructor.
+char raised_identifier[64];
+char raised_message[kMessageBytes];
+
+void keep(const Error& error) {
+  std::string text = error.what();
+  if (text.size() >= kMessageBytes) {
+    text.resize(kMessageBytes - 4);
+    while (!text.empty() && (text.back() & 0xC0) == 0x80) text.pop_back();  // not within a letter
+    if (!text.empty() && (text.back() & 0x80)) text.pop_back();
+    text += "...";
+  }
+  std::strncpy(raised_message, text.c_str(), kMessageBytes - 1);
+  std::strncpy(raised_identifier, error.identifier().c_str(), sizeof raised_identifier - 1);
+  if (state != nullptr) state->last_error = error;
+}
+
+// False: it failed, and `keep` has why.
+bool run(int result_count, mxArray* results[], int count, const mxArray* values[]) {
+  try {
+    if (state == nullptr) {
+      state = new State;
+      mexAtExit(at_exit);
+      mexLock();  // gRPC's threads run code of this library, so it must never be unloaded
+    }
+    if (count < 1) throw invalid_request("levada_gateway takes a command.");
+    const std::string name = text_of(values[0], "The command");
+    const auto command = commands().find(name);
+    if (command == commands().end()) throw invalid_request("`" + name + "` is no command of levada_gateway.");
+    command->second(Arguments{result_count, results, count - 1, values + 1});
+    return true;
+  } catch (const Error& error) {
+    keep(error);
+  } catch (const std::bad_alloc&) {
+    keep(Error("LIMIT_REACHED", "There is not enough memory."));
+  } catch (const std::exception& error) {
+    keep(Error("INTERNAL", std::string("The gateway failed: ") + error.what()));
+  }
+  return false;
+}
+
+}  // namespace
+}  // namespace levada
+
+#if defined(_WIN32)
+#define LEVADA_EXPORT __declspec(dllexport)
+#else
+#define LEVADA_EXPORT __attribute__((visibility("default")))
+#endif
+
+extern "C" LEVADA_EXPORT void mexFunction(int nlhs, mxArray* plhs[], int nrhs, const mxArray* prhs[]) {
+  if (!levada::run(nlhs, plhs, nrhs, prhs)) {
+    mexErrMsgIdAndTxt(levada::raised_identifier, "%s", levada::raised_message);
+  }
+}

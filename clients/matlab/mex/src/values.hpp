@@ -1,0 +1,28 @@
+// Values that any language reads: mxArrays as messages `Value`, and back; docs/reference/values.md has the table.
+#pragma once
+
+#include <mex.h>
+
+#include <string>
+#include <string_view>
+
+#include "levada_api/v1/value.pb.h"
+
+namespace levada {
+
+// How numbers come back.
+enum class Exactness {
+  kDouble,  // as double; int64 and uint64 stay, as double would round them
+  kStored,  // in the class that was stored; kinds that MATLAB has not as the stand-ins that write back the same kind
+};
+
+// Throws WRONG_VALUE for a damaged value.
+mxArray* array_of(const levada_api::v1::Value& value, Exactness exactness);
+// `path` names the value in errors. Throws WRONG_VALUE, with the path to what cannot be stored.
+levada_api::v1::Value value_of(const mxArray* array, const std::string& path);
+
+// The same, from and to the bytes of a `<blob>`.
+mxArray* array_of_blob(std::string_view blob, Exactness exactness);
+std::string blob_of(const mxArray* array, const std::string& path);
+
+}  // namespace levada

@@ -1,0 +1,9 @@
+function columns = fetchColumns(connection, request, exact)
+%FETCHCOLUMNS Fetch a relation as columns.
+%   COLUMNS = FETCHCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and gives what DECODECOLUMNS gives.
+%   COLUMNS = FETCHCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
+
+responses = levada.internal.receive(connection, '/levada_api.v1.QueryService/FetchRelation', request);
+pieces = cellfun(@(response) response.arrow_ipc, responses, 'UniformOutput', false);
+columns = levada.internal.decodeColumns(pieces, nargin > 2 && exact);
+end

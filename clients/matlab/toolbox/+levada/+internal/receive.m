@@ -1,0 +1,21 @@
+function responses = receive(connection, method, request)
+%RECEIVE Call a method that answers with a stream, and read it to its end.
+%   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. Repeated as CALL does, as a whole.
+
+attempt = @() once(connection.Channel, method, request);
+responses = levada.internal.retry(connection.Channel, method, attempt, 10);
+end
+
+function responses = once(channel, method, request)
+id = levada.internal.gateway('start', channel, method, request, levada.internal.deadline(method));
+cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
+responses = {};
+state = 'pending';
+while ~strcmp(state, 'done')
+    [state, message] = levada.internal.gateway('poll', id, 0.1);
+    if strcmp(state, 'message')
+        responses{end + 1} = message; %#ok<AGROW>
+    end
+end
+levada.internal.finish(id);
+end

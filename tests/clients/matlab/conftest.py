@@ -1,0 +1,72 @@
+"""Octave, the open stand-in for MATLAB, with the toolbox on its path."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+TOOLBOX = Path(__file__).parents[3] / "clients" / "matlab" / "toolbox"
+_SECONDS = 120
+"""Longest run of a script; it is killed then."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Pass over the tests of this folder where the gateway is not built; in CI that is a failure."""
+    if Path(__file__).parent not in item.path.parents or (TOOLBOX / "+levada/+internal/levada_gateway.mex").exists():
+        return
+    message = "the gateway of the MATLAB client is not built; `make matlab` builds it, or tells what it needs"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@dataclass
+class Octave:
+    """Runs scripts, each in a process of its own.
+
+    Args:
+        address: What the scripts find in the variable `address`.
+        arguments: Further variables, as text.
+    """
+
+    address: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+    def run(self, script: str, **variables: str) -> str:
+        """Run a script to its end and give what it printed; the test fails if the script does."""
+        process = self.start(script, **variables)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
+        """Start a script; its output and its errors come through one pipe."""
+        settings = {"address": self.address, **self.arguments, **variables}
+        lines = [f"addpath('{TOOLBOX}');", *(f"{name} = '{value}';" for name, value in settings.items())]
+        # An error within a script given as text leaves the exit code 0 in some releases, so it is caught.
+        body = "\n".join([*lines, script])
+        wrapped = f"try\n{body}\ncatch trouble\ndisp([trouble.identifier ': ' trouble.message]);\n"
+        wrapped += "for place = trouble.stack', fprintf('  %s:%d\\n', place.name, place.line); end\nexit(1);\nend\n"
+        command = [
+            "timeout",
+            "--signal=KILL",
+            str(_SECONDS),
+            "octave-cli",
+            "--no-history",
+            "--quiet",
+            "--eval",
+            wrapped,
+        ]
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+@pytest.fixture
+def octave(server_address: str) -> Octave:
+    """Octave beside a server of this test alone."""
+    return Octave(server_address)

@@ -1,0 +1,153 @@
+"""Calls through the gateway: one message each way, streams, transactions, errors by reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.clients.matlab.conftest import Octave
+
+_CONNECT = """
+    call = @levada.internal.call;
+    connection.Channel = levada.internal.gateway('connect', address, '', '');
+    name = struct('schema', 'lab', 'table', 'mouse');
+    mice = struct('nodes', {{struct('table', struct('name', name))}});
+    function expect(condition, text)
+        if ~condition, error('test:Failed', 'Not so: %s', text); end
+    end
+    function told = refusal(action)
+        told.identifier = 'nothing was raised';
+        try, action(); catch told, end
+    end
+"""
+
+
+@pytest.fixture
+def mouse(octave: Octave) -> Iterator[type[lv.Manual]]:
+    """An empty table, as Python declares it."""
+    with lv.Connection(octave.address) as connection:
+
+        @lv.Schema("lab", connection=connection)
+        class Mouse(lv.Manual):
+            definition = """
+            mouse_id : int32
+            ---
+            weight = null : float64
+            name = '' : varchar(40)
+            """
+
+        yield Mouse
+
+
+def test_calls_give_what_the_server_says(octave: Octave, mouse: type[lv.Manual]) -> None:
+    mouse.insert([(1, 20.5, "Ana"), (2, None, "Zoë 🐭")])
+    octave.run(
+        _CONNECT
+        + """
+        info = call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());
+        expect(ischar(info.version) && islogical(info.embedded) && isstruct(info.limits), 'what it is');
+        answer = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
+        expect(answer.entity_count == 2 && isa(answer.entity_count, 'int64'), 'two mice');
+        columns = levada.internal.fetchColumns(connection, struct('relation', mice));
+        expect(columns.row_count == 2 && isequal(columns.primary_key, {'mouse_id'}), 'two rows');
+        expect(isequal({columns.columns.name}, {'mouse_id', 'weight', 'name'}), 'names');
+        expect(isequal({columns.columns.kind}, {'numeric', 'numeric', 'text'}), 'kinds');
+        expect(isequal(columns.columns(1).values, [1; 2]), 'keys are doubles');
+        expect(isequaln(columns.columns(2).values, [20.5; NaN]), 'a missing number is NaN');
+        expect(isequal(columns.columns(2).nulls, [false; true]) && isempty(columns.columns(1).nulls), 'nulls');
+        expect(isequal(columns.columns(3).values, 'AnaZoë 🐭'), 'text is flat');
+        expect(sum(columns.columns(3).lengths) == numel('AnaZoë 🐭'), 'lengths count chars');
+        """
+    )
+
+
+def test_rows_are_inserted_as_columns(octave: Octave, mouse: type[lv.Manual]) -> None:
+    octave.run(
+        _CONNECT
+        + """
+        columns = struct('name', {'mouse_id', 'weight', 'name'}, 'kind', {'int64', 'double', 'text'}, ...
+            'values', {int64([1; 2]), [20.5; 0], {'Ana'; 'Zoë 🐭'}}, 'nulls', {[], [false; true], []});
+        pieces = levada.internal.encodeColumns(columns);
+        header = struct('header', struct('name', name, 'request_id', levada.internal.gateway('requestId')));
+        requests = [{header}, cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false)];
+        insert = @() levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests);
+        expect(isequal(insert(), struct('row_count', int64(2))), 'two rows were inserted');
+        requests{1}.header.request_id = levada.internal.gateway('requestId');
+        told = refusal(@() levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests));
+        expect(strcmp(told.identifier, 'levada:DuplicateEntity'), told.identifier);
+        expect(isempty(strfind(told.message, 'levada_gateway')), 'the message is the server''s');
+        last = levada.internal.gateway('lastError');
+        expect(strcmp(last.metadata.row, '0') && strcmp(last.metadata.table, 'lab.Mouse'), 'details');
+        """
+    )
+    assert mouse.to_dicts() == [
+        {"mouse_id": 1, "weight": 20.5, "name": "Ana"},
+        {"mouse_id": 2, "weight": None, "name": "Zoë 🐭"},
+    ]
+
+
+def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]) -> None:
+    octave.run(
+        _CONNECT
+        + """
+        one = levada.internal.encodeColumns(struct('name', 'mouse_id', 'kind', 'double', 'values', 1, 'nulls', []));
+        insert = {struct('insert_rows', struct('header', struct('name', name)), 'more', true), ...
+                  struct('insert_rows', struct('arrow_ipc', one{1}))};
+        session = levada.internal.openSession(connection);
+        ask = @(varargin) levada.internal.ask(session, varargin);
+        count = struct('count_relation', struct('relation', mice));
+        expect(isequal(fieldnames(ask(struct('begin', struct())){1}), {'more'}), 'a begin has nothing to tell');
+        answers = ask(insert{:});
+        expect(answers{1}.insert_rows.row_count == 1, 'one row');
+        answers = ask(insert{:});
+        expect(strcmp(answers{1}.error.identifier, 'levada:DuplicateEntity'), 'the error comes as an answer');
+        expect(strcmp(answers{1}.error.metadata.table, 'lab.Mouse'), 'with details');
+        expect(ask(count){1}.count_relation.entity_count == 1, 'the transaction sees its row');
+        outside = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
+        expect(outside.entity_count == 0, 'others do not');
+        levada.internal.endSession(session);
+        levada.internal.endSession(session);
+        session = levada.internal.openSession(connection);
+        levada.internal.ask(session, {struct('begin', struct())});
+        levada.internal.ask(session, insert);
+        levada.internal.ask(session, {struct('commit', struct())});
+        outside = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
+        expect(outside.entity_count == 1, 'a commit shows the row');
+        """
+    )
+
+
+def test_wrong_requests_are_refused_by_name(octave: Octave) -> None:
+    octave.run(
+        _CONNECT
+        + """
+        count = @(relation) call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', relation));
+        function check(told, identifier, part)
+            expect(strcmp(told.identifier, identifier), told.identifier);
+            expect(~isempty(strfind(told.message, part)), told.message);
+        end
+        invalid = 'levada:InvalidRequest';
+        check(refusal(@() count(mice)), 'levada:UnknownSchema', 'lab');
+        check(refusal(@() count(struct('node', {{}}))), invalid, 'request.relation: Relation has no field `node`');
+        check(refusal(@() count(struct('nodes', 5))), invalid, 'request.relation.nodes is a cell row');
+        check(refusal(@() count(5)), invalid, 'request.relation is a scalar struct');
+        twice = struct('table', struct('name', name), 'restrict', struct());
+        check(refusal(@() count(struct('nodes', {{twice}}))), invalid, 'more than one of');
+        half = struct('max_jobs', 1.5);
+        check(refusal(@() call(connection, '/levada_api.v1.JobService/ReserveJobs', half)), invalid, 'max_jobs');
+        part = struct('part_integrity', 'PART');
+        check(refusal(@() call(connection, '/levada_api.v1.RowService/PlanDelete', part)), invalid, '`PART` is no');
+        check(refusal(@() call(connection, '/levada_api.v1.QueryService/Guess', struct())), invalid, 'Guess');
+        check(refusal(@() levada.internal.gateway('guess')), invalid, 'guess');
+        check(refusal(@() levada.internal.gateway('connect', 'somewhere', '', '')), invalid, 'somewhere');
+        levada.internal.gateway('close', connection.Channel);
+        levada.internal.gateway('close', connection.Channel);
+        check(refusal(@() count(mice)), 'levada:Unavailable', 'closed');
+        """
+    )
