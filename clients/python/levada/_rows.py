@@ -8,19 +8,29 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from levada._columns import Place, arrow_column
 from levada._errors import InvalidRequest, UnknownAttribute
-from levada._tabular import DataFrame, is_pandas, is_structured, is_tabular, named_index_as_columns, to_arrow_table
+from levada._frames import numpy_column, pandas_column, polars_column
+from levada._tabular import (
+    DataFrame,
+    is_pandas,
+    is_polars,
+    is_structured,
+    is_tabular,
+    named_index_as_columns,
+    to_arrow_table,
+)
 from levada._types import type_of_column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from levada._heading import Attribute, Heading
 
@@ -78,8 +88,10 @@ def read_rows(rows: object, heading: Heading, table: str, *, ignore_extra_fields
         return reader.from_rows(_read_csv(Path(rows), heading))
     if is_pandas(rows):
         return reader.from_pandas(rows)
+    if is_polars(rows):
+        return reader.from_polars(rows)
     if is_structured(rows):
-        return reader.from_columns({name: list(rows.reshape(-1)[name]) for name in rows.dtype.names or ()})
+        return reader.from_structured(rows)
     if is_tabular(rows):
         return reader.from_arrow(to_arrow_table(rows))
     if isinstance(rows, Iterable):
@@ -99,42 +111,56 @@ class _Reader:
         after = next(rows, _END)
         if after is _END:
             # One batch: attributes that no row has are left out, so that the server knows them for missing.
-            given = {name for row in first for name in row} if first else self.heading.attributes.keys()
-            attributes = [a for a in self.heading.attributes.values() if a.name in given]
-            batches = iter([self._batch(first, attributes, 0)] if first else [])
+            attributes = [a for a in self._attributes if a.name in first.columns or not first.row_count]
+            batches = iter([self._batch(first, attributes, 0)] if first.row_count else [])
         else:
-            attributes = list(self.heading.attributes.values())
+            attributes = self._attributes
             batches = self._batches(first, chain([after], rows), attributes)
         return Rows(_schema(attributes), batches)
 
+    @property
+    def _attributes(self) -> list[Attribute]:
+        return list(self.heading.attributes.values())
+
     def _batches(
-        self, first: list[Mapping[str, object]], rows: Iterator[object], attributes: Sequence[Attribute]
+        self, first: _Chunk, rows: Iterator[object], attributes: Sequence[Attribute]
     ) -> Iterator[pa.RecordBatch]:
         count, chunk = 0, first
-        while chunk:
+        while chunk.row_count:
             yield self._batch(chunk, attributes, count)
-            count += len(chunk)
+            count += chunk.row_count
             chunk = self._chunk(rows, count)
 
-    def _batch(
-        self, rows: Sequence[Mapping[str, object]], attributes: Sequence[Attribute], first_row: int
-    ) -> pa.RecordBatch:
+    def _batch(self, chunk: _Chunk, attributes: Sequence[Attribute], first_row: int) -> pa.RecordBatch:
         place = Place(self.table, first_row)
-        columns = [arrow_column([row.get(a.name) for row in rows], a, place) for a in attributes]
-        return _record_batch(columns, attributes, len(rows))
+        missing = [None] * chunk.row_count
+        columns = [arrow_column(chunk.columns.get(a.name, missing), a, place) for a in attributes]
+        return _record_batch(columns, attributes, chunk.row_count)
 
-    def _chunk(self, rows: Iterator[object], first_row: int) -> list[Mapping[str, object]]:
-        heavy = [a.name for a in self.heading.attributes.values() if a.parsed_type.kind in _HEAVY]
-        chunk: list[Mapping[str, object]] = []
-        weight = 0
-        for row in islice(rows, _BATCH_ROWS):
-            fields = self._fields(row, first_row + len(chunk))
-            chunk.append(fields)
-            if heavy:
-                weight += sum(_byte_count(fields.get(name)) for name in heavy)
+    def _chunk(self, rows: Iterator[object], first_row: int) -> _Chunk:
+        """Take as many rows as make a batch, and turn them into columns."""
+        heavy = [a.name for a in self._attributes if a.parsed_type.kind in _HEAVY]
+        if not heavy:
+            taken = list(islice(rows, _BATCH_ROWS))
+        else:
+            taken, weight = [], 0
+            for row in islice(rows, _BATCH_ROWS):
+                taken.append(row)
+                fields = row if isinstance(row, dict) else self._fields(row, first_row + len(taken) - 1)
+                weight += sum(map(_byte_count, map(fields.get, heavy)))
                 if weight >= _BATCH_BYTES:
                     break
-        return chunk
+        return _Chunk(len(taken), self._as_columns(taken, first_row))
+
+    def _as_columns(self, rows: list[Any], first_row: int) -> Mapping[str, Sequence[object]]:
+        # Mostly all rows are alike, and there may be millions: no code of ours runs for each of them then.
+        classes = set(map(type, rows))
+        if classes <= {tuple, list} and set(map(len, rows)) == {len(self.heading)}:
+            return dict(zip(self.heading.names, zip(*rows, strict=True), strict=True))
+        if classes != {dict} or not set().union(*rows) <= self.heading.attributes.keys():
+            rows = [self._fields(row, number) for number, row in enumerate(rows, first_row)]
+        names = self.heading.attributes.keys() & set().union(*rows)
+        return {name: _field(rows, name) for name in names}
 
     def _fields(self, row: object, number: int) -> Mapping[str, object]:
         """Read one row as a mapping from names to values.
@@ -143,7 +169,6 @@ class _Reader:
             InvalidRequest: It is no row.
             UnknownAttribute: A field is no attribute.
         """
-        # Most rows are dictionaries, and there may be millions: these take the shortest way.
         fields = row if isinstance(row, dict) else self._as_mapping(row, number)
         if not fields.keys() <= self.heading.attributes.keys():
             self._check_names([name for name in fields if name not in self.heading], number)
@@ -179,26 +204,30 @@ class _Reader:
                 {"table": self.table, "attribute": str(unknown[0]), **({} if row is None else {"row": row})},
             )
 
-    def from_columns(self, columns: Mapping[str, list[object]]) -> Rows:
-        """Read columns of Python values."""
-        self._check_names([name for name in columns if name not in self.heading])
-        if not columns:
-            return self.from_rows(iter(()))
-        attributes = [a for a in self.heading.attributes.values() if a.name in columns]
-        arrays = [arrow_column(columns[a.name], a, Place(self.table)) for a in attributes]
-        row_count = len(next(iter(columns.values()), []))
-        return Rows(_schema(attributes), iter([_record_batch(arrays, attributes, row_count)] if row_count else []))
+    def from_structured(self, array: np.ndarray[Any, Any]) -> Rows:
+        """Read a structured array."""
+        flat = array.reshape(-1)
+        return self._from_frame({name: flat[name] for name in array.dtype.names or ()}, numpy_column, len(flat))
 
     def from_pandas(self, frame: DataFrame) -> Rows:
         """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
         frame = named_index_as_columns(frame)
-        columns: dict[str, list[object]] = {}
-        for name in frame.columns:
-            values = frame[name].tolist()
-            if name in self.heading and self.heading[name].nullable:
-                values = [None if isinstance(v, float) and v != v else v for v in values]
-            columns[name] = values
-        return self.from_columns(columns)
+        return self._from_frame({name: frame[name] for name in frame.columns}, pandas_column, len(frame))
+
+    def from_polars(self, frame: DataFrame) -> Rows:
+        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        return self._from_frame({name: frame[name] for name in frame.columns}, polars_column, len(frame))
+
+    def _from_frame(
+        self, columns: Mapping[str, Any], convert: Callable[[Any, Attribute, Place], pa.Array], row_count: int
+    ) -> Rows:
+        self._check_names([name for name in columns if name not in self.heading])
+        if not row_count:
+            return self.from_rows(iter(()))
+        attributes = [a for a in self._attributes if a.name in columns]
+        arrays = [convert(columns[a.name], a, Place(self.table)) for a in attributes]
+        whole = pa.Table.from_batches([_record_batch(arrays, attributes, row_count)])
+        return Rows(whole.schema, iter(whole.to_batches(max_chunksize=_BATCH_ROWS)))
 
     def from_arrow(self, table: pa.Table) -> Rows:
         """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
@@ -216,6 +245,14 @@ class _Reader:
         if (kind in ("blob", "attach") and not stored) or (kind in ("json", "array") and nested):
             return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
         return column
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some rows as columns, of which those are left out that no row has."""
+
+    row_count: int
+    columns: Mapping[str, Sequence[object]]
 
 
 _END = object()
@@ -257,12 +294,23 @@ def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], 
     return pa.RecordBatch.from_arrays(list(columns), schema=_schema(attributes))
 
 
+def _field(rows: list[Any], name: str) -> list[object]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except KeyError:
+        return [row.get(name) for row in rows]
+
+
 def _byte_count(value: object) -> int:
-    if isinstance(value, (str, bytes, bytearray)):
-        return len(value)
-    if isinstance(value, os.PathLike):
-        return Path(value).stat().st_size if Path(value).is_file() else 0
-    return int(getattr(value, "nbytes", 0))
+    match value:
+        case dict() | list() | None:
+            return 0
+        case str() | bytes() | bytearray():
+            return len(value)
+        case os.PathLike():
+            return Path(value).stat().st_size if Path(value).is_file() else 0
+        case _:
+            return int(getattr(value, "nbytes", 0))
 
 
 def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:

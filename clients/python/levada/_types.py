@@ -12,6 +12,7 @@ import pyarrow as pa
 _INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
 _FLOATS = frozenset({"float32", "float64"})
 _TEXTS = frozenset({"char", "varchar", "text", "enum"})
+_TIMES = frozenset({"date", "time", "datetime", "timestamp", "timestamptz"})
 
 _ARROW: dict[str, pa.DataType] = {
     **{name: pa.type_for_alias(name) for name in _INTEGERS | _FLOATS},
@@ -77,6 +78,11 @@ class AttributeType:
     def textual(self) -> bool:
         """Text, an enum's included."""
         return self.kind in _TEXTS
+
+    @property
+    def temporal(self) -> bool:
+        """Dates and times."""
+        return self.kind in _TIMES
 
     @property
     def arrow(self) -> pa.DataType:
