@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from levada_server.arrow.batches import assemble
-from levada_server.arrow.decoders import PADDING, Field, decoder
+from levada_server.arrow.copy_columns import Layout, end_of_columns
+from levada_server.arrow.decoders import decoder
 from levada_server.arrow.types import arrow_schema
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from levada_server.arrow.decoders import Field
     from levada_server.arrow.wire import Array
     from levada_server.model.heading import Heading
 
@@ -29,7 +31,6 @@ _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER = struct.Struct(f">{len(_SIGNATURE)}sii")
 HEADER = _HEADER.pack(_SIGNATURE, 0, 0)
 TRAILER = b"\xff\xff"
-_LENGTH = struct.Struct(">i")
 _COLUMNS_BYTES = 2
 _START = struct.pack(">ii", 4, MARK)
 _START_BYTES = _COLUMNS_BYTES + len(_START)
@@ -52,6 +53,7 @@ class CopyReader:
         """Read rows whose columns, after the mark, are those of the heading, in the types of `wire_type`."""
         self.schema = arrow_schema(heading)
         self._decoders = [decoder(attribute.type) for attribute in heading]
+        self._layout = Layout(heading)
         self._rest = b""
         self._begun = False
 
@@ -61,8 +63,9 @@ class CopyReader:
         Raises:
             ValueOutOfRange: Arrow's type of a column cannot hold a value.
         """
-        data = b"".join((self._rest, *pieces, bytes(PADDING)))
-        size, begin = len(data) - PADDING, 0
+        padding_bytes = self._layout.padding_bytes
+        data = b"".join((self._rest, *pieces, bytes(padding_bytes)))
+        size, begin = len(data) - padding_bytes, 0
         if not self._begun:
             if size < _HEADER.size:
                 self._rest = data[:size]
@@ -90,10 +93,10 @@ class CopyReader:
             return [], 0, first
         if second - first > LONG_ROW_BYTES:
             starts = _walk(octets, first, size, columns)
-            fields, ends = _columns(octets, starts, size, columns)
+            fields, ends = self._layout.columns(octets, starts + _START_BYTES, size)
             return fields, len(starts), int(ends[-1])
         starts = _marked(octets[:size], first)
-        fields, ends = _columns(octets, starts, size, columns)
+        fields, ends = self._layout.columns(octets, starts + _START_BYTES, size)
         last = len(starts) - int(ends[-1] > size)  # often all are rows, and the last one is not whole
         rows: Array | slice = slice(last)
         if ends[last - 1] > size or not np.array_equal(ends[: last - 1], starts[1:last]):
@@ -104,12 +107,7 @@ class CopyReader:
 
 def _end_of_row(octets: Array, start: int, size: int, columns: int) -> int | None:
     """Give where the row ends that begins at `start`; None if it is not whole, or the trailer."""
-    position = start + _START_BYTES
-    for _ in range(columns):
-        if position + _LENGTH.size > size:
-            return None
-        position += _LENGTH.size + max(_LENGTH.unpack_from(octets.data, position)[0], 0)
-    return position if position <= size else None
+    return end_of_columns(octets, start + _START_BYTES, size, columns)
 
 
 def _walk(octets: Array, start: int, size: int, columns: int) -> Array:
@@ -128,22 +126,6 @@ def _marked(octets: Array, first: int) -> Array:
     words = np.ndarray((octets.size - 7,), ">u8", octets, strides=(1,))
     starts: Array = marks[words[marks] == _START_WORD] - _COLUMNS_BYTES
     return starts
-
-
-def _columns(octets: Array, starts: Array, size: int, columns: int) -> tuple[list[Field], Array]:
-    """Go through the columns of all rows at once; give them, and the ends of the rows.
-
-    An end past `size` means that the row is not whole, or none.
-    """
-    lengths_at = np.ndarray((octets.size - _LENGTH.size,), ">i4", octets, strides=(1,))
-    fields = []
-    position = starts + _START_BYTES
-    for _ in range(columns):
-        lengths = lengths_at[position].astype(np.int64)
-        begins = position + _LENGTH.size
-        fields.append(Field(octets, begins, lengths))
-        position = np.minimum(begins + np.maximum(lengths, 0), size + 1)
-    return fields, position
 
 
 def _chain(starts: Array, ends: Array, size: int) -> Array:

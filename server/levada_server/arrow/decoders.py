@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
     from levada_server.arrow.wire import Array
 
-PADDING = 16
-"""Bytes after the last row that may be read: the value of a NULL at the very end would lie there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One column of some rows.
 
     Args:
-        octets: The rows, with `PADDING` bytes behind them; uint8.
-        begins: Where each value begins; int64, ascending.
+        octets: The rows, and bytes behind them where a NULL at the very end would have its value; uint8.
+        begins: Where each value begins, or somewhere behind it if `values` has it; int64, ascending.
         lengths: Bytes of each value, -1 for NULL; int64.
+        values: The values, where they have one width and are at hand; in the order of bytes of the wire.
     """
 
     octets: Array
     begins: Array
     lengths: Array
+    values: Array | None = None
 
     def choose(self, rows: Array | slice) -> Field:
         """Give some of the rows, by their numbers."""
-        return Field(self.octets, self.begins[rows], self.lengths[rows])
+        values = None if self.values is None else self.values[rows]
+        return Field(self.octets, self.begins[rows], self.lengths[rows], values)
 
 
 def decoder(type_: AttributeType) -> Callable[[Field], pa.Array]:
@@ -90,9 +90,14 @@ def _fixed(field: Field, kind: Kind) -> Array:
     """Read values of one width, in the byte order of this machine; 0 for NULL."""
     dtype = np.dtype(WIRE_TYPES[kind])
     assert _of_width(field, dtype.itemsize), "the wire type is not what the heading says"
-    everywhere = np.ndarray((field.octets.size - dtype.itemsize + 1,), dtype, field.octets, strides=(1,))
-    values: Array = everywhere[field.begins].astype(dtype.newbyteorder("="))
-    values[field.lengths < 0] = np.zeros((), values.dtype)
+    wired = field.values
+    if wired is None:
+        everywhere = np.ndarray((field.octets.size - dtype.itemsize + 1,), dtype, field.octets, strides=(1,))
+        wired = everywhere[field.begins]
+    values: Array = wired.astype(dtype.newbyteorder("="))
+    null = field.lengths < 0
+    if null.any():
+        values[null] = np.zeros((), values.dtype)
     return values
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections import deque
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -14,8 +13,8 @@ from levada_server.errors import LimitReached
 if TYPE_CHECKING:
     from pathlib import Path
 
-MEMORY_PIECES = 8
-"""Pieces that wait in memory; the driver cuts them at about 200 kB, and never inside of a row."""
+MEMORY_BYTES = 2**21
+"""What waits in memory; the last piece, of a row at most, may go past it."""
 PATIENCE_S = 5.0
 """How long, in all, a reader may keep PostgreSQL waiting before the rest goes to disk."""
 READ_BYTES = 2**20
@@ -65,7 +64,9 @@ class Pipe:
 
     def __init__(self, space: SpoolSpace | None) -> None:
         self._space = space
-        self._memory: deque[bytes] = deque()
+        self._memory: list[bytes] = []
+        self._memory_bytes = 0
+        self._wanted_bytes = 1  # by the reader, who is not woken for less
         self._spooled_bytes = 0  # what waits in the file; its pieces come after those in memory
         self._taken_bytes = 0  # of the space
         self._patience_s = PATIENCE_S
@@ -95,9 +96,11 @@ class Pipe:
             LimitReached: The disk is full.
         """
         while not self._left:
-            if not self._spooled_bytes and len(self._memory) < MEMORY_PIECES:
+            if not self._spooled_bytes and self._memory_bytes < MEMORY_BYTES:
                 self._memory.append(piece)
-                self._news.set()
+                self._memory_bytes += len(piece)
+                if self._memory_bytes >= min(self._wanted_bytes, MEMORY_BYTES):
+                    self._news.set()
                 return
             if self._patience_s <= 0 and self._space is not None and self._space.take(len(piece)):
                 await self._spool(piece)
@@ -139,21 +142,24 @@ class Pipe:
         self._left = True
         self._room.set()
 
-    async def get(self) -> bytes | None:
-        """Give the next bytes; None at the end."""
-        while not self._memory and not self._spooled_bytes:
-            if self._ended:
-                return None
+    async def get(self, wanted_bytes: int) -> list[bytes]:
+        """Wait for some bytes and give them, or fewer at the end; nothing after it.
+
+        Args:
+            wanted_bytes: Do not return with less from memory, unless that is full.
+        """
+        self._wanted_bytes = wanted_bytes
+        while not self._spooled_bytes and not self._ended and self._memory_bytes < min(wanted_bytes, MEMORY_BYTES):
             self._news.clear()
             await self._news.wait()
-        if self._memory:
-            piece = self._memory.popleft()
-        else:
+        pieces, self._memory, self._memory_bytes = self._memory, [], 0
+        if not pieces and self._spooled_bytes:
             piece, freed_bytes = await asyncio.to_thread(self._take, min(self._spooled_bytes, READ_BYTES))
             self._spooled_bytes -= len(piece)
             self._give_back(freed_bytes)
+            pieces.append(piece)
         self._room.set()
-        return piece
+        return pieces
 
     async def close(self) -> None:
         """Remove the file. The writer has ended."""

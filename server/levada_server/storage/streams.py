@@ -83,16 +83,8 @@ class _CopyStream:
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         reader = CopyReader(self._query.heading)
-        wanted_bytes = 0  # the first rows go out as they come
-        more = True
-        while more:
-            pieces, size = [], 0
-            while more and size <= wanted_bytes:
-                piece = await self._pipe.get()
-                more = piece is not None
-                if piece is not None:
-                    pieces.append(piece)
-                    size += len(piece)
+        wanted_bytes = 1  # the first rows go out as they come
+        while pieces := await self._pipe.get(wanted_bytes):
             batch = reader.read(pieces)
             if batch is not None:
                 wanted_bytes = MESSAGE_BYTES
