@@ -35,6 +35,7 @@ def raising(state: str) -> str:
         ("CREATE TABLE lab.parent ()", errors.AlreadyExists),
         ("CREATE SCHEMA lab", errors.AlreadyExists),
         ("CREATE INDEX ON lab.parent ((random()))", errors.InvalidDefinition),
+        ("SET TRANSACTION READ ONLY; DELETE FROM lab.parent", errors.PreconditionFailed),
         ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(5)", errors.DeadlineExceeded),
         (raising("28000"), errors.PermissionDenied),
         (raising("42501"), errors.PermissionDenied),

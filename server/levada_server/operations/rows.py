@@ -228,7 +228,9 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
     """
     catalog = await engine.catalog(caller)
     async with engine.database.transaction() as connection:
-        return await _collect(connection, catalog, relation, part_integrity)
+        doomed = await _collect(connection, catalog, relation, part_integrity)
+        await deletion.forget(connection, catalog, doomed)
+        return doomed
 
 
 async def delete(
@@ -263,6 +265,7 @@ async def delete(
             await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
             _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
+        await deletion.forget(connection, catalog, doomed)
         return doomed
 
 

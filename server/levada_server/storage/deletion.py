@@ -38,11 +38,13 @@ class Doomed:
         root: The table that was asked for.
         counts: Tables that lose rows, and how many, leaves first.
         digest: Identifies exactly these rows.
+        reached: Tables of which keys were collected, some of them none.
     """
 
     root: TableName
     counts: list[tuple[TableName, int]] = field(default_factory=list)
     digest: str = ""
+    reached: frozenset[TableName] = frozenset()
 
 
 async def collect(
@@ -157,7 +159,7 @@ async def _check_parts(connection: Connection, catalog: Catalog, reached: set[Ta
 
 
 async def _summarize(connection: Connection, catalog: Catalog, root: TableName, reached: set[TableName]) -> Doomed:
-    doomed = Doomed(root)
+    doomed = Doomed(root, reached=frozenset(reached))
     digest = hashlib.sha256()
     for name in reversed(catalog.sorted(reached)):
         row = await connection.fetchrow(fill(_SQL["digest"], doomed=_doomed(catalog.tables[name])))
@@ -194,6 +196,12 @@ async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> No
                         same=_same(pairs),
                     )
                 )
+
+
+async def forget(connection: Connection, catalog: Catalog, doomed: Doomed) -> None:
+    """Drop the temporary tables in which the keys were collected."""
+    tables = ", ".join(_doomed(catalog.tables[name]) for name in doomed.reached)
+    await connection.execute(fill(_SQL["drop_doomed"], doomed=tables))
 
 
 def _doomed(table: Table) -> str:

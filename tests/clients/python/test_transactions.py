@@ -21,7 +21,7 @@ from levada_server.rpc import session_service
 from tests.conftest import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WAIT_S = 30
 
@@ -62,6 +62,34 @@ def test_an_exception_undoes_the_block_and_goes_on(lab: lv.VirtualModule) -> Non
         lab.Subject.insert1({"subject_id": 4})
         _ = 1 / 0
     assert subjects(lab.Subject()) == [1, 2, 3]
+
+
+def test_rows_are_planned_and_deleted_more_than_once_in_a_block(lab: lv.VirtualModule) -> None:
+    with lab.schema.transaction:
+        plan = (lab.Subject & {"subject_id": 1}).delete(dry_run=True)
+        (lab.Session & {"subject_id": 1, "session": 2}).delete(prompt=False)
+        assert (lab.Subject & {"subject_id": 1}).delete(dry_run=True) != plan
+        with pytest.raises(lv.errors.HasChildren):
+            (lab.Subject & {"subject_id": 1}).delete_quick()
+        assert (lab.Subject & {"subject_id": 1}).delete(prompt=False) == 1
+        (lab.Subject & {"subject_id": 2}).delete(prompt=False)
+    assert lab.Subject.to_arrays("subject_id").tolist() == [3]
+    assert not lab.Session()
+
+
+def test_a_block_that_only_reads_changes_nothing(lab: lv.VirtualModule) -> None:
+    changes: list[Callable[[], object]] = [
+        lambda: lab.Subject.insert1({"subject_id": 9}),
+        lambda: lab.Subject.update1({"subject_id": 1, "weight": 1}),
+        lambda: lab.Subject.delete(prompt=False),
+        lambda: lab.Session.insert(lab.Session),
+    ]
+    for change in changes:
+        with lab.schema.transaction(read_only=True):
+            assert len(lab.Subject()) == 3
+            with pytest.raises(lv.errors.PreconditionFailed, match="only reads"):
+                change()
+            assert len(lab.Subject()) == 3
 
 
 def test_an_error_that_is_caught_leaves_the_block_usable(lab: lv.VirtualModule) -> None:

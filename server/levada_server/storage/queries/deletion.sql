@@ -23,6 +23,10 @@ WHERE EXISTS (SELECT FROM {doomed} AS p WHERE {same}) ON CONFLICT DO NOTHING;
 SELECT count(*) AS row_count, md5(coalesce(string_agg(md5(d::text), '' ORDER BY md5(d::text)), '')) AS digest
 FROM {doomed} AS d;
 
+-- name: drop_doomed
+-- Within a transaction of a client the next delete comes before the commit that would drop them.
+DROP TABLE {doomed};
+
 -- name: delete_doomed
 DELETE FROM {table} AS t USING {doomed} AS p WHERE {same};
 
