@@ -20,6 +20,7 @@ import pytest_asyncio
 from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.operations.engine import Engine
+from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decode_relation import stored_relation
 from levada_server.storage import embedded
 from levada_server.storage.catalog import CatalogCache
@@ -116,9 +117,15 @@ def server_address(database_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def served(database_url: str) -> Iterator[str]:
+def served(database_url: str, limits: TransactionLimits | None = None) -> Iterator[str]:
     """Serve a database on a free port of the loopback interface for the length of the block."""
-    settings = Settings(database_url=database_url, data_folder=Path(), listen="127.0.0.1:0", grace_s=0.1)
+    settings = Settings(
+        database_url=database_url,
+        data_folder=Path(),
+        listen="127.0.0.1:0",
+        grace_s=0.1,
+        transaction_limits=limits or TransactionLimits(),
+    )
     loop = asyncio.new_event_loop()
     ready = threading.Event()
     outcome: list[str | BaseException] = []

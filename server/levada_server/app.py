@@ -71,7 +71,12 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
         engine = Engine(database, cache, lookout, stored_relation, await read_signer(database))
-        server = RpcServer(engine, version("levada"), embedded=settings.database_url is None)
+        server = RpcServer(
+            engine,
+            version("levada"),
+            embedded=settings.database_url is None,
+            transaction_limits=settings.transaction_limits,
+        )
         address = await server.start(_listen_address(settings))
         stack.push_async_callback(server.stop, settings.grace_s)
         if settings.database_url is None:

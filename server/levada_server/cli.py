@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from levada_server.app import serve
 from levada_server.config import Settings
 from levada_server.errors import LevadaError
+from levada_server.operations.transactions import TransactionLimits
 
 if sys.platform != "win32":
     import uvloop
@@ -73,6 +74,18 @@ def _parser() -> argparse.ArgumentParser:
         "--spool-dir", type=Path, help="where results wait for slow readers (default: the folder for temporary files)"
     )
     serve_parser.add_argument(
+        "--transaction-idle",
+        type=float,
+        default=TransactionLimits().idle_s,
+        help="seconds that an open transaction waits for its client (default: %(default)g)",
+    )
+    serve_parser.add_argument(
+        "--transaction-open",
+        type=float,
+        default=TransactionLimits().open_s,
+        help="seconds that a transaction may be open (default: %(default)g)",
+    )
+    serve_parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
     )
     return parser
@@ -92,6 +105,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,
         spool_folder=arguments.spool_dir,
+        transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
     )
 

@@ -14,6 +14,8 @@ from google.rpc import error_details_pb2
 from levada_api.v1 import query_service_pb2, relation_pb2, row_service_pb2, schema_pb2, value_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
+from levada_server.operations.transactions import TransactionLimits
+from tests.conftest import served
 from tests.support import make
 
 if TYPE_CHECKING:
@@ -205,15 +207,16 @@ async def test_requests_out_of_order_are_refused(open_client: Callable[[], Clien
 
 
 async def test_a_transaction_that_is_open_for_too_long_is_rolled_back(
-    open_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+    open_client: Callable[[], Client], database_url: str
 ) -> None:
-    monkeypatch.setattr("levada_server.rpc.session_service.OPEN_LIMIT_S", 0.2)
-    slow = open_client()
-    await slow.done(BEGIN)
-    await slow.done(ROLL_BACK)
-    await slow.done(BEGIN)
-    await slow.ask(*inserting(1))
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await slow.call.read()
+    with served(database_url, TransactionLimits(open_s=0.2)) as address:
+        async with grpc.aio.insecure_channel(address) as channel:
+            slow = Client(pb_grpc.SessionServiceStub(channel))
+            await slow.done(BEGIN)
+            await slow.done(ROLL_BACK)
+            await slow.done(BEGIN)
+            await slow.ask(*inserting(1))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await slow.call.read()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert await open_client().count() == 1

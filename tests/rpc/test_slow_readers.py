@@ -13,6 +13,7 @@ import pytest_asyncio
 from levada_api.v1 import query_service_pb2 as pb
 from levada_api.v1 import query_service_pb2_grpc as pb_grpc
 from levada_api.v1 import relation_pb2, schema_pb2
+from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from levada_server.storage import database
 from tests.support import make
@@ -37,7 +38,7 @@ def few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
 async def stub(engine: Engine) -> AsyncIterator[pb_grpc.QueryServiceStub]:
     await make.make_table(engine, "Picture", "id : int32\n---\npixels : bytes\n")
     await make.insert(engine, "Picture", [{"id": i, "pixels": bytes(ROW_BYTES)} for i in range(ROWS)])
-    server = RpcServer(engine, "0", embedded=False)
+    server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
     address = await server.start("127.0.0.1:0")
     async with grpc.aio.insecure_channel(address) as channel:
         yield pb_grpc.QueryServiceStub(channel)

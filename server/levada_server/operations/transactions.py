@@ -13,10 +13,18 @@ if TYPE_CHECKING:
 
     from levada_server.operations.engine import Engine
 
-IDLE_LIMIT_S = 60.0
-"""An open transaction waits so long for the client's next request: it holds locks and a connection."""
-OPEN_LIMIT_S = 600.0
-"""A transaction may be open so long."""
+
+@dataclass(frozen=True, slots=True)
+class TransactionLimits:
+    """How long a transaction may hold its locks and its connection.
+
+    Args:
+        idle_s: It waits so many seconds for the client's next request.
+        open_s: It may be open for so many seconds.
+    """
+
+    idle_s: float = 60.0
+    open_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from levada_server.rpc.session_service import SessionService
 
 if TYPE_CHECKING:
     from levada_server.operations.engine import Engine
+    from levada_server.operations.transactions import TransactionLimits
 
 _SERVICES = [
     module.DESCRIPTOR.services_by_name[name].full_name
@@ -50,7 +51,7 @@ _SERVICES = [
 class RpcServer:
     """A gRPC server that has started; `stop` ends it."""
 
-    def __init__(self, engine: Engine, version: str, *, embedded: bool) -> None:
+    def __init__(self, engine: Engine, version: str, *, embedded: bool, transaction_limits: TransactionLimits) -> None:
         self.activity = Activity()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -71,7 +72,9 @@ class RpcServer:
         schema_service_pb2_grpc.add_SchemaServiceServicer_to_server(SchemaService(engine), server)
         query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(engine), server)
         row_service_pb2_grpc.add_RowServiceServicer_to_server(RowService(engine), server)
-        session_service_pb2_grpc.add_SessionServiceServicer_to_server(SessionService(engine), server)
+        session_service_pb2_grpc.add_SessionServiceServicer_to_server(
+            SessionService(engine, transaction_limits), server
+        )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(engine), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

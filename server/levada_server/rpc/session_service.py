@@ -11,7 +11,7 @@ from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError, LimitReached
 from levada_server.operations.job_results import complete_in_transaction
-from levada_server.operations.transactions import IDLE_LIMIT_S, OPEN_LIMIT_S, Session, open_session
+from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc import decode
 from levada_server.rpc.calls import caller
 from levada_server.rpc.job_service import completed_job
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
     from levada_server.operations.engine import Engine
+    from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.calls import Context
     from levada_server.storage.database import Isolation
 
@@ -54,17 +55,18 @@ _SERVED: dict[str, tuple[type[QueryService | RowService], str]] = {
 class SessionService(pb_grpc.SessionServiceServicer):
     """Carries transactions."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: TransactionLimits) -> None:
         self._engine = engine
+        self._limits = limits
 
     async def OpenSession(
         self, request_iterator: AsyncIterator[pb.OpenSessionRequest], context: Context
     ) -> AsyncIterator[pb.OpenSessionResponse]:
         """Serve one request after the other."""
-        inbox = _Inbox(request_iterator)
+        inbox = _Inbox(request_iterator, self._limits)
         timer: asyncio.TimerHandle | None = None
         async with open_session(self._engine) as session, inbox:
-            while (request := await inbox.next(IDLE_LIMIT_S if session.transactions.open else None)) is not None:
+            while (request := await inbox.next(in_transaction=session.transactions.open)) is not None:
                 try:
                     timeout = decode.duration(request.timeout).total_seconds() or None
                     answers = _answer(session, request, inbox, context)
@@ -74,26 +76,27 @@ class SessionService(pb_grpc.SessionServiceServicer):
                     await inbox.drop_rest(request)
                     yield pb.OpenSessionResponse(error=status(error)[1])
                 if session.transactions.open and timer is None:
-                    timer = end_call_later(OPEN_LIMIT_S, _too_long())
+                    timer = end_call_later(self._limits.open_s, _too_long(self._limits))
                 elif not session.transactions.open and timer is not None:
                     timer.cancel()
                     timer = None
 
 
-def _too_long() -> LimitReached:
+def _too_long(limits: TransactionLimits) -> LimitReached:
     return LimitReached(
-        f"A transaction may wait {IDLE_LIMIT_S:.0f} s for a request and be open for {OPEN_LIMIT_S:.0f} s; "
+        f"A transaction may wait {limits.idle_s:g} s for a request and be open for {limits.open_s:g} s; "
         "it was rolled back.",
         limit="transaction",
-        value=IDLE_LIMIT_S,
+        value=limits.idle_s,
     )
 
 
 class _Inbox:
     """Reads the client's messages ahead, so that Cancel reaches a request that runs."""
 
-    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest]) -> None:
+    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest], limits: TransactionLimits) -> None:
         self._messages = messages
+        self._limits = limits
         self._waiting: asyncio.Queue[pb.OpenSessionRequest | None] = asyncio.Queue(READ_AHEAD)
         self._task: asyncio.Task[None] | None = None
         self._insert_ends = True
@@ -122,7 +125,7 @@ class _Inbox:
             if not self._waiting.full():
                 self._waiting.put_nowait(None)
 
-    async def next(self, patience_s: float | None) -> pb.OpenSessionRequest | None:
+    async def next(self, *, in_transaction: bool) -> pb.OpenSessionRequest | None:
         """Give the next request; None at the end of the stream.
 
         Raises:
@@ -131,9 +134,9 @@ class _Inbox:
         if self._ended and self._waiting.empty():
             return None
         try:
-            request = await asyncio.wait_for(self._waiting.get(), patience_s)
+            request = await asyncio.wait_for(self._waiting.get(), self._limits.idle_s if in_transaction else None)
         except asyncio.TimeoutError:
-            raise _too_long() from None
+            raise _too_long(self._limits) from None
         self.cancelled.clear()
         self._insert_ends = request is None or not request.more
         return request

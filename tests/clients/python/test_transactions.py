@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 import levada as lv
-from levada_server.rpc import session_service
+from levada_server.operations.transactions import TransactionLimits
 from tests.conftest import served
 
 if TYPE_CHECKING:
@@ -260,19 +260,21 @@ def test_only_the_whole_transaction_is_repeated(lab: lv.VirtualModule, other: lv
     assert calls == [3]
 
 
+@pytest.mark.parametrize("limits", [TransactionLimits(idle_s=0.2), TransactionLimits(open_s=0.2)])
 def test_a_silent_user_is_told_of_the_limit(
-    lab: lv.VirtualModule, other: lv.FreeTable, monkeypatch: pytest.MonkeyPatch
+    lab: lv.VirtualModule, database_url: str, limits: TransactionLimits
 ) -> None:
-    monkeypatch.setattr(session_service, "IDLE_LIMIT_S", 0.2)
-    with pytest.raises(lv.errors.LimitReached, match="was rolled back"), lab.schema.transaction():
-        lab.Subject.insert1({"subject_id": 4, "name": "mine"})
-        other.insert1({"subject_id": 4, "name": "theirs"})  # waits for the lock on the key
-        with pytest.raises(lv.errors.LimitReached):
-            len(lab.Subject())
-    assert (lab.Subject & {"subject_id": 4}).fetch1("name") == "theirs"
-    with lab.schema.transaction():
-        lab.Subject.insert1({"subject_id": 5})
-    assert subjects(lab.Subject()) == [1, 2, 3, 4, 5]
+    with served(database_url, limits) as address, lv.Connection(address) as silent:
+        subject = lv.FreeTable(silent, "lab.Subject")
+        with pytest.raises(lv.errors.LimitReached, match=r"0\.2 s.*was rolled back"), silent.transaction():
+            subject.insert1({"subject_id": 4, "name": "mine"})
+            lab.Subject.insert1({"subject_id": 4, "name": "theirs"})  # waits for the lock on the key
+            with pytest.raises(lv.errors.LimitReached):
+                len(subject)
+        assert (subject & {"subject_id": 4}).fetch1("name") == "theirs"
+        with silent.transaction():
+            subject.insert1({"subject_id": 5})
+        assert subjects(subject) == [1, 2, 3, 4, 5]
 
 
 def test_a_lost_server_ends_the_block_and_the_next_one_works(database_url: str) -> None:
