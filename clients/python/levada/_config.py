@@ -56,7 +56,7 @@ _MEANINGLESS = {
 
 
 class Config(MutableMapping[str, Any]):
-    """Settings by name. Unknown names are kept for whoever set them.
+    """Settings by name: `config["display.limit"]` or `config.display.limit`. Unknown names are kept for their users.
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: rows and letters a column of a
     preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: what the older `fetch()` gives.
@@ -79,6 +79,15 @@ class Config(MutableMapping[str, Any]):
 
     def __delitem__(self, name: str) -> None:
         del self._values[name]
+
+    def __getattr__(self, name: str) -> Setting:
+        return _setting(self, name)
+
+    def __setattr__(self, name: str, value: Setting) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+        else:
+            self[name] = value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -159,6 +168,35 @@ class Config(MutableMapping[str, Any]):
         self._values[name] = value
         if name == "loglevel":
             logging.getLogger("levada").setLevel(str(value).upper())
+
+
+class _Section:
+    """The settings whose names begin alike: `config.display` has `limit` and `width`."""
+
+    def __init__(self, config: Config, prefix: str) -> None:
+        object.__setattr__(self, "_config", config)
+        object.__setattr__(self, "_prefix", prefix)
+
+    def __getattr__(self, name: str) -> Setting:
+        return _setting(self._config, self._prefix + name)
+
+    def __setattr__(self, name: str, value: Setting) -> None:
+        self._config[self._prefix + name] = value
+
+
+def _setting(config: Config, name: str) -> Setting:
+    """Give a setting, or the section of that name.
+
+    Raises:
+        AttributeError: There is neither.
+    """
+    if name.startswith("_"):  # Python looks for some before there are settings
+        raise AttributeError(name)
+    if name in config:
+        return config[name]
+    if any(known.startswith(f"{name}.") for known in config):
+        return _Section(config, f"{name}.")
+    raise AttributeError(f"There is no setting `{name}`; set it with config[{name!r}] = ….")
 
 
 def _read(file: Path) -> Mapping[str, Any]:

@@ -104,3 +104,15 @@ def test_override_ends_with_its_block(folder: Path) -> None:
     with config(display__limit=2):
         assert config["display.limit"] == 2
     assert config["display.limit"] == 12
+
+
+def test_settings_are_attributes_too(folder: Path) -> None:
+    config = Config()
+    config.display.limit = 4
+    config.safemode = False
+    assert (config["display.limit"], config["safemode"], config.display.width) == (4, False, 14)
+    for name in ("nothing", "_nothing"):
+        with pytest.raises(AttributeError, match="nothing"):
+            getattr(config, name)
+    with pytest.raises(AttributeError, match=r"`display.nothing`"):
+        config.display.nothing  # noqa: B018
