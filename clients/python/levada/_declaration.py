@@ -30,7 +30,7 @@ _REFERENCE_LINE = re.compile(rf"^{_REFERENCE.pattern}", re.MULTILINE)
 
 
 def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
-    """Declare a class and the parts inside it, and insert its contents.
+    """Declare a class and the parts inside it, and insert their contents.
 
     Args:
         namespaces: Where the names after `->` are looked up, in this order.
@@ -40,10 +40,8 @@ def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
     """
     _check_name(table)
     own: dict[str, object] = {table.__name__: table}
-    current = _declare_one(schema, table, table.__name__, [own, *namespaces])
+    _declare_one(schema, table, table.__name__, [own, *namespaces])
     _declare_parts(schema, table, table.__name__, [own, *namespaces])
-    if current and issubclass(table, Lookup):
-        _insert_contents(table())
 
 
 def _declare_parts(schema: Schema, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
@@ -73,11 +71,10 @@ def bind(schema: Schema, table: type[Table], class_name: str) -> None:
     table._class_name = class_name
 
 
-def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> bool:
-    """Declare one class; tell whether the table is as its definition says."""
+def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
     bind(schema, table, class_name)
     if not schema.create_tables:
-        return True
+        return
     if not table.definition.strip():
         raise InvalidDefinition(f"`{class_name}` has no definition: give the class a text `definition`.")
     request = schema_service_pb2.DeclareTableRequest(
@@ -100,7 +97,8 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
             f"`{schema.database}.{class_name}` exists with another definition; nothing was changed. Differences:\n"
             + "\n".join(f"  {line}" for line in response.differences)
         )
-    return not response.differences
+    elif issubclass(table, Lookup):
+        _insert_contents(table())
 
 
 def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from levada._types import AttributeType, parse_type
 
 if TYPE_CHECKING:
@@ -72,6 +74,11 @@ class Heading:
         """Names of the other attributes, in order."""
         return [name for name, attribute in self.attributes.items() if attribute.parsed_type.kind != "blob"]
 
+    @property
+    def as_dtype(self) -> np.dtype[np.void]:
+        """The dtype of a structured array of rows: int64, float64 and bool, objects for the rest."""
+        return np.dtype([(name, _element(attribute.parsed_type)) for name, attribute in self.attributes.items()])
+
     def __getitem__(self, name: str) -> Attribute:
         return self.attributes[name]
 
@@ -94,6 +101,14 @@ class Heading:
             line = f"{attribute.name + default:<20} : {attribute.type:<28} # {attribute.comment}"
             lines.append(line if attribute.comment else line.rpartition("#")[0].rstrip())
         return "\n".join(lines)
+
+
+def _element(attribute_type: AttributeType) -> type:
+    if attribute_type.integer:
+        return np.int64
+    if attribute_type.floating:
+        return np.float64
+    return np.bool_ if attribute_type.kind == "bool" else np.object_
 
 
 def heading_from_message(message: pb.Heading) -> Heading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._callers import user_location
@@ -13,7 +13,7 @@ from levada._relation import Relation
 from levada._restriction import as_operand
 from levada._rows import read_rows
 from levada._sink import insert_sink
-from levada._tabular import is_arrow, is_sliceable, slice_rows, to_arrow_table
+from levada._tabular import is_arrow, is_pandas, is_sliceable, slice_rows, to_arrow_table
 from levada_api.v1 import row_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -41,6 +41,27 @@ def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: in
                 f"{error} Rows are counted from row {first}, where this chunk begins; those before it are inserted.",
                 {**error.details, "first_row": first},
             ) from None
+
+
+def frame_with_key(table: Table, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
+    """Bring the index of a DataFrame among its columns where it is the primary key, and drop it elsewhere.
+
+    Args:
+        index_as_pk: It is the key; None for whether its names are those of the key.
+
+    Raises:
+        InvalidRequest: No DataFrame of pandas, or an index that is to be the key and has other names.
+    """
+    if not is_pandas(frame):
+        raise InvalidRequest(f"insert_dataframe requires a pandas DataFrame, not a {type(frame).__name__}.")
+    names = [name for name in frame.index.names if name is not None]
+    matches = set(names) == set(table.primary_key) and bool(names)
+    if index_as_pk and not matches:
+        raise InvalidRequest(
+            f"The index ({', '.join(names) or 'without a name'}) and the primary key of `{table._name.table}` "
+            f"({', '.join(table.primary_key)}) do not match. Pass index_as_pk=False to leave the index out."
+        )
+    return frame.reset_index(drop=not (matches if index_as_pk is None else index_as_pk))
 
 
 def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:

@@ -14,7 +14,7 @@ from levada._class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._columns import Place, arrow_column
 from levada._deletion import Deletion, drop_table, drop_table_quick
 from levada._errors import InvalidRequest, NotFound, UnknownAttribute
-from levada._insertion import insert
+from levada._insertion import frame_with_key, insert
 from levada._names import full_name, parse_full_name, stored_name
 from levada._relation import Relation, Restricted
 from levada._restriction import Not
@@ -25,6 +25,8 @@ from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from levada._connection import Connection
     from levada._heading import Heading
@@ -244,6 +246,36 @@ class Table(Relation, metaclass=TableMeta):
             allow_direct_insert=bool(allow_direct_insert),
         )
         insert(self, rows, options, chunk_size)
+
+    @on_class
+    def insert_dataframe(
+        self,
+        df: pd.DataFrame,
+        index_as_pk: bool | None = None,
+        *,
+        replace: bool = False,
+        skip_duplicates: bool = False,
+        ignore_extra_fields: bool = False,
+        allow_direct_insert: bool | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        """Insert a DataFrame of pandas, as `to_pandas` gives it. The other arguments are those of `insert`.
+
+        Args:
+            df: One column an attribute.
+            index_as_pk: Its index is the primary key (True), or is left out (False); None for whether the names fit.
+
+        Raises:
+            InvalidRequest: No DataFrame, or an index that is to be the key and has other names.
+        """
+        self.insert(
+            frame_with_key(self, df, index_as_pk),
+            replace=replace,
+            skip_duplicates=skip_duplicates,
+            ignore_extra_fields=ignore_extra_fields,
+            allow_direct_insert=allow_direct_insert,
+            chunk_size=chunk_size,
+        )
 
     @on_class
     def validate(self, rows: object, *, ignore_extra_fields: bool = False) -> ValidationResult:

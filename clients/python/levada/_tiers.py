@@ -65,6 +65,8 @@ def tier_of(table: type[Table]) -> pb.TableTier:
     Raises:
         InvalidDefinition: It is no subclass of a tier.
     """
+    if issubclass(table, Part):  # some classes name a second tier beside it
+        return pb.TABLE_TIER_PART
     for base, tier in TIERS.items():
         if issubclass(table, base):
             return tier

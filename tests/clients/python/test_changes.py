@@ -31,6 +31,22 @@ def test_rows_come_from_everywhere(lab: lv.VirtualModule, tmp_path: Path) -> Non
     assert {row["weight"] for row in found} == {None}
 
 
+def test_a_dataframe_goes_in_as_it_came_out(lab: lv.VirtualModule) -> None:
+    before = lab.Session.Trial.to_dicts(order_by="KEY")
+    frame = lab.Session.Trial.to_pandas(order_by="KEY")
+    lab.Session.Trial.delete(prompt=False, part_integrity="ignore")
+    lab.Session.Trial.insert_dataframe(frame, chunk_size=2)
+    assert lab.Session.Trial.to_dicts(order_by="KEY") == before
+    plain = pd.DataFrame({"subject_id": [90], "name": ["Zoe"]})
+    lab.Subject.insert_dataframe(plain)
+    lab.Subject.insert_dataframe(plain.set_index("name", drop=False), index_as_pk=False, skip_duplicates=True)
+    assert (lab.Subject & "subject_id = 90").fetch1("name") == "Zoe"
+    with pytest.raises(lv.errors.InvalidRequest, match=r"index \(name\) and the primary key .* do not match"):
+        lab.Subject.insert_dataframe(plain.set_index("name"), index_as_pk=True)
+    with pytest.raises(lv.errors.InvalidRequest, match="requires a pandas DataFrame, not a list"):
+        lab.Subject.insert_dataframe([(91, "Yan")])
+
+
 def test_a_query_is_inserted_without_a_trip(connection: lv.Connection, lab: lv.VirtualModule) -> None:
     schema = lv.Schema("archive", connection=connection)
 

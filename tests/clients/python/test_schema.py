@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import levada as lv
@@ -27,6 +28,31 @@ def test_a_heading_says_all_about_its_attributes(lab: lv.VirtualModule) -> None:
     assert "nameless" in str(name.default)
     assert (heading["weight"].nullable, "missing" in heading) == (True, False)
     assert "subject_id" in repr(heading)
+
+
+def test_a_heading_gives_the_dtype_of_structured_rows(lab: lv.VirtualModule) -> None:
+    assert lab.Subject.heading.as_dtype == np.dtype(
+        [("subject_id", np.int64), ("species", np.object_), ("name", np.object_), ("weight", np.float64)]
+    )
+
+
+def test_a_part_may_name_a_second_tier(connection: lv.Connection) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    @schema
+    class Launch(lv.Lookup):
+        definition = "launch : int32"
+        contents = ((1,),)
+
+        class Piece(lv.Part, lv.Lookup):
+            definition = """
+            -> master
+            piece : varchar(20)
+            """
+            contents = ((1, "jeans"), (1, "tie"))
+
+    assert Launch.Piece.full_table_name == "`lab`.`launch__piece`"
+    assert Launch.Piece.to_arrays("piece").tolist() == ["jeans", "tie"]
 
 
 def test_declaring_again_reads_and_a_difference_warns(connection: lv.Connection, lab: lv.VirtualModule) -> None:
