@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada._transaction import Transaction
+    from levada._transport import Decoder
 
 _Response = TypeVar("_Response", bound="Message")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _SETTINGS_FILE = "levada.toml"
@@ -193,7 +195,7 @@ class Connection:
             return answer
         return self._transport.call(method, request, response, timeout=timeout)
 
-    def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)

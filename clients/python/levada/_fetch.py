@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]  # Any: an attribute's type decides
 
 
+_ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
+
+
 class Result:
     """The answer to a query: batches that are read from the network as they are asked for.
 
@@ -38,7 +41,7 @@ class Result:
 
     def __init__(self, connection: Connection, node: Node) -> None:
         request = pb.FetchRelationRequest(relation=encode_relation(node), lease_token=lease_token())
-        responses = connection.receive("QueryService/FetchRelation", request, pb.FetchRelationResponse)
+        responses = connection.receive("QueryService/FetchRelation", request, Fetched)
         self._pieces = PieceReader(response.arrow_ipc for response in responses)
         self._reader = pa.ipc.open_stream(pa.PythonFile(self._pieces, "r"))
 
@@ -57,12 +60,38 @@ class Result:
         return table
 
 
+class Fetched:
+    """A FetchRelationResponse that is nothing but a piece of the stream, whose bytes stay where they arrived.
+
+    Source: Protocol Buffers, "Encoding".
+    """
+
+    __slots__ = ("arrow_ipc",)
+
+    def __init__(self, arrow_ipc: memoryview) -> None:
+        self.arrow_ipc = arrow_ipc
+
+    @staticmethod
+    def FromString(content: bytes, /) -> Fetched | pb.FetchRelationResponse:  # as messages have it
+        """Read a response."""
+        if content[:1] == _ARROW_IPC_TAG:
+            size = shift = 0
+            start = 1
+            while (octet := content[start]) & 0x80:
+                size |= (octet & 0x7F) << shift
+                start, shift = start + 1, shift + 7
+            size |= octet << shift
+            if start + 1 + size == len(content):
+                return Fetched(memoryview(content)[start + 1 :])
+        return pb.FetchRelationResponse.FromString(content)
+
+
 class PieceReader:
     """A file made of pieces of bytes that arrive one by one."""
 
     closed = False
 
-    def __init__(self, pieces: Generator[bytes, None, None]) -> None:
+    def __init__(self, pieces: Generator[bytes | memoryview, None, None]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
