@@ -265,7 +265,6 @@ async def delete(
             await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
             _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
-        await deletion.forget(connection, catalog, doomed)
         return doomed
 
 
