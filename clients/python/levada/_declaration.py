@@ -99,6 +99,8 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
         )
     elif issubclass(table, Lookup):
         _insert_contents(table())
+    if table.definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
+        table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{table.definition}"
 
 
 def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:

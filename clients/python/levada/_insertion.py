@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
     """Insert rows of any form, all or none, or so many at a time."""
     rows = as_operand(rows)
-    if chunk_size is None or isinstance(rows, Relation):
+    if chunk_size is not None and isinstance(rows, Relation):
+        raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
+    if chunk_size is None:
         _insert_chunk(table, rows, options)
         return
     for number, chunk in enumerate(_chunks(rows, chunk_size)):
