@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from levada import _jobs, _nodes
 from levada._class_level import CLASS_LEVEL, on_class, property_on_class
-from levada._errors import InvalidDefinition, InvalidRequest
+from levada._errors import InvalidDefinition, InvalidRequest, PreconditionFailed
 from levada._make import has_make, own_names
 from levada._populate import Selection, collect, populate_here, populate_in_processes
 from levada._relation import Relation
@@ -20,6 +20,7 @@ from levada._table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
 CLASS_LEVEL.add("key_source")
 
@@ -67,9 +68,17 @@ class Jobs(Relation):
 
 
 class AutoPopulated(Table):
-    """A table whose rows come from its `make`."""
+    """A table whose rows come from its `make`.
+
+    Attributes:
+        make_time_limit: How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`):
+            a timedelta or seconds.
+        make_memory_limit: How much memory that process may keep for itself: bytes, or text such as `"4 GB"`.
+    """
 
     _abstract: ClassVar[bool] = True
+    make_time_limit: ClassVar[timedelta | float | None] = None
+    make_memory_limit: ClassVar[int | str | None] = None
 
     max_attempts: ClassVar[int | None] = None
     """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
@@ -184,6 +193,10 @@ class AutoPopulated(Table):
         if self._restricted_here():
             raise InvalidRequest(
                 f"populate works on the whole table; pass the restriction to it: {type(self).__name__}.populate(…)."
+            )
+        if self.connection.in_transaction:
+            raise PreconditionFailed(
+                "populate commits each key by itself, and a transaction is open; end that before populate."
             )
 
     def _source(

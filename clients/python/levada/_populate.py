@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pickle
 import random
+import signal
 import sys
+import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from levada import _jobs
-from levada._crew import Assignment, Crew, shares
+from levada._crew import Crew, shares
+from levada._crew_reports import Assignment
 from levada._errors import InvalidRequest, UnknownWorkerSession
 from levada._job_loop import JobLoop
 from levada._names import stored_name
@@ -120,13 +123,45 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     """Run jobs in this process, one after the other."""
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
-    loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS)
     keys = selection.ordered_keys()
-    with _Session(table.connection) as session:
+    with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
+        loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping)
         reserve = session.reserving(table, selection.jobs) if keys is None else session.reserving_in_order(table, keys)
         # What is in hand is given back before the session ends, so that the try does not count.
         with closing(loop.run(reserve, selection.max_calls)) as outcomes:
             yield outcomes
+
+
+@contextmanager
+def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let an interrupt wait until the key in hand is committed; a second one does not.
+
+    Yields:
+        Tells whether to stop.
+
+    Raises:
+        KeyboardInterrupt: At the end, if there was one: a `make` cannot swallow it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield lambda: False  # signals are handled elsewhere
+        return
+    count = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        sys.stderr.write("populate stops after the key in hand; interrupt again to stop at once\n")
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: count > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if count:
+            raise KeyboardInterrupt
 
 
 class _Session:
@@ -196,10 +231,10 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         restriction=_serialized(selection.jobs if keys is None else table.jobs & keys),
         until_empty=True,
     )
-    with Crew(table.connection, assignment, _LEASE) as crew:
+    with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE) as crew:
         for share in shares(selection.max_calls, processes):
             crew.hire(share)
-        with closing(crew.outcomes()) as outcomes:
+        with closing(crew.outcomes(stopping)) as outcomes:
             yield outcomes
 
 

@@ -15,7 +15,7 @@ from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from levada._connection import Connection
@@ -58,14 +58,20 @@ class Heartbeat:
 
     Args:
         reachable: Told False when the server gets out of reach, and True when it is back.
+        cancelled: Told the tokens of leases whose holders shall stop.
     """
 
     def __init__(
-        self, connection: Connection, lease: timedelta, reachable: Callable[[bool], None] = lambda _: None
+        self,
+        connection: Connection,
+        lease: timedelta,
+        reachable: Callable[[bool], None] = lambda _: None,
+        cancelled: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._interval = lease.total_seconds() / _BEATS_PER_LEASE
         self._reachable = reachable
+        self._cancelled = cancelled
         self._lock = threading.Lock()
         self._sessions: set[str] = set()
         self._stopped = threading.Event()
@@ -112,9 +118,11 @@ class Heartbeat:
                 return
             request = pb.RenewWorkerSessionsRequest(worker_sessions=sessions)
             try:
-                self._connection.call(
+                answer = self._connection.call(
                     "JobService/RenewWorkerSessions", request, pb.RenewWorkerSessionsResponse, timeout=self._interval
                 )
+                if answer.cancelled_lease_tokens:
+                    self._cancelled(answer.cancelled_lease_tokens)
                 return
             except UnknownWorkerSession as error:
                 ended = error.details.get("worker_session", "")
