@@ -119,6 +119,7 @@ def refresh(
     table: schema_pb2.TableName,
     key_source: Relation | None = None,
     *,
+    delay: float | timedelta = 0,
     priority: int | None = None,
     retry_errors: bool = False,
 ) -> pb.RefreshJobsResponse:
@@ -126,10 +127,13 @@ def refresh(
 
     Args:
         key_source: Only for these keys; None for the table's own source.
+        delay: New jobs wait so many seconds.
         priority: Of new jobs, 0 first; None for the server's default.
         retry_errors: Make failed jobs pending again.
     """
     request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors)
+    if delay:
+        request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
     if key_source is not None:
         request.key_source.CopyFrom(key_source._message())
     return connection.call("JobService/RefreshJobs", request, pb.RefreshJobsResponse)

@@ -23,9 +23,10 @@ from levada._worker_session import Heartbeat, close_session, open_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from levada._auto_populated import AutoPopulated, Jobs
+    from levada._auto_populated import AutoPopulated
     from levada._connection import Connection
     from levada._job_loop import Outcome
+    from levada._job_table import Jobs
     from levada._jobs import Lease
 
 _LEASE = timedelta(seconds=60)
@@ -183,7 +184,7 @@ class _Session:
 
     def reserving(self, table: AutoPopulated, jobs: Jobs) -> Callable[[int], list[Lease] | None]:
         """Make what takes jobs of a table until none is left."""
-        restriction = _serialized(jobs)
+        restriction = jobs.serialized()
         return lambda max_jobs: self._reserve(table, max_jobs, restriction) or None
 
     def reserving_in_order(
@@ -194,7 +195,7 @@ class _Session:
 
         def reserve(_: int) -> list[Lease] | None:
             key = next(remaining, None)
-            return None if key is None else self._reserve(table, 1, _serialized(table.jobs & key))
+            return None if key is None else self._reserve(table, 1, (table.jobs & key).serialized())
 
         return reserve
 
@@ -205,11 +206,6 @@ class _Session:
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
             return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
-
-
-def _serialized(jobs: Jobs) -> bytes | None:
-    """Give the restriction of a job table; None for the whole."""
-    return jobs._message().SerializeToString() if jobs._node.uses else None
 
 
 # ------------------------------------------------------------------------------------------------ in processes
@@ -228,7 +224,7 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         module=_importable_module(table),
         tables=(f"{table._name.schema}.{table._name.table}",),
         make_kwargs=_picklable(selection.make_kwargs),
-        restriction=_serialized(selection.jobs if keys is None else table.jobs & keys),
+        restriction=(selection.jobs if keys is None else table.jobs & keys).serialized(),
         until_empty=True,
     )
     with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE) as crew:

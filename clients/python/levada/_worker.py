@@ -47,6 +47,7 @@ class Settings:
         grace: How long jobs in hand may take when it is told to stop.
         limits: Of one `make` of a table that sets none.
         reload: Begin anew with processes when their source files change.
+        retry_errors: Try once more what has failed before.
     """
 
     module: str
@@ -58,6 +59,7 @@ class Settings:
     grace: timedelta
     limits: Limits = field(default_factory=Limits)
     reload: bool = False
+    retry_errors: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ class _Supervisor:
             self._connection,
             [(table.schema, table.table) for table in ready.tables],
             drain=self._settings.drain,
+            retry_errors=self._settings.retry_errors,
             say=lambda text: self._observer.happened("cannot_refresh", text),
         )
 
