@@ -21,24 +21,20 @@ from levada._table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
 CLASS_LEVEL.add("key_source")
 
 
 class AutoPopulated(Table):
-    """A table whose rows come from its `make`.
-
-    Attributes:
-        make_time_limit: How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`):
-            a timedelta or seconds.
-        make_memory_limit: How much memory that process may keep for itself: bytes, or text such as `"4 GB"`.
-    """
+    """A table whose rows come from its `make`."""
 
     _abstract: ClassVar[bool] = True
-    make_time_limit: ClassVar[timedelta | float | None] = None
-    make_memory_limit: ClassVar[int | str | None] = None
 
+    make_time_limit: ClassVar[timedelta | float | None] = None
+    """How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`): a timedelta, or
+    seconds."""
+    make_memory_limit: ClassVar[int | str | None] = None
+    """How much memory that process may keep for itself: bytes, or text such as `"4 GB"`."""
     max_attempts: ClassVar[int | None] = None
     """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
     retry_delay: ClassVar[timedelta] = timedelta(seconds=10)

@@ -216,13 +216,13 @@ class Crew:
                 judged = True
                 yield self._fail(member, in_hand, member.verdict[1])
         _jobs.release(self._connection, member.leases.values())
-        self._forget(member)
+        self._forget(member, [in_hand] if in_hand is not None else [])
         yield Died(member.pid, member.process.exitcode or 0, member.jobs_left, in_hand, judged)
 
-    def _forget(self, member: _Member) -> None:
+    def _forget(self, member: _Member, started: Sequence[Lease] = ()) -> None:
         self._members.remove(member)
         self._heartbeat.remove(member.session)
-        close_session(self._connection, member.session)
+        close_session(self._connection, member.session, started)
         member.pipe.close()
 
     # -------------------------------------------------------------------------------------------- limits

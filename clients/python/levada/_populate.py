@@ -200,12 +200,15 @@ class _Session:
         return reserve
 
     def _reserve(self, table: AutoPopulated, max_jobs: int, restriction: bytes | None) -> list[Lease]:
-        try:
+        def reserve() -> list[Lease]:
             return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+
+        try:
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
         except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
-            return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
 
 
 # ------------------------------------------------------------------------------------------------ in processes
