@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
+from levada_server.arrow.references import references
 from levada_server.arrow.types import arrow_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind
@@ -111,7 +112,9 @@ def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
         case Kind.UUID:
             stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
             return pa.ExtensionArray.from_storage(arrow, stored)
-        case Kind.JSON | Kind.OBJECT:
+        case Kind.OBJECT:
+            return references(pa.array(values, pa.utf8()))
+        case Kind.JSON:
             return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
         case Kind.ARRAY:
             return _tensors(values, type_, arrow)

@@ -11,6 +11,7 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
+from levada_server.operations.object_claims import check_stores
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
@@ -87,7 +88,7 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
         UnknownTable: The table or a parent does not exist.
         InvalidRequest: The table cannot become this, such as with another key; the message says what to do.
     """
-    found = _find(await engine.catalog(caller), wanted)
+    found = _find(engine, await engine.catalog(caller), wanted)
     # What has no DDL, such as an index on an expression that a new type does not allow, is refused now.
     list(alter_steps(found, {}))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
@@ -106,7 +107,7 @@ async def alter_table(engine: Engine, _caller: Caller, wanted: WantedTable, dige
     """
 
     async def alter(connection: Connection, catalog: Catalog) -> TableName:
-        found = _find(catalog, wanted)
+        found = _find(engine, catalog, wanted)
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
@@ -157,7 +158,7 @@ async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaita
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
+def _find(engine: Engine, catalog: Catalog, wanted: WantedTable) -> Alteration:
     """Find the changes, and refuse those that the rest of the catalog does not allow."""
     existing = catalog.table(wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
@@ -165,6 +166,7 @@ def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
     declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
     table = parse(catalog, declaration)
     check_master(catalog, table)
+    check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
     return alteration(existing, replace(table, name=name), wanted.renames)
 
 

@@ -26,6 +26,7 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
+from levada_server.operations.object_claims import check_stores
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
 from levada_server.query.sql import render_count
@@ -251,6 +252,7 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
         catalog.table(name.master)
     table = parse(catalog, declaration)
     check_master(catalog, table)
+    check_stores(engine, table.heading, table.name)
     table = await storage.insert_table(connection, catalog, table, declaration.definition)
     if declaration.key_source is not None:
         # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
