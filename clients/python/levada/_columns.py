@@ -17,7 +17,7 @@ from levada._errors import LevadaError, WrongValue
 from levada._tabular import is_missing_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from levada._heading import Attribute
     from levada._types import AttributeType
@@ -30,15 +30,17 @@ _UTC = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column stands, for errors.
+    """Where a column stands.
 
     Args:
-        table: The table's name.
+        table: The table's name, for errors.
         first_row: Number of the column's first row within its insert, from 0.
+        stage: Puts the values of an attribute into its store, and gives their ids; None where there is no server.
     """
 
     table: str
     first_row: int = 0
+    stage: Callable[[Sequence[object], Attribute, int], list[str | None]] | None = None
 
 
 def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -> pa.Array:
@@ -49,6 +51,8 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
         ValueOutOfRange: The type cannot hold it.
     """
     type_ = attribute.parsed_type
+    if type_.kind == "object" and place.stage is not None:
+        return pa.array(place.stage(values, attribute, place.first_row), type_.arrow)
     try:
         at_once = _at_once(values, type_)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError):

@@ -152,6 +152,9 @@ def python_values(
             return _some(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
         case "attach":
             return _some(_storage(column).to_pylist(), opener.attachment)
+        case "object":
+            values = opener.objects(column.to_pylist(), type_)
+            return [_squeezed(value, squeeze) for value in values] if type_.codec == "blob" else values
         case "json":
             return _some(_storage(column).to_pylist(), json.loads)
         case "uuid":
@@ -161,8 +164,8 @@ def python_values(
         case "timestamptz":
             return _some(column.to_pylist(), lambda moment: moment.replace(tzinfo=dt.timezone.utc))
         case _ if (type_.integer or type_.floating) and column.null_count == 0:
-            values: list[Any] = column.to_numpy().tolist()
-            return values
+            numbers: list[Any] = column.to_numpy().tolist()
+            return numbers
         case _:
             return list(_storage(column).to_pylist())
 
@@ -242,7 +245,7 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
             case "uuid":
                 values = [None if v is None else str(v) for v in python_values(column, type_)]
                 series.append(pl.Series(field.name, values, dtype=pl.String))
-            case "json" | "blob" | "attach":
+            case "json" | "blob" | "attach" | "object":
                 values = python_values(column, type_, opener=opener)
                 series.append(pl.Series(field.name, values, dtype=pl.Object))
             case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:

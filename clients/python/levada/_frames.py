@@ -78,6 +78,8 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
     """Bring an Arrow array to an attribute's type: all of it where that loses nothing, else value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if attribute.parsed_type.kind in ("attach", "object") and not pa.types.is_struct(column.type):
+        return arrow_column(column.to_pylist(), attribute, place)  # of files, or of what goes into a store
     try:
         fitted = _cast(column, attribute.parsed_type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
