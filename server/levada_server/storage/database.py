@@ -41,24 +41,24 @@ class Database:
         pool: asyncpg.Pool[asyncpg.Record],
         postgresql_version: str,
         spool_space: SpoolSpace | None = None,
-        size: int = POOL_SIZE,
+        size: int | None = None,
     ) -> None:
         """Take over an open pool; `close` closes it."""
         self._pool = pool
-        self._size = size
+        self._size = size or POOL_SIZE
         self._wanted = 0  # connections in use, and those that are waited for
         self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
         self.spool_space = spool_space or SpoolSpace()
 
     @classmethod
-    async def connect(cls, url: str, spool_space: SpoolSpace | None = None, *, size: int = POOL_SIZE) -> Database:
+    async def connect(cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None) -> Database:
         """Open a pool.
 
         Args:
             url: As libpq reads it, `postgresql://user@host/database`.
             spool_space: Where results wait for slow readers; by default in the system's temporary folder.
-            size: Most connections.
+            size: Most connections; by default `POOL_SIZE`.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -67,7 +67,7 @@ class Database:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
-                max_size=size,
+                max_size=size or POOL_SIZE,
                 timeout=CONNECT_TIMEOUT_S,
                 init=bind_moments_as_they_are,
                 reset=_leave_as_is,
