@@ -123,7 +123,7 @@ class Prompt:
     def __exit__(self, *_: object) -> None:
         """End Octave, and see that it ends in order."""
         self.type("exit")
-        output, _ = self._process.communicate()
+        output = self._process.communicate()[0]
         assert self._process.returncode == 0, output
 
 
@@ -151,8 +151,7 @@ def port() -> int:
     """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -60,9 +59,12 @@ def _fill(address: str) -> None:
 
 async def test_ctrl_c_ends_a_long_fetch(prompt: Prompt, connection: asyncpg.Connection[asyncpg.Record]) -> None:
     prompt.type(f"{_FETCH}; disp('fetched: all')")
-    running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'letter'"
-    while not await connection.fetchval(f"{running} AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"):
-        await asyncio.sleep(0.01)
+    running = (
+        "SELECT count(*) FROM pg_sleep(0.01), pg_stat_activity WHERE datname = current_database() "
+        "AND query ~ 'letter' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    while not await connection.fetchval(running):
+        pass
     begun = time.monotonic()
     prompt.interrupt()
     prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
