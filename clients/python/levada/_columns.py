@@ -62,6 +62,8 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
 
 def _at_once(values: Sequence[object], type_: AttributeType) -> pa.Array | None:
     """Convert by Arrow where its own conversion does what is meant here, or refuses; else give None."""
+    if type_.codecs:
+        return None
     classes = set(map(type, values))
     classes.discard(type(None))
     if not classes:

@@ -26,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "display.show_tuple_count": True,
     "fetch_format": "array",
     "aggr.keep_all_rows": True,
+    "codecs.decode": True,
     "custom": {},
     "loglevel": "WARNING",
     "stores": {},
@@ -59,9 +60,9 @@ class Config(MutableMapping[str, Any]):
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: rows and letters a column of a
     preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: what the older `fetch()` gives.
-    `aggr.keep_all_rows`: `aggr` keeps entities without a match. `loglevel`: of `levada.logger`. `stores`: where this
-    machine sees the folders of the server's stores, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies
-    of stored files.
+    `aggr.keep_all_rows`: `aggr` keeps entities without a match. `codecs.decode`: codecs decode what is fetched; False
+    gives what is stored. `loglevel`: of `levada.logger`. `stores`: where this machine sees the folders of the server's
+    stores, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies of stored files.
 
     DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `dj_local_conf.json` in the working
     folder, then `DJ_*`. A setting of theirs that does nothing here is kept, with a warning.

@@ -24,7 +24,6 @@ from levada._restriction import (
     top_node,
 )
 from levada._typed import Columns, Term
-from levada._types import type_of_column
 from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
 
@@ -477,7 +476,7 @@ class Relation(Operand):
             _fetch.to_dicts(_selected(table, ["KEY"]))
             if name == "KEY"
             else _fetch.to_array(
-                table.column(name), type_of_column(table.schema.field(name)), squeeze=squeeze, opener=opener
+                table.column(name), _fetch.type_read(table.schema.field(name)), squeeze=squeeze, opener=opener
             )
             for name in names
         ]

@@ -256,6 +256,8 @@ class _Reader:
 
     def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
         kind = attribute.parsed_type.kind
+        if attribute.parsed_type.codecs and type_of_column(field).codecs != attribute.parsed_type.codecs:
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
         binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
         stored = type_of_column(field).kind == kind if kind == "blob" else kind == "attach" and binary
         nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)

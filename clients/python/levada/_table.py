@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from levada import _nodes
 from levada._class_level import CLASS_LEVEL, on_class, property_on_class
+from levada._codecs import encoder
 from levada._columns import Place, arrow_column
 from levada._deletion import Deletion, drop_table, drop_table_quick
 from levada._errors import InvalidRequest, NotFound, UnknownAttribute
@@ -426,6 +428,9 @@ class Table(Relation, metaclass=TableMeta):
                 {"attribute": name},
             )
         attribute = self.heading[name]
+        if value is not None and attribute.parsed_type.codecs:
+            value = encoder(attribute.parsed_type)(value)
+            attribute = replace(attribute, type=str(attribute.parsed_type.stored))
         if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array", "object"):
             return value
         if attribute.parsed_type.kind == "object":

@@ -54,6 +54,7 @@ class WantedTable:
         renames: The old name of an attribute by its new one.
         new_name: The class's name afterwards; empty: as it is.
         tier: Its tier afterwards; None: as it is.
+        codecs: As of a declaration.
     """
 
     name: TableName
@@ -62,6 +63,7 @@ class WantedTable:
     renames: Mapping[str, str] = field(default_factory=dict)
     new_name: str = ""
     tier: Tier | None = None
+    codecs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,9 @@ def _find(engine: Engine, catalog: Catalog, wanted: WantedTable) -> Alteration:
     existing = catalog.table(wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
     # It is parsed under its present name, which its parts and its master know it by.
-    declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
+    declaration = Declaration(
+        existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
+    )
     table = parse(catalog, declaration)
     check_master(catalog, table)
     check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)

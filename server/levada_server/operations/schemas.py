@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import (
@@ -63,6 +63,7 @@ class Declaration:
         has_make: The class has a `make`.
         key_source: What to compute, serialized; None for the join of the parents.
         retry: How often its jobs are tried.
+        codecs: The client's, by what stands in `<…>`: the type in which each stores its values.
     """
 
     name: TableName
@@ -72,6 +73,7 @@ class Declaration:
     has_make: bool = False
     key_source: bytes | None = None
     retry: RetryPolicy = DEFAULT_RETRY
+    codecs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ def parse(catalog: Catalog, declaration: Declaration) -> Table:
         catalog.check_reference(declaration.name, parent.name)
         return parent
 
-    table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
+    table = declare(declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs)
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
 
 
