@@ -13,7 +13,6 @@ from uuid import UUID
 import numpy as np
 
 from levada._attached import encode_attachment
-from levada._codecs import encoder
 from levada._errors import ValueOutOfRange, WrongValue
 from levada._value_encoding import plain_text
 from levada._values import encode_blob, plain_scalar
@@ -40,9 +39,6 @@ def converter(type_: AttributeType) -> Callable[[object], object]:
     Every failure of it but a LevadaError means: no value of the type. The message of a WrongValue begins with the
     path to what is wrong within the value.
     """
-    if type_.codecs:
-        encode, convert = encoder(type_), converter(type_.stored)
-        return lambda value: convert(encode(value))
     match type_.kind:
         case "blob":
             return lambda value: encode_blob(value, "")

@@ -322,3 +322,35 @@ def test_a_codec_in_a_store_says_which() -> None:
         "point": "<pair>",
         "pair": "varchar(40)",
     }
+
+
+def test_a_codec_keeps_its_values_in_a_store(connection: lv.Connection) -> None:
+    define_graph()
+
+    class Sealed(lv.Codec):
+        name = "sealed"
+
+        def get_dtype(self, is_store: bool) -> str:
+            return "<blob@>" if is_store else "<blob>"
+
+        def encode(self, value: Any) -> Any:  # noqa: ANN401
+            return ["sealed", value]
+
+        def decode(self, stored: Any) -> Any:  # noqa: ANN401
+            return stored[1]
+
+    @lv.Schema("net", connection=connection)
+    class Net(lv.Manual):
+        definition = """
+        net : int32
+        ---
+        g : <sealed@main>
+        h = null : <sealed@>
+        """
+
+    Net.insert([{"net": 1, "g": np.arange(3)}, {"net": 2, "g": "x", "h": 5}])
+    assert Net().heading["g"].type == "<sealed: <blob@main>>"
+    first, second = Net.to_dicts(order_by="net")
+    assert (first["g"].tolist(), first["h"], second["g"], second["h"]) == ([0, 1, 2], None, "x", 5)
+    Net.update1({"net": 1, "g": "y"})
+    assert (Net & "net = 1").fetch1("g") == "y"
