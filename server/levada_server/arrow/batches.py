@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.references import references
 from levada_server.arrow.types import arrow_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind
@@ -17,12 +16,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 MESSAGE_BYTES = 2**20
-"""About so many bytes of the stream go into one message on the wire."""
-_MOST_BYTES = MESSAGE_BYTES * 5 // 4
-"""Up to here one message is better than two."""
-
-Piece: TypeAlias = "list[bytes | memoryview]"
-"""Bytes of the stream that go into one message; they lie in several places."""
+"""Most bytes of the stream that go into one message on the wire."""
 
 
 class StreamWriter:
@@ -33,12 +27,12 @@ class StreamWriter:
         self._pending = _Pieces()
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
 
-    def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
+    def write(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         """Append a batch and give the bytes that are ready."""
         self._writer.write_batch(batch)
         yield from self._pending.take()
 
-    def finish(self) -> Iterator[Piece]:
+    def finish(self) -> Iterator[bytes]:
         """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
         self._writer.close()
         yield from self._pending.take()
@@ -62,17 +56,10 @@ class _Pieces:
     def close(self) -> None:
         """The pieces stay until they are taken."""
 
-    def take(self) -> Iterator[Piece]:
-        written, self._written = self._written, []
-        size = sum(map(len, written))
-        if size <= _MOST_BYTES:
-            yield list(written)
-            return
-        whole = memoryview(b"".join(written))
-        count = -(-size // _MOST_BYTES)
-        piece_bytes = -(-size // count)
-        for start in range(0, size, piece_bytes):
-            yield [whole[start : start + piece_bytes]]
+    def take(self) -> Iterator[bytes]:
+        written, self._written = memoryview(b"".join(self._written)), []
+        for start in range(0, len(written), MESSAGE_BYTES):
+            yield bytes(written[start : start + MESSAGE_BYTES])
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
@@ -112,9 +99,7 @@ def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
         case Kind.UUID:
             stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
             return pa.ExtensionArray.from_storage(arrow, stored)
-        case Kind.OBJECT:
-            return references(pa.array(values, pa.utf8()))
-        case Kind.JSON:
+        case Kind.JSON | Kind.OBJECT:
             return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
         case Kind.ARRAY:
             return _tensors(values, type_, arrow)

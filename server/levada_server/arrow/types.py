@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.references import REFERENCE
 from levada_server.model.types import AttributeType, Kind
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _SIMPLE: dict[Kind, pa.DataType] = {
     Kind.BYTES: pa.binary(),
     Kind.BLOB: pa.binary(),
     Kind.ATTACH: pa.binary(),
-    Kind.OBJECT: REFERENCE,
+    Kind.OBJECT: pa.json_(),
 }
 
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896

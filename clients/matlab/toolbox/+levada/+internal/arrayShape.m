@@ -1,0 +1,7 @@
+function shape = arrayShape(type)
+% arrayShape  Give the lengths of the dimensions of a type '<array float32(2, 3)>'.
+
+found = regexp(type, '\(([\d\s,]*)\)', 'tokens', 'once');
+lengths = str2double(regexp(found{1}, '\d+', 'match'));
+shape = reshape(lengths, 1, []);
+end

@@ -1,0 +1,20 @@
+function name = classTable(className, schema)
+% classTable  Give the TableName of a class: `Session`, and `Session.Trial` for the part lab.SessionTrial.
+
+[~, simple] = levada.internal.splitName(className);
+if isempty(regexp(simple, '^[A-Z][A-Za-z0-9]*$', 'once'))
+    levada.internal.fail('InvalidDefinition', '`%s` is no name of a table''s class: write it in CamelCase.', simple);
+end
+name = struct('schema', schema.dbname, 'table', simple);
+table = feval(className);
+if isa(table, 'levada.Part')
+    [masterPackage, master] = levada.internal.splitName(class(levada.internal.masterOf(table)));
+    package = levada.internal.splitName(className);
+    isPrefix = strncmp(simple, master, numel(master)) && numel(simple) > numel(master);
+    if ~isPrefix || ~strcmp(package, masterPackage)
+        levada.internal.fail('InvalidDefinition', ['The name of the part `%s` begins with that of its master and lies in ' ...
+            'the same package: %s.%sTrial.'], className, masterPackage, master);
+    end
+    name.table = [master '.' simple(numel(master) + 1:end)];
+end
+end

@@ -1,0 +1,7 @@
+function text = fullName(name)
+% fullName  Write a TableName as people know it: `lab`.`session__trial`.
+
+parts = strsplit(name.table, '.');
+parts = cellfun(@(p) lower(regexprep(p, '(?<!^)([A-Z])', '_$1')), parts, 'UniformOutput', false);
+text = sprintf('`%s`.`%s`', name.schema, strjoin(parts, '__'));
+end

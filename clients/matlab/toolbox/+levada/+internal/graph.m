@@ -1,0 +1,17 @@
+function tables = graph(connection, schemas, names, ancestorSteps, descendantSteps)
+% graph  Ask for tables with their foreign keys: a cell row, parents first.
+%
+%   tables = graph(connection, schemas, names, ancestorSteps, descendantSteps)
+%
+%   schemas  cell of names; all of their tables
+%   names    cell of TableNames
+%   steps    how far to widen, -1 for all the way
+
+request = struct('schemas', {schemas}, 'tables', {names}, 'ancestor_steps', ancestorSteps, ...
+    'descendant_steps', descendantSteps);
+response = connection.request('SchemaService/GetGraph', request);
+tables = {};
+if isfield(response, 'tables')
+    tables = response.tables;
+end
+end

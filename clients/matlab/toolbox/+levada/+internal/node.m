@@ -1,0 +1,26 @@
+function made = node(list, arm, body, uses)
+% node  Make one operator or condition of an expression.
+%
+%   made = node('nodes', arm, body, uses)       an operator
+%   made = node('conditions', arm, body, uses)  a condition
+%
+%   arm   which one, as the field of relation.proto is called
+%   body  its message, without the indices of what it refers to
+%   uses  n-by-2 cell: the name of the field that takes an index, and the node that it refers to. A name that comes
+%         again is a repeated field; an empty name stands for the message itself.
+%
+%   Nodes are told apart by their number: one that is used twice is sent once.
+
+persistent count
+if isempty(count)
+    count = 0;
+    mlock  % two nodes with one number would be taken for one
+end
+count = count + 1;
+if nargin < 4
+    uses = cell(0, 2);
+end
+made = struct('id', count, 'list', list, 'arm', arm);
+made.body = body;
+made.uses = uses;
+end

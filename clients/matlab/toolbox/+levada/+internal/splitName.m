@@ -1,0 +1,12 @@
+function [package, name] = splitName(className)
+% splitName  Take the name of a class apart: 'lab.Session' is 'lab' and 'Session'.
+
+dots = find(className == '.');
+if isempty(dots)
+    package = '';
+    name = className;
+else
+    package = className(1:dots(end) - 1);
+    name = className(dots(end) + 1:end);
+end
+end

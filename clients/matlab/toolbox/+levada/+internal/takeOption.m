@@ -1,0 +1,16 @@
+function [words, value] = takeOption(words, name, default)
+% takeOption  Take one named option out of the arguments of a method that takes words as well.
+%
+%   [words, value] = takeOption(words, name, default)
+
+isName = cellfun(@(w) ischar(levada.internal.plainText(w)) && strcmp(levada.internal.plainText(w), name), words);
+value = default;
+at = find(isName, 1, 'last');
+if ~isempty(at)
+    if at == numel(words)
+        levada.internal.fail('InvalidRequest', 'The option ''%s'' has no value.', name);
+    end
+    value = words{at + 1};
+    words(at:at + 1) = [];
+end
+end

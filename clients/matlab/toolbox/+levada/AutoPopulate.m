@@ -1,0 +1,132 @@
+classdef AutoPopulate < levada.Table
+% AutoPopulate  What tables with a `make` can do: levada.Computed and levada.Imported.
+%
+%   populate, parpopulate   compute what is missing
+%   progress, jobs          how far that is
+%
+%   A class has a public method make(self, key), or the older makeTuples(self, key) with protected access. It is called
+%   with the key of one entity, and inserts into its own table and the parts of that; what it inserts is committed when
+%   it has ended, all or nothing. What there is to compute is the join of the tables in the primary key, unless the
+%   class has a property keySource, or the older popRel.
+%
+%   See also levada.worker
+
+    methods
+        function self = AutoPopulate(varargin)
+            % AutoPopulate  Stand for the table of the class.
+            self@levada.Table(varargin{:});
+        end
+
+        function [failedKeys, errors] = populate(self, varargin)
+            % populate  Call `make` for every key of the key source that the table does not have yet.
+            %
+            %   populate(lab.Stat)
+            %   populate(lab.Stat, restriction, ...)     only keys that meet all of these
+            %   populate(..., 'MaxCalls', 10, 'Display', false, 'Patience', 60)
+            %   [failedKeys, errors] = populate(...)     goes on after errors, and gives them
+            %
+            %   It works under leases, beside other populates and workers in MATLAB and Python: no key is computed
+            %   twice. Without outputs the first error ends it; what failed before is tried again.
+            %
+            %   Patience  seconds to keep trying to hand in a result while the server is out of reach
+            %   errors    a struct array with message, identifier and stack
+            [failedKeys, errors] = levada.internal.populate(self, varargin, nargout > 0, true);
+            if nargout == 0
+                clear failedKeys errors
+            end
+        end
+
+        function parpopulate(self, varargin)
+            % parpopulate  Compute as populate, but go on after errors, and leave keys alone that failed before.
+            %
+            %   Run it in as many MATLABs at once as there are processors. What failed is in jobs(lab.Stat).
+            levada.internal.populate(self, varargin, true, false);
+        end
+
+        function [remaining, total] = progress(self, varargin)
+            % progress  Tell how far the table is; shown where no output is asked for.
+            %
+            %   progress(lab.Stat, restriction, ...)
+            %   [remaining, total] = progress(...)
+            request = struct('names', {{tableName(self)}});
+            source = sourceFor(self, varargin);
+            if ~isempty(source)
+                request.key_source = source.message();
+            end
+            answer = conn(self).request('JobService/GetProgress', request);
+            [remaining, total] = levada.internal.counted(answer.progress{1});
+            if nargout == 0
+                fprintf('%-30s completed %d of %d (%.1f %%)\n', class(self), total - remaining, total, ...
+                    100 * (total - remaining) / max(total, 1));
+                clear remaining total
+            end
+        end
+
+        function relation = jobs(self)
+            % jobs  Give the jobs of the table as a relation: its key, then the state of each, with error_message.
+            %
+            %   fetch(jobs(lab.Stat) & 'state = "error"', '*')
+            reference = getfield(getfield(levada.internal.tableNode(node(self)), 'body'), 'reference');
+            made = levada.internal.node('nodes', 'job_table', struct('reference', reference));
+            relation = levada.Relation(made);
+        end
+
+        function source = getKeySource(self)
+            % getKeySource  Give what is to be computed, as a relation.
+            source = ownKeySource(self);
+            if isempty(source)
+                source = levada.internal.parentsJoined(self);
+            end
+        end
+    end
+
+    methods (Hidden)
+        function source = ownKeySource(self)
+            % ownKeySource  Give the class's own key source, [] where it has none.
+            source = [];
+            if isprop(self, 'keySource')
+                source = self.keySource;
+            elseif isprop(self, 'popRel')
+                source = self.popRel;
+            end
+            if ~isempty(source) && ~isa(source, 'levada.Relation')
+                levada.internal.fail('InvalidDefinition', 'The key source of `%s` is to be a query, not a %s.', ...
+                    class(self), class(source));
+            end
+        end
+
+        function source = sourceFor(self, restrictions)
+            % sourceFor  Give what to compute, [] for the key source that the server knows.
+            source = [];
+            if ~isempty(restrictions) || ~isempty(ownKeySource(self))
+                source = getKeySource(self);
+            end
+            if ~isempty(restrictions)
+                source = source & restrictions;
+            end
+        end
+
+        function answer = hasMake(self)
+            % hasMake  Tell whether the class computes.
+            answer = ismethod(self, 'make') || ...
+                ~strcmp(levada.internal.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
+        end
+
+        function runMake(self, key)
+            % runMake  Call the class's make.
+            if ismethod(self, 'make')
+                self.make(key);
+            else
+                self.makeTuples(key);
+            end
+        end
+    end
+
+    methods (Access = protected)
+        function makeTuples(self, ~)
+            % makeTuples  Compute one entity; a class overrides it, or has `make`.
+            levada.internal.fail('InvalidRequest', ...
+                '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', class(self));
+        end
+    end
+end

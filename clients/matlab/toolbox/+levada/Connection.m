@@ -1,0 +1,283 @@
+classdef Connection < handle
+% Connection  A connection to one server.
+%
+%   connection = levada.Connection(url, token, certificates)
+%
+%   levada.connect makes one and lets schemas use it. A connection outlives a restart of the server: the next call
+%   connects again.
+%
+%   Transactions: what is queried and changed between startTransaction and commitTransaction is kept all or not at all.
+%       connection.startTransaction()
+%       try
+%           insert(lab.Session, session)
+%           connection.commitTransaction()
+%       catch failure
+%           connection.cancelTransaction()
+%           rethrow(failure)
+%       end
+%   In one line: connection.transaction(@() insert(lab.Session, session)).
+%
+%   See also levada.connect
+
+    properties (SetAccess = private)
+        Address = ''  % where the server is
+        ServerVersion = ''
+    end
+
+    properties (Hidden, SetAccess = private)
+        Channel = []  % the gateway's number of it; [] once it is closed
+        Session = []  % the open transaction, [] where there is none
+        Savepoints = {}
+        Tables  % descriptions of tables by name, each with the version of the catalog that it is of
+    end
+
+    methods
+        function self = Connection(url, token, certificates)
+            % Connection  Connect, and ask the server who it is.
+            trusted = '';
+            if nargin > 2 && ~isempty(certificates)
+                trusted = fileread(certificates);
+            end
+            if nargin < 2
+                token = '';
+            end
+            self.Address = url;
+            self.Tables = containers.Map();
+            self.Channel = levada.internal.gateway('connect', url, token, trusted);
+            try
+                info = levada.internal.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
+            catch failure
+                self.close();
+                rethrow(failure)
+            end
+            self.ServerVersion = info.version;
+            if isfield(info, 'embedded') && info.embedded
+                levada.internal.gateway('stayPresent', self.Channel);
+            end
+        end
+
+        function close(self)
+            % close  Close the connection; calls under way are cancelled, an open transaction is undone.
+            if ~isempty(self.Channel)
+                self.cancelTransaction();
+                levada.internal.gateway('close', self.Channel);
+                self.Channel = [];
+            end
+        end
+
+        function answer = isConnected(self)
+            % isConnected  Tell whether the server answers now.
+            probeSeconds = 5;
+            answer = false;
+            if ~isempty(self.Channel)
+                try
+                    levada.internal.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct(), probeSeconds);
+                    answer = true;
+                catch failure
+                    if ~any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:DeadlineExceeded'}))
+                        rethrow(failure)
+                    end
+                end
+            end
+        end
+
+        function answer = inTransaction(self)
+            % inTransaction  Tell whether a transaction is open.
+            answer = ~isempty(self.Session);
+        end
+
+        function startTransaction(self)
+            % startTransaction  Begin a transaction; commitTransaction or cancelTransaction ends it.
+            %
+            %   Within a transaction, a make has one of its own, and declaring, populating and dropping are refused.
+            if self.inTransaction()
+                levada.internal.fail('PreconditionFailed', ...
+                    'A transaction is open; only connection.transaction(@() ...) can be inside it.');
+            end
+            self.beginTransaction();
+        end
+
+        function commitTransaction(self)
+            % commitTransaction  Keep what was done since startTransaction.
+            %
+            %   Errors: levada:Conflict (a concurrent transaction got in the way; nothing is kept),
+            %   levada:OutcomeUnknown (the server was lost meanwhile: look before you repeat).
+            if ~self.inTransaction()
+                levada.internal.fail('PreconditionFailed', 'There is no transaction to commit.');
+            end
+            ending = onCleanup(@() self.endTransaction());
+            try
+                self.askSession({struct('commit', struct('request_id', levada.internal.gateway('requestId')))});
+            catch failure
+                if any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:Cancelled', 'levada:Internal', ...
+                        'levada:DeadlineExceeded'}))
+                    levada.internal.fail('OutcomeUnknown', ...
+                        'The server was lost during commit; look before you repeat. %s', failure.message);
+                end
+                rethrow(failure)
+            end
+        end
+
+        function cancelTransaction(self)
+            % cancelTransaction  Undo what was done since startTransaction; nothing if no transaction is open.
+            self.endTransaction();  % the end of its stream rolls it back
+        end
+
+        function varargout = transaction(self, action)
+            % transaction  Run a function whose changes are kept all or not at all.
+            %
+            %   [...] = connection.transaction(@() ...)
+            %
+            %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
+            if self.inTransaction()
+                [varargout{1:nargout}] = self.runInSavepoint(action);
+                return
+            end
+            self.beginTransaction();
+            undo = onCleanup(@() self.endTransaction());
+            [varargout{1:nargout}] = action();
+            self.commitTransaction();
+        end
+
+        function disp(self)
+            % disp  Show where the server is.
+            state = '';
+            if isempty(self.Channel)
+                state = ', closed';
+            elseif self.inTransaction()
+                state = ', in a transaction';
+            end
+            fprintf('  levada.Connection to %s%s\n', self.Address, state);
+        end
+    end
+
+    methods (Hidden)
+        function table = describeTable(self, name)
+            % describeTable  Give a table as the catalog has it; asked again once the catalog has changed.
+            key = [name.schema '.' name.table];
+            version = levada.internal.gateway('catalogVersion', self.Channel);
+            if isKey(self.Tables, key)
+                known = self.Tables(key);
+                if known.version == version
+                    table = known.table;
+                    return
+                end
+            end
+            response = self.request('SchemaService/DescribeTable', struct('name', name));
+            table = response.table;
+            self.Tables(key) = struct('version', levada.internal.gateway('catalogVersion', self.Channel), 'table', table);
+        end
+
+        function response = request(self, method, message, varargin)
+            % request  Call a method, within the open transaction if there is one that serves it.
+            self.checkOpen();
+            field = levada.internal.sessionField(method);
+            if self.inTransaction() && ~isempty(field)
+                answers = self.askSession({struct(field, {message})});
+                response = struct();
+                if isfield(answers{end}, field)
+                    response = answers{end}.(field);
+                end
+                return
+            end
+            self.checkOutsideTransaction(method, field);
+            response = levada.internal.call(self, ['/levada_api.v1.' method], message, varargin{:});
+        end
+
+        function response = send(self, method, messages)
+            % send  Call a method that takes a stream of messages.
+            self.checkOpen();
+            field = levada.internal.sessionField(method);
+            if self.inTransaction() && ~isempty(field)
+                requests = cellfun(@(m) struct(field, {m}, 'more', true), messages, 'UniformOutput', false);
+                requests{end} = rmfield(requests{end}, 'more');
+                answers = self.askSession(requests);
+                response = answers{end}.(field);
+                return
+            end
+            self.checkOutsideTransaction(method, field);
+            response = levada.internal.send(self, ['/levada_api.v1.' method], messages);
+        end
+
+        function result = fetchColumns(self, message, exact)
+            % fetchColumns  Fetch a relation as columns; see levada.internal.fetchColumns.
+            self.checkOpen();
+            if self.inTransaction()
+                answers = self.askSession({struct('fetch_relation', message)});
+                isPiece = cellfun(@(a) isfield(a, 'fetch_relation'), answers);
+                pieces = cellfun(@(a) a.fetch_relation.arrow_ipc, answers(isPiece), 'UniformOutput', false);
+                result = levada.internal.decodeColumns(pieces, exact);
+            else
+                result = levada.internal.fetchColumns(self, message, exact);
+            end
+        end
+    end
+
+    methods (Access = private)
+        function checkOpen(self)
+            if isempty(self.Channel)
+                levada.internal.fail('Unavailable', 'The connection to %s is closed; call levada.connect again.', ...
+                    self.Address);
+            end
+        end
+
+        function checkOutsideTransaction(self, method, field)
+            reads = ~isempty(regexp(method, '/(Get|List|Describe|Count|Check|Explain|Plan|Fetch)', 'once'));
+            if self.inTransaction() && isempty(field) && ~reads
+                levada.internal.fail('PreconditionFailed', ['Jobs, and declaring or dropping schemas and tables, are not ' ...
+                    'part of transactions: do it before or after the transaction (%s).'], method);
+            end
+        end
+
+        function beginTransaction(self)
+            if ~isempty(levada.internal.makeScope())
+                levada.internal.fail('InvalidRequest', ...
+                    'A make is a transaction already: what it inserts is kept whole or not at all.');
+            end
+            self.checkOpen();
+            self.Session = levada.internal.openSession(self);
+            try
+                self.askSession({struct('begin', struct())});
+            catch failure
+                self.endTransaction();
+                rethrow(failure)
+            end
+        end
+
+        function endTransaction(self)
+            if ~isempty(self.Session)
+                ended = self.Session;
+                self.Session = [];
+                self.Savepoints = {};
+                levada.internal.endSession(ended);
+            end
+        end
+
+        function answers = askSession(self, requests)
+            answers = levada.internal.ask(self.Session, requests);
+            if isfield(answers{end}, 'error')
+                status = answers{end}.error;
+                error(struct('identifier', status.identifier, 'message', status.message, 'stack', ...
+                    struct('file', {}, 'name', {}, 'line', {}, 'column', {})));
+            end
+        end
+
+        function varargout = runInSavepoint(self, action)
+            name = sprintf('levada_%d', numel(self.Savepoints));
+            self.askSession({struct('savepoint', struct('name', name))});
+            self.Savepoints{end + 1} = name;
+            try
+                [varargout{1:nargout}] = action();
+                self.Savepoints(end) = [];
+                self.askSession({struct('commit', struct('savepoint', name))});
+            catch failure
+                if self.inTransaction()
+                    self.Savepoints = self.Savepoints(1:find(strcmp(self.Savepoints, name)) - 1);
+                    self.askSession({struct('roll_back', struct('savepoint', name))});
+                    self.askSession({struct('commit', struct('savepoint', name))});
+                end
+                rethrow(failure)
+            end
+        end
+    end
+end

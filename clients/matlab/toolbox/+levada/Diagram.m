@@ -1,0 +1,110 @@
+classdef Diagram
+% Diagram  Some tables and how they depend on each other. It never changes; each operator makes a new one.
+%
+%   diagram = levada.Diagram(schema)          a levada.Schema, a package name, or a table
+%   diagram + 1, diagram - 1                  with the tables one step downstream, upstream
+%   a + b, a - b, a * b                       the tables of either, of the first alone, of both
+%   draw(diagram)                             as a figure
+%   draw(diagram, 'pipeline.svg')             as a file
+%   text = svg(diagram)
+%
+%   Colours are tiers; parts stand in the box of their master. A solid line leads to a table whose primary key has that
+%   of the parent in it, a dashed line to any other.
+
+    properties (Hidden, SetAccess = private)
+        Connection
+        Tables = {}  % as the protocol has them, parents first
+    end
+
+    methods
+        function self = Diagram(source)
+            % Diagram  Ask for the tables.
+            if nargin == 0
+                return
+            end
+            source = levada.internal.plainText(source);
+            if ischar(source)
+                source = feval([source '.getSchema']);
+            end
+            if isa(source, 'levada.Schema')
+                source.create();
+                self.Connection = source.conn();
+                self.Tables = levada.internal.graph(self.Connection, {source.dbname}, {}, 0, 0);
+            elseif isa(source, 'levada.Table')
+                self.Connection = conn(source);
+                self.Tables = levada.internal.graph(self.Connection, {}, {tableName(source)}, 0, 0);
+            else
+                levada.internal.fail('InvalidRequest', 'A diagram shows a levada.Schema, a package or a table, not a %s.', ...
+                    class(source));
+            end
+        end
+
+        function result = plus(self, other)
+            % plus  Widen downstream by so many steps, or add another diagram's tables.
+            if isnumeric(other)
+                result = widened(self, 0, other);
+            else
+                result = self;
+                result.Tables = [self.Tables, other.Tables(~ismember(names(other), names(self)))];
+            end
+        end
+
+        function result = minus(self, other)
+            % minus  Widen upstream by so many steps, or leave out another diagram's tables.
+            if isnumeric(other)
+                result = widened(self, other, 0);
+            else
+                result = self;
+                result.Tables = self.Tables(~ismember(names(self), names(other)));
+            end
+        end
+
+        function result = mtimes(self, other)
+            % mtimes  The tables of both.
+            result = self;
+            result.Tables = self.Tables(ismember(names(self), names(other)));
+        end
+
+        function text = names(self)
+            % names  Give the full names of the tables as a cell row, parents first.
+            text = cellfun(@(t) levada.internal.fullName(t.name), self.Tables, 'UniformOutput', false);
+        end
+
+        function text = svg(self)
+            % svg  Give the diagram as SVG.
+            text = levada.internal.svgOf(levada.internal.layout(self.Tables));
+        end
+
+        function draw(self, file)
+            % draw  Draw as a figure, or into an SVG file where a name is given or there is no display.
+            %
+            %   draw(diagram)
+            %   draw(diagram, 'pipeline.svg')
+            if nargin < 2 && levada.internal.hasDisplay()
+                levada.internal.figureOf(levada.internal.layout(self.Tables));
+                return
+            end
+            if nargin < 2
+                file = 'diagram.svg';
+                fprintf('There is no display; the diagram is in %s.\n', fullfile(pwd(), file));
+            end
+            levada.internal.writeText(file, {svg(self)});
+        end
+
+        function disp(self)
+            % disp  Show the names, with tiers.
+            for found = self.Tables
+                fprintf('  %-40s %s\n', levada.internal.fullName(found{1}.name), ...
+                    lower(regexprep(found{1}.tier, '^TABLE_TIER_', '')));
+            end
+        end
+    end
+
+    methods (Access = private)
+        function result = widened(self, ancestorSteps, descendantSteps)
+            result = self;
+            given = cellfun(@(t) t.name, self.Tables, 'UniformOutput', false);
+            result.Tables = levada.internal.graph(self.Connection, {}, given, ancestorSteps, descendantSteps);
+        end
+    end
+end

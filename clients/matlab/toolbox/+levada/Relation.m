@@ -1,0 +1,289 @@
+classdef Relation
+% Relation  An expression over tables. It never changes; each operator makes a new one.
+%
+%   A & condition   restricts        A - condition   antirestricts      ~A   the opposite condition, levada.Not
+%   A * B           joins            A + B, A | B    unites
+%
+%   A condition is text ('x > 5'), a struct (equalities), a struct array (any of them), a cell (all of them), true or
+%   false, a query, levada.Not, levada.Top or a table. The server checks an expression when it is first used, and its
+%   errors name the part at fault.
+%
+%   proj, aggr, join, extend, restrict    operators with a name
+%   fetch, fetch1, fetchn, fetchtable     rows
+%   count, exists, header, primaryKey     what it has
+%
+%   See also levada.Table, levada.U, levada.Top, levada.Not
+
+    properties (Hidden, SetAccess = protected)
+        Node = []  % the expression; [] for a whole table, which its class names
+    end
+
+    methods
+        function self = Relation(root)
+            % Relation  Make the relation of a node; users start from tables.
+            if nargin > 0
+                self.Node = root;
+            end
+        end
+
+        % ------------------------------------------------------------------------------------------- operators
+
+        function result = and(self, condition)
+            % and  A & condition: the entities that meet a condition.
+            result = restricted(self, condition, false, true);
+        end
+
+        function result = minus(self, condition)
+            % minus  A - condition: the entities that do not meet a condition; NULL counts as not met.
+            result = restricted(self, condition, true, true);
+        end
+
+        function result = restrict(self, varargin)
+            % restrict  The entities that meet all of some conditions; the word 'not' negates the next one.
+            result = restricted(self, varargin, false, true);
+        end
+
+        function opposite = not(self)
+            % not  ~A: the condition that an entity matches none of A.
+            opposite = levada.Not(self);
+        end
+
+        function result = mtimes(self, other)
+            % mtimes  A * B: pairs of entities that agree on the attributes they share.
+            result = join(self, other);
+        end
+
+        function result = plus(self, other)
+            % plus  A + B: the entities of either; both have the same primary key.
+            uses = {'left', operand(self, '+'); 'right', operand(other, '+')};
+            result = levada.Relation(levada.internal.node('nodes', 'union', struct(), uses));
+        end
+
+        function result = or(self, other)
+            % or  A | B: as A + B.
+            result = plus(self, other);
+        end
+
+        function result = union(self, other)
+            % union  As A + B.
+            result = plus(self, other);
+        end
+
+        function result = proj(self, varargin)
+            % proj  Keep, rename and compute attributes; the primary key always stays.
+            %
+            %   proj(A)                       the primary key alone
+            %   proj(A, 'a', 'b')             keeps a and b
+            %   proj(A, 'old->new')           renames; '(old)->new' duplicates
+            %   proj(A, 'weight/2->half')     computes
+            %   proj(A, '*')                  keeps all; with '-a' beside it all but a
+            %   proj(A, B, 'count(*)->n')     computes over the matching entities of B, as aggr does
+            if ~isempty(varargin) && isa(varargin{1}, 'levada.Relation')
+                result = aggr(self, varargin{:});
+                return
+            end
+            items = levada.internal.projectItems(varargin);
+            made = levada.internal.node('nodes', 'project', struct('items', {items}), {'operand', operand(self, 'proj')});
+            result = levada.Relation(made);
+        end
+
+        function result = pro(self, varargin)
+            % pro  As proj, which older code calls like this.
+            result = proj(self, varargin{:});
+        end
+
+        function result = aggr(self, group, varargin)
+            % aggr  Compute over the entities of `group` that match each entity of A.
+            %
+            %   aggr(A, group, 'count(*)->n', 'avg(x)->mean', 'attribute_of_A', ...)
+            %   aggr(..., 'KeepAllRows', false)   leaves out entities without a match
+            %
+            %   Entities without a match are kept, and count(*) is 0 for them, unless the setting aggrKeepAllRows says
+            %   otherwise.
+            [words, keepAllRows] = levada.internal.takeOption(varargin, 'KeepAllRows', levada.config('aggrKeepAllRows'));
+            body = struct('items', {levada.internal.projectItems(words)}, 'matching_only', ~keepAllRows);
+            uses = {'operand', operand(self, 'aggr'); 'group', operand(group, 'aggr')};
+            result = levada.Relation(levada.internal.node('nodes', 'aggregate', body, uses));
+        end
+
+        function result = join(self, other, varargin)
+            % join  Pair entities that agree on the attributes they share: A * B.
+            %
+            %   join(A, B, 'Left', true)            keeps entities of A without a match; A must determine B
+            %   join(A, B, 'SemanticCheck', false)  matches on names alone
+            named = levada.internal.options(struct('Left', false, 'SemanticCheck', true), varargin);
+            body = struct('left_join', named.Left, 'unchecked', ~named.SemanticCheck);
+            uses = {'left', operand(self, '*'); 'right', operand(other, '*')};
+            result = levada.Relation(levada.internal.node('nodes', 'join', body, uses));
+        end
+
+        function result = extend(self, other)
+            % extend  Add the attributes of B, which A must determine; no entity is lost or doubled.
+            uses = {'left', operand(self, 'extend'); 'right', operand(other, 'extend')};
+            result = levada.Relation(levada.internal.node('nodes', 'join', struct('left_join', true, 'extend', true), uses));
+        end
+
+        % --------------------------------------------------------------------------------------------- heading
+
+        function attributes = header(self)
+            % header  Give the attributes, those of the primary key first.
+            %
+            %   A struct array with name, type (as a definition spells it), iskey, isnullable, default, comment.
+            attributes = levada.internal.headerOf(heading(self));
+        end
+
+        function names = primaryKey(self)
+            % primaryKey  Give the names of the attributes of the primary key as a cell row.
+            attributes = header(self);
+            names = {attributes([attributes.iskey]).name};
+        end
+
+        function names = nonKeyFields(self)
+            % nonKeyFields  Give the names of the other attributes as a cell row.
+            attributes = header(self);
+            names = {attributes(~[attributes.iskey]).name};
+        end
+
+        function connection = conn(self)
+            % conn  Give the connection that answers this relation.
+            connection = levada.internal.connectionOf(node(self));
+        end
+
+        % -------------------------------------------------------------------------------------- size and rows
+
+        function number = count(self)
+            % count  Give the number of entities.
+            response = ask(self, 'CountRelation');
+            number = 0;
+            if isfield(response, 'entity_count')
+                number = double(response.entity_count);
+            end
+        end
+
+        function answer = exists(self)
+            % exists  Tell whether there is any entity.
+            response = ask(self, 'CheckExistence');
+            answer = isfield(response, 'found') && response.found;
+        end
+
+        function [rows, keys] = fetch(self, varargin)
+            % fetch  Fetch entities as a struct array (n-by-1).
+            %
+            %   rows = fetch(A)                the primary key alone
+            %   rows = fetch(A, '*')           all attributes
+            %   rows = fetch(A, 'a', 'old->new', 'x/2->half')
+            %   rows = fetch(A, B, 'count(*)->n')
+            %   rows = fetch(..., 'ORDER BY a, b DESC LIMIT 5 OFFSET 2')
+            %   rows = fetch(..., 5), fetch(..., 2, 5)    limit; offset and limit
+            %   rows = fetch(..., 'Exact', true)          numbers in the classes they are stored in
+            %   [rows, keys] = fetch(...)                 the primary keys alone too
+            %
+            %   Numbers are double, those of int64 attributes int64; logical; char, also for dates, times, decimals and
+            %   uuids; what a blob holds. NULL is NaN for numbers and [] for the rest, with 'Exact' always [].
+            [result, exact] = levada.internal.fetchResult(self, varargin);
+            rows = levada.internal.structRows(result, levada.internal.columnNames(result), exact);
+            if nargout > 1
+                keys = levada.internal.structRows(result, result.primary_key, exact);
+            end
+        end
+
+        function varargout = fetch1(self, varargin)
+            % fetch1  Fetch exactly one entity.
+            %
+            %   [a, b] = fetch1(A, 'a', 'b')
+            %   row = fetch1(A, '*')           a struct of all
+            %   row = fetch1(A)                the same
+            %
+            %   Errors: levada:NotFound (none), levada:InvalidRequest (several).
+            [varargout{1:max(nargout, 1)}] = levada.internal.fetchOne(self, varargin);
+        end
+
+        function varargout = fetchn(self, varargin)
+            % fetchn  Fetch attributes as one column each: numbers as a vector, the rest as a cell.
+            %
+            %   [a, b] = fetchn(A, 'a', 'b')
+            %   [a, b, keys] = fetchn(A, 'a', 'b')   the primary keys as a struct array too
+            %
+            %   Order, limit and 'Exact' as for fetch. Fixed-shape arrays come as one array, the entity's index first.
+            [varargout{1:max(nargout, 1)}] = levada.internal.fetchEach(self, varargin, max(nargout, 1));
+        end
+
+        function rows = fetchtable(self, varargin)
+            % fetchtable  Fetch entities as a table, all attributes if none are named; arguments as for fetch.
+            %
+            %   Text is string, dates and times are datetime. Octave has no tables: it gives a struct with one column
+            %   per attribute, as fetchn gives them.
+            rows = levada.internal.fetchAsTable(self, varargin);
+        end
+
+        function disp(self)
+            % disp  Show the first entities.
+            levada.internal.preview(self);
+        end
+    end
+
+    methods (Hidden)
+        function root = node(self)
+            % node  Give the expression.
+            root = self.Node;
+        end
+
+        function message = message(self)
+            % message  Give the expression as the protocol has it.
+            root = node(self);
+            message = levada.internal.encodeRelation(root);
+        end
+
+        function found = heading(self)
+            % heading  Give the attributes as the protocol has them, a cell of structs.
+            response = ask(self, 'DescribeRelation');
+            found = {};
+            if isfield(response.heading, 'attributes')
+                found = response.heading.attributes;
+            end
+        end
+
+        function response = ask(self, method)
+            % ask  Ask the server something about this relation.
+            root = node(self);
+            connection = levada.internal.connectionOf(root);
+            request = struct('relation', levada.internal.encodeRelation(root));
+            response = connection.request(['QueryService/' method], request);
+        end
+
+        function result = restricted(self, condition, negated, semanticCheck)
+            % restricted  Restrict, and stay of the same class.
+            if ~isa(self, 'levada.Relation')
+                levada.internal.fail('InvalidRequest', ...
+                    'A query stands on the left of & and -, and what restricts it on the right; here a %s is on the left.', ...
+                    class(self));
+            end
+            result = self;
+            operand = node(self);
+            if isa(condition, 'levada.Top') && ~negated
+                result.Node = levada.internal.topNode(operand, condition.clause());
+                return
+            end
+            if iscell(condition) && ~negated && any(cellfun(@(c) isa(c, 'levada.Top'), condition))
+                for index = 1:numel(condition)  % the order matters
+                    result = restricted(result, condition{index}, false, semanticCheck);
+                end
+                return
+            end
+            uses = {'operand', operand; 'condition', levada.internal.conditionNode(condition, semanticCheck)};
+            body = struct();
+            if negated
+                body.negated = true;
+            end
+            result.Node = levada.internal.node('nodes', 'restrict', body, uses);
+        end
+    end
+end
+
+function root = operand(relation, operator)
+if ~isa(relation, 'levada.Relation')
+    levada.internal.fail('InvalidRequest', 'The operator %s needs a table or query on both sides, not a %s.', ...
+        operator, class(relation));
+end
+root = node(relation);
+end

@@ -1,0 +1,231 @@
+classdef Table < levada.Relation
+% Table  A table, whole or restricted: rows in and out, and its place in the catalog.
+%
+%   Users derive their classes from levada.Manual, Lookup, Imported, Computed and Part. A table that has no class here
+%   is at hand by its name: levada.FreeTable, or levada.Schema's v.
+%
+%   insert, inserti, update, del, delQuick    change rows
+%   describe, drop, parents, children, ...    the catalog
+%
+%   See also levada.Relation, levada.Schema
+
+    methods
+        function self = Table(varargin)
+            % Table  Stand for the table of the class; with arguments as levada.FreeTable.
+            self@levada.Relation(varargin{:});
+        end
+
+        % ----------------------------------------------------------------------------------------------- names
+
+        function name = className(self)
+            % className  Give the name of the class.
+            name = class(self);
+        end
+
+        function text = fullTableName(self)
+            % fullTableName  Give schema and stored name: `lab`.`session__trial`.
+            text = levada.internal.fullName(tableName(self));
+        end
+
+        function connection = conn(self)
+            % conn  Give the connection that the table lives at.
+            connection = levada.internal.connectionOf(node(self));
+        end
+
+        % --------------------------------------------------------------------------------------------- catalog
+
+        function text = describe(self)
+            % describe  Give a definition that declares this table; shown where no output is asked for.
+            %
+            %   describe(lab.Session)
+            %   text = describe(lab.Session)
+            table = conn(self).describeTable(tableName(self));
+            text = table.definition;
+            if nargout == 0
+                fprintf('%s\n', text);
+                clear text
+            end
+        end
+
+        function names = parents(self, primary)
+            % parents  Give the full names of the tables that this one refers to.
+            %
+            %   parents(table, true)   only by the primary key; false: only by other attributes
+            table = conn(self).describeTable(tableName(self));
+            names = {};
+            if isfield(table, 'foreign_keys')
+                keys = table.foreign_keys;
+                if nargin > 1
+                    keys = keys(cellfun(@(k) (isfield(k, 'primary_key') && k.primary_key) == primary, keys));
+                end
+                names = cellfun(@(k) levada.internal.fullName(k.parent), keys, 'UniformOutput', false);
+            end
+        end
+
+        function names = children(self)
+            % children  Give the full names of the tables that refer to this one.
+            own = fullTableName(self);
+            names = {};
+            for found = levada.internal.graph(conn(self), {}, {tableName(self)}, 0, 1)
+                table = found{1};
+                if isfield(table, 'foreign_keys') && any(cellfun(@(k) ...
+                        strcmp(levada.internal.fullName(k.parent), own), table.foreign_keys))
+                    names{end + 1} = levada.internal.fullName(table.name); %#ok<AGROW>
+                end
+            end
+        end
+
+        function names = ancestors(self)
+            % ancestors  Give the full names of all tables that this one depends on, and its own, parents first.
+            tables = levada.internal.graph(conn(self), {}, {tableName(self)}, -1, 0);
+            names = cellfun(@(t) levada.internal.fullName(t.name), tables, 'UniformOutput', false);
+        end
+
+        function names = descendants(self)
+            % descendants  Give the full names of all tables that depend on this one, and its own, parents first.
+            tables = levada.internal.graph(conn(self), {}, {tableName(self)}, 0, -1);
+            names = cellfun(@(t) levada.internal.fullName(t.name), tables, 'UniformOutput', false);
+        end
+
+        function drop(self, varargin)
+            % drop  Drop the table and all that depend on it, after asking.
+            %
+            %   drop(lab.Session)
+            %   drop(lab.Session, 'Prompt', false)
+            named = levada.internal.options(struct('Prompt', levada.config('safemode')), varargin);
+            checkWhole(self, 'drop');
+            levada.internal.dropTable(conn(self), tableName(self), named.Prompt);
+            forgetDeclaration(self);
+        end
+
+        function dropQuick(self)
+            % dropQuick  Drop the table, and all that depend on it, without asking.
+            drop(self, 'Prompt', false);
+        end
+
+        % ------------------------------------------------------------------------------------------------ rows
+
+        function insert(self, rows, varargin)
+            % insert  Insert rows, all or none. A missing field takes the attribute's default.
+            %
+            %   insert(table, rows)
+            %   insert(table, rows, 'SkipDuplicates', true)    leaves out rows whose primary key exists
+            %   insert(table, rows, 'Replace', true)           updates rows whose primary key exists
+            %   insert(table, rows, 'IgnoreExtraFields', true)
+            %   insert(table, rows, 'AllowDirectInsert', true) into an Imported or Computed table outside its make
+            %   insert(table, rows, 'Exact', true)             NaN stays NaN in attributes that may be NULL
+            %   insert(table, rows, 'IGNORE'), insert(table, rows, 'REPLACE')    the older way
+            %
+            %   rows  a struct array; a cell with a row per entity and a column per attribute, in the order of the
+            %         heading; a table; or a query, which the server inserts by itself
+            %
+            %   NULL is []; NaN too, except in a floating attribute that cannot be NULL.
+            %
+            %   Errors: levada:DuplicateEntity, MissingParent, MissingAttribute, UnknownAttribute, WrongValue,
+            %   ValueOutOfRange. Their messages name the row, counted from 0, and the attribute.
+            levada.internal.insertRows(self, rows, varargin);
+        end
+
+        function inserti(self, rows, varargin)
+            % inserti  Insert rows, but leave out those whose primary key exists.
+            insert(self, rows, 'SkipDuplicates', true, varargin{:});
+        end
+
+        function insert1(self, row, varargin)
+            % insert1  Insert one row; as insert.
+            insert(self, row, varargin{:});
+        end
+
+        function update(self, varargin)
+            % update  Change secondary attributes of one entity.
+            %
+            %   update(table, row)                         a struct with the whole key and what to change
+            %   update(table & key, 'attribute', value)    of exactly one entity
+            %   update(table & key, 'attribute')           sets its default
+            %
+            %   [] and NaN set the default. Errors: levada:NotFound (no such entity), levada:WrongValue.
+            levada.internal.updateRow(self, varargin);
+        end
+
+        function count = del(self, varargin)
+            % del  Delete the entities and all that depend on them, in every schema, after asking.
+            %
+            %   del(table & key)
+            %   del(table & key, 'Prompt', false)
+            %   del(table & key, 'PartIntegrity', 'ignore')   parts without their master; 'cascade': the masters too
+            %   plan = del(table & key, 'DryRun', true)       deletes nothing, and gives a levada.DeletePlan
+            %   count = del(...)                              the number of this table's entities that went
+            named = levada.internal.options(struct('Prompt', levada.config('safemode'), 'PartIntegrity', 'enforce', ...
+                'DryRun', false), varargin);
+            plan = levada.DeletePlan(self, named.PartIntegrity);
+            if named.DryRun
+                count = plan;
+                return
+            end
+            deleted = 0;
+            if isempty(plan.Counts)
+                fprintf('Nothing to delete.\n');
+            elseif levada.internal.confirm(plan.lines(), 'Commit deletes?', named.Prompt)
+                deleted = plan.confirm();
+            end
+            if nargout > 0
+                count = deleted;
+            end
+        end
+
+        function count = delQuick(self, getCount)
+            % delQuick  Delete the entities without asking, and only if nothing depends on them.
+            %
+            %   delQuick(table & key)
+            %   count = delQuick(table & key, true)
+            %
+            %   Errors: levada:HasChildren.
+            number = levada.DeletePlan.quick(self);
+            count = [];
+            if nargin > 1 && getCount
+                count = number;
+            end
+            if nargout == 0
+                clear count
+            end
+        end
+    end
+
+    methods (Hidden)
+        function root = node(self)
+            % node  Give the expression; a whole table refers to its class, which is declared when it is first used.
+            root = self.Node;
+            if isempty(root)
+                root = levada.internal.classNode(class(self));
+            end
+        end
+
+        function name = tableName(self)
+            % tableName  Give the table's name as the protocol has it, restricted or not.
+            root = levada.internal.tableNode(node(self));
+            name = levada.internal.tableName(root.body.reference);
+        end
+
+        function found = heading(self)
+            % heading  Give the attributes as the protocol has them.
+            table = conn(self).describeTable(tableName(self));
+            found = table.heading.attributes;
+        end
+
+        function checkWhole(self, verb)
+            % checkWhole  Refuse what works on whole tables alone.
+            if ~strcmp(getfield(node(self), 'arm'), 'table')
+                levada.internal.fail('InvalidRequest', '%s works on the whole table, and this one is restricted.', verb);
+            end
+        end
+
+        function forgetDeclaration(self)
+            % forgetDeclaration  Declare the class anew when it is next used.
+            root = levada.internal.tableNode(node(self));
+            if isfield(root.body.reference, 'class')
+                schema = levada.internal.schemaOf(root.body.reference.class);
+                schema.reload();
+            end
+        end
+    end
+end

@@ -1,0 +1,37 @@
+function value = config(name, new)
+% config  Read and change settings of this session.
+%
+%   all = levada.config()           gives a struct of all settings
+%   value = levada.config(name)
+%   levada.config(name, value)      changes one; before = levada.config(name, value) gives what it was
+%
+%   safemode           ask before rows or tables are deleted (true)
+%   displayLimit       rows of a preview (12)
+%   displayCount       count the rows below a preview (true)
+%   ignoreExtraFields  inserts leave out fields that are no attributes (false)
+%   aggrKeepAllRows    aggr keeps entities without a match (true)
+%
+%   Any other name is kept for whoever set it. levada.config.save(file), load(file) and restore() keep settings.
+
+persistent settings
+if isempty(settings)
+    settings = struct('safemode', true, 'displayLimit', 12, 'displayCount', true, 'ignoreExtraFields', false, ...
+        'aggrKeepAllRows', true);
+end
+if nargin == 0
+    value = settings;
+    return
+end
+name = regexprep(levada.internal.plainText(name), '\W', '_');
+known = isfield(settings, name);
+value = [];
+if known
+    value = settings.(name);
+elseif nargin == 1
+    levada.internal.fail('InvalidRequest', 'There is no setting ''%s''; there are %s.', name, ...
+        strjoin(fieldnames(settings)', ', '));
+end
+if nargin > 1
+    settings.(name) = new;
+end
+end

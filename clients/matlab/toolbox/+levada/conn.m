@@ -1,0 +1,13 @@
+function connection = conn(varargin)
+% conn  Give the connection that schemas use; connect first if there is none.
+%
+%   connection = levada.conn()
+%   connection = levada.conn(url, token)   connects anew, as levada.connect does
+%
+%   See also levada.connect
+
+connection = levada.internal.defaultConnection();
+if nargin > 0 || isempty(connection)
+    connection = levada.connect(varargin{:});
+end
+end

@@ -1,0 +1,74 @@
+function worker(tables, varargin)
+% worker  Compute jobs of some tables as they come, beside other workers in MATLAB and Python, until it is stopped.
+%
+%   levada.worker(lab.Stat)
+%   levada.worker({lab.Stat, lab.Other})
+%   levada.worker('lab')                      all tables of the package +lab that have a make
+%   levada.worker(..., 'Drain', true)         ends when everything is computed
+%   levada.worker(..., 'MaxJobs', 100, 'Patience', 60, 'Display', true)
+%
+%   Errors of a make are kept with their jobs, and the worker goes on. Ctrl-C stops it: what it has in hand goes to
+%   others. While the server is out of reach, it waits until it is back. The leases are renewed by a thread of the
+%   gateway, so a long make loses nothing.
+%
+%   Patience  seconds to keep trying to hand in a result while the server is out of reach
+%
+%   See also levada.AutoPopulate/populate
+
+named = levada.internal.options(struct('Drain', false, 'MaxJobs', Inf, 'Patience', 60, 'Display', true), varargin);
+crew = levada.internal.Refresher(tablesToServe(tables));
+session = levada.internal.WorkerSession(crew.connection());
+ending = onCleanup(@() session.close());
+waitSeconds = 5;
+limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds);
+computed = 0;
+while computed < named.MaxJobs
+    limits.maxJobs = named.MaxJobs - computed;
+    try
+        levada.internal.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
+        return
+    catch failure
+        if ~levada.internal.isPassing(failure)
+            rethrow(failure)
+        end
+        say(named.Display, 'the server is out of reach; trying again: %s', failure.message);
+        pause(1);
+    end
+end
+
+    function goOn = report(outcome)
+        computed = computed + 1;
+        goOn = true;
+        crew.finished(outcome);
+        message = '';
+        if strcmp(outcome.state, 'error')
+            message = strtok(outcome.error.message, char(10));
+        end
+        say(named.Display, '%-7s %s %s %.3f s  %s', outcome.state, levada.internal.fullName(outcome.table), ...
+            jsonencode(outcome.key), outcome.seconds, message);
+    end
+end
+
+function say(display, template, varargin)
+if display
+    fprintf('levada worker: %s\n', strtrim(sprintf(template, varargin{:})));
+end
+end
+
+function found = tablesToServe(tables)
+tables = levada.internal.plainText(tables);
+if ischar(tables)
+    schema = feval([tables '.getSchema']);
+    names = schema.classNames();
+    names = names(~cellfun(@(n) isempty(which(n)), names));
+    found = cellfun(@feval, names, 'UniformOutput', false);
+    found = found(cellfun(@(t) isa(t, 'levada.AutoPopulate') && hasMake(t), found));
+elseif iscell(tables)
+    found = tables;
+else
+    found = {tables};
+end
+if isempty(found) || ~all(cellfun(@(t) isa(t, 'levada.AutoPopulate') && hasMake(t), found))
+    levada.internal.fail('InvalidRequest', 'A worker serves tables with a make: levada.Computed and levada.Imported.');
+end
+end

@@ -1,0 +1,5 @@
+%{
+x : nosuchtype
+%}
+classdef Broken < levada.Manual
+end

@@ -1,0 +1,15 @@
+function checkEqual(got, expected)
+% checkEqual  Fail the test where two values differ in class, shape or content; NaN equals NaN.
+
+if ~strcmp(class(got), class(expected)) || ~isequaln(got, expected)
+    error('test:failed', 'got %s\nexpected %s', shown(got), shown(expected));
+end
+end
+
+function text = shown(value)
+try
+    text = sprintf('%s %s', class(value), jsonencode(value));
+catch
+    text = [class(value) ' ' evalc('disp(value)')];
+end
+end

@@ -1,0 +1,297 @@
+"""The cases that every client runs: read from tests/cases/*.json, and run here by the Python client.
+
+tests/cases/README.md describes the files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+import levada as lv
+
+FOLDER = Path(__file__).parents[1] / "cases"
+TIERS = {"lookup": lv.Lookup, "manual": lv.Manual, "imported": lv.Imported, "computed": lv.Computed}
+
+Json: TypeAlias = Any  # what a case file holds
+Native: TypeAlias = Any  # a value of an attribute, or within one
+
+
+def case_names() -> list[str]:
+    """Name all cases."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def read_case(name: str) -> dict[str, Json]:
+    """Read a case."""
+    case: dict[str, Json] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return case
+
+
+# ------------------------------------------------------------------------------------------------------ values
+
+
+def native(value: Json) -> Native:
+    """Make the Python value that a value of a case stands for."""
+    if not isinstance(value, dict):
+        return value
+    kind = value["kind"]
+    if kind in _TEXTS:
+        return _TEXTS[kind](value["text"])
+    match kind:
+        case "null":
+            return None
+        case "bytes":
+            return bytes.fromhex(value["hex"])
+        case "complex":
+            return complex(float(value["real"]), float(value["imaginary"]))
+        case "list":
+            return [_inner(item) for item in value["values"]]
+        case "map":
+            return dict(zip(value["keys"], map(_inner, value["values"]), strict=True))
+        case "array":
+            return _array(value)
+        case _:
+            raise ValueError(f"There is no kind of value {kind!r}.")
+
+
+def _moment_utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).astimezone(dt.timezone.utc)
+
+
+_TEXTS: dict[str, Any] = {  # Any: each makes a value of its own type
+    "integer": int,
+    "float": float,
+    "decimal": Decimal,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "timestamptz": _moment_utc,
+    "uuid": UUID,
+    "json": json.loads,
+}
+
+
+def _inner(value: Json) -> Native:
+    """Make a value within a blob: a plain number is a double there."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else native(value)
+
+
+def _array(value: dict[str, Json]) -> np.ndarray[Any, Any]:  # Any: the case names the dtype
+    dtype = np.dtype(value["dtype"])
+    elements: list[Any] = value["values"]  # Any: numbers, text of wide ones, pairs of complex ones
+    if dtype.kind == "c":
+        elements = [complex(float(real), float(imaginary)) for real, imaginary in elements]
+    elif dtype.kind in "iu":
+        elements = [int(element) for element in elements]
+    array: np.ndarray[Any, Any] = np.array(elements, dtype).reshape(value["shape"])
+    return array
+
+
+def same(expected: Native, got: Native) -> bool:
+    """Tell whether two values are equal: NaN equals NaN, 0.0 does not equal -0.0, arrays have type and shape.
+
+    A language without vectors of one dimension makes columns of them, so (n,) and (n, 1) are the same shape.
+    """
+    if isinstance(expected, np.ndarray):
+        return (
+            isinstance(got, np.ndarray)
+            and expected.dtype == got.dtype
+            and _shape(expected) == _shape(got)
+            and np.asarray(expected, order="C").tobytes() == np.asarray(got, order="C").tobytes()
+        )
+    if isinstance(expected, float) and isinstance(got, (int, float)) and not isinstance(got, bool):
+        return (math.isnan(expected) and math.isnan(got)) or repr(float(expected)) == repr(float(got))
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return list(expected) == list(got) and all(same(expected[k], got[k]) for k in expected)
+    if isinstance(expected, list) and isinstance(got, (list, tuple)):
+        return len(expected) == len(got) and all(same(e, g) for e, g in zip(expected, got, strict=True))
+    return isinstance(got, bool) == isinstance(expected, bool) and bool(expected == got)
+
+
+def _shape(array: np.ndarray[Any, Any]) -> tuple[int, ...]:
+    shape: tuple[int, ...] = array.shape
+    return shape[:1] if len(shape) == 2 and shape[1] == 1 else shape
+
+
+# --------------------------------------------------------------------------------------------------- relations
+
+
+@dataclass(frozen=True)
+class CaseSchema:
+    """The tables of a case in one schema."""
+
+    name: str
+    connection: lv.Connection
+
+    def table(self, name: str) -> lv.FreeTable:
+        return lv.FreeTable(self.connection, f"{self.name}.{name}")
+
+    def relation(self, given: Json) -> Any:  # noqa: ANN401  # a relation of any class
+        """Make the relation that an expression of a case stands for."""
+        if isinstance(given, str):
+            return self.table(given)
+        operator = next(name for name in given if name in _OPERATORS)
+        operand = given[operator]
+        match operator:
+            case "restrict":
+                return self.relation(operand) & self.condition(given["by"])
+            case "antirestrict":
+                return self.relation(operand) - self.condition(given["by"])
+            case "project":
+                attributes, named = _words(given["attributes"])
+                return self.relation(operand).proj(*attributes, **named)
+            case "aggregate":
+                attributes, named = _words(given["attributes"])
+                keep = given.get("keep_all_rows", True)
+                group = self.relation(given["group"])
+                return self.relation(operand).aggr(group, *attributes, keep_all_rows=keep, **named)
+            case "join":
+                return self.relation(operand[0]) * self.relation(operand[1])
+            case "left_join":
+                return self.relation(operand[0]).join(self.relation(operand[1]), left=True)
+            case "extend":
+                return self.relation(operand[0]).extend(self.relation(operand[1]))
+            case "union":
+                return self.relation(operand[0]) + self.relation(operand[1])
+            case "universal_set":
+                return lv.U(*operand)
+            case "top":
+                top = lv.Top(given.get("limit"), given.get("order"), given.get("offset", 0))
+                return self.relation(operand) & top
+            case _:
+                raise ValueError(f"There is no operator {operator!r}.")
+
+    def condition(self, given: Json) -> Any:  # noqa: ANN401  # a condition of any kind
+        """Make the condition that one of a case stands for."""
+        if isinstance(given, (str, bool)):
+            return given
+        kind, content = next(iter(given.items()))
+        match kind:
+            case "equal":
+                return {name: self._value(value) for name, value in content.items()}
+            case "any":
+                return [self.condition(c) for c in content]
+            case "all":
+                return lv.AndList([self.condition(c) for c in content])
+            case "not":
+                return lv.Not(self.condition(content))
+            case "relation":
+                return self.relation(content)
+            case _:
+                raise ValueError(f"There is no condition {kind!r}.")
+
+    @staticmethod
+    def _value(value: Json) -> Native:
+        return [native(item) for item in value] if isinstance(value, list) else native(value)
+
+    # ------------------------------------------------------------------------------------------------- steps
+
+    def declare(self, case: dict[str, Json]) -> None:
+        """Declare the tables of a case and insert its rows."""
+        schema = lv.Schema(self.name, connection=self.connection)
+        declared: dict[str, type[lv.Table]] = {}
+        for table in case["tables"]:
+            name = table["name"]
+            parts = {
+                part["name"]: type(part["name"], (lv.Part,), {"definition": "\n".join(part["definition"])})
+                for part in table.get("parts", ())
+            }
+            members = {"definition": "\n".join(table["definition"]), **parts}
+            declared[name] = schema(type(name, (TIERS[table.get("tier", "manual")],), members), context=declared)
+        for rows in case.get("rows", ()):
+            self.insert(rows)
+
+    def insert(self, given: Json) -> None:
+        """Insert rows as a case has them."""
+        rows = [{name: native(value) for name, value in row.items()} for row in given["rows"]]
+        self.table(given["table"]).insert(rows, **given.get("options", {}))
+
+    def check(self, case: dict[str, Json]) -> None:
+        """Make sure that every query of a case gives what it says."""
+        for check in case.get("checks", ()):
+            self.step(check)
+
+    def change(self, case: dict[str, Json]) -> None:
+        """Take the steps of a case that change something."""
+        for step in case.get("changes", ()):
+            self.step(step)
+
+    def step(self, step: Json) -> None:
+        """Take a step and compare its outcome."""
+        warns = pytest.warns(lv.LevadaWarning) if step.get("warns") else nullcontext()
+        try:
+            with warns:
+                self._take(step)
+        except lv.LevadaError as error:
+            assert error.reason == step.get("error"), f"{step}: {error.reason}: {error}"
+        else:
+            assert "error" not in step, f"{step}: nothing went wrong"
+
+    def _take(self, step: Json) -> None:
+        if "insert" in step:
+            self.insert(step["insert"])
+        elif "update" in step:
+            row = {name: native(value) for name, value in step["update"]["row"].items()}
+            self.table(step["update"]["table"]).update1(row)
+        elif "delete" in step:
+            count = self.relation(step["delete"]).delete(prompt=False)
+            assert count == step.get("count", count), step
+        else:
+            self._query(step)
+
+    def _query(self, step: Json) -> None:
+        relation = self.relation(step["relation"])
+        if "primary_key" in step:
+            assert relation.primary_key == step["primary_key"], step
+        if "types" in step:
+            assert {a.name: a.type for a in relation.heading.attributes.values()} == step["types"], step
+        if "count" in step:
+            assert len(relation) == step["count"], step
+        if "exists" in step:
+            assert bool(relation) is step["exists"], step
+        if "rows" in step or "error" in step:
+            got = relation.to_dicts(order_by=step.get("order", "KEY"))
+            expected = step.get("rows", [])
+            assert len(got) == len(expected), f"{step}: {got}"
+            for wanted, row in zip(expected, got, strict=True):
+                assert list(row) == list(wanted), f"{step}: {row}"
+                for name, value in wanted.items():
+                    assert same(native(value), row[name]), f"{step}: {name} is {row[name]!r}, not {native(value)!r}"
+
+
+_OPERATORS = {
+    "restrict",
+    "antirestrict",
+    "project",
+    "aggregate",
+    "join",
+    "left_join",
+    "extend",
+    "union",
+    "universal_set",
+    "top",
+}
+
+
+def _words(words: list[str]) -> tuple[list[Any], dict[str, str]]:
+    """Split the words of a projection into names and named expressions."""
+    attributes: list[Any] = []
+    named: dict[str, str] = {}
+    for word in words:
+        old, arrow, new = word.rpartition("->")
+        if arrow:
+            named[new.strip()] = old.strip()
+        else:
+            attributes.append(... if word == "*" else word)
+    return attributes, named
