@@ -27,6 +27,7 @@ from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
+from levada_server.storage.object_storage import ObjectStorage, StoreFolders
 from levada_server.storage.worker_sessions import read_signer
 
 if TYPE_CHECKING:
@@ -99,25 +100,38 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyn
     await opened.close()
 
 
+@pytest.fixture
+def store_folders(tmp_path: Path) -> StoreFolders:
+    """Two stores of this test alone."""
+    folders = {name: tmp_path / "stores" / name for name in ("main", "raw")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    return StoreFolders(folders, "main")
+
+
 @pytest_asyncio.fixture
-async def engine(database_url: str) -> AsyncIterator[Engine]:
+async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
     """The parts that operations work with, on the test's database."""
     database = await Database.connect(database_url)
     lookout = Lookout(database)
-    yield Engine(database, CatalogCache(database), lookout, stored_relation, await read_signer(database))
+    objects = ObjectStorage(database_url, store_folders)
+    yield Engine(database, CatalogCache(database), lookout, stored_relation, await read_signer(database), objects)
+    await objects.close()
     await lookout.close()
     await database.close()
 
 
 @pytest.fixture
-def server_address(database_url: str) -> Iterator[str]:
+def server_address(database_url: str, store_folders: StoreFolders) -> Iterator[str]:
     """The address of a server on the test's database: a real one, with a real port, in a thread of its own."""
-    with served(database_url) as address:
+    with served(database_url, stores=store_folders) as address:
         yield address
 
 
 @contextmanager
-def served(database_url: str, limits: TransactionLimits | None = None) -> Iterator[str]:
+def served(
+    database_url: str, limits: TransactionLimits | None = None, stores: StoreFolders | None = None
+) -> Iterator[str]:
     """Serve a database on a free port of the loopback interface for the length of the block."""
     settings = Settings(
         database_url=database_url,
@@ -125,6 +139,7 @@ def served(database_url: str, limits: TransactionLimits | None = None) -> Iterat
         listen="127.0.0.1:0",
         grace_s=0.1,
         transaction_limits=limits or TransactionLimits(),
+        stores=stores or StoreFolders(),
     )
     loop = asyncio.new_event_loop()
     ready = threading.Event()

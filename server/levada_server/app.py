@@ -19,6 +19,7 @@ from levada_server.storage.catalog import CatalogCache
 from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
+from levada_server.storage.object_storage import ObjectStorage, StoreFolders
 from levada_server.storage.pipe import SpoolSpace
 from levada_server.storage.worker_sessions import read_signer
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 ANNOUNCEMENT = "server.json"
 """The file in the data folder by which clients of the same user find a running server."""
+OWN_STORE = "default"
+OBJECTS_FOLDER = "objects"
+"""The embedded server's own store, and its folder in the data folder."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 _LOG = logging.getLogger("levada.server")
 
@@ -70,7 +74,9 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         await cache.current()
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
-        engine = Engine(database, cache, lookout, stored_relation, await read_signer(database))
+        objects = ObjectStorage(database_url, await asyncio.to_thread(_stores, settings))
+        stack.push_async_callback(objects.close)
+        engine = Engine(database, cache, lookout, stored_relation, await read_signer(database), objects)
         server = RpcServer(
             engine,
             version("levada"),
@@ -82,6 +88,16 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         yield server, address
+
+
+def _stores(settings: Settings) -> StoreFolders:
+    """Give the stores; a server with its own database has one of its own, so that a notebook needs no settings."""
+    named = settings.stores
+    if settings.database_url is not None or OWN_STORE in named.folders:
+        return named
+    folder = settings.data_folder / OBJECTS_FOLDER
+    folder.mkdir(exist_ok=True)
+    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE)
 
 
 def _listen_address(settings: Settings) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada_server.app import serve
-from levada_server.config import Settings
+from levada_server.config import STORES_FILE, Settings, read_stores
 from levada_server.errors import LevadaError
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.storage.object_storage import StoreFolders
 
 if sys.platform != "win32":
     import uvloop
@@ -26,7 +27,11 @@ EXIT_IN_USE = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `levada serve`; give the exit code."""
-    settings = _settings(_parser().parse_args(arguments))
+    try:
+        settings = _settings(_parser().parse_args(arguments))
+    except LevadaError as error:
+        print(f"levada serve: {error.message}", file=sys.stderr)
+        return EXIT_FAILED
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -71,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after so many seconds without a call")
     serve_parser.add_argument("--grace", type=float, default=10.0, help="seconds that calls may finish at the end")
     serve_parser.add_argument(
+        "--stores",
+        type=Path,
+        help="the file that names the stores of objects (default: stores.toml in the data folder)",
+    )
+    serve_parser.add_argument(
         "--spool-dir", type=Path, help="where results wait for slow readers (default: the folder for temporary files)"
     )
     serve_parser.add_argument(
@@ -98,6 +108,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             f"levada serve: {listen} can be reached from other machines, and nothing is encrypted. Listen on 127.0.0.1 "
             "behind a proxy with TLS, or insist with --insecure."
         )
+    stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
     return Settings(
         database_url=arguments.database_url,
         data_folder=arguments.data_dir,
@@ -107,6 +118,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         spool_folder=arguments.spool_dir,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
+        stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
 
 

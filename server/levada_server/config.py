@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from levada_server.errors import InvalidRequest
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.storage.object_storage import StoreFolders
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+STORES_FILE = "stores.toml"
+"""The file in the data folder that names the stores."""
+_STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,7 @@ class Settings:
         spool_folder: Where the results of slow readers wait; None for the system's folder for temporary files.
         transaction_limits: How long a client's transaction may wait and be open.
         log_level: A level of the standard library's logging.
+        stores: Where objects are kept; the embedded server has one more, in its data folder.
     """
 
     database_url: str | None
@@ -34,3 +48,34 @@ class Settings:
     spool_folder: Path | None = None
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
     log_level: str = "INFO"
+    stores: StoreFolders = field(default_factory=StoreFolders)
+
+
+def read_stores(file: Path) -> StoreFolders:
+    """Read which stores there are.
+
+    The file has a table `[stores.NAME]` for each, with its `folder`; a relative one is relative to the file.
+    `preferred` names the store that a definition with `@` alone means; with a single store it is that one.
+
+    Raises:
+        InvalidRequest: The file cannot be read, or says something else.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRequest(f"{file} cannot be read as TOML: {error}.") from None
+    tables = content.get("stores", {})
+    if not isinstance(tables, dict) or content.keys() - {"stores", "preferred"}:
+        raise InvalidRequest(f"{file} has tables [stores.NAME] and the key `preferred`, and nothing else.")
+    folders = {}
+    for name, table in tables.items():
+        if not _STORE_NAME.fullmatch(name):
+            raise InvalidRequest(f"{file}: {name!r} is no name of a store; take letters, digits, `-` and `_`.")
+        folder = table.get("folder") if isinstance(table, dict) else None
+        if not isinstance(folder, str) or table.keys() != {"folder"}:
+            raise InvalidRequest(f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder".')
+        folders[name] = file.parent / folder
+    preferred = content.get("preferred", next(iter(folders)) if len(folders) == 1 else None)
+    if preferred is not None and preferred not in folders:
+        raise InvalidRequest(f"{file} prefers the store {preferred!r}, which it does not name.")
+    return StoreFolders(folders, preferred)

@@ -178,3 +178,23 @@ def test_the_other_quote_is_not_doubled() -> None:
 
 def test_bytes_of_an_array() -> None:
     assert parse_type("<array complex128(10, 3)>").item_bytes == 10 * 3 * ARRAY_DTYPES["complex128"]
+
+
+@pytest.mark.parametrize(
+    ("text", "codecs", "spelled"),
+    [
+        ("<graph>", {"graph": "<blob>"}, "<graph: <blob>>"),
+        ("<Graph>", {"Graph": "longblob"}, "<Graph: <blob>>"),
+        ("< a >", {"a": "<b>", "b": "varchar(4)"}, "<a: <b: varchar(4)>>"),
+        ("<a@s>", {"a@s": "<blob@s>"}, "<a: <blob@s>>"),
+        ("<a@>", {"a@": "<blob@>"}, "<a: <blob@>>"),
+        ("<a: enum('x>', 'y: <z>')>", {}, "<a: enum('x>', 'y: <z>')>"),
+        ("<a:<array int8 (3)>>", {}, "<a: <array int8(3,)>>"),
+    ],
+)
+def test_the_codecs_of_clients_are_read_and_spelled(text: str, codecs: dict[str, str], spelled: str) -> None:
+    type_ = parse_type(text, codecs)
+    assert str(type_) == spelled
+    assert parse_type(spelled) == type_
+    assert str(type_.stored) in spelled
+    assert type_.stored.client_codecs == ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from levada import blob, errors, utils
+from levada._codecs import AttributeAdapter, Codec, get_codec, list_codecs
 from levada._config import config
 from levada._connection import Connection, conn, connect
 from levada._deletion import DeletePlan
@@ -34,6 +35,8 @@ logger = logging.getLogger("levada")
 __all__ = [
     "AndList",
     "Attribute",
+    "AttributeAdapter",
+    "Codec",
     "Computed",
     "Connection",
     "DataJointError",
@@ -60,7 +63,9 @@ __all__ = [
     "connect",
     "create_virtual_module",
     "errors",
+    "get_codec",
     "key_hash",
+    "list_codecs",
     "list_schemas",
     "logger",
     "schema",

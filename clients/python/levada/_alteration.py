@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from levada._codecs import codecs_of
 from levada._declaration import bind, parts_of, references, resolve
 from levada._errors import InvalidRequest
 from levada._names import full_name
@@ -45,8 +46,10 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         new_name=_with_master(table._name.table, new_name),
         tier=tier_of(cls),
     )
+    places = [*namespaces, *_own_namespaces(cls)]
+    wanted.codecs.update(codecs_of(cls.definition, places))
     for written in references(cls.definition):
-        if (found := resolve(written, [*namespaces, *_own_namespaces(cls)])) is not None:
+        if (found := resolve(written, places)) is not None:
             wanted.references[written].CopyFrom(found)
     plan = table.connection.call("SchemaService/PlanAlteration", wanted, pb.PlanAlterationResponse)
     lines = [f"About to alter {full_name(table._name)}:", *(f"  {line}" for line in plan.changes)]
@@ -59,6 +62,7 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         renames=wanted.renames,
         new_name=wanted.new_name,
         tier=wanted.tier,
+        codecs=wanted.codecs,
         digest=plan.digest,
         request_id=uuid4().hex,
     )

@@ -30,7 +30,7 @@ class AttachedFile(os.PathLike[str]):
         """Bytes of the file."""
         return len(self.content)
 
-    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+    def read_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
         """Give the bytes, or a range of them."""
         return self.content[offset:] if length is None else self.content[offset : offset + length]
 

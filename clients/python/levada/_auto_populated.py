@@ -9,9 +9,10 @@ from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from levada import _jobs, _nodes
+from levada import _jobs
 from levada._class_level import CLASS_LEVEL, on_class, property_on_class
-from levada._errors import InvalidDefinition, InvalidRequest
+from levada._errors import InvalidDefinition, InvalidRequest, PreconditionFailed
+from levada._job_table import Jobs
 from levada._make import has_make, own_names
 from levada._populate import Selection, collect, populate_here, populate_in_processes
 from levada._relation import Relation
@@ -24,53 +25,16 @@ if TYPE_CHECKING:
 CLASS_LEVEL.add("key_source")
 
 
-class Jobs(Relation):
-    """The jobs of a table: its primary key, then the state of each; restricts and joins as any relation."""
-
-    def __init__(self, table: AutoPopulated) -> None:
-        super().__init__(table.connection, _nodes.job_table(table._name.schema, table._name.table))
-        key = table.primary_key
-        # A key attribute keeps its name; the job's own is then called job_….
-        self._state, self._priority = (f"job_{name}" if name in key else name for name in ("state", "priority"))
-
-    @property
-    def pending(self) -> Jobs:
-        """Those that wait."""
-        return self._in_state("pending")
-
-    @property
-    def reserved(self) -> Jobs:
-        """Those that a worker holds."""
-        return self._in_state("reserved")
-
-    @property
-    def completed(self) -> Jobs:
-        """Those whose rows are committed."""
-        return self._in_state("success")
-
-    @property
-    def errors(self) -> Jobs:
-        """Those that failed, with `error_type`, `error_message` and `error_stack`."""
-        return self._in_state("error")
-
-    @property
-    def ignored(self) -> Jobs:
-        """Those that are passed over."""
-        return self._in_state("ignored")
-
-    def _in_state(self, state: str) -> Jobs:
-        return self & {self._state: state}
-
-    def at_least(self, priority: int) -> Jobs:
-        """Those of this urgency and more urgent ones; 0 is the most urgent."""
-        return self & f"{self._priority} <= {int(priority)}"
-
-
 class AutoPopulated(Table):
     """A table whose rows come from its `make`."""
 
     _abstract: ClassVar[bool] = True
 
+    make_time_limit: ClassVar[timedelta | float | None] = None
+    """How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`): a timedelta, or
+    seconds."""
+    make_memory_limit: ClassVar[int | str | None] = None
+    """How much memory that process may keep for itself: bytes, or text such as `"4 GB"`."""
     max_attempts: ClassVar[int | None] = None
     """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
     retry_delay: ClassVar[timedelta] = timedelta(seconds=10)
@@ -89,7 +53,7 @@ class AutoPopulated(Table):
     @property_on_class
     def jobs(self) -> Jobs:
         """What is computed, by whom, and what became of it."""
-        return Jobs(self)
+        return Jobs(self.connection, self._name, self._source)
 
     @on_class
     def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
@@ -162,7 +126,9 @@ class AutoPopulated(Table):
         source = self._source(restrictions, keys)
         if refresh is not False:
             _jobs.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
-        jobs = self.jobs if source is None else self.jobs & source.proj(*self.primary_key)
+        jobs = self.jobs
+        if source is not None:
+            jobs &= source.proj(*jobs.primary_key)
         if priority is not None:
             jobs = jobs.at_least(priority)
         selection = Selection(self, jobs, order, limit, max_calls, make_kwargs or {})
@@ -184,6 +150,10 @@ class AutoPopulated(Table):
         if self._restricted_here():
             raise InvalidRequest(
                 f"populate works on the whole table; pass the restriction to it: {type(self).__name__}.populate(…)."
+            )
+        if self.connection.in_transaction:
+            raise PreconditionFailed(
+                "populate commits each key by itself, and a transaction is open; end that before populate."
             )
 
     def _source(

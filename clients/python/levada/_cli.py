@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 import os
 import statistics
 import sys
 import time
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada import _jobs, _worker
+from levada import _cli_worker, _jobs
 from levada._connection import connect
 from levada._errors import InvalidRequest, LevadaError
 from levada._names import parse_full_name
@@ -60,31 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "--url", help="address of the server, as host:port (default: LEVADA_URL, levada.toml, or a server of one's own)"
     )
 
-    worker = commands.add_parser("worker", parents=[server], help="compute what is pending, until told to stop")
-    worker.add_argument("module", help="the module with the tables, such as my_pipeline.ephys")
-    worker.add_argument(
-        "--tables", nargs="+", default=(), metavar="TABLE", help="only these (default: all with a make)"
-    )
-    worker.add_argument(
-        "--processes", type=_positive, default=1, metavar="N", help="compute in N processes (default: 1)"
-    )
-    worker.add_argument("--max-jobs", type=_positive, metavar="N", help="end after N jobs")
-    worker.add_argument("--drain", action="store_true", help="end when nothing is left to do")
-    worker.add_argument(
-        "--lease",
-        type=_seconds,
-        default="10",
-        metavar="S",
-        help="seconds that a silent worker keeps its jobs (default: 10)",
-    )
-    worker.add_argument(
-        "--grace",
-        type=_seconds,
-        default="30",
-        metavar="S",
-        help="seconds that jobs in hand may take at the end (default: 30)",
-    )
-    worker.set_defaults(run=_work)
+    _cli_worker.add_commands(commands, server)
 
     check = commands.add_parser("connect", help="look after the connection")
     checks = check.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -105,20 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
-
-
-def _seconds(text: str) -> timedelta:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
-    return timedelta(seconds=seconds)
-
-
 # ---------------------------------------------------------------------------------------------------- commands
 
 
@@ -130,21 +89,6 @@ def _serve(arguments: Sequence[str]) -> int:
         print(f'levada serve: {why}; run pip install "levada[server]"', file=sys.stderr)
         return 1
     os.execv(sys.executable, [sys.executable, "-m", "levada_server", "serve", *arguments])
-
-
-def _work(connection: Connection, options: argparse.Namespace) -> int:
-    # The processes get this process's path: the user's module lies here, as it does for `python -m`.
-    sys.path.insert(0, str(Path.cwd()))
-    settings = _worker.Settings(
-        module=options.module,
-        tables=tuple(options.tables),
-        processes=options.processes,
-        max_jobs=options.max_jobs,
-        drain=options.drain,
-        lease=options.lease,
-        grace=options.grace,
-    )
-    return _worker.work(connection, settings)
 
 
 def _check(connection: Connection, _options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from levada._codecs import encoder
 from levada._conversions import converter, shown
 from levada._errors import LevadaError, WrongValue
 from levada._tabular import is_missing_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from levada._heading import Attribute
     from levada._types import AttributeType
@@ -30,15 +31,17 @@ _UTC = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column stands, for errors.
+    """Where a column stands.
 
     Args:
-        table: The table's name.
+        table: The table's name, for errors.
         first_row: Number of the column's first row within its insert, from 0.
+        stage: Puts the values of an attribute into its store, and gives their ids; None where there is no server.
     """
 
     table: str
     first_row: int = 0
+    stage: Callable[[Sequence[object], Attribute, int], list[str | None]] | None = None
 
 
 def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -> pa.Array:
@@ -49,11 +52,16 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
         ValueOutOfRange: The type cannot hold it.
     """
     type_ = attribute.parsed_type
+    if type_.codecs:
+        encoded = _one_by_one(values, encoder(type_), attribute, place)
+        return arrow_column(encoded, replace(attribute, type=str(type_.stored)), place)
+    if type_.kind == "object" and place.stage is not None:
+        return pa.array(place.stage(values, attribute, place.first_row), type_.arrow)
     try:
         at_once = _at_once(values, type_)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError):
         at_once = None  # some value needs a conversion, or is wrong: find out which
-    return _one_by_one(values, attribute, type_, place) if at_once is None else at_once
+    return _converted(values, attribute, type_, place) if at_once is None else at_once
 
 
 def _at_once(values: Sequence[object], type_: AttributeType) -> pa.Array | None:
@@ -107,14 +115,20 @@ def narrowed(wide: pa.Array) -> pa.Array | None:
     return wide.cast(pa.float32()) if largest <= _MAX_FLOAT32 else None
 
 
-def _one_by_one(values: Sequence[object], attribute: Attribute, type_: AttributeType, place: Place) -> pa.Array:
-    convert = converter(type_)
+def _one_by_one(
+    values: Sequence[object], convert: Callable[[object], object], attribute: Attribute, place: Place
+) -> list[object]:
     converted: list[object] = []
     try:
         for value in values:
             converted.append(None if value is None or is_missing_scalar(value) else convert(value))
     except (LevadaError, ValueError, TypeError, InvalidOperation, OverflowError) as error:
         raise _told(error, value, attribute, place, len(converted)) from None
+    return converted
+
+
+def _converted(values: Sequence[object], attribute: Attribute, type_: AttributeType, place: Place) -> pa.Array:
+    converted = _one_by_one(values, converter(type_), attribute, place)
     if type_.dtype is not None:
         return tensor_column(_stacked(converted, type_), np.array([v is None for v in converted]), type_)
     if isinstance(type_.arrow, pa.BaseExtensionType):

@@ -26,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "display.show_tuple_count": True,
     "fetch_format": "array",
     "aggr.keep_all_rows": True,
+    "codecs.decode": True,
     "custom": {},
     "loglevel": "WARNING",
     "stores": {},
@@ -49,8 +50,7 @@ _MEANINGLESS = {
         ("connection.charset", "connection.init_function", "database.reconnect"), "only the server opens a database"
     ),
     **dict.fromkeys(("add_hidden_timestamp", "enable_python_native_blobs"), "there is nothing to switch"),
-    **dict.fromkeys(("cache", "download_path", "query_cache"), "nothing is kept on this machine"),
-    "stores": "stores are named in the settings of the server",
+    **dict.fromkeys(("download_path", "query_cache"), "nothing is kept on this machine"),
 }
 """DataJoint's settings that are kept, and do nothing: why."""
 
@@ -60,7 +60,9 @@ class Config(MutableMapping[str, Any]):
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: rows and letters a column of a
     preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: what the older `fetch()` gives.
-    `aggr.keep_all_rows`: `aggr` keeps entities without a match. `loglevel`: of `levada.logger`.
+    `aggr.keep_all_rows`: `aggr` keeps entities without a match. `codecs.decode`: codecs decode what is fetched; False
+    gives what is stored. `loglevel`: of `levada.logger`. `stores`: where this machine sees the folders of the server's
+    stores, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies of stored files.
 
     DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `dj_local_conf.json` in the working
     folder, then `DJ_*`. A setting of theirs that does nothing here is kept, with a warning.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +16,8 @@ from levada._errors import InvalidRequest, LostConnectionError, NotFound, Precon
 from levada._heading import Heading, heading_from_message
 from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._transport import Transport
-from levada_api.v1 import schema_pb2, schema_service_pb2, server_service_pb2
+from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
+from levada_api.v1 import object_service_pb2 as pb
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada._transaction import Transaction
+    from levada._transport import Decoder
 
 _Response = TypeVar("_Response", bound="Message")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _SETTINGS_FILE = "levada.toml"
@@ -69,6 +73,7 @@ class Connection:
         self._transport = Transport(address, token, trusted)
         self._transactions = Transactions(self._transport)
         self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
+        self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
         try:
             self._info = self._ask_info(None)
@@ -193,7 +198,7 @@ class Connection:
             return answer
         return self._transport.call(method, request, response, timeout=timeout)
 
-    def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)
@@ -205,6 +210,23 @@ class Connection:
             answer: _Response = transaction.send(method, requests)
             return answer
         return self._transport.send(method, requests, response)
+
+    def store_folder(self, name: str) -> Path | None:
+        """Give the folder of a store, if it can be seen from here: as the setting `stores` or the server says.
+
+        Args:
+            name: Of the store; empty for the one that the server prefers.
+        """
+        if self._stores is None:
+            response = self.call("ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
+            self._stores = {store.name: store for store in response.stores}
+        store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
+        if store is None:
+            return None
+        setting = config["stores"].get(store.name)
+        location = setting.get("location") if isinstance(setting, Mapping) else None
+        folder = Path(location or store.folder)
+        return folder if folder.is_dir() else None
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
         """Give a table as the catalog has it; asked again once the catalog is known to have changed.

@@ -76,7 +76,7 @@ def _convert(value: object, type_: AttributeType) -> object:
         case "bytes" if isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value)
         case "object":
-            raise WrongValue(f"A {type_} cannot be inserted by this version.")
+            raise WrongValue(f"A {type_} is put into its store by the server of its table, and there is none here.")
         case _:
             raise TypeError
 

@@ -3,105 +3,36 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import pickle
 import signal
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection as pipes
 from typing import TYPE_CHECKING, Any
 
-from levada._errors import LevadaError
-from levada._job_loop import Outcome
-from levada._jobs import Lease
+from levada import _jobs
+from levada._crew_reports import Began, Broken, Died, Ended, Finished, Ready, Took, outcome
+from levada._errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
+from levada._jobs import Failure
+from levada._limits import Limits, show_size
 from levada._worker_session import Heartbeat, close_session, open_session
-from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import timedelta
     from multiprocessing.context import SpawnProcess
 
     from levada._connection import Connection
+    from levada._crew_reports import Assignment, Report
+    from levada._job_loop import Outcome
+    from levada._jobs import Lease
 
 # A forked copy of a process with gRPC's threads may hang; a new one imports what it needs.
 _SPAWN = multiprocessing.get_context("spawn")
-_RELEASE_SECONDS = 5.0
-"""How long processes that were interrupted may take to give back their jobs."""
 _HELD_BACK = {signal.SIGINT, signal.SIGTERM}
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What every member of a crew is to do.
-
-    Args:
-        module: The module that has the tables.
-        tables: Their names, `Table` or `schema.Table`; empty for all that have a `make`.
-        make_kwargs: Further arguments of `make`, pickled.
-        restriction: Only jobs that this relation over the job table has, serialized; with one table.
-        until_empty: End when there is no job, and end at once on an interrupt. Otherwise wait for more, and finish the
-            job in hand before ending.
-    """
-
-    module: str
-    tables: tuple[str, ...] = ()
-    make_kwargs: bytes = pickle.dumps({})
-    restriction: bytes | None = None
-    until_empty: bool = False
-
-
-# What members report. It is plain, so that who reads it need not import the user's code.
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A member has found its tables; parents come first."""
-
-    tables: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A member cannot begin, and no other could; the message says why."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A member is done with a job.
-
-    Args:
-        state: `success`, `error`, or `lost` to another worker.
-        message: The error in one text.
-        stack: The error's stack.
-        exception: The error itself, pickled, where it can be.
-    """
-
-    schema: str
-    table: str
-    key: dict[str, Any]  # Any: an attribute's value
-    seconds: float
-    state: str
-    message: str = ""
-    stack: str = ""
-    exception: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Died:
-    """A member has ended.
-
-    Args:
-        code: Its exit code; negative for the signal that killed it.
-        jobs_left: How many more it might have run; None for any number.
-    """
-
-    pid: int
-    code: int
-    jobs_left: int | None
+_LOOK_SECONDS = 0.1
+"""How often limits are looked at, and the longest that a signal waits."""
+_LOST = (LeaseLost, UnknownJob)
 
 
 @dataclass(eq=False)
@@ -111,20 +42,52 @@ class _Member:
     pipe: pipes.Connection[Any, Any]  # Any: reports
     max_jobs: int | None
     finished: int = 0
+    leases: dict[str, Lease] = field(default_factory=dict)
+    """What it holds, by token."""
+    in_hand: Lease | None = None
+    begin_seconds: float = 0.0
+    """When it began that, by this process's monotonic clock."""
+    limits: dict[tuple[str, str], Limits] = field(default_factory=dict)
+    verdict: tuple[str, Failure] | None = None
+    """The token of the job for which it was killed, and why."""
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid or 0
 
     @property
     def jobs_left(self) -> int | None:
         return None if self.max_jobs is None else max(self.max_jobs - self.finished, 0)
 
+    def note(self, report: Report) -> None:
+        """Keep in mind what it holds and does."""
+        match report:
+            case Ready():
+                self.limits = {(t.schema, t.table): t.limits for t in report.tables}
+            case Took():
+                self.leases = {lease.token: lease for lease in report.leases}
+            case Began():
+                self.in_hand, self.begin_seconds = report.lease, time.monotonic()
+            case Ended():
+                self.in_hand = None
+            case Finished():
+                self.finished += 1
+                self.leases.pop(report.lease.token, None)
+            case Broken() | Died():
+                pass
+
 
 class Crew:
     """Processes, their sessions and the thread that renews these; leaving its context ends all three.
+
+    A `make` that exceeds its limits, or is cancelled, ends with its process; its job fails alone.
 
     Args:
         connection: Where the jobs are; each process opens a connection of its own to the same server.
         assignment: What they do.
         lease: How long a session outlives this process.
         reachable: As for `Heartbeat`.
+        limits: For tables that have none of their own.
     """
 
     def __init__(
@@ -133,11 +96,14 @@ class Crew:
         assignment: Assignment,
         lease: timedelta,
         reachable: Callable[[bool], None] = lambda _: None,
+        limits: Limits | None = None,
     ) -> None:
         self._connection = connection
         self._assignment = assignment
         self._lease = lease
-        self._heartbeat = Heartbeat(connection, lease, reachable)
+        self._limits = limits or Limits()
+        self._cancelled: set[str] = set()
+        self._heartbeat = Heartbeat(connection, lease, reachable, self._cancelled.update)
         self._members: list[_Member] = []
 
     def __enter__(self) -> Crew:
@@ -152,8 +118,8 @@ class Crew:
         """How many members are at work."""
         return len(self._members)
 
-    def hire(self, max_jobs: int | None = None) -> None:
-        """Start a process.
+    def hire(self, max_jobs: int | None = None) -> int:
+        """Start a process, and give its id.
 
         Args:
             max_jobs: It runs at most so many jobs; None for any number.
@@ -169,70 +135,151 @@ class Crew:
         with _signals_held_back():
             process.start()
         theirs.close()
-        self._members.append(_Member(session, process, ours, max_jobs))
+        member = _Member(session, process, ours, max_jobs)
+        self._members.append(member)
+        return member.pid
 
-    def reports(self, timeout: float) -> Iterator[Ready | Broken | Finished | Died]:
-        """Give what the members report, after waiting up to so many seconds for the first."""
+    def reports(self) -> Iterator[Report]:
+        """Give what the members report; waits a moment for the first."""
         by_handle: dict[Any, _Member] = {}  # Any: a pipe, or what tells of a process's end
         for member in self._members:
             by_handle[member.pipe] = by_handle[member.process.sentinel] = member
-        signalled = pipes.wait(list(by_handle), timeout)
+        signalled = pipes.wait(list(by_handle), _LOOK_SECONDS)
         for member in dict.fromkeys(by_handle[handle] for handle in signalled):
             ended = member.process.sentinel in signalled
-            for report in _received(member.pipe):
-                member.finished += isinstance(report, Finished)
-                yield report
+            yield from _received(member)
             if ended:
-                code = self._bury(member)
-                yield Died(member.process.pid or 0, code, member.jobs_left)
+                yield from self._bury(member)
+        for member in self._members:
+            self._judge(member)
 
-    def outcomes(self) -> Generator[Outcome, None, None]:
+    def outcomes(self, stopping: Callable[[], bool]) -> Generator[Outcome, None, None]:
         """Give what became of each job, until all members have ended.
+
+        Args:
+            stopping: Tells whether they are to finish what they have in hand, and no more.
 
         Raises:
             LevadaError: A member could not begin, or died.
         """
+        asked = False
         while self._members:
-            for report in self.reports(timeout=60.0):
+            if stopping() and not asked:
+                asked = True
+                self.ask_to_stop()
+            for report in self.reports():
                 match report:
                     case Finished():
-                        yield _outcome(report)
+                        yield outcome(report)
                     case Broken(message):
                         raise LevadaError(message)
+                    case Died(judged=True, jobs_left=left):
+                        if left != 0 and not asked:
+                            self.hire(left)
                     case Died(pid, code) if code != 0:
                         raise LevadaError(
-                            f"Process {pid} of populate {_how(code)}; what it had in hand can be computed anew. If it "
+                            f"Process {pid} of populate {report.how}; what it had in hand can be computed anew. If it "
                             "said why, that stands on its standard error."
                         )
                     case _:
                         pass
 
-    def ask_to_stop(self) -> None:
-        """Let the members finish their jobs in hand, give back the rest, and end."""
+    def ask_to_stop(self, pids: Sequence[int] | None = None) -> None:
+        """Let the members, all or some, finish their jobs in hand, give back the rest, and end."""
         for member in self._members:
-            member.process.terminate()
+            if pids is None or member.pid in pids:
+                member.process.terminate()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes."""
+        return [member.pid for member in self._members]
 
     def _end_all(self) -> None:
+        """Kill all members; what they held is given back untouched, as it was not its fault."""
         for member in self._members:
-            if self._assignment.until_empty and member.process.pid and member.process.is_alive():
-                os.kill(member.process.pid, signal.SIGINT)  # it gives back its jobs
-            else:
-                member.process.kill()
-        deadline = time.monotonic() + _RELEASE_SECONDS
+            member.process.kill()
         for member in list(self._members):
-            member.process.join(max(deadline - time.monotonic(), 0))
-            if member.process.is_alive():
-                member.process.kill()
-            self._bury(member)
+            member.process.join()
+            for _ in _received(member):
+                pass
+            _jobs.release(self._connection, member.leases.values())
+            self._forget(member)
 
-    def _bury(self, member: _Member) -> int:
-        """Clear away after a process that has ended or been killed; what it held goes to others at once."""
+    def _bury(self, member: _Member) -> Iterator[Finished | Died]:
+        """Clear away after a process that has ended: its job in hand counts as a try, others are given back."""
         member.process.join()
+        in_hand, judged = member.in_hand, False
+        if in_hand is not None:
+            del member.leases[in_hand.token]
+            if member.verdict is not None and member.verdict[0] == in_hand.token:
+                judged = True
+                yield self._fail(member, in_hand, member.verdict[1])
+        _jobs.release(self._connection, member.leases.values())
+        self._forget(member, [in_hand] if in_hand is not None else [])
+        yield Died(member.pid, member.process.exitcode or 0, member.jobs_left, in_hand, judged)
+
+    def _forget(self, member: _Member, started: Sequence[Lease] = ()) -> None:
         self._members.remove(member)
         self._heartbeat.remove(member.session)
-        close_session(self._connection, member.session)
+        close_session(self._connection, member.session, started)
         member.pipe.close()
-        return member.process.exitcode or 0
+
+    # -------------------------------------------------------------------------------------------- limits
+
+    def _judge(self, member: _Member) -> None:
+        """Kill a member whose `make` exceeds its limits or is cancelled."""
+        lease = member.in_hand
+        if lease is None or member.verdict is not None:
+            return
+        own = member.limits.get((lease.table.schema, lease.table.table), Limits())
+        failure = self._cause(member, lease, own.or_else(self._limits))
+        if failure is not None:
+            member.verdict = (lease.token, failure)
+            member.process.kill()
+
+    def _cause(self, member: _Member, lease: Lease, limits: Limits) -> Failure | None:
+        name = f"{lease.table.schema}.{lease.table.table}"
+        if lease.token in self._cancelled:
+            return Failure("JobCancelled", f"make of `{name}` was ended on request.", "")
+        seconds = time.monotonic() - member.begin_seconds
+        if limits.time is not None and seconds > limits.time.total_seconds():
+            allowed = limits.time.total_seconds()
+            return Failure("TimeLimitExceeded", f"make of `{name}` took longer than its limit of {allowed:g} s.", "")
+        if limits.memory_bytes is not None and (used := _memory_bytes(member.pid)) > limits.memory_bytes:
+            return Failure(
+                "MemoryLimitExceeded",
+                f"make of `{name}` used {show_size(used)} of memory; its limit is {show_size(limits.memory_bytes)}.",
+                "",
+            )
+        return None
+
+    def _fail(self, member: _Member, lease: Lease, failure: Failure) -> Finished:
+        """Record why a job failed whose process was killed for it."""
+        seconds = time.monotonic() - member.begin_seconds
+        state = "error"
+        try:
+            _jobs.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
+        except _LOST:
+            state = "lost"
+        except _jobs.PASSING:
+            pass  # its lease runs out, and the try counts
+        member.finished += 1
+        self._cancelled.discard(lease.token)
+        return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
+
+
+def _memory_bytes(pid: int) -> int:
+    """Give how much memory a process keeps for itself; files that it maps do not count."""
+    try:
+        import psutil  # only limits of memory need it
+    except ImportError:
+        raise InvalidRequest('A limit of memory needs psutil; run pip install "levada[worker]".') from None
+    try:
+        memory = psutil.Process(pid).memory_info()
+    except psutil.Error:  # it has just ended
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def shares(max_jobs: int | None, processes: int) -> list[int | None]:
@@ -269,32 +316,12 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _received(pipe: pipes.Connection[Any, Any]) -> Iterator[Any]:  # Any: reports
+def _received(member: _Member) -> Iterator[Report]:
+    """Give what a member has reported, and keep it in mind."""
     try:
-        while pipe.poll():
-            yield pipe.recv()
+        while member.pipe.poll():
+            report: Report = member.pipe.recv()
+            member.note(report)
+            yield report
     except (EOFError, OSError):
         pass  # it has ended, maybe in the middle of a report
-
-
-def _how(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-
-class _RemoteStack(Exception):
-    """The stack of an error in another process, shown as its cause."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
-
-
-def _outcome(report: Finished) -> Outcome:
-    table = schema_pb2.TableName(schema=report.schema, table=report.table)
-    lease = Lease(table, 0, report.key, "", 0)
-    if report.state == "success":
-        return Outcome(lease, report.seconds)
-    error: BaseException = LevadaError(report.message)
-    if report.exception is not None:
-        error = pickle.loads(report.exception)
-    error.__cause__ = _RemoteStack(report.stack)
-    return Outcome(lease, report.seconds, error)

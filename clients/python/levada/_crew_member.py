@@ -7,18 +7,22 @@ import os
 import pickle
 import signal
 import sys
+import sysconfig
 import threading
 import time
 import traceback
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada import _connection, _jobs
 from levada._auto_populated import AutoPopulated
-from levada._crew import Broken, Finished, Ready
+from levada._crew_reports import Began, Broken, Ended, Finished, Ready, ServedTable, Took
 from levada._errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._job_loop import JobLoop
+from levada._limits import limits_of
 from levada._make import failure, has_make
 from levada._names import stored_name
 from levada_api.v1 import schema_service_pb2
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from levada._connection import Connection
-    from levada._crew import Assignment
+    from levada._crew_reports import Assignment
     from levada._job_loop import Outcome
     from levada._jobs import Lease
 
@@ -56,23 +60,31 @@ def main(
         pipe: Takes reports. When its other end is gone, so is this process.
     """
     stopping = threading.Event()
-    _handle_signals(stopping, interruptible=assignment.until_empty)
+    _handle_signals(stopping)
+    _volunteer_for_oom()
     threading.Thread(target=_end_with_starter, args=(pipe,), name="levada-starter", daemon=True).start()
     try:
         _connection.use(connection)
+        before = set(sys.modules)
         tables = _load(assignment, connection)
+        ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before))
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, _jobs.PASSING) and not assignment.until_empty:
             sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
         pipe.send(Broken(_explain(assignment, error)))
         return
-    pipe.send(Ready(tuple((t._name.schema, t._name.table) for t in tables)))
+    pipe.send(ready)
+
+    def beginning(lease: Lease | None) -> None:
+        pipe.send(Ended(os.getpid()) if lease is None else Began(os.getpid(), lease))
+
     loop = JobLoop(
         connection,
         {(t._name.schema, stored_name(t._name.table)): t for t in tables},
         pickle.loads(assignment.make_kwargs),
         _POPULATE_PATIENCE_SECONDS if assignment.until_empty else sys.maxsize,
         stopping.is_set,
+        beginning,
     )
 
     def reserve(most: int) -> Sequence[Lease] | None:
@@ -85,27 +97,29 @@ def main(
                 raise
             time.sleep(_PAUSE_SECONDS)
             return []
+        if leases:
+            pipe.send(Took(tuple(leases)))
         return None if assignment.until_empty and not leases else leases
 
     try:
         for outcome in loop.run(reserve, max_jobs):
             pipe.send(_report(outcome, with_exception=assignment.until_empty))
-    except KeyboardInterrupt:
-        pass  # the jobs in hand are given back
     except UnknownWorkerSession:
         sys.exit(_EXIT_SESSION_ENDED)
 
 
-def _handle_signals(stopping: threading.Event, *, interruptible: bool) -> None:
-    def interrupt(*_: object) -> None:
-        # A terminal and the starting process may both send one; the second would spoil the giving back of jobs.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
+def _handle_signals(stopping: threading.Event) -> None:
+    """Stop after the job in hand on SIGTERM; a terminal's SIGINT is the starting process's to judge."""
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, interrupt if interruptible else signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _volunteer_for_oom() -> None:
+    """Let Linux, when memory runs out, end this process rather than the one that started it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
 def _end_with_starter(pipe: Pipe[Any, Any]) -> None:  # Any: reports
@@ -125,8 +139,8 @@ def _explain(assignment: Assignment, error: BaseException) -> str:
 
 
 def _report(outcome: Outcome, *, with_exception: bool) -> Finished:
-    name, error = outcome.lease.table, outcome.error
-    plain = (name.schema, name.table, outcome.lease.key, outcome.seconds)
+    error = outcome.error
+    plain = (os.getpid(), outcome.lease, outcome.seconds)
     if error is None:
         return Finished(*plain, state="success")
     try:
@@ -137,6 +151,18 @@ def _report(outcome: Outcome, *, with_exception: bool) -> Finished:
         exception = None
     state = "lost" if outcome.lost else "error"
     return Finished(*plain, state, outcome.message, failure(error).stack, exception)
+
+
+def _served(table: AutoPopulated) -> ServedTable:
+    return ServedTable(table._name.schema, table._name.table, limits_of(type(table)))
+
+
+def _source_files(before: set[str]) -> tuple[str, ...]:
+    """Give the files of the modules that the user's module has brought in, without installed packages."""
+    installed = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    brought = [m for name, m in sys.modules.items() if name not in before and not name.startswith("levada.")]
+    files = {getattr(module, "__file__", None) for module in brought}
+    return tuple(sorted(file for file in files if file and not file.startswith(installed)))
 
 
 # ------------------------------------------------------------------------------------------------------ tables

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._auto_populated import AutoPopulated
+from levada._codecs import codecs_of
 from levada._errors import InvalidDefinition, PermissionDenied, warn
 from levada._jobs import duration
 from levada._make import has_make, own_names
@@ -84,6 +85,7 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
         has_make=issubclass(table, AutoPopulated) and has_make(table),
         request_id=uuid4().hex,
     )
+    request.codecs.update(codecs_of(table.definition, namespaces))
     for written in references(table.definition):
         if (found := resolve(written, namespaces)) is not None:
             request.references[written].CopyFrom(found)
@@ -99,6 +101,8 @@ def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces
         )
     elif issubclass(table, Lookup):
         _insert_contents(table())
+    if table.definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
+        table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{table.definition}"
 
 
 def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -35,29 +37,48 @@ class Diagram:
     """Some tables and how they depend on each other. It never changes; each operator makes a new one.
 
     `d + 1` adds the tables one step downstream and `d - 1` those one step upstream; `a + b`, `a - b` and `a * b` have
-    the tables of either, of the first alone, and of both.
+    the tables of either, of the first alone, and of both. `b` may be a diagram, or anything that one is made of.
 
     Args:
         source: A schema, a module with one, a table's class or a table.
+        context: Not needed: tables are called what their classes are called. Older code passes it.
     """
 
-    def __init__(self, source: object) -> None:
+    def __init__(self, source: object, context: Mapping[str, object] | None = None) -> None:
         connection, schemas, tables = _seeds(source)
         self._connection = connection
         self._tables = _graph(connection, schemas=schemas, tables=tables)
 
-    def __add__(self, other: Diagram | int) -> Diagram:
-        if isinstance(other, Diagram):
-            return self._with({**self._tables, **other._tables})
-        return self._widened(descendant_steps=other)
+    @classmethod
+    def from_sequence(cls, sources: Iterable[object]) -> Diagram:
+        """Show several schemas, modules or tables together."""
+        return reduce(add, map(cls, sources))
 
-    def __sub__(self, other: Diagram | int) -> Diagram:
-        if isinstance(other, Diagram):
-            return self._with({name: table for name, table in self._tables.items() if name not in other._tables})
-        return self._widened(ancestor_steps=other)
+    def __add__(self, other: object) -> Diagram:
+        if isinstance(other, int):
+            return self._widened(descendant_steps=other)
+        return self._with({**self._tables, **_as_diagram(other)._tables})
 
-    def __mul__(self, other: Diagram) -> Diagram:
-        return self._with({name: table for name, table in self._tables.items() if name in other._tables})
+    def __sub__(self, other: object) -> Diagram:
+        if isinstance(other, int):
+            return self._widened(ancestor_steps=other)
+        others = _as_diagram(other)._tables
+        return self._with({name: table for name, table in self._tables.items() if name not in others})
+
+    def __mul__(self, other: object) -> Diagram:
+        others = _as_diagram(other)._tables
+        return self._with({name: table for name, table in self._tables.items() if name in others})
+
+    def add_parts(self) -> Diagram:
+        """Add the parts of all tables shown."""
+        shown = {(table.name.schema, table.name.table) for table in self._tables.values()}
+        around = _graph(self._connection, schemas=sorted({schema for schema, _ in shown}))
+        parts = {
+            name: table
+            for name, table in around.items()
+            if (table.name.schema, table.name.table.partition(".")[0]) in shown
+        }
+        return self._with({**self._tables, **parts})
 
     def __len__(self) -> int:
         return len(self._tables)
@@ -141,6 +162,10 @@ class Diagram:
             name: f"{table.name.schema}.{table.name.table}" if several else table.name.table
             for name, table in self._tables.items()
         }
+
+
+def _as_diagram(source: object) -> Diagram:
+    return source if isinstance(source, Diagram) else Diagram(source)
 
 
 def _seeds(source: object) -> tuple[Connection, list[str], list[pb.TableName]]:

@@ -10,6 +10,8 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
+from levada._codecs import decoder
+from levada._config import config
 from levada._nodes import encode_relation
 from levada._opening import HANDLES, Opener
 from levada._sink import lease_token
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]  # Any: an attribute's type decides
 
 
+_ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
+_NO_TIME = int(np.iinfo(np.int64).min)
+"""To NumPy this count is NaT, which becomes None."""
+
+
 class Result:
     """The answer to a query: batches that are read from the network as they are asked for.
 
@@ -38,7 +45,7 @@ class Result:
 
     def __init__(self, connection: Connection, node: Node) -> None:
         request = pb.FetchRelationRequest(relation=encode_relation(node), lease_token=lease_token())
-        responses = connection.receive("QueryService/FetchRelation", request, pb.FetchRelationResponse)
+        responses = connection.receive("QueryService/FetchRelation", request, Fetched)
         self._pieces = PieceReader(response.arrow_ipc for response in responses)
         self._reader = pa.ipc.open_stream(pa.PythonFile(self._pieces, "r"))
 
@@ -57,12 +64,38 @@ class Result:
         return table
 
 
+class Fetched:
+    """A FetchRelationResponse that is nothing but a piece of the stream, whose bytes stay where they arrived.
+
+    Source: Protocol Buffers, "Encoding".
+    """
+
+    __slots__ = ("arrow_ipc",)
+
+    def __init__(self, arrow_ipc: memoryview) -> None:
+        self.arrow_ipc = arrow_ipc
+
+    @staticmethod
+    def FromString(content: bytes, /) -> Fetched | pb.FetchRelationResponse:  # as messages have it
+        """Read a response."""
+        if content[:1] == _ARROW_IPC_TAG:
+            size = shift = 0
+            start = 1
+            while (octet := content[start]) & 0x80:
+                size |= (octet & 0x7F) << shift
+                start, shift = start + 1, shift + 7
+            size |= octet << shift
+            if start + 1 + size == len(content):
+                return Fetched(memoryview(content)[start + 1 :])
+        return pb.FetchRelationResponse.FromString(content)
+
+
 class PieceReader:
     """A file made of pieces of bytes that arrive one by one."""
 
     closed = False
 
-    def __init__(self, pieces: Generator[bytes, None, None]) -> None:
+    def __init__(self, pieces: Generator[bytes | memoryview, None, None]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
@@ -108,7 +141,7 @@ def to_dicts(
     if not names:
         return [{} for _ in range(table.num_rows)]
     columns = [
-        python_values(table.column(index), type_of_column(field), squeeze=squeeze, opener=opener)
+        python_values(table.column(index), type_read(field), squeeze=squeeze, opener=opener)
         for index, field in enumerate(table.schema)
     ]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -118,11 +151,28 @@ def python_values(
     column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False, opener: Opener = HANDLES
 ) -> list[Any]:
     """Turn a column into Python values: the fourth column of the table of types."""
+    if type_.codecs:
+        return _some(_stored_values(column, type_, squeeze=False, opener=opener), decoder(type_))
+    return _stored_values(column, type_, squeeze=squeeze, opener=opener)
+
+
+def type_read(field: pa.Field) -> AttributeType:
+    """Give the type of a column, without its codecs where these are to be left alone."""
+    type_ = type_of_column(field)
+    return type_ if config["codecs.decode"] else type_.stored
+
+
+def _stored_values(
+    column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool, opener: Opener
+) -> list[Any]:
     match type_.kind:
         case "blob":
             return _some(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
         case "attach":
             return _some(_storage(column).to_pylist(), opener.attachment)
+        case "object":
+            values = opener.objects(column.to_pylist(), type_)
+            return [_squeezed(value, squeeze) for value in values] if type_.codec == "blob" else values
         case "json":
             return _some(_storage(column).to_pylist(), json.loads)
         case "uuid":
@@ -130,12 +180,24 @@ def python_values(
         case "array":
             return list(_array_rows(column, type_, squeeze=squeeze))
         case "timestamptz":
-            return _some(column.to_pylist(), lambda moment: moment.replace(tzinfo=dt.timezone.utc))
+            return _some(_moments(column), lambda moment: moment.replace(tzinfo=dt.timezone.utc))
+        case "date" | "datetime" | "timestamp":
+            return _moments(column)
+        case "enum":
+            return list(column.cast(pa.utf8()).to_pylist())
         case _ if (type_.integer or type_.floating) and column.null_count == 0:
-            values: list[Any] = column.to_numpy().tolist()
-            return values
+            numbers: list[Any] = column.to_numpy().tolist()
+            return numbers
         case _:
             return list(_storage(column).to_pylist())
+
+
+def _moments(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Turn dates, or moments of whatever zone, into Python's; NumPy is quicker at it than Arrow."""
+    day = pa.types.is_date32(column.type)
+    counts = column.cast(pa.int32() if day else pa.int64()).cast(pa.int64()).fill_null(_NO_TIME)
+    moments: list[Any] = counts.to_numpy().view("datetime64[D]" if day else "datetime64[us]").tolist()
+    return moments
 
 
 def to_array(
@@ -146,6 +208,8 @@ def to_array(
     Whole numbers become int64, or objects where some are missing; floating ones float64 with NaN for missing; bool
     stays; everything else is an array of objects with None for missing.
     """
+    if type_.codecs:
+        return _objects(python_values(column, type_, opener=opener))
     # np.array copies: what Arrow holds cannot be written to, and people compute in place.
     if type_.integer and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.int64)
@@ -161,7 +225,7 @@ def to_array(
 def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> np.recarray[Any, Any]:
     """Turn rows into a structured array of shape (n_rows,) with one field per attribute."""
     columns = [
-        to_array(table.column(index), type_of_column(field), squeeze=squeeze, opener=opener)
+        to_array(table.column(index), type_read(field), squeeze=squeeze, opener=opener)
         for index, field in enumerate(table.schema)
     ]
     dtype = [(n, c.dtype, c.shape[1:]) for n, c in zip(table.schema.names, columns, strict=True)]
@@ -181,8 +245,10 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
 
     columns: dict[str, Any] = {}  # Any: what pandas takes as a column
     for index, field in enumerate(table.schema):
-        column, type_ = table.column(index), type_of_column(field)
-        if type_.integer and column.null_count:
+        column, type_ = table.column(index), type_read(field)
+        if type_.codecs:
+            columns[field.name] = to_array(column, type_, opener=opener)
+        elif type_.integer and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="Int64")
         elif type_.kind == "bool" and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
@@ -208,12 +274,12 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
 
     series: list[pl.Series] = []
     for index, field in enumerate(table.schema):
-        column, type_ = table.column(index), type_of_column(field)
-        match type_.kind:
+        column, type_ = table.column(index), type_read(field)
+        match "codec" if type_.codecs else type_.kind:
             case "uuid":
                 values = [None if v is None else str(v) for v in python_values(column, type_)]
                 series.append(pl.Series(field.name, values, dtype=pl.String))
-            case "json" | "blob" | "attach":
+            case "codec" | "json" | "blob" | "attach" | "object":
                 values = python_values(column, type_, opener=opener)
                 series.append(pl.Series(field.name, values, dtype=pl.Object))
             case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
@@ -241,10 +307,7 @@ def _some(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]: 
 
 def _objects(values: Sequence[object]) -> Array:
     # np.array would look into lists and arrays among the values and build more dimensions.
-    array = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        array[index] = value
-    return array
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _squeezed(value: object, squeeze: bool) -> object:

@@ -63,7 +63,11 @@ def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
     """
     type_ = attribute.parsed_type
     if array.ndim > 1:
-        if type_.dtype is not None and (array.shape[1:], array.dtype) == (type_.shape, type_.dtype):
+        if (
+            type_.dtype is not None
+            and not type_.codecs
+            and (array.shape[1:], array.dtype) == (type_.shape, type_.dtype)
+        ):
             return tensor_column(array, np.zeros(len(array), bool), type_)
         return arrow_column(list(array), attribute, place)
     if array.dtype.kind in "OSV":
@@ -78,6 +82,8 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
     """Bring an Arrow array to an attribute's type: all of it where that loses nothing, else value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if attribute.parsed_type.kind in ("attach", "object") and not pa.types.is_struct(column.type):
+        return arrow_column(column.to_pylist(), attribute, place)  # of files, or of what goes into a store
     try:
         fitted = _cast(column, attribute.parsed_type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -88,6 +94,8 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
 def _cast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     """Cast where Arrow refuses what would lose something; None where it would not refuse, or means something else."""
     given, target = column.type, type_.arrow
+    if type_.codecs:
+        return None
     if given == target or pa.types.is_null(given):
         return column.cast(target) if given != target else column
     numbers = pa.types.is_integer(given) or pa.types.is_floating(given)

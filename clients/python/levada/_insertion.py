@@ -13,6 +13,7 @@ from levada._relation import Relation
 from levada._restriction import as_operand
 from levada._rows import read_rows
 from levada._sink import insert_sink
+from levada._staging import Stager
 from levada._tabular import is_arrow, is_pandas, is_sliceable, slice_rows, to_arrow_table
 from levada_api.v1 import row_service_pb2 as pb
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
     """Insert rows of any form, all or none, or so many at a time."""
     rows = as_operand(rows)
-    if chunk_size is None or isinstance(rows, Relation):
+    if chunk_size is not None and isinstance(rows, Relation):
+        raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
+    if chunk_size is None:
         _insert_chunk(table, rows, options)
         return
     for number, chunk in enumerate(_chunks(rows, chunk_size)):
@@ -73,7 +76,9 @@ def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None
         table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse)
         return
     source = rows.to_arrow() if isinstance(rows, Relation) else rows
-    typed = read_rows(source, table.heading, name.table, ignore_extra_fields=options.ignore_extra_fields)
+    heading = table.heading
+    stager = Stager(table.connection, name, heading)
+    typed = read_rows(source, heading, name.table, ignore_extra_fields=options.ignore_extra_fields, stager=stager)
     if sink is not None and buffered:
         sink.insert(name, options, typed.table(), user_location())
     else:

@@ -67,6 +67,7 @@ class JobLoop:
         make_kwargs: Further arguments of `make`.
         patience: Seconds to keep trying to hand in a result while the server is out of reach.
         stopping: Tells whether to finish the job in hand and no other.
+        beginning: Told of a lease when its `make` begins, and None when it has ended.
     """
 
     connection: Connection
@@ -74,6 +75,7 @@ class JobLoop:
     make_kwargs: Mapping[str, Any]  # Any: the user's own
     patience: float
     stopping: Callable[[], bool] = lambda: False
+    beginning: Callable[[Lease | None], None] = lambda _: None
 
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
@@ -109,10 +111,12 @@ class JobLoop:
                 if self.stopping() or time.monotonic() - started > _HELD_SECONDS:
                     break
                 failed: MakeFailed | None = None
+                self.beginning(lease)
                 try:
                     made.append(make(self._table(lease), lease, self.make_kwargs))
                 except MakeFailed as error:
                     failed = error
+                self.beginning(None)
                 count += 1
                 late = time.monotonic() - committed > _COMMIT_SECONDS
                 if failed or late or sum(job.byte_count for job in made) > _COMMIT_BYTES:

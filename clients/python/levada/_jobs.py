@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from levada._connection import Connection
     from levada._relation import Relation
     from levada_api.v1 import row_service_pb2, schema_pb2
+
+_Result = TypeVar("_Result")
 
 PASSING = (Unavailable, OutcomeUnknown, Conflict)
 """Failures after which the same call may succeed. Complete and Fail are safe to repeat: their token identifies them."""
@@ -119,6 +121,7 @@ def refresh(
     table: schema_pb2.TableName,
     key_source: Relation | None = None,
     *,
+    delay: float | timedelta = 0,
     priority: int | None = None,
     retry_errors: bool = False,
 ) -> pb.RefreshJobsResponse:
@@ -126,10 +129,13 @@ def refresh(
 
     Args:
         key_source: Only for these keys; None for the table's own source.
+        delay: New jobs wait so many seconds.
         priority: Of new jobs, 0 first; None for the server's default.
         retry_errors: Make failed jobs pending again.
     """
     request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors)
+    if delay:
+        request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
     if key_source is not None:
         request.key_source.CopyFrom(key_source._message())
     return connection.call("JobService/RefreshJobs", request, pb.RefreshJobsResponse)
@@ -156,18 +162,25 @@ def reserve(
     *,
     wait: timedelta = timedelta(0),
     restriction: bytes | None = None,
+    held: Iterable[str] = (),
 ) -> list[Lease]:
     """Lease the most urgent jobs of some tables.
 
     Args:
         wait: How long to wait for the first.
         restriction: Only jobs that this relation over the job table has, as a serialized message; with one table.
+        held: The tokens of all leases that the session still holds. What else was leased to it went with an answer that
+            was lost, and is leased anew.
 
     Raises:
         UnknownWorkerSession: The session has ended.
     """
     request = pb.ReserveJobsRequest(
-        worker_session=session, names=tables, max_jobs=max_jobs, wait_duration=duration(wait)
+        worker_session=session,
+        names=tables,
+        max_jobs=max_jobs,
+        wait_duration=duration(wait),
+        held_leases=pb.HeldLeases(lease_tokens=held),
     )
     if restriction is not None:
         request.restriction.ParseFromString(restriction)
@@ -212,7 +225,7 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
         if passing is not None:
             raise passing
 
-    _persist(complete_missing, patience)
+    persist(complete_missing, patience)
     return [results[index] for index in range(len(made))]
 
 
@@ -255,25 +268,29 @@ def fail(connection: Connection, lease: Lease, failure: Failure, seconds: float,
         ),
         duration=duration(timedelta(seconds=seconds)),
     )
-    _persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
+    persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
 
 
 def release(connection: Connection, leases: Iterable[Lease]) -> None:
     """Give jobs back untouched; where the server is out of reach, their leases run out instead."""
-    names = [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
+    names = lease_names(leases)
     if names:
         with suppress(*PASSING):
             connection.call("JobService/ReleaseJobs", pb.ReleaseJobsRequest(leases=names), pb.ReleaseJobsResponse)
 
 
-def _persist(call: Callable[[], object], patience: float) -> None:
-    """Repeat a call until it gets through or the patience, in seconds, is over."""
+def lease_names(leases: Iterable[Lease]) -> list[pb.LeaseName]:
+    """Name leases as the protocol does."""
+    return [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
+
+
+def persist(call: Callable[[], _Result], patience: float) -> _Result:
+    """Repeat a call until it gets through or the patience, in seconds, is over; give its result."""
     deadline = time.monotonic() + patience
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
-            call()
-            return
+            return call()
         except PASSING:
             if time.monotonic() + pause > deadline:
                 raise

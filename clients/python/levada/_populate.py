@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pickle
 import random
+import signal
 import sys
+import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from levada import _jobs
-from levada._crew import Assignment, Crew, shares
+from levada._crew import Crew, shares
+from levada._crew_reports import Assignment
 from levada._errors import InvalidRequest, UnknownWorkerSession
 from levada._job_loop import JobLoop
 from levada._names import stored_name
@@ -20,9 +23,10 @@ from levada._worker_session import Heartbeat, close_session, open_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from levada._auto_populated import AutoPopulated, Jobs
+    from levada._auto_populated import AutoPopulated
     from levada._connection import Connection
     from levada._job_loop import Outcome
+    from levada._job_table import Jobs
     from levada._jobs import Lease
 
 _LEASE = timedelta(seconds=60)
@@ -120,13 +124,45 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     """Run jobs in this process, one after the other."""
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
-    loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS)
     keys = selection.ordered_keys()
-    with _Session(table.connection) as session:
+    with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
+        loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping)
         reserve = session.reserving(table, selection.jobs) if keys is None else session.reserving_in_order(table, keys)
         # What is in hand is given back before the session ends, so that the try does not count.
         with closing(loop.run(reserve, selection.max_calls)) as outcomes:
             yield outcomes
+
+
+@contextmanager
+def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let an interrupt wait until the key in hand is committed; a second one does not.
+
+    Yields:
+        Tells whether to stop.
+
+    Raises:
+        KeyboardInterrupt: At the end, if there was one: a `make` cannot swallow it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield lambda: False  # signals are handled elsewhere
+        return
+    count = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        sys.stderr.write("populate stops after the key in hand; interrupt again to stop at once\n")
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: count > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if count:
+            raise KeyboardInterrupt
 
 
 class _Session:
@@ -148,7 +184,7 @@ class _Session:
 
     def reserving(self, table: AutoPopulated, jobs: Jobs) -> Callable[[int], list[Lease] | None]:
         """Make what takes jobs of a table until none is left."""
-        restriction = _serialized(jobs)
+        restriction = jobs.serialized()
         return lambda max_jobs: self._reserve(table, max_jobs, restriction) or None
 
     def reserving_in_order(
@@ -159,22 +195,20 @@ class _Session:
 
         def reserve(_: int) -> list[Lease] | None:
             key = next(remaining, None)
-            return None if key is None else self._reserve(table, 1, _serialized(table.jobs & key))
+            return None if key is None else self._reserve(table, 1, (table.jobs & key).serialized())
 
         return reserve
 
     def _reserve(self, table: AutoPopulated, max_jobs: int, restriction: bytes | None) -> list[Lease]:
-        try:
+        def reserve() -> list[Lease]:
             return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+
+        try:
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
         except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
-            return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
-
-
-def _serialized(jobs: Jobs) -> bytes | None:
-    """Give the restriction of a job table; None for the whole."""
-    return jobs._message().SerializeToString() if jobs._node.uses else None
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
 
 
 # ------------------------------------------------------------------------------------------------ in processes
@@ -193,13 +227,13 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         module=_importable_module(table),
         tables=(f"{table._name.schema}.{table._name.table}",),
         make_kwargs=_picklable(selection.make_kwargs),
-        restriction=_serialized(selection.jobs if keys is None else table.jobs & keys),
+        restriction=(selection.jobs if keys is None else table.jobs & keys).serialized(),
         until_empty=True,
     )
-    with Crew(table.connection, assignment, _LEASE) as crew:
+    with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE) as crew:
         for share in shares(selection.max_calls, processes):
             crew.hire(share)
-        with closing(crew.outcomes()) as outcomes:
+        with closing(crew.outcomes(stopping)) as outcomes:
             yield outcomes
 
 

@@ -84,8 +84,9 @@ def html(relation: Relation) -> str:
 def _load(relation: Relation, limit: int | None) -> _Preview:
     heading = relation.heading
     most = int(limit or config["display.limit"])
-    kinds = {name: heading[name].parsed_type.kind for name in heading.names}
-    light = [name for name, kind in kinds.items() if kind not in _HEAVY]
+    types = {name: heading[name].parsed_type for name in heading.names}
+    kinds = {name: type_.codecs[0] if type_.codecs else type_.kind for name, type_ in types.items()}
+    light = [name for name, kind in kinds.items() if kind not in _HEAVY and not types[name].codecs]
     # One row more than shown tells whether there are more, mostly without counting.
     node = _nodes.top(relation.proj(*light)._node, most + 1, (), 0)
     values = _fetch.to_dicts(_fetch.Result(relation.connection, node).table())

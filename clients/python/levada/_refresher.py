@@ -34,6 +34,7 @@ class Refresher:
     Args:
         tables: Schema and name of each, parents first.
         drain: Find out when nothing is left to do.
+        retry_errors: Make pending at the start what has failed.
         say: Told once of each refusal of the server.
 
     Attributes:
@@ -46,11 +47,13 @@ class Refresher:
         tables: Iterable[tuple[str, str]],
         *,
         drain: bool,
+        retry_errors: bool = False,
         say: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._tables = [schema_pb2.TableName(schema=schema, table=table) for schema, table in tables]
         self._drain = drain
+        self._retry = {_id(table) for table in self._tables} if retry_errors else set()
         self._say = say
         self._said: set[str] = set()
         self._changed = threading.Condition()
@@ -115,7 +118,8 @@ class Refresher:
         changed = 0
         for table in self._tables:
             if stale is None or _id(table) in stale:
-                answer = _jobs.refresh(self._connection, table)
+                answer = _jobs.refresh(self._connection, table, retry_errors=_id(table) in self._retry)
+                self._retry.discard(_id(table))
                 changed += answer.added_count + answer.reset_count
         return changed
 

@@ -11,7 +11,7 @@ from levada._class_level import on_class, property_on_class
 from levada._config import config
 from levada._errors import InvalidRequest, NotFound, warn
 from levada._heading import Heading, heading_from_message
-from levada._opening import HANDLES, Opener
+from levada._opening import Opener
 from levada._restriction import (
     AndList,
     Not,
@@ -24,7 +24,6 @@ from levada._restriction import (
     top_node,
 )
 from levada._typed import Columns, Term
-from levada._types import type_of_column
 from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
 
@@ -191,7 +190,7 @@ class Relation(Operand):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for batch in self._result().batches():
-            yield from _fetch.to_dicts(batch)
+            yield from _fetch.to_dicts(batch, opener=self._opener())
 
     @on_class
     def to_arrow(
@@ -228,7 +227,7 @@ class Relation(Operand):
             squeeze: Remove dimensions of length 1 from arrays.
         """
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
-        return _fetch.to_dicts(table, squeeze=squeeze)
+        return _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener())
 
     @on_class
     def to_pandas(
@@ -243,7 +242,7 @@ class Relation(Operand):
         table = self._table(attributes, order_by, limit, offset)
         # The key is the index, so it comes along whatever is asked for.
         wanted = (*_fetch.primary_key_of(table.schema), *attributes) if attributes else ()
-        return _fetch.to_pandas(_selected(table, wanted), squeeze=squeeze)
+        return _fetch.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
 
     @on_class
     def to_polars(
@@ -254,7 +253,8 @@ class Relation(Operand):
         offset: int | None = None,
     ) -> pl.DataFrame:
         """Fetch as a DataFrame of polars. Arguments as for `to_arrow`."""
-        return _fetch.to_polars(_selected(self._table(attributes, order_by, limit, offset), attributes))
+        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        return _fetch.to_polars(table, opener=self._opener())
 
     @on_class
     def to_arrays(
@@ -278,7 +278,8 @@ class Relation(Operand):
         """
         names = ("KEY", *attributes) if include_key and attributes else attributes
         if not names:
-            return _fetch.to_records(self._table((), order_by, limit, offset), squeeze=squeeze)
+            table = self._table((), order_by, limit, offset)
+            return _fetch.to_records(table, squeeze=squeeze, opener=self._opener())
         columns = self._columns(names, order_by, limit, offset, squeeze=squeeze)
         return columns[0] if len(columns) == 1 else tuple(columns)
 
@@ -326,7 +327,7 @@ class Relation(Operand):
             kind = InvalidRequest if table.num_rows else NotFound
             found = "several" if table.num_rows else "none"
             raise kind(f"fetch1 needs exactly one entity and there are {found}. Restrict the query by a whole key.")
-        row = _fetch.to_dicts(table, squeeze=squeeze, opener=Opener(download_path))[0]
+        row = _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path))[0]
         if not attributes:
             return row
         key = {name: row[name] for name in _fetch.primary_key_of(table.schema)}
@@ -357,7 +358,7 @@ class Relation(Operand):
             squeeze: Remove dimensions of length 1 from arrays.
             download_path: The folder for files of attachments, which are given as paths.
         """
-        opener = Opener(download_path)
+        opener = self._opener(download_path, filepaths=True)
         if attributes and not as_dict:
             columns = self._columns(attributes, order_by, limit, offset, squeeze=squeeze, opener=opener)
             return columns[0] if len(columns) == 1 else columns
@@ -437,6 +438,9 @@ class Relation(Operand):
             return self._connection
         return _same_connection(self._connection, other._connection)
 
+    def _opener(self, folder: str | None = None, *, filepaths: bool = False) -> Opener:
+        return Opener(self._connection, folder, filepaths)
+
     def _result(self) -> _fetch.Result:
         return _fetch.Result(self._server(), self._node)
 
@@ -463,15 +467,16 @@ class Relation(Operand):
         offset: int | None,
         *,
         squeeze: bool = False,
-        opener: Opener = HANDLES,
+        opener: Opener | None = None,
     ) -> list[Any]:  # Any: arrays, and for "KEY" a list of dictionaries
         """Fetch some attributes, one array each."""
+        opener = opener or self._opener()
         table = self._table(names, order_by, limit, offset)
         return [
             _fetch.to_dicts(_selected(table, ["KEY"]))
             if name == "KEY"
             else _fetch.to_array(
-                table.column(name), type_of_column(table.schema.field(name)), squeeze=squeeze, opener=opener
+                table.column(name), _fetch.type_read(table.schema.field(name)), squeeze=squeeze, opener=opener
             )
             for name in names
         ]

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from levada._heading import Attribute, Heading
+    from levada._staging import Stager
 
 _BATCH_ROWS = 16_384
 _BATCH_BYTES = 16 * 2**20
@@ -68,20 +70,23 @@ class Rows:
         yield from pending.take()
 
 
-def read_rows(rows: object, heading: Heading, table: str, *, ignore_extra_fields: bool) -> Rows:
+def read_rows(
+    rows: object, heading: Heading, table: str, *, ignore_extra_fields: bool, stager: Stager | None = None
+) -> Rows:
     """Bring rows of any form to the columns of a table.
 
     Args:
         rows: Mappings, sequences in heading order, records, an iterable of any of these, a structured array, a
             DataFrame of pandas or polars, an Arrow table, batch or reader, or the path of a CSV file with a header.
         table: The table's name, for errors.
+        stager: Puts values into stores.
 
     Raises:
         InvalidRequest: Nothing of that kind.
         UnknownAttribute: A field is no attribute, unless `ignore_extra_fields`.
         WrongValue: A value does not fit its attribute; here or while the batches are taken.
     """
-    reader = _Reader(heading, table, ignore_extra_fields)
+    reader = _Reader(heading, table, ignore_extra_fields, stager)
     if isinstance(rows, Mapping):
         raise InvalidRequest(f"insert takes many rows; one mapping is one row: {table}.insert1({{…}}).")
     if isinstance(rows, (str, os.PathLike)):
@@ -104,6 +109,16 @@ class _Reader:
     heading: Heading
     table: str
     ignore_extra_fields: bool
+    stager: Stager | None
+
+    def _place(self, columns: Mapping[str, Any], first_row: int = 0) -> Place:
+        """Say where some columns stand, which are of any kind that gives the value of a row by its number."""
+
+        def key(row: int) -> dict[str, object]:
+            values = {name: columns[name][row] for name in self.heading.primary_key if name in columns}
+            return {name: value.as_py() if isinstance(value, pa.Scalar) else value for name, value in values.items()}
+
+        return Place(self.table, first_row, None if self.stager is None else partial(self.stager.stage, key=key))
 
     def from_rows(self, rows: Iterator[object]) -> Rows:
         """Read rows one by one; not more are held at once than make a batch."""
@@ -132,7 +147,7 @@ class _Reader:
             chunk = self._chunk(rows, count)
 
     def _batch(self, chunk: _Chunk, attributes: Sequence[Attribute], first_row: int) -> pa.RecordBatch:
-        place = Place(self.table, first_row)
+        place = self._place(chunk.columns, first_row)
         missing = [None] * chunk.row_count
         columns = [arrow_column(chunk.columns.get(a.name, missing), a, place) for a in attributes]
         return _record_batch(columns, attributes, chunk.row_count)
@@ -225,7 +240,8 @@ class _Reader:
         if not row_count:
             return self.from_rows(iter(()))
         attributes = [a for a in self._attributes if a.name in columns]
-        arrays = [convert(columns[a.name], a, Place(self.table)) for a in attributes]
+        place = self._place({name: _positional(column) for name, column in columns.items()})
+        arrays = [convert(columns[a.name], a, place) for a in attributes]
         whole = pa.Table.from_batches([_record_batch(arrays, attributes, row_count)])
         return Rows(whole.schema, iter(whole.to_batches(max_chunksize=_BATCH_ROWS)))
 
@@ -233,17 +249,21 @@ class _Reader:
         """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
         self._check_names([name for name in table.schema.names if name not in self.heading])
         attributes = [a for a in self.heading.attributes.values() if a.name in table.schema.names]
-        arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a) for a in attributes]
+        place = self._place({name: table.column(name) for name in table.schema.names})
+        arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a, place) for a in attributes]
         fitted = pa.Table.from_arrays(arrays, names=[a.name for a in attributes])
         return Rows(fitted.schema, iter(fitted.to_batches(max_chunksize=_BATCH_ROWS) if table.num_rows else []))
 
-    def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute) -> pa.ChunkedArray:
+    def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
         kind = attribute.parsed_type.kind
+        if attribute.parsed_type.codecs and type_of_column(field).codecs != attribute.parsed_type.codecs:
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
         binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
         stored = type_of_column(field).kind == kind if kind == "blob" else kind == "attach" and binary
         nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
-        if (kind in ("blob", "attach") and not stored) or (kind in ("json", "array") and nested):
-            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
+        plain = kind in ("json", "array") and nested
+        if (kind in ("blob", "attach") and not stored) or plain or (kind == "object" and not nested):
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, place)])
         return column
 
 
@@ -253,6 +273,11 @@ class _Chunk:
 
     row_count: int
     columns: Mapping[str, Sequence[object]]
+
+
+def _positional(column: Any) -> Any:  # noqa: ANN401  # a column of pandas, polars or NumPy
+    """Give a column whose `[number]` is the value of a row."""
+    return getattr(column, "iloc", column)
 
 
 _END = object()

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from levada._codecs import register_adapters
 from levada._connection import conn, find_schema
 from levada._declaration import bind, declare
 from levada._errors import InvalidRequest, NotFound, UnknownTable
@@ -58,6 +59,7 @@ class Schema:
         self.create_tables = create_tables
         self._connection = connection
         self._added: dict[str, Any] = dict(add_objects or {})
+        register_adapters(self._added)
         self._classes: dict[str, type[Table]] = {}
         self._waiting: list[tuple[type[Table], Sequence[Mapping[str, Any]]]] = []
         if schema_name:
@@ -114,6 +116,7 @@ class Schema:
         self.create_schema = self.create_schema if create_schema is None else create_schema
         self.create_tables = self.create_tables if create_tables is None else create_tables
         self._added.update(add_objects or {})
+        register_adapters(self._added)
         if self.create_schema:
             request = pb.CreateSchemaRequest(name=schema_name, allow_existing=True, request_id=uuid4().hex)
             self.connection.call("SchemaService/CreateSchema", request, pb.CreateSchemaResponse)

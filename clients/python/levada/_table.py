@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from levada import _nodes
 from levada._class_level import CLASS_LEVEL, on_class, property_on_class
+from levada._codecs import encoder
 from levada._columns import Place, arrow_column
 from levada._deletion import Deletion, drop_table, drop_table_quick
 from levada._errors import InvalidRequest, NotFound, UnknownAttribute
@@ -18,6 +20,7 @@ from levada._insertion import frame_with_key, insert
 from levada._names import full_name, parse_full_name, stored_name
 from levada._relation import Relation, Restricted
 from levada._restriction import Not
+from levada._staging import Stager
 from levada._validation import ValidationResult, validate
 from levada._values import encode_condition_value
 from levada_api.v1 import row_service_pb2 as row_pb
@@ -310,7 +313,7 @@ class Table(Relation, metaclass=TableMeta):
         request = row_pb.UpdateRowRequest(name=self._name, request_id=uuid4().hex)
         for name, value in row.items():
             entry = request.row.add(name=name)
-            entry.value.CopyFrom(encode_condition_value(self._stored(name, value), f"attribute `{name}`"))
+            entry.value.CopyFrom(encode_condition_value(self._stored(name, value, row), f"attribute `{name}`"))
         self._server().call("RowService/UpdateRow", request, row_pb.UpdateRowResponse)
 
     @on_class
@@ -417,16 +420,22 @@ class Table(Relation, metaclass=TableMeta):
     def _deletion(self, part_integrity: str = "enforce") -> Deletion:
         return Deletion(self._server(), self.full_table_name, self._message(), part_integrity)
 
-    def _stored(self, name: str, value: object) -> object:
-        """Bring a value to what its attribute stores, where that is bytes."""
+    def _stored(self, name: str, value: object, row: Mapping[str, object]) -> object:
+        """Bring a value to what its attribute stores, where that is bytes or lies in a store."""
         if name not in self.heading:
             raise UnknownAttribute(
                 f"`{self._name.table}` has no attribute `{name}`; it has {', '.join(self.heading.names)}.",
                 {"attribute": name},
             )
         attribute = self.heading[name]
-        if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array"):
+        if value is not None and attribute.parsed_type.codecs:
+            value = encoder(attribute.parsed_type)(value)
+            attribute = replace(attribute, type=str(attribute.parsed_type.stored))
+        if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array", "object"):
             return value
+        if attribute.parsed_type.kind == "object":
+            stager = Stager(self._server(), self._name, self.heading)
+            return stager.stage([value], attribute, 0, key=lambda _: row)[0]
         column = arrow_column([value], attribute, Place(self._name.table))
         if attribute.parsed_type.kind != "array":
             return column[0].as_py()

@@ -296,6 +296,8 @@ class Transactions:
         transaction = self.current
         if transaction is None or method in _FIELDS:
             return transaction
+        if method.startswith("ObjectService/"):  # it only brings bytes, which a row of the transaction then names
+            return None
         if not reads(method):
             what = (
                 "Jobs are not part of transactions, and populate opens its own"

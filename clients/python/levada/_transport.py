@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _Response = TypeVar("_Response", bound="Message")
+_Item = TypeVar("_Item")
+_Decoded = TypeVar("_Decoded", covariant=True)
 Channel: TypeAlias = Any  # grpc's classes say little to a type checker
 Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 
@@ -44,6 +46,13 @@ _READ_VERBS = ("Get", "List", "Describe", "Count", "Check", "Explain", "Plan", "
 _QUICK_VERBS = ("Get", "List", "Describe")
 _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
+
+
+class Decoder(Protocol[_Decoded]):
+    """Makes objects of the bytes of messages, as the class of a message does."""
+
+    def FromString(self, content: bytes, /) -> _Decoded:  # as messages have it
+        """Read a message."""
 
 
 class Transport:
@@ -126,7 +135,7 @@ class Transport:
         result: _Response = answer
         return result
 
-    def receive(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; it is cancelled when the iterator is closed.
 
         Raises:
@@ -147,7 +156,7 @@ class Transport:
             time.sleep(pause)
             pause *= 2
 
-    def _receive_once(self, method: str, request: Message, response: type[_Response]) -> Iterator[_Response]:
+    def _receive_once(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         call = self._open().unary_stream(
             f"/{_PACKAGE}.{method}",
             request_serializer=_serialize,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -34,6 +34,7 @@ _ARROW: dict[str, pa.DataType] = {
 _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _OBJECT = re.compile(r"<([a-z]+)@([A-Za-z0-9_-]*)>")
+_CODEC = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*(.*?)\s*>", re.DOTALL)
 _ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
 
 
@@ -50,6 +51,7 @@ class AttributeType:
         shape: Lengths of an array's dimensions.
         codec: What an object is: `blob`, `hash`, `attach`, `filepath`, `object` or `npy`.
         store: Where an object lies; empty for the store that the server prefers.
+        codecs: Names of the codecs that turn values into those of this type, in the order in which they encode.
     """
 
     spelling: str
@@ -60,9 +62,16 @@ class AttributeType:
     shape: tuple[int, ...] = ()
     codec: str = ""
     store: str = ""
+    codecs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.spelling
+
+    @property
+    def stored(self) -> AttributeType:
+        """The type without its codecs."""
+        match = _CODEC.fullmatch(self.spelling.strip())
+        return parse_type(match[2]).stored if match else self
 
     @property
     def integer(self) -> bool:
@@ -98,6 +107,9 @@ class AttributeType:
 def parse_type(spelling: str) -> AttributeType:
     """Read a type as the server spells it. An unknown one gets its first word as kind."""
     text = spelling.strip()
+    if match := _CODEC.fullmatch(text):
+        stored = parse_type(match[2])
+        return replace(stored, spelling=spelling, codecs=(match[1], *stored.codecs))
     if match := _ARRAY.fullmatch(text):
         shape = tuple(int(length) for length in match[2].split(",") if length.strip())
         return AttributeType(spelling, "array", dtype=np.dtype(match[1]), shape=shape)

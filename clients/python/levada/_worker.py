@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import math
 import signal
-import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from levada._crew import Assignment, Broken, Crew, Died, Finished, Ready, shares
+from levada._crew import Crew, shares
+from levada._crew_reports import Assignment, Broken, Died, Finished, Ready
 from levada._jobs import PASSING
+from levada._limits import Limits
 from levada._refresher import Refresher
+from levada._reload import SourceWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from levada._connection import Connection
+    from levada._crew_reports import ServedTable
+    from levada._worker_events import Observer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 
-_LOOK_SECONDS = 0.2
-"""How long the supervisor listens before it looks whether it is to stop."""
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 """Pauses before a process is replaced that died without finishing a job."""
@@ -44,6 +45,9 @@ class Settings:
         drain: End when nothing is left to do.
         lease: How long its jobs are held for it when it is silent.
         grace: How long jobs in hand may take when it is told to stop.
+        limits: Of one `make` of a table that sets none.
+        reload: Begin anew with processes when their source files change.
+        retry_errors: Try once more what has failed before.
     """
 
     module: str
@@ -53,10 +57,28 @@ class Settings:
     drain: bool
     lease: timedelta
     grace: timedelta
+    limits: Limits = field(default_factory=Limits)
+    reload: bool = False
+    retry_errors: bool = False
 
 
-def work(connection: Connection, settings: Settings) -> int:
-    """Compute jobs until told to stop, or as the settings say; give the exit code.
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended.
+
+    Args:
+        code: Its exit code.
+        tables: What it worked for, parents first; empty if it could not begin.
+        stopped: It was told to stop, so there may be more to do.
+    """
+
+    code: int
+    tables: tuple[ServedTable, ...]
+    stopped: bool
+
+
+def work(connection: Connection, settings: Settings, observer: Observer) -> Ending:
+    """Compute jobs until told to stop, or as the settings say.
 
     SIGTERM or SIGINT ends it after the jobs in hand; a second one at once.
     """
@@ -64,12 +86,19 @@ def work(connection: Connection, settings: Settings) -> int:
 
     def reachable(back: bool) -> None:
         if back:
-            _say(f"the server at {connection.address} is back")
+            observer.happened("server_back", f"the server at {connection.address} is back")
         else:
-            _say(f"the server at {connection.address} is out of reach; trying until it is back")
+            text = f"the server at {connection.address} is out of reach; trying until it is back"
+            observer.happened("server_lost", text)
 
-    with _stop_signals() as stop, Crew(connection, assignment, settings.lease, reachable) as crew:
-        return _Supervisor(connection, settings, crew, stop).run()
+    try:
+        with (
+            _stop_signals() as stop,
+            Crew(connection, assignment, settings.lease, reachable, settings.limits) as crew,
+        ):
+            return _Supervisor(connection, settings, crew, stop, observer).run()
+    finally:
+        observer.close()
 
 
 class _Stop:
@@ -96,28 +125,35 @@ def _stop_signals() -> Iterator[_Stop]:
 class _Supervisor:
     """Replaces processes that die, tells what becomes of jobs, and knows when to end."""
 
-    def __init__(self, connection: Connection, settings: Settings, crew: Crew, stop: _Stop) -> None:
+    def __init__(self, connection: Connection, settings: Settings, crew: Crew, stop: _Stop, observer: Observer) -> None:
         self._connection = connection
         self._settings = settings
         self._crew = crew
         self._stop = stop
+        self._observer = observer
         self._vacancies: list[int | None] = shares(settings.max_jobs, settings.processes)
         self._hire_time = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
+        self._tables: tuple[ServedTable, ...] = ()
         self._refresher: Refresher | None = None
+        self._sources = SourceWatch() if settings.reload else None
 
-    def run(self) -> int:
+    def run(self) -> Ending:
         try:
-            while not self._stop.count and not (self._refresher and self._refresher.drained.is_set()):
-                self._fill_vacancies()
-                if not self._crew and not self._vacancies:
-                    return EXIT_OK  # all have run as many jobs as they were to
-                if not self._attend():
-                    return EXIT_FAILED
-            return self._finish()
+            return Ending(self._run(), self._tables, stopped=bool(self._stop.count))
         finally:
             if self._refresher is not None:
                 self._refresher.close()
+
+    def _run(self) -> int:
+        while not self._stop.count and not (self._refresher and self._refresher.drained.is_set()):
+            self._fill_vacancies()
+            if not self._crew and not self._vacancies:
+                return EXIT_OK  # all have run as many jobs as they were to
+            if not self._attend():
+                return EXIT_FAILED
+            self._reload()
+        return self._finish()
 
     def _fill_vacancies(self) -> None:
         while self._vacancies and time.monotonic() >= self._hire_time:
@@ -130,62 +166,76 @@ class _Supervisor:
 
     def _attend(self, *, replace: bool = True) -> bool:
         """Handle what the members report; False if none of them can work."""
-        for report in self._crew.reports(_LOOK_SECONDS):
+        for report in self._crew.reports():
+            self._observer.reported(report)
             match report:
-                case Ready(tables):
-                    self._begin(tables)
+                case Ready():
+                    self._begin(report)
                 case Broken(message):
-                    _say(message)
-                    return False
+                    self._observer.happened("cannot_begin", message)
+                    if self._sources is None or self._refresher is None:
+                        return False
+                    self._hire_time = math.inf  # until the source has been mended
                 case Finished():
                     self._pause = _FIRST_PAUSE_SECONDS
-                    _say(_line(report))
+                    table = report.lease.table
                     if self._refresher is not None and report.state == "success":
-                        self._refresher.committed(report.schema, report.table)
+                        self._refresher.committed(table.schema, table.table)
                 case Died() if replace:
                     self._replace(report)
-                case Died():
+                case _:
                     pass
         return True
 
-    def _begin(self, tables: tuple[tuple[str, str], ...]) -> None:
-        if self._refresher is None:
-            count = f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
-            names = ", ".join(f"{schema}.{table}" for schema, table in tables)
-            _say(f"{count} for {names} at {self._connection.address}")
-            self._refresher = Refresher(self._connection, tables, drain=self._settings.drain, say=_say)
+    def _begin(self, ready: Ready) -> None:
+        if self._sources is not None:
+            self._sources.add(ready.files)
+        if self._refresher is not None:
+            return
+        self._tables = ready.tables
+        count = f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
+        names = [table.full_name for table in ready.tables]
+        text = f"{count} for {', '.join(names)} at {self._connection.address}"
+        self._observer.happened("started", text, tables=names, processes=self._settings.processes)
+        self._refresher = Refresher(
+            self._connection,
+            [(table.schema, table.table) for table in ready.tables],
+            drain=self._settings.drain,
+            retry_errors=self._settings.retry_errors,
+            say=lambda text: self._observer.happened("cannot_refresh", text),
+        )
 
     def _replace(self, died: Died) -> None:
         if died.jobs_left == 0:
             return
-        how = f"was killed by {signal.Signals(-died.code).name}" if died.code < 0 else f"ended with code {died.code}"
-        _say(f"process {died.pid} {how}; another takes its place, and others what it had in hand")
         self._vacancies.append(died.jobs_left)
-        self._hire_time = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        if died.code == 0:  # it was asked to, for it had old code
+            return
+        if died.judged:
+            text = f"process {died.pid} was ended for the job that it had in hand; another takes its place"
+        else:
+            text = f"process {died.pid} {died.how}; another takes its place, and others what it had in hand"
+            self._hire_time = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        self._observer.happened("process_died", text, process=died.pid, exit_code=died.code)
+
+    def _reload(self) -> None:
+        if self._sources is not None and (changed := self._sources.changed()):
+            self._observer.happened("reloaded", f"{changed} has changed; processes begin anew with it", file=changed)
+            self._crew.ask_to_stop()
+            self._hire_time = 0.0
 
     def _finish(self) -> int:
         """Let the members finish what is in hand, for as long as the grace lasts."""
         told = self._stop.count
         self._crew.ask_to_stop()
+        grace = self._settings.grace.total_seconds()
         if told:
-            _say(f"stopping after the jobs in hand, at most {self._settings.grace.total_seconds():.0f} s")
-        deadline = time.monotonic() + self._settings.grace.total_seconds()
+            self._observer.happened("stopping", f"stopping after the jobs in hand, at most {grace:.0f} s")
+        deadline = time.monotonic() + grace
         while self._crew and time.monotonic() < deadline and self._stop.count <= max(told, 1):
             self._attend(replace=False)
         if self._crew:
-            _say(f"gave up what {len(self._crew)} of its processes had in hand; others can take it")
+            text = f"gave up what {len(self._crew)} of its processes had in hand; others can take it"
+            self._observer.happened("gave_up", text)
         return EXIT_OK
-
-
-def _line(report: Finished) -> str:
-    """One line per job: state, table, key, time, and for errors their message."""
-    key = json.dumps(report.key, default=str, ensure_ascii=False)
-    message = f"  {report.message.splitlines()[0]}" if report.state == "error" and report.message else ""
-    return f"{report.state:<7} {report.schema}.{report.table} {key} {report.seconds:.3f} s{message}"
-
-
-def _say(text: str) -> None:
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    sys.stderr.write(f"{now} levada worker: {text}\n")
-    sys.stderr.flush()

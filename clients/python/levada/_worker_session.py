@@ -10,15 +10,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada._errors import LevadaError, UnknownWorkerSession
-from levada._jobs import PASSING, duration
+from levada._jobs import PASSING, duration, lease_names
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
     from levada._connection import Connection
+    from levada._jobs import Lease
 
 _BEATS_PER_LEASE = 3
 _RETRY_SECONDS = 1.0
@@ -36,12 +37,15 @@ def open_session(connection: Connection, lease: timedelta) -> str:
     return connection.call("JobService/CreateWorkerSession", request, pb.CreateWorkerSessionResponse).worker_session
 
 
-def close_session(connection: Connection, session: str) -> None:
+def close_session(connection: Connection, session: str, started: Iterable[Lease] = ()) -> None:
     """End a worker session: what it still holds goes to others at once.
 
     It may have ended already; and where the server is out of reach, it ends by itself.
+
+    Args:
+        started: Those of its leases whose `make` had begun: the try counts.
     """
-    request = pb.DeleteWorkerSessionRequest(worker_session=session)
+    request = pb.DeleteWorkerSessionRequest(worker_session=session, started_leases=lease_names(started))
     with suppress(UnknownWorkerSession, *PASSING):
         connection.call("JobService/DeleteWorkerSession", request, pb.DeleteWorkerSessionResponse)
 
@@ -58,14 +62,20 @@ class Heartbeat:
 
     Args:
         reachable: Told False when the server gets out of reach, and True when it is back.
+        cancelled: Told the tokens of leases whose holders shall stop.
     """
 
     def __init__(
-        self, connection: Connection, lease: timedelta, reachable: Callable[[bool], None] = lambda _: None
+        self,
+        connection: Connection,
+        lease: timedelta,
+        reachable: Callable[[bool], None] = lambda _: None,
+        cancelled: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._interval = lease.total_seconds() / _BEATS_PER_LEASE
         self._reachable = reachable
+        self._cancelled = cancelled
         self._lock = threading.Lock()
         self._sessions: set[str] = set()
         self._stopped = threading.Event()
@@ -112,9 +122,11 @@ class Heartbeat:
                 return
             request = pb.RenewWorkerSessionsRequest(worker_sessions=sessions)
             try:
-                self._connection.call(
+                answer = self._connection.call(
                     "JobService/RenewWorkerSessions", request, pb.RenewWorkerSessionsResponse, timeout=self._interval
                 )
+                if answer.cancelled_lease_tokens:
+                    self._cancelled(answer.cancelled_lease_tokens)
                 return
             except UnknownWorkerSession as error:
                 ended = error.details.get("worker_session", "")

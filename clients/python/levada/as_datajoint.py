@@ -19,8 +19,10 @@ _VERSION = "0.14.0"
 """What packages compare with: the version whose names and defaults these are."""
 
 _MEMBERS: dict[str, dict[str, Any]] = {
+    "attribute_adapter": {"AttributeAdapter": levada.AttributeAdapter},
     "autopopulate": {"AutoPopulate": AutoPopulated},
     "blob": {name: getattr(blob, name) for name in blob.__all__},
+    "codecs": {name: getattr(levada, name) for name in ("Codec", "get_codec", "list_codecs")},
     "condition": {name: getattr(_restriction, name) for name in ("AndList", "Not", "Top")},
     "connection": {name: getattr(_connection, name) for name in ("Connection", "conn")},
     "diagram": {"Diagram": levada.Diagram},

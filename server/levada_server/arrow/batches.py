@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
+from levada_server.arrow.references import references
 from levada_server.arrow.types import arrow_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 MESSAGE_BYTES = 2**20
-"""Most bytes of the stream that go into one message on the wire."""
+"""About so many bytes of the stream go into one message on the wire."""
+_MOST_BYTES = MESSAGE_BYTES * 5 // 4
+"""Up to here one message is better than two."""
+
+Piece: TypeAlias = "list[bytes | memoryview]"
+"""Bytes of the stream that go into one message; they lie in several places."""
 
 
 class StreamWriter:
@@ -27,12 +33,12 @@ class StreamWriter:
         self._pending = _Pieces()
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
 
-    def write(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+    def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
         """Append a batch and give the bytes that are ready."""
         self._writer.write_batch(batch)
         yield from self._pending.take()
 
-    def finish(self) -> Iterator[bytes]:
+    def finish(self) -> Iterator[Piece]:
         """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
         self._writer.close()
         yield from self._pending.take()
@@ -56,10 +62,17 @@ class _Pieces:
     def close(self) -> None:
         """The pieces stay until they are taken."""
 
-    def take(self) -> Iterator[bytes]:
-        written, self._written = memoryview(b"".join(self._written)), []
-        for start in range(0, len(written), MESSAGE_BYTES):
-            yield bytes(written[start : start + MESSAGE_BYTES])
+    def take(self) -> Iterator[Piece]:
+        written, self._written = self._written, []
+        size = sum(map(len, written))
+        if size <= _MOST_BYTES:
+            yield list(written)
+            return
+        whole = memoryview(b"".join(written))
+        count = -(-size // _MOST_BYTES)
+        piece_bytes = -(-size // count)
+        for start in range(0, size, piece_bytes):
+            yield [whole[start : start + piece_bytes]]
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
@@ -99,7 +112,9 @@ def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
         case Kind.UUID:
             stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
             return pa.ExtensionArray.from_storage(arrow, stored)
-        case Kind.JSON | Kind.OBJECT:
+        case Kind.OBJECT:
+            return references(pa.array(values, pa.utf8()))
+        case Kind.JSON:
             return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
         case Kind.ARRAY:
             return _tensors(values, type_, arrow)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from levada_server.arrow.decimals import decimals_from_wire
+from levada_server.arrow.references import references
 from levada_server.arrow.types import BOUNDS, arrow_type
 from levada_server.arrow.wire import EPOCHS, WIRE_TYPES
 from levada_server.errors import ValueOutOfRange
@@ -69,8 +70,10 @@ def decoder(type_: AttributeType) -> Callable[[Field], pa.Array]:
             return partial(_moments, type_=type_)
         case Kind.UUID:
             return _uuids
-        case Kind.JSON | Kind.OBJECT:
+        case Kind.JSON:
             return _jsons
+        case Kind.OBJECT:
+            return _objects
         case Kind.BYTES | Kind.BLOB | Kind.ATTACH:
             return _binaries
         case Kind.ARRAY:
@@ -185,9 +188,16 @@ def _enums(field: Field, *, labels: pa.Array) -> pa.Array:
 
 
 def _jsons(field: Field) -> pa.Array:
+    return pa.ExtensionArray.from_storage(pa.json_(), _json_texts(field))
+
+
+def _objects(field: Field) -> pa.Array:
+    return references(_json_texts(field))
+
+
+def _json_texts(field: Field) -> pa.Array:
     # Before the text stands the version of the format, one byte.
-    texts = _texts(Field(field.octets, field.begins + (field.lengths >= 0), np.maximum(field.lengths - 1, -1)))
-    return pa.ExtensionArray.from_storage(pa.json_(), texts)
+    return _texts(Field(field.octets, field.begins + (field.lengths >= 0), np.maximum(field.lengths - 1, -1)))
 
 
 def _tensors(field: Field, *, type_: AttributeType) -> pa.Array:

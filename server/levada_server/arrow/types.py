@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from levada_server.arrow.references import REFERENCE
 from levada_server.model.types import AttributeType, Kind
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _SIMPLE: dict[Kind, pa.DataType] = {
     Kind.BYTES: pa.binary(),
     Kind.BLOB: pa.binary(),
     Kind.ATTACH: pa.binary(),
-    Kind.OBJECT: pa.json_(),
+    Kind.OBJECT: REFERENCE,
 }
 
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896

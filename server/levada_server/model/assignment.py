@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, MissingAttribute, UnknownAttribute, WrongValue
-from levada_server.model.types import NUMBERS, TEXTS, WALL_CLOCKS
+from levada_server.model.types import NUMBERS, TEXTS, WALL_CLOCKS, Kind
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def may_be_left_out(attribute: Attribute) -> bool:
 
 
 def _same_kind(left: AttributeType, right: AttributeType) -> bool:
+    if left.kind is Kind.OBJECT:
+        return left == right
     return left.kind is right.kind or any(left.kind in family and right.kind in family for family in _FAMILIES)
 
 

@@ -14,10 +14,10 @@ from levada_server.model.definition.text import Line, pointing, refuse
 from levada_server.model.heading import Attribute, Heading
 from levada_server.model.inheritance import Attributes, Mentioned, add_foreign_key, check_own
 from levada_server.model.table import ForeignKey, Index, Table, TableName, Tier, check_table_name
-from levada_server.model.types import FLOATS, OPAQUE, Kind, excerpt
+from levada_server.model.types import FLOATS, NO_CODECS, OPAQUE, Kind, excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from levada_server.model.heading import Default
 
@@ -31,7 +31,13 @@ MASTER = "master"
 """How a part's definition names its master."""
 
 
-def declare(name: TableName, tier: Tier, definition: str, resolve: Callable[[str], Table]) -> Table:
+def declare(
+    name: TableName,
+    tier: Tier,
+    definition: str,
+    resolve: Callable[[str], Table],
+    codecs: Mapping[str, str] = NO_CODECS,
+) -> Table:
     """Make a table from its definition.
 
     A native attribute gets no origin, even in the key: it is its own as soon as it has an id.
@@ -39,6 +45,7 @@ def declare(name: TableName, tier: Tier, definition: str, resolve: Callable[[str
     Args:
         resolve: Gives the table for a name after `->`, as the host language writes it: `lab.Session.Trial`,
             `master`; or refuses it.
+        codecs: The client's, as `parse_type` takes them.
 
     Raises:
         InvalidDefinition: The definition is none; the message quotes the line and points at the column.
@@ -51,7 +58,7 @@ def declare(name: TableName, tier: Tier, definition: str, resolve: Callable[[str
             f"`{name}` cannot be {tier.value}: part tables, and only those, are named inside their master.",
             field="tier",
         )
-    parsed = parse_definition(definition)
+    parsed = parse_definition(definition, codecs)
     attributes: Attributes = {}
     foreign_keys: dict[ForeignKey, Line] = {}
     index_lines: list[IndexLine] = []

@@ -38,10 +38,10 @@ def parse_default(text: str, quoted: bool, type_: AttributeType) -> Default:
     if not quoted and text.lower() == "null":
         return NULL
     if not quoted and _CURRENT.fullmatch(text):
-        if type_.kind in _TIMES:
+        if type_.kind in _TIMES and not type_.client_codecs:
             return CURRENT_TIMESTAMP
         raise InvalidDefinition(f"`{type_}` holds no time", expected=f"a value of {type_}, or quotes around a text")
-    if type_.kind in OPAQUE:
+    if type_.kind in OPAQUE or type_.client_codecs:
         raise InvalidDefinition(f"`{type_}` has no default but null", expected="null, or no default")
     value = unquote(text) if quoted else text
     if type_.kind in NUMBERS and not (len(value) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(value.strip())):

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, WrongValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from levada_server.model.table import TableName
 
 MAX_NAME_BYTES = 255
 """Of one name; file systems allow no more."""
 MAX_PATH_BYTES = 3_000
 """Of a whole path within a store, or within a folder that is an object."""
 
+MANAGED_FOLDER = "_levada"
+"""What the server itself keeps in a store lies under this folder; nothing there can be registered."""
 _REFUSED = re.compile(r"[\x00-\x1f\x7f/\\]")
+_PLAIN = re.compile(r"[^A-Za-z0-9._+-]")
+_MAX_SEGMENT = 120
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
 def wrong_name(name: str) -> str | None:
@@ -77,3 +89,26 @@ def attached_name(value: bytes) -> str:
     if (why := wrong_name(text)) is not None:
         raise WrongValue(f"The file name {text!r} {why}.")
     return text
+
+
+def keyed_path(table: TableName, attribute: str, key: Iterable[tuple[str, object]], name: str, id_: UUID) -> str:
+    """Make the path of an object from the key of its row: people find it, and no other object lies there."""
+    folders = [f"{_segment(column)}={_segment(str(value))}" for column, value in key]
+    suffix = _SUFFIX.search(name)
+    file = f"{_segment(attribute)}_{id_.hex[:16]}{suffix[0] if suffix else ''}"
+    return "/".join([MANAGED_FOLDER, "object", _segment(table.schema), table.stored, *folders, file])
+
+
+def attachment_path(name: str, id_: UUID) -> str:
+    """Make the path of an attached file, which keeps its name."""
+    return "/".join([MANAGED_FOLDER, "attach", id_.hex[:2], id_.hex, check_file_name(name)])
+
+
+def content_path(codec: str, hash_: str, id_: UUID) -> str:
+    """Make the path of what is addressed by its content."""
+    return "/".join([MANAGED_FOLDER, codec, hash_[:2], f"{hash_}-{id_.hex[:16]}"])
+
+
+def _segment(text: str) -> str:
+    """Write a text with letters that every file system takes."""
+    return _PLAIN.sub(lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode()), text)[:_MAX_SEGMENT]

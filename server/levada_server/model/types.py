@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidDefinition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_VARCHAR = 10_485_760
 MAX_DECIMAL_PRECISION = 38
 MAX_LABELS = 1_000
 MAX_ARRAY_BYTES = 64 * 2**20
 MAX_ARRAY_DIMENSIONS = 32
+MAX_CLIENT_CODECS = 8
+MAX_CODEC_NAME = 63
 DATETIME_DIGITS = 6
 EXCERPT_CHARACTERS = 60
 
@@ -98,6 +105,8 @@ class AttributeType:
         shape: Lengths of an array's dimensions, each ≥ 1.
         codec: Name of the codec of an object, a member of `OBJECT_CODECS`.
         store: Name of an object's store; empty for the one that the server prefers.
+        client_codecs: Names of the codecs by which clients turn their values into those of this type, in the order in
+            which they encode.
     """
 
     kind: Kind
@@ -109,9 +118,16 @@ class AttributeType:
     shape: tuple[int, ...] = ()
     codec: str = ""
     store: str = ""
+    client_codecs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Spell it as a definition does."""
+        text = self._stored_spelling()
+        for name in reversed(self.client_codecs):
+            text = f"<{name}: {text}>"
+        return text
+
+    def _stored_spelling(self) -> str:
         match self.kind:
             case Kind.DECIMAL:
                 return f"decimal({self.precision},{self.scale})"
@@ -130,6 +146,11 @@ class AttributeType:
                 return f"<{self.codec}@{self.store}>"
             case _:
                 return str(self.kind.value)
+
+    @property
+    def stored(self) -> AttributeType:
+        """The type without the codecs of clients."""
+        return replace(self, client_codecs=()) if self.client_codecs else self
 
     @property
     def item_bytes(self) -> int:
@@ -232,13 +253,21 @@ _WITH_ARGUMENTS = re.compile(r"([a-z]+[0-9]*)\s*\(([^()]*)\)(\s*unsigned)?", _FL
 _ENUM = re.compile(r"enum\s*\((.*)\)", _FLAGS | re.DOTALL)
 _LABEL = re.compile(r"""\s*('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")\s*""", re.DOTALL)
 _CODEC = re.compile(r"<\s*([a-z_][a-z0-9_]*)\s*(@\s*(?:([a-z0-9_-]+)\s*)?)?>", _FLAGS)
+_CLIENT_CODEC = re.compile(r"<\s*([a-z_][a-z0-9_]*)\s*:(.*)>", _FLAGS | re.DOTALL)
 _OLDER_CODEC = re.compile(r"(blob|attach|filepath)@([a-z][a-z0-9_-]*)", _FLAGS)
 _ARRAY = re.compile(r"<\s*array\s+([a-z0-9]+)\s*\(([^()]*)\)\s*>", _FLAGS)
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def parse_type(text: str) -> AttributeType:
+NO_CODECS: Mapping[str, str] = MappingProxyType({})
+
+
+def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeType:
     """Read a type as a definition spells it, in any letter case.
+
+    Args:
+        codecs: For what stands in `<…>` and is no type of the language, the type in which the client's codec of that
+            name stores its values: `<graph>` by `{"graph": "<blob>"}`.
 
     Raises:
         InvalidDefinition: It is no type; `expected` says what would be one. Whoever knows the line adds it.
@@ -251,6 +280,10 @@ def parse_type(text: str) -> AttributeType:
         return _parse_enum(match[1])
     if match := _ARRAY.fullmatch(text):
         return _parse_array(match[1].lower(), match[2])
+    if match := _CLIENT_CODEC.fullmatch(text):
+        return _with_client_codec(match[1], parse_type(match[2], codecs))
+    if (match := _CODEC.fullmatch(text)) and match[1].lower() not in OBJECT_CODECS:
+        return _parse_client_codec(match[1], match[1] + (f"@{match[3] or ''}" if match[2] else ""), codecs)
     if match := _CODEC.fullmatch(text):
         return _parse_codec(match[1].lower(), None if match[2] is None else match[3] or "")
     if match := _OLDER_CODEC.fullmatch(text):
@@ -347,9 +380,34 @@ def _parse_codec(codec: str, store: str | None) -> AttributeType:
             f"`<{codec}>` names no store, and its values lie in one",
             expected=f"<{codec}@> for the server's preferred store, or <{codec}@name>",
         )
-    if codec in OBJECT_CODECS:
-        return AttributeType(Kind.OBJECT, codec=codec, store=store or "")
-    raise InvalidDefinition(
-        f"`<{excerpt(codec)}>` is no type",
-        expected=f"<blob>, <attach>, <array dtype(shape)> or {', '.join(f'<{c}@>' for c in sorted(OBJECT_CODECS))}",
-    )
+    return AttributeType(Kind.OBJECT, codec=codec, store=store or "")
+
+
+def _parse_client_codec(name: str, written: str, codecs: Mapping[str, str]) -> AttributeType:
+    if written not in codecs:
+        known = f", or a codec that your program has defined: {', '.join(map(excerpt, codecs))}" if codecs else ""
+        raise InvalidDefinition(
+            f"`<{excerpt(written)}>` is no type, and no codec of this name came with the definition",
+            expected="<blob>, <attach>, <array dtype(shape)>, "
+            f"{', '.join(f'<{c}@>' for c in sorted(OBJECT_CODECS))}{known}",
+        )
+    # A codec that is stored by itself would never end.
+    others = {other: stored for other, stored in codecs.items() if other != written}
+    try:
+        return _with_client_codec(name, parse_type(codecs[written], others))
+    except InvalidDefinition as error:
+        raise InvalidDefinition(
+            f"the codec `<{excerpt(written)}>` is stored as `{excerpt(codecs[written])}`: {error.message}",
+            expected=error.details["expected"],
+        ) from None
+
+
+def _with_client_codec(name: str, stored: AttributeType) -> AttributeType:
+    if name.lower() in (*OBJECT_CODECS, "array") or len(name) > MAX_CODEC_NAME:
+        raise InvalidDefinition(
+            f"`{excerpt(name)}` cannot be the name of a codec",
+            expected=f"another name, of at most {MAX_CODEC_NAME} characters",
+        )
+    if len(stored.client_codecs) == MAX_CLIENT_CODECS:
+        raise InvalidDefinition("too many codecs, one in another", expected=f"at most {MAX_CLIENT_CODECS}")
+    return replace(stored, client_codecs=(name, *stored.client_codecs))

@@ -28,7 +28,8 @@ def coerce(value: object, type_: AttributeType) -> object:
     Text becomes a number, date, time or UUID, a number becomes text, 1 becomes True, and 0.1 the nearest float32.
 
     Returns:
-        int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), UUID, bytes, or JSON text.
+        int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), UUID, bytes, JSON text, or
+        the id of an object as text.
 
     Raises:
         ValueOutOfRange: A value of the right kind that the type cannot hold: no entity has it.
@@ -71,6 +72,9 @@ def _coerce(value: object, type_: AttributeType) -> object:
         case Kind.ATTACH if isinstance(value, (bytes, bytearray)):
             attached_name(bytes(value[: MAX_NAME_BYTES + 1]))
             return bytes(value)
+        case Kind.OBJECT:
+            # A row names an object by its id; the server knows the rest of what it holds.
+            return str(UUID(value["id"] if isinstance(value, dict) else str(value)))
         case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)
     raise WrongValue(f"{_shown(value)} cannot be compared with or given for a {type_} here.")

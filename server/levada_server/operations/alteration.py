@@ -11,6 +11,7 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
+from levada_server.operations.object_claims import check_stores
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
@@ -53,6 +54,7 @@ class WantedTable:
         renames: The old name of an attribute by its new one.
         new_name: The class's name afterwards; empty: as it is.
         tier: Its tier afterwards; None: as it is.
+        codecs: As of a declaration.
     """
 
     name: TableName
@@ -61,6 +63,7 @@ class WantedTable:
     renames: Mapping[str, str] = field(default_factory=dict)
     new_name: str = ""
     tier: Tier | None = None
+    codecs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
         UnknownTable: The table or a parent does not exist.
         InvalidRequest: The table cannot become this, such as with another key; the message says what to do.
     """
-    found = _find(await engine.catalog(caller), wanted)
+    found = _find(engine, await engine.catalog(caller), wanted)
     # What has no DDL, such as an index on an expression that a new type does not allow, is refused now.
     list(alter_steps(found, {}))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
@@ -106,7 +109,7 @@ async def alter_table(engine: Engine, _caller: Caller, wanted: WantedTable, dige
     """
 
     async def alter(connection: Connection, catalog: Catalog) -> TableName:
-        found = _find(catalog, wanted)
+        found = _find(engine, catalog, wanted)
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
@@ -157,14 +160,17 @@ async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaita
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find(catalog: Catalog, wanted: WantedTable) -> Alteration:
+def _find(engine: Engine, catalog: Catalog, wanted: WantedTable) -> Alteration:
     """Find the changes, and refuse those that the rest of the catalog does not allow."""
     existing = catalog.table(wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
     # It is parsed under its present name, which its parts and its master know it by.
-    declaration = Declaration(existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references)
+    declaration = Declaration(
+        existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
+    )
     table = parse(catalog, declaration)
     check_master(catalog, table)
+    check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
     return alteration(existing, replace(table, name=name), wanted.renames)
 
 

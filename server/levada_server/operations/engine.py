@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from levada_server.storage.catalog import CatalogCache
     from levada_server.storage.database import Database
     from levada_server.storage.lookout import Lookout
+    from levada_server.storage.object_storage import ObjectStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Engine:
         lookout: Where waiting workers learn of new jobs.
         decode_relation: Reads a relation back that was stored as a client sent it.
         signer: Signs leases and receipts, as every replica of this database does.
+        objects: The stores.
     """
 
     database: Database
@@ -50,6 +52,7 @@ class Engine:
     lookout: Lookout
     decode_relation: Callable[[bytes], Relation]
     signer: Signer
+    objects: ObjectStorage
 
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""

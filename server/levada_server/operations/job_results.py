@@ -116,7 +116,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     if len(jobs) > 1:
         try:
             async with engine.database.transaction() as connection:
-                told = await _complete_group(connection, catalog, jobs)
+                told = await _complete_group(engine, connection, catalog, jobs)
         except OutcomeUnknown:
             raise
         except LevadaError:
@@ -127,7 +127,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     for job in jobs:
         try:
             async with engine.database.transaction() as connection:
-                told = await _complete_group(connection, catalog, (job,))
+                told = await _complete_group(engine, connection, catalog, (job,))
             outcomes.append(None)
             warnings |= dict.fromkeys(told)
         except OutcomeUnknown:
@@ -137,7 +137,9 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     return Completion(tuple(outcomes), tuple(warnings))
 
 
-async def _complete_group(connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]) -> list[str]:
+async def _complete_group(
+    engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
+) -> list[str]:
     """Complete jobs in a transaction, by few statements for all of a table; give what the caller is told."""
     by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
     for job in jobs:
@@ -150,11 +152,12 @@ async def _complete_group(connection: Connection, catalog: Catalog, jobs: Sequen
             job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
         ]
         if accepted:
-            warnings += await _commit_results(connection, catalog, table, accepted, locked)
+            warnings += await _commit_results(engine, connection, catalog, table, accepted, locked)
     return warnings
 
 
 async def _commit_results(
+    engine: Engine,
     connection: Connection,
     catalog: Catalog,
     table: Table,
@@ -167,9 +170,9 @@ async def _commit_results(
         for insert in job.inserts:
             warnings += _check_target(catalog, table, insert)
     counts = (
-        await _insert_together(connection, catalog, jobs)
+        await _insert_together(engine, connection, catalog, jobs)
         if len(jobs) > 1
-        else [await _insert_in_order(connection, catalog, jobs[0])]
+        else [await _insert_in_order(engine, connection, catalog, jobs[0])]
     )
     await _check_present(connection, table, jobs, locked)
     await storage.finish_jobs(
@@ -219,27 +222,29 @@ def _check_target(catalog: Catalog, table: Table, insert: BufferedInsert) -> tup
     return told
 
 
-async def _insert_in_order(connection: Connection, catalog: Catalog, job: CompletedJob) -> dict[str, int]:
+async def _insert_in_order(
+    engine: Engine, connection: Connection, catalog: Catalog, job: CompletedJob
+) -> dict[str, int]:
     """Insert the rows of one job; give their number by table."""
     counts: dict[str, int] = {}
     for insert in job.inserts:
         target = catalog.table(insert.table)
-        rows = await _insert_one(connection, target, insert)
+        rows = await _insert_one(engine, connection, target, insert)
         counts[str(target.name)] = counts.get(str(target.name), 0) + rows
     return counts
 
 
-async def _insert_one(connection: Connection, target: Table, insert: BufferedInsert) -> int:
+async def _insert_one(engine: Engine, connection: Connection, target: Table, insert: BufferedInsert) -> int:
     count = 0
     with _located(insert.location):
         batches = read_batches(insert.content, target, insert.options)
         while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-            count += await insert_batch(connection, target, columns, insert.options)
+            count += await insert_batch(engine, connection, target, columns, insert.options)
     return count
 
 
 async def _insert_together(
-    connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
+    engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
 ) -> list[dict[str, int]]:
     """Insert the rows of some jobs by one statement for each table; give their number by job and table.
 
@@ -253,9 +258,9 @@ async def _insert_together(
         if len(inserts) > 1:
             columns_list, row_counts = await asyncio.to_thread(read_together, contents, target, options)
             for columns in columns_list:
-                await insert_batch(connection, target, columns, options)
+                await insert_batch(engine, connection, target, columns, options)
         else:
-            row_counts = [await _insert_one(connection, target, inserts[0][1])]
+            row_counts = [await _insert_one(engine, connection, target, inserts[0][1])]
         for (number, _), rows in zip(inserts, row_counts, strict=True):
             counts[number][str(target.name)] = counts[number].get(str(target.name), 0) + rows
     return counts

@@ -17,6 +17,7 @@ from levada_server.storage.streams import fetch_rows, stream_batches
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from levada_server.arrow.batches import Piece
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.compile import Query
@@ -36,8 +37,8 @@ async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Q
 
 async def fetch(
     engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
-) -> AsyncGenerator[bytes, None]:
-    """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of at most `MESSAGE_BYTES`.
+) -> AsyncGenerator[Piece, None]:
+    """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
 
     Whoever stops early closes the iterator, which stops the query.
 
@@ -75,7 +76,7 @@ def _has_few_rows(query: Query) -> bool:
 
 async def fetch_with_digest(
     engine: Engine, query: Query, count_rows: Callable[[int], None], take_digest: Callable[[str], None]
-) -> AsyncGenerator[bytes, None]:
+) -> AsyncGenerator[Piece, None]:
     """Fetch, and give a digest of exactly these rows at the end."""
     async with engine.database.transaction(read_only=True, isolation="repeatable_read") as connection:
         pinned = replace(engine, database=PinnedDatabase(connection, engine.database.postgresql_version))

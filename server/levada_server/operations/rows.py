@@ -20,9 +20,11 @@ from levada_server.errors import (
     PreconditionFailed,
 )
 from levada_server.model.assignment import insertable, split_update
+from levada_server.model.types import Kind
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
 from levada_server.operations.contract import computed_table, judge_write
+from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
@@ -86,12 +88,12 @@ async def _insert_batches(engine: Engine, table: Table, batches: Iterator[Column
     if second is None:
         # One statement is a transaction of its own.
         async with engine.database.connection() as connection:
-            return await insert_batch(connection, table, first, options)
+            return await insert_batch(engine, connection, table, first, options)
     async with engine.database.transaction() as connection:
-        count = await insert_batch(connection, table, first, options)
-        count += await insert_batch(connection, table, second, options)
+        count = await insert_batch(engine, connection, table, first, options)
+        count += await insert_batch(engine, connection, table, second, options)
         while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-            count += await insert_batch(connection, table, columns, options)
+            count += await insert_batch(engine, connection, table, columns, options)
         return count
 
 
@@ -112,10 +114,12 @@ async def insert_relation(
     attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
     select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
     select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
-    async with engine.database.connection() as connection:
-        count = await storage.insert_selected(
-            connection, table, select, skip_duplicates=options.skip_duplicates, replace=options.replace
+    named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
+    async with engine.database.transaction() if named else engine.database.connection() as connection:
+        count, ids = await storage.insert_selected(
+            connection, table, select, named, skip_duplicates=options.skip_duplicates, replace=options.replace
         )
+        await claim_copied(engine, ids)
     _note_written(engine, caller, table, count)
     return count
 
@@ -139,6 +143,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, InsertOptions())
     key, changes = split_update(table, row)
+    changes = await claim_changes(engine, table, changes)
     async with engine.database.connection() as connection:
         found = await storage.update_row(connection, table, key, changes)
     if not found:
@@ -154,8 +159,11 @@ def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> It
     return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
 
 
-async def insert_batch(connection: Connection, table: Table, columns: Columns, options: InsertOptions) -> int:
-    """Insert one batch on a connection; give how many rows were inserted or replaced."""
+async def insert_batch(
+    engine: Engine, connection: Connection, table: Table, columns: Columns, options: InsertOptions
+) -> int:
+    """Insert one batch on a connection, and claim the objects that it names; give how many rows were changed."""
+    columns = await claim_columns(engine, table, columns)
     return await storage.insert_columns(
         connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace
     )
@@ -265,7 +273,6 @@ async def delete(
             await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
             _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
-        await deletion.forget(connection, catalog, doomed)
         return doomed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import (
@@ -26,6 +26,7 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
+from levada_server.operations.object_claims import check_stores
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
 from levada_server.query.sql import render_count
@@ -62,6 +63,7 @@ class Declaration:
         has_make: The class has a `make`.
         key_source: What to compute, serialized; None for the join of the parents.
         retry: How often its jobs are tried.
+        codecs: The client's, by what stands in `<…>`: the type in which each stores its values.
     """
 
     name: TableName
@@ -71,6 +73,7 @@ class Declaration:
     has_make: bool = False
     key_source: bytes | None = None
     retry: RetryPolicy = DEFAULT_RETRY
+    codecs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ def parse(catalog: Catalog, declaration: Declaration) -> Table:
         catalog.check_reference(declaration.name, parent.name)
         return parent
 
-    table = declare(declaration.name, declaration.tier, declaration.definition, resolve)
+    table = declare(declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs)
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
 
 
@@ -251,6 +254,7 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
         catalog.table(name.master)
     table = parse(catalog, declaration)
     check_master(catalog, table)
+    check_stores(engine, table.heading, table.name)
     table = await storage.insert_table(connection, catalog, table, declaration.definition)
     if declaration.key_source is not None:
         # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.

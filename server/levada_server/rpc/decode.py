@@ -14,11 +14,14 @@ from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, Tabl
 from levada_server.operations.rows import InsertOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.duration_pb2 import Duration
 
     from levada_api.v1 import row_service_pb2, value_pb2
 
 PAGE_SIZE_LIMIT = 1_000
+MAX_CODECS = 1_000
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
 
@@ -60,6 +63,13 @@ def retry_policy(message: schema_pb2.RetryPolicy) -> RetryPolicy:
         message.max_attempts if message.HasField("max_attempts") else None,
         duration(message.retry_delay) if message.HasField("retry_delay") else RetryPolicy().delay,
     )
+
+
+def codecs(entries: Mapping[str, str]) -> dict[str, str]:
+    """Read the codecs of a client: for what stands in `<…>`, the type in which each stores its values."""
+    if len(entries) > MAX_CODECS:
+        raise InvalidRequest(f"`codecs` has {len(entries)} entries; at most {MAX_CODECS}.", field="codecs")
+    return dict(entries)
 
 
 def job_state(value: job_pb2.JobState) -> str:

@@ -72,6 +72,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             field = "stream_stream" if handler.request_streaming else "unary_stream"
             wrapped = self._wrap_stream(method, getattr(handler, field))
+            handler = handler._replace(response_serializer=_unless_written(handler.response_serializer))
         else:
             field = "stream_unary" if handler.request_streaming else "unary_unary"
             wrapped = self._wrap_unary(method, getattr(handler, field))
@@ -119,6 +120,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         finally:
             self._activity.end()
             _LOG.debug("%s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+
+
+def _unless_written(serialize: Callable[[object], bytes]) -> Callable[[object], bytes]:
+    """Let answers pass that are written as bytes already."""
+    return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
 def _status(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.Status]:

@@ -62,7 +62,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
 
     async def FetchRelation(
         self, request: pb.FetchRelationRequest, context: Context
-    ) -> AsyncIterator[pb.FetchRelationResponse]:
+    ) -> AsyncIterator[bytes | pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
         query, reading = await self._read(request, context)
         count_rows = reading.add if reading is not None else _ignore
@@ -76,7 +76,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
         try:
             async with aclosing(rows) as pieces:
                 async for piece in pieces:
-                    yield pb.FetchRelationResponse(arrow_ipc=piece)
+                    yield encode.fetched(piece)
             if reading is not None or digests:
                 yield pb.FetchRelationResponse(read_receipt=_receipt(reading), digest="".join(digests))
         finally:

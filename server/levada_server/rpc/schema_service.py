@@ -78,6 +78,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
             tier=decode.tier(request.tier),
             definition=request.definition,
             references={text: decode.table_name("references", name) for text, name in request.references.items()},
+            codecs=decode.codecs(request.codecs),
             has_make=request.has_make,
             retry=decode.retry_policy(request.retry_policy),
             key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
@@ -150,4 +151,5 @@ def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alterat
         renames=dict(request.renames),
         new_name=request.new_name,
         tier=decode.tier(request.tier) if request.tier else None,
+        codecs=decode.codecs(request.codecs),
     )

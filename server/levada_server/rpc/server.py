@@ -11,6 +11,8 @@ from grpc_reflection.v1alpha import reflection
 from levada_api.v1 import (
     job_service_pb2,
     job_service_pb2_grpc,
+    object_service_pb2,
+    object_service_pb2_grpc,
     query_service_pb2,
     query_service_pb2_grpc,
     row_service_pb2,
@@ -25,6 +27,7 @@ from levada_api.v1 import (
 from levada_server.errors import Unavailable
 from levada_server.rpc.interceptors import Activity, CallInterceptor
 from levada_server.rpc.job_service import JobService
+from levada_server.rpc.object_service import ObjectService
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.schema_service import SchemaService
@@ -44,6 +47,7 @@ _SERVICES = [
         (row_service_pb2, "RowService"),
         (session_service_pb2, "SessionService"),
         (job_service_pb2, "JobService"),
+        (object_service_pb2, "ObjectService"),
     )
 ]
 
@@ -76,6 +80,7 @@ class RpcServer:
             SessionService(engine, transaction_limits), server
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(engine), server)
+        object_service_pb2_grpc.add_ObjectServiceServicer_to_server(ObjectService(engine), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from levada_api.v1 import row_service_pb2
+from levada_api.v1 import query_service_pb2, row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError, LimitReached
@@ -171,7 +171,7 @@ async def _answer(
         case "fetch_relation":
             pieces = QueryService(session.engine).FetchRelation(request.fetch_relation, context)
             async for piece in pieces:
-                yield pb.OpenSessionResponse(fetch_relation=piece, more=True)
+                yield pb.OpenSessionResponse(fetch_relation=_message(piece), more=True)
             yield pb.OpenSessionResponse()
         case "insert_rows":
             inserted = await RowService(session.engine).InsertRows(inbox.rest(request), context)
@@ -186,6 +186,10 @@ async def _answer(
             yield pb.OpenSessionResponse(**{kind: answer})
         case _:
             raise InvalidRequest("A request of the session is unset.", field="request")
+
+
+def _message(piece: bytes | query_service_pb2.FetchRelationResponse) -> query_service_pb2.FetchRelationResponse:
+    return query_service_pb2.FetchRelationResponse.FromString(piece) if isinstance(piece, bytes) else piece
 
 
 async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:

@@ -37,22 +37,28 @@ class Database:
     """Where results wait for slow readers; None where they hold no connection that others could use."""
 
     def __init__(
-        self, pool: asyncpg.Pool[asyncpg.Record], postgresql_version: str, spool_space: SpoolSpace | None = None
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        postgresql_version: str,
+        spool_space: SpoolSpace | None = None,
+        size: int | None = None,
     ) -> None:
         """Take over an open pool; `close` closes it."""
         self._pool = pool
+        self._size = size or POOL_SIZE
         self._wanted = 0  # connections in use, and those that are waited for
         self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
         self.spool_space = spool_space or SpoolSpace()
 
     @classmethod
-    async def connect(cls, url: str, spool_space: SpoolSpace | None = None) -> Database:
+    async def connect(cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None) -> Database:
         """Open a pool.
 
         Args:
             url: As libpq reads it, `postgresql://user@host/database`.
             spool_space: Where results wait for slow readers; by default in the system's temporary folder.
+            size: Most connections; by default `POOL_SIZE`.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -61,7 +67,7 @@ class Database:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
-                max_size=POOL_SIZE,
+                max_size=size or POOL_SIZE,
                 timeout=CONNECT_TIMEOUT_S,
                 init=bind_moments_as_they_are,
                 reset=_leave_as_is,
@@ -80,7 +86,7 @@ class Database:
         if version.major < MIN_POSTGRESQL:
             await pool.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
-        return cls(pool, f"{version.major}.{version.minor}", spool_space)
+        return cls(pool, f"{version.major}.{version.minor}", spool_space, size)
 
     @property
     def pinned(self) -> bool:
@@ -119,7 +125,7 @@ class Database:
                 self._wanted -= 1
 
     async def _acquire(self) -> Connection:
-        if self._wanted <= POOL_SIZE:
+        if self._wanted <= self._size:
             return await self._pool.acquire()
         for pipe in self._lent:
             pipe.hurry()
@@ -127,15 +133,15 @@ class Database:
             return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
         except asyncio.TimeoutError:
             raise LimitReached(
-                f"The server's {POOL_SIZE} connections to PostgreSQL are all in use; try again, with fewer at once.",
+                f"The server's {self._size} connections to PostgreSQL are all in use; try again, with fewer at once.",
                 limit="connections",
-                value=POOL_SIZE,
+                value=self._size,
             ) from None
 
     @contextmanager
     def lent_to(self, pipe: Pipe) -> Iterator[None]:
         """Note that a connection writes to a pipe within the block: it is hurried when connections are short."""
-        if self._wanted > POOL_SIZE:
+        if self._wanted > self._size:
             pipe.hurry()
         self._lent.add(pipe)
         try:
@@ -170,6 +176,7 @@ class PinnedDatabase(Database):
     def __init__(self, connection: Connection, postgresql_version: str) -> None:
         """Use a connection on which a transaction is open; whoever opened it ends it."""
         self._connection = connection
+        self._size = 1
         self._wanted = 0  # connections in use, and those that are waited for
         self._lent = set()
         self._written: Counter[str] = Counter()

@@ -55,140 +55,158 @@ async def collect(
     Raises:
         HasChildren: A part would go without its master, and part integrity is enforced.
     """
-    reached: set[TableName] = set()
-    await _create(connection, root, reached)
-    inner = sql.render(selected)
-    key = ", ".join(_key_of(root, "t"))
-    statement = fill(_SQL["add_selected"], doomed=_doomed(root), key=key, selected=inner.text)
-    await connection.execute(statement, *inner.values)
+    collection = _Collection(connection, catalog)
+    await collection.add_selected(root, selected)
     pending = [root.name]
     while pending:
-        await _cascade(connection, catalog, pending, reached)
-        pending = []
-        if part_integrity is PartIntegrity.CASCADE:
-            pending = await _add_masters(connection, catalog, reached)
+        await collection.cascade(pending)
+        pending = await collection.add_masters() if part_integrity is PartIntegrity.CASCADE else []
     if part_integrity is PartIntegrity.ENFORCE:
-        await _check_parts(connection, catalog, reached)
-    return await _summarize(connection, catalog, root.name, reached)
+        await collection.check_parts()
+    return await collection.summary(root.name)
 
 
-async def _cascade(
-    connection: Connection, catalog: Catalog, start: Iterable[TableName], reached: set[TableName]
-) -> None:
-    downstream = set(start).union(*(catalog.descendants(name) for name in start))
-    for name in catalog.sorted(downstream):
-        if name not in reached:
-            continue
-        for child, key in catalog.children(name):
-            await _create(connection, child, reached)
-            await connection.execute(
+@dataclass(slots=True)
+class _Collection:
+    """The keys that go, in a temporary table for each table that was reached; `sizes` has how many."""
+
+    connection: Connection
+    catalog: Catalog
+    sizes: dict[TableName, int] = field(default_factory=dict)
+
+    async def add_selected(self, root: Table, selected: sql.Select) -> None:
+        """Add the rows that a query selects."""
+        inner = sql.render(selected)
+        key = ", ".join(_key_of(root, "t"))
+        await self.connection.execute(_create(root))
+        rows = fill(_SQL["selected"], key=key, selected=inner.text)
+        statement = fill(_SQL["add"], doomed=_doomed(root), rows=rows)
+        self.sizes[root.name] = _row_count(await self.connection.execute(statement, *inner.values))
+
+    async def cascade(self, start: Iterable[TableName]) -> None:
+        """Add what depends on the rows of some tables, parents first; what lost no row takes nothing along."""
+        for name in self.catalog.sorted(set().union(*(self.catalog.descendants(name) for name in start))):
+            table = self.catalog.tables[name]
+            rows = [
                 fill(
-                    _SQL["add_children"],
-                    doomed=_doomed(child),
-                    table=qualified(child.name),
-                    key=", ".join(_key_of(child, "t")),
-                    parent_doomed=_doomed(catalog.tables[name]),
+                    _SQL["children"],
+                    table=qualified(name),
+                    key=", ".join(_key_of(table, "t")),
+                    parent_doomed=_doomed(self.catalog.tables[key.parent]),
                     same=_same((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key.columns),
                 )
-            )
+                for key in table.foreign_keys
+                if self.sizes.get(key.parent)
+            ]
+            if rows:
+                await self._add(table, " UNION ".join(rows))
 
-
-async def _create(connection: Connection, table: Table, reached: set[TableName]) -> None:
-    if table.name in reached:
-        return
-    reached.add(table.name)
-    names = [quote_name(name) for name in table.heading.primary_key]
-    columns = [f"{quote_name(a.name)} {column_type(a.type)}" for a in table.heading if a.primary_key]
-    await connection.execute(
-        fill(
-            _SQL["create_doomed"],
-            doomed=_doomed(table),
-            columns=", ".join(columns) or "_single boolean",
-            names=", ".join(names) or "_single",
-        )
-    )
-
-
-async def _add_masters(connection: Connection, catalog: Catalog, reached: set[TableName]) -> list[TableName]:
-    """Add the masters of the parts that go; give those that were extended."""
-    extended = []
-    for name in catalog.sorted(reached):
-        if name.master is None:
-            continue
-        part, master = catalog.tables[name], catalog.tables[name.master]
-        await _create(connection, master, reached)
-        tag = await connection.execute(
-            fill(
-                _SQL["add_masters"],
-                master_doomed=_doomed(master),
+    async def add_masters(self) -> list[TableName]:
+        """Add the masters of the parts that go; give those that were extended."""
+        extended = []
+        for part in self._parts():
+            assert part.name.master is not None
+            master = self.catalog.tables[part.name.master]
+            rows = fill(
+                _SQL["masters"],
                 doomed=_doomed(part),
                 master=qualified(master.name),
                 key=", ".join(_key_of(master, "t")),
-                same=_same_as_master(catalog, part, "p", "t"),
+                same=_same_as_master(self.catalog, part, "p", "t"),
             )
-        )
-        if not tag.endswith(" 0"):
-            extended.append(master.name)
-    return extended
+            if await self._add(master, rows):
+                extended.append(master.name)
+        return extended
 
+    async def check_parts(self) -> None:
+        """Refuse a part that would go without its master.
 
-async def _check_parts(connection: Connection, catalog: Catalog, reached: set[TableName]) -> None:
-    for name in catalog.sorted(reached):
-        if name.master is None:
-            continue
-        part, master = catalog.tables[name], catalog.tables[name.master]
-        master_doomed = _doomed(master)
-        if master.name not in reached:
-            await _create(connection, master, reached)
-        row = await connection.fetchrow(
-            fill(
-                _SQL["first_stray_part"],
-                key=", ".join(_key_of(part, "t")),
-                doomed=_doomed(part),
-                master_doomed=master_doomed,
-                same=_same_as_master(catalog, part, "t", "p"),
+        Raises:
+            HasChildren: One would.
+        """
+        for part in self._parts():
+            assert part.name.master is not None
+            master = self.catalog.tables[part.name.master]
+            stays = fill(
+                _SQL["master_stays"],
+                master_doomed=_doomed(master),
+                same=_same_as_master(self.catalog, part, "t", "p"),
             )
-        )
-        if row is not None:
-            raise HasChildren(
-                f"`{part.name}` with {show_key(row.items())} would go without its master `{master.name}`. Restrict the "
-                "master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
-                table=master.name,
-                child=part.name,
+            row = await self.connection.fetchrow(
+                fill(
+                    _SQL["first_stray_part"],
+                    key=", ".join(_key_of(part, "t")),
+                    doomed=_doomed(part),
+                    stays=stays if master.name in self.sizes else "TRUE",
+                )
             )
+            if row is not None:
+                raise HasChildren(
+                    f"`{part.name}` with {show_key(row.items())} would go without its master `{master.name}`. Restrict "
+                    "the master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
+                    table=master.name,
+                    child=part.name,
+                )
+
+    async def summary(self, root: TableName) -> Doomed:
+        """Count and identify what was collected, leaves first."""
+        reached = self.catalog.sorted(self.sizes)[::-1]
+        names = [name for name in reached if self.sizes[name]]
+        digests = [
+            fill(_SQL["digest"], position=str(position), doomed=_doomed(self.catalog.tables[name]))
+            for position, name in enumerate(names)
+        ]
+        found = dict(await self.connection.fetch(" UNION ALL ".join(digests))) if names else {}
+        content = "\n".join(f"{name} {found[position]}" for position, name in enumerate(names))
+        counts = [(name, self.sizes[name]) for name in names]
+        return Doomed(root, counts, hashlib.sha256(content.encode()).hexdigest(), frozenset(reached))
+
+    async def _add(self, table: Table, rows: str) -> int:
+        """Add keys of a table; give how many are new."""
+        create = "" if table.name in self.sizes else _create(table)
+        added = _row_count(await self.connection.execute(create + fill(_SQL["add"], doomed=_doomed(table), rows=rows)))
+        self.sizes[table.name] = self.sizes.get(table.name, 0) + added
+        return added
+
+    def _parts(self) -> list[Table]:
+        """Give the parts that lose rows."""
+        found = [self.catalog.tables[name] for name in self.catalog.sorted(self.sizes) if self.sizes[name]]
+        return [table for table in found if table.name.master is not None]
 
 
-async def _summarize(connection: Connection, catalog: Catalog, root: TableName, reached: set[TableName]) -> Doomed:
-    doomed = Doomed(root, reached=frozenset(reached))
-    digest = hashlib.sha256()
-    for name in reversed(catalog.sorted(reached)):
-        row = await connection.fetchrow(fill(_SQL["digest"], doomed=_doomed(catalog.tables[name])))
-        assert row is not None
-        if row["row_count"]:
-            doomed.counts.append((name, row["row_count"]))
-            digest.update(f"{name} {row['digest']}\n".encode())
-    doomed.digest = digest.hexdigest()
-    return doomed
+def _create(table: Table) -> str:
+    names = [quote_name(name) for name in table.heading.primary_key]
+    columns = [f"{quote_name(a.name)} {column_type(a.type)}" for a in table.heading if a.primary_key]
+    statement = fill(
+        _SQL["create_doomed"],
+        doomed=_doomed(table),
+        columns=", ".join(columns) or "_single boolean",
+        names=", ".join(names) or "_single",
+    )
+    return f"{statement}\n"
+
+
+def _row_count(tag: str) -> int:
+    return int(tag.rsplit(" ", 1)[1])
 
 
 async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> None:
-    """Delete what was collected, leaves first, and bring the jobs in step."""
+    """Delete what was collected, leaves first, bring the jobs in step, and forget the collection: in one trip."""
     gone = {name for name, _ in doomed.counts}
+    changes = []
     for name, _ in doomed.counts:
         table = catalog.tables[name]
         key = [(f"t.{quote_name(n)}", f"p.{quote_name(n)}") for n in table.heading.primary_key]
-        await connection.execute(
-            fill(_SQL["delete_doomed"], table=qualified(name), doomed=_doomed(table), same=_same(key))
-        )
+        changes.append(fill(_SQL["delete_doomed"], table=qualified(name), doomed=_doomed(table), same=_same(key)))
         if table.tier.auto_populated:
-            await connection.execute(
+            changes.append(
                 fill(_SQL["reset_jobs"], jobs=job_table_name(table), doomed=_doomed(table), same=_same(key), pend=PEND)
             )
     for name in gone:
         for child, key_ in catalog.children(name):
             if child.tier.auto_populated and key_.primary_key:
                 pairs = ((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key_.columns)
-                await connection.execute(
+                changes.append(
                     fill(
                         _SQL["delete_jobs"],
                         jobs=job_table_name(child),
@@ -196,12 +214,17 @@ async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> No
                         same=_same(pairs),
                     )
                 )
+    await connection.execute("\n".join([*changes, _forgetting(catalog, doomed)]))
 
 
 async def forget(connection: Connection, catalog: Catalog, doomed: Doomed) -> None:
     """Drop the temporary tables in which the keys were collected."""
+    await connection.execute(_forgetting(catalog, doomed))
+
+
+def _forgetting(catalog: Catalog, doomed: Doomed) -> str:
     tables = ", ".join(_doomed(catalog.tables[name]) for name in doomed.reached)
-    await connection.execute(fill(_SQL["drop_doomed"], doomed=tables))
+    return fill(_SQL["drop_doomed"], doomed=tables)
 
 
 def _doomed(table: Table) -> str:

@@ -79,9 +79,26 @@ async def insert_columns(
 
 
 async def insert_selected(
-    connection: Connection, table: Table, selected: Select, *, skip_duplicates: bool, replace: bool
-) -> int:
-    """Insert the rows of a query, each of whose columns is an attribute; give how many were inserted or replaced.
+    connection: Connection,
+    table: Table,
+    selected: Select,
+    objects: Sequence[str],
+    *,
+    skip_duplicates: bool,
+    replace: bool,
+) -> tuple[int, set[str]]:
+    """Insert the rows of a query, each of whose columns is an attribute.
+
+    Args:
+        connection: Where.
+        table: Into which.
+        selected: The query.
+        objects: Names of the attributes among them that name objects.
+        skip_duplicates: Leave rows out whose primary key exists.
+        replace: Update rows whose primary key exists.
+
+    Returns:
+        How many rows were inserted or replaced, and the ids of the objects that they name.
 
     Raises:
         DuplicateEntity: A key, or another unique combination, exists.
@@ -90,13 +107,24 @@ async def insert_selected(
     names = [name for name, _ in selected.columns]
     inner = render(selected)
     statement = fill(
-        _SQL["insert_selected"],
+        _SQL["insert_selected_objects" if objects else "insert_selected"],
         table=qualified(table.name),
         names=_names(names),
         selected=inner.text,
         conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
+        ids=", ".join(f"{quote_name(name)} ->> 'id'" for name in objects) or "NULL",
     )
-    return await _change(connection, table, None, lambda: connection.execute(statement, *inner.values))
+    ids: set[str] = set()
+
+    async def insert() -> str:
+        if not objects:
+            tag: str = await connection.execute(statement, *inner.values)
+            return tag
+        rows = await connection.fetch(statement, *inner.values)
+        ids.update(id_ for row in rows for id_ in row if id_ is not None)
+        return f"INSERT 0 {len(rows)}"
+
+    return await _change(connection, table, None, insert), ids
 
 
 async def digest_rows(connection: Connection, selected: Select) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.clients.matlab.m_tests import MTests
@@ -70,6 +75,85 @@ class Octave:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+
+
+class Prompt:
+    """An Octave that takes lines as a person types them: after an error or Ctrl-C it goes on.
+
+    Args:
+        address: What the lines find in the variable `address`.
+    """
+
+    def __init__(self, address: str) -> None:
+        command = ["timeout", "--foreground", "--signal=KILL", str(_SECONDS), "octave-cli", "--no-history", "--quiet"]
+        self._process = subprocess.Popen(
+            [*command, "--interactive", "--no-line-editing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.type(f"PS1(''); PS2(''); addpath('{TOOLBOX}'); address = '{address}'; disp('ready: yes')")
+        self.wait("ready")
+
+    def type(self, line: str) -> None:
+        """Type a line and do not wait for what it does."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def wait(self, name: str) -> str:
+        """Read to a line `name: value` and give the value."""
+        assert self._process.stdout is not None
+        read = []
+        for line in self._process.stdout:
+            read.append(line)
+            head, colon, value = line.partition(": ")
+            if colon and head.endswith(name):  # what stands before it is a prompt
+                return value.strip()
+        pytest.fail(f"Octave ended before it printed `{name}`:\n{''.join(read)}")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        children = psutil.Process(self._process.pid).children()
+        for process in children:
+            process.send_signal(signal.SIGINT)
+
+    def __enter__(self) -> Prompt:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End Octave, and see that it ends in order."""
+        self.type("exit")
+        output = self._process.communicate()[0]
+        assert self._process.returncode == 0, output
+
+
+@contextmanager
+def serving(database_url: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a server in a process of its own, so that it can be killed."""
+    command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
+    process = subprocess.Popen(
+        [*command, "--listen", f"127.0.0.1:{port}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert "ready" in process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -49,17 +49,17 @@ def test_a_file_comes_back_with_its_name_and_bytes(notes: type[lv.Manual], tmp_p
     assert handles.pop()["file"] is None
     for row, name, content in zip(handles, NAMES, contents, strict=True):
         handle = row["file"]
-        assert (handle.name, handle.size, handle.read()) == (name, len(content), content)
+        assert (handle.name, handle.size, handle.read_bytes()) == (name, len(content), content)
         assert handle.open().read() == content
         assert Path(handle).name == name
         assert Path(os.fspath(handle)).read_bytes() == content
-    assert handles[1]["file"].read(4, 6) == contents[1][4:10]
+    assert handles[1]["file"].read_bytes(4, 6) == contents[1][4:10]
 
 
 def test_a_handle_goes_into_another_row(notes: type[lv.Manual], tmp_path: Path) -> None:
     notes.insert1((1, write(tmp_path, "a.txt", b"a")))
     notes.insert([{**row, "note": 2} for row in notes.to_dicts()])
-    assert (notes & {"note": 2}).to_dicts()[0]["file"].read() == b"a"
+    assert (notes & {"note": 2}).to_dicts()[0]["file"].read_bytes() == b"a"
     notes.insert(pa.table({"note": [3], "file": (notes & {"note": 1}).to_arrow("file")["file"]}))
     assert (notes & {"note": 3}).to_dicts()[0]["file"].name == "a.txt"
 

@@ -59,6 +59,8 @@ def test_a_query_is_inserted_without_a_trip(connection: lv.Connection, lab: lv.V
         """
 
     Name.insert(lab.Subject.proj("name"))
+    with pytest.raises(lv.errors.InvalidRequest, match="chunk_size is not supported with a query"):
+        Name.insert(lab.Subject.proj("name"), chunk_size=1)
     assert Name.to_dicts(order_by="KEY") == lab.Subject.to_dicts("subject_id", "name", order_by="KEY")
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import levada as lv
-from levada._columns import Place, _at_once, _one_by_one, arrow_column
+from levada._columns import Place, _at_once, _converted, arrow_column
 from levada._frames import numpy_column, pandas_column, polars_column
 from levada._heading import Attribute
 from levada._rows import read_rows
@@ -53,7 +53,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @pytest.mark.parametrize("type_", VALUES)
-def test_a_column_at_once_is_what_its_values_are_one_by_one(type_: str) -> None:
+def test_a_column_at_once_is_what_its_values_are_converted(type_: str) -> None:
     parsed = attribute(type_).parsed_type
     converted_at_once = 0
 
@@ -66,11 +66,11 @@ def test_a_column_at_once_is_what_its_values_are_one_by_one(type_: str) -> None:
             return  # one by one it is
         if at_once is not None:
             converted_at_once += 1
-            assert at_once.equals(_one_by_one(values, attribute(type_), parsed, PLACE)) or _equal(at_once, values)
+            assert at_once.equals(_converted(values, attribute(type_), parsed, PLACE)) or _equal(at_once, values)
 
     def _equal(at_once: pa.Array, values: list[object]) -> bool:
         # To Arrow, NaN does not equal NaN.
-        one_by_one = _one_by_one(values, attribute(type_), parsed, PLACE)
+        one_by_one = _converted(values, attribute(type_), parsed, PLACE)
         return bool(parsed.floating and repr(at_once.to_pylist()) == repr(one_by_one.to_pylist()))
 
     compare()
@@ -172,7 +172,7 @@ class Side(str, enum.Enum):
         ("<array float16(1,)>", [[1e-9]], [[0.0]]),
     ],
 )
-def test_values_of_mixed_kinds_are_converted_one_by_one(type_: str, values: list[Any], expected: list[Any]) -> None:
+def test_values_of_mixed_kinds_are_converted_converted(type_: str, values: list[Any], expected: list[Any]) -> None:
     column = arrow_column(values, attribute(type_), PLACE)
     assert (column.storage if isinstance(column, pa.ExtensionArray) else column).to_pylist() == expected
 

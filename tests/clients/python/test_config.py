@@ -61,13 +61,13 @@ def test_a_damaged_file_is_left_out_with_a_warning(folder: Path) -> None:
 
 def test_a_setting_that_does_nothing_is_kept_with_a_warning(folder: Path) -> None:
     config = Config()
-    stores = {"raw": {"protocol": "file", "location": "/data"}}
-    with pytest.warns(lv.LevadaWarning, match="settings of the server"):
-        config["stores"] = stores
-    assert config["stores"] == stores
+    with pytest.warns(lv.LevadaWarning, match="nothing is kept on this machine"):
+        config["query_cache"] = "cache"
+    assert config["query_cache"] == "cache"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        config["stores"] = stores
+        config["query_cache"] = "cache"
+        config["stores"] = {"raw": {"protocol": "file", "location": "/data"}}
         config["safemode"] = False
 
 

@@ -68,8 +68,18 @@ def test_diagrams_widen_and_combine(pipeline: Sequence[type[lv.Table]]) -> None:
     both = lv.Diagram(session) + lv.Diagram(spikes)
     assert len(both) == 2
     assert len(both - lv.Diagram(spikes)) == 1
+    assert len(both - spikes) == len(both * session) == 1
+    assert method in both + method
+    assert len(lv.Diagram.from_sequence([session, spikes, method])) == 3
     assert len(both * lv.Diagram(spikes)) == 1
     assert method in (both * lv.Diagram(spikes)) - 1
+
+
+def test_parts_are_added_to_their_masters(lab: lv.VirtualModule) -> None:
+    diagram = lv.Diagram(lab.Session, context={})
+    assert lab.Session.Trial not in diagram
+    assert lab.Session.Trial in diagram.add_parts()
+    assert len(lv.Diagram(lab.Subject).add_parts()) == 1
 
 
 def test_mermaid_tells_tiers_and_kinds_of_references(pipeline: Sequence[type[lv.Table]]) -> None:

@@ -356,7 +356,9 @@ def test_heartbeat_keeps_a_lease_alive(bench: Bench, connection: lv.Connection) 
         held = _jobs.reserve(connection, kept, [squares()._name], 1)
         dropped = _jobs.reserve(connection, silent, [squares()._name], 4)
         # The wait ends when the silent session's lease does; by then the other has had to be renewed.
-        found = _jobs.reserve(connection, kept, [squares()._name], 5, wait=timedelta(seconds=30))
+        tokens = [lease.token for lease in held]
+        wait = timedelta(seconds=30)
+        found = _jobs.reserve(connection, kept, [squares()._name], 5, wait=wait, held=tokens)
         # Of a batch it is not known which job had begun, so its jobs come one by one.
         assert [lease.job_id for lease in found] == [dropped[0].job_id]
         assert held[0].job_id not in {lease.job_id for lease in found}

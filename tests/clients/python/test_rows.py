@@ -191,7 +191,6 @@ def test_arrays_of_fixed_shape_come_through(dtype: str) -> None:
         ("<array float32(2,)>", [1, 2, 3], lv.errors.WrongValue),
         ("<array int8(1,)>", [300], lv.errors.ValueOutOfRange),
         ("<array int8(1,)>", [0.5], lv.errors.WrongValue),
-        ("<attach@store>", "x", lv.errors.WrongValue),
     ],
 )
 def test_a_wrong_value_names_its_row_and_attribute(type_: str, value: object, error: type[Exception]) -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
-import sys
 from collections import Counter
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 import levada as lv
+from tests.support.processes import TIMEOUT, Server, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-TIMEOUT = 60.0
-"""Longer than anything here takes; a test that waits so long has failed."""
 
 PIPELINE = '''
 import os
@@ -92,47 +88,6 @@ class Idle(lv.Computed):
     -> Number
     """
 '''
-
-
-class Worker:
-    """A process `levada worker`; leaving its context kills it and its own processes."""
-
-    def __init__(self, folder: Path, address: str, *options: str, module: str = "pipeline") -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "levada", "worker", module, *options],
-            cwd=folder,
-            env=os.environ | {"LEVADA_URL": address},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            children = psutil.Process(self.process.pid).children()
-            for process in (psutil.Process(self.process.pid), *children):
-                process.kill()
-        self.process.wait()
-        self._errors.close()
-
-    @property
-    def _errors(self) -> IO[str]:
-        assert self.process.stderr is not None
-        return self.process.stderr
-
-    def said(self, words: str) -> str:
-        """Wait for a line with some words."""
-        for line in self._errors:
-            if words in line:
-                return line
-        raise AssertionError(f"the worker ended without saying {words!r}")
-
-    def end(self) -> tuple[int, str]:
-        """Wait for its end; give its exit code and what it said since the last time."""
-        _, said = self.process.communicate(timeout=TIMEOUT)
-        return self.process.returncode, said
 
 
 @pytest.fixture
@@ -327,32 +282,6 @@ def test_outage_of_the_server_is_told_once_and_survived(
         worker.said("success pipeline.Cube")
         worker.process.send_signal(signal.SIGTERM)
         assert worker.end()[0] == 0
-
-
-class Server:
-    """A server in a process of its own, which can be stopped and started again."""
-
-    def __init__(self, database_url: str, address: str) -> None:
-        self._command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
-        self._command += ["--listen", address, "--grace", "0.1", "--log-level", "ERROR"]
-        self.start()
-
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert "ready" in self._process.stdout.readline()
-
-    def stop(self) -> None:
-        """Stop it and wait until it has ended."""
-        self._process.terminate()
-        self._process.communicate(timeout=TIMEOUT)
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kCallTime = 100ms;    // how long `call` waits for the response
 constexpr auto kSendTime = 100ms;    // how long `send` waits for the request before, so that Ctrl-C is heard
 constexpr double kLongestPoll = 60;  // seconds
 constexpr size_t kMessageBytes = 16 * 1024;
@@ -149,6 +150,37 @@ void start(const Arguments& in) {
   in.give(0, double_array(static_cast<double>(state->last_id)));
 }
 
+// The end of a call: its error, or what the server warns of.
+std::string warning_of(const Call& call) {
+  if (!call.status().ok()) throw call.connection().error_of(call.status());
+  return call.warning();
+}
+
+// [call, response, warning] = ('call', channel, method, request, deadlineSeconds): for a method with one message each
+// way. Waits for a moment; call is 0 if the response is there by then, and otherwise the call to poll.
+void call(const Arguments& in) {
+  const auto connection = connection_of(in);
+  const auto& method = find_method(in.text(1, "The method"));
+  if (method.client_streaming() || method.server_streaming()) throw invalid_request(method.name() + " is a stream.");
+  const auto message = new_message(*method.input_type());
+  fill_message(in.at(2), *message, "request");
+  auto call = std::make_unique<Call>(connection, method, Clock::now() + seconds(in.number(3, "The deadline"), "The deadline"));
+  call->send(*message, true, 0ms);
+  if (call->poll(kCallTime) != Call::State::kDone) {
+    state->calls[++state->last_id] = std::move(call);
+    in.give(0, double_array(static_cast<double>(state->last_id)));
+    in.give(1, numeric_array({0, 0}, mxDOUBLE_CLASS));
+    in.give(2, text_array(""));
+    return;
+  }
+  const std::string warning = warning_of(*call);
+  const auto response = call->take_message();
+  if (response == nullptr) throw Error("INTERNAL", method.name() + " ended without a response.");
+  in.give(0, double_array(0));
+  in.give(1, struct_of(*response));
+  in.give(2, text_array(warning));
+}
+
 // sent = ('send', call, message): false where the message before is still on its way, after a tenth of a second.
 void send(const Arguments& in) {
   Call& call = *call_of(in)->second;
@@ -181,8 +213,7 @@ void finish(const Arguments& in) {
   if (!found->second->done()) throw invalid_request("The call is not done; poll it until it is.");
   const std::unique_ptr<Call> call = std::move(found->second);
   state->calls.erase(found);
-  if (!call->status().ok()) throw call->connection().error_of(call->status());
-  in.give(0, text_array(call->warning()));
+  in.give(0, text_array(warning_of(*call)));
 }
 
 // ('cancel', call): a call that has ended stays as it is.
@@ -267,6 +298,7 @@ const std::unordered_map<std::string, Command>& commands() {
       {"answered", answered},
       {"catalogVersion", catalog_version},
       {"stayPresent", stay_present},
+      {"call", call},
       {"start", start},
       {"send", send},
       {"closeSend", close_send},

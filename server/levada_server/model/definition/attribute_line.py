@@ -10,9 +10,11 @@ from levada_server.errors import InvalidDefinition
 from levada_server.model.defaults import parse_default
 from levada_server.model.definition.text import Line, Word, marks, quoted, refuse, skip_blanks, word
 from levada_server.model.table import MAX_NAME_BYTES
-from levada_server.model.types import INTEGER_RANGES, OPAQUE, AttributeType, excerpt, parse_type
+from levada_server.model.types import INTEGER_RANGES, NO_CODECS, OPAQUE, AttributeType, excerpt, parse_type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from levada_server.model.heading import Default
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -44,8 +46,13 @@ class AttributeLine:
     primary_key: bool
 
 
-def parse_attribute(line: Line, primary_key: bool) -> AttributeLine:
+def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = NO_CODECS) -> AttributeLine:
     """Read the line of an attribute.
+
+    Args:
+        line: The line.
+        primary_key: It is above the divider.
+        codecs: The client's, as `parse_type` takes them.
 
     Raises:
         InvalidDefinition: It is none, its type is none, or it has no such default.
@@ -59,8 +66,8 @@ def parse_attribute(line: Line, primary_key: bool) -> AttributeLine:
     if not line.text.startswith(":", colon):
         raise refuse(line, colon, f"`{excerpt(name.text)}` has no type", "`:` and a type, as in `: int32`")
     end = next((offset for mark, offset in marks(line, colon + 1) if mark == "#"), len(line.text))
-    type_, auto_increment, type_word = _parse_type(line, colon + 1, end)
-    if primary_key and type_.kind in OPAQUE:
+    type_, auto_increment, type_word = _parse_type(line, colon + 1, end, codecs)
+    if primary_key and (type_.kind in OPAQUE or type_.client_codecs):
         raise refuse(
             line,
             type_word.offset,
@@ -135,7 +142,7 @@ def _colon(line: Line, start: int, name: Word) -> int:
     return len(line.text)
 
 
-def _parse_type(line: Line, start: int, end: int) -> tuple[AttributeType, bool, Word]:
+def _parse_type(line: Line, start: int, end: int, codecs: Mapping[str, str]) -> tuple[AttributeType, bool, Word]:
     """Read a type.
 
     Returns:
@@ -148,11 +155,11 @@ def _parse_type(line: Line, start: int, end: int) -> tuple[AttributeType, bool, 
     counted = bool(tail) and tail[0].lower() == "auto_increment"
     text = head if counted else whole.text
     try:
-        type_ = parse_type(text)
+        type_ = parse_type(text, codecs)
     except InvalidDefinition as error:
         raise refuse(line, whole.offset, error.message, error.details["expected"]) from None
     auto_increment = counted or text.lower() == "serial"
-    if auto_increment and type_.kind not in INTEGER_RANGES:
+    if auto_increment and (type_.kind not in INTEGER_RANGES or type_.client_codecs):
         raise refuse(line, whole.offset, f"auto_increment does not count in {type_}", "an integer type")
     return type_, auto_increment, whole
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from levada_server.model.definition.attribute_line import AttributeLine, parse_attribute
 from levada_server.model.definition.foreign_key_line import ForeignKeyLine, parse_foreign_key
 from levada_server.model.definition.index_line import IndexLine, parse_index
 from levada_server.model.definition.text import lines, refuse
+from levada_server.model.types import NO_CODECS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DIVIDER = re.compile(r"-{3,}\s*(?:#.*)?")
 
@@ -29,8 +34,12 @@ class Definition:
     lines: tuple[AttributeLine | ForeignKeyLine | IndexLine, ...]
 
 
-def parse_definition(definition: str) -> Definition:
+def parse_definition(definition: str, codecs: Mapping[str, str] = NO_CODECS) -> Definition:
     """Read the lines of a definition.
+
+    Args:
+        definition: The text.
+        codecs: The client's, as `parse_type` takes them.
 
     Raises:
         InvalidDefinition: A line is none; the message quotes it and points at the column.
@@ -50,5 +59,5 @@ def parse_definition(definition: str) -> Definition:
         elif line.text.startswith(("->", "(")):
             parsed.append(parse_foreign_key(line, primary_key=not divided))
         else:
-            parsed.append(parse_attribute(line, primary_key=not divided))
+            parsed.append(parse_attribute(line, not divided, codecs))
     return Definition(comment, tuple(parsed))

@@ -123,7 +123,8 @@ def _lower_name(node: syntax.Name, site: Site) -> Typed:
         )
     expression, type_ = found
     family = FAMILIES[type_.kind]
-    return Typed(node.position, expression, type_, family, extent_of(type_))
+    # What is computed has the values that are stored, whatever a client makes of those.
+    return Typed(node.position, expression, type_.stored, family, extent_of(type_))
 
 
 def _value(site: Site, position: int, value: object) -> Value:

@@ -2,26 +2,33 @@
 -- The keys that go from one table, collected once.
 CREATE TEMPORARY TABLE {doomed} ({columns}, UNIQUE ({names})) ON COMMIT DROP;
 
--- name: add_selected
-INSERT INTO {doomed} SELECT {key} FROM ({selected}) AS t ON CONFLICT DO NOTHING;
+-- name: add
+-- Paths that converge count once.
+INSERT INTO {doomed} {rows} ON CONFLICT DO NOTHING;
 
--- name: add_children
--- Children of what goes; paths that converge count once.
-INSERT INTO {doomed} SELECT {key} FROM {table} AS t
-WHERE EXISTS (SELECT FROM {parent_doomed} AS p WHERE {same}) ON CONFLICT DO NOTHING;
+-- name: selected
+-- Those that were asked for.
+SELECT {key} FROM ({selected}) AS t
+
+-- name: children
+-- Children of what goes, by one foreign key.
+SELECT {key} FROM {table} AS t WHERE EXISTS (SELECT FROM {parent_doomed} AS p WHERE {same})
+
+-- name: masters
+-- Masters of the parts that go.
+SELECT {key} FROM {master} AS t WHERE EXISTS (SELECT FROM {doomed} AS p WHERE {same})
+
+-- name: master_stays
+-- A condition on a part.
+NOT EXISTS (SELECT FROM {master_doomed} AS p WHERE {same})
 
 -- name: first_stray_part
 -- A part that goes although its master stays.
-SELECT {key} FROM {doomed} AS t WHERE NOT EXISTS (SELECT FROM {master_doomed} AS p WHERE {same}) LIMIT 1;
-
--- name: add_masters
--- Masters of the parts that go.
-INSERT INTO {master_doomed} SELECT {key} FROM {master} AS t
-WHERE EXISTS (SELECT FROM {doomed} AS p WHERE {same}) ON CONFLICT DO NOTHING;
+SELECT {key} FROM {doomed} AS t WHERE {stays} LIMIT 1;
 
 -- name: digest
-SELECT count(*) AS row_count, md5(coalesce(string_agg(md5(d::text), '' ORDER BY md5(d::text)), '')) AS digest
-FROM {doomed} AS d;
+-- Of all keys, whatever their order.
+SELECT {position} AS position, md5(string_agg(md5(d::text), '' ORDER BY md5(d::text))) AS digest FROM {doomed} AS d
 
 -- name: drop_doomed
 -- Within a transaction of a client the next delete comes before the commit that would drop them.

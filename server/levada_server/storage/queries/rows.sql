@@ -25,6 +25,10 @@ DROP TABLE {stage};
 -- The rows of a query, without a trip to the client.
 INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict};
 
+-- name: insert_selected_objects
+-- The same, with the objects that the rows name.
+INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict} RETURNING {ids};
+
 -- name: analyze
 -- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. Whoever is at it already
 -- does the work for us; waiting for them in a transaction could end in a deadlock.

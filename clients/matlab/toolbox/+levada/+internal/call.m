@@ -10,12 +10,20 @@ function response = call(connection, method, request, seconds)
 if nargin < 4
     seconds = levada.internal.deadline(method);
 end
-attempt = @() once(connection.Channel, method, request, seconds);
-response = levada.internal.retry(connection.Channel, method, attempt, min(seconds, 10));
+try
+    response = once(connection.Channel, method, request, seconds);
+catch trouble
+    attempt = @() once(connection.Channel, method, request, seconds);
+    response = levada.internal.retry(trouble, connection.Channel, method, attempt, seconds);
+end
 end
 
 function response = once(channel, method, request, seconds)
-id = levada.internal.gateway('start', channel, method, request, seconds);
-cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
-response = levada.internal.await(id);
+[id, response, told] = levada.internal.gateway('call', channel, method, request, seconds);
+if id ~= 0
+    cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
+    response = levada.internal.await(id);
+elseif ~isempty(told)
+    warning('levada:Warning', '%s', told);
+end
 end

@@ -2,8 +2,12 @@ function responses = receive(connection, method, request)
 %RECEIVE Call a method that answers with a stream, and read it to its end.
 %   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. Repeated as CALL does, as a whole.
 
-attempt = @() once(connection.Channel, method, request);
-responses = levada.internal.retry(connection.Channel, method, attempt, 10);
+try
+    responses = once(connection.Channel, method, request);
+catch trouble
+    attempt = @() once(connection.Channel, method, request);
+    responses = levada.internal.retry(trouble, connection.Channel, method, attempt, Inf);
+end
 end
 
 function responses = once(channel, method, request)

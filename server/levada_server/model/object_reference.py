@@ -1,0 +1,43 @@
+"""What a row holds of an object."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """Names an object and says what it is, so that a row can be read without its store.
+
+    Args:
+        id: Cannot be guessed: who has it may read the object.
+        store: Where it lies.
+        path: Its place there, with `/`.
+        name: Of the file or folder, as it was given; empty for a value.
+        size_bytes: Of the file, or of all files of the folder.
+        hash: BLAKE3 of the file's bytes, or of the folder's list of files; 64 hexadecimal digits.
+        file_count: Files of a folder; None for a file.
+        dtype: Element type of an array, as NumPy writes it.
+        shape: Lengths of an array's dimensions.
+    """
+
+    id: UUID
+    store: str
+    path: str
+    name: str
+    size_bytes: int
+    hash: str
+    file_count: int | None = None
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+
+    def to_json(self) -> str:
+        """Write it as a row holds it; what it has not is left out."""
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}  # Any: of each field
+        given = {name: value for name, value in values.items() if value is not None}
+        return json.dumps({**given, "id": str(self.id)})

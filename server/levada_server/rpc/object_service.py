@@ -1,0 +1,171 @@
+"""ObjectService: decode, one operation, encode."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from levada_api.v1 import object_pb2
+from levada_api.v1 import object_service_pb2 as pb
+from levada_api.v1 import object_service_pb2_grpc as pb_grpc
+from levada_server.errors import DamagedObject, InvalidRequest
+from levada_server.operations import object_collection, object_downloads, objects
+from levada_server.operations.objects import OpenUpload, Target
+from levada_server.rpc import decode
+from levada_server.rpc.calls import caller
+from levada_server.rpc.page_token import page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_api.v1 import schema_pb2
+    from levada_server.model.object_reference import ObjectReference
+    from levada_server.operations.engine import Engine
+    from levada_server.rpc.calls import Context
+
+STORES_PAGE = 100
+FILES_PAGE = 1_000
+
+
+class ObjectService(pb_grpc.ObjectServiceServicer):
+    """Keeps objects."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def ListStores(self, request: pb.ListStoresRequest, _context: Context) -> pb.ListStoresResponse:
+        """List the stores by name."""
+        storage = self._engine.objects
+        size = decode.page_size(request.page_size, default=STORES_PAGE)
+        shown, next_token = page(
+            list(storage.stores.values()), lambda store: store.name, size=size, token=request.page_token
+        )
+        stores = [
+            object_pb2.Store(name=s.name, preferred=s.name == storage.preferred, folder=str(s.folder)) for s in shown
+        ]
+        return pb.ListStoresResponse(stores=stores, next_page_token=next_token)
+
+    async def StageObject(self, request: pb.StageObjectRequest, context: Context) -> pb.StageObjectResponse:
+        """Begin an object, or find it."""
+        staged = await objects.stage(
+            self._engine,
+            caller(context),
+            _target(request.name, request.attribute),
+            key={entry.name: decode.value(entry.value) for entry in request.key},
+            file_name=request.file_name,
+            folder=request.folder,
+            hash_=request.hash,
+        )
+        if isinstance(staged, UUID):
+            return pb.StageObjectResponse(upload_id=str(staged))
+        return pb.StageObjectResponse(object=_reference(staged))
+
+    async def UploadObject(
+        self, request_iterator: AsyncIterator[pb.UploadObjectRequest], context: Context
+    ) -> pb.UploadObjectResponse:
+        """Write the chunks of an upload as they come."""
+        upload: OpenUpload | None = None
+        path, offset, received = "", 0, 0
+        async for request in request_iterator:
+            match request.WhichOneof("content"):
+                case "header":
+                    id_ = decode.uuid("upload_id", request.header.upload_id)
+                    if upload is None or upload.upload.id != id_:
+                        upload = await objects.open_upload(self._engine, caller(context), id_)
+                    path, offset = request.header.path, request.header.offset
+                    await upload.rewind(path, offset)
+                case "chunk" if upload is not None:
+                    content = _checked(request.chunk)
+                    await upload.write(path, offset, content)
+                    offset += len(content)
+                    received += len(content)
+                case _:
+                    raise InvalidRequest("An upload sends a header before its chunks.", field="content")
+        return pb.UploadObjectResponse(received_bytes=received)
+
+    async def GetUpload(self, request: pb.GetUploadRequest, context: Context) -> pb.GetUploadResponse:
+        """Tell how much of a file has arrived."""
+        upload = await objects.open_upload(self._engine, caller(context), decode.uuid("upload_id", request.upload_id))
+        return pb.GetUploadResponse(received_bytes=await upload.received_bytes(request.path))
+
+    async def CommitObject(self, request: pb.CommitObjectRequest, context: Context) -> pb.CommitObjectResponse:
+        """Check an upload and put it to its place."""
+        reference = await objects.commit(
+            self._engine,
+            caller(context),
+            decode.uuid("upload_id", request.upload_id),
+            hash_=request.hash,
+            size_bytes=request.size_bytes,
+        )
+        return pb.CommitObjectResponse(object=_reference(reference))
+
+    async def RegisterFile(self, request: pb.RegisterFileRequest, context: Context) -> pb.RegisterFileResponse:
+        """Take a file that lies in a store."""
+        target = _target(request.name, request.attribute)
+        reference = await objects.register(self._engine, caller(context), target, request.path)
+        return pb.RegisterFileResponse(object=_reference(reference))
+
+    async def DownloadObject(
+        self, request: pb.DownloadObjectRequest, context: Context
+    ) -> AsyncIterator[pb.DownloadObjectResponse]:
+        """Give bytes of an object."""
+        chunks = object_downloads.download(
+            self._engine,
+            caller(context),
+            decode.uuid("object_id", request.object_id),
+            request.path,
+            offset=request.offset,
+            length_bytes=request.length_bytes if request.HasField("length_bytes") else None,
+        )
+        async with aclosing(chunks):
+            async for content in chunks:
+                yield pb.DownloadObjectResponse(
+                    chunk=object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
+                )
+
+    async def ListObjectFiles(self, request: pb.ListObjectFilesRequest, context: Context) -> pb.ListObjectFilesResponse:
+        """List the files of a folder by path."""
+        size = decode.page_size(request.page_size, default=FILES_PAGE)
+        found = await object_downloads.list_files(
+            self._engine, caller(context), decode.uuid("object_id", request.object_id)
+        )
+        shown, next_token = page(found, lambda file: file.path, size=size, token=request.page_token)
+        files = [object_pb2.ObjectFile(path=f.path, size_bytes=f.size_bytes, hash=f.hash) for f in shown]
+        return pb.ListObjectFilesResponse(files=files, next_page_token=next_token)
+
+    async def CollectObjects(self, request: pb.CollectObjectsRequest, context: Context) -> pb.CollectObjectsResponse:
+        """Remove what no row names."""
+        collected = await object_collection.collect(self._engine, caller(context), dry_run=request.dry_run)
+        return pb.CollectObjectsResponse(
+            quarantined_count=collected.quarantined_count,
+            quarantined_bytes=collected.quarantined_bytes,
+            deleted_count=collected.deleted_count,
+            deleted_bytes=collected.deleted_bytes,
+        )
+
+
+def _target(name: schema_pb2.TableName, attribute: str) -> Target:
+    return Target(decode.table_name("name", name), attribute)
+
+
+def _checked(chunk: object_pb2.ObjectChunk) -> bytes:
+    content = chunk.content
+    if zlib.crc32(content) != chunk.crc32:
+        raise DamagedObject("A chunk does not fit its checksum; go on with the upload from what has arrived.")
+    return content
+
+
+def _reference(reference: ObjectReference) -> object_pb2.ObjectReference:
+    return object_pb2.ObjectReference(
+        id=str(reference.id),
+        store=reference.store,
+        path=reference.path,
+        name=reference.name,
+        size_bytes=reference.size_bytes,
+        hash=reference.hash,
+        file_count=reference.file_count,
+        dtype=reference.dtype or "",
+        shape=reference.shape or (),
+    )

@@ -1,0 +1,84 @@
+"""The stores of a server, and its own connections to the table of what lies in them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada_server.errors import UnknownStore
+from levada_server.storage.database import Database
+from levada_server.storage.folder_store import FolderStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from levada_server.storage.database import Connection
+
+POOL_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFolders:
+    """Where the stores of a server lie.
+
+    Args:
+        folders: By name.
+        preferred: The store that `<blob@>` means; None if there is none.
+    """
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    preferred: str | None = None
+
+
+class ObjectStorage:
+    """The stores, and connections apart from everybody's pool.
+
+    What is done to the table of objects is done at once, whatever becomes of the transaction that the caller may be in.
+    A connection of the same pool would then be waited for by those who hold all others.
+    """
+
+    def __init__(self, database_url: str, stores: StoreFolders) -> None:
+        """Open the stores; connections are made when they are first needed.
+
+        Raises:
+            PreconditionFailed: The folder of a store does not exist.
+        """
+        self.stores = {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
+        self.preferred = stores.preferred
+        self._database_url = database_url
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+
+    def store(self, name: str) -> FolderStore:
+        """Give the store of a name; of an empty one, the preferred store.
+
+        Raises:
+            UnknownStore: There is none.
+        """
+        found = self.stores.get(name or self.preferred or "")
+        if found is None:
+            what = f"no store `{name}`" if name else "no preferred store, which a definition with `@` alone means"
+            known = (
+                f"it has {', '.join(f'`{known}`' for known in self.stores)}" if self.stores else "it has none at all"
+            )
+            raise UnknownStore(
+                f"This server has {what}; {known}. Stores are named in its stores.toml.", store=name or None
+            )
+        return found
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit."""
+        async with self._opening:
+            if self._database is None:
+                self._database = await Database.connect(self._database_url, size=POOL_SIZE)
+        async with self._database.connection() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._database is not None:
+            await self._database.close()

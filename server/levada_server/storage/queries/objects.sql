@@ -1,0 +1,84 @@
+-- name: schema_id
+SELECT id FROM levada.schema WHERE name = $1;
+
+-- name: insert_upload
+INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, expire_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'uploading', clock_timestamp() + $8::interval);
+
+-- name: renew_upload
+-- Every call that names an upload lets it live on.
+UPDATE levada.object SET expire_time = clock_timestamp() + $2::interval WHERE id = $1 AND state = 'uploading'
+RETURNING *;
+
+-- name: place_upload
+-- Before the bytes go there, so that they are found should the server stop in between.
+UPDATE levada.object SET path = $2 WHERE id = $1 AND state = 'uploading';
+
+-- name: commit_upload
+UPDATE levada.object
+SET state = 'whole', size_bytes = $2, hash = $3, file_count = $4, dtype = $5, shape = $6,
+    expire_time = clock_timestamp() + $7::interval
+WHERE id = $1 AND state = 'uploading' RETURNING *;
+
+-- name: insert_registered
+INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, state, size_bytes, hash, expire_time)
+VALUES ($1, $2, $3, $4, $5, $6, false, 'whole', $7, $8, clock_timestamp() + $9::interval) RETURNING *;
+
+-- name: doom_upload
+UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
+
+-- name: claim_content
+-- The object with some content, if there is one; it stays for a while although no row may name it yet.
+UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $5::interval
+WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('blob', 'hash')
+  AND state IN ('whole', 'quarantined')
+RETURNING *;
+
+-- name: claim
+-- Objects that rows are about to name: they leave quarantine, and stay longer than the transaction of those rows lasts.
+-- Locked in one order, so that two such statements do not wait for each other.
+WITH locked AS (
+    SELECT id FROM levada.object WHERE id = ANY($1::uuid[]) AND state IN ('whole', 'quarantined') ORDER BY id FOR UPDATE
+)
+UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $2::interval
+FROM locked WHERE o.id = locked.id
+RETURNING o.*;
+
+-- name: read_object
+SELECT * FROM levada.object WHERE id = $1 AND state IN ('whole', 'quarantined');
+
+-- name: lift_time_limit
+-- For this transaction: it reads every column of objects from end to end.
+SELECT set_config('statement_timeout', '0', true);
+
+-- name: create_named
+CREATE TEMPORARY TABLE named_object (id uuid PRIMARY KEY) ON COMMIT DROP;
+
+-- name: add_named
+-- The objects that the rows of one attribute name.
+INSERT INTO pg_temp.named_object
+SELECT DISTINCT (t.{column} ->> 'id')::uuid FROM {table} AS t WHERE t.{column} IS NOT NULL ON CONFLICT DO NOTHING;
+
+-- The next three look at the state again once they have an object's lock: whoever claimed it meanwhile has changed it.
+
+-- name: quarantine
+UPDATE levada.object AS o SET state = 'quarantined', quarantine_time = clock_timestamp()
+WHERE o.state = 'whole' AND o.expire_time < clock_timestamp()
+  AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
+RETURNING o.size_bytes;
+
+-- name: release
+UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL
+WHERE o.state = 'quarantined' AND EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id);
+
+-- name: doom
+UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
+WHERE (o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
+       AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id))
+   OR (o.state = 'uploading' AND o.expire_time < clock_timestamp());
+
+-- name: read_doomed
+SELECT * FROM levada.object WHERE state = 'doomed';
+
+-- name: delete_doomed
+DELETE FROM levada.object WHERE id = $1 AND state = 'doomed';

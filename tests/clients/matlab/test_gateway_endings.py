@@ -1,0 +1,175 @@
+"""However a call ends: Ctrl-C, a dead server, a cleared or ended interpreter; and nothing stays behind."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+import levada as lv
+from tests.clients.matlab.conftest import Prompt, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import asyncpg
+
+    from tests.clients.matlab.conftest import Octave
+
+_CONNECT = "connection.Channel = levada.internal.gateway('connect', address, '', '');"
+_COUNT = "levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', few))"
+# Each number with each other, and that again: more rows than anybody waits for.
+_RELATIONS = """
+    table = @(name) struct('table', struct('name', struct('schema', 'lab', 'table', name)));
+    few = struct('nodes', {{table('number')}});
+    join = struct('join', struct('left', 0, 'right', 1));
+    many = struct('nodes', {{table('number'), table('letter'), join}});
+"""
+_FETCH = "levada.internal.fetchColumns(connection, struct('relation', many))"
+_ROWS = 4000
+
+
+@pytest.fixture
+def prompt(server_address: str) -> Iterator[Prompt]:
+    """Octave beside a server whose tables have a product of millions of rows."""
+    _fill(server_address)
+    with Prompt(server_address) as opened:
+        for line in [_CONNECT, *_RELATIONS.strip().splitlines()]:
+            opened.type(line)
+        yield opened
+
+
+def _fill(address: str) -> None:
+    with lv.Connection(address) as connection:
+        schema = lv.Schema("lab", connection=connection)
+
+        @schema
+        class Number(lv.Manual):
+            definition = "number : int32"
+
+        @schema
+        class Letter(lv.Manual):
+            definition = "letter : int32"
+
+        Number.insert(pa.table({"number": range(_ROWS)}))
+        Letter.insert(pa.table({"letter": range(_ROWS)}))
+
+
+async def test_ctrl_c_ends_a_long_fetch(prompt: Prompt, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    prompt.type(f"{_FETCH}; disp('fetched: all')")
+    running = (
+        "SELECT count(*) FROM pg_sleep(0.01), pg_stat_activity WHERE datname = current_database() "
+        "AND query ~ 'letter' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    )
+    while not await connection.fetchval(running):
+        pass
+    begun = time.monotonic()
+    prompt.interrupt()
+    prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+    assert prompt.wait("counted") == str(_ROWS)
+    assert time.monotonic() - begun < 0.5
+
+
+def test_a_killed_server_is_told_and_its_successor_answers(database_url: str, port: int) -> None:
+    address = f"127.0.0.1:{port}"
+    with serving(database_url, port) as process, Prompt(address) as prompt:
+        _fill(address)
+        for line in [_CONNECT, *_RELATIONS.strip().splitlines()]:
+            prompt.type(line)
+        prompt.type("function told = refusal(f); told = 'nothing'; try, f(); catch e, told = e.identifier; end; end")
+        # In the middle of a fetch.
+        prompt.type(f"id = levada.internal.gateway('start', connection.Channel, {_method('Query', 'Fetch')}")
+        prompt.type("state = 'pending'; while strcmp(state, 'pending')")
+        prompt.type("[state, first] = levada.internal.gateway('poll', id, 0.1); end; fprintf('state: %s\\n', state)")
+        assert prompt.wait("state") == "message"
+        process.kill()
+        process.wait()
+        prompt.type("while ~strcmp(state, 'done'), [state, m] = levada.internal.gateway('poll', id, 0.1); end")
+        prompt.type("fprintf('fetch: %s\\n', refusal(@() levada.internal.gateway('finish', id)))")
+        assert prompt.wait("fetch") == "levada:Unavailable"
+        with serving(database_url, port) as successor:
+            prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+            assert prompt.wait("counted") == str(_ROWS)
+            # In the middle of an insert: its header is sent, its rows are not.
+            prompt.type(f"id = levada.internal.gateway('start', connection.Channel, {_method('Row', 'Insert')}")
+            prompt.type("fprintf('sent: %d\\n', levada.internal.gateway('send', id, insert))")
+            assert prompt.wait("sent") == "1"
+            successor.kill()
+            successor.wait()
+            prompt.type("fprintf('insert: %s\\n', refusal(@() levada.internal.await(id)))")
+            assert prompt.wait("insert") == "levada:Unavailable"
+        with serving(database_url, port):
+            prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+            assert prompt.wait("counted") == str(_ROWS)
+
+
+def _method(service: str, verb: str) -> str:
+    if verb == "Fetch":
+        return "'/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 600);"
+    header = "insert = struct('header', struct('name', struct('schema', 'lab', 'table', 'number')));"
+    return f"'/levada_api.v1.{service}Service/InsertRows', [], 600); {header}"
+
+
+def test_an_interpreter_may_be_cleared_and_ended_at_any_time(octave: Octave) -> None:
+    """Calls, a heartbeat and a channel are under way in both cases; `run` sees that the process ends in order."""
+    _fill(octave.address)
+    octave.run(
+        _RELATIONS
+        + _CONNECT
+        + """
+        beat = levada.internal.gateway('beatStart', connection.Channel, 'nobody', 0.02);
+        for i = 1:5
+            fetch = {connection.Channel, '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60};
+            id = levada.internal.gateway('start', fetch{:});
+            session = levada.internal.openSession(connection);
+            levada.internal.gateway('poll', id, 0.02);
+            clear mex
+            clear functions
+        end
+        fetch = {connection.Channel, '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60};
+        id = levada.internal.gateway('start', fetch{:});
+        levada.internal.gateway('poll', id, 0.1);
+        """
+    )
+
+
+def test_memory_stays_flat(octave: Octave) -> None:
+    """Over thousands of calls that answer, fail, stream and are cancelled."""
+    _fill(octave.address)
+    octave.run(
+        _RELATIONS
+        + _CONNECT
+        + """
+        function kilobytes = resident()
+            file = fopen('/proc/self/status'); text = fread(file, '*char')'; fclose(file);
+            kilobytes = str2double(regexp(text, 'VmRSS:\\s+(\\d+)', 'tokens', 'once'){1});
+        end
+        wrong = struct('relation', struct('nodes', {{table('nothing')}}));
+        value = struct('cells', {{1, 'x', {int64(3), @() 1}}}, 'text', repmat('x', 1, 1e5));
+        kept = levada.internal.encodeValue(struct('cells', {{1, 'x', {int64(3)}}}, 'numbers', ones(100, 100)));
+        for i = 1:2000
+            if i == 200, before = resident(); end
+            levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());
+            levada.internal.decodeValue(kept);
+            try, levada.internal.encodeValue(value); catch, end
+            if mod(i, 4) == 0
+                try, levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', wrong); catch, end
+            end
+            if mod(i, 10) == 0
+                columns = levada.internal.fetchColumns(connection, struct('relation', few));
+                levada.internal.encodeColumns(struct('name', 'number', 'kind', 'double', ...
+                    'values', columns.columns.values, 'nulls', []));
+            end
+            if mod(i, 50) == 0
+                id = levada.internal.gateway('start', connection.Channel, ...
+                    '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60);
+                levada.internal.gateway('poll', id, 0.1);
+                levada.internal.gateway('cancel', id);
+            end
+        end
+        grown = resident() - before;
+        if grown > 8 * 1024, error('test:Failed', 'grown by %d kB', grown); end
+        """
+    )

@@ -1,0 +1,274 @@
+"""`levada run`, workers on SLURM, and what one sees of a worker: metrics and the live view."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import urllib.request
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from rich.console import Console
+
+import levada as lv
+from levada._crew_reports import Began, Died, Ended, Finished, Ready
+from levada._errors import InvalidRequest, LevadaError
+from levada._jobs import Lease
+from levada._slurm import ArrayJob, submit
+from levada._worker_events import JsonLog
+from levada._worker_view import View
+from levada_api.v1 import schema_pb2
+from tests.support.processes import TIMEOUT, Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PIPELINE = '''
+import os
+import levada as lv
+
+here = os.path.dirname(__file__)
+schema = lv.Schema("commands")
+
+
+@schema
+class Number(lv.Lookup):
+    definition = """
+    n : int32
+    """
+    contents = [(n,) for n in range(8)]
+
+
+@schema
+class Square(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    square : int64
+    """
+
+    def make(self, key):
+        if key["n"] == 5 and os.path.exists(os.path.join(here, "bad")):
+            raise ValueError("5 is bad\\nfor now")
+        if key["n"] == 6 and os.path.exists(os.path.join(here, "slow")):
+            os.rmdir(os.path.join(here, "slow"))
+            with open(os.path.join(here, "begun"), "w") as begun:
+                begun.write("begun")
+            with open(os.path.join(here, "go_on")) as go_on:
+                go_on.read()
+        self.insert1({**key, "square": key["n"] ** 2})
+
+
+@schema
+class Root(lv.Computed):
+    definition = """
+    -> Square
+    ---
+    root : float64
+    """
+
+    def make(self, key):
+        self.insert1({**key, "root": (Square & key).fetch1("square") ** 0.5})
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "commands.py").write_text(PIPELINE, encoding="utf-8")
+    os.mkfifo(tmp_path / "begun")
+    os.mkfifo(tmp_path / "go_on")
+    return tmp_path
+
+
+def run(folder: Path, address: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `levada` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "levada", *words],
+        cwd=folder,
+        env=os.environ | {"LEVADA_URL": address} | environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def test_run_brings_a_pipeline_to_its_end_and_lists_what_failed(folder: Path, server_address: str) -> None:
+    (folder / "bad").mkdir()
+    failed = run(folder, server_address, "run", "commands", "--processes", "2")
+    assert failed.returncode == 1
+    assert failed.stdout == 'commands.Square {"n": 5}: ValueError: 5 is bad\n'
+    assert "1 job failed" in failed.stderr
+    (folder / "bad").rmdir()
+
+    assert run(folder, server_address, "run", "commands").returncode == 1
+    done = run(folder, server_address, "run", "commands", "--retry")
+    assert (done.returncode, done.stdout) == (0, "")
+    with lv.Connection(server_address) as connection:
+        assert len(lv.FreeTable(connection, "commands.Root")) == 8
+    assert run(folder, server_address, "run", "no_such_module").returncode == 1
+
+
+# ---------------------------------------------------------------------------------------------------- SLURM
+
+
+SBATCH = """#!{python}
+# Runs the script it is handed as the tasks of an array, one after the other.
+import os, re, subprocess, sys
+script = sys.stdin.read()
+if "--partition=gone" in script:
+    sys.exit("sbatch: error: invalid partition specified")
+tasks = int(re.search(r"^#SBATCH --array=1-([0-9]+)$", script, re.MULTILINE)[1])
+for task in range(tasks):
+    subprocess.run(["bash"], input=script, text=True, check=True, env=os.environ | {{"SLURM_ARRAY_TASK_ID": str(task)}})
+print("Submitted batch job 7")
+"""
+
+
+@pytest.fixture
+def sbatch(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH on which there is an sbatch."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "sbatch").write_text(SBATCH.format(python=sys.executable), encoding="utf-8")
+    (folder / "sbatch").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: str) -> None:
+    words: tuple[str, ...] = ("worker", "commands", "--drain", "--processes", "2", "--slurm", "--array", "2")
+    words = (*words, "--sbatch=--time=4:00:00", "--tables", "Square", "Root")
+    printed = run(folder, server_address, *words)
+    assert printed.returncode == 0
+    checked = subprocess.run(["bash", "-n"], input=printed.stdout, text=True, check=False, capture_output=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    for line in ("--array=1-2", "--cpus-per-task=2", "--time=4:00:00", "--signal=B:TERM@35", "--requeue"):
+        assert f"#SBATCH {line}\n" in printed.stdout
+    submitted = run(folder, server_address, *words, "--submit", PATH=sbatch)
+    assert (submitted.returncode, submitted.stdout) == (0, "Submitted batch job 7\n")
+    with lv.Connection(server_address) as connection:
+        assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+def test_preempted_task_loses_no_result(folder: Path, server_address: str) -> None:
+    (folder / "slow").mkdir()
+    script = run(folder, server_address, "worker", "commands", "--slurm", "--lease", "1").stdout
+    begun = os.open(folder / "begun", os.O_RDONLY | os.O_NONBLOCK)
+    with subprocess.Popen(["bash", "-c", script], stderr=subprocess.PIPE, text=True) as task:
+        assert task.stderr is not None
+        assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
+        children = psutil.Process(task.pid).children()
+        # As SLURM does it: first to all of its processes that they may end, then that they must.
+        for process in (psutil.Process(task.pid), *children):
+            process.send_signal(signal.SIGTERM)
+        assert any("stopping after the jobs in hand" in line for line in task.stderr)
+        for process in (psutil.Process(task.pid), *children):
+            process.kill()
+    os.close(begun)
+    done = run(folder, server_address, "run", "commands")
+    assert done.returncode == 0
+    with lv.Connection(server_address) as connection:
+        assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+def test_slurm_says_what_is_wrong(folder: Path, server_address: str, sbatch: str) -> None:
+    words = ("worker", "commands", "--submit")
+    refused = run(folder, server_address, *words, "--sbatch=--partition=gone", PATH=sbatch)
+    assert refused.returncode == 1
+    assert "sbatch refuses the script: sbatch: error: invalid partition" in refused.stderr
+    assert "There is no sbatch here" in run(folder, server_address, *words, PATH="/nowhere").stderr
+    assert "no option of sbatch" in run(folder, server_address, *words, "--sbatch", "time=5").stderr
+
+
+# --------------------------------------------------------------------------------------- what one sees of it
+
+
+def test_metrics_are_served(folder: Path, server_address: str) -> None:
+    options = ("--metrics", "0", "--log-format", "json", "--tables", "Square")
+    with Worker(folder, server_address, *options, module="commands") as worker:
+        port = json.loads(worker.said('"serving_metrics"'))["port"]
+        for _ in range(8):
+            worker.said('"job_ended"')
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT) as answer:
+            text = answer.read().decode()
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.end()[0] == 0
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert int(float(lines['levada_make_duration_seconds_count{schema="commands",table="Square"}'])) in (7, 8)
+    assert lines["levada_processes"] == "1.0"
+    assert lines["levada_server_reachable"] == "1.0"
+
+
+def test_address_of_metrics_must_be_free(folder: Path, server_address: str) -> None:
+    port = server_address.rpartition(":")[2]
+    refused = run(folder, server_address, "worker", "commands", "--metrics", port)
+    assert refused.returncode == 1
+    assert f"cannot be served at 127.0.0.1:{port}" in refused.stderr
+
+
+def lease(n: int) -> Lease:
+    return Lease(schema_pb2.TableName(schema="lab", table="Square"), n, {"n": n}, f"token{n}", 1)
+
+
+def test_view_shows_what_each_process_does() -> None:
+    shown = io.StringIO()
+    view = View(Console(file=shown, force_terminal=True, width=100))
+    for report in (
+        Ready(11, (), ()),
+        Ready(12, (), ()),
+        Ready(13, (), ()),
+        Began(11, lease(1)),
+        Began(12, lease(2)),
+        Ended(12),
+        Finished(12, lease(2), 0.5, "success"),
+        Finished(12, lease(3), 0.5, "error"),
+        Died(13, 1, None),
+    ):
+        view.reported(report)
+    view.write("a line of the log")
+    view.close()
+    assert "a line of the log" in shown.getvalue()
+    page = Console(file=io.StringIO(), width=100)
+    with page.capture() as captured:
+        page.print(view._draw())
+    rows = [line.split() for line in captured.get().splitlines()]
+    assert rows[1] == ["11", "lab.Square", '{"n":', "1}", "0", "s"]
+    assert rows[2] == ["12", "idle"]
+    assert rows[3][:6] == ["success", "1", "error", "1", "lost", "0"]
+
+
+def test_json_log_has_whole_errors() -> None:
+    lines: list[str] = []
+    log = JsonLog("worker", lines.append)
+    log.reported(Finished(5, lease(1), 0.25, "error", "ValueError: bad\nworse", "the stack"))
+    log.reported(Ended(5))
+    (record,) = map(json.loads, lines)
+    del record["time"]
+    assert record == {
+        "command": "worker",
+        "event": "job_ended",
+        "process": 5,
+        "table": "lab.Square",
+        "job_id": 1,
+        "attempt": 1,
+        "key": {"n": 1},
+        "state": "error",
+        "duration_seconds": 0.25,
+        "error": "ValueError: bad\nworse",
+        "stack": "the stack",
+    }
+
+
+def test_sbatch_options_cannot_smuggle_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = ArrayJob("m", "host:1", (), 1, 1, timedelta(seconds=30), ["--time=1\nrm"])
+    with pytest.raises(InvalidRequest):
+        job.script()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LevadaError, match="no sbatch"):
+        submit("")

@@ -1,0 +1,102 @@
+"""How many statements an operation takes: with the tables that it touches, not with rows or paths."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levada_server.model.table import PartIntegrity, Tier
+from levada_server.operations import queries, rows, schemas
+from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
+from tests.support import make
+from tests.support.make import ME, named
+from tests.support.statements import log_statements
+
+if TYPE_CHECKING:
+    from levada_server.operations.engine import Engine
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[str]:
+    """The statements that the engine of this test sends."""
+    statements = log_statements(monkeypatch)
+    request.getfixturevalue("engine")  # opened only now, so that its connections are logged
+    return statements
+
+
+async def _delete(engine: Engine, sent: list[str], key: int) -> int:
+    """Delete an entity with all that depend on it; give the number of statements."""
+    sent.clear()
+    relation = Restrict(TableOperand(named("T0")), Equalities((("t0", key),)))
+    doomed = await rows.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
+    assert doomed.counts
+    return len(sent)
+
+
+async def _fill(engine: Engine, table: str, count: int) -> None:
+    heading = (await schemas.describe_table(engine, ME, named(table))).heading
+    records = [{name: (0 if name == "t0" else i) for name in heading.names} for i in range(count)]
+    await make.insert(engine, table, records, skip_duplicates=True, allow_direct_insert=True)
+
+
+async def test_a_delete_takes_statements_with_the_tables_and_not_with_the_rows(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n")
+    counts = {}
+    for number in range(1, 9):
+        tier = Tier.COMPUTED if number % 2 else Tier.MANUAL
+        await make.make_table(engine, f"T{number}", f"-> T0\nt{number} : int32\n", tier, has_make=False)
+        for rows_in_each in (1, 40):
+            for table in range(number + 1):
+                await _fill(engine, f"T{table}", rows_in_each)
+            counts[number, rows_in_each] = await _delete(engine, sent, 0)
+    assert all(counts[number, 1] == counts[number, 40] for number in range(1, 9))
+    growth = [counts[number + 2, 1] - counts[number, 1] for number in range(1, 7)]
+    assert max(growth) == min(growth), counts
+
+
+async def test_a_delete_takes_statements_with_the_references_and_not_with_the_paths(
+    sent: list[str], engine: Engine
+) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n")
+    counts = []
+    for level in range(1, 6):
+        # Two tables, and one that refers to both: the paths double with every level.
+        above = "T0" if level == 1 else f"T{level - 1}"
+        await make.make_table(engine, f"L{level}", f"-> {above}\n")
+        await make.make_table(engine, f"R{level}", f"-> {above}\n")
+        await make.make_table(engine, f"T{level}", f"-> L{level}\n-> R{level}\n")
+        for table in ["T0", *(f"{kind}{i}" for i in range(1, level + 1) for kind in "LRT")]:
+            await _fill(engine, table, 1)
+        counts.append(await _delete(engine, sent, 0))
+    growth = [after - before for before, after in pairwise(counts)]
+    assert max(growth) == min(growth), counts
+
+
+async def test_what_nobody_lost_rows_of_costs_no_statement(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n")
+    await make.make_table(engine, "T1", "-> T0\nt1 : int32\n")
+    await _fill(engine, "T0", 1)
+    before = await _delete(engine, sent, 0)
+    for number in range(2, 6):
+        await make.make_table(engine, f"T{number}", f"-> T{number - 1}\n")
+    await _fill(engine, "T0", 1)
+    assert await _delete(engine, sent, 0) == before
+
+
+async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n---\nname : varchar(8)\n")
+    await make.make_table(engine, "T1", "-> T0\nt1 : int32\n")
+    await schemas.describe_table(engine, ME, named("T1"))
+    sent.clear()
+    await schemas.describe_table(engine, ME, named("T1"))
+    await schemas.list_tables(engine, ME, "lab")
+    await schemas.get_graph(engine, ME, ["lab"], [], ancestor_steps=-1, descendant_steps=-1)
+    relation = Join(TableOperand(named("T1")), Project(TableOperand(named("T0")), ()))
+    query = await queries.compile_query(engine, ME, relation)
+    assert query.heading.names == ("t0", "t1")
+    assert sent == []
+    await queries.count(engine, query)
+    assert len(sent) == 1
+    assert "levada." not in sent[0]

@@ -1,0 +1,91 @@
+"""Servers and workers in processes of their own, which tests can stop, kill and start again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import IO, TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT = 60.0
+"""Longer than anything here takes; a test that waits so long has failed."""
+
+
+class Worker:
+    """A process `levada worker`; leaving its context kills it and its own processes."""
+
+    def __init__(self, folder: Path, address: str, *options: str, module: str = "pipeline") -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "levada", "worker", module, *options],
+            cwd=folder,
+            env=os.environ | {"LEVADA_URL": address},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Nobody waits for ever for what it says.
+        self._end = threading.Timer(TIMEOUT, self.process.kill)
+        self._end.daemon = True
+        self._end.start()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.cancel()
+        if self.process.poll() is None:
+            children = psutil.Process(self.process.pid).children()
+            for process in (psutil.Process(self.process.pid), *children):
+                process.kill()
+        self.process.wait()
+        self._errors.close()
+
+    @property
+    def _errors(self) -> IO[str]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+    def said(self, words: str) -> str:
+        """Wait for a line with some words."""
+        lines = []
+        for line in self._errors:
+            if words in line:
+                return line
+            lines.append(line)
+        raise AssertionError(f"the worker ended without saying {words!r}; it said {''.join(lines)}")
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; give its exit code and what it said since the last time."""
+        _, said = self.process.communicate(timeout=TIMEOUT)
+        return self.process.returncode, said
+
+
+class Server:
+    """A server in a process of its own, which can be stopped and started again."""
+
+    def __init__(self, database_url: str, address: str) -> None:
+        self._command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
+        self._command += ["--listen", address, "--grace", "0.1", "--log-level", "ERROR"]
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert "ready" in self._process.stdout.readline()
+
+    def stop(self) -> None:
+        """Stop it and wait until it has ended."""
+        self._process.terminate()
+        self._process.communicate(timeout=TIMEOUT)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
