@@ -151,3 +151,25 @@ def test_wrong_requests_are_refused_by_name(octave: Octave) -> None:
         check(refusal(@() count(mice)), 'levada:Unavailable', 'closed');
         """
     )
+
+
+def test_stubs_call_their_methods(octave: Octave, mouse: type[lv.Manual]) -> None:
+    mouse.insert1((1, 20.5, "Ana"))
+    output = octave.run(
+        _CONNECT
+        + """
+        api = fullfile(fileparts(which('levada.internal.call')), '+api');
+        for file = dir(fullfile(api, '*.m'))'
+            [~, method] = fileparts(file.name);
+            expect(nargin(['levada.internal.api.' method]) > 0, [method ' can be called']);
+        end
+        answer = levada.internal.api.countRelation(connection, struct('relation', mice));
+        expect(answer.entity_count == 1, 'a stub of one message each way');
+        answers = levada.internal.api.fetchRelation(connection, struct('relation', mice));
+        pieces = cellfun(@(one) one.arrow_ipc, answers, 'UniformOutput', false);
+        columns = levada.internal.decodeColumns(pieces);
+        expect(columns.row_count == 1, 'a stream');
+        help levada.internal.api.countRelation
+        """
+    )
+    assert "How many entities a relation has." in output

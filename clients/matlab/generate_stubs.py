@@ -1,0 +1,145 @@
+"""Write `+levada/+internal/+api/*.m`, a function per RPC: `python generate_stubs.py`.
+
+Their help is what proto/ says. What it writes is committed, so that a toolbox can be looked at and shipped without
+Python; a test compares.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from google.protobuf import descriptor_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+DESCRIPTORS = ROOT / "build" / "generated" / "levada_api.binpb"
+API = ROOT / "clients" / "matlab" / "toolbox" / "+levada" / "+internal" / "+api"
+
+_PACKAGE = "levada_api.v1"
+_WIDTH = 120
+_FILE_MESSAGES, _FILE_SERVICES = 4, 6
+_MESSAGE_FIELDS, _SERVICE_METHODS = 2, 2
+"""Numbers of fields in descriptor.proto, by which SourceCodeInfo tells what a comment stands at."""
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    _Field.TYPE_DOUBLE: "double",
+    _Field.TYPE_INT64: "int64",
+    _Field.TYPE_INT32: "double",
+    _Field.TYPE_BOOL: "logical",
+    _Field.TYPE_STRING: "char",
+    _Field.TYPE_BYTES: "uint8",
+}
+_CALLS = {
+    # By whether the requests and the responses are streams: the caller, its arguments, what they are.
+    (False, False): ("call", "connection, method, request, seconds", "request"),
+    (False, True): ("receive", "connection, method, request", "request"),
+    (True, False): ("send", "connection, method, requests", "requests"),
+}
+
+
+def main() -> None:
+    """Write all stubs, and remove those of methods that are gone."""
+    API.mkdir(exist_ok=True)
+    wanted = stubs(DESCRIPTORS.read_bytes())
+    for stale in set(API.glob("*.m")) - {API / name for name in wanted}:
+        stale.unlink()
+    for name, text in wanted.items():
+        (API / name).write_text(text)
+
+
+def stubs(descriptors: bytes) -> dict[str, str]:
+    """Give the text of each stub, by the name of its file.
+
+    Args:
+        descriptors: A serialized FileDescriptorSet with comments.
+    """
+    files = descriptor_pb2.FileDescriptorSet.FromString(descriptors).file
+    fields = {name: lines for file in files if file.package == _PACKAGE for name, lines in _messages(file)}
+    found: dict[str, str] = {}
+    for file in files:
+        if file.package == _PACKAGE:
+            for service_index, service in enumerate(file.service):
+                for index, method in enumerate(service.method):
+                    comment = _comment(file, _FILE_SERVICES, service_index, _SERVICE_METHODS, index)
+                    name = method.name[:1].lower() + method.name[1:]
+                    assert f"{name}.m" not in found, f"two methods are called {method.name}"
+                    found[f"{name}.m"] = _stub(name, service.name, method, comment, fields)
+    return found
+
+
+def _messages(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[str, list[str]]]:
+    """Give the fields of each message of a file, as lines of help."""
+    for message_index, message in enumerate(file.message_type):
+        lines: list[str] = []
+        for index, field in enumerate(message.field):
+            comment = _comment(file, _FILE_MESSAGES, message_index, _MESSAGE_FIELDS, index)
+            if field.HasField("oneof_index") and not field.proto3_optional:
+                comment = f"(one of `{message.oneof_decl[field.oneof_index].name}`) {comment}"
+            head = f"{field.name}  {_type(field)}"
+            lines += textwrap.wrap(f"{head}: {comment}", _WIDTH - 9, subsequent_indent="    ", break_on_hyphens=False)
+        yield f".{_PACKAGE}.{message.name}", lines
+
+
+def _type(field: descriptor_pb2.FieldDescriptorProto) -> str:
+    name = _SCALARS.get(field.type) or field.type_name.rpartition(".")[2]
+    name = "any value" if name == "Value" else name
+    if field.label != _Field.LABEL_REPEATED:
+        return name
+    return f"row of {name}" if name in {"double", "int64", "logical"} else f"cell of {name}"
+
+
+def _comment(file: descriptor_pb2.FileDescriptorProto, *path: int) -> str:
+    for location in file.source_code_info.location:
+        if tuple(location.path) == path:
+            return " ".join(str(location.leading_comments).split())
+    return ""
+
+
+def _stub(
+    name: str,
+    service: str,
+    method: descriptor_pb2.MethodDescriptorProto,
+    comment: str,
+    fields: dict[str, list[str]],
+) -> str:
+    path = f"/{_PACKAGE}.{service}/{method.name}"
+    if method.client_streaming and method.server_streaming:
+        result, arguments = "session", "connection"
+        body = "session = levada.internal.openSession(connection);\n"
+        usage = (
+            f"SESSION = {name.upper()}(CONNECTION) opens the stream of {service}.{method.name}; ASK speaks through it."
+        )
+    else:
+        caller, passed, request = _CALLS[method.client_streaming, method.server_streaming]
+        result = "responses" if method.server_streaming else "response"
+        arguments = passed.replace("method, ", "")
+        quoted = f"'{path}'"
+        body = f"{result} = levada.internal.{caller}({passed.replace('method', quoted)});\n"
+        if "seconds" in passed:
+            default = f"if nargin < 3\n    seconds = levada.internal.deadline({quoted});\nend\n"
+            body = default + body
+        many = [f"{what.upper()} is a cell" for what in (request, result) if what.endswith("s")]
+        usage = f"{result.upper()} = {name.upper()}({arguments.upper()}) calls {service}.{method.name}."
+        usage += "".join(f" {line}." for line in many)
+    first, _, rest = comment.partition(". ")
+    lines = [f"function {result} = {name}({arguments})", f"%{name.upper()} {first.rstrip('.')}."]
+    lines += _help(rest, "")
+    lines += _help(usage, "")
+    for title, message in (("Request", method.input_type), ("Response", method.output_type)):
+        lines += ["%", f"%   {title}: {message.rpartition('.')[2]}"]
+        lines += [f"%       {line}" for line in fields[message]] or ["%       (no fields)"]
+    lines += ["%", "%   Written by generate_stubs.py from proto/.", ""]
+    return "\n".join(lines) + "\n" + body + "end\n"
+
+
+def _help(text: str, indent: str) -> list[str]:
+    return ["%   " + line for line in textwrap.wrap(text, _WIDTH - 5, subsequent_indent=indent, break_on_hyphens=False)]
+
+
+if __name__ == "__main__":
+    main()

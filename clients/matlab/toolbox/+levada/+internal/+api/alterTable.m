@@ -1,0 +1,26 @@
+function response = alterTable(connection, request, seconds)
+%ALTERTABLE Alter a table as planned, in one transaction.
+%   PLAN_CHANGED if the table changed since; CONFLICT if it stayed in use; WRONG_VALUE, VALUE_OUT_OF_RANGE,
+%   MISSING_ATTRIBUTE, MISSING_PARENT, DUPLICATE_ENTITY if a row does not allow a change, which the message names.
+%   RESPONSE = ALTERTABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.AlterTable.
+%
+%   Request: AlterTableRequest
+%       name  TableName: The table.
+%       definition  char: What it shall become.
+%       references  cell of ReferencesEntry: As in DeclareTableRequest.
+%       digest  char: Of the plan that was confirmed; empty: whatever it takes.
+%       request_id  char: As in CreateSchemaRequest.
+%       renames  cell of RenamesEntry: As in PlanAlterationRequest.
+%       new_name  char: As in PlanAlterationRequest.
+%       tier  TableTier: As in PlanAlterationRequest.
+%
+%   Response: AlterTableResponse
+%       table  Table: The table as it is now.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/AlterTable');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/AlterTable', request, seconds);
+end

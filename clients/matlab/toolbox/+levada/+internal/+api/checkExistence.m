@@ -1,0 +1,21 @@
+function response = checkExistence(connection, request, seconds)
+%CHECKEXISTENCE Whether a relation has any entity.
+%   Stops at the first.
+%   RESPONSE = CHECKEXISTENCE(CONNECTION, REQUEST, SECONDS) calls QueryService.CheckExistence.
+%
+%   Request: CheckExistenceRequest
+%       relation  Relation: The relation.
+%       lease_token  char: As in FetchRelationRequest.
+%       read_receipt  uint8: As in FetchRelationRequest.
+%
+%   Response: CheckExistenceResponse
+%       found  logical: It has at least one entity.
+%       read_receipt  uint8: As in FetchRelationResponse.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.QueryService/CheckExistence');
+end
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/CheckExistence', request, seconds);
+end

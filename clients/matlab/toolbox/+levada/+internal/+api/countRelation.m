@@ -1,0 +1,20 @@
+function response = countRelation(connection, request, seconds)
+%COUNTRELATION How many entities a relation has.
+%   RESPONSE = COUNTRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.CountRelation.
+%
+%   Request: CountRelationRequest
+%       relation  Relation: The relation.
+%       lease_token  char: As in FetchRelationRequest.
+%       read_receipt  uint8: As in FetchRelationRequest.
+%
+%   Response: CountRelationResponse
+%       entity_count  int64: How many entities.
+%       read_receipt  uint8: As in FetchRelationResponse.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.QueryService/CountRelation');
+end
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', request, seconds);
+end

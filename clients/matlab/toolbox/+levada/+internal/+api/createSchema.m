@@ -1,0 +1,22 @@
+function response = createSchema(connection, request, seconds)
+%CREATESCHEMA Create a schema.
+%   ALREADY_EXISTS if it exists, unless `allow_existing`.
+%   RESPONSE = CREATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.CreateSchema.
+%
+%   Request: CreateSchemaRequest
+%       name  char: The new schema's name.
+%       allow_existing  logical: Succeed if it exists.
+%       request_id  char: Chosen by the client, at most 64 bytes; a repeated request with the same id has one effect.
+%           Optional.
+%
+%   Response: CreateSchemaResponse
+%       schema  Schema: The schema.
+%       created  logical: It did not exist before.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/CreateSchema');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/CreateSchema', request, seconds);
+end

@@ -1,0 +1,20 @@
+function response = createWorkerSession(connection, request, seconds)
+%CREATEWORKERSESSION Begin a worker session: who computes, and for how long it may be silent.
+%   RESPONSE = CREATEWORKERSESSION(CONNECTION, REQUEST, SECONDS) calls JobService.CreateWorkerSession.
+%
+%   Request: CreateWorkerSessionRequest
+%       worker  WorkerName: Where the worker runs.
+%       lease_duration  Duration: How long it may be silent before its jobs go to others; from 1 s to 1 h, unset: 30 s.
+%       code_version  char: Version of its code, a commit or digest. Optional.
+%
+%   Response: CreateWorkerSessionResponse
+%       worker_session  char: Names the session.
+%       lease_duration  Duration: How long it may be silent.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/CreateWorkerSession');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', request, seconds);
+end

@@ -1,0 +1,23 @@
+function response = deleteRows(connection, request, seconds)
+%DELETEROWS Delete the entities of a relation and all that depend on them.
+%   PLAN_CHANGED if the rows changed since the plan, HAS_CHILDREN where part integrity forbids it.
+%   RESPONSE = DELETEROWS(CONNECTION, REQUEST, SECONDS) calls RowService.DeleteRows.
+%
+%   Request: DeleteRowsRequest
+%       relation  Relation: A table, restricted.
+%       part_integrity  PartIntegrity: What happens to a part whose master stays.
+%       digest  char: Of the plan that was confirmed; empty: whatever it takes.
+%       quick  logical: Do not cascade: HAS_CHILDREN if anything depends on the rows.
+%       request_id  char: As in CreateSchemaRequest.
+%       lease_token  char: As in InsertHeader.
+%
+%   Response: DeleteRowsResponse
+%       tables  cell of TableCount: The tables that lost rows, leaves first.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.RowService/DeleteRows');
+end
+response = levada.internal.call(connection, '/levada_api.v1.RowService/DeleteRows', request, seconds);
+end

@@ -1,0 +1,18 @@
+function response = describeTable(connection, request, seconds)
+%DESCRIBETABLE One table.
+%   UNKNOWN_TABLE.
+%   RESPONSE = DESCRIBETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DescribeTable.
+%
+%   Request: DescribeTableRequest
+%       name  TableName: The table.
+%
+%   Response: DescribeTableResponse
+%       table  Table: The table.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DescribeTable');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DescribeTable', request, seconds);
+end

@@ -1,0 +1,18 @@
+function responses = downloadObject(connection, request)
+%DOWNLOADOBJECT The bytes of an object, or of a file of a folder, whole or in part.
+%   UNKNOWN_OBJECT; DAMAGED_OBJECT if the store lost it or its size is another one.
+%   RESPONSES = DOWNLOADOBJECT(CONNECTION, REQUEST) calls ObjectService.DownloadObject. RESPONSES is a cell.
+%
+%   Request: DownloadObjectRequest
+%       object_id  char: The object's id.
+%       path  char: Path of the file within the folder; empty for a single file.
+%       offset  int64: The first byte, from 0.
+%       length_bytes  int64: How many bytes, fewer only at the end of the file; unset: all that follow.
+%
+%   Response: DownloadObjectResponse
+%       chunk  ObjectChunk: The next bytes.
+%
+%   Written by generate_stubs.py from proto/.
+
+responses = levada.internal.receive(connection, '/levada_api.v1.ObjectService/DownloadObject', request);
+end

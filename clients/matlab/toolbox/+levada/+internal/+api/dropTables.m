@@ -1,0 +1,20 @@
+function response = dropTables(connection, request, seconds)
+%DROPTABLES Drop tables as planned.
+%   PLAN_CHANGED if the graph changed since.
+%   RESPONSE = DROPTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.DropTables.
+%
+%   Request: DropTablesRequest
+%       names  cell of TableName: The tables to drop, with all that depend on them.
+%       digest  char: Of the plan that was confirmed; empty: whatever it takes.
+%       request_id  char: As in CreateSchemaRequest.
+%
+%   Response: DropTablesResponse
+%       names  cell of TableName: The tables that were dropped, children first.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DropTables');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DropTables', request, seconds);
+end

@@ -1,0 +1,23 @@
+function response = failJob(connection, request, seconds)
+%FAILJOB Record that `make` failed: the job is an error, or pending until its next try as the table's retry policy says.
+%   LEASE_LOST as above. Idempotent by lease token.
+%   RESPONSE = FAILJOB(CONNECTION, REQUEST, SECONDS) calls JobService.FailJob.
+%
+%   Request: FailJobRequest
+%       name  TableName: The table that was to be computed.
+%       job_id  int64: The job.
+%       lease_token  char: The lease's token.
+%       error  JobError: What went wrong.
+%       duration  Duration: How long `make` ran.
+%       code_version  char: Version of the code that computed it. Optional.
+%
+%   Response: FailJobResponse
+%       state  JobState: The job's state now: error, or pending if it is tried again.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/FailJob');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/FailJob', request, seconds);
+end

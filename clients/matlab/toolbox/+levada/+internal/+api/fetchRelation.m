@@ -1,0 +1,23 @@
+function responses = fetchRelation(connection, request)
+%FETCHRELATION The entities of a relation as one Arrow IPC stream, schema first.
+%   The schema comes from the heading, so an empty result has full types.
+%   RESPONSES = FETCHRELATION(CONNECTION, REQUEST) calls QueryService.FetchRelation. RESPONSES is a cell.
+%
+%   Request: FetchRelationRequest
+%       relation  Relation: The relation.
+%       lease_token  char: Lease token of the job that reads, where one does. Empty otherwise. MAKE_CONTRACT if it may
+%           not.
+%       read_receipt  uint8: Receipt of what this job has read before, to be carried on in the new one. Optional.
+%       digest  logical: Give a digest of the rows too.
+%
+%   Response: FetchRelationResponse
+%       arrow_ipc  uint8: The next bytes of the stream, at most about 1 MB. The stream's schema carries the metadata
+%           `levada.primary_key` (names, separated by commas), and each field `levada.type`, the type as a definition
+%           spells it.
+%       read_receipt  uint8: In the last piece of a read under a lease: the signed receipt of all that was read so far.
+%       digest  char: In the last piece, where it was asked for: identifies the rows, in whatever order.
+%
+%   Written by generate_stubs.py from proto/.
+
+responses = levada.internal.receive(connection, '/levada_api.v1.QueryService/FetchRelation', request);
+end

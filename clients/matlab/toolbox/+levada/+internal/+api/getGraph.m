@@ -1,0 +1,20 @@
+function response = getGraph(connection, request, seconds)
+%GETGRAPH Tables and foreign keys of some schemas or around some tables.
+%   RESPONSE = GETGRAPH(CONNECTION, REQUEST, SECONDS) calls SchemaService.GetGraph.
+%
+%   Request: GetGraphRequest
+%       schemas  cell of char: All tables of these schemas.
+%       tables  cell of TableName: And these tables.
+%       ancestor_steps  double: Widen by this many steps towards parents, ≥ 0; -1: all ancestors.
+%       descendant_steps  double: Widen by this many steps towards children, ≥ 0; -1: all descendants.
+%
+%   Response: GetGraphResponse
+%       tables  cell of Table: The tables, parents first.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/GetGraph');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/GetGraph', request, seconds);
+end

@@ -1,0 +1,18 @@
+function response = getProgress(connection, request, seconds)
+%GETPROGRESS How far some tables are.
+%   RESPONSE = GETPROGRESS(CONNECTION, REQUEST, SECONDS) calls JobService.GetProgress.
+%
+%   Request: GetProgressRequest
+%       names  cell of TableName: The tables.
+%       key_source  Relation: Count only keys of this relation; with one table. Unset: the table's own key source.
+%
+%   Response: GetProgressResponse
+%       progress  cell of Progress: One per table, in the order of the request.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/GetProgress');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/GetProgress', request, seconds);
+end

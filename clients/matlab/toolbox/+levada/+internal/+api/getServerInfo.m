@@ -1,0 +1,22 @@
+function response = getServerInfo(connection, request, seconds)
+%GETSERVERINFO The server's version and limits.
+%   Needs no permission. Never fails while the server runs.
+%   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo.
+%
+%   Request: GetServerInfoRequest
+%       (no fields)
+%
+%   Response: GetServerInfoResponse
+%       version  char: The server's version, `1.2.3`.
+%       postgresql_version  char: Version of PostgreSQL behind it, `18.1`.
+%       catalog_version  int64: The catalog's version; it grows with every declaration, alteration and drop.
+%       embedded  logical: The server runs its own PostgreSQL in a data folder.
+%       limits  Limits: The limits in force.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.ServerService/GetServerInfo');
+end
+response = levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', request, seconds);
+end

@@ -1,0 +1,23 @@
+function response = insertRelation(connection, request, seconds)
+%INSERTRELATION Insert the entities of a relation, without a trip to the client.
+%   RESPONSE = INSERTRELATION(CONNECTION, REQUEST, SECONDS) calls RowService.InsertRelation.
+%
+%   Request: InsertRelationRequest
+%       name  TableName: The table.
+%       relation  Relation: What to insert; its attributes are matched by name.
+%       options  InsertOptions: How to treat the rows.
+%       request_id  char: As in CreateSchemaRequest.
+%       lease_token  char: As in InsertHeader.
+%       read_receipt  uint8: As in FetchRelationRequest.
+%
+%   Response: InsertRelationResponse
+%       row_count  int64: How many rows were inserted or replaced.
+%       read_receipt  uint8: As in FetchRelationResponse.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.RowService/InsertRelation');
+end
+response = levada.internal.call(connection, '/levada_api.v1.RowService/InsertRelation', request, seconds);
+end

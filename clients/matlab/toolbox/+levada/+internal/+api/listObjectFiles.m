@@ -1,0 +1,21 @@
+function response = listObjectFiles(connection, request, seconds)
+%LISTOBJECTFILES The files of a folder, by path.
+%   UNKNOWN_OBJECT.
+%   RESPONSE = LISTOBJECTFILES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListObjectFiles.
+%
+%   Request: ListObjectFilesRequest
+%       object_id  char: The object's id.
+%       page_size  double: At most this many; 0: 1 000, at most 1 000. Negative is refused.
+%       page_token  char: `next_page_token` of the page before; empty for the first.
+%
+%   Response: ListObjectFilesResponse
+%       files  cell of ObjectFile: The files.
+%       next_page_token  char: For the next page; empty at the end.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/ListObjectFiles');
+end
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', request, seconds);
+end

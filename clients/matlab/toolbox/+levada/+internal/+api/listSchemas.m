@@ -1,0 +1,19 @@
+function response = listSchemas(connection, request, seconds)
+%LISTSCHEMAS The schemas that the caller may see, by name.
+%   RESPONSE = LISTSCHEMAS(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListSchemas.
+%
+%   Request: ListSchemasRequest
+%       page_size  double: At most this many; 0: 1 000, also the maximum. Negative is refused.
+%       page_token  char: `next_page_token` of the page before; empty for the first.
+%
+%   Response: ListSchemasResponse
+%       schemas  cell of Schema: The schemas, by name.
+%       next_page_token  char: For the next page; empty at the end.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/ListSchemas');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListSchemas', request, seconds);
+end

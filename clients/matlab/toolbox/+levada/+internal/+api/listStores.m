@@ -1,0 +1,19 @@
+function response = listStores(connection, request, seconds)
+%LISTSTORES The stores, by name.
+%   RESPONSE = LISTSTORES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListStores.
+%
+%   Request: ListStoresRequest
+%       page_size  double: At most this many; 0: 100, at most 1 000. Negative is refused.
+%       page_token  char: `next_page_token` of the page before; empty for the first.
+%
+%   Response: ListStoresResponse
+%       stores  cell of Store: The stores.
+%       next_page_token  char: For the next page; empty at the end.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/ListStores');
+end
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListStores', request, seconds);
+end

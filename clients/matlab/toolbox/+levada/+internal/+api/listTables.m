@@ -1,0 +1,20 @@
+function response = listTables(connection, request, seconds)
+%LISTTABLES The tables of a schema, in an order in which they can be declared.
+%   RESPONSE = LISTTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListTables.
+%
+%   Request: ListTablesRequest
+%       schema  char: The schema.
+%       page_size  double: At most this many; 0: 1 000, also the maximum. Negative is refused.
+%       page_token  char: `next_page_token` of the page before; empty for the first.
+%
+%   Response: ListTablesResponse
+%       tables  cell of Table: The tables, parents first.
+%       next_page_token  char: For the next page; empty at the end.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/ListTables');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListTables', request, seconds);
+end

@@ -1,0 +1,42 @@
+function session = openSession(connection)
+%OPENSESSION One request at a time, each answered before the next is read.
+%   The same checks serve these requests as the calls of the other services.
+%   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession; ASK speaks through it.
+%
+%   Request: OpenSessionRequest
+%       begin  Begin: (one of `request`) Begin a transaction. PRECONDITION_FAILED if one is open.
+%       savepoint  Savepoint: (one of `request`) Mark a point to return to.
+%       commit  Commit: (one of `request`) Commit.
+%       roll_back  RollBack: (one of `request`) Undo.
+%       describe_relation  DescribeRelationRequest: (one of `request`) As QueryService.DescribeRelation.
+%       fetch_relation  FetchRelationRequest: (one of `request`) As QueryService.FetchRelation.
+%       count_relation  CountRelationRequest: (one of `request`) As QueryService.CountRelation.
+%       check_existence  CheckExistenceRequest: (one of `request`) As QueryService.CheckExistence.
+%       insert_rows  InsertRowsRequest: (one of `request`) As RowService.InsertRows: first the header, then pieces.
+%       insert_relation  InsertRelationRequest: (one of `request`) As RowService.InsertRelation.
+%       update_row  UpdateRowRequest: (one of `request`) As RowService.UpdateRow.
+%       plan_delete  PlanDeleteRequest: (one of `request`) As RowService.PlanDelete.
+%       delete_rows  DeleteRowsRequest: (one of `request`) As RowService.DeleteRows.
+%       cancel  Cancel: (one of `request`) Stop the request that runs.
+%       complete_job  JobHeader: (one of `request`) As JobService.CompleteJobs for one job, whose rows were written in
+%           this transaction under its lease; commit it then. PRECONDITION_FAILED where no transaction is open.
+%       timeout  Duration: How long this request may take; unset: the server's limit.
+%       more  logical: These rows are not the last of this insert.
+%
+%   Response: OpenSessionResponse
+%       error  Status: (one of `response`) It failed; the transaction is as before the request.
+%       describe_relation  DescribeRelationResponse: (one of `response`) Answer to `describe_relation`.
+%       fetch_relation  FetchRelationResponse: (one of `response`) Answers to `fetch_relation`.
+%       count_relation  CountRelationResponse: (one of `response`) Answer to `count_relation`.
+%       check_existence  CheckExistenceResponse: (one of `response`) Answer to `check_existence`.
+%       insert_rows  InsertRowsResponse: (one of `response`) Answer to `insert_rows`.
+%       insert_relation  InsertRelationResponse: (one of `response`) Answer to `insert_relation`.
+%       update_row  UpdateRowResponse: (one of `response`) Answer to `update_row`.
+%       plan_delete  PlanDeleteResponse: (one of `response`) Answer to `plan_delete`.
+%       delete_rows  DeleteRowsResponse: (one of `response`) Answer to `delete_rows`.
+%       more  logical: More answers to the same request follow.
+%
+%   Written by generate_stubs.py from proto/.
+
+session = levada.internal.openSession(connection);
+end

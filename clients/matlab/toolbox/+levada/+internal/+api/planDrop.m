@@ -1,0 +1,18 @@
+function response = planDrop(connection, request, seconds)
+%PLANDROP Which tables a drop would take along.
+%   RESPONSE = PLANDROP(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanDrop.
+%
+%   Request: PlanDropRequest
+%       names  cell of TableName: The tables to drop.
+%
+%   Response: PlanDropResponse
+%       tables  cell of TableCount: All tables that would be dropped, children first.
+%       digest  char: Identifies this plan.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/PlanDrop');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, seconds);
+end

@@ -1,0 +1,26 @@
+function response = refreshJobs(connection, request, seconds)
+%REFRESHJOBS Make jobs of what the key source has and the table has not.
+%   Idempotent.
+%   RESPONSE = REFRESHJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RefreshJobs.
+%
+%   Request: RefreshJobsRequest
+%       name  TableName: The table.
+%       key_source  Relation: Only for keys of the key source that meet all of these: a relation whose root restricts
+%           the key source node. Unset: the table's own key source.
+%       priority  double: Urgency of new jobs: 0 first. Unset: 5.
+%       delay  Duration: New jobs wait this long. Unset: not at all.
+%       retry_errors  logical: Make jobs pending again that failed.
+%
+%   Response: RefreshJobsResponse
+%       added_count  int64: Jobs that are new.
+%       removed_count  int64: Jobs that went because their key left the key source.
+%       reset_count  int64: Jobs that are pending again: their result was deleted, or they failed and `retry_errors`
+%           was set.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/RefreshJobs');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/RefreshJobs', request, seconds);
+end

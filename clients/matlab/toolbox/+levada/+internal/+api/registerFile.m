@@ -1,0 +1,20 @@
+function response = registerFile(connection, request, seconds)
+%REGISTERFILE Take a file that lies in a store already, for an attribute of the type `<filepath@s>`: it is read once for its hash and stays where it is.
+%   NOT_FOUND if there is none; INVALID_REQUEST if the path leaves the store.
+%   RESPONSE = REGISTERFILE(CONNECTION, REQUEST, SECONDS) calls ObjectService.RegisterFile.
+%
+%   Request: RegisterFileRequest
+%       name  TableName: The table.
+%       attribute  char: The attribute that is to hold it.
+%       path  char: Path of the file within the store, with `/`.
+%
+%   Response: RegisterFileResponse
+%       object  ObjectReference: The file.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/RegisterFile');
+end
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/RegisterFile', request, seconds);
+end

@@ -1,0 +1,20 @@
+function response = renewWorkerSessions(connection, request, seconds)
+%RENEWWORKERSESSIONS Renew all that some worker sessions hold.
+%   UNKNOWN_WORKER_SESSION if one has ended.
+%   RESPONSE = RENEWWORKERSESSIONS(CONNECTION, REQUEST, SECONDS) calls JobService.RenewWorkerSessions.
+%
+%   Request: RenewWorkerSessionsRequest
+%       worker_sessions  cell of char: The sessions, at most 1 000.
+%
+%   Response: RenewWorkerSessionsResponse
+%       expire_time  Timestamp: When the leases end if they are not renewed again, by the server's clock.
+%       cancelled_lease_tokens  cell of char: Leases of these sessions that were cancelled: their holders shall stop,
+%           and their results are refused. The same ones come with each renewal.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/RenewWorkerSessions');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', request, seconds);
+end

@@ -1,0 +1,25 @@
+function response = reserveJobs(connection, request, seconds)
+%RESERVEJOBS Lease the most urgent jobs of some tables.
+%   Empty when there is none within `wait_duration`.
+%   RESPONSE = RESERVEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReserveJobs.
+%
+%   Request: ReserveJobsRequest
+%       worker_session  char: The worker's session.
+%       names  cell of TableName: Tables to serve.
+%       max_jobs  double: At most this many, 1 to the limit `jobs`; 0: 1.
+%       wait_duration  Duration: Wait this long for a job, at most 60 s; unset: not at all.
+%       restriction  Relation: Only jobs whose key meets this condition, with one table: a relation whose root
+%           restricts its job table.
+%       held_leases  HeldLeases: All leases of this session that the worker knows of. Any other was lost with the
+%           answer that carried it, and its job is handed out again. Unset: nothing is told.
+%
+%   Response: ReserveJobsResponse
+%       leases  cell of Lease: The leases, most urgent first.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.JobService/ReserveJobs');
+end
+response = levada.internal.call(connection, '/levada_api.v1.JobService/ReserveJobs', request, seconds);
+end

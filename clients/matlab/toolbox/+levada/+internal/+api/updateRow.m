@@ -1,0 +1,21 @@
+function response = updateRow(connection, request, seconds)
+%UPDATEROW Change secondary attributes of one entity.
+%   NOT_FOUND if there is none with this key.
+%   RESPONSE = UPDATEROW(CONNECTION, REQUEST, SECONDS) calls RowService.UpdateRow.
+%
+%   Request: UpdateRowRequest
+%       name  TableName: The table.
+%       row  cell of AttributeValue: The whole primary key, and the attributes to change. Null sets the default.
+%       request_id  char: As in CreateSchemaRequest.
+%       lease_token  char: As in InsertHeader.
+%
+%   Response: UpdateRowResponse
+%       (no fields)
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.RowService/UpdateRow');
+end
+response = levada.internal.call(connection, '/levada_api.v1.RowService/UpdateRow', request, seconds);
+end

@@ -1,0 +1,19 @@
+function response = updateSchema(connection, request, seconds)
+%UPDATESCHEMA Change the settings of a schema.
+%   UNKNOWN_SCHEMA.
+%   RESPONSE = UPDATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.UpdateSchema.
+%
+%   Request: UpdateSchemaRequest
+%       name  char: Its name.
+%       make_contract  MakeContract: What the `make` of its tables may do. Unset: as it is.
+%
+%   Response: UpdateSchemaResponse
+%       schema  Schema: The schema.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/UpdateSchema');
+end
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/UpdateSchema', request, seconds);
+end

@@ -1,0 +1,17 @@
+function response = uploadObject(connection, requests)
+%UPLOADOBJECT Send bytes: a header, then chunks; for a folder again a header and chunks for each file.
+%   What has arrived stays when the call breaks. DAMAGED_OBJECT if a chunk does not fit its checksum: send it again.
+%   LIMIT_REACHED with the limit `store` if the disk is full. UNKNOWN_OBJECT if the upload has expired or is committed.
+%   RESPONSE = UPLOADOBJECT(CONNECTION, REQUESTS) calls ObjectService.UploadObject. REQUESTS is a cell.
+%
+%   Request: UploadObjectRequest
+%       header  UploadHeader: (one of `content`) The header.
+%       chunk  ObjectChunk: (one of `content`) The next bytes.
+%
+%   Response: UploadObjectResponse
+%       received_bytes  int64: Bytes that arrived in this call.
+%
+%   Written by generate_stubs.py from proto/.
+
+response = levada.internal.send(connection, '/levada_api.v1.ObjectService/UploadObject', requests);
+end

@@ -1,0 +1,14 @@
+function responses = watchProgress(connection, request)
+%WATCHPROGRESS The progress of some tables whenever it changes, at most once a second.
+%   RESPONSES = WATCHPROGRESS(CONNECTION, REQUEST) calls JobService.WatchProgress. RESPONSES is a cell.
+%
+%   Request: WatchProgressRequest
+%       names  cell of TableName: The tables.
+%
+%   Response: WatchProgressResponse
+%       progress  cell of Progress: One per table, in the order of the request.
+%
+%   Written by generate_stubs.py from proto/.
+
+responses = levada.internal.receive(connection, '/levada_api.v1.JobService/WatchProgress', request);
+end
