@@ -40,6 +40,9 @@ class AutoPopulated(Table):
     retry_delay: ClassVar[timedelta] = timedelta(seconds=10)
     """Pause after the first error of `make`; it doubles with each further one."""
 
+    buffer_inserts: ClassVar[bool] = True
+    """Keep what `make` inserts until it has ended. False: it goes into a transaction that is open from then on."""
+
     @property
     def key_source(self) -> Relation:
         """What is to be computed: the join of the tables that the primary key refers to, unless the class says else."""

@@ -14,6 +14,7 @@ from levada import _embedded
 from levada._config import config
 from levada._errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
 from levada._heading import Heading, heading_from_message
+from levada._job_context import job_of
 from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._transport import Transport
 from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from levada._job_context import JobContext
     from levada._transaction import Transaction
     from levada._transport import Decoder
 
@@ -163,6 +165,8 @@ class Connection:
         Raises:
             PreconditionFailed: One is open.
         """
+        if job_of(self) is not None:
+            raise InvalidRequest("`make` is a transaction already: what it inserts is kept whole or not at all.")
         if self.in_transaction:
             raise PreconditionFailed("A transaction is open; only `with connection.transaction():` can be inside it.")
         self._transactions.begin(None, read_only=False, in_block=False)
@@ -193,6 +197,14 @@ class Connection:
         self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
     ) -> _Response:
         """Call a method that takes and gives one message; see `Transport.call`."""
+        if (job := self._job_asking(method)) is not None:
+            with job.marking(method, request) as take:
+                marked = self._call(method, request, response, timeout)
+                take(marked)
+            return marked
+        return self._call(method, request, response, timeout)
+
+    def _call(self, method: str, request: Message, response: type[_Response], timeout: float | None) -> _Response:
         if (transaction := self._transactions.serving(method)) is not None:
             answer: _Response = transaction.call(method, request, timeout)
             return answer
@@ -200,6 +212,19 @@ class Connection:
 
     def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
+        if (job := self._job_asking(method)) is not None:
+            return self._receive_for(job, method, request, response)
+        return self._receive(method, request, response)
+
+    def _receive_for(
+        self, job: JobContext, method: str, request: Message, response: Decoder[_Item]
+    ) -> Iterator[_Item]:
+        with job.marking(method, request) as take:
+            for answer in self._receive(method, request, response):
+                take(answer)
+                yield answer
+
+    def _receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)
         return self._transport.receive(method, request, response)
@@ -227,6 +252,23 @@ class Connection:
         location = setting.get("location") if isinstance(setting, Mapping) else None
         folder = Path(location or store.folder)
         return folder if folder.is_dir() else None
+
+    def _job_asking(self, method: str) -> JobContext | None:
+        """Give the job that runs in this context, where the method reads or changes rows."""
+        return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
+
+    def begin_transaction(self, isolation: str) -> Transaction:
+        """Begin a transaction of this thread that `end_transaction` alone ends."""
+        return self._transactions.begin(isolation, read_only=False, in_block=True)
+
+    def end_transaction(self, end: Callable[[], None]) -> None:
+        """End what `begin_transaction` began, by its `commit` or `roll_back`."""
+        self._transactions.forget()
+        end()
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something, unless this connection has before."""
+        self._transport.tell_once(text)
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
         """Give a table as the catalog has it; asked again once the catalog is known to have changed.

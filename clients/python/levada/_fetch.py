@@ -14,7 +14,6 @@ from levada._codecs import decoder
 from levada._config import config
 from levada._nodes import encode_relation
 from levada._opening import HANDLES, Opener
-from levada._sink import lease_token
 from levada._types import AttributeType, type_of_column
 from levada._values import decode_blob
 from levada_api.v1 import query_service_pb2 as pb
@@ -44,9 +43,9 @@ class Result:
     """
 
     def __init__(self, connection: Connection, node: Node) -> None:
-        request = pb.FetchRelationRequest(relation=encode_relation(node), lease_token=lease_token())
+        request = pb.FetchRelationRequest(relation=encode_relation(node))
         responses = connection.receive("QueryService/FetchRelation", request, Fetched)
-        self._pieces = PieceReader(response.arrow_ipc for response in responses)
+        self._pieces = PieceReader(response.arrow_ipc for response in responses if response.arrow_ipc)
         self._reader = pa.ipc.open_stream(pa.PythonFile(self._pieces, "r"))
 
     def batches(self) -> Iterator[pa.RecordBatch]:

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from levada._callers import user_location
 from levada._errors import InvalidRequest, LevadaError
+from levada._job_context import job_of
 from levada._relation import Relation
 from levada._restriction import as_operand
 from levada._rows import read_rows
-from levada._sink import insert_sink
 from levada._staging import Stager
 from levada._tabular import is_arrow, is_pandas, is_sliceable, slice_rows, to_arrow_table
 from levada_api.v1 import row_service_pb2 as pb
@@ -69,8 +69,8 @@ def frame_with_key(table: Table, frame: Any, index_as_pk: bool | None) -> Any:  
 
 def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:
     name = table._name
-    sink = insert_sink.get()
-    buffered = sink is not None and sink.accepts(name)
+    job = job_of(table.connection)
+    buffered = job is not None and job.buffers(name)
     if isinstance(rows, Relation) and not buffered:
         request = pb.InsertRelationRequest(name=name, relation=rows._message(), options=options, request_id=uuid4().hex)
         table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse)
@@ -79,14 +79,18 @@ def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None
     heading = table.heading
     stager = Stager(table.connection, name, heading)
     typed = read_rows(source, heading, name.table, ignore_extra_fields=options.ignore_extra_fields, stager=stager)
-    if sink is not None and buffered:
-        sink.insert(name, options, typed.table(), user_location())
+    if job is not None and buffered:
+        job.insert(name, options, typed, user_location())
     else:
-        table.connection.send("RowService/InsertRows", _requests(name, typed, options), pb.InsertRowsResponse)
+        token = job.open_transaction() if job is not None else ""
+        table.connection.send("RowService/InsertRows", _requests(name, typed, options, token), pb.InsertRowsResponse)
 
 
-def _requests(name: schema_pb2.TableName, rows: Rows, options: pb.InsertOptions) -> Iterator[pb.InsertRowsRequest]:
-    yield pb.InsertRowsRequest(header=pb.InsertHeader(name=name, options=options, request_id=uuid4().hex))
+def _requests(
+    name: schema_pb2.TableName, rows: Rows, options: pb.InsertOptions, lease_token: str
+) -> Iterator[pb.InsertRowsRequest]:
+    header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=lease_token)
+    yield pb.InsertRowsRequest(header=header)
     for piece in rows.ipc_pieces():
         yield pb.InsertRowsRequest(arrow_ipc=piece)
 

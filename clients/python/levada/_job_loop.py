@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
+from levada._code_version import code_version
 from levada._errors import LeaseLost, UnknownJob
 from levada._make import MakeFailed, failure, make
 from levada._names import stored_name
@@ -147,7 +148,8 @@ class JobLoop:
         """Tell the server of an error, if there is one that it does not know."""
         if error is not None and not isinstance(error, _LOST):
             try:
-                _jobs.fail(self.connection, lease, failure(error), seconds, self.patience)
+                version = code_version(type(self._table(lease)))
+                _jobs.fail(self.connection, lease, failure(error), seconds, self.patience, version)
             except _LOST as lost:
                 error = lost
         del held[lease.token]

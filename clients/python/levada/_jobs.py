@@ -87,11 +87,20 @@ class Made:
 
     Args:
         seconds: How long `make` ran.
+        inserts: What it inserted, in order.
+        code_version: Of the class that has the `make`.
+        receipts: What it read, signed by the server.
+        verified: What it fetched and what is fetched again before the commit.
+        committed: It was completed in a transaction of its own.
     """
 
     lease: Lease
     seconds: float
     inserts: Sequence[MadeRows]
+    code_version: str = ""
+    receipts: Sequence[bytes] = ()
+    verified: Sequence[pb.VerifiedRead] = ()
+    committed: bool = False
 
     @property
     def byte_count(self) -> int:
@@ -209,7 +218,9 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
     Raises:
         Unavailable: The server stayed out of reach.
     """
-    results: dict[int, LevadaError | None] = {}
+    results: dict[int, LevadaError | None] = {index: None for index, job in enumerate(made) if job.committed}
+    if len(results) == len(made):
+        return [None] * len(made)
 
     def complete_missing() -> None:
         missing = [index for index in range(len(made)) if index not in results]
@@ -237,6 +248,9 @@ def _complete_requests(made: Sequence[Made]) -> Iterator[pb.CompleteJobsRequest]
                 job_id=job.lease.job_id,
                 lease_token=job.lease.token,
                 duration=duration(timedelta(seconds=job.seconds)),
+                code_version=job.code_version,
+                read_receipts=job.receipts,
+                verified_reads=job.verified,
             )
         )
         for insert in job.inserts:
@@ -247,7 +261,9 @@ def _complete_requests(made: Sequence[Made]) -> Iterator[pb.CompleteJobsRequest]
                 yield pb.CompleteJobsRequest(arrow_ipc=piece)
 
 
-def fail(connection: Connection, lease: Lease, failure: Failure, seconds: float, patience: float) -> None:
+def fail(
+    connection: Connection, lease: Lease, failure: Failure, seconds: float, patience: float, code_version: str = ""
+) -> None:
     """Record that a `make` failed.
 
     Args:
@@ -267,6 +283,7 @@ def fail(connection: Connection, lease: Lease, failure: Failure, seconds: float,
             type=_storable(failure.type), message=_storable(failure.message), stack=_storable(failure.stack)
         ),
         duration=duration(timedelta(seconds=seconds)),
+        code_version=code_version,
     )
     persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
 

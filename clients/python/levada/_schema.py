@@ -18,6 +18,7 @@ from levada._saving import source_of
 from levada._saving_matlab import files_of
 from levada._table import FreeTable, Table, TableMeta, free_table
 from levada._tiers import TIERS, Part
+from levada_api.v1 import schema_pb2
 from levada_api.v1 import schema_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
     from levada._connection import Connection
     from levada._transaction import TransactionBlock
-    from levada_api.v1 import schema_pb2
 
 _T = TypeVar("_T", bound="type[Table]")
+
+_CONTRACT = "MAKE_CONTRACT_"
 
 
 class Schema:
@@ -71,6 +73,26 @@ class Schema:
         if self._connection is None:
             self._connection = conn()
         return self._connection
+
+    @property
+    def make_contract(self) -> str:
+        """What becomes of a `make` that reads tables which its own does not depend on, or writes other tables.
+
+        `"off"`: nothing. `"warn"`, the default: it is told once for each table, and what it writes elsewhere is
+        committed together with its own rows. `"on"`: it is refused. Set it to change it, for everybody.
+        """
+        name = self._active_name()
+        for schema in _all_schemas(self.connection):
+            if schema.name == name:
+                return schema_pb2.MakeContract.Name(schema.make_contract).removeprefix(_CONTRACT).lower()
+        raise NotFound(f"There is no schema `{name}`.", {"schema": name})
+
+    @make_contract.setter
+    def make_contract(self, contract: str) -> None:
+        if contract not in ("off", "warn", "on"):
+            raise InvalidRequest(f"make_contract is 'off', 'warn' or 'on', not {contract!r}.")
+        request = pb.UpdateSchemaRequest(name=self._active_name(), make_contract=_CONTRACT + contract.upper())
+        self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
 
     @property
     def transaction(self) -> TransactionBlock:
@@ -338,11 +360,14 @@ def virtual_schema(
 
 def list_schemas(connection: Connection | None = None) -> list[str]:
     """Give the names of the schemas that one may see, in order."""
-    names: list[str] = []
+    return [schema.name for schema in _all_schemas(connection or conn())]
+
+
+def _all_schemas(connection: Connection) -> Iterator[schema_pb2.Schema]:
     request = pb.ListSchemasRequest()
     while True:
-        page = (connection or conn()).call("SchemaService/ListSchemas", request, pb.ListSchemasResponse)
-        names.extend(schema.name for schema in page.schemas)
+        page = connection.call("SchemaService/ListSchemas", request, pb.ListSchemasResponse)
+        yield from page.schemas
         if not page.next_page_token:
-            return names
+            return
         request.page_token = page.next_page_token

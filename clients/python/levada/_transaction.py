@@ -24,7 +24,7 @@ from levada._errors import (
     Unavailable,
     error_from_status,
 )
-from levada._sink import insert_sink
+from levada._job_context import job_of
 from levada._transport import reads
 from levada_api.v1 import session_service_pb2 as pb
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from levada._connection import Connection
     from levada._transport import Stream, Transport
+    from levada_api.v1 import job_service_pb2
 
 _Result = TypeVar("_Result")
 
@@ -159,6 +160,10 @@ class Transaction:
             raise OutcomeUnknown(f"The server was lost during commit; look before you repeat. {error}") from None
         finally:
             self._end(PreconditionFailed("It has ended."))
+
+    def complete_job(self, header: job_service_pb2.JobHeader) -> None:
+        """Complete the job whose rows were written in this transaction."""
+        self._ask(pb.OpenSessionRequest(complete_job=header))
 
     def roll_back(self) -> None:
         """Undo everything. A transaction that is over is undone already."""
@@ -309,8 +314,6 @@ class Transactions:
 
     def begin(self, isolation: str | None, *, read_only: bool, in_block: bool) -> Transaction:
         """Begin the transaction of this thread."""
-        if insert_sink.get() is not None:
-            raise InvalidRequest("`make` is a transaction already: what it inserts is kept whole or not at all.")
         _isolation(isolation)
         stream = self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
         self._local.transaction = Transaction(stream, isolation, read_only=read_only, in_block=in_block)
@@ -352,6 +355,8 @@ class TransactionBlock:
         return TransactionBlock(self._connection, self._transactions, isolation, read_only=read_only)
 
     def __enter__(self) -> Connection:
+        if self._transactions.current is None and (job := job_of(self._connection)) is not None:
+            job.open_block()
         outer = self._transactions.current
         if outer is None:
             self._transactions.begin(self._isolation, read_only=self._read_only, in_block=True)

@@ -46,6 +46,8 @@ _READ_VERBS = ("Get", "List", "Describe", "Count", "Check", "Explain", "Plan", "
 _QUICK_VERBS = ("Get", "List", "Describe")
 _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
+_NOTICE = "levada-notice-bin"
+"""What is told once for each connection."""
 
 
 class Decoder(Protocol[_Decoded]):
@@ -77,6 +79,7 @@ class Transport:
         self._presence: Call = None  # unless `stay_present` was called
         self._catalog_version = 0
         self._answered = False
+        self._told: set[str] = set()
 
     @property
     def catalog_version(self) -> int:
@@ -226,6 +229,12 @@ class Transport:
             response_deserializer=None,
         )(b"")
 
+    def tell_once(self, text: str) -> None:
+        """Warn of something, unless this was told before."""
+        if text not in self._told:
+            self._told.add(text)
+            warn(text)
+
     def _may_repeat(self, deadline: float) -> bool:
         """Tell whether a call may be repeated: only a server that has answered before may be gone for a moment."""
         return self._answered and not self._closed and time.monotonic() < deadline
@@ -279,6 +288,8 @@ class Transport:
                     self._catalog_version = max(self._catalog_version, int(value))
             elif key == _WARNING:
                 warn(value.decode(errors="replace"))
+            elif key == _NOTICE:
+                self.tell_once(value.decode(errors="replace"))
 
     def _error(self, call: Call) -> LevadaError:
         self._read_trailer(call)

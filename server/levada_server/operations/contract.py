@@ -129,6 +129,21 @@ def judge_write(catalog: Catalog, table: Table, target: TableName) -> tuple[str,
     return (_told(table, message, target),)
 
 
+def judge_key(table: Table, stray: str | None) -> tuple[str, ...]:
+    """Judge a row that a job inserts for another key than its own; give what its caller is told.
+
+    Raises:
+        MakeContract: The contract is held.
+    """
+    if stray is None or table.contract is Contract.OFF:
+        return ()
+    message = (
+        f"make of `{table.name}` inserts rows of another key than its own, {stray}: they are the work of another job. "
+        "Insert for the key that make is given."
+    )
+    return (_told(table, message, table.name),)
+
+
 def _told(table: Table, message: str, about: TableName) -> str:
     if table.contract is Contract.ON:
         raise MakeContract(message, table=about)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import SEEK_END
@@ -12,12 +12,14 @@ from typing import IO, TYPE_CHECKING
 
 from levada_server.errors import InputsChanged, LevadaError, MakeContract, OutcomeUnknown, PreconditionFailed
 from levada_server.jobs.retry import next_try
-from levada_server.jobs.signing import merged
+from levada_server.jobs.signing import merged, spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
+from levada_server.model.dependencies import is_within
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
-from levada_server.operations.contract import judge_write
+from levada_server.operations.contract import judge_key, judge_write
 from levada_server.operations.jobs import computed_table
+from levada_server.operations.own_keys import stray_key
 from levada_server.operations.rows import (
     InsertOptions,
     check_direct_insert,
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
+    from levada_server.arrow.ingest import Columns
     from levada_server.jobs.lease import Failure
     from levada_server.jobs.signing import Receipt
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.own_keys import Spelled
     from levada_server.query.algebra import Relation
     from levada_server.storage.database import Connection
     from levada_server.storage.jobs import LockedJob
@@ -169,11 +173,9 @@ async def _commit_results(
         await _check_inputs(connection, catalog, table, job)
         for insert in job.inserts:
             warnings += _check_target(catalog, table, insert)
-    counts = (
-        await _insert_together(engine, connection, catalog, jobs)
-        if len(jobs) > 1
-        else [await _insert_in_order(engine, connection, catalog, jobs[0])]
-    )
+    keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
+    inserting = _Inserting(engine, connection, catalog, table, keys, warnings)
+    counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]
     await _check_present(connection, table, jobs, locked)
     await storage.finish_jobs(
         connection, table, [_finished(job, written) for job, written in zip(jobs, counts, strict=True)]
@@ -222,48 +224,66 @@ def _check_target(catalog: Catalog, table: Table, insert: BufferedInsert) -> tup
     return told
 
 
-async def _insert_in_order(
-    engine: Engine, connection: Connection, catalog: Catalog, job: CompletedJob
-) -> dict[str, int]:
-    """Insert the rows of one job; give their number by table."""
-    counts: dict[str, int] = {}
-    for insert in job.inserts:
-        target = catalog.table(insert.table)
-        rows = await _insert_one(engine, connection, target, insert)
-        counts[str(target.name)] = counts.get(str(target.name), 0) + rows
-    return counts
+@dataclass(frozen=True, slots=True)
+class _Inserting:
+    """Inserts the rows of jobs of one table.
 
-
-async def _insert_one(engine: Engine, connection: Connection, target: Table, insert: BufferedInsert) -> int:
-    count = 0
-    with _located(insert.location):
-        batches = read_batches(insert.content, target, insert.options)
-        while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-            count += await insert_batch(engine, connection, target, columns, insert.options)
-    return count
-
-
-async def _insert_together(
-    engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
-) -> list[dict[str, int]]:
-    """Insert the rows of some jobs by one statement for each table; give their number by job and table.
-
-    Tables come in the order of their first insert. Where that is wrong for some job, or a row is, the group fails and
-    each job is committed on its own.
+    Args:
+        engine: The parts to work with.
+        connection: In the transaction that completes them.
+        catalog: Where tables are looked up.
+        table: The table that is computed.
+        keys: Those of the jobs.
+        warnings: Takes what the caller is told.
     """
-    counts: list[dict[str, int]] = [{} for _ in jobs]
-    for target_name, options, inserts in _alike(jobs):
-        target = catalog.table(target_name)
-        contents = [insert.content for _, insert in inserts]
-        if len(inserts) > 1:
-            columns_list, row_counts = await asyncio.to_thread(read_together, contents, target, options)
-            for columns in columns_list:
-                await insert_batch(engine, connection, target, columns, options)
-        else:
-            row_counts = [await _insert_one(engine, connection, target, inserts[0][1])]
-        for (number, _), rows in zip(inserts, row_counts, strict=True):
-            counts[number][str(target.name)] = counts[number].get(str(target.name), 0) + rows
-    return counts
+
+    engine: Engine
+    connection: Connection
+    catalog: Catalog
+    table: Table
+    keys: set[Spelled]
+    warnings: list[str]
+
+    async def in_order(self, job: CompletedJob) -> dict[str, int]:
+        """Insert the rows of one job; give their number by table."""
+        counts: Counter[str] = Counter()
+        for insert in job.inserts:
+            target = self.catalog.table(insert.table)
+            counts[str(target.name)] += await self._one(target, insert)
+        return counts
+
+    async def together(self, jobs: Sequence[CompletedJob]) -> list[Counter[str]]:
+        """Insert the rows of some jobs by one statement for each table; give their number by job and table.
+
+        Tables come in the order of their first insert. Where that is wrong for some job, or a row is, the group fails
+        and each job is committed on its own.
+        """
+        counts: list[Counter[str]] = [Counter() for _ in jobs]
+        for target_name, options, inserts in _alike(jobs):
+            target = self.catalog.table(target_name)
+            if len(inserts) > 1:
+                contents = [insert.content for _, insert in inserts]
+                columns_list, row_counts = await asyncio.to_thread(read_together, contents, target, options)
+                for columns in columns_list:
+                    await self._batch(target, columns, options)
+            else:
+                row_counts = [await self._one(target, inserts[0][1])]
+            for (number, _), rows in zip(inserts, row_counts, strict=True):
+                counts[number][str(target.name)] += rows
+        return counts
+
+    async def _one(self, target: Table, insert: BufferedInsert) -> int:
+        count = 0
+        with _located(insert.location):
+            batches = read_batches(insert.content, target, insert.options)
+            while (columns := await asyncio.to_thread(next, batches, None)) is not None:
+                count += await self._batch(target, columns, insert.options)
+        return count
+
+    async def _batch(self, target: Table, columns: Columns, options: InsertOptions) -> int:
+        if is_within(target.name, self.table.name):
+            self.warnings.extend(judge_key(self.table, stray_key(self.catalog, self.table, target, columns, self.keys)))
+        return await insert_batch(self.engine, self.connection, target, columns, options)
 
 
 def _alike(jobs: Sequence[CompletedJob]) -> Iterable[tuple[TableName, InsertOptions, list[tuple[int, BufferedInsert]]]]:

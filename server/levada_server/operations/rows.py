@@ -20,11 +20,13 @@ from levada_server.errors import (
     PreconditionFailed,
 )
 from levada_server.model.assignment import insertable, split_update
+from levada_server.model.dependencies import is_within
 from levada_server.model.types import Kind
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
-from levada_server.operations.contract import computed_table, judge_write
+from levada_server.operations.contract import computed_table, judge_key, judge_write
 from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
+from levada_server.operations.own_keys import stray_key
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
@@ -72,12 +74,24 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, options)
-    count = await _insert_batches(engine, table, read_batches(content, table, options), options)
+    batches = read_batches(content, table, options)
+    count = await _insert_batches(engine, table, _of_own_key(caller, catalog, table, batches), options)
     _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.database.connection() as connection:
             await analyze(connection, table)
     return count
+
+
+def _of_own_key(caller: Caller, catalog: Catalog, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
+    """Judge, where a job inserts, whether its rows are of its key."""
+    job = caller.job
+    computed = None if job is None else computed_table(catalog, job)
+    for columns in batches:
+        if job is not None and computed is not None and is_within(table.name, computed.name):
+            keys = {tuple(job.key.values())}
+            caller.told.extend(judge_key(computed, stray_key(catalog, computed, table, columns, keys)))
+        yield columns
 
 
 async def _insert_batches(engine: Engine, table: Table, batches: Iterator[Columns], options: InsertOptions) -> int:

@@ -18,6 +18,9 @@ Context: TypeAlias = "ServicerContext[Any, Any]"  # Any: whatever messages the m
 
 _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
+_NOTICE = "levada-notice-bin"
+MAX_TOLD = 16
+"""Warnings and notices of one answer: they travel in headers, which are limited to a few kilobytes."""
 
 
 def caller(context: Context) -> Caller:
@@ -37,9 +40,18 @@ def worker(context: Context, engine: Engine, lease_token: str) -> Caller:
     return replace(who, job=engine.signer.read_lease(lease_token)) if lease_token else who
 
 
-async def answer(context: Context, engine: Engine, warnings: Iterable[str] = ()) -> None:
-    """Put the catalog's version, and warnings for the caller, into what the answer carries."""
+async def answer(context: Context, engine: Engine, warnings: Iterable[str] = (), notices: Iterable[str] = ()) -> None:
+    """Put what the caller is to know into what the answer carries; a stream carries it for all its requests.
+
+    Args:
+        context: The call.
+        engine: Knows the catalog's version.
+        warnings: What the caller is told each time.
+        notices: What the caller is told once, however often it is said.
+    """
     version = (await engine.cache.current()).version
-    context.set_trailing_metadata(
-        ((_CATALOG_VERSION, str(version)), *((_WARNING, warning.encode()) for warning in warnings))
-    )
+    said = ((_WARNING, warnings), (_NOTICE, notices))
+    new = ((key, text.encode()) for key, texts in said for text in texts)
+    before = (entry for entry in context.trailing_metadata() or () if entry[0] in (_WARNING, _NOTICE))
+    kept = tuple(dict.fromkeys((*before, *new)))[:MAX_TOLD]
+    context.set_trailing_metadata(((_CATALOG_VERSION, str(version)), *kept))

@@ -138,7 +138,7 @@ class JobService(pb_grpc.JobServiceServicer):
                     group[-1].add(request, opened)
                     group_bytes += len(request.arrow_ipc)
             response.outcomes.extend(await self._complete(who, group, warnings))
-        await answer(context, self._engine, warnings)
+        await answer(context, self._engine, notices=warnings)
         return response
 
     async def _complete(self, who: Caller, group: list[_JobParts], warnings: dict[str, None]) -> list[pb.JobOutcome]:

@@ -50,7 +50,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
         relation = await received_relation("relation", request.relation)
         query = await queries.compile_query(self._engine, who, relation)
         reading = await begin_read(self._engine, who, relation, request.read_receipt)
-        await answer(context, self._engine, (*query.warnings, *who.told))
+        await answer(context, self._engine, query.warnings, who.told)
         return query, reading
 
     async def DescribeRelation(

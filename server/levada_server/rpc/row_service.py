@@ -54,7 +54,7 @@ class RowService(pb_grpc.RowServiceServicer):
             name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
             who = worker(context, self._engine, header.lease_token)
             count = await rows.insert(self._engine, who, name, options, content)
-        await answer(context, self._engine, who.told)
+        await answer(context, self._engine, notices=who.told)
         return pb.InsertRowsResponse(row_count=count)
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
@@ -69,7 +69,7 @@ class RowService(pb_grpc.RowServiceServicer):
             relation,
             decode.insert_options(request.options),
         )
-        await answer(context, self._engine, who.told)
+        await answer(context, self._engine, notices=who.told)
         if reading is None:
             return pb.InsertRelationResponse(row_count=count)
         reading.add(count)
@@ -80,7 +80,7 @@ class RowService(pb_grpc.RowServiceServicer):
         row = {entry.name: decode.value(entry.value) for entry in request.row}
         who = worker(context, self._engine, request.lease_token)
         await rows.update(self._engine, who, decode.table_name("name", request.name), row)
-        await answer(context, self._engine, who.told)
+        await answer(context, self._engine, notices=who.told)
         return pb.UpdateRowResponse()
 
     async def PlanDelete(self, request: pb.PlanDeleteRequest, context: Context) -> pb.PlanDeleteResponse:
@@ -105,5 +105,5 @@ class RowService(pb_grpc.RowServiceServicer):
             digest=request.digest,
             quick=request.quick,
         )
-        await answer(context, self._engine, who.told)
+        await answer(context, self._engine, notices=who.told)
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))

@@ -189,8 +189,8 @@ def test_declaring_and_jobs_are_no_part_of_it(lab: lv.VirtualModule) -> None:
 
         def make(self, key: dict[str, object]) -> None:
             self.insert1({**key, "score": 1})
-            with pytest.raises(lv.errors.InvalidRequest, match="`make` is a transaction"), schema.transaction():
-                pass
+            with pytest.raises(lv.errors.InvalidRequest, match="`make` is a transaction"):
+                schema.connection.start_transaction()
 
     with schema.transaction():
         with pytest.raises(lv.errors.PreconditionFailed, match="populate opens its own"):

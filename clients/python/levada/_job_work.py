@@ -1,0 +1,292 @@
+"""What a job has in hand while its `make` runs: inserts that wait, receipts of what it read, and its transaction."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from levada._errors import LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
+from levada._jobs import Made, MadeRows, duration
+from levada._names import stored_name
+from levada._rows import PIECE_BYTES
+from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from google.protobuf.message import Message
+
+    from levada._connection import Connection
+    from levada._jobs import Lease
+    from levada._rows import Rows
+    from levada._transaction import Transaction
+
+_WRITES = ("RowService/InsertRows", "RowService/InsertRelation", "RowService/UpdateRow", "RowService/DeleteRows")
+_Id = tuple[str, str]
+"""Schema and stored name of a table."""
+
+
+class JobWork:
+    """The inserts, reads and transaction of one job; leave it by `finish` or `abandon`.
+
+    Inserts are kept until the job is completed, so that no transaction is open while `make` computes. One is opened
+    as soon as something must be seen before: by a read of a table with inserts that wait, a write that is no insert,
+    or a `with` block; or from the first insert on, where the class says `buffer_inserts = False`. It ends by completing
+    the job.
+
+    Args:
+        connection: Where the table is.
+        lease: Of the job.
+        buffer_inserts: Keep inserts.
+
+    Attributes:
+        verifying: What is fetched now is fetched again when the job is completed, and must be the same then.
+    """
+
+    def __init__(self, connection: Connection, lease: Lease, *, buffer_inserts: bool) -> None:
+        self.verifying = False
+        self._connection = connection
+        self._lease = lease
+        self._buffer_inserts = buffer_inserts
+        self._stored = stored_name(lease.table.table)
+        self._streams: list[_Stream] = []
+        self._receipts: list[bytes] = []
+        self._verified: list[job_service_pb2.VerifiedRead] = []
+        self._transaction: Transaction | None = None
+
+    @property
+    def table(self) -> schema_pb2.TableName:
+        """The table that is computed."""
+        return self._lease.table
+
+    @property
+    def key(self) -> Mapping[str, Any]:  # Any: an attribute's value
+        """What is computed."""
+        return self._lease.key
+
+    # -------------------------------------------------------------------------------------------------- writes
+
+    def buffers(self, name: schema_pb2.TableName) -> bool:
+        """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
+
+        Raises:
+            MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+        """
+        schema, stored = _id(name)
+        own = schema == self.table.schema and (stored == self._stored or stored.startswith(f"{self._stored}__"))
+        if not own and self._contract() == schema_pb2.MAKE_CONTRACT_ON:
+            table = f"{self.table.schema}.{self.table.table}"
+            raise MakeContract(
+                f"make of `{table}` inserts into `{name.schema}.{name.table}`, which is neither its own table nor a "
+                f"part of it; it may write into `{table}` and its parts. Insert these rows before populate, or make "
+                f"`{name.table}` a part.",
+                {"table": f"{name.schema}.{name.table}"},
+            )
+        return self._buffer_inserts and self._transaction is None
+
+    def _contract(self) -> schema_pb2.MakeContract:
+        return self._connection.describe_table(self.table).table.make_contract
+
+    def insert(
+        self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, rows: Rows, location: str
+    ) -> None:
+        """Keep the rows of one insert, all or none.
+
+        Raises:
+            MissingAttribute: A value is missing and its attribute has no default.
+        """
+        last = self._streams[-1] if self._streams else None
+        # A loop around insert1 makes one insert of many rows.
+        if last is not None and last.continues(name, options, location, rows.schema):
+            position = last.insert.content.tell()
+            stream = last
+        else:
+            position = 0
+            stream = _Stream(MadeRows(name, options, location), rows.schema)
+        count = 0
+        try:
+            for batch in rows.batches:
+                self._check_complete(name, batch)
+                stream.writer.write_batch(batch)
+                count += batch.num_rows
+        except BaseException:
+            if stream is last:
+                stream.insert.content.seek(position)
+                stream.insert.content.truncate()
+            else:
+                stream.insert.content.close()
+            raise
+        if stream is not last and count:
+            self._streams.append(stream)
+
+    def _check_complete(self, name: schema_pb2.TableName, rows: pa.RecordBatch) -> None:
+        if not rows.num_rows:
+            return
+        for attribute in self._connection.describe_table(name).heading.attributes.values():
+            if attribute.nullable or attribute.default is not None or attribute.autoincrement:
+                continue
+            if attribute.name not in rows.schema.names or rows.column(attribute.name).null_count:
+                raise MissingAttribute(
+                    f"`{name.table}`: a row has no value for `{attribute.name}`, which has no default.",
+                    {"attribute": attribute.name, "table": f"{name.schema}.{name.table}"},
+                )
+
+    def open_transaction(self) -> str:
+        """Make sure that the job's transaction is open; give the token of its lease, which writes carry.
+
+        Raises:
+            LevadaError: A row that waited cannot be inserted.
+        """
+        if self._transaction is None:
+            self._transaction = self._connection.begin_transaction("read_committed")
+            streams, self._streams = self._streams, []
+            for stream in streams:
+                try:
+                    self._insert_now(stream.finish())
+                finally:
+                    stream.insert.content.close()
+        return self._lease.token
+
+    def _insert_now(self, insert: MadeRows) -> None:
+        try:
+            self._connection.send("RowService/InsertRows", self._requests(insert), row_service_pb2.InsertRowsResponse)
+        except LevadaError as error:
+            raise type(error)(f"{error} (inserted at {insert.location})", error.details) from None
+
+    def _requests(self, insert: MadeRows) -> Iterator[row_service_pb2.InsertRowsRequest]:
+        header = row_service_pb2.InsertHeader(name=insert.table, options=insert.options, lease_token=self._lease.token)
+        yield row_service_pb2.InsertRowsRequest(header=header)
+        insert.content.seek(0)
+        while piece := insert.content.read(PIECE_BYTES):
+            yield row_service_pb2.InsertRowsRequest(arrow_ipc=piece)
+
+    def open_block(self) -> None:
+        """Make the job a transaction, of which a `with` block of the user becomes a part.
+
+        Raises:
+            MakeContract: The contract is held.
+        """
+        message = (
+            f"make of `{self.table.schema}.{self.table.table}` opens a transaction. What a make inserts is kept whole "
+            "or not at all without one; take the `with` block away."
+        )
+        contract = self._contract()
+        if contract == schema_pb2.MAKE_CONTRACT_ON:
+            raise MakeContract(message, {"table": f"{self.table.schema}.{self.table.table}"})
+        if contract == schema_pb2.MAKE_CONTRACT_WARN:
+            self._connection.tell_once(f"{message} It is a part of the job's transaction now.")
+        self.open_transaction()
+
+    # --------------------------------------------------------------------------------------------------- reads
+
+    @contextmanager
+    def marking(self, method: str, request: Message) -> Iterator[Callable[[Message], None]]:
+        """Mark a request as the job's for the length of a block; give what takes each answer to it.
+
+        A receipt goes with the next read and comes back with that added, so there is one for all of them.
+        """
+        if method in _WRITES or self._must_see(request):
+            self.open_transaction()
+        marked: Any = request  # Any: one of those that have these fields
+        fields = request.DESCRIPTOR.fields_by_name
+        if "lease_token" in fields:
+            marked.lease_token = self._lease.token
+        receipt = self._receipts.pop() if "read_receipt" in fields and self._receipts else b""
+        if receipt:
+            marked.read_receipt = receipt
+        verified = isinstance(request, query_service_pb2.FetchRelationRequest) and self.verifying
+        if verified:
+            marked.digest = True
+
+        def take(answer: Message) -> None:
+            nonlocal receipt
+            receipt = getattr(answer, "read_receipt", b"") or receipt
+            if verified and (digest := getattr(answer, "digest", "")):
+                self._verified.append(job_service_pb2.VerifiedRead(relation=marked.relation, digest=digest))
+
+        try:
+            yield take
+        finally:
+            if receipt:
+                self._receipts.append(receipt)
+
+    def _must_see(self, request: Message) -> bool:
+        """Tell whether a request reads a table for which inserts wait."""
+        relation = getattr(request, "relation", None)
+        if not self._streams or relation is None:
+            return False
+        waiting = {_id(stream.insert.table) for stream in self._streams}
+        return any(_id(node.table.name) in waiting for node in relation.nodes if node.HasField("table"))
+
+    # ----------------------------------------------------------------------------------------------------- end
+
+    def finish(self, seconds: float, code_version: str) -> Made:
+        """Give all that the job made; if it has a transaction, complete it there.
+
+        Raises:
+            LevadaError: It cannot be completed; its transaction is undone.
+        """
+        made = Made(
+            self._lease,
+            seconds,
+            [stream.finish() for stream in self._streams],
+            code_version,
+            self._receipts,
+            self._verified,
+            committed=self._transaction is not None,
+        )
+        if self._transaction is not None:
+            header = job_service_pb2.JobHeader(
+                name=self.table,
+                job_id=self._lease.job_id,
+                lease_token=self._lease.token,
+                duration=duration(timedelta(seconds=seconds)),
+                code_version=code_version,
+                read_receipts=self._receipts,
+                verified_reads=self._verified,
+            )
+            self._transaction.complete_job(header)
+            transaction, self._transaction = self._transaction, None
+            try:
+                self._connection.end_transaction(transaction.commit)
+            except OutcomeUnknown:
+                # To complete it once more tells: where it was committed, that succeeds and changes nothing.
+                return replace(made, committed=False)
+        return made
+
+    def abandon(self) -> None:
+        """Undo and free everything."""
+        if self._transaction is not None:
+            transaction, self._transaction = self._transaction, None
+            self._connection.end_transaction(transaction.roll_back)
+        for stream in self._streams:
+            stream.insert.content.close()
+
+
+class _Stream:
+    """The rows of one insert as they come."""
+
+    def __init__(self, insert: MadeRows, schema: pa.Schema) -> None:
+        self.insert = insert
+        self._schema = schema
+        self.writer = pa.ipc.new_stream(pa.PythonFile(insert.content, "w"), schema)
+
+    def continues(
+        self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, location: str, schema: pa.Schema
+    ) -> bool:
+        """Tell whether another insert only brings more of the same."""
+        here = (self.insert.table, self.insert.options, self.insert.location)
+        return here == (name, options, location) and bool(self._schema.equals(schema))
+
+    def finish(self) -> MadeRows:
+        """End the stream."""
+        self.writer.close()
+        return self.insert
+
+
+def _id(name: schema_pb2.TableName) -> _Id:
+    return name.schema, stored_name(name.table)

@@ -1,0 +1,65 @@
+"""The keys of the rows that a job inserts into its own table and its parts: they are that of the job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_server.arrow.ingest import Columns
+from levada_server.jobs.signing import spelled
+from levada_server.model.values import show_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table
+
+Spelled = tuple[str, ...]
+"""The values of a table's primary key, in the order of its heading, as `spelled` writes them."""
+
+
+def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, keys: Collection[Spelled]) -> str | None:
+    """Find a row that is inserted for another key.
+
+    Args:
+        catalog: Where tables are looked up.
+        table: The table that is computed.
+        target: The table itself or a part of it.
+        columns: The rows.
+        keys: Those of the jobs.
+
+    Returns:
+        The other key, for a message; None if there is none, or if the rows leave the key to the database.
+    """
+    pairs = _key_columns(catalog, table, target)
+    given = {
+        attribute.name: (attribute, array) for attribute, array in zip(columns.attributes, columns.arrays, strict=True)
+    }
+    if not pairs or not columns.row_count or any(name not in given for name in pairs):
+        return None
+    arrays = [given[name][1] for name in pairs]
+    if columns.row_count > 1:
+        distinct = pa.table(arrays, names=list(pairs)).group_by(list(pairs)).aggregate([]).combine_chunks()
+        arrays = [pa.concat_arrays(distinct.column(name).chunks) for name in pairs]
+    attributes = tuple(given[name][0] for name in pairs)
+    values = Columns(0, attributes, tuple(arrays), len(arrays[0])).values(list(pairs))
+    for row in zip(*values, strict=True):
+        if tuple(map(spelled, row)) not in keys:
+            return show_key(zip(table.heading.primary_key, row, strict=True))
+    return None
+
+
+def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
+    """Give the attributes of a table or its part that hold the key, in the order of that."""
+    if target.name == table.name:
+        return table.heading.primary_key
+    owner, names = target, {name: name for name in target.heading.primary_key}
+    while owner.name != table.name:
+        pairs = catalog.master_columns(owner)
+        if pairs is None or owner.name.master is None:
+            return ()
+        names = {above: names[below] for below, above in pairs if below in names}
+        owner = catalog.table(owner.name.master)
+    return tuple(names[name] for name in table.heading.primary_key if name in names)
