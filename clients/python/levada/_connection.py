@@ -216,9 +216,7 @@ class Connection:
             return self._receive_for(job, method, request, response)
         return self._receive(method, request, response)
 
-    def _receive_for(
-        self, job: JobContext, method: str, request: Message, response: Decoder[_Item]
-    ) -> Iterator[_Item]:
+    def _receive_for(self, job: JobContext, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         with job.marking(method, request) as take:
             for answer in self._receive(method, request, response):
                 take(answer)

@@ -60,7 +60,7 @@ class JobContext(Protocol):
         """
         ...
 
-    def marking(self, method: str, request: Message) -> AbstractContextManager[Callable[[Message], None]]:
+    def marking(self, method: str, request: Message) -> AbstractContextManager[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; give what takes each answer to it."""
         ...
 

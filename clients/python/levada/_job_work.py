@@ -184,7 +184,7 @@ class JobWork:
     # --------------------------------------------------------------------------------------------------- reads
 
     @contextmanager
-    def marking(self, method: str, request: Message) -> Iterator[Callable[[Message], None]]:
+    def marking(self, method: str, request: Message) -> Iterator[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; give what takes each answer to it.
 
         A receipt goes with the next read and comes back with that added, so there is one for all of them.
@@ -202,7 +202,7 @@ class JobWork:
         if verified:
             marked.digest = True
 
-        def take(answer: Message) -> None:
+        def take(answer: object) -> None:
             nonlocal receipt
             receipt = getattr(answer, "read_receipt", b"") or receipt
             if verified and (digest := getattr(answer, "digest", "")):
