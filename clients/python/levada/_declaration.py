@@ -40,7 +40,7 @@ def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
         InvalidDefinition: The server refused a definition, or a name does not stand for a declared table.
     """
     _check_name(table)
-    own: dict[str, object] = {table.__name__: table}
+    own: dict[str, object] = {table.__name__: table, "self": table}
     _declare_one(schema, table, table.__name__, [own, *namespaces])
     _declare_parts(schema, table, table.__name__, [own, *namespaces])
 
@@ -52,7 +52,7 @@ def _declare_parts(schema: Schema, master: type[Table], class_name: str, namespa
         _check_name(part)
         part.master = master
         # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
-        _declare_one(schema, part, f"{class_name}.{name}", [{"master": master}, *namespaces, siblings])
+        _declare_one(schema, part, f"{class_name}.{name}", [{"master": master, "self": part}, *namespaces, siblings])
         _declare_parts(schema, part, f"{class_name}.{name}", namespaces)
 
 

@@ -66,3 +66,24 @@ def test_parents_of_different_origin_may_share_an_attribute(connection: lv.Conne
     assert Model.to_arrays("model").tolist() == ["b"]
     with pytest.raises(lv.errors.MismatchedLineage, match=r"models.Source.model.*models.Upload.model"):
         len(Model * Upload)
+
+
+def test_a_class_may_leave_its_parent_to_its_subclasses(connection: lv.Connection) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    @schema
+    class Mouse(lv.Manual):
+        definition = "mouse : int32"
+
+    class Weighing(lv.Manual):
+        animal: type[lv.Table] | None = None
+        definition = """
+        -> self.animal
+        day : date
+        """
+
+    @schema
+    class MouseWeighing(Weighing):
+        animal = Mouse
+
+    assert MouseWeighing.parents() == ["`lab`.`mouse`"]
