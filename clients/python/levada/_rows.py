@@ -125,8 +125,9 @@ class _Reader:
         first = self._chunk(rows, 0)
         after = next(rows, _END)
         if after is _END:
-            # One batch: attributes that no row has are left out, so that the server knows them for missing.
-            attributes = [a for a in self._attributes if a.name in first.columns or not first.row_count]
+            # One batch: attributes that no row has are left out, so that the server knows them for missing; unless no
+            # row has any, and all are wanted by default.
+            attributes = [a for a in self._attributes if a.name in first.columns or not first.columns]
             batches = iter([self._batch(first, attributes, 0)] if first.row_count else [])
         else:
             attributes = self._attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import numpy as np
@@ -195,13 +195,37 @@ def _fit_tensors(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     lists = column.storage
     elements = lists.values.slice(lists.offset * lists.type.list_size, len(lists) * lists.type.list_size)
     if elements.null_count:
-        return None
+        if _rows_with_gaps(column).any():
+            return None
+        # What lies under a missing row does not count.
+        zero = 0 if _is_number(elements.type) else bytes(elements.type.byte_width)
+        elements = elements.fill_null(pa.scalar(zero, elements.type))
     size = len(column) * type_.item_bytes
     octets = elements.buffers()[1].slice(elements.offset * (elements.type.bit_width // 8), size) if size else b""
     offsets = (np.arange(len(column) + 1) * type_.item_bytes).astype(np.int32)
     valid = np.packbits(column.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
     buffers = [pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(octets)]
     return pa.Array.from_buffers(pa.binary(), len(column), buffers)
+
+
+def _rows_with_gaps(column: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell which rows have an array that lacks an element."""
+    lists = column.storage
+    elements = lists.values.slice(lists.offset * lists.type.list_size, len(lists) * lists.type.list_size)
+    gaps = elements.is_null().to_numpy(zero_copy_only=False).reshape(len(lists), -1).any(axis=1)
+    return np.asarray(gaps & lists.is_valid().to_numpy(zero_copy_only=False))
+
+
+def _fault_of_arrays(column: pa.Array, type_: AttributeType) -> tuple[int, str]:
+    """Find the first row that holds no array of a type, and say why; there is one."""
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    if column.type == arrow_type(type_):
+        return int(_rows_with_gaps(column).argmax()), f"An element is missing; {type_} takes arrays without gaps."
+    if _is_binary(column.type):
+        sizes = pc.binary_length(column).fill_null(type_.item_bytes).to_numpy()
+        index = int((sizes != type_.item_bytes).argmax())
+        return index, f"{sizes[index]} bytes, and {type_} takes {type_.item_bytes}."
+    return int(valid.argmax()), f"A value of {column.type}, and {type_} takes {arrow_type(type_)}."
 
 
 def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
@@ -215,6 +239,9 @@ def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row:
             row=row,
         ) from None
 
+    if attribute.type.kind is Kind.ARRAY:
+        index, message = _fault_of_arrays(column, attribute.type)
+        refuse(first_row + index, WrongValue, message)
     fitted: list[object] = []
     for row, scalar in enumerate(column, first_row):
         try:
@@ -228,8 +255,6 @@ def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row:
 
 
 def _fit_value(value: object, type_: AttributeType) -> object:
-    if type_.kind is Kind.ARRAY:
-        raise WrongValue(f"The value is no {type_}: element type or shape differs.")
     if type_.kind is Kind.BLOB:
         raise WrongValue("A <blob> takes the bytes of a serialized value.")
     fitted = coerce(value, type_)
