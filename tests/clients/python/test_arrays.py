@@ -31,10 +31,10 @@ def rows(count: int) -> list[dict[str, Any]]:
     made = []
     for index in range(count):
         row: dict[str, Any] = {"id": index, "vector": r.normal(size=4).astype(np.float32)}
-        for dtype in DTYPES:
-            numbers = r.integers(0, 2 if dtype == "bool" else 100, (2, 3)).astype(dtype)
-            row[dtype] = numbers * dtype.type(1 - 2j) if (dtype := np.dtype(dtype)).kind == "c" else numbers
-        made.append({str(name): value for name, value in row.items()})
+        for name in DTYPES:
+            numbers = r.integers(0, 2 if name == "bool" else 100, (2, 3)).astype(name)
+            row[name] = numbers * numbers.dtype.type(1 - 2j) if numbers.dtype.kind == "c" else numbers
+        made.append(row)
     return made
 
 
