@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from levada_server.errors import Conflict, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from levada_server.storage.database import Database
     from levada_server.storage.lookout import Lookout
     from levada_server.storage.object_storage import ObjectStorage
+
+_Result = TypeVar("_Result")
+
+PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
+"""Errors that may come of a catalog that another process has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +64,15 @@ class Engine:
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""
         return await self.cache.current(caller.catalog_version)
+
+    async def with_current_catalog(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Do something that changes all or nothing; once more if it failed and the catalog of this process was old.
+
+        Another process may have declared the table that is not found here, or altered the one that is.
+        """
+        try:
+            return await work()
+        except PERHAPS_BEHIND:
+            if not await self.cache.catch_up():
+                raise
+        return await work()

@@ -18,6 +18,7 @@ from levada_server.model.dependencies import is_within
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
 from levada_server.operations.contract import judge_key, judge_write
+from levada_server.operations.engine import PERHAPS_BEHIND
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.rows import (
@@ -28,6 +29,7 @@ from levada_server.operations.rows import (
     read_together,
 )
 from levada_server.storage import jobs as storage
+from levada_server.storage.catalog import require_version
 from levada_server.storage.rows import digest_rows
 
 if TYPE_CHECKING:
@@ -115,6 +117,13 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
         wrong with a row, naming it and the insert.
     """
+    completion = await _complete(engine, caller, jobs)
+    if any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes) and await engine.cache.catch_up():
+        return await _complete(engine, caller, jobs)
+    return completion
+
+
+async def _complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
     catalog = await engine.catalog(caller)
     warnings: dict[str, None] = {}
     if len(jobs) > 1:
@@ -157,6 +166,7 @@ async def _complete_group(
         ]
         if accepted:
             warnings += await _commit_results(engine, connection, catalog, table, accepted, locked)
+    await require_version(connection, catalog.version)
     return warnings
 
 

@@ -31,6 +31,7 @@ from levada_server.query.algebra import Keep, Project, Relation, Restrict, Table
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
+from levada_server.storage.catalog import require_version
 from levada_server.storage.jobs import is_held
 
 if TYPE_CHECKING:
@@ -71,11 +72,16 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
         PermissionDenied: The table is filled by its own job.
         LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
     """
+    return await engine.with_current_catalog(lambda: _insert(engine, caller, name, options, content))
+
+
+async def _insert(engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes]) -> int:
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, options)
     batches = read_batches(content, table, options)
-    count = await _insert_batches(engine, table, _of_own_key(caller, catalog, table, batches), options)
+    batches = _of_own_key(caller, catalog, table, batches)
+    count = await _insert_batches(engine, table, batches, options, catalog.version)
     _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.database.connection() as connection:
@@ -94,7 +100,9 @@ def _of_own_key(caller: Caller, catalog: Catalog, table: Table, batches: Iterato
         yield columns
 
 
-async def _insert_batches(engine: Engine, table: Table, batches: Iterator[Columns], options: InsertOptions) -> int:
+async def _insert_batches(
+    engine: Engine, table: Table, batches: Iterator[Columns], options: InsertOptions, version: int
+) -> int:
     first = await asyncio.to_thread(next, batches, None)
     if first is None:
         return 0
@@ -102,12 +110,13 @@ async def _insert_batches(engine: Engine, table: Table, batches: Iterator[Column
     if second is None:
         # One statement is a transaction of its own.
         async with engine.database.connection() as connection:
-            return await insert_batch(engine, connection, table, first, options)
+            return await insert_batch(engine, connection, table, first, options, version)
     async with engine.database.transaction() as connection:
         count = await insert_batch(engine, connection, table, first, options)
         count += await insert_batch(engine, connection, table, second, options)
         while (columns := await asyncio.to_thread(next, batches, None)) is not None:
             count += await insert_batch(engine, connection, table, columns, options)
+        await require_version(connection, version)
         return count
 
 
@@ -131,7 +140,13 @@ async def insert_relation(
     named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
     async with engine.database.transaction() if named else engine.database.connection() as connection:
         count, ids = await storage.insert_selected(
-            connection, table, select, named, skip_duplicates=options.skip_duplicates, replace=options.replace
+            connection,
+            table,
+            select,
+            named,
+            skip_duplicates=options.skip_duplicates,
+            replace=options.replace,
+            version=catalog.version,
         )
         await claim_copied(engine, ids)
     _note_written(engine, caller, table, count)
@@ -159,7 +174,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     key, changes = split_update(table, row)
     changes = await claim_changes(engine, table, changes)
     async with engine.database.connection() as connection:
-        found = await storage.update_row(connection, table, key, changes)
+        found = await storage.update_row(connection, table, key, changes, catalog.version)
     if not found:
         raise NotFound(f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name)
     _note_written(engine, caller, table, 1)
@@ -174,12 +189,26 @@ def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> It
 
 
 async def insert_batch(
-    engine: Engine, connection: Connection, table: Table, columns: Columns, options: InsertOptions
+    engine: Engine,
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    options: InsertOptions,
+    version: int | None = None,
 ) -> int:
-    """Insert one batch on a connection, and claim the objects that it names; give how many rows were changed."""
+    """Insert one batch on a connection, and claim the objects that it names; give how many rows were changed.
+
+    Args:
+        engine: The parts to work with.
+        connection: In a transaction, or in none: then this is one of its own.
+        table: Where the rows go.
+        columns: The rows.
+        options: How.
+        version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
+    """
     columns = await claim_columns(engine, table, columns)
     return await storage.insert_columns(
-        connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace
+        connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace, version=version
     )
 
 
@@ -273,6 +302,7 @@ async def delete(
     """
     catalog = await engine.catalog(caller)
     async with engine.database.transaction(isolation="repeatable_read") as connection:
+        await require_version(connection, catalog.version)
         doomed = await _collect(connection, catalog, relation, part_integrity)
         if digest and digest != doomed.digest:
             raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import grpc.aio
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from levada_server.errors import InvalidRequest, LevadaError, Unsupported
 from levada_server.rpc.status import internal, status
@@ -54,10 +54,18 @@ class Activity:
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler: errors to statuses, one log line per call, activity."""
+    """Wraps every handler: errors to statuses, one log line per call, activity.
 
-    def __init__(self, activity: Activity) -> None:
+    Args:
+        activity: Told of every call.
+        with_current_catalog: Repeats a call that failed for a catalog that was old.
+    """
+
+    def __init__(
+        self, activity: Activity, with_current_catalog: Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
+    ) -> None:
         self._activity = activity
+        self._with_current_catalog = with_current_catalog
 
     async def intercept_service(
         self,
@@ -81,7 +89,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _wrap_unary(self, method: str, handler: _Handler) -> _Handler:
         async def call(request: object, context: Context) -> object:
             async with self._watched(method, context):
-                return await handler(request, context)
+                if not isinstance(request, Message):  # a stream cannot be read twice
+                    return await handler(request, context)
+                return await self._with_current_catalog(lambda: handler(request, context))
 
         return call
 

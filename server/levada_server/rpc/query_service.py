@@ -10,13 +10,14 @@ from levada_api.v1 import query_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
 from levada_server.operations.contract import begin_read
+from levada_server.operations.engine import PERHAPS_BEHIND
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from levada_api.v1 import relation_pb2
     from levada_server.operations.contract import Reading
@@ -64,6 +65,23 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self, request: pb.FetchRelationRequest, context: Context
     ) -> AsyncIterator[bytes | pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
+        started = False
+        try:
+            async with aclosing(self._fetch(request, context)) as answers:
+                async for answer in answers:
+                    started = True
+                    yield answer
+            return
+        except PERHAPS_BEHIND:
+            if started or not await self._engine.cache.catch_up():
+                raise
+        async with aclosing(self._fetch(request, context)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _fetch(
+        self, request: pb.FetchRelationRequest, context: Context
+    ) -> AsyncGenerator[bytes | pb.FetchRelationResponse, None]:
         query, reading = await self._read(request, context)
         count_rows = reading.add if reading is not None else _ignore
         digests: list[str] = []

@@ -59,7 +59,7 @@ class RpcServer:
         self.activity = Activity()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(self.activity)],
+            interceptors=[CallInterceptor(self.activity, engine.with_current_catalog)],
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_BYTES),

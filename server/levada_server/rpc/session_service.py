@@ -182,7 +182,8 @@ async def _answer(
             yield pb.OpenSessionResponse()
         case str() if kind in _SERVED:
             service, method = _SERVED[kind]
-            answer = await getattr(service(session.engine), method)(getattr(request, kind), context)
+            serve = getattr(service(session.engine), method)
+            answer = await session.engine.with_current_catalog(lambda: serve(getattr(request, kind), context))
             yield pb.OpenSessionResponse(**{kind: answer})
         case _:
             raise InvalidRequest("A request of the session is unset.", field="request")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.errors import AlreadyExists, HasChildren
+from levada_server.errors import AlreadyExists, Conflict, HasChildren
 from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Attribute, Default, Heading, Origin
 from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
@@ -34,25 +34,52 @@ class CatalogCache:
         """Start empty; the first use reads."""
         self._database = database
         self._catalog: Catalog | None = None
+        self._highest_asked = 0
         self._reading = asyncio.Lock()
 
     async def current(self, at_least: int = 0) -> Catalog:
         """Give the catalog, read again if it is older than a version that a client has seen."""
         catalog = self._catalog
-        if catalog is not None and catalog.version >= at_least:
+        # A version that PostgreSQL does not have, as after a restore, is looked for once.
+        if catalog is not None and (catalog.version >= at_least or at_least <= self._highest_asked):
             return catalog
         async with self._reading:
             catalog = self._catalog
             if catalog is None or catalog.version < at_least:
+                self._highest_asked = max(at_least, self._highest_asked)
                 async with self._database.transaction(read_only=True) as connection:
                     catalog = await read_catalog(connection)
                 self.replace(catalog)
         return catalog
 
+    async def catch_up(self) -> bool:
+        """Read the catalog again if another process has changed it; tell whether it had."""
+        known = await self.current()
+        async with self._database.connection() as connection:
+            version: int = await connection.fetchval(_SQL["read_version"])
+        if version <= known.version:
+            return False
+        current = await self.current(version)
+        if any(current.tables.get(name) != table for name, table in known.tables.items()):
+            await self._database.forget_plans()
+        return True
+
     def replace(self, catalog: Catalog) -> None:
         """Take over a catalog that was just read or written, unless a newer one is here."""
         if self._catalog is None or catalog.version > self._catalog.version:
             self._catalog = catalog
+
+
+async def require_version(connection: Connection, version: int) -> None:
+    """Check that the catalog is not newer than what a change was made for.
+
+    After the change, in its transaction: the locks that the change took keep its tables as they are from then on.
+
+    Raises:
+        Conflict: It is.
+    """
+    if await connection.fetchval(_SQL["read_version"]) > version:
+        raise Conflict("The catalog was changed by another process meanwhile; repeat.")
 
 
 async def read_catalog(connection: Connection) -> Catalog:

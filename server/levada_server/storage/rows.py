@@ -13,6 +13,7 @@ from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
 from levada_server.storage.bound_rows import bound_rows
 from levada_server.storage.bulk import STAGED_ROWS, copy_rows, insert_staged
+from levada_server.storage.catalog import require_version
 from levada_server.storage.sql_files import fill, statements
 from levada_server.storage.violations import find_violation
 
@@ -33,13 +34,28 @@ BULK_BYTES = 2**20
 
 
 async def insert_columns(
-    connection: Connection, table: Table, columns: Columns, *, skip_duplicates: bool, replace: bool
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    *,
+    skip_duplicates: bool,
+    replace: bool,
+    version: int | None = None,
 ) -> int:
     """Insert rows, all or none; give how many were inserted or replaced.
 
     A value that is missing takes the attribute's default.
 
+    Args:
+        connection: In a transaction, or in none: then this is one of its own.
+        table: Where they go.
+        columns: The rows.
+        skip_duplicates: Leave rows out whose primary key exists.
+        replace: Update rows whose primary key exists.
+        version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
+
     Raises:
+        Conflict: The catalog is newer than `version`.
         DuplicateEntity: A key, or another unique combination, exists.
         MissingParent: A parent does not exist.
     """
@@ -60,8 +76,32 @@ async def insert_columns(
         )
 
     if columns.row_count < BULK_ROWS and columns.size < BULK_BYTES:
-        few = statement(bound_rows(columns.attributes))
-        return await _change(connection, table, columns, lambda: connection.execute(few, *columns.values(names)))
+        source = bound_rows(columns.attributes)
+        values: list[object] = list(columns.values(names))
+        if version is not None:
+            source += f" CROSS JOIN {_if_current(len(values))}"
+            values.append(version)
+        few = statement(source)
+        count = await _change(connection, table, columns, lambda: connection.execute(few, *values))
+        if not count and version is not None:
+            await require_version(connection, version)
+        return count
+    if version is None:
+        return await _insert_many(connection, table, columns, statement, skip_duplicates, replace)
+    async with connection.transaction():
+        count = await _insert_many(connection, table, columns, statement, skip_duplicates, replace)
+        await require_version(connection, version)
+    return count
+
+
+async def _insert_many(
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    statement: Callable[[str], str],
+    skip_duplicates: bool,
+    replace: bool,
+) -> int:
     ready = None if replace else without_gaps(columns)
     if ready is None:
         return await _change(
@@ -86,6 +126,7 @@ async def insert_selected(
     *,
     skip_duplicates: bool,
     replace: bool,
+    version: int,
 ) -> tuple[int, set[str]]:
     """Insert the rows of a query, each of whose columns is an attribute.
 
@@ -96,11 +137,13 @@ async def insert_selected(
         objects: Names of the attributes among them that name objects.
         skip_duplicates: Leave rows out whose primary key exists.
         replace: Update rows whose primary key exists.
+        version: Of the catalog that `selected` was made for.
 
     Returns:
         How many rows were inserted or replaced, and the ids of the objects that they name.
 
     Raises:
+        Conflict: The catalog is newer than `version`.
         DuplicateEntity: A key, or another unique combination, exists.
         MissingParent: A parent does not exist.
     """
@@ -111,6 +154,7 @@ async def insert_selected(
         table=qualified(table.name),
         names=_names(names),
         selected=inner.text,
+        here=_if_current(len(inner.values)),
         conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
         ids=", ".join(f"{quote_name(name)} ->> 'id'" for name in objects) or "NULL",
     )
@@ -118,13 +162,16 @@ async def insert_selected(
 
     async def insert() -> str:
         if not objects:
-            tag: str = await connection.execute(statement, *inner.values)
+            tag: str = await connection.execute(statement, *inner.values, version)
             return tag
-        rows = await connection.fetch(statement, *inner.values)
+        rows = await connection.fetch(statement, *inner.values, version)
         ids.update(id_ for row in rows for id_ in row if id_ is not None)
         return f"INSERT 0 {len(rows)}"
 
-    return await _change(connection, table, None, insert), ids
+    count = await _change(connection, table, None, insert)
+    if not count:
+        await require_version(connection, version)
+    return count, ids
 
 
 async def digest_rows(connection: Connection, selected: Select) -> str:
@@ -135,11 +182,12 @@ async def digest_rows(connection: Connection, selected: Select) -> str:
 
 
 async def update_row(
-    connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object]
+    connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object], version: int
 ) -> bool:
     """Change attributes of the entity with a key; None takes the default. Tell whether there is such an entity.
 
     Raises:
+        Conflict: The catalog is newer than `version`, which `table` is from.
         DuplicateEntity: Another entity has such a unique combination.
         MissingParent: A parent does not exist.
     """
@@ -150,9 +198,18 @@ async def update_row(
         table=qualified(table.name),
         changes=", ".join(f"{quote_name(name)} = {places.get(name, 'DEFAULT')}" for name in changes),
         same=" AND ".join(f"{quote_name(name)} = {places[name]}" for name in key) or "TRUE",
+        here=_if_current(len(places)),
     )
-    values = (*key.values(), *bound.values())
-    return await _change(connection, table, None, lambda: connection.execute(statement, *values)) == 1
+    values = (*key.values(), *bound.values(), version)
+    count = await _change(connection, table, None, lambda: connection.execute(statement, *values))
+    if not count:
+        await require_version(connection, version)
+    return count == 1
+
+
+def _if_current(bound_values: int) -> str:
+    """Write a source of one row, or of none if the catalog is newer than the value bound after some others."""
+    return fill(_SQL["if_current"], version=f"${bound_values + 1}::bigint")
 
 
 async def _change(

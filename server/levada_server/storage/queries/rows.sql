@@ -4,6 +4,10 @@ SELECT count(*) || ' ' || coalesce(sum(('x' || left(hash, 16))::bit(64)::bigint:
     || ' ' || coalesce(sum(('x' || right(hash, 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT md5(t::text) AS hash FROM ({selected}) AS t) AS hashed;
 
+-- name: if_current
+-- One row, without columns, unless the catalog is newer than a statement was made for: then none.
+(SELECT FROM levada.catalog_version WHERE version <= {version}) AS here
+
 -- name: insert
 -- All rows at once; a value that is missing takes the attribute's default.
 INSERT INTO {table} ({names}) SELECT {values} FROM {rows} {conflict};
@@ -23,7 +27,7 @@ DROP TABLE {stage};
 
 -- name: insert_selected
 -- The rows of a query, without a trip to the client.
-INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict};
+INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {here} {conflict};
 
 -- name: insert_selected_objects
 -- The same, with the objects that the rows name.
@@ -35,7 +39,7 @@ INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict} R
 ANALYZE (SKIP_LOCKED) {table};
 
 -- name: update
-UPDATE {table} SET {changes} WHERE {same};
+UPDATE {table} SET {changes} FROM {here} WHERE {same};
 
 -- name: first_duplicate
 -- The first row whose values under some names are in the table or in an earlier row.
