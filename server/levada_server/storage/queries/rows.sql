@@ -31,7 +31,7 @@ INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {
 
 -- name: insert_selected_objects
 -- The same, with the objects that the rows name.
-INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r {conflict} RETURNING {ids};
+INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {here} {conflict} RETURNING {ids};
 
 -- name: analyze
 -- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. Whoever is at it already
