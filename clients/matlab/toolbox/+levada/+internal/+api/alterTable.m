@@ -13,6 +13,7 @@ function response = alterTable(connection, request, seconds)
 %       renames  cell of RenamesEntry: As in PlanAlterationRequest.
 %       new_name  char: As in PlanAlterationRequest.
 %       tier  TableTier: As in PlanAlterationRequest.
+%       codecs  cell of CodecsEntry: As in DeclareTableRequest.
 %
 %   Response: AlterTableResponse
 %       table  Table: The table as it is now.

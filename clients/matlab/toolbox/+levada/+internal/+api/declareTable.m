@@ -15,6 +15,10 @@ function response = declareTable(connection, request, seconds)
 %       has_make  logical: The class has a `make`; without one the table has no jobs.
 %       request_id  char: As in CreateSchemaRequest.
 %       retry_policy  RetryPolicy: How often its jobs are tried.
+%       codecs  cell of CodecsEntry: Codecs of the client that the definition names: for what stands between `<` and
+%           `>`, such as `graph` or `graph@store`, the type in which the codec stores its values, `<blob>`, which may
+%           name another codec. The attribute's type is spelled `<graph: <blob>>` from then on, which a definition may
+%           also say itself.
 %
 %   Response: DeclareTableResponse
 %       table  Table: The table as it is now.

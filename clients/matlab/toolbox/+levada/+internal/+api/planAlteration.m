@@ -14,6 +14,7 @@ function response = planAlteration(connection, request, seconds)
 %           it is.
 %       tier  TableTier: Its tier afterwards. Unset: as it is. Manual and Lookup can change places, and Imported and
 %           Computed.
+%       codecs  cell of CodecsEntry: As in DeclareTableRequest.
 %
 %   Response: PlanAlterationResponse
 %       changes  cell of char: The changes, a line each, in order; empty if there are none.
