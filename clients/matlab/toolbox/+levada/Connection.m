@@ -154,6 +154,7 @@ classdef Connection < handle
     methods (Hidden)
         function table = describeTable(self, name)
             % describeTable  Give a table as the catalog has it; asked again once the catalog has changed.
+            self.checkOpen();
             key = [name.schema '.' name.table];
             version = levada.internal.gateway('catalogVersion', self.Channel);
             if isKey(self.Tables, key)

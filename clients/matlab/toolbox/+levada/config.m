@@ -11,7 +11,7 @@ function value = config(name, new)
 %   ignoreExtraFields  inserts leave out fields that are no attributes (false)
 %   aggrKeepAllRows    aggr keeps entities without a match (true)
 %
-%   Any other name is kept for whoever set it. levada.config.save(file), load(file) and restore() keep settings.
+%   Any other name is kept for whoever set it.
 
 persistent settings
 if isempty(settings)
@@ -23,9 +23,8 @@ if nargin == 0
     return
 end
 name = regexprep(levada.internal.plainText(name), '\W', '_');
-known = isfield(settings, name);
 value = [];
-if known
+if isfield(settings, name)
     value = settings.(name);
 elseif nargin == 1
     levada.internal.fail('InvalidRequest', 'There is no setting ''%s''; there are %s.', name, ...

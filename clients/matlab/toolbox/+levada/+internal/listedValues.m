@@ -21,7 +21,7 @@ switch column.kind
     case 'binary'
         values = splitBytes(column.values, column.lengths);
         if strcmp(levada.internal.typeKind(column.type), 'blob')
-            values = some(values, nulls, @(bytes) levada.internal.decodeValue(bytes, exact));
+            values = some(values, nulls, @(bytes) blobValue(bytes, exact));
         end
     case 'dictionary'
         words = [{''}; reshape(column.dictionary, [], 1)];
@@ -42,6 +42,13 @@ switch column.kind
 end
 if ~isempty(nulls)
     values(nulls) = {[]};
+end
+end
+
+function value = blobValue(bytes, exact)
+value = levada.internal.decodeValue(bytes, exact);
+if ~exact
+    value = levada.internal.withoutStandIns(value);
 end
 end
 

@@ -7,10 +7,10 @@ isMissing = (isnumeric(value) || iscell(value)) && isempty(value);
 nullable = isfield(attribute, 'nullable') && attribute.nullable;
 if any(strcmp(kind, {'blob', 'bytes', 'array', 'json'})) && ~isMissing
     column = levada.internal.attributeColumn({value}, attribute, place, 0, false);
-    if iscell(column.values)
+    if strcmp(column.kind, 'text')
         sent = column.values{1};
     else
-        sent = typecast(reshape(column.values, 1, []), 'uint8');
+        sent = struct('levada_type', 'binary', 'bytes', octets(column, attribute.type));
     end
 elseif isMissing || (isfloat(value) && isscalar(value) && isnan(value) && nullable)
     sent = [];
@@ -19,4 +19,16 @@ elseif isfloat(value) && isscalar(value) && isnan(value)
 else
     sent = levada.internal.conditionValue(value, place);
 end
+end
+
+function bytes = octets(column, type)
+% The bytes that the attribute stores; those of an array by rows, in its own type.
+if iscell(column.values)
+    bytes = column.values{1};
+    return
+end
+shape = levada.internal.arrayShape(type);
+dtype = regexp(type, '^<array\s+(\w+)', 'tokens', 'once');
+byRows = permute(column.values, [fliplr(1:numel(shape)), numel(shape) + 1]);
+bytes = levada.internal.elementBytes(byRows, dtype{1});
 end

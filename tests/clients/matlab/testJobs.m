@@ -1,0 +1,112 @@
+function tests = testJobs()
+% testJobs  Populate and what belongs to it, in the newer and the older way of writing.
+
+tests = localfunctions();
+end
+
+function fill()
+insert(lab.Subject, struct('subject_id', {1; 2}));
+insert(lab.Session, {1 1 '2026-01-05' [1 2 3]; 1 2 '2026-01-06' [4 6]; 1 3 '2026-01-07' []; 2 1 '2026-01-08' [5; 7]});
+insert(lab.SessionTrial, {1 1 1 true; 1 1 2 false; 1 1 3 true; 1 2 1 true});
+end
+
+function test_populate_computes_what_is_missing(~)
+fill();
+[failed, errors] = populate(lab.Stat);
+checkEqual(failed, struct('subject_id', 1, 'session', 3));
+checkEqual(errors.message, 'Session 3 has no rate.');
+checkEqual(errors.identifier, 'lab:NoRate');
+checkEqual(fetchn(lab.Stat, 'mean_rate', 'ORDER BY KEY'), [2; 5; 6]);
+[remaining, total] = progress(lab.Stat);
+checkEqual([remaining, total], [1 4]);
+check(~isempty(strfind(evalc('progress(lab.Stat)'), 'completed 3 of 4')));
+row = fetch1(jobs(lab.Stat) & 'state = "error"', '*');
+checkEqual({row.session, row.error_message, row.error_type}, {3, 'Session 3 has no rate.', 'NoRate'});
+check(~isempty(strfind(row.error_stack, 'Stat.m')), row.error_stack);
+end
+
+function test_without_outputs_the_first_error_ends_it_and_is_tried_again(~)
+fill();
+try
+    populate(lab.Stat);
+    error('test:failed', 'populate raised nothing');
+catch failure
+    checkEqual(failure.identifier, 'lab:NoRate');
+end
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+populate(lab.Stat);
+checkEqual(fetch1(lab.Stat & 'session = 3', 'mean_rate'), 9);
+end
+
+function test_parpopulate_goes_on_and_leaves_failures_alone(~)
+fill();
+parpopulate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+parpopulate(lab.Stat);
+checkEqual(count(lab.Stat), 3);
+populate(lab.Stat);
+checkEqual(count(lab.Stat), 4);
+end
+
+function test_restrictions_and_limits_of_populate(~)
+fill();
+populate(lab.Stat, 'subject_id = 2');
+checkEqual(count(lab.Stat), 1);
+populate(lab.Stat, struct('subject_id', 1), 'session < 3', 'MaxCalls', 1);
+checkEqual(count(lab.Stat), 2);
+[remaining, total] = progress(lab.Stat, 'subject_id = 1', 'session < 3');
+checkEqual([remaining, total], [1 2]);
+text = evalc('populate(lab.Stat, ''session < 3'', ''Display'', true)');
+check(~isempty(strfind(text, 'success lab.Stat')), text);
+checkError('InvalidRequest', @() populate(lab.Stat & 'session = 1'));
+checkError('InvalidRequest', @() populate(levada.FreeTable('lab.Stat')));
+end
+
+function test_makeTuples_popRel_and_parts_in_the_older_way(~)
+fill();
+populate(lab.TrialCount);
+checkEqual(fetchn(lab.TrialCount, 'number', 'ORDER BY KEY'), [3; 1; 0]);
+checkEqual(fetchn(lab.TrialCountCorrect, 'trial', 'ORDER BY KEY'), [1; 3; 1]);
+checkEqual(fullTableName(lab.TrialCountCorrect), '`lab`.`trial_count__correct`');
+checkEqual(count(getKeySource(lab.TrialCount)), 3);
+checkEqual(primaryKey(getKeySource(lab.Stat)), {'subject_id', 'session'});
+del(lab.TrialCount & 'session = 2');
+populate(lab.TrialCount);
+checkEqual(count(lab.TrialCount), 3);
+end
+
+function test_direct_inserts_are_refused(~)
+fill();
+row = struct('subject_id', 1, 'session', 1, 'mean_rate', 5);
+failure = checkError('PermissionDenied', @() insert(lab.Stat, row));
+insert(lab.Stat, row, 'AllowDirectInsert', true);
+checkEqual(count(lab.Stat), 1);
+end
+
+function test_a_make_inserts_into_its_own_tables_alone(~)
+fill();
+[~, errors] = populate(lab.Stray, 'session = 1');
+checkEqual(unique({errors.identifier}), {'levada:MakeContract'});
+checkEqual(count(lab.Subject), 2);
+checkEqual(count(lab.Stray), 0);
+end
+
+function test_a_worker_computes_until_all_is_done(~)
+fill();
+levada.worker({lab.Stat, lab.TrialCount}, 'Drain', true, 'Display', false);
+checkEqual([count(lab.Stat), count(lab.TrialCount)], [3 3]);
+insert(lab.Session, {2 2 '2026-01-09' 1:3});
+text = evalc('levada.worker(''lab'', ''Drain'', true)');
+checkEqual(count(lab.Stat), 4);
+check(~isempty(strfind(text, 'success `lab`.`stat`')), text);
+checkError('InvalidRequest', @() levada.worker(lab.Subject));
+end
+
+function test_jobs_are_not_part_of_transactions(connection)
+fill();
+count(lab.Stat);
+connection.startTransaction();
+checkError('PreconditionFailed', @() populate(lab.Stat));
+connection.cancelTransaction();
+end

@@ -1,0 +1,144 @@
+function tests = testSchema()
+% testSchema  How classes declare tables, and tables without classes.
+
+tests = localfunctions();
+end
+
+function test_definitions_from_a_property_and_from_the_comment_of_the_file(~)
+text = describe(lab.Subject);
+check(~isempty(strfind(text, 'number on the ear tag')), text);
+checkEqual(primaryKey(lab.SessionTrial), {'subject_id', 'session', 'trial'});
+checkEqual(fullTableName(lab.SessionTrial), '`lab`.`session__trial`');
+checkEqual(primaryKey(lab.Trip), {'first', 'second'});
+checkEqual(parents(lab.Session), {'`lab`.`subject`'});
+checkEqual(children(lab.Subject), {'`lab`.`session`', '`lab`.`trip`'});
+checkEqual(ancestors(lab.Session), {'`lab`.`species`', '`lab`.`subject`', '`lab`.`session`'});
+checkEqual(sort(descendants(lab.Subject)), sort({'`lab`.`subject`', '`lab`.`session`', '`lab`.`session__trial`', '`lab`.`trip`'}));
+end
+
+function test_contents_of_a_lookup_table(~)
+checkEqual(sort(fetchn(lab.Species, 'species')), {'mouse'; 'newt'; 'rat'});
+end
+
+function test_a_broken_definition_names_the_line(~)
+failure = checkError('InvalidDefinition', @() count(lab.Broken));
+check(~isempty(strfind(failure.message, 'nosuchtype')), failure.message);
+end
+
+function test_a_class_outside_a_package_is_refused(~)
+checkError('InvalidDefinition', @() levada.internal.schemaOf('Homeless'));
+checkError('InvalidDefinition', @() levada.internal.schemaOf('nopackage.Homeless'));
+end
+
+function test_a_different_definition_warns_and_changes_nothing(connection)
+schema = lab.getSchema();
+count(lab.Subject);
+request = struct('name', struct('schema', 'lab', 'table', 'Other'), 'tier', 'TABLE_TIER_MANUAL', 'definition', 'a : int32');
+connection.request('SchemaService/DeclareTable', request);
+drop(lab.Subject);
+request.name.table = 'Subject';
+connection.request('SchemaService/DeclareTable', request);
+schema.reload();
+lastwarn('', '');
+checkEqual(primaryKey(lab.Subject), {'a'});
+[text, id] = lastwarn();
+checkEqual(id, 'levada:Warning');
+check(~isempty(strfind(text, '`lab`.`subject`')), text);
+end
+
+function test_tables_without_classes(connection)
+count(lab.SessionTrial);
+insert(lab.Subject, struct('subject_id', 7));
+virtual = levada.virtualSchema('lab');
+checkEqual(fetch1(virtual.Subject, 'subject_id'), 7);
+checkEqual(class(virtual.SessionTrial), 'levada.FreeTable');
+checkEqual(primaryKey(virtual.SessionTrial), {'subject_id', 'session', 'trial'});
+checkEqual(count(virtual.Subject & 'subject_id > 5'), 1);
+check(ismember('SessionTrial', properties(virtual)));
+checkError('UnknownTable', @() virtual.Nothing);
+checkError('UnknownSchema', @() levada.virtualSchema('nothing'));
+schema = lab.getSchema();
+checkEqual(class(schema.v.Subject), 'lab.Subject');
+free = levada.FreeTable(connection, '`lab`.`session__trial`');
+checkEqual(primaryKey(free), {'subject_id', 'session', 'trial'});
+checkEqual(count(levada.FreeTable('lab.Subject') & free), 0);
+checkError('UnknownTable', @() count(levada.FreeTable('lab.Nothing')));
+checkError('InvalidRequest', @() levada.FreeTable('nothing'));
+end
+
+function test_names_of_schemas_and_classes(~)
+schema = lab.getSchema();
+check(~schema.exists());
+count(lab.SessionTrial);
+check(schema.exists());
+checkEqual(levada.listSchemas(), {'lab'});
+checkEqual(schema.classNames(), {'lab.Species', 'lab.Subject', 'lab.Session', 'lab.SessionTrial'});
+drop(lab.Session);
+checkEqual(schema.classNames(), {'lab.Species', 'lab.Subject'});
+schema.drop();
+check(~schema.exists());
+checkEqual(count(lab.Subject), 0);
+end
+
+function test_classes_are_written_for_tables_that_have_none(connection)
+folder = tempname();
+mkdir(folder);
+removing = onCleanup(@() confirm_recursive_rmdir(false) && rmdir(folder, 's'));
+levada.createSchema('fresh', folder, 'fresh');
+addpath(folder);
+leaving = onCleanup(@() rmpath(folder));
+declare(connection, 'Animal', 'MANUAL', ['# an animal' char(10) 'animal : int32' char(10) '---' char(10) 'name : varchar(9)']);
+declare(connection, 'Visit', 'MANUAL', ['-> Animal' char(10) 'visit : int16']);
+declare(connection, 'Visit.Step', 'PART', ['-> master' char(10) 'step : int16' char(10) '---' char(10) '-> [nullable] Animal.proj(other="animal")']);
+declare(connection, 'Walk', 'COMPUTED', ['-> Visit' char(10) '---' char(10) 'metres : float64']);
+schema = feval('fresh.getSchema');
+paths = schema.syncClasses();
+checkEqual(numel(paths), 4);
+checkEqual(schema.syncClasses(), {});
+rehash();
+schema.reload();
+checkEqual(class(feval('fresh.VisitStep')), 'fresh.VisitStep');
+checkEqual(primaryKey(feval('fresh.VisitStep')), {'animal', 'visit', 'step'});
+check(isa(feval('fresh.Walk'), 'levada.Computed'));
+checkEqual(count(feval('fresh.Walk')), 0);
+checkError('AlreadyExists', @() levada.createSchema('fresh', folder, 'fresh'));
+end
+
+function declare(connection, table, tier, definition)
+connection.request('SchemaService/DeclareTable', struct('name', struct('schema', 'fresh', 'table', table), ...
+    'tier', ['TABLE_TIER_' tier], 'definition', definition));
+end
+
+function test_diagrams(~)
+count(lab.SessionTrial);
+count(lab.Trip);
+schema = lab.getSchema();
+diagram = levada.Diagram(schema);
+checkEqual(numel(names(diagram)), 5);
+text = svg(diagram);
+check(~isempty(strfind(text, '>SessionTrial<')) || ~isempty(strfind(text, '>Trial<')), text);
+checkEqual(numel(strfind(text, '<rect')), 4);
+check(~isempty(strfind(text, 'stroke-dasharray')), text);
+one = levada.Diagram(lab.Session);
+checkEqual(names(one), {'`lab`.`session`'});
+checkEqual(names(one - 1), {'`lab`.`subject`', '`lab`.`session`'});
+checkEqual(numel(names(one + 1)), 2);
+checkEqual(numel(names((one - 1) - one)), 1);
+checkEqual(names((one - 1) * one), {'`lab`.`session`'});
+checkEqual(numel(names(one + levada.ERD(lab.Trip))), 2);
+file = [tempname() '.svg'];
+removing = onCleanup(@() delete(file));
+draw(diagram, file);
+check(strncmp(fileread(file), '<svg', 4));
+checkError('InvalidRequest', @() levada.Diagram(5));
+end
+
+function test_settings(~)
+before = levada.config();
+restoring = onCleanup(@() levada.config('displayLimit', before.displayLimit));
+checkEqual(levada.config('displayLimit', 5), 12);
+checkEqual(levada.config('displayLimit'), 5);
+levada.config('own.setting', 'x');
+checkEqual(levada.config('own.setting'), 'x');
+checkError('InvalidRequest', @() levada.config('nothing'));
+end
