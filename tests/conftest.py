@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from levada_server.app import running
 from levada_server.config import Settings
+from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decode_relation import stored_relation
@@ -115,7 +116,9 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     database = await Database.connect(database_url)
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, store_folders)
-    yield Engine(database, CatalogCache(database), lookout, stored_relation, await read_signer(database), objects)
+    signer, downstream = await read_signer(database), Downstream()
+    yield Engine(database, CatalogCache(database), lookout, stored_relation, signer, objects, downstream)
+    await downstream.close()
     await objects.close()
     await lookout.close()
     await database.close()

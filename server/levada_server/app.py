@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
 from levada_server.rpc.decode_relation import stored_relation
 from levada_server.rpc.server import RpcServer
@@ -76,7 +77,10 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         stack.push_async_callback(lookout.close)
         objects = ObjectStorage(database_url, await asyncio.to_thread(_stores, settings))
         stack.push_async_callback(objects.close)
-        engine = Engine(database, cache, lookout, stored_relation, await read_signer(database), objects)
+        downstream = Downstream()
+        stack.push_async_callback(downstream.close)
+        signer = await read_signer(database)
+        engine = Engine(database, cache, lookout, stored_relation, signer, objects, downstream)
         server = RpcServer(
             engine,
             version("levada"),

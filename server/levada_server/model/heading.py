@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from levada_server.model.types import AttributeType
 
+Key = tuple[tuple[str, object], ...]
+"""Names and values of an entity's primary key, in the order of the heading."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
+    from levada_server.operations.downstream import Downstream
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog import CatalogCache
     from levada_server.storage.database import Database
@@ -52,6 +53,7 @@ class Engine:
         decode_relation: Reads a relation back that was stored as a client sent it.
         signer: Signs leases and receipts, as every replica of this database does.
         objects: The stores.
+        downstream: Makes jobs of what depends on committed keys.
     """
 
     database: Database
@@ -60,6 +62,7 @@ class Engine:
     decode_relation: Callable[[bytes], Relation]
     signer: Signer
     objects: ObjectStorage
+    downstream: Downstream
 
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""

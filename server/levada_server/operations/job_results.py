@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from levada_server.jobs.lease import Failure
     from levada_server.jobs.signing import Receipt
     from levada_server.model.dependencies import Catalog
+    from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
     from levada_server.operations.engine import Caller, Engine
     from levada_server.operations.own_keys import Spelled
@@ -129,19 +130,21 @@ async def _complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]
     if len(jobs) > 1:
         try:
             async with engine.database.transaction() as connection:
-                told = await _complete_group(engine, connection, catalog, jobs)
+                told, committed = await _complete_group(engine, connection, catalog, jobs)
         except OutcomeUnknown:
             raise
         except LevadaError:
             pass  # which one it was, and what becomes of the others, is seen one by one
         else:
+            _refresh_below(engine, committed)
             return Completion((None,) * len(jobs), tuple(dict.fromkeys(told)))
     outcomes: list[LevadaError | None] = []
     for job in jobs:
         try:
             async with engine.database.transaction() as connection:
-                told = await _complete_group(engine, connection, catalog, (job,))
+                told, committed = await _complete_group(engine, connection, catalog, (job,))
             outcomes.append(None)
+            _refresh_below(engine, committed)
             warnings |= dict.fromkeys(told)
         except OutcomeUnknown:
             raise
@@ -150,15 +153,24 @@ async def _complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]
     return Completion(tuple(outcomes), tuple(warnings))
 
 
+_Committed = list[tuple["TableName", list["Key"]]]
+"""Keys that were committed, by table."""
+
+
 async def _complete_group(
     engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
-) -> list[str]:
-    """Complete jobs in a transaction, by few statements for all of a table; give what the caller is told."""
+) -> tuple[list[str], _Committed]:
+    """Complete jobs in a transaction, by few statements for all of a table.
+
+    Returns:
+        What the caller is told, and the keys.
+    """
     by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
     for job in jobs:
         by_table[job.table].append(job)
     tables = [(computed_table(catalog, name), group) for name, group in by_table.items()]
     warnings: list[str] = []
+    committed: _Committed = []
     for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
         locked = await storage.lock_jobs(connection, table, [job.job_id for job in group])
         accepted = [
@@ -166,8 +178,14 @@ async def _complete_group(
         ]
         if accepted:
             warnings += await _commit_results(engine, connection, catalog, table, accepted, locked)
+            committed.append((table.name, [locked[job.job_id].key for job in accepted]))
     await require_version(connection, catalog.version)
-    return warnings
+    return warnings, committed
+
+
+def _refresh_below(engine: Engine, committed: _Committed) -> None:
+    for name, keys in committed:
+        engine.downstream.committed(engine, name, keys)
 
 
 async def _commit_results(
@@ -339,6 +357,7 @@ async def complete_in_transaction(engine: Engine, caller: Caller, job: Completed
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in engine.database.written.items()}
         await storage.finish_jobs(connection, table, [_finished(job, written)])
+        engine.database.committed.append((table.name, locked[job.job_id].key))
 
 
 async def fail(

@@ -43,6 +43,18 @@ class Session:
         """The parts that work inside the transaction, where one is open."""
         return replace(self._engine, database=self.transactions.database)
 
+    async def commit(self) -> None:
+        """Commit; then let the tables that depend on completed jobs know.
+
+        Raises:
+            Conflict: A concurrent transaction got in the way; nothing is committed.
+            OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
+        """
+        database = self.transactions.database
+        await self.transactions.commit()
+        for name, key in database.committed:
+            self._engine.downstream.committed(self._engine, name, [key])
+
 
 @asynccontextmanager
 async def open_session(engine: Engine) -> AsyncIterator[Session]:

@@ -29,7 +29,7 @@ def default_key_source(table: Table) -> Relation:
     Raises:
         InvalidRequest: The table has no parent in its primary key.
     """
-    parents = [_parent(key) for key in table.foreign_keys if key.primary_key]
+    parents = [parent_keys(key, TableOperand(key.parent)) for key in table.foreign_keys if key.primary_key]
     if not parents:
         raise InvalidRequest(
             f"`{table.name}` is {table.tier.value} but depends on no table in its primary key, so there is nothing to "
@@ -40,9 +40,10 @@ def default_key_source(table: Table) -> Relation:
     return reduce(lambda left, right: Join(left, right, unchecked=True), parents)
 
 
-def _parent(key: ForeignKey) -> Relation:
-    renames = tuple(Named(child, ExpressionText(parent)) for child, parent in key.columns if child != parent)
-    return Project(TableOperand(key.parent), renames)
+def parent_keys(key: ForeignKey, parent: Relation) -> Relation:
+    """Give the keys of a parent, or of some of its entities, under the names that the child has for them."""
+    renames = tuple(Named(child, ExpressionText(name)) for child, name in key.columns if child != name)
+    return Project(parent, renames)
 
 
 def keys_of(source: Relation, table: Table) -> Relation:

@@ -206,7 +206,7 @@ async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
         case "commit" if request.commit.savepoint:
             await transactions.release(request.commit.savepoint)
         case "commit":
-            await transactions.commit()
+            await session.commit()
         case _ if request.roll_back.savepoint:
             await transactions.roll_back_to(request.roll_back.savepoint)
         case _:

@@ -17,6 +17,8 @@ from levada_server.storage.pipe import SpoolSpace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from levada_server.model.heading import Key
+    from levada_server.model.table import TableName
     from levada_server.storage.pipe import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -96,6 +98,11 @@ class Database:
     @property
     def written(self) -> Counter[str]:
         """Rows that a job wrote in the transaction that lasts, by table; counted by who writes."""
+        raise AssertionError("no transaction lasts")
+
+    @property
+    def committed(self) -> list[tuple[TableName, Key]]:
+        """What jobs completed in the transaction that lasts, known to all once it is committed."""
         raise AssertionError("no transaction lasts")
 
     async def close(self) -> None:
@@ -180,6 +187,7 @@ class PinnedDatabase(Database):
         self._wanted = 0  # connections in use, and those that are waited for
         self._lent = set()
         self._written: Counter[str] = Counter()
+        self._committed: list[tuple[TableName, Key]] = []
         self.postgresql_version = postgresql_version
         self.spool_space = None
 
@@ -192,6 +200,11 @@ class PinnedDatabase(Database):
     def written(self) -> Counter[str]:
         """Rows that a job wrote in this transaction, by table."""
         return self._written
+
+    @property
+    def committed(self) -> list[tuple[TableName, Key]]:
+        """What jobs completed in this transaction."""
+        return self._committed
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

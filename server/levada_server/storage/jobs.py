@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     import asyncpg
 
     from levada_server.jobs.lease import Failure
+    from levada_server.model.heading import Key
     from levada_server.model.table import Table
     from levada_server.query import sql
     from levada_server.storage.database import Connection
 
 LEAST_URGENT = 2**31 - 1
 _FILE = "jobs"
-
-Key = tuple[tuple[str, object], ...]
-"""Names and values of a primary key, in the order of the heading."""
 
 
 async def most_urgent(

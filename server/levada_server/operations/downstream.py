@@ -1,0 +1,119 @@
+"""After a commit: make jobs of what depends on the committed keys, soon and for these keys alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from datetime import timedelta
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LevadaError
+from levada_server.model.dependencies import is_within
+from levada_server.operations.compilation import compiled
+from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
+from levada_server.query.key_source import new_keys, parent_keys
+from levada_server.query.reads import tables_in
+from levada_server.storage import job_refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.heading import Key
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.engine import Engine
+
+COALESCE_S = 0.05
+"""Commits that come within this time are refreshed for together."""
+DEFAULT_PRIORITY = 5
+_LOG = logging.getLogger("levada.jobs")
+
+
+class Downstream:
+    """Refreshes the tables that depend on what was committed; holds the task that does it."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[TableName, dict[Key, None]] = defaultdict(dict)
+        self._task: asyncio.Task[None] | None = None
+
+    def committed(self, engine: Engine, name: TableName, keys: Iterable[Key]) -> None:
+        """Take note that a table has new entities.
+
+        Args:
+            engine: The parts to work with, outside of any transaction.
+            name: The table.
+            keys: Names and values of their primary keys.
+        """
+        self._waiting[name].update(dict.fromkeys(keys))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(engine))
+
+    async def settled(self) -> None:
+        """Wait until all that was committed so far is refreshed for."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def close(self) -> None:
+        """Let go of what waits; the next full refresh finds it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self, engine: Engine) -> None:
+        while self._waiting:
+            await asyncio.sleep(COALESCE_S)
+            waiting, self._waiting = self._waiting, defaultdict(dict)
+            for name, keys in waiting.items():
+                try:
+                    await _refresh_below(engine, name, list(keys))
+                except LevadaError as error:  # the next full refresh mends it
+                    _LOG.warning("the jobs below %s were not refreshed: %s", name, error)
+
+
+async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> None:
+    catalog = await engine.cache.current()
+    if name not in catalog.tables:
+        return  # it was dropped or renamed meanwhile
+    for table in catalog.tables.values():
+        if table.has_make and not is_within(table.name, name):
+            for source in _sources(engine, catalog, table, catalog.tables[name], keys):
+                await _add_jobs(engine, catalog, table, source)
+
+
+async def _add_jobs(engine: Engine, catalog: Catalog, table: Table, source: Relation) -> None:
+    missing = (await compiled(new_keys(source, table), catalog)).select
+    async with engine.database.transaction() as connection:
+        await job_refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
+
+
+def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:
+    """Give what some keys of one table add to the key source of another."""
+    if table.key_source is not None:
+        source = engine.decode_relation(table.key_source)
+        read = {catalog.table(name).name for name in tables_in(source)}
+        if any(is_within(name, above.name) for name in read):
+            # Where the source has none of the key's attributes, this is the whole of it.
+            yield Restrict(source, Match(_entities(above, above.name, keys), unchecked=True))
+        return
+    references = [key for key in table.foreign_keys if key.primary_key]
+    for number, reference in enumerate(references):
+        if is_within(reference.parent, above.name):
+            entities = _entities(above, reference.parent, keys)
+            yield reduce(
+                Join,
+                [
+                    parent_keys(other, entities if other_number == number else TableOperand(other.parent))
+                    for other_number, other in enumerate(references)
+                ],
+            )
+
+
+def _entities(above: Table, name: TableName, keys: list[Key]) -> Relation:
+    """Give the entities of a table, or of its part, that have some keys of the table."""
+    names = above.heading.primary_key
+    whole = TableOperand(above.name)
+    columns = tuple(zip(*(tuple(value for _, value in key) for key in keys), strict=True))
+    chosen: Relation = Restrict(whole, EntitySet(names, columns)) if names else whole
+    return chosen if name == above.name else Restrict(TableOperand(name), Match(chosen))
