@@ -32,7 +32,7 @@ async def pipeline(engine: Engine) -> Engine:
 
 async def keys(engine: Engine, table: str) -> list[tuple[object, ...]]:
     found, rows = await jobs.list_jobs(engine, ME, named(table), (), after=0, limit=100)
-    return sorted(tuple(row[name] for name in found.heading.primary_key) for row in rows)  # type: ignore[type-var]
+    return sorted(tuple(row[name] for name in found.heading.primary_key) for row in rows)
 
 
 async def test_the_committed_keys_become_jobs_below(pipeline: Engine) -> None:
