@@ -14,6 +14,7 @@ import numpy as np
 
 from levada._attached import encode_attachment
 from levada._errors import ValueOutOfRange, WrongValue
+from levada._unstorable import Unstorable
 from levada._value_encoding import plain_text
 from levada._values import encode_blob, plain_scalar
 
@@ -133,7 +134,14 @@ def _text(value: object) -> str:
         raise TypeError
     if isinstance(value, float) and math.isnan(value):
         raise TypeError
-    return plain_text(value, "") if isinstance(value, str) else str(value)
+    return _valid(value) if isinstance(value, str) else str(value)
+
+
+def _valid(value: str) -> str:
+    try:
+        return plain_text(value)
+    except Unstorable as problem:
+        raise WrongValue(problem.told("")) from None
 
 
 def _in_microseconds(value: object, type_: AttributeType) -> object:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 
 from levada._errors import WrongValue
+from levada._unstorable import Unstorable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from levada_api.v1 import value_pb2 as pb
 
-    Encode: TypeAlias = Callable[[object, pb.Value, str], None]
-    """Fills a message with an element; the text is the path to it."""
+    Encode: TypeAlias = Callable[[object, pb.Value], None]
+    """Fills a message with an element."""
     Decode: TypeAlias = Callable[[pb.Value], Any]  # Any: whatever was stored
 
 Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of every dtype
@@ -34,36 +35,36 @@ _SPARSE_FORMS = frozenset(f"{form}_{kind}" for form in ("bsr", "coo", "csc", "cs
 _MATLAB_SPARSE = "csc_array"
 
 
-def encode_array(value: np.generic | Array, message: pb.Value, path: str, encode: Encode) -> None:
+def encode_array(value: np.generic | Array, message: pb.Value, encode: Encode) -> None:
     """Fill a message with an array, or with a scalar of NumPy.
 
     Raises:
-        WrongValue: Its elements have no form that other languages read, or an element cannot be stored.
+        Unstorable: Its elements have no form that other languages read, or an element cannot be stored.
     """
     if isinstance(value, np.ndarray) and type(value) is not np.ndarray and not _plain_subclass(value):
-        raise WrongValue(
-            f"{path}: a {type(value).__name__}, which is more than an array: store np.asarray(…) of it, and beside it "
+        raise Unstorable(
+            f"a {type(value).__name__}, which is more than an array: store np.asarray(…) of it, and beside it "
             "what that leaves out."
         )
     array = np.asarray(value)
     match array.dtype.kind:
         case "O":
-            _encode_cells(array, message.cell_array, path, encode)
+            _encode_cells(array, message.cell_array, encode)
         case "V" if isinstance(value, np.ndarray) and array.dtype.names is not None:
-            _encode_structured(array, message, path, encode)
+            _encode_structured(array, message, encode)
         case _:
-            encode_tensor(array, message.tensor, path)
+            encode_tensor(array, message.tensor)
             message.tensor.scalar = isinstance(value, np.generic)
 
 
-def encode_tensor(array: Array, tensor: pb.Tensor, path: str) -> None:
+def encode_tensor(array: Array, tensor: pb.Tensor) -> None:
     """Fill a message with an array of numbers, times or text.
 
     Raises:
-        WrongValue: Its elements have no form that other languages read.
+        Unstorable: Its elements have no form that other languages read.
     """
     if array.nbytes > MAX_TENSOR_BYTES and array.dtype.kind != "U":
-        raise WrongValue(f"{path}: an array of {array.nbytes} bytes; keep it in a store: <blob@store>.")
+        raise Unstorable(f"an array of {array.nbytes} bytes; keep it in a store: <blob@store>.")
     column_major = array.flags.f_contiguous and not array.flags.c_contiguous
     flat = array.ravel(order="F" if column_major else "C")
     tensor.shape.extend(array.shape)
@@ -74,14 +75,14 @@ def encode_tensor(array: Array, tensor: pb.Tensor, path: str) -> None:
         try:
             tensor.texts.extend(flat.tolist())
         except UnicodeEncodeError:
-            raise WrongValue(f"{path}: text with a lone surrogate, which is no valid Unicode.") from None
+            raise Unstorable("text with a lone surrogate, which is no valid Unicode.") from None
     elif _DTYPE.fullmatch(array.dtype.name):
         tensor.dtype = array.dtype.name
         tensor.elements = flat.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     else:
         what = "an array" if array.ndim else "a scalar"
         advice = ".astype(str) gives one of text" if array.dtype.kind in "ST" else "turn it into plain values"
-        raise WrongValue(f"{path}: {what} of {array.dtype} cannot be stored; {advice}.")
+        raise Unstorable(f"{what} of {array.dtype} cannot be stored; {advice}.")
 
 
 def decode_tensor(tensor: pb.Tensor) -> Array | np.generic:
@@ -134,12 +135,19 @@ def _places(array: Array, *, column_major: bool = False) -> Iterator[tuple[str, 
         yield f"[{', '.join(map(str, place))}]" if place else "", element
 
 
-def _encode_cells(array: Array, cells: pb.CellArray, path: str, encode: Encode) -> None:
+def _encode_cells(array: Array, cells: pb.CellArray, encode: Encode) -> None:
     cells.SetInParent()
     cells.shape.extend(array.shape)
     cells.column_major = array.flags.f_contiguous and not array.flags.c_contiguous
     for place, element in _places(array, column_major=cells.column_major):
-        encode(element, cells.values.add(), f"{path}{place}")
+        _encode_at(place, element, cells.values.add(), encode)
+
+
+def _encode_at(place: str, element: object, message: pb.Value, encode: Encode) -> None:
+    try:
+        encode(element, message)
+    except Unstorable as problem:
+        raise problem.within(place) from None
 
 
 def decode_cells(cells: pb.CellArray, decode: Decode) -> Array:
@@ -154,7 +162,7 @@ def _objects(values: Any, shape: tuple[int, ...], decode: Decode, order: Any) ->
     return np.fromiter(map(decode, values), dtype=object, count=len(values)).reshape(shape, order=order)
 
 
-def _encode_structured(array: Array, message: pb.Value, path: str, encode: Encode) -> None:
+def _encode_structured(array: Array, message: pb.Value, encode: Encode) -> None:
     names = array.dtype.names or ()
     if all(array.dtype[name].kind == _CELLS for name in names):
         structs = message.struct_array
@@ -164,18 +172,21 @@ def _encode_structured(array: Array, message: pb.Value, path: str, encode: Encod
         columns = [list(_places(array[name], column_major=True)) for name in names]
         for element in zip(*columns, strict=True):
             for name, (place, value) in zip(names, element, strict=True):
-                encode(value, structs.values.add(), f"{path}{place}[{name!r}]")
+                _encode_at(f"{place}[{name!r}]", value, structs.values.add(), encode)
         return
     if array.ndim != 1:
-        raise WrongValue(f"{path}: a structured array of {array.ndim} dimensions; store one of one dimension.")
+        raise Unstorable(f"a structured array of {array.ndim} dimensions; store one of one dimension.")
     message.table.library = "numpy"
     for name in names:
         message.table.names.append(name)
         column = message.table.columns.add()
-        if array.dtype[name].kind == _CELLS:
-            encode(array[name].tolist(), column, f"{path}[{name!r}]")
-        else:
-            encode_tensor(np.ascontiguousarray(array[name]), column.tensor, f"{path}[{name!r}]")
+        try:
+            if array.dtype[name].kind == _CELLS:
+                encode(array[name].tolist(), column)
+            else:
+                encode_tensor(np.ascontiguousarray(array[name]), column.tensor)
+        except Unstorable as problem:
+            raise problem.within(f"[{name!r}]") from None
 
 
 def decode_structs(structs: pb.StructArray, decode: Decode) -> Array:
@@ -197,20 +208,20 @@ def is_sparse(value: object) -> TypeGuard[Any]:  # Any: SciPy has no types
     return type(value).__module__.startswith("scipy.sparse") and type(value).__name__ in _SPARSE_FORMS
 
 
-def encode_sparse(value: Any, message: pb.SparseMatrix, path: str) -> None:  # noqa: ANN401  # SciPy has no types
+def encode_sparse(value: Any, message: pb.SparseMatrix) -> None:  # noqa: ANN401  # SciPy has no types
     """Fill a message with a sparse matrix.
 
     Raises:
-        WrongValue: It has not two dimensions, or its elements cannot be stored.
+        Unstorable: It has not two dimensions, or its elements cannot be stored.
     """
     if len(value.shape) != 2:
-        raise WrongValue(f"{path}: a sparse array of {len(value.shape)} dimensions; those of two are stored.")
+        raise Unstorable(f"a sparse array of {len(value.shape)} dimensions; those of two are stored.")
     coordinates = value.tocoo()
     message.form = type(value).__name__
     message.shape.extend(value.shape)
     message.rows.extend(coordinates.row.tolist())
     message.columns.extend(coordinates.col.tolist())
-    encode_tensor(coordinates.data, message.elements, path)
+    encode_tensor(coordinates.data, message.elements)
 
 
 def decode_sparse(message: pb.SparseMatrix) -> Any:  # noqa: ANN401  # SciPy has no types

@@ -14,7 +14,7 @@ from levada._value_tables import decode_table
 from levada._value_times import decode_date, decode_duration, decode_time, decode_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from levada_api.v1 import value_pb2 as pb
 
@@ -42,7 +42,11 @@ def _decode(message: pb.Value) -> Stored:
     return _DECODERS[kind](getattr(message, kind))
 
 
-def _all(values: Iterable[pb.Value]) -> Iterable[Stored]:
+def _all(messages: Sequence[pb.Value]) -> Iterable[Stored]:
+    values = list(messages)
+    if {value.WhichOneof("kind") for value in values} == {"float"}:
+        # Long lists are mostly of these.
+        return [value.float for value in values]
     return map(_decode, values)
 
 
@@ -52,7 +56,7 @@ def _integer(text: str) -> int:
     return int(Decimal(text))
 
 
-def _mapping(keys: Iterable[Stored], values: Iterable[pb.Value]) -> dict[Stored, Stored]:
+def _mapping(keys: Iterable[Stored], values: Sequence[pb.Value]) -> dict[Stored, Stored]:
     return dict(zip(keys, _all(values), strict=True))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from levada._errors import WrongValue
 from levada._tabular import is_arrow, is_missing_scalar, is_pandas, is_polars
+from levada._unstorable import Unstorable
 from levada._value_arrays import encode_array, encode_sparse, is_sparse
 from levada._value_tables import encode_table
 from levada._value_times import encode_time
@@ -48,97 +49,137 @@ def encode_value(value: object, path: str = "value") -> pb.Value:
         WrongValue: It holds something that no other language could read; the message gives the path to it.
     """
     message = pb.Value()
-    _encode(value, message, path, depth=0)
+    try:
+        _encode(value, message, depth=0)
+    except Unstorable as problem:
+        raise WrongValue(problem.told(path)) from None
     return message
 
 
-def _encode(value: object, message: pb.Value, path: str, *, depth: int) -> None:
-    """Fill `message`; `path` names `value` in errors."""
+def _encode(value: object, message: pb.Value, *, depth: int) -> None:
+    """Fill `message`."""
     if depth > MAX_DEPTH:
-        raise WrongValue(f"{path}: nested deeper than {MAX_DEPTH} levels.")
-    if value is None or is_missing_scalar(value):
+        raise Unstorable(f"nested deeper than {MAX_DEPTH} levels.")
+    if type(value) is float:
+        message.float = value
+    elif type(value) is str:
+        message.text = plain_text(value)
+    elif value is None or is_missing_scalar(value):
         message.null = 0  # type: ignore[assignment]  # the only value of the enum
     elif isinstance(value, (np.generic, np.ndarray)):
-        encode_array(value, message, path, partial(_encode, depth=depth + 1))
+        encode_array(value, message, partial(_encode, depth=depth + 1))
     elif isinstance(value, bool):
         message.boolean = value
     elif isinstance(value, int):
-        _encode_integer(value, message, path)
+        _encode_integer(value, message)
     elif isinstance(value, float):
         message.float = value
     elif isinstance(value, str):
-        message.text = plain_text(value, path)
+        message.text = plain_text(value)
     elif isinstance(value, (bytes, bytearray, memoryview)):
         message.binary = bytes(value)
     elif isinstance(value, (list, tuple, Set, Mapping)) and not is_sparse(value):
-        _encode_container(value, message, path, partial(_encode, depth=depth + 1))
+        _encode_container(value, message, partial(_encode, depth=depth + 1))
     elif isinstance(value, (dt.date, dt.time, dt.timedelta)):
-        encode_time(value, message, path)
+        encode_time(value, message)
     else:
-        _encode_rare(value, message, path, partial(_encode, depth=depth + 1))
+        _encode_rare(value, message, partial(_encode, depth=depth + 1))
 
 
-def plain_text(value: str, path: str) -> str:
+def plain_text(value: str) -> str:
     """Give the text that an instance of str, or of a subclass such as an enum, holds.
 
     Raises:
-        WrongValue: It is no valid Unicode.
+        Unstorable: It is no valid Unicode.
     """
     text = str.__str__(value)
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise WrongValue(f"{path}: text with a lone surrogate, which is no valid Unicode.") from None
+            raise Unstorable("text with a lone surrogate, which is no valid Unicode.") from None
     return text
 
 
-def _encode_integer(value: int, message: pb.Value, path: str) -> None:
+def _encode_integer(value: int, message: pb.Value) -> None:
     if -(2**63) <= value < 2**63:
         message.integer = value
         return
     # Python's own str() refuses past 4 300 digits; a Decimal of an int is exact.
     digits = str(Decimal(int(value)))
     if len(digits) > MAX_INTEGER_DIGITS:
-        raise WrongValue(f"{path}: a whole number of {len(digits)} digits; at most {MAX_INTEGER_DIGITS} are stored.")
+        raise Unstorable(f"a whole number of {len(digits)} digits; at most {MAX_INTEGER_DIGITS} are stored.")
     message.big_integer = digits
 
 
 def _encode_container(
     value: list[object] | tuple[object, ...] | Set[object] | Mapping[object, object],
     message: pb.Value,
-    path: str,
-    encode: Callable[[object, pb.Value, str], None],
+    encode: Callable[[object, pb.Value], None],
 ) -> None:
     match value:
         case list() | tuple():
-            sequence = message.list if isinstance(value, list) else message.tuple
-            sequence.SetInParent()
-            for index, item in enumerate(value):
-                encode(item, sequence.values.add(), f"{path}[{index}]")
+            _encode_sequence(value, message.list if isinstance(value, list) else message.tuple, encode)
         case Set():
-            elements = message.frozen_set if isinstance(value, frozenset) else message.set
-            elements.SetInParent()
-            encoded = []
-            for item in value:
-                element = pb.Value()
-                encode(item, element, f"{path}{{{item!r}}}")
-                encoded.append(element)
-            # Equal sets are equal bytes, whatever order Python goes through them in.
-            elements.values.extend(sorted(encoded, key=pb.Value.SerializeToString))
+            _encode_set(value, message.frozen_set if isinstance(value, frozenset) else message.set, encode)
         case Mapping() if all(isinstance(key, str) and not isinstance(key, np.generic) for key in value):
             message.map.SetInParent()
             for key, item in value.items():
-                message.map.keys.append(plain_text(key, f"{path}: key {key!r}"))  # type: ignore[arg-type]  # str
-                encode(item, message.map.values.add(), f"{path}[{key!r}]")
+                try:
+                    message.map.keys.append(plain_text(key))  # type: ignore[arg-type]  # str
+                except Unstorable as problem:
+                    raise problem.within(f": key {key!r}") from None
+                _encode_item(key, item, message.map.values.add(), encode)
         case Mapping():
             message.any_map.SetInParent()
             for key, item in value.items():
-                encode(key, message.any_map.keys.add(), f"{path}: key {key!r}")
-                encode(item, message.any_map.values.add(), f"{path}[{key!r}]")
+                try:
+                    encode(key, message.any_map.keys.add())
+                except Unstorable as problem:
+                    raise problem.within(f": key {key!r}") from None
+                _encode_item(key, item, message.any_map.values.add(), encode)
 
 
-def _encode_rare(value: object, message: pb.Value, path: str, encode: Callable[[object, pb.Value, str], None]) -> None:
+def _encode_item(key: object, item: object, message: pb.Value, encode: Callable[[object, pb.Value], None]) -> None:
+    try:
+        encode(item, message)
+    except Unstorable as problem:
+        raise problem.within(f"[{key!r}]") from None
+
+
+def _encode_sequence(
+    value: list[object] | tuple[object, ...], sequence: pb.Sequence, encode: Callable[[object, pb.Value], None]
+) -> None:
+    sequence.SetInParent()
+    add = sequence.values.add
+    if set(map(type, value)) == {float}:
+        # Long lists are mostly of these.
+        for item in value:
+            add().float = item  # type: ignore[assignment]  # a float
+        return
+    index = 0
+    try:
+        for index, item in enumerate(value):  # noqa: B007  # the error tells it
+            encode(item, add())
+    except Unstorable as problem:
+        raise problem.within(f"[{index}]") from None
+
+
+def _encode_set(value: Set[object], sequence: pb.Sequence, encode: Callable[[object, pb.Value], None]) -> None:
+    sequence.SetInParent()
+    encoded = []
+    for item in value:
+        element = pb.Value()
+        try:
+            encode(item, element)
+        except Unstorable as problem:
+            raise problem.within(f"{{{item!r}}}") from None
+        encoded.append(element)
+    # Equal sets are equal bytes, whatever order Python goes through them in.
+    sequence.values.extend(sorted(encoded, key=pb.Value.SerializeToString))
+
+
+def _encode_rare(value: object, message: pb.Value, encode: Callable[[object, pb.Value], None]) -> None:
     if isinstance(value, complex):
         message.complex.real, message.complex.imaginary = value.real, value.imag
     elif isinstance(value, Decimal):
@@ -146,10 +187,10 @@ def _encode_rare(value: object, message: pb.Value, path: str, encode: Callable[[
     elif isinstance(value, UUID):
         message.uuid = value.bytes
     elif is_pandas(value) or is_polars(value) or is_arrow(value):
-        encode_table(value, message.table, path, encode)
+        encode_table(value, message.table, encode)
     elif is_sparse(value):
-        encode_sparse(value, message.sparse_matrix, path)
+        encode_sparse(value, message.sparse_matrix)
     else:
         name = type(value).__name__
         what = "a lambda" if getattr(value, "__name__", "") == "<lambda>" else _ADVICE.get(name, f"a {name}")
-        raise WrongValue(f"{path}: {what}: it cannot be stored. Turn it into plain values or arrays.")
+        raise Unstorable(f"{what}: it cannot be stored. Turn it into plain values or arrays.")

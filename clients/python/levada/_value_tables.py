@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from levada._errors import WrongValue
 from levada._tabular import DataFrame, Tabular, is_pandas, is_polars
+from levada._unstorable import Unstorable
 from levada._value_arrays import decode_tensor, encode_tensor
 
 if TYPE_CHECKING:
@@ -21,24 +22,25 @@ _LISTED = ("object", "str", "string", "boolean", *(f"{sign}{n}" for sign in ("In
 _NUMBERS = "biufcmM"
 
 
-def encode_table(value: Tabular, message: pb.Columns, path: str, encode: Encode) -> None:
+def encode_table(value: Tabular, message: pb.Columns, encode: Encode) -> None:
     """Fill a message with a DataFrame of pandas or polars, or with a table of Arrow.
 
     Raises:
-        WrongValue: A column has no name, or cannot be stored.
+        Unstorable: A column has no name, or cannot be stored.
     """
     if is_pandas(value):
-        _encode_pandas(value, message, path, encode)
+        _encode_pandas(value, message, encode)
     elif is_polars(value):
         objects = [name for name, dtype in value.schema.items() if str(dtype) == "Object"]
         if objects:
-            raise WrongValue(f"{path}[{objects[0]!r}]: a column of objects; store it as a list beside the DataFrame.")
-        _encode_arrow(value.to_arrow(), "polars", message, path, encode)
+            problem = Unstorable("a column of objects; store it as a list beside the DataFrame.")
+            raise problem.within(f"[{objects[0]!r}]")
+        _encode_arrow(value.to_arrow(), "polars", message, encode)
     else:
         table = pa.Table.from_batches([value]) if isinstance(value, pa.RecordBatch) else value
         if not isinstance(table, pa.Table):
-            raise WrongValue(f"{path}: a stream of batches; store reader.read_all().")
-        _encode_arrow(table, "arrow", message, path, encode)
+            raise Unstorable("a stream of batches; store reader.read_all().")
+        _encode_arrow(table, "arrow", message, encode)
 
 
 def decode_table(message: pb.Columns, decode: Decode) -> Any:  # noqa: ANN401  # a table of one of four libraries
@@ -80,19 +82,19 @@ def _length(column: pb.Value) -> int:
 # ------------------------------------------------------------------------------------------------- pandas
 
 
-def _encode_pandas(frame: DataFrame, message: pb.Columns, path: str, encode: Encode) -> None:
+def _encode_pandas(frame: DataFrame, message: pb.Columns, encode: Encode) -> None:
     message.library = "pandas"
     if _has_own_index(frame.index) or (len(frame) and not len(frame.columns)):
         for level in range(frame.index.nlevels):
             values = frame.index.get_level_values(level)
             if values.name is not None and not isinstance(values.name, str):
-                raise WrongValue(f"{path}: a DataFrame whose index {values.name!r} is not named by text.")
-            _encode_series(values, values.name or "", message, path, encode)
+                raise Unstorable(f"a DataFrame whose index {values.name!r} is not named by text.")
+            _encode_series(values, values.name or "", message, encode)
         message.index_count = frame.index.nlevels
     for position, name in enumerate(frame.columns):
         if not isinstance(name, str):
-            raise WrongValue(f"{path}: a DataFrame whose column {name!r} is not named by text.")
-        _encode_series(frame.iloc[:, position], name, message, path, encode)
+            raise Unstorable(f"a DataFrame whose column {name!r} is not named by text.")
+        _encode_series(frame.iloc[:, position], name, message, encode)
 
 
 def _has_own_index(index: Any) -> bool:  # noqa: ANN401  # pandas has no types
@@ -100,23 +102,27 @@ def _has_own_index(index: Any) -> bool:  # noqa: ANN401  # pandas has no types
     return not plain
 
 
-def _encode_series(series: Any, name: str, message: pb.Columns, path: str, encode: Encode) -> None:  # noqa: ANN401
-    dtype = series.dtype
+def _encode_series(series: Any, name: str, message: pb.Columns, encode: Encode) -> None:  # noqa: ANN401
     message.names.append(name)
-    message.types.append(str(dtype))
-    column, place = message.columns.add(), f"{path}[{name!r}]"
+    message.types.append(str(series.dtype))
+    try:
+        _encode_column(series, message.columns.add(), encode)
+    except Unstorable as problem:
+        raise problem.within(f"[{name!r}]") from None
+
+
+def _encode_column(series: Any, column: pb.Value, encode: Encode) -> None:  # noqa: ANN401  # pandas has no types
+    dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS:
-        encode_tensor(series.to_numpy(), column.tensor, place)
+        encode_tensor(series.to_numpy(), column.tensor)
     elif getattr(dtype, "tz", None) is not None:
-        encode_tensor(series.to_numpy(f"datetime64[{dtype.unit}]"), column.tensor, place)
+        encode_tensor(series.to_numpy(f"datetime64[{dtype.unit}]"), column.tensor)
     elif str(dtype) == "object":
-        encode(series.tolist(), column, place)
+        encode(series.tolist(), column)
     elif str(dtype) in _LISTED:
-        encode(
-            [None if missing else value for value, missing in zip(series, series.isna(), strict=True)], column, place
-        )
+        encode([None if missing else value for value, missing in zip(series, series.isna(), strict=True)], column)
     else:
-        raise WrongValue(f"{place}: a column of {dtype} cannot be stored; {name!r} takes .astype(object) or another.")
+        raise Unstorable(f"a column of {dtype} cannot be stored; turn it into another, as by .astype(object).")
 
 
 def _decode_pandas(message: pb.Columns, decode: Decode) -> DataFrame:
@@ -155,20 +161,23 @@ def _decode_series(pd: Any, values: Any, type_: str) -> Any:  # noqa: ANN401  # 
 # -------------------------------------------------------------------------------------------------- Arrow
 
 
-def _encode_arrow(table: pa.Table, library: str, message: pb.Columns, path: str, encode: Encode) -> None:
+def _encode_arrow(table: pa.Table, library: str, message: pb.Columns, encode: Encode) -> None:
     message.library = library
     message.arrow_schema = table.schema.serialize().to_pybytes()
     for field, column in zip(table.schema, table.columns, strict=True):
         message.names.append(field.name)
-        place, target = f"{path}[{field.name!r}]", message.columns.add()
+        target = message.columns.add()
         try:
             values = _arrow_values(column)
+            if isinstance(values, np.ndarray):
+                encode_tensor(values, target.tensor)
+            else:
+                encode(values, target)
+        except Unstorable as problem:
+            raise problem.within(f"[{field.name!r}]") from None
         except (pa.ArrowException, ValueError, OverflowError) as error:
-            raise WrongValue(f"{place}: a column of {field.type} cannot be stored: {error}.") from None
-        if isinstance(values, np.ndarray):
-            encode_tensor(values, target.tensor, place)
-        else:
-            encode(values, target, place)
+            refusal = Unstorable(f"a column of {field.type} cannot be stored: {error}.")
+            raise refusal.within(f"[{field.name!r}]") from None
 
 
 def _arrow_values(column: pa.ChunkedArray) -> Array | list[Any]:  # Any: of the column's type

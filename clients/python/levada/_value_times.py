@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from levada._errors import WrongValue
+from levada._unstorable import Unstorable
 
 if TYPE_CHECKING:
     from levada_api.v1 import value_pb2 as pb
@@ -17,14 +18,14 @@ _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def encode_time(value: dt.date | dt.time | dt.timedelta, message: pb.Value, path: str) -> None:
+def encode_time(value: dt.date | dt.time | dt.timedelta, message: pb.Value) -> None:
     """Fill a message with a date, time of day, moment or span.
 
     Raises:
-        WrongValue: It is finer than a microsecond, longer than 292 000 years, or a time of day with a zone.
+        Unstorable: It is finer than a microsecond, longer than 292 000 years, or a time of day with a zone.
     """
     if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
-        raise WrongValue(f"{path}: {value} has nanoseconds; round it to microseconds, or store an array of it.")
+        raise Unstorable(f"{value} has nanoseconds; round it to microseconds, or store an array of it.")
     match value:
         case dt.datetime() if value.tzinfo is None:
             message.timestamp.microseconds = (value - _EPOCH) // _MICROSECOND
@@ -35,13 +36,13 @@ def encode_time(value: dt.date | dt.time | dt.timedelta, message: pb.Value, path
             message.date = (value - _DAY_ZERO).days
         case dt.time():
             if value.tzinfo is not None:
-                raise WrongValue(f"{path}: {value} is a time of day with a zone; store a datetime.")
+                raise Unstorable(f"{value} is a time of day with a zone; store a datetime.")
             since_midnight = dt.datetime.combine(_DAY_ZERO, value) - _EPOCH
             message.time = since_midnight // _MICROSECOND
         case dt.timedelta():
             microseconds = value // _MICROSECOND
             if not -(2**63) <= microseconds < 2**63:
-                raise WrongValue(f"{path}: {value} is longer than the 292 000 years that a duration can have.")
+                raise Unstorable(f"{value} is longer than the 292 000 years that a duration can have.")
             message.duration = microseconds
 
 
