@@ -7,10 +7,13 @@ import json
 import logging
 import os
 import signal
+import socket
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from levada_server.errors import InvalidRequest, Unavailable
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
 from levada_server.rpc.decode_relation import stored_relation
@@ -26,6 +29,7 @@ from levada_server.storage.worker_sessions import read_signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from levada_server.config import Settings
@@ -39,25 +43,34 @@ DEFAULT_LISTEN = "127.0.0.1:50051"
 _LOG = logging.getLogger("levada.server")
 
 
-async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+Beside: TypeAlias = "Callable[[Settings, int], AbstractAsyncContextManager[None]]"
+"""Runs more processes with some settings, so many."""
+
+
+async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside | None = None) -> None:
     """Run a server until it is told to stop or has been idle for too long.
 
     Args:
         settings: How it runs.
         ready: Told the address once calls are served.
+        beside: Runs the other processes, where there are to be several.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
     """
-    async with running(settings) as (server, address):
+    async with running(settings, beside) as (server, address):
         ready(address)
         reason = await _until_stopped(server, settings.idle_timeout_s)
         _LOG.info("stopping: %s", reason)
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
+async def running(settings: Settings, beside: Beside | None = None) -> AsyncIterator[tuple[RpcServer, str]]:
     """Run a server for the length of the block; give it and its address.
+
+    Args:
+        settings: How it runs.
+        beside: Runs the other processes, where there are to be several.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
@@ -75,7 +88,8 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
         await cache.current()
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
-        objects = ObjectStorage(database_url, await asyncio.to_thread(_stores, settings))
+        stores = await asyncio.to_thread(_stores, settings)
+        objects = ObjectStorage(database_url, stores)
         stack.push_async_callback(objects.close)
         downstream = Downstream()
         stack.push_async_callback(downstream.close)
@@ -86,9 +100,15 @@ async def running(settings: Settings) -> AsyncIterator[tuple[RpcServer, str]]:
             version("levada"),
             embedded=settings.database_url is None,
             transaction_limits=settings.transaction_limits,
+            shared_port=settings.shared_port or settings.processes > 1,
         )
         address = await server.start(_listen_address(settings))
         stack.push_async_callback(server.stop, settings.grace_s)
+        if beside is not None and settings.processes > 1:
+            other = replace(
+                settings, database_url=database_url, stores=stores, listen=address, processes=1, shared_port=True
+            )
+            await stack.enter_async_context(beside(other, settings.processes - 1))
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         yield server, address
@@ -105,11 +125,36 @@ def _stores(settings: Settings) -> StoreFolders:
 
 
 def _listen_address(settings: Settings) -> str:
+    if settings.processes > 1:
+        return _port_to_share(settings)
     if settings.listen is not None:
         return settings.listen
     if settings.database_url is not None:
         return DEFAULT_LISTEN
     return f"unix:{data_folder.connection_folder(settings.data_folder) / 'grpc.sock'}"
+
+
+def _port_to_share(settings: Settings) -> str:
+    """Give the address that several processes are to listen on.
+
+    Raises:
+        InvalidRequest: These settings, or this system, allow one process only.
+        Unavailable: Another program has the port: the processes could share it even with another server.
+    """
+    address = settings.listen or DEFAULT_LISTEN
+    if address.startswith("unix:") or not hasattr(socket, "SO_REUSEPORT"):
+        raise InvalidRequest("Several processes share a port, where the system allows it: use --listen host:port.")
+    if settings.idle_timeout_s is not None:
+        raise InvalidRequest("Of several processes none knows when all are idle; leave out --idle-timeout.")
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ports of connections that have ended are free
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise Unavailable(f"{address} cannot be listened on ({error.strerror}). Choose another.") from error
+    return address
 
 
 def _announce(folder: Path, address: str) -> Callable[[], None]:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from levada_server.app import serve
+from levada_server.companions import companions, run
 from levada_server.config import STORES_FILE, Settings, read_stores
 from levada_server.errors import LevadaError
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.object_storage import StoreFolders
-
-if sys.platform != "win32":
-    import uvloop
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
 
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
@@ -41,18 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"levada serve: ready at {address} ({where})", flush=True)
 
     try:
-        _run(serve(settings, ready))
+        run(serve(settings, ready, companions))
     except LevadaError as error:
         print(f"levada serve: {error.message}", file=sys.stderr)
         return EXIT_IN_USE if error.details.get("pid") else EXIT_FAILED
     return 0
-
-
-def _run(server: Coroutine[None, None, None]) -> None:
-    if sys.platform == "win32":
-        asyncio.run(server)
-    else:
-        uvloop.run(server)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve_parser.add_argument(
         "--insecure", action="store_true", help="allow to listen beyond this machine although nothing is encrypted"
+    )
+    serve_parser.add_argument(
+        "--processes",
+        type=_count,
+        default=1,
+        help="serve a port by so many processes; each opens up to 20 connections to PostgreSQL (default: 1)",
     )
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after so many seconds without a call")
     serve_parser.add_argument("--grace", type=float, default=10.0, help="seconds that calls may finish at the end")
@@ -115,11 +107,18 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         listen=listen,
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,
+        processes=arguments.processes,
         spool_folder=arguments.spool_dir,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
         stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _stays_here(listen: str) -> bool:

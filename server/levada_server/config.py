@@ -36,6 +36,8 @@ class Settings:
         grace_s: How long calls under way may finish at the end.
         spool_folder: Where the results of slow readers wait; None for the system's folder for temporary files.
         transaction_limits: How long a client's transaction may wait and be open.
+        processes: How many processes serve the port.
+        shared_port: Others listen on it too.
         log_level: A level of the standard library's logging.
         stores: Where objects are kept; the embedded server has one more, in its data folder.
     """
@@ -47,6 +49,8 @@ class Settings:
     grace_s: float = 10.0
     spool_folder: Path | None = None
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
+    processes: int = 1
+    shared_port: bool = False
     log_level: str = "INFO"
     stores: StoreFolders = field(default_factory=StoreFolders)
 

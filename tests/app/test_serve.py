@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -110,6 +112,51 @@ async def test_a_database_of_a_newer_server_is_told(
 
 def test_it_does_not_listen_beyond_this_machine_by_itself(database_url: str) -> None:
     assert "--insecure" in refused("--database-url", database_url, "--listen", "0.0.0.0:0").stderr
+
+
+def connected(process: psutil.Process) -> int:
+    """Count the connections to clients that a process serves."""
+    return sum(
+        connection.status == psutil.CONN_ESTABLISHED
+        for connection in process.net_connections("tcp")
+        if connection.laddr.ip.endswith("127.0.0.1")
+    )
+
+
+def test_several_processes_serve_one_port_and_replace_each_other(database_url: str) -> None:
+    arguments = ("--database-url", database_url, "--listen", "127.0.0.1:0", "--processes", "2", "--grace", "0.1")
+    with serving(*arguments) as (process, address), ExitStack() as opened:
+        first = psutil.Process(process.pid)
+        second = next(child for child in first.children() if "spawn_main" in " ".join(child.cmdline()))
+
+        def call() -> str:
+            # A connection of its own, which the system gives to either process.
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            channel = opened.enter_context(grpc.insecure_channel(address, options))
+            stub = server_service_pb2_grpc.ServerServiceStub(channel)
+            return str(stub.GetServerInfo(server_service_pb2.GetServerInfoRequest()).version)
+
+        assert {call() for _ in range(40)} == {version("levada")}
+        assert connected(first) > 0
+        assert connected(second) > 0
+        second.kill()
+        assert process.stderr is not None
+        assert any("starting another" in line for line in process.stderr)
+        assert call()
+    assert process.returncode == 0
+    assert not second.is_running()
+
+
+@pytest.mark.parametrize("arguments", [("--listen", "unix:/tmp/levada-test.sock"), ("--idle-timeout", "5")])
+def test_several_processes_where_they_cannot_be_are_told(database_url: str, arguments: tuple[str, str]) -> None:
+    given = ("--listen", "127.0.0.1:0", *arguments) if arguments[0] != "--listen" else arguments
+    assert arguments[0] in refused("--database-url", database_url, "--processes", "2", *given).stderr
+
+
+def test_several_processes_do_not_join_another_server_on_its_port(database_url: str) -> None:
+    arguments = ("--database-url", database_url, "--processes", "2")
+    with serving(*arguments, "--listen", "127.0.0.1:0") as (_, address):
+        assert address in refused(*arguments, "--listen", address).stderr
 
 
 def test_an_idle_server_stops(database_url: str) -> None:

@@ -55,7 +55,15 @@ _SERVICES = [
 class RpcServer:
     """A gRPC server that has started; `stop` ends it."""
 
-    def __init__(self, engine: Engine, version: str, *, embedded: bool, transaction_limits: TransactionLimits) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        version: str,
+        *,
+        embedded: bool,
+        transaction_limits: TransactionLimits,
+        shared_port: bool = False,
+    ) -> None:
         self.activity = Activity()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -63,7 +71,7 @@ class RpcServer:
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_BYTES),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(shared_port)),
                 # Clients ping every 30 s, also between calls, so that proxies keep the connection.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),

@@ -1,0 +1,139 @@
+"""More processes of the server on its port, among which the system shares out connections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from levada_server.app import serve
+from levada_server.errors import LevadaError, Unavailable
+
+if sys.platform != "win32":
+    import uvloop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from levada_server.config import Settings
+
+PAUSE_S = 1.0
+"""Between the end of a process that was not told to stop and its successor."""
+_LOG = logging.getLogger("levada.server")
+
+
+@asynccontextmanager
+async def companions(settings: Settings, count: int) -> AsyncIterator[None]:
+    """Run more processes for the length of the block; one that ends is replaced.
+
+    Args:
+        settings: Of each.
+        count: How many.
+
+    Raises:
+        Unavailable: One could not start.
+    """
+    running: set[_Companion] = set()
+    try:
+        for _ in range(count):
+            running.add(await _Companion.start(settings))
+        keeping = [asyncio.create_task(companion.keep()) for companion in running]
+        try:
+            yield
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+    finally:
+        await asyncio.gather(*(companion.stop() for companion in running))
+
+
+class _Companion:
+    """One process, and its successors."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: SpawnProcess
+        self._pipe: Connection
+
+    @classmethod
+    async def start(cls, settings: Settings) -> _Companion:
+        companion = cls(settings)
+        await companion._start()
+        return companion
+
+    async def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(self._settings, theirs), name="levada-server")
+        self._process.start()
+        theirs.close()
+        try:
+            complaint: str | None = await asyncio.to_thread(self._pipe.recv)
+        except EOFError:
+            complaint = "it ended at its start"
+        if complaint is not None:
+            await self.stop()
+            raise Unavailable(f"Another process of the server could not start: {complaint}")
+
+    async def keep(self) -> None:
+        """Replace the process whenever it ends."""
+        while True:
+            await self._end()
+            _LOG.error("process %s ended with %s; starting another", self._process.pid, self._process.exitcode)
+            await asyncio.sleep(PAUSE_S)
+            try:
+                await self._start()
+            except Unavailable as error:
+                _LOG.error("%s", error)
+
+    async def stop(self) -> None:
+        """Tell the process to stop, and wait for it."""
+        self._process.terminate()
+        await self._end()
+        self._pipe.close()
+
+    async def _end(self) -> None:
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._process.sentinel, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(self._process.sentinel)
+        self._process.join()
+
+
+def _work(settings: Settings, pipe: Connection) -> None:
+    """Serve until told to stop, or until the first process is gone."""
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    threading.Thread(target=_follow, args=(pipe,), name="levada-server-first", daemon=True).start()
+    try:
+        run(serve(settings, lambda _: pipe.send(None)))
+    except LevadaError as error:
+        pipe.send(error.message)
+
+
+def _follow(pipe: Connection) -> None:
+    try:
+        pipe.recv()  # nothing is ever sent this way
+    except (EOFError, OSError):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run(server: Coroutine[None, None, None]) -> None:
+    """Run a server in the quickest loop that this system has."""
+    if sys.platform == "win32":
+        asyncio.run(server)
+    else:
+        uvloop.run(server)
