@@ -22,6 +22,8 @@ _COMPRESS_BYTES = 1024
 """Blobs up to this size are never compressed."""
 _MAX_BYTES = 2**31 - 1
 """Of a message of protobuf."""
+_MAX_RATIO = 2**16
+"""No frame of zstd has more content than so many times its own bytes."""
 
 
 def encode_blob(value: object, path: str = "value") -> bytes:
@@ -68,11 +70,29 @@ def decode_blob(blob: bytes) -> Stored:
 
 
 def _decompressed(body: memoryview) -> bytes:
-    with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
-        raw: bytes = stream.read(_MAX_BYTES)
-        if len(raw) == _MAX_BYTES:
-            raise WrongValue("The blob is damaged: it would take more than 2 GiB.")
-    return raw
+    size = _content_bytes(body)
+    if size is None:
+        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+            raw: bytes = stream.read(_MAX_BYTES)
+            return raw
+    if size > min(_MAX_BYTES, _MAX_RATIO * len(body)):
+        raise WrongValue(f"The blob is damaged: it says that it takes {size} bytes.")
+    whole: bytes = pa.decompress(body, size, codec="zstd", asbytes=True)
+    return whole
+
+
+def _content_bytes(body: memoryview) -> int | None:
+    """Read how long the content of a zstd frame is; None where its writer did not say.
+
+    Source: RFC 8878, "Zstandard Frames".
+    """
+    descriptor = body[4] if len(body) > 4 else 0
+    single_segment, flag = bool(descriptor & 0x20), descriptor >> 6
+    width = (int(single_segment), 2, 4, 8)[flag]
+    start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    if not width:
+        return None
+    return int.from_bytes(body[start : start + width], "little") + (256 if width == 2 else 0)
 
 
 def encode_condition_value(value: object, path: str) -> pb.Value:

@@ -79,6 +79,24 @@ def test_parts_that_do_not_fit_are_refused(message: pb.Value) -> None:
         decode_value(message)
 
 
+def test_a_blob_compressed_in_a_stream_does_not_say_its_size() -> None:
+    raw = encode_blob("x" * 900)[4:]
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(raw)
+    assert decode_blob(b"lv1z" + sink.getvalue().to_pybytes()) == "x" * 900
+
+
+def test_a_size_beyond_all_reason_takes_no_memory() -> None:
+    blob = bytearray(encode_blob(np.zeros(100_000)))
+    assert blob[8] >> 6 == 2  # the size has four bytes, behind that of the window
+    start = 9 + (not blob[8] & 0x20)
+    for size in (2**31 - 1, 800_000):
+        blob[start : start + 4] = size.to_bytes(4, "little")
+        with pytest.raises(lv.errors.WrongValue, match="damaged"):
+            decode_blob(bytes(blob))
+
+
 @pytest.mark.parametrize("blob", [b"", b"lv", b"lv2\0abc", b"lv1\0\xff\xff", b"lv1zabc", b"lv1\0" + b"\x82\1\4" * 200])
 def test_bytes_that_are_no_blob_are_refused(blob: bytes) -> None:
     with pytest.raises(lv.errors.WrongValue):
