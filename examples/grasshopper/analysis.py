@@ -1,4 +1,7 @@
-"""What is computed from spike trains: pure functions of NumPy arrays. Times are in seconds from the stimulus' onset."""
+"""What is computed from spike trains: pure functions of NumPy arrays. Times are in seconds from the stimulus' onset.
+
+Spike times have the shape (n_spikes,), or (n_spikes, 1) where MATLAB stored them.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +182,7 @@ def spike_triggered_average(
         ValueError: No spike has a whole window before it.
     """
     lag_count = round(window * sampling_rate)
-    samples = np.rint(spike_times * sampling_rate).astype(np.int64)
+    samples = np.rint(spike_times.ravel() * sampling_rate).astype(np.int64)
     samples = samples[(samples >= lag_count) & (samples <= stimulus.size)]
     if not samples.size:
         raise ValueError(f"No spike has {window:g} s of stimulus before it.")
@@ -196,4 +199,4 @@ def _tick(time: float) -> int:
 
 
 def _ticks(times: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    return np.rint(times * _TICKS_PER_SECOND).astype(np.int64)
+    return np.rint(times.ravel() * _TICKS_PER_SECOND).astype(np.int64)

@@ -1,0 +1,9 @@
+function counts = ticks(times)
+% ticks  Count times in whole microseconds, so that a spike on an edge never falls to the wrong side of it.
+%
+%   counts = ticks(times)
+%
+%   times  in s; the counts are a column
+
+counts = round(times(:) * 1e6);
+end

@@ -1,0 +1,19 @@
+function tests = testGrasshopper()
+% testGrasshopper  The parts of the example's test that MATLAB plays.
+
+tests = localfunctions();
+end
+
+function test_populate(~, order)
+for name = reshape(order.tables, 1, [])
+    table = feval(['grasshopper.' name{1}]);
+    populate(table, order.restriction);
+    checkEqual(progress(table, order.restriction), 0);
+end
+end
+
+function counts = test_work(~, order)
+% Serve a table until all is computed; what is printed tells the progress.
+levada.worker(feval(['grasshopper.' order.table]), 'Drain', true, 'MaxJobs', order.most);
+counts = getpid();
+end

@@ -1,0 +1,25 @@
+function tests = testRestarts()
+% testRestarts  What MATLAB does while its server is killed and started again; test_restarts.py does that.
+
+tests = localfunctions();
+end
+
+function test_fill(~)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, {1 1 '2026-01-05' []});
+count(lab.Slow);
+end
+
+function reason = test_populate(~, order)
+levada.config('awaited_file', order.file);
+reason = '';
+try
+    populate(lab.Slow, 'Patience', order.patience);
+catch failure
+    reason = failure.identifier;
+end
+end
+
+function number = test_count(~)
+number = count(lab.Slow);
+end

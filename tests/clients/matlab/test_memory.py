@@ -1,0 +1,17 @@
+"""The toolbox holds nothing on to what it fetched."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.clients.matlab.m_tests import MTests
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_flat_over_2000_calls(m_tests: MTests, server_address: str) -> None:
+    warm, after = m_tests.run("testMemory", "test_many_calls", server_address, calls=[100, 400])
+    assert after - warm < 8 * 2**20
