@@ -125,7 +125,11 @@ class Prompt:
     def __exit__(self, *_: object) -> None:
         """End Octave, and see that it ends in order."""
         self.type("exit")
-        output = self._process.communicate()[0]
+        try:
+            output = self._process.communicate(timeout=30)[0]
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            output = "Octave did not end"
         assert self._process.returncode == 0, output
 
 

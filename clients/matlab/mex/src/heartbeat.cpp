@@ -18,6 +18,7 @@ namespace pb = google::protobuf;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::duration<double> kRetryPause = 1s;
+constexpr std::chrono::duration<double> kShortestTimeout = 1s;
 constexpr auto kPollTime = 50ms;
 
 // Signals are MATLAB's: Ctrl-C must reach the thread that runs its code.
@@ -102,7 +103,8 @@ bool Heartbeat::renew(const std::set<std::string>& sessions) {
   const auto request = new_message(*method.input_type());
   const pb::FieldDescriptor* names = method.input_type()->FindFieldByName("worker_sessions");
   for (const std::string& session : sessions) request->GetReflection()->AddString(request.get(), names, session);
-  Call call(connection_, method, Clock::now() + std::chrono::duration_cast<Clock::duration>(interval_));
+  const auto timeout = std::max(interval_, kShortestTimeout);
+  Call call(connection_, method, Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout));
   call.send(*request, true, 0ms);
   while (call.poll(kPollTime) != Call::State::kDone) {
     if (stopped()) return true;

@@ -1,0 +1,89 @@
+"""TLS and tokens: the gateway trusts the certificates it is given, and sends its token with every call."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.clients.matlab.conftest import Octave
+
+_CERTIFICATE = Path(__file__).parent / "loopback.pem"
+
+
+class Front:
+    """Ends TLS before a server, as a proxy of a lab does, and keeps what passes in the clear."""
+
+    def __init__(self, backend: str) -> None:
+        self._host, _, port = backend.rpartition(":")
+        self._port = int(port)
+        self.passed = bytearray()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._host, self._port)
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, ssl.SSLError):
+            while piece := await reader.read(65536):
+                self.passed += piece
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
+
+
+@contextmanager
+def _encrypted(backend: str) -> Iterator[tuple[int, Front]]:
+    """Listen on a port with TLS, before a server that has none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_CERTIFICATE)
+    context.set_alpn_protocols(["h2"])
+    front = Front(backend)
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(front.serve, "127.0.0.1", 0, ssl=context))
+    port = server.sockets[0].getsockname()[1]
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        await stop.wait()
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:  # connections that are still open
+            task.cancel()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    try:
+        yield port, front
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def test_tls_and_token(octave: Octave) -> None:
+    with _encrypted(octave.address) as (port, front):
+        octave.run(
+            """
+            function told = refusal(action)
+                told.identifier = 'nothing was raised'; told.message = '';
+                try, action(); catch told, end
+            end
+            information = '/levada_api.v1.ServerService/GetServerInfo';
+            certificates = fileread(file);
+            trusting.Channel = levada.internal.gateway('connect', address, 'a-secret-token', certificates);
+            answer = levada.internal.call(trusting, information, struct());
+            if isempty(answer.version), error('test:Failed', 'no answer'); end
+            strange.Channel = levada.internal.gateway('connect', address, '', '');
+            told = refusal(@() levada.internal.call(strange, information, struct(), 5));
+            if ~strcmp(told.identifier, 'levada:Unavailable'), error('test:Failed', told.message); end
+            """,
+            address=f"https://localhost:{port}",
+            file=str(_CERTIFICATE),
+        )
+    assert b"Bearer a-secret-token" in front.passed, "the token travels with the call"
