@@ -94,7 +94,8 @@ async def _drain(address: str, schema: str) -> float:
                 worker_session=created.worker_session, names=[name], max_jobs=BATCH
             )
             while leases := (await stub.ReserveJobs(reserve)).leases:
-                answer = await stub.CompleteJobs(iter([part for lease in leases for part in _completion(name, lease)]))
+                small = job_service_pb2.SmallJobs(jobs=[_completion(name, lease) for lease in leases])
+                answer = await stub.CompleteJobs(iter([job_service_pb2.CompleteJobsRequest(small_jobs=small)]))
                 assert not any(outcome.HasField("error") for outcome in answer.outcomes), answer
 
         began = time.perf_counter()
@@ -102,17 +103,14 @@ async def _drain(address: str, schema: str) -> float:
         return time.perf_counter() - began
 
 
-def _completion(name: schema_pb2.TableName, lease: job_pb2.Lease) -> list[job_service_pb2.CompleteJobsRequest]:
+def _completion(name: schema_pb2.TableName, lease: job_pb2.Lease) -> job_service_pb2.SmallJob:
     content = io.BytesIO()
     rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer], pa.int64())})
     with pa.ipc.new_stream(content, rows.schema) as writer:
         writer.write_batch(rows)
     header = job_service_pb2.JobHeader(name=name, job_id=lease.job_id, lease_token=lease.lease_token)
-    return [
-        job_service_pb2.CompleteJobsRequest(job=header),
-        job_service_pb2.CompleteJobsRequest(rows=job_service_pb2.JobRows(name=name)),
-        job_service_pb2.CompleteJobsRequest(arrow_ipc=content.getvalue()),
-    ]
+    insert = job_service_pb2.SmallInsert(rows=job_service_pb2.JobRows(name=name), arrow_ipc=content.getvalue())
+    return job_service_pb2.SmallJob(job=header, inserts=[insert])
 
 
 async def _pgqueuer(dsn: str) -> float:

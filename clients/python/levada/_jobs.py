@@ -39,6 +39,9 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _MEMORY_BYTES = 8 * 2**20
 """Rows of one insert are kept in memory up to this size, and on disk beyond."""
+_SMALL_BYTES = 2**18
+"""Jobs with so many bytes of rows share messages."""
+_SMALL_JOBS = 64
 _TEXT_LETTERS = 2**18
 """Letters of an error's message or stack that are kept."""
 
@@ -241,24 +244,53 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
 
 
 def _complete_requests(made: Sequence[Made]) -> Iterator[pb.CompleteJobsRequest]:
+    """Write jobs as messages: small ones together, and the rows of the others in pieces."""
+    small: list[pb.SmallJob] = []
+    size = 0
     for job in made:
-        yield pb.CompleteJobsRequest(
-            job=pb.JobHeader(
-                name=job.lease.table,
-                job_id=job.lease.job_id,
-                lease_token=job.lease.token,
-                duration=duration(timedelta(seconds=job.seconds)),
-                code_version=job.code_version,
-                read_receipts=job.receipts,
-                verified_reads=job.verified,
-            )
-        )
-        for insert in job.inserts:
-            rows = pb.JobRows(name=insert.table, options=insert.options, location=insert.location)
-            yield pb.CompleteJobsRequest(rows=rows)
-            insert.content.seek(0)
-            while piece := insert.content.read(PIECE_BYTES):
-                yield pb.CompleteJobsRequest(arrow_ipc=piece)
+        if job.byte_count > _SMALL_BYTES:
+            if small:
+                yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
+                small, size = [], 0
+            yield from _large_job(job)
+            continue
+        small.append(pb.SmallJob(job=_header(job), inserts=[_small_insert(insert) for insert in job.inserts]))
+        size += job.byte_count
+        if size > PIECE_BYTES or len(small) >= _SMALL_JOBS:
+            yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
+            small, size = [], 0
+    if small:
+        yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
+
+
+def _header(job: Made) -> pb.JobHeader:
+    return pb.JobHeader(
+        name=job.lease.table,
+        job_id=job.lease.job_id,
+        lease_token=job.lease.token,
+        duration=duration(timedelta(seconds=job.seconds)),
+        code_version=job.code_version,
+        read_receipts=job.receipts,
+        verified_reads=job.verified,
+    )
+
+
+def _rows(insert: MadeRows) -> pb.JobRows:
+    return pb.JobRows(name=insert.table, options=insert.options, location=insert.location)
+
+
+def _small_insert(insert: MadeRows) -> pb.SmallInsert:
+    insert.content.seek(0)
+    return pb.SmallInsert(rows=_rows(insert), arrow_ipc=insert.content.read())
+
+
+def _large_job(job: Made) -> Iterator[pb.CompleteJobsRequest]:
+    yield pb.CompleteJobsRequest(job=_header(job))
+    for insert in job.inserts:
+        yield pb.CompleteJobsRequest(rows=_rows(insert))
+        insert.content.seek(0)
+        while piece := insert.content.read(PIECE_BYTES):
+            yield pb.CompleteJobsRequest(arrow_ipc=piece)
 
 
 def fail(

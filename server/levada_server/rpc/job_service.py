@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, TypeAlias
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeAlias
 
 from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import job_service_pb2_grpc as pb_grpc
-from levada_server.errors import InvalidRequest, LimitReached
+from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import job_results, jobs
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
+from levada_server.rpc.completion_stream import completed_groups
 from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.page_token import read_number, write_number
-from levada_server.rpc.row_service import spool
 from levada_server.rpc.status import status
 
 if TYPE_CHECKING:
@@ -32,17 +31,11 @@ if TYPE_CHECKING:
     _Change: TypeAlias = Callable[[Engine, Caller, TableName, Relation | None], Awaitable[int]]
     _ChangeRequest: TypeAlias = pb.IgnoreJobsRequest | pb.RetryJobsRequest | pb.CancelJobsRequest
 
-GROUP_JOBS = 64
-GROUP_BYTES = 16 * 2**20
-"""So many jobs, or bytes of their rows, share one transaction: past that a commit costs little beside the rest."""
-
 LISTED_JOBS = 100
 WATCH_S = 1.0
 """Progress is looked at so often, while somebody watches."""
 WATCH_SHARE = 10
 """The pause between two looks is so many times what a look takes."""
-MAX_RECEIPTS = 1_000
-MAX_INPUTS = 1_000
 
 
 class JobService(pb_grpc.JobServiceServicer):
@@ -118,38 +111,15 @@ class JobService(pb_grpc.JobServiceServicer):
         response = pb.CompleteJobsResponse()
         warnings: dict[str, None] = {}
         who = caller(context)
-        group: list[_JobParts] = []
-        group_bytes = 0
-        with ExitStack() as opened:
-            async for request in request_iterator:
-                if request.WhichOneof("content") == "job":
-                    if len(response.outcomes) + len(group) >= jobs.MAX_JOBS:
-                        raise LimitReached(
-                            f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS
-                        )
-                    if len(group) >= GROUP_JOBS or group_bytes >= GROUP_BYTES:
-                        response.outcomes.extend(await self._complete(who, group, warnings))
-                        opened.close()
-                        group, group_bytes = [], 0
-                    group.append(_JobParts(request.job))
-                elif not group:
-                    raise InvalidRequest("CompleteJobs begins with a job's header.", field="content")
-                else:
-                    group[-1].add(request, opened)
-                    group_bytes += len(request.arrow_ipc)
-            response.outcomes.extend(await self._complete(who, group, warnings))
+        async with aclosing(completed_groups(request_iterator, self._engine)) as groups:
+            async for group in groups:
+                done = await job_results.complete(self._engine, who, group)
+                warnings |= dict.fromkeys(done.warnings)
+                for job, error in zip(group, done.outcomes, strict=True):
+                    rich = None if error is None else status(error)[1]
+                    response.outcomes.append(pb.JobOutcome(job_id=job.job_id, error=rich))
         await answer(context, self._engine, notices=warnings)
         return response
-
-    async def _complete(self, who: Caller, group: list[_JobParts], warnings: dict[str, None]) -> list[pb.JobOutcome]:
-        done = await job_results.complete(
-            self._engine, who, [await completed_job(self._engine, parts.header, parts.inserts()) for parts in group]
-        )
-        warnings |= dict.fromkeys(done.warnings)
-        return [
-            pb.JobOutcome(job_id=parts.header.job_id, error=None if error is None else status(error)[1])
-            for parts, error in zip(group, done.outcomes, strict=True)
-        ]
 
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         """Record that `make` failed."""
@@ -244,57 +214,3 @@ async def _relation_or_none(
     name: str, request: pb.RefreshJobsRequest | pb.ReserveJobsRequest | pb.GetProgressRequest
 ) -> Relation | None:
     return await received_relation(name, getattr(request, name)) if request.HasField(name) else None
-
-
-@dataclass(slots=True)
-class _JobParts:
-    """What came of one job so far."""
-
-    header: pb.JobHeader
-    _inserts: list[tuple[pb.JobRows, IO[bytes]]] = field(default_factory=list)
-
-    def add(self, request: pb.CompleteJobsRequest, opened: ExitStack) -> None:
-        """Take the beginning of an insert, or a piece of its rows."""
-        match request.WhichOneof("content"):
-            case "rows":
-                self._inserts.append((request.rows, opened.enter_context(spool())))
-            case "arrow_ipc" if self._inserts:
-                self._inserts[-1][1].write(request.arrow_ipc)
-            case _:
-                raise InvalidRequest("The rows of an insert come after its beginning.", field="content")
-
-    def inserts(self) -> tuple[job_results.BufferedInsert, ...]:
-        """Give its inserts."""
-        return tuple(
-            job_results.BufferedInsert(
-                decode.table_name("name", rows.name), decode.insert_options(rows.options), content, rows.location
-            )
-            for rows, content in self._inserts
-        )
-
-
-async def completed_job(
-    engine: Engine, header: pb.JobHeader, inserts: tuple[job_results.BufferedInsert, ...] = ()
-) -> job_results.CompletedJob:
-    """Read what a worker hands in for a job.
-
-    Raises:
-        InvalidRequest: A token or receipt is none of ours, or a relation is malformed.
-    """
-    if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_INPUTS:
-        raise LimitReached(
-            f"A job hands in at most {MAX_RECEIPTS} receipts and {MAX_INPUTS} reads to verify.", limit="receipts"
-        )
-    token = engine.signer.read_lease(header.lease_token).token
-    return job_results.CompletedJob(
-        table=decode.table_name("name", header.name),
-        job_id=header.job_id,
-        token=token,
-        duration=decode.duration(header.duration),
-        code_version=header.code_version,
-        inserts=inserts,
-        receipts=tuple(engine.signer.read_receipt(content, token) for content in header.read_receipts),
-        inputs=tuple(
-            [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
-        ),
-    )

@@ -14,7 +14,7 @@ from levada_server.operations.job_results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc import decode
 from levada_server.rpc.calls import caller
-from levada_server.rpc.job_service import completed_job
+from levada_server.rpc.completion_stream import completed_job
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.status import status
