@@ -93,6 +93,8 @@ class Prompt:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        # Octave would leave its variables in a file of the working folder when it is killed.
+        self.type("crash_dumps_octave_core(false); sigterm_dumps_octave_core(false); sighup_dumps_octave_core(false);")
         self.type(f"PS1(''); PS2(''); addpath('{TOOLBOX}'); address = '{address}'; disp('ready: yes')")
         self.wait("ready")
 
