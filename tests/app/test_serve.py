@@ -19,7 +19,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from levada_api.v1 import schema_service_pb2, schema_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
+from levada_api.v1 import (
+    object_service_pb2,
+    object_service_pb2_grpc,
+    schema_service_pb2,
+    schema_service_pb2_grpc,
+    server_service_pb2,
+    server_service_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +85,10 @@ def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) ->
                 )
                 assert info.embedded
                 assert info.postgresql_version.startswith("18.")
+                stores = object_service_pb2_grpc.ObjectServiceStub(channel).ListStores(
+                    object_service_pb2.ListStoresRequest()
+                )
+                assert [(store.name, store.preferred) for store in stores.stores] == [("default", True)]
         assert process.returncode == 0
         assert not (folder / "server.json").exists()
     assert not created  # the second server found what the first one had made
@@ -108,6 +119,27 @@ async def test_a_database_of_a_newer_server_is_told(
 ) -> None:
     await connection.execute("INSERT INTO levada.migration (number, name) VALUES (9999, 'later')")
     assert "newer than this server" in refused("--database-url", database_url).stderr
+
+
+def test_stores_are_those_of_the_file_in_the_data_folder(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "big").mkdir()
+    (tmp_path / "stores.toml").write_text('[stores.big]\nfolder = "big"\n')
+    with serving("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0") as (
+        _,
+        address,
+    ), grpc.insecure_channel(address) as channel:
+        stub = object_service_pb2_grpc.ObjectServiceStub(channel)
+        (store,) = stub.ListStores(object_service_pb2.ListStoresRequest()).stores
+    assert (store.name, store.preferred, store.folder) == ("big", True, str(tmp_path.resolve() / "big"))
+
+
+def test_a_store_without_its_folder_is_told(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "stores.toml").write_text('[stores.tape]\nfolder = "/no/such/disk"\n')
+    arguments = ("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert "the store `tape` does not exist; mount its disk" in refused(*arguments).stderr
+    (tmp_path / "stores.toml").write_text("[stores.tape]\nbucket = 'a'\n")
+    assert "the store `tape` needs one line: folder" in refused(*arguments).stderr
+    assert "cannot be read" in refused(*arguments, "--stores", str(tmp_path / "none.toml")).stderr
 
 
 def test_it_does_not_listen_beyond_this_machine_by_itself(database_url: str) -> None:

@@ -10,11 +10,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
 from levada import _cli_worker, _jobs
 from levada._connection import connect
 from levada._errors import InvalidRequest, LevadaError
 from levada._names import parse_full_name
-from levada_api.v1 import schema_pb2, schema_service_pb2, server_service_pb2
+from levada_api.v1 import object_service_pb2, schema_pb2, schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("table", help="its name, such as lab.Session or lab.Session.Trial")
     describe.set_defaults(run=_describe)
 
+    objects = commands.add_parser("objects", help="look after what lies in stores")
+    actions = objects.add_subparsers(dest="action", metavar="ACTION", required=True)
+    collect = actions.add_parser("collect", parents=[server], help="remove what no row has named for some days")
+    collect.add_argument("--dry-run", action="store_true", help="change nothing, and tell what would be done")
+    collect.set_defaults(run=_collect)
+
     jobs = commands.add_parser("jobs", parents=[server], help="show how far the tables of a schema are")
     jobs.add_argument("schema", help="the schema's name")
     jobs.set_defaults(run=_show_jobs)
@@ -119,6 +127,20 @@ def _schemas(connection: Connection, _options: argparse.Namespace) -> int:
         request.page_token = page.next_page_token
     _print_table(("schema", "tables", "created"), rows)
     return 0
+
+
+def _collect(connection: Connection, options: argparse.Namespace) -> int:
+    request = object_service_pb2.CollectObjectsRequest(dry_run=options.dry_run)
+    done = connection.call("ObjectService/CollectObjects", request, object_service_pb2.CollectObjectsResponse)
+    would = "would be " if options.dry_run else ""
+    print(f"{done.deleted_count} objects {would}removed ({_size(done.deleted_bytes)})")
+    print(f"{done.quarantined_count} objects {would}put into quarantine ({_size(done.quarantined_bytes)})")
+    return 0
+
+
+def _size(size: int) -> str:
+    text: str = tqdm.format_sizeof(size, "B", divisor=1024)
+    return text
 
 
 def _describe(connection: Connection, options: argparse.Namespace) -> int:

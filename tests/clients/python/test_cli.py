@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 import levada as lv
@@ -35,7 +37,7 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         _cli.main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for command in ("serve", "worker", "connect", "schemas", "describe", "jobs"):
+    for command in ("serve", "worker", "connect", "schemas", "describe", "objects", "jobs"):
         assert f"\n    {command} " in text
 
 
@@ -113,6 +115,38 @@ def test_jobs_shows_how_far_each_table_is(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"]
     assert sorted(lines[1:]) == [["Idle", *"-------"], ["Weight", "3", "1", "0", "0", "2", "1", "0"]]
+
+
+def test_objects_are_collected(
+    url: str, lab: lv.VirtualModule, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @lab.schema
+    class Picture(lv.Manual):
+        definition = "picture : int32\n---\ncontent : <hash@>"
+
+    Picture.insert1((1, b"x" * 2048))
+    Picture.delete(prompt=False)
+    asyncio.run(pass_days(database_url))
+    assert _cli.main(["objects", "collect", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "0 objects would be removed (0.00B)" in told
+    assert "1 objects would be put into quarantine (2.00kB)" in told
+    for quarantined, removed in ((1, 0), (0, 1)):
+        assert _cli.main(["objects", "collect"]) == 0
+        told = capsys.readouterr().out
+        assert f"{removed} objects removed" in told
+        assert f"{quarantined} objects put into quarantine" in told
+        asyncio.run(pass_days(database_url))
+
+
+async def pass_days(database_url: str) -> None:
+    """Let eight days pass for all objects: time passes by moving the rows."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "UPDATE levada.object SET expire_time = expire_time - interval '8 days',"
+        " quarantine_time = quarantine_time - interval '8 days'"
+    )
+    await connection.close()
 
 
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
