@@ -124,10 +124,13 @@ async def test_a_database_of_a_newer_server_is_told(
 def test_stores_are_those_of_the_file_in_the_data_folder(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "big").mkdir()
     (tmp_path / "stores.toml").write_text('[stores.big]\nfolder = "big"\n')
-    with serving("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0") as (
-        _,
-        address,
-    ), grpc.insecure_channel(address) as channel:
+    with (
+        serving("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0") as (
+            _,
+            address,
+        ),
+        grpc.insecure_channel(address) as channel,
+    ):
         stub = object_service_pb2_grpc.ObjectServiceStub(channel)
         (store,) = stub.ListStores(object_service_pb2.ListStoresRequest()).stores
     assert (store.name, store.preferred, store.folder) == ("big", True, str(tmp_path.resolve() / "big"))

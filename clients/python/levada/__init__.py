@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from levada import blob, errors, utils
+from levada._attached import AttachedFile
 from levada._codecs import AttributeAdapter, Codec, get_codec, list_codecs
 from levada._config import config
 from levada._connection import Connection, conn, connect
@@ -26,6 +27,7 @@ from levada._schema import (
     list_schemas,
     virtual_schema,
 )
+from levada._stored import StoredArray, StoredFile, StoredFolder
 from levada._table import FreeTable, Table
 from levada._tiers import Computed, Imported, Lookup, Manual, Part
 
@@ -34,6 +36,7 @@ logger = logging.getLogger("levada")
 
 __all__ = [
     "AndList",
+    "AttachedFile",
     "Attribute",
     "AttributeAdapter",
     "Codec",
@@ -53,6 +56,9 @@ __all__ = [
     "Part",
     "Relation",
     "Schema",
+    "StoredArray",
+    "StoredFile",
+    "StoredFolder",
     "Table",
     "Top",
     "U",

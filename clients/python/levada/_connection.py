@@ -191,6 +191,40 @@ class Connection:
         self._transactions.forget()
         return transaction
 
+    def store_folder(self, name: str) -> Path | None:
+        """Give the folder of a store, if it can be seen from here: as the setting `stores` or the server says.
+
+        Args:
+            name: Of the store; empty for the one that the server prefers.
+        """
+        if self._stores is None:
+            response = self.call("ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
+            self._stores = {store.name: store for store in response.stores}
+        store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
+        if store is None:
+            return None
+        setting = config["stores"].get(store.name)
+        location = setting.get("location") if isinstance(setting, Mapping) else None
+        folder = Path(location or store.folder)
+        return folder if folder.is_dir() else None
+
+    def _job_asking(self, method: str) -> JobContext | None:
+        """Give the job that runs in this context, where the method reads or changes rows."""
+        return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
+
+    def begin_transaction(self, isolation: str) -> Transaction:
+        """Begin a transaction of this thread that `end_transaction` alone ends."""
+        return self._transactions.begin(isolation, read_only=False, in_block=True)
+
+    def end_transaction(self, end: Callable[[], None]) -> None:
+        """End what `begin_transaction` began, by its `commit` or `roll_back`."""
+        self._transactions.forget()
+        end()
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something, unless this connection has before."""
+        self._transport.tell_once(text)
+
     # What the other modules use; the names of methods are those of the protocol.
 
     def call(
@@ -233,40 +267,6 @@ class Connection:
             answer: _Response = transaction.send(method, requests)
             return answer
         return self._transport.send(method, requests, response)
-
-    def store_folder(self, name: str) -> Path | None:
-        """Give the folder of a store, if it can be seen from here: as the setting `stores` or the server says.
-
-        Args:
-            name: Of the store; empty for the one that the server prefers.
-        """
-        if self._stores is None:
-            response = self.call("ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
-            self._stores = {store.name: store for store in response.stores}
-        store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
-        if store is None:
-            return None
-        setting = config["stores"].get(store.name)
-        location = setting.get("location") if isinstance(setting, Mapping) else None
-        folder = Path(location or store.folder)
-        return folder if folder.is_dir() else None
-
-    def _job_asking(self, method: str) -> JobContext | None:
-        """Give the job that runs in this context, where the method reads or changes rows."""
-        return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
-
-    def begin_transaction(self, isolation: str) -> Transaction:
-        """Begin a transaction of this thread that `end_transaction` alone ends."""
-        return self._transactions.begin(isolation, read_only=False, in_block=True)
-
-    def end_transaction(self, end: Callable[[], None]) -> None:
-        """End what `begin_transaction` began, by its `commit` or `roll_back`."""
-        self._transactions.forget()
-        end()
-
-    def tell_once(self, text: str) -> None:
-        """Warn of something, unless this connection has before."""
-        self._transport.tell_once(text)
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
         """Give a table as the catalog has it; asked again once the catalog is known to have changed.

@@ -66,13 +66,13 @@ class Heading:
 
     @property
     def blobs(self) -> list[str]:
-        """Names of the attributes of the type `<blob>`, in order."""
-        return [name for name, attribute in self.attributes.items() if attribute.parsed_type.kind == "blob"]
+        """Names of the attributes of the types `<blob>` and `<blob@…>`, in order."""
+        return [name for name, a in self.attributes.items() if "blob" in (a.parsed_type.kind, a.parsed_type.codec)]
 
     @property
     def non_blobs(self) -> list[str]:
         """Names of the other attributes, in order."""
-        return [name for name, attribute in self.attributes.items() if attribute.parsed_type.kind != "blob"]
+        return [name for name in self.attributes if name not in self.blobs]
 
     @property
     def as_dtype(self) -> np.dtype[np.void]:

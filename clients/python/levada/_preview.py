@@ -85,13 +85,13 @@ def _load(relation: Relation, limit: int | None) -> _Preview:
     heading = relation.heading
     most = int(limit or config["display.limit"])
     types = {name: heading[name].parsed_type for name in heading.names}
-    kinds = {name: type_.codecs[0] if type_.codecs else type_.kind for name, type_ in types.items()}
-    light = [name for name, kind in kinds.items() if kind not in _HEAVY and not types[name].codecs]
+    labels = {n: type_.codecs[0] if type_.codecs else type_.codec or type_.kind for n, type_ in types.items()}
+    light = [name for name, type_ in types.items() if type_.kind not in _HEAVY and not type_.codecs]
     # One row more than shown tells whether there are more, mostly without counting.
     node = _nodes.top(relation.proj(*light)._node, most + 1, (), 0)
     values = _fetch.to_dicts(_fetch.Result(relation.connection, node).table())
     rows = [
-        [_cell(row[name]) if name in row else f"={kinds[name].upper()}=" for name in heading.names]
+        [_cell(row[name]) if name in row else f"={labels[name].upper()}=" for name in heading.names]
         for row in values[:most]
     ]
     return _Preview(heading, rows, len(values) if len(values) <= most else len(relation))
