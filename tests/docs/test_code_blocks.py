@@ -44,7 +44,7 @@ def blocks(page: Path) -> list[Block]:
         if opening is None and fence is not None:
             opening, code = fence, []
         elif opening is not None and fence is not None and fence["indent"] == opening["indent"]:
-            found.append(Block(opening["info"].strip(), textwrap.dedent("\n".join(code)), number - len(code)))
+            found.append(Block(opening["info"].partition(" ")[0], textwrap.dedent("\n".join(code)), number - len(code)))
             opening = None
         elif opening is not None:
             code.append(text)
