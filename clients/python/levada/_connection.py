@@ -8,11 +8,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from levada import _embedded
 from levada._config import config
 from levada._errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
+from levada._few_rows import fetch_few_rows
 from levada._heading import Heading, heading_from_message
 from levada._job_context import job_of
 from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
@@ -259,6 +260,8 @@ class Connection:
     def _receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)
+        if (few := fetch_few_rows(self._transport, request)) is not None:
+            return iter([cast("_Item", few)])  # as if it had come as a stream
         return self._transport.receive(method, request, response)
 
     def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:

@@ -20,9 +20,11 @@ from levada_api.v1 import row_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada._rows import Rows
+    from levada._connection import Connection
     from levada._table import Table
-    from levada_api.v1 import schema_pb2
+
+_FEW_BYTES = 2**18
+"""Up to here rows go in one message: more would be copied together in vain where they turn out to be many."""
 
 
 def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
@@ -83,15 +85,30 @@ def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None
         job.insert(name, options, typed, user_location())
     else:
         token = job.open_transaction() if job is not None else ""
-        table.connection.send("RowService/InsertRows", _requests(name, typed, options, token), pb.InsertRowsResponse)
+        header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
+        _send(table.connection, header, typed.ipc_pieces())
 
 
-def _requests(
-    name: schema_pb2.TableName, rows: Rows, options: pb.InsertOptions, lease_token: str
-) -> Iterator[pb.InsertRowsRequest]:
-    header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=lease_token)
+def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
+    """Insert a stream: in one message where it is small, and not in a transaction, which has a stream open."""
+    begin = b""
+    if not connection.in_transaction:
+        for piece in pieces:
+            begin += piece
+            if len(begin) > _FEW_BYTES:
+                break
+        else:
+            request = pb.InsertFewRowsRequest(header=header, arrow_ipc=begin)
+            connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse)
+            return
+    connection.send("RowService/InsertRows", _requests(header, begin, pieces), pb.InsertRowsResponse)
+
+
+def _requests(header: pb.InsertHeader, begin: bytes, pieces: Iterator[bytes]) -> Iterator[pb.InsertRowsRequest]:
     yield pb.InsertRowsRequest(header=header)
-    for piece in rows.ipc_pieces():
+    if begin:
+        yield pb.InsertRowsRequest(arrow_ipc=begin)
+    for piece in pieces:
         yield pb.InsertRowsRequest(arrow_ipc=piece)
 
 

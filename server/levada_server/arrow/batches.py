@@ -33,9 +33,13 @@ class StreamWriter:
         self._pending = _Pieces()
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
 
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Append a batch, and keep its bytes for the next piece."""
+        self._writer.write_batch(batch)
+
     def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
         """Append a batch and give the bytes that are ready."""
-        self._writer.write_batch(batch)
+        self.add(batch)
         yield from self._pending.take()
 
     def finish(self) -> Iterator[Piece]:

@@ -52,8 +52,8 @@ async def fetch(
     if _has_few_rows(query):
         rows = await fetch_rows(engine.database, query)
         count_rows(len(rows))
-        for piece in writer.write(record_batch(rows, query.heading, schema)) if rows else ():
-            yield piece
+        if rows:
+            writer.add(record_batch(rows, query.heading, schema))
     else:
         async with stream_batches(engine.database, query) as batches:
             async for batch in batches:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from levada_api.v1 import relation_pb2
+    from levada_server.arrow.batches import Piece
     from levada_server.operations.contract import Reading
     from levada_server.operations.engine import Engine
     from levada_server.query.compile import Query
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 FETCH_LIMIT_S = 6 * 3600.0
 """How long a result may take to be read."""
+FEW_BYTES = 2**20
+"""Past it, an answer goes in pieces."""
 
 
 class QueryService(pb_grpc.QueryServiceServicer):
@@ -65,23 +68,49 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self, request: pb.FetchRelationRequest, context: Context
     ) -> AsyncIterator[bytes | pb.FetchRelationResponse]:
         """Give the entities of a relation as one Arrow IPC stream."""
+        timer = end_call_later(FETCH_LIMIT_S, _too_long())
+        try:
+            async with aclosing(self._fetch_or_repeat(request, context)) as pieces:
+                async for piece in pieces:
+                    yield encode.fetched(piece) if isinstance(piece, list) else piece
+        finally:
+            timer.cancel()
+
+    async def FetchFewRows(self, request: pb.FetchFewRowsRequest, context: Context) -> pb.FetchFewRowsResponse:
+        """Give the entities of a relation in one message."""
+        result = pb.FetchRelationResponse()
+        parts: Piece = []
+        async with aclosing(self._fetch(request.fetch, context)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, list):
+                    parts += piece
+                else:
+                    result = piece
+                if sum(map(len, parts)) > FEW_BYTES:
+                    return pb.FetchFewRowsResponse(too_large=True)
+        result.arrow_ipc = b"".join(parts)
+        return pb.FetchFewRowsResponse(result=result)
+
+    async def _fetch_or_repeat(
+        self, request: pb.FetchRelationRequest, context: Context
+    ) -> AsyncGenerator[Piece | pb.FetchRelationResponse, None]:
         started = False
         try:
-            async with aclosing(self._fetch(request, context)) as answers:
-                async for answer in answers:
+            async with aclosing(self._fetch(request, context)) as pieces:
+                async for piece in pieces:
                     started = True
-                    yield answer
+                    yield piece
             return
         except PERHAPS_BEHIND:
             if started or not await self._engine.cache.catch_up():
                 raise
-        async with aclosing(self._fetch(request, context)) as answers:
-            async for answer in answers:
-                yield answer
+        async with aclosing(self._fetch(request, context)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _fetch(
         self, request: pb.FetchRelationRequest, context: Context
-    ) -> AsyncGenerator[bytes | pb.FetchRelationResponse, None]:
+    ) -> AsyncGenerator[Piece | pb.FetchRelationResponse, None]:
         query, reading = await self._read(request, context)
         count_rows = reading.add if reading is not None else _ignore
         digests: list[str] = []
@@ -90,15 +119,11 @@ class QueryService(pb_grpc.QueryServiceServicer):
             if request.digest
             else queries.fetch(self._engine, query, count_rows)
         )
-        timer = end_call_later(FETCH_LIMIT_S, _too_long())
-        try:
-            async with aclosing(rows) as pieces:
-                async for piece in pieces:
-                    yield encode.fetched(piece)
-            if reading is not None or digests:
-                yield pb.FetchRelationResponse(read_receipt=_receipt(reading), digest="".join(digests))
-        finally:
-            timer.cancel()
+        async with aclosing(rows) as pieces:
+            async for piece in pieces:
+                yield piece
+        if reading is not None or digests:
+            yield pb.FetchRelationResponse(read_receipt=_receipt(reading), digest="".join(digests))
 
     async def CountRelation(self, request: pb.CountRelationRequest, context: Context) -> pb.CountRelationResponse:
         """Count the entities of a relation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from typing import IO, TYPE_CHECKING
 
@@ -56,6 +57,15 @@ class RowService(pb_grpc.RowServiceServicer):
             count = await rows.insert(self._engine, who, name, options, content)
         await answer(context, self._engine, notices=who.told)
         return pb.InsertRowsResponse(row_count=count)
+
+    async def InsertFewRows(self, request: pb.InsertFewRowsRequest, context: Context) -> pb.InsertFewRowsResponse:
+        """Insert the rows of one message."""
+        header = request.header
+        name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
+        who = worker(context, self._engine, header.lease_token)
+        count = await rows.insert(self._engine, who, name, options, io.BytesIO(request.arrow_ipc))
+        await answer(context, self._engine, notices=who.told)
+        return pb.InsertFewRowsResponse(row_count=count)
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
         """Insert the entities of a relation."""
