@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
-from levada_server.errors import InvalidRequest, Unavailable
+from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
 from levada_server.rpc.decode_relation import stored_relation
@@ -24,6 +24,7 @@ from levada_server.storage.database import Database
 from levada_server.storage.lookout import Lookout
 from levada_server.storage.migrations import migrate
 from levada_server.storage.object_storage import ObjectStorage, StoreFolders
+from levada_server.storage.outcomes import keep_days
 from levada_server.storage.pipe import SpoolSpace
 from levada_server.storage.worker_sessions import read_signer
 
@@ -40,6 +41,8 @@ OWN_STORE = "default"
 OBJECTS_FOLDER = "objects"
 """The embedded server's own store, and its folder in the data folder."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
+TIDY_INTERVAL_S = 3600.0
+"""Between two looks for what is to be prepared or dropped."""
 _LOG = logging.getLogger("levada.server")
 
 
@@ -84,6 +87,9 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         database = await Database.connect(database_url, SpoolSpace(settings.spool_folder))
         stack.push_async_callback(database.close)
         await migrate(database)
+        await keep_days(database)
+        tidying = asyncio.create_task(_tidy(database))
+        stack.push_async_callback(_cancelled, tidying)
         cache = CatalogCache(database)
         await cache.current()
         lookout = Lookout(database)
@@ -122,6 +128,20 @@ def _stores(settings: Settings) -> StoreFolders:
     folder = settings.data_folder / OBJECTS_FOLDER
     folder.mkdir(exist_ok=True)
     return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE)
+
+
+async def _tidy(database: Database) -> None:
+    while True:
+        await asyncio.sleep(TIDY_INTERVAL_S)
+        try:
+            await keep_days(database)
+        except LevadaError as error:
+            _LOG.warning("outcomes of past days were not dropped: %s", error)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _listen_address(settings: Settings) -> str:

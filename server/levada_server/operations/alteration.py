@@ -12,12 +12,14 @@ from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
 from levada_server.operations.object_claims import check_stores
+from levada_server.operations.once import once, record
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
     check_free_name,
     check_master,
     check_schema,
+    list_schemas,
     parse,
 )
 from levada_server.query.alteration_ddl import alter_table as alter_steps
@@ -96,7 +98,7 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
 
 
-async def alter_table(engine: Engine, _caller: Caller, wanted: WantedTable, digest: str) -> Altered:
+async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, digest: str) -> Altered:
     """Alter a table in one transaction, which gives way to those who use the table and tries again.
 
     Args:
@@ -116,11 +118,20 @@ async def alter_table(engine: Engine, _caller: Caller, wanted: WantedTable, dige
             await storage.alter_table(connection, catalog, found, wanted.definition)
         return found.wanted.name
 
-    name, catalog = await _change(engine, alter)
-    return Altered(catalog.tables[name], tuple(_broken_key_sources(engine, catalog)))
+    async def work() -> Altered:
+        name, catalog = await _change(engine, caller, alter)
+        return Altered(catalog.tables[name], tuple(_broken_key_sources(engine, catalog)))
+
+    async def answer(_recorded: object) -> Altered:
+        # This replica may not have seen yet what another one did.
+        async with engine.database.connection() as connection:
+            catalog = await read_catalog(connection)
+        return Altered(catalog.table(TableName(wanted.name.schema, wanted.new_name or wanted.name.table)), ())
+
+    return await once(engine, caller, work, answer)
 
 
-async def rename_schema(engine: Engine, _caller: Caller, name: str, new_name: str) -> SchemaSummary:
+async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str) -> SchemaSummary:
     """Rename a schema; references to its tables follow.
 
     Raises:
@@ -133,12 +144,20 @@ async def rename_schema(engine: Engine, _caller: Caller, name: str, new_name: st
         check_schema(catalog, name)
         return await storage.rename_schema(connection, name, new_name)
 
-    (created, contract), catalog = await _change(engine, rename)
-    table_count = sum(table.schema == new_name for table in catalog.tables)
-    return SchemaSummary(new_name, created, table_count, contract)
+    async def work() -> SchemaSummary:
+        (created, contract), catalog = await _change(engine, caller, rename)
+        table_count = sum(table.schema == new_name for table in catalog.tables)
+        return SchemaSummary(new_name, created, table_count, contract)
+
+    async def answer(_recorded: object) -> SchemaSummary:
+        return next(summary for summary in await list_schemas(engine, caller) if summary.name == new_name)
+
+    return await once(engine, caller, work, answer)
 
 
-async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaitable[_T]]) -> tuple[_T, Catalog]:
+async def _change(
+    engine: Engine, caller: Caller, change: Callable[[Connection, Catalog], Awaitable[_T]]
+) -> tuple[_T, Catalog]:
     """Change the catalog in a transaction that gives up where it would wait long, and repeat it a few times."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -146,6 +165,7 @@ async def _change(engine: Engine, change: Callable[[Connection, Catalog], Awaita
                 await storage.limit_lock_wait(connection)
                 result = await change(connection, await lock_catalog(connection))
                 catalog = await read_catalog(connection)
+                await record(engine, connection, caller)
         except Conflict as error:
             if attempt == ATTEMPTS:
                 raise Conflict(

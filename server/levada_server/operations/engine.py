@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from levada_server.storage.database import Database
     from levada_server.storage.lookout import Lookout
     from levada_server.storage.object_storage import ObjectStorage
+    from levada_server.storage.outcomes import Request
 
 _Result = TypeVar("_Result")
 
@@ -32,12 +33,14 @@ class Caller:
     Args:
         user: Name of the user.
         catalog_version: The highest version of the catalog that the caller has seen; 0 if none.
+        request: The id of what they ask, where asking twice must not do it twice; None for reads.
         job: The lease under which they read or write; None outside of `make`.
         told: What they are to be told beside the answer; added to by the operation.
     """
 
     user: str
     catalog_version: int = 0
+    request: Request | None = None
     job: Claim | None = None
     told: list[str] = field(default_factory=list)
 

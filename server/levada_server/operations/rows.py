@@ -21,27 +21,30 @@ from levada_server.errors import (
 )
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.dependencies import is_within
+from levada_server.model.table import TableName
 from levada_server.model.types import Kind
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
 from levada_server.operations.contract import computed_table, judge_key, judge_write
 from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
+from levada_server.operations.once import once, record
 from levada_server.operations.own_keys import stray_key
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
 from levada_server.storage.catalog import require_version
+from levada_server.storage.deletion import Doomed
 from levada_server.storage.jobs import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.table import PartIntegrity, Table, TableName
+    from levada_server.model.table import PartIntegrity, Table
     from levada_server.operations.engine import Caller, Engine
     from levada_server.storage.database import Connection
-    from levada_server.storage.deletion import Doomed
+    from levada_server.storage.outcomes import Request
 
 
 ANALYZED_ROWS = 5_000
@@ -79,9 +82,12 @@ async def _insert(engine: Engine, caller: Caller, name: TableName, options: Inse
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, options)
-    batches = read_batches(content, table, options)
-    batches = _of_own_key(caller, catalog, table, batches)
-    count = await _insert_batches(engine, table, batches, options, catalog.version)
+
+    async def work() -> int:
+        batches = _of_own_key(caller, catalog, table, read_batches(content, table, options))
+        return await _insert_batches(engine, caller, table, batches, options, catalog.version)
+
+    count = await once(engine, caller, work, _as_count)
     _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.database.connection() as connection:
@@ -100,23 +106,38 @@ def _of_own_key(caller: Caller, catalog: Catalog, table: Table, batches: Iterato
         yield columns
 
 
+async def _as_count(recorded: int) -> int:
+    return recorded
+
+
 async def _insert_batches(
-    engine: Engine, table: Table, batches: Iterator[Columns], options: InsertOptions, version: int
+    engine: Engine,
+    caller: Caller,
+    table: Table,
+    batches: Iterator[Columns],
+    options: InsertOptions,
+    version: int,
 ) -> int:
     first = await asyncio.to_thread(next, batches, None)
     if first is None:
         return 0
     second = await asyncio.to_thread(next, batches, None)
-    if second is None:
+    if second is None and (caller.request is None or engine.database.pinned):
         # One statement is a transaction of its own.
         async with engine.database.connection() as connection:
             return await insert_batch(engine, connection, table, first, options, version)
+    skipping = options.skip_duplicates or options.replace
+    if second is None and not skipping and storage.fit_one_statement(first):
+        async with engine.database.connection() as connection:
+            return await insert_batch(engine, connection, table, first, options, version, caller.request)
     async with engine.database.transaction() as connection:
         count = await insert_batch(engine, connection, table, first, options)
-        count += await insert_batch(engine, connection, table, second, options)
-        while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-            count += await insert_batch(engine, connection, table, columns, options)
+        if second is not None:
+            count += await insert_batch(engine, connection, table, second, options)
+            while (columns := await asyncio.to_thread(next, batches, None)) is not None:
+                count += await insert_batch(engine, connection, table, columns, options)
         await require_version(connection, version)
+        await record(engine, connection, caller, count)
         return count
 
 
@@ -138,17 +159,23 @@ async def insert_relation(
     select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
     select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
     named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
-    async with engine.database.transaction() if named else engine.database.connection() as connection:
-        count, ids = await storage.insert_selected(
-            connection,
-            table,
-            select,
-            named,
-            skip_duplicates=options.skip_duplicates,
-            replace=options.replace,
-            version=catalog.version,
-        )
-        await claim_copied(engine, ids)
+
+    async def work() -> int:
+        async with engine.database.transaction() as connection:
+            count, ids = await storage.insert_selected(
+                connection,
+                table,
+                select,
+                named,
+                skip_duplicates=options.skip_duplicates,
+                replace=options.replace,
+                version=catalog.version,
+            )
+            await claim_copied(engine, ids)
+            await record(engine, connection, caller, count)
+            return count
+
+    count = await once(engine, caller, work, _as_count)
     _note_written(engine, caller, table, count)
     return count
 
@@ -172,11 +199,19 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, InsertOptions())
     key, changes = split_update(table, row)
-    changes = await claim_changes(engine, table, changes)
-    async with engine.database.connection() as connection:
-        found = await storage.update_row(connection, table, key, changes, catalog.version)
-    if not found:
-        raise NotFound(f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name)
+
+    async def work() -> int:
+        request = None if engine.database.pinned else caller.request
+        claimed = await claim_changes(engine, table, changes)
+        async with engine.database.connection() as connection:
+            found = await storage.update_row(connection, table, key, claimed, catalog.version, request)
+        if not found:
+            raise NotFound(
+                f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name
+            )
+        return 1
+
+    await once(engine, caller, work, _as_count)
     _note_written(engine, caller, table, 1)
 
 
@@ -195,20 +230,24 @@ async def insert_batch(
     columns: Columns,
     options: InsertOptions,
     version: int | None = None,
+    request: Request | None = None,
 ) -> int:
     """Insert one batch on a connection, and claim the objects that it names; give how many rows were changed.
 
     Args:
-        engine: The parts to work with.
-        connection: In a transaction, or in none: then this is one of its own.
-        table: Where the rows go.
-        columns: The rows.
-        options: How.
         version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
+        request: Record their number as its outcome, as `storage.rows.insert_columns` can.
     """
     columns = await claim_columns(engine, table, columns)
     return await storage.insert_columns(
-        connection, table, columns, skip_duplicates=options.skip_duplicates, replace=options.replace, version=version
+        connection,
+        table,
+        columns,
+        skip_duplicates=options.skip_duplicates,
+        replace=options.replace,
+        version=version,
+        request=request,
+    )
     )
 
 
@@ -301,6 +340,27 @@ async def delete(
         PlanChanged: Other rows would go than in the plan with this digest.
     """
     catalog = await engine.catalog(caller)
+
+    async def answer(recorded: list[tuple[str, str, int]]) -> Doomed:
+        counts = [(TableName(schema, table), count) for schema, table, count in recorded]
+        return Doomed(catalog.table(_restricted_table(relation).name).name, counts)
+
+    async def work() -> Doomed:
+        return await _delete(engine, caller, catalog, relation, part_integrity, digest=digest, quick=quick)
+
+    return await once(engine, caller, work, answer)
+
+
+async def _delete(
+    engine: Engine,
+    caller: Caller,
+    catalog: Catalog,
+    relation: Relation,
+    part_integrity: PartIntegrity,
+    *,
+    digest: str,
+    quick: bool,
+) -> Doomed:
     async with engine.database.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
         doomed = await _collect(connection, catalog, relation, part_integrity)
@@ -317,6 +377,7 @@ async def delete(
             await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
             _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
+        await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in doomed.counts])
         return doomed
 
 

@@ -27,13 +27,14 @@ from levada_server.model.table import (
     check_table_name,
 )
 from levada_server.operations.object_claims import check_stores
+from levada_server.operations.once import once, record
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
 from levada_server.query.sql import render_count
 from levada_server.storage import catalog as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from levada_server.model.dependencies import Catalog
@@ -97,7 +98,7 @@ class Declared:
 
 
 async def create_schema(
-    engine: Engine, _caller: Caller, name: str, *, allow_existing: bool
+    engine: Engine, caller: Caller, name: str, *, allow_existing: bool
 ) -> tuple[SchemaSummary, bool]:
     """Create a schema; give it, and whether it is new.
 
@@ -105,6 +106,19 @@ async def create_schema(
         AlreadyExists: It exists, unless `allow_existing`.
     """
     check_schema_name(name)
+
+    async def answer(_recorded: object) -> tuple[SchemaSummary, bool]:
+        return next(summary for summary in await list_schemas(engine, caller) if summary.name == name), True
+
+    async def work() -> tuple[SchemaSummary, bool]:
+        return await _create_schema(engine, caller, name, allow_existing=allow_existing)
+
+    return await once(engine, caller, work, answer)
+
+
+async def _create_schema(
+    engine: Engine, caller: Caller, name: str, *, allow_existing: bool
+) -> tuple[SchemaSummary, bool]:
     async with engine.database.transaction() as connection:
         existing = {row[0]: row for row in await storage.list_schemas(connection)}
         if name not in existing:
@@ -112,6 +126,7 @@ async def create_schema(
             if name not in catalog.schemas:
                 created = await storage.insert_schema(connection, name)
                 catalog = await storage.read_catalog(connection)
+                await record(engine, connection, caller)
             else:  # somebody else created it while this call waited for the lock
                 created = {row[0]: row for row in await storage.list_schemas(connection)}[name][1]
     if name in existing:
@@ -139,20 +154,28 @@ async def update_schema(engine: Engine, _caller: Caller, name: str, contract: Co
     return SchemaSummary(*summary)
 
 
-async def drop_schema(engine: Engine, _caller: Caller, name: str) -> int:
+async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
     """Drop a schema with its tables, jobs and rows; give the number of its tables.
 
     Raises:
         UnknownSchema: There is none.
         HasChildren: Tables of other schemas refer to it.
     """
-    async with engine.database.transaction() as connection:
-        catalog = await storage.lock_catalog(connection)
-        check_schema(catalog, name)
-        count = await storage.delete_schema(connection, catalog, name)
-        catalog = await storage.read_catalog(connection)
-    engine.cache.replace(catalog)
-    return count
+
+    async def answer(recorded: int) -> int:
+        return recorded
+
+    async def work() -> int:
+        async with engine.database.transaction() as connection:
+            catalog = await storage.lock_catalog(connection)
+            check_schema(catalog, name)
+            count = await storage.delete_schema(connection, catalog, name)
+            catalog = await storage.read_catalog(connection)
+            await record(engine, connection, caller, count)
+        engine.cache.replace(catalog)
+        return count
+
+    return await once(engine, caller, work, answer)
 
 
 def check_schema(catalog: Catalog, name: str) -> None:
@@ -368,24 +391,32 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
 
-async def drop_tables(
-    engine: Engine, _caller: Caller, names: Iterable[TableName], digest: str
-) -> tuple[TableName, ...]:
+async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName], digest: str) -> tuple[TableName, ...]:
     """Drop tables with all that depend on them; give their names, children first.
 
     Raises:
         PlanChanged: The graph changed since the plan with this digest.
     """
-    async with engine.database.transaction() as connection:
-        catalog = await storage.lock_catalog(connection)
-        doomed = _doomed_tables(catalog, names)
-        if digest and digest != _drop_digest(doomed):
-            raise PlanChanged("The tables that would go have changed since the plan; look at it again.", digest=digest)
-        for table in doomed:
-            await storage.delete_table(connection, table)
-        catalog = await storage.read_catalog(connection)
-    engine.cache.replace(catalog)
-    return tuple(table.name for table in doomed)
+
+    async def answer(recorded: list[tuple[str, str]]) -> tuple[TableName, ...]:
+        return tuple(TableName(schema, table) for schema, table in recorded)
+
+    async def work() -> tuple[TableName, ...]:
+        async with engine.database.transaction() as connection:
+            catalog = await storage.lock_catalog(connection)
+            doomed = _doomed_tables(catalog, names)
+            if digest and digest != _drop_digest(doomed):
+                raise PlanChanged(
+                    "The tables that would go have changed since the plan; look at it again.", digest=digest
+                )
+            for table in doomed:
+                await storage.delete_table(connection, table)
+            catalog = await storage.read_catalog(connection)
+            await record(engine, connection, caller, [(table.name.schema, table.name.table) for table in doomed])
+        engine.cache.replace(catalog)
+        return tuple(table.name for table in doomed)
+
+    return await once(engine, caller, work, answer)
 
 
 def _doomed_tables(catalog: Catalog, names: Iterable[TableName]) -> list[Table]:

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from levada_server.errors import PreconditionFailed
+from levada_server.storage.outcomes import give_up
 from levada_server.storage.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_server.operations.engine import Engine
+    from levada_server.storage.outcomes import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,31 @@ class Session:
         """The parts that work inside the transaction, where one is open."""
         return replace(self._engine, database=self.transactions.database)
 
-    async def commit(self) -> None:
+    async def commit(self, request: Request | None) -> None:
         """Commit; then let the tables that depend on completed jobs know.
 
+        Args:
+            request: Record that it was done, so that it can be asked again what became of it.
+
         Raises:
+            AlreadyExists: The request was given up; nothing is committed.
             Conflict: A concurrent transaction got in the way; nothing is committed.
             OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
         """
         database = self.transactions.database
-        await self.transactions.commit()
+        await self.transactions.commit(request)
         for name, key in database.committed:
             self._engine.downstream.committed(self._engine, name, [key])
+
+    async def confirm_commit(self, request: Request) -> None:
+        """Tell whether a transaction of an earlier session was committed; if not, it never will be.
+
+        Raises:
+            PreconditionFailed: It was not.
+        """
+        outcome = await give_up(self._engine.database, request)
+        if outcome.content is None or outcome.method != request.method:
+            raise PreconditionFailed("The transaction was not committed, and nothing of it is kept.")
 
 
 @asynccontextmanager

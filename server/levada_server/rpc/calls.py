@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from levada_server.errors import InvalidRequest
 from levada_server.operations.engine import Caller
+from levada_server.storage.outcomes import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,22 +24,54 @@ _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
 MAX_TOLD = 16
 """Warnings and notices of one answer: they travel in headers, which are limited to a few kilobytes."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def caller(context: Context) -> Caller:
-    """Tell who calls, and which version of the catalog they have seen."""
+class Repeatable(Protocol):
+    """A request, or its header, that carries an id."""
+
+    request_id: str
+
+
+def caller(context: Context, request: Repeatable | None = None) -> Caller:
+    """Tell who calls, and which version of the catalog they have seen.
+
+    Args:
+        context: Of the call.
+        request: What is asked, if asking it twice must not do it twice.
+
+    Raises:
+        InvalidRequest: The request's id is none.
+    """
     metadata = dict(context.invocation_metadata() or ())
     seen = str(metadata.get(_CATALOG_VERSION, "0"))
-    return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+    return Caller(
+        user="owner",
+        catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0,
+        request=None if request is None else request_of(request),
+    )
 
 
-def worker(context: Context, engine: Engine, lease_token: str) -> Caller:
+def request_of(request: Repeatable) -> Request | None:
+    """Tell under which id something is asked; None if it has none.
+
+    Raises:
+        InvalidRequest: The id is too long or has signs of its own.
+    """
+    if not request.request_id:
+        return None
+    if _REQUEST_ID.fullmatch(request.request_id) is None:
+        raise InvalidRequest("`request_id` is at most 64 letters, digits, - and _.", field="request_id")
+    return Request(request.request_id, type(request).__name__.removesuffix("Request"))
+
+
+def worker(context: Context, engine: Engine, lease_token: str, request: Repeatable | None = None) -> Caller:
     """Tell who calls, under the lease that the request names, if it does.
 
     Raises:
         InvalidRequest: The token is none of ours.
     """
-    who = caller(context)
+    who = caller(context, request)
     return replace(who, job=engine.signer.read_lease(lease_token)) if lease_token else who
 
 

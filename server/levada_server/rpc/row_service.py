@@ -53,7 +53,7 @@ class RowService(pb_grpc.RowServiceServicer):
             if header is None:
                 raise InvalidRequest("An insert begins with its header.", field="header")
             name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
-            who = worker(context, self._engine, header.lease_token)
+            who = worker(context, self._engine, header.lease_token, header)
             count = await rows.insert(self._engine, who, name, options, content)
         await answer(context, self._engine, notices=who.told)
         return pb.InsertRowsResponse(row_count=count)
@@ -69,7 +69,7 @@ class RowService(pb_grpc.RowServiceServicer):
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
         """Insert the entities of a relation."""
-        who = worker(context, self._engine, request.lease_token)
+        who = worker(context, self._engine, request.lease_token, request)
         relation = await received_relation("relation", request.relation)
         reading = None if who.job is None else await begin_read(self._engine, who, relation, request.read_receipt)
         count = await rows.insert_relation(
@@ -88,7 +88,7 @@ class RowService(pb_grpc.RowServiceServicer):
     async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
         """Change secondary attributes of one entity."""
         row = {entry.name: decode.value(entry.value) for entry in request.row}
-        who = worker(context, self._engine, request.lease_token)
+        who = worker(context, self._engine, request.lease_token, request)
         await rows.update(self._engine, who, decode.table_name("name", request.name), row)
         await answer(context, self._engine, notices=who.told)
         return pb.UpdateRowResponse()
@@ -106,7 +106,7 @@ class RowService(pb_grpc.RowServiceServicer):
 
     async def DeleteRows(self, request: pb.DeleteRowsRequest, context: Context) -> pb.DeleteRowsResponse:
         """Delete entities and all that depend on them."""
-        who = worker(context, self._engine, request.lease_token)
+        who = worker(context, self._engine, request.lease_token, request)
         doomed = await rows.delete(
             self._engine,
             who,

@@ -31,14 +31,14 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
     async def CreateSchema(self, request: pb.CreateSchemaRequest, context: Context) -> pb.CreateSchemaResponse:
         """Create a schema."""
         schema, created = await schemas.create_schema(
-            self._engine, caller(context), request.name, allow_existing=request.allow_existing
+            self._engine, caller(context, request), request.name, allow_existing=request.allow_existing
         )
         await answer(context, self._engine)
         return pb.CreateSchemaResponse(schema=encode.schema(schema), created=created)
 
     async def RenameSchema(self, request: pb.RenameSchemaRequest, context: Context) -> pb.RenameSchemaResponse:
         """Rename a schema."""
-        schema = await alteration.rename_schema(self._engine, caller(context), request.name, request.new_name)
+        schema = await alteration.rename_schema(self._engine, caller(context, request), request.name, request.new_name)
         await answer(context, self._engine)
         return pb.RenameSchemaResponse(schema=encode.schema(schema))
 
@@ -51,7 +51,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
         """Drop a schema with its tables."""
-        count = await schemas.drop_schema(self._engine, caller(context), request.name)
+        count = await schemas.drop_schema(self._engine, caller(context, request), request.name)
         await answer(context, self._engine)
         return pb.DropSchemaResponse(table_count=count)
 
@@ -97,7 +97,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def AlterTable(self, request: pb.AlterTableRequest, context: Context) -> pb.AlterTableResponse:
         """Alter a table as planned."""
-        altered = await alteration.alter_table(self._engine, caller(context), _wanted(request), request.digest)
+        altered = await alteration.alter_table(self._engine, caller(context, request), _wanted(request), request.digest)
         await answer(context, self._engine, altered.warnings)
         return pb.AlterTableResponse(table=encode.table(altered.table))
 
@@ -124,7 +124,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
     async def DropTables(self, request: pb.DropTablesRequest, context: Context) -> pb.DropTablesResponse:
         """Drop tables with all that depend on them."""
         names = [decode.table_name("names", name) for name in request.names]
-        dropped = await schemas.drop_tables(self._engine, caller(context), names, request.digest)
+        dropped = await schemas.drop_tables(self._engine, caller(context, request), names, request.digest)
         await answer(context, self._engine)
         return pb.DropTablesResponse(names=map(encode.table_name, dropped))
 

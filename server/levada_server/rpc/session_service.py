@@ -13,7 +13,7 @@ from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, Le
 from levada_server.operations.job_results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc import decode
-from levada_server.rpc.calls import caller
+from levada_server.rpc.calls import caller, request_of
 from levada_server.rpc.completion_stream import completed_job
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
@@ -206,7 +206,11 @@ async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
         case "commit" if request.commit.savepoint:
             await transactions.release(request.commit.savepoint)
         case "commit":
-            await session.commit()
+            asked = request_of(request.commit)
+            if transactions.open or asked is None:
+                await session.commit(asked)
+            else:
+                await session.confirm_commit(asked)
         case _ if request.roll_back.savepoint:
             await transactions.roll_back_to(request.roll_back.savepoint)
         case _:

@@ -14,6 +14,7 @@ from levada_server.query.sql import quote_name, render
 from levada_server.storage.bound_rows import bound_rows
 from levada_server.storage.bulk import STAGED_ROWS, copy_rows, insert_staged
 from levada_server.storage.catalog import require_version
+from levada_server.storage.outcomes import recording, recording_each
 from levada_server.storage.sql_files import fill, statements
 from levada_server.storage.violations import find_violation
 
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.sql import Select
     from levada_server.storage.database import Connection
+    from levada_server.storage.outcomes import Request
 
 _SQL = statements("rows")
 
 BULK_ROWS = 500
 BULK_BYTES = 2**20
 """From either on, COPY is quicker than bound arrays, although it may take several trips."""
+
+
+def fit_one_statement(columns: Columns) -> bool:
+    """Tell whether rows are few enough to be bound to one statement."""
+    return columns.row_count < BULK_ROWS and columns.size < BULK_BYTES
 
 
 async def insert_columns(
@@ -41,6 +48,7 @@ async def insert_columns(
     skip_duplicates: bool,
     replace: bool,
     version: int | None = None,
+    request: Request | None = None,
 ) -> int:
     """Insert rows, all or none; give how many were inserted or replaced.
 
@@ -53,6 +61,8 @@ async def insert_columns(
         skip_duplicates: Leave rows out whose primary key exists.
         replace: Update rows whose primary key exists.
         version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
+        request: Record their number as its outcome in the same statement; for few rows, none of them skipped, and
+            with a version.
 
     Raises:
         Conflict: The catalog is newer than `version`.
@@ -75,13 +85,18 @@ async def insert_columns(
             conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
         )
 
-    if columns.row_count < BULK_ROWS and columns.size < BULK_BYTES:
+    if fit_one_statement(columns):
         source = bound_rows(columns.attributes)
         values: list[object] = list(columns.values(names))
+        before = ""
         if version is not None:
-            source += f" CROSS JOIN {_if_current(len(values))}"
+            here = _if_current(len(values))
+            source += f" CROSS JOIN {here}"
             values.append(version)
-        few = statement(source)
+            if request is not None:
+                before, recorded = recording(len(values), request, columns.row_count, here)
+                values += recorded
+        few = before + statement(source)
         count = await _change(connection, table, columns, lambda: connection.execute(few, *values))
         if not count and version is not None:
             await require_version(connection, version)
@@ -182,9 +197,16 @@ async def digest_rows(connection: Connection, selected: Select) -> str:
 
 
 async def update_row(
-    connection: Connection, table: Table, key: Mapping[str, object], changes: Mapping[str, object], version: int
+    connection: Connection,
+    table: Table,
+    key: Mapping[str, object],
+    changes: Mapping[str, object],
+    version: int,
+    request: Request | None = None,
 ) -> bool:
     """Change attributes of the entity with a key; None takes the default. Tell whether there is such an entity.
+
+    If there is, the outcome of a request is recorded in the same statement.
 
     Raises:
         Conflict: The catalog is newer than `version`, which `table` is from.
@@ -200,7 +222,10 @@ async def update_row(
         same=" AND ".join(f"{quote_name(name)} = {places[name]}" for name in key) or "TRUE",
         here=_if_current(len(places)),
     )
-    values = (*key.values(), *bound.values(), version)
+    values: list[object] = [*key.values(), *bound.values(), version]
+    if request is not None:
+        statement, recorded = recording_each(statement, len(values), request)
+        values += recorded
     count = await _change(connection, table, None, lambda: connection.execute(statement, *values))
     if not count:
         await require_version(connection, version)

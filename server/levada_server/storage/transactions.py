@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from levada_server.errors import NotFound, PreconditionFailed
+from levada_server.errors import LevadaError, NotFound, PreconditionFailed
 from levada_server.query.sql import quote_name
 from levada_server.storage.database import PinnedDatabase, commit
 from levada_server.storage.failures import translated
+from levada_server.storage.outcomes import insert_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from levada_server.storage.database import Connection, Database, Isolation
+    from levada_server.storage.outcomes import Request
 
 
 class Transactions:
@@ -28,6 +30,7 @@ class Transactions:
         self._connection: Connection | None = None
         self._transaction: asyncpg.transaction.Transaction | None = None
         self._savepoints: list[str] = []
+        self._read_only = False
         self.database = database
 
     async def __aenter__(self) -> Transactions:
@@ -57,6 +60,7 @@ class Transactions:
             transaction = connection.transaction(isolation=isolation, readonly=read_only)
             await transaction.start()
         self._connection, self._transaction, self._savepoints = connection, transaction, []
+        self._read_only = read_only
         self.database = PinnedDatabase(connection, self._outside.postgresql_version)
 
     async def savepoint(self, name: str) -> None:
@@ -84,14 +88,26 @@ class Transactions:
         await self._execute(f"ROLLBACK TO SAVEPOINT {quote_name(name)}")
         del self._savepoints[position + 1 :]
 
-    async def commit(self) -> None:
+    async def commit(self, request: Request | None = None) -> None:
         """Commit.
 
+        Args:
+            request: Record that it was done, so that it can be asked again what became of it.
+
         Raises:
+            AlreadyExists: The request was given up; nothing is committed.
             Conflict: A concurrent transaction got in the way; nothing is committed.
             OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
         """
-        await self._end(commit(self._require()[1]))
+        connection, transaction = self._require()
+        if request is not None and not self._read_only:
+            try:
+                with translated():
+                    await insert_outcome(connection, request, "true")
+            except LevadaError:
+                await self._end(transaction.rollback())
+                raise
+        await self._end(commit(transaction))
 
     async def roll_back(self) -> None:
         """Undo everything."""
