@@ -42,6 +42,8 @@ _Result = TypeVar("_Result")
 
 ATTEMPTS = 5
 """How often `run_transaction` runs a function that meets conflicts."""
+CONFIRM_SECONDS = 10.0
+"""How long a server is asked what became of a commit."""
 _FIRST_PAUSE_SECONDS = 0.02
 
 _ISOLATIONS = {
@@ -69,7 +71,7 @@ class Transaction:
     """One transaction, open until it is committed or rolled back, or its stream is lost.
 
     Args:
-        stream: A fresh stream; the transaction closes it.
+        reopen: Gives a fresh stream; the transaction closes it.
         in_block: Opened by a `with` block, which alone may end it.
 
     Raises:
@@ -77,18 +79,25 @@ class Transaction:
     """
 
     def __init__(
-        self, stream: Stream[pb.OpenSessionResponse], isolation: str | None, *, read_only: bool, in_block: bool
+        self,
+        reopen: Callable[[], Stream[pb.OpenSessionResponse]],
+        isolation: str | None,
+        *,
+        read_only: bool,
+        in_block: bool,
     ) -> None:
         self.in_block = in_block
         self.savepoints: list[str] = []
-        self._stream = stream
+        self._reopen = reopen
+        self._read_only = read_only
+        self._stream = reopen()
         self._pid = os.getpid()
         self._reading: _Pieces | None = None
         self._over: LevadaError | None = None
         try:
             self._ask(pb.OpenSessionRequest(begin=pb.Begin(isolation=_isolation(isolation), read_only=read_only)))
         except BaseException:
-            stream.cancel()
+            self._stream.cancel()
             raise
 
     @property
@@ -150,20 +159,52 @@ class Transaction:
 
         Raises:
             Conflict: A concurrent transaction got in the way; nothing is kept.
-            OutcomeUnknown: The server was lost meanwhile.
+            Unavailable: The server was lost before; nothing is kept.
+            OutcomeUnknown: The server was lost meanwhile, and cannot be asked what became of it.
         """
         self._begin_request()
+        asked = pb.OpenSessionRequest(commit=pb.Commit(request_id=uuid4().hex))
         try:
-            self._ask(pb.OpenSessionRequest(commit=pb.Commit(request_id=uuid4().hex)))
+            self._ask(asked)
             self._stream.finish()
-        except (Cancelled, DeadlineExceeded, Internal, Unavailable) as error:
-            raise OutcomeUnknown(f"The server was lost during commit; look before you repeat. {error}") from None
+        except (Cancelled, DeadlineExceeded, Internal, OutcomeUnknown, Unavailable) as error:
+            self._confirm(asked, error)
         finally:
             self._end(PreconditionFailed("It has ended."))
 
     def complete_job(self, header: job_service_pb2.JobHeader) -> None:
         """Complete the job whose rows were written in this transaction."""
         self._ask(pb.OpenSessionRequest(complete_job=header))
+
+    def _confirm(self, asked: pb.OpenSessionRequest, lost: LevadaError) -> None:
+        """Ask a server, this one or another, whether the commit was done."""
+        if self._read_only:
+            return
+        deadline = time.monotonic() + CONFIRM_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            answer = self._ask_anew(asked)
+            if answer is not None and not answer.HasField("error"):
+                return
+            if answer is not None and isinstance(error_from_status(answer.error), PreconditionFailed):
+                raise Unavailable(f"The server was lost before the commit; nothing of the transaction is kept. {lost}")
+            if time.monotonic() > deadline:
+                raise OutcomeUnknown(f"The server was lost during commit; look before you repeat. {lost}")
+            time.sleep(pause)
+            pause *= 2
+
+    def _ask_anew(self, asked: pb.OpenSessionRequest) -> pb.OpenSessionResponse | None:
+        """Ask in a session of its own; None if no server answers."""
+        stream: Stream[pb.OpenSessionResponse] | None = None
+        try:
+            stream = self._reopen()
+            stream.send(asked)
+            return stream.receive()
+        except LevadaError:
+            return None
+        finally:
+            if stream is not None:
+                stream.cancel()
 
     def roll_back(self) -> None:
         """Undo everything. A transaction that is over is undone already."""
@@ -315,8 +356,11 @@ class Transactions:
     def begin(self, isolation: str | None, *, read_only: bool, in_block: bool) -> Transaction:
         """Begin the transaction of this thread."""
         _isolation(isolation)
-        stream = self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
-        self._local.transaction = Transaction(stream, isolation, read_only=read_only, in_block=in_block)
+
+        def reopen() -> Stream[pb.OpenSessionResponse]:
+            return self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
+
+        self._local.transaction = Transaction(reopen, isolation, read_only=read_only, in_block=in_block)
         return self._local.transaction  # type: ignore[no-any-return]  # a thread's attributes have no types
 
     def forget(self) -> None:

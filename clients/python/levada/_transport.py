@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 import grpc
 from grpc_status import rpc_status
 
-from levada._errors import InvalidRequest, LevadaError, Unavailable, error_from_code, error_from_status, warn
+from levada._errors import (
+    InvalidRequest,
+    LevadaError,
+    OutcomeUnknown,
+    Unavailable,
+    error_from_code,
+    error_from_status,
+    warn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +37,8 @@ Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 _PACKAGE = "levada_api.v1"
 _MESSAGE_BYTES = 128 * 2**20
 """Largest message either way: a value of a row has at most 64 MB, and travels whole."""
+_KEPT_BYTES = 64 * 2**20
+"""What is sent in a stream can be sent again if it is not larger."""
 _QUEUED_REQUESTS = 16
 """Requests of a stream that wait for the network before their producer waits too."""
 
@@ -110,7 +120,8 @@ class Transport:
             timeout: Seconds until DEADLINE_EXCEEDED; by default long enough for the method's work.
 
         Raises:
-            LevadaError: The class says why. A read is repeated for some seconds while the server is out of reach.
+            LevadaError: The class says why. What only reads, or carries an id under which it has one effect, is
+                repeated for some seconds while the server is out of reach.
         """
         seconds = timeout or _deadline(method)
         deadline = time.monotonic() + min(seconds, _RETRY_SECONDS)
@@ -118,8 +129,8 @@ class Transport:
         while True:
             try:
                 return self._call_once(method, request, response, seconds)
-            except Unavailable:
-                if not reads(method) or not self._may_repeat(deadline - pause):
+            except (Unavailable, OutcomeUnknown):
+                if not (reads(method) or _request_id(request)) or not self._may_repeat(deadline - pause):
                     raise
             time.sleep(pause)
             pause *= 2
@@ -180,8 +191,27 @@ class Transport:
         call and is raised.
 
         Raises:
-            LevadaError: The class says why. The call is not repeated.
+            OutcomeUnknown: The server was lost when all was sent, which is too much to be sent again.
+            LevadaError: The class says why. What carries an id is repeated as by `call`.
         """
+        kept = _Kept(requests)
+        deadline = time.monotonic() + _RETRY_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._send_once(method, kept, response)
+            except (Unavailable, OutcomeUnknown) as error:
+                if kept.all_taken and not kept.whole:
+                    raise OutcomeUnknown(
+                        f"The server was lost after all was sent; look what became of it, then repeat it. {error}"
+                    ) from None
+                repeatable = kept.whole and _request_id(kept.first)
+                if not repeatable or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _send_once(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
         queue = _RequestQueue()
         call = (
             self._open()
@@ -351,6 +381,37 @@ class Stream(Generic[_Response]):
         self._call.cancel()
 
 
+class _Kept:
+    """Messages of a stream, made once and kept as long as they are not too large, so that they can be sent again.
+
+    Attributes:
+        first: The first message, once it was taken.
+        whole: All that were taken are kept.
+        all_taken: There are no more.
+    """
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.first: Message | None = None
+        self.whole = True
+        self.all_taken = False
+        self._more = iter(messages)
+        self._kept: list[Message] = []
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        yield from tuple(self._kept)
+        for message in self._more:
+            self.first = message if self.first is None else self.first
+            self._bytes += message.ByteSize()
+            self.whole = self.whole and self._bytes <= _KEPT_BYTES
+            if self.whole:
+                self._kept.append(message)
+            else:
+                self._kept.clear()
+            yield message
+        self.all_taken = True
+
+
 class _RequestQueue:
     """A bounded queue between the thread that makes requests and the one that sends them."""
 
@@ -410,6 +471,12 @@ def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
 def reads(method: str) -> bool:
     """Tell whether a method changes nothing."""
     return _verb_is(method, _READ_VERBS)
+
+
+def _request_id(request: Message | None) -> str:
+    """Give the id under which a request, or its header, has one effect; empty if it has none."""
+    own: str = getattr(request, "request_id", "") or getattr(getattr(request, "header", None), "request_id", "")
+    return own
 
 
 def _deadline(method: str) -> float:

@@ -248,7 +248,6 @@ async def insert_batch(
         version=version,
         request=request,
     )
-    )
 
 
 def read_together(

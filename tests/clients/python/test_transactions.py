@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 import levada as lv
+from levada import _transaction
 from levada_server.operations.transactions import TransactionLimits
 from tests.conftest import served
 
@@ -314,8 +315,14 @@ CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON lab.subject DEFERRABLE INITIALLY 
 WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
 
 
-@pytest.mark.parametrize("lost", ["database", "server"])
-async def test_what_became_of_a_commit_may_be_unknown(database_url: str, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [("database", lv.errors.LostConnectionError), ("server", lv.errors.OutcomeUnknown)],
+)
+async def test_what_became_of_a_commit_is_asked_of_a_server_if_there_is_one(
+    database_url: str, lost: str, error: type[lv.LevadaError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_transaction, "CONFIRM_SECONDS", 0.3)
     holder = await asyncpg.connect(database_url)
     with ExitStack() as serving, lv.Connection(serving.enter_context(served(database_url))) as client:
         schema = lv.Schema("lab", connection=client)
@@ -340,7 +347,7 @@ async def test_what_became_of_a_commit_may_be_unknown(database_url: str, lost: s
             await holder.execute("SELECT pg_terminate_backend($1)", pid)
         else:
             serving.close()
-        with pytest.raises(lv.errors.OutcomeUnknown, match="commit"):
+        with pytest.raises(error, match="commit"):
             await asyncio.wait_for(committing, WAIT_S)
     await holder.close()
 
