@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Mapping, Set
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any
@@ -192,7 +193,10 @@ def _read_moment(text: str, type_: AttributeType) -> object:
 
 
 def _write_json(value: object) -> str:
-    return _JSON.encode(plain_scalar(value))
+    text = _JSON.encode(plain_scalar(value))
+    if _NUL.search(text):
+        raise WrongValue("text with the character NUL within JSON, which a database cannot hold.")
+    return _valid(text)
 
 
 def _json_default(value: object) -> object:
@@ -246,4 +250,6 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-_JSON = json.JSONEncoder(allow_nan=False, default=_json_default)
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_json_default)
+_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+"""NUL as JSON writes it; with another backslash before it, it is text."""

@@ -220,6 +220,11 @@ class _Reader:
                 {"table": self.table, "attribute": str(unknown[0]), **({} if row is None else {"row": row})},
             )
 
+    def _check_unique(self, names: Sequence[object]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidRequest(f"`{self.table}`: two columns of the rows are called `{name}`.")
+
     def from_structured(self, array: np.ndarray[Any, Any]) -> Rows:
         """Read a structured array."""
         flat = array.reshape(-1)
@@ -228,6 +233,7 @@ class _Reader:
     def from_pandas(self, frame: DataFrame) -> Rows:
         """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
         frame = named_index_as_columns(frame)
+        self._check_unique(list(frame.columns))
         return self._from_frame({name: frame[name] for name in frame.columns}, pandas_column, len(frame))
 
     def from_polars(self, frame: DataFrame) -> Rows:
@@ -249,6 +255,7 @@ class _Reader:
     def from_arrow(self, table: pa.Table) -> Rows:
         """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
         self._check_names([name for name in table.schema.names if name not in self.heading])
+        self._check_unique(table.schema.names)
         attributes = [a for a in self.heading.attributes.values() if a.name in table.schema.names]
         place = self._place({name: table.column(name) for name in table.schema.names})
         arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a, place) for a in attributes]

@@ -214,6 +214,13 @@ def test_unknown_fields_are_named_unless_they_are_ignored() -> None:
     assert read([{"a": 1, "c": 3}], ignore=True).table().to_pylist() == [{"a": 1}]
 
 
+def test_two_columns_of_one_name_are_refused() -> None:
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    for rows in (twice, pd.DataFrame([[1, 2]], columns=["a", "a"])):
+        with pytest.raises(lv.errors.InvalidRequest, match="two columns of the rows are called `a`"):
+            read(rows)
+
+
 def test_a_sequence_of_another_length_is_refused() -> None:
     with pytest.raises(lv.errors.InvalidRequest, match=r"row 1: 3 values for 2 attributes \(a, b\)"):
         read([(1, "x"), (2, "y", 3)])
