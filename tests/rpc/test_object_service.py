@@ -393,6 +393,9 @@ async def test_files_of_a_folder_come_by_pages(stub: pb_grpc.ObjectServiceStub) 
         token = page.next_page_token
         if not token:
             break
+    listed = "".join(f"{blake3(name.encode()).hexdigest()} 2 {name}\n" for name in names).encode()
+    assert await download(stub, reference.id) == listed
+    assert blake3(listed).hexdigest() == reference.hash
     assert found == [(name, 2, blake3(name.encode()).hexdigest()) for name in names]
 
 

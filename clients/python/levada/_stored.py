@@ -14,14 +14,11 @@ from blake3 import blake3
 from levada._errors import DamagedObject, NotFound
 from levada._files import cache_folder, check_name, download_place, put
 from levada._transfer import CHUNK_BYTES, FileSource, bar, download, download_file, hash_of
-from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada._connection import Connection
-
-_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -168,15 +165,16 @@ class StoredFolder(StoredObject):
     file_count: int = 0
 
     def files(self) -> list[StoredFile]:
-        """Give its files, by path."""
-        found: list[StoredFile] = []
-        request = pb.ListObjectFilesRequest(object_id=self.id, page_size=_PAGE)
-        while True:
-            page = self.connection.call("ObjectService/ListObjectFiles", request, pb.ListObjectFilesResponse)
-            found += [self._member(file.path, file.size_bytes, file.hash) for file in page.files]
-            if not page.next_page_token:
-                return found
-            request.page_token = page.next_page_token
+        """Give its files, by path.
+
+        Raises:
+            DamagedObject: The store lost them.
+        """
+        listed = b"".join(download(self.connection, self.id, ""))
+        if blake3(listed).hexdigest() != self.hash:
+            raise DamagedObject(f"The list of the files of {self.name} is not what was stored.", {"object": self.id})
+        lines = (line.split(" ", 2) for line in listed.decode().split("\n")[:-1])
+        return [self._member(path, int(size), hash_) for hash_, size, path in lines]
 
     def __truediv__(self, path: str) -> StoredFile:
         """Give one of its files: `folder / "data/0.bin"`.

@@ -229,11 +229,11 @@ def _indexed(line: Line, item: IndexItem, attributes: Attributes) -> str:
     type_ = attributes[item.attribute].attribute.type
     if item.path and type_.kind is not Kind.JSON:
         raise refuse(line, item.offset, f"`{item.attribute}` is {type_}, which has no paths", "a json attribute")
-    if not item.path and type_.kind in OPAQUE:
+    if not item.path and type_.kind in OPAQUE - {Kind.OBJECT}:
         raise refuse(
             line,
             item.offset,
             f"`{item.attribute}` is {type_}, which has no order",
-            "an attribute that a key could have",
+            "an attribute that a key could have, or one whose values lie in a store",
         )
     return item.expression

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MAX_NAME_BYTES = 255
 """Of one name; file systems allow no more."""
-MAX_PATH_BYTES = 3_000
-"""Of a whole path within a store, or within a folder that is an object."""
+MAX_PATH_BYTES = 2_000
+"""Of a whole path within a store, or within a folder that is an object; an index of PostgreSQL takes it."""
 
 MANAGED_FOLDER = "_levada"
 """What the server itself keeps in a store lies under this folder; nothing there can be registered."""

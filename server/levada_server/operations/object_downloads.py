@@ -23,7 +23,7 @@ CHUNK_BYTES = 2**20
 async def download(
     engine: Engine, _caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
 ) -> AsyncGenerator[bytes, None]:
-    """Give the bytes of an object, or of a file of a folder, from an offset on.
+    """Give the bytes of an object, of a file of a folder, or of a folder's list of files, from an offset on.
 
     Raises:
         UnknownObject: There is no such object.
@@ -32,8 +32,8 @@ async def download(
         InvalidRequest: The offset is past the end.
     """
     found, store = await _find(engine, id_)
-    if bool(path) is not found.folder:
-        raise InvalidRequest("A file of a folder is named by its path, and a single file has none.", field="path")
+    if path and not found.folder:
+        raise InvalidRequest("The object is a single file, and has no others in it.", field="path")
     file = await open_file(store, found, path)
     try:
         end = file.seek(0, 2)
@@ -79,6 +79,11 @@ async def _find(engine: Engine, id_: UUID) -> tuple[StoredObject, FolderStore]:
 async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[bytes]:
     """Open an object for reading, after a look at its size: the cheapest sign of damage."""
     reference = found.reference
+    if found.folder and not path:
+        try:
+            return await asyncio.to_thread(store.open_listing, reference.path)
+        except NotFound:
+            raise _lost(store, found) from None
     if found.folder:
         try:
             return await asyncio.to_thread(store.open, f"{reference.path}/{path}")

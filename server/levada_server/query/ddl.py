@@ -182,9 +182,10 @@ def stored_indexes(table: Table) -> list[StoredIndex]:
 
 
 def _index_term(expression: str, table: Table) -> str:
-    """Write one term of an index: an attribute, or an expression of the expression language."""
+    """Write one term of an index: an attribute, an object's path, or an expression of the expression language."""
     if expression in table.heading:
-        return quote_name(expression)
+        column = quote_name(expression)
+        return f"({column} ->> 'path')" if table.heading[expression].type.kind is Kind.OBJECT else column
     scope = Scope({a.name: (Column("", a.name), a.type) for a in table.heading})
     return f"({render_constant(compute(expression, (), scope).sql)})"
 

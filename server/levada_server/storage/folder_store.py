@@ -247,13 +247,21 @@ class FolderStore:
             raise missing
         return os.fdopen(descriptor, "rb")
 
+    def open_listing(self, path: str) -> BinaryIO:
+        """Open the list of the files of a folder that is an object.
+
+        Raises:
+            NotFound: It is gone.
+        """
+        return self.open(path + _LIST_SUFFIX)
+
     def files(self, path: str) -> list[StoredFile]:
         """List the files of a folder that is an object.
 
         Raises:
             NotFound: Its list is gone.
         """
-        with self.open(path + _LIST_SUFFIX) as listing:
+        with self.open_listing(path) as listing:
             return [_read_line(line.decode()) for line in listing]
 
     # ---------------------------------------------------------------------------------------------- inside

@@ -65,7 +65,9 @@ class ObjectStorage:
                 f"it has {', '.join(f'`{known}`' for known in self.stores)}" if self.stores else "it has none at all"
             )
             raise UnknownStore(
-                f"This server has {what}; {known}. Stores are named in its stores.toml.", store=name or None
+                f"This server has {what}; {known}. Stores are named in the server's file stores.toml, by a table "
+                f'[stores.{name or "name"}] with a line such as folder = "/data"; the settings of a client name none.',
+                store=name or None,
             )
         return found
 

@@ -14,6 +14,7 @@ import pytest
 import levada as lv
 from levada.errors import (
     DamagedObject,
+    DuplicateEntity,
     InvalidRequest,
     LimitReached,
     NotFound,
@@ -269,6 +270,14 @@ def test_a_folder_that_was_changed_is_told(recordings: type[lv.Manual], tmp_path
     file.unlink()
     with pytest.raises(DamagedObject, match="no file"):
         handle.verify()
+    listing = Path(f"{os.fspath(handle)}.files")
+    listing.chmod(0o600)
+    listing.write_bytes(listing.read_bytes().replace(b" 3000 ", b" 3001 "))
+    with pytest.raises(DamagedObject, match="list of the files"):
+        handle.files()
+    listing.unlink()
+    with pytest.raises(DamagedObject, match="lost"):
+        handle.files()
 
 
 # --------------------------------------------------------------------------------------- rows that name objects
@@ -370,7 +379,7 @@ def test_make_inserts_objects_into_itself_and_its_parts(
 def test_a_store_that_the_server_has_not_is_told_with_those_it_has(
     schema: lv.Schema, recordings: type[lv.Manual]
 ) -> None:
-    with pytest.raises(UnknownStore, match=r"attribute `file`.*no store `tape`; it has `main`, `raw`"):
+    with pytest.raises(UnknownStore, match=r"attribute `file`.*no store `tape`; it has `main`, `raw`.*stores\.toml"):
 
         @schema
         class Bad(lv.Manual):
@@ -380,6 +389,42 @@ def test_a_store_that_the_server_has_not_is_told_with_those_it_has(
     type.__setattr__(recordings, "definition", recordings.definition + "    more = null : blob@tape\n")
     with pytest.raises(UnknownStore, match="`tape`"):
         recordings.alter(prompt=False)
+
+
+def test_objects_can_be_indexed(schema: lv.Schema, recordings: type[lv.Manual], tmp_path: Path) -> None:
+    @schema
+    class Indexed(lv.Manual):
+        definition = """
+        id : int32
+        ---
+        movie : filepath@raw
+        raw : <hash@>
+        index (movie, id)
+        unique index (movie)
+        unique index (raw)
+        """
+
+    write(tmp_path / "stores" / "raw" / "a", b"a")
+    write(tmp_path / "stores" / "raw" / "b", b"b")
+    Indexed.insert([(1, "a", b"1"), (2, "b", b"2")])
+    for row in ((3, "a", b"3"), (3, "c", b"1")):
+        write(tmp_path / "stores" / "raw" / "c", b"c")
+        with pytest.raises(DuplicateEntity):
+            Indexed.insert1(row)
+    assert "unique index (movie)" in Indexed.describe()
+
+
+def test_many_rows_of_all_ways_name_objects(recordings: type[lv.Manual], tmp_path: Path) -> None:
+    recordings.insert1({"subject": "a", "session": 0, "notes": write(tmp_path / "n.txt", b"n")})
+    handle = only(recordings, "notes")
+    rows = [{"subject": "a", "session": n, "notes": handle if n % 7 else None} for n in range(700)]
+    recordings.insert(rows, skip_duplicates=True)
+    recordings.insert(rows, replace=True)
+    recordings.insert([{**row, "subject": "b"} for row in rows])
+    assert len(recordings()) == 1400
+    assert {row["notes"] and row["notes"].id for row in recordings.to_dicts("notes")} == {None, handle.id}
+    assert recordings.to_arrow("notes")["notes"].null_count == 200
+    assert recordings.head(2)[1]["notes"] == handle
 
 
 def test_wrong_values_name_their_row_and_leave_nothing(
