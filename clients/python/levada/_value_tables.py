@@ -147,6 +147,8 @@ def _decode_pandas(message: pb.Columns, decode: Decode) -> DataFrame:
 
 def _decode_series(pd: Any, values: Any, type_: str) -> Any:  # noqa: ANN401  # pandas has no types
     if isinstance(values, np.ndarray):
+        if values.shape[1:] == (1,):
+            values = values[:, 0]  # as MATLAB, which has no vectors of one dimension, writes a column
         if values.ndim > 1:
             # A variable of several columns in a table of MATLAB.
             return pd.Series(list(values), dtype=object)

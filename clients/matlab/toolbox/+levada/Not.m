@@ -15,5 +15,15 @@ classdef Not
             % Not  Take the opposite of a condition of any kind.
             self.Condition = condition;
         end
+
+        function condition = not(self)
+            % not  ~~A: the condition itself.
+            condition = self.Condition;
+        end
+
+        function condition = or(self, other)
+            % or  ~A | B: either of them; levada.AnyOf.
+            condition = levada.AnyOf({self, other});
+        end
     end
 end

@@ -2,10 +2,10 @@ classdef Relation
 % Relation  An expression over tables. It never changes; each operator makes a new one.
 %
 %   A & condition   restricts        A - condition   antirestricts      ~A   the opposite condition, levada.Not
-%   A * B           joins            A + B, A | B    unites
+%   A * B           joins            A + B           unites          B | C  the condition that either holds
 %
 %   A condition is text ('x > 5'), a struct (equalities), a struct array (any of them), a cell (all of them), true or
-%   false, a query, levada.Not, levada.Top or a table. The server checks an expression when it is first used, and its
+%   false, a query, levada.Not, levada.AnyOf, levada.Top or a table. The server checks an expression when it is first used, and its
 %   errors name the part at fault.
 %
 %   proj, aggr, join, extend, restrict    operators with a name
@@ -59,9 +59,23 @@ classdef Relation
             result = levada.Relation(levada.internal.node('nodes', 'union', struct(), uses));
         end
 
-        function result = or(self, other)
-            % or  A | B: as A + B.
-            result = plus(self, other);
+        function condition = or(self, other)
+            % or  A | B: the condition that an entity matches A or meets B, which may be any condition; levada.AnyOf.
+            if isa(other, 'levada.AnyOf')
+                condition = levada.AnyOf([{self}, other.Conditions]);
+            else
+                condition = levada.AnyOf({self, other});
+            end
+        end
+
+        function result = times(self, condition)
+            % times  A .* B: as A & B, which older code writes like this.
+            result = restricted(self, condition, false, true);
+        end
+
+        function result = mrdivide(self, condition)
+            % mrdivide  A / B: as A - B, which older code writes like this.
+            result = restricted(self, condition, true, true);
         end
 
         function result = union(self, other)

@@ -8,13 +8,15 @@ end
 name = struct('schema', schema.dbname, 'table', simple);
 table = feval(className);
 if isa(table, 'levada.Part')
-    [masterPackage, master] = levada.internal.splitName(class(levada.internal.masterOf(table)));
+    masterClass = class(levada.internal.masterOf(table));
+    [masterPackage, master] = levada.internal.splitName(masterClass);
     package = levada.internal.splitName(className);
     isPrefix = strncmp(simple, master, numel(master)) && numel(simple) > numel(master);
     if ~isPrefix || ~strcmp(package, masterPackage)
         levada.internal.fail('InvalidDefinition', ['The name of the part `%s` begins with that of its master and lies in ' ...
             'the same package: %s.%sTrial.'], className, masterPackage, master);
     end
-    name.table = [master '.' simple(numel(master) + 1:end)];
+    above = levada.internal.classTable(masterClass, schema);  % a part's master may be a part itself
+    name.table = [above.table '.' simple(numel(master) + 1:end)];
 end
 end

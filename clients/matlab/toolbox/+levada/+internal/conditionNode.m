@@ -19,6 +19,8 @@ if isa(condition, 'levada.Relation')
 elseif isa(condition, 'levada.Not')
     inner = levada.internal.conditionNode(condition.Condition, semanticCheck);
     made = levada.internal.node('conditions', 'complement', [], {'', inner});
+elseif isa(condition, 'levada.AnyOf')
+    made = levada.internal.node('conditions', 'any', struct(), listed(condition.Conditions, semanticCheck));
 elseif isa(condition, 'levada.Top')
     levada.internal.fail('InvalidRequest', ...
         'levada.Top restricts a query by itself, as in query & levada.Top(5), not in a cell or after a minus.');

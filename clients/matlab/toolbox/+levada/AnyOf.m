@@ -1,0 +1,34 @@
+classdef AnyOf
+% AnyOf  A condition that holds where at least one of some conditions holds: B | 'x > 5' | struct('y', 1).
+%
+%   A & (B | C)           the entities of A that match B or C
+%   A - (B & 'x > 5' | ~B)
+%   A & levada.AnyOf({condition, ...})
+%
+%   See also levada.Relation, levada.Not
+
+    properties (SetAccess = private)
+        Conditions = {}
+    end
+
+    methods
+        function self = AnyOf(conditions)
+            % AnyOf  Take a cell of conditions of any kind.
+            self.Conditions = reshape(conditions, 1, []);
+        end
+
+        function result = or(self, other)
+            % or  Add one more condition, before or behind.
+            if isa(self, 'levada.AnyOf')
+                result = levada.AnyOf([self.Conditions, {other}]);
+            else
+                result = levada.AnyOf([{self}, other.Conditions]);
+            end
+        end
+
+        function opposite = not(self)
+            % not  ~(B | C): the opposite.
+            opposite = levada.Not(self);
+        end
+    end
+end

@@ -1,0 +1,39 @@
+function tests = testValues()
+% testValues  What the values become that Python keeps in blobs; test_values.py wrote them.
+
+tests = localfunctions();
+end
+
+function test_read(~)
+table = levada.FreeTable('lab.Item');
+value = @(name) fetch1(table & struct('name', name), 'value');
+checkEqual(value('date'), '2026-03-01');
+checkEqual(value('time'), '09:30:00.250000');
+checkEqual(value('moment'), '2026-03-01 09:30:00');
+checkEqual(value('zoned'), '2026-03-01 09:30:00+00:00');
+checkEqual(value('span'), '-36:00:01.500000');
+checkEqual(value('decimal'), '1.50');
+checkEqual(value('uuid'), '01234567-89ab-cdef-0123-456789abcdef');
+checkEqual(value('big'), '1606938044258990275541962092341162602522202993782792835301376');
+checkEqual(value('nested'), struct('when', {{'2026-03-01', {'1.50'}}}));
+checkEqual(value('frame'), struct('a', [1; 2], 'b', {{'x'; 'y'}}));
+checkEqual(value('numbers'), [1 2 3; 4 5 6]);
+checkEqual(value('small'), 200);
+map = value('map');
+checkEqual(class(map), 'containers.Map');
+checkEqual(map('not a name'), 5);
+byNumber = value('by number');
+checkEqual(byNumber(2), 'two');
+pairs = value('by pair');
+checkEqual({pairs.value}, {'x'});
+end
+
+function test_copy(~)
+% With 'Exact' all goes back as what it was.
+table = levada.FreeTable('lab.Item');
+rows = fetch(table, '*', 'Exact', true);
+for index = 1:numel(rows)
+    rows(index).name = ['copy of ' rows(index).name];
+end
+insert(table, rows, 'Exact', true);
+end
