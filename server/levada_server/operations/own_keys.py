@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
 
+FEW_ROWS = 1_000
+"""From here on it is quicker to find the distinct keys first."""
+
 Spelled = tuple[str, ...]
 """The values of a table's primary key, in the order of its heading, as `spelled` writes them."""
 
@@ -40,7 +43,7 @@ def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, k
     if not pairs or not columns.row_count or any(name not in given for name in pairs):
         return None
     arrays = [given[name][1] for name in pairs]
-    if columns.row_count > 1:
+    if columns.row_count > FEW_ROWS:
         distinct = pa.table(arrays, names=list(pairs)).group_by(list(pairs)).aggregate([]).combine_chunks()
         arrays = [pa.concat_arrays(distinct.column(name).chunks) for name in pairs]
     attributes = tuple(given[name][0] for name in pairs)

@@ -71,12 +71,13 @@ async def reserve(
     rows = await connection.fetch(statement, *values)
     if not rows:
         await check_session(connection, session)
+    names = table.heading.primary_key
     return [
         Lease(
             table=table.name,
             table_id=table.id,
             job_id=row["_job_id"],
-            key=_key(table, row),
+            key=_key(names, row),
             token=row["_lease_token"],
             attempt=row["_attempt"],
         )
@@ -84,8 +85,8 @@ async def reserve(
     ]
 
 
-def _key(table: Table, row: asyncpg.Record) -> Key:
-    return tuple((name, row[name]) for name in table.heading.primary_key)
+def _key(names: Sequence[str], row: asyncpg.Record) -> Key:
+    return tuple((name, row[name]) for name in names)
 
 
 async def mark_started(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> None:
@@ -112,6 +113,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
         UnknownJob: One is not there.
     """
     rows = await connection.fetch(job_statement(_FILE, "lock_jobs", table), list(job_ids))
+    names = table.heading.primary_key
     locked = {
         row["_job_id"]: LockedJob(
             Standing(
@@ -122,7 +124,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
                 row["_failed_token"],
                 row["_error_type"],
             ),
-            _key(table, row),
+            _key(names, row),
         )
         for row in rows
     }
@@ -209,9 +211,10 @@ async def cancel_jobs(
 ) -> list[tuple[Lease, UUID]]:
     """Make errors of jobs that are reserved; give the leases that ended, each with the session that held it."""
     statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
+    names = table.heading.primary_key
     return [
         (
-            Lease(table.name, table.id, row["_job_id"], _key(table, row), row["_lease_token"], row["_attempt"]),
+            Lease(table.name, table.id, row["_job_id"], _key(names, row), row["_lease_token"], row["_attempt"]),
             row["_session_id"],
         )
         for row in await connection.fetch(statement, *values)
