@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from levada import _jobs
 from levada._class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._errors import InvalidDefinition, InvalidRequest, PreconditionFailed
+from levada._job_context import job_of
 from levada._job_table import Jobs
+from levada._lineage import upstream
 from levada._make import has_make, own_names
 from levada._populate import Selection, collect, populate_here, populate_in_processes
 from levada._relation import Relation
@@ -21,6 +23,8 @@ from levada._table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from levada._lineage import Lineage
 
 CLASS_LEVEL.add("key_source")
 
@@ -52,6 +56,20 @@ class AutoPopulated(Table):
                 f"`{type(self).__name__}` refers to no table in its primary key, so it needs a key_source of its own."
             )
         return reduce(mul, [_keys(parent, info["attr_map"]) for parent, info in parents])
+
+    @property
+    def upstream(self) -> Lineage:
+        """The rows that the key in hand depends on: inside `make`, `self.upstream[Session]` is what it may read.
+
+        Each table upstream, and each part of one, is restricted to the key along the foreign keys.
+
+        Raises:
+            InvalidRequest: No `make` runs.
+        """
+        job = job_of(self.connection)
+        if job is None:
+            raise InvalidRequest("`upstream` is only available inside make, where there is a key.")
+        return upstream(self, job)
 
     @property_on_class
     def jobs(self) -> Jobs:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import reduce
 from operator import add
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from levada import _diagram_svg
+from levada import _diagram_svg, _lineage, _provenance
 from levada._errors import InvalidRequest
 from levada._names import stored_name
 from levada._restriction import as_operand
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from levada._connection import Connection
+    from levada._lineage import Lineage
 
 _TIER_NAMES = {
     pb.TABLE_TIER_LOOKUP: "lookup",
@@ -44,10 +45,65 @@ class Diagram:
         context: Not needed: tables are called what their classes are called. Older code passes it.
     """
 
+    _lineage: Lineage | None = None
+
     def __init__(self, source: object, context: Mapping[str, object] | None = None) -> None:
         connection, schemas, tables = _seeds(source)
         self._connection = connection
         self._tables = _graph(connection, schemas=schemas, tables=tables)
+
+    @classmethod
+    def trace(cls, expression: object) -> Diagram:
+        """Show the rows that some rows depend on, in all tables upstream: `Diagram.trace(Stat & key)`.
+
+        `diagram[Table]` gives a table restricted to these rows, `counts()` their numbers.
+
+        Args:
+            expression: A table, restricted to the rows to begin with.
+        """
+        return cls._of(_lineage.trace(expression))
+
+    @classmethod
+    def cascade(cls, expression: object, part_integrity: str = "enforce") -> Diagram:
+        """Show the rows that depend on some rows, in all tables downstream: what a delete would take.
+
+        Args:
+            expression: A table, restricted to the rows to begin with.
+            part_integrity: As of a delete: `"cascade"` takes the masters of parts too.
+        """
+        return cls._of(_lineage.cascade(expression, part_integrity))
+
+    @classmethod
+    def _of(cls, lineage: Lineage) -> Diagram:
+        made = object.__new__(cls)
+        made._connection, made._tables, made._lineage = lineage.connection, lineage.tables, lineage
+        return made
+
+    @property
+    def lineage(self) -> Lineage:
+        """The rows that `trace` or `cascade` found.
+
+        Raises:
+            InvalidRequest: The diagram shows whole tables.
+        """
+        if self._lineage is None:
+            raise InvalidRequest("This diagram shows whole tables; rows have Diagram.trace(…) and Diagram.cascade(…).")
+        return self._lineage
+
+    def __getitem__(self, table: object) -> Table:
+        return self.lineage[table]
+
+    def counts(self) -> dict[str, int]:
+        """Count the rows that `trace` or `cascade` found, by the full name of their table."""
+        return self.lineage.counts()
+
+    def prov_json(self) -> dict[str, Any]:  # Any: what JSON holds
+        """Tell how the rows of `trace` came to be, as a document of W3C PROV in JSON."""
+        return _provenance.prov_json(self.lineage)
+
+    def openlineage_events(self) -> list[dict[str, Any]]:  # Any: what JSON holds
+        """Tell which jobs made the rows of `trace`, as events of OpenLineage, in the order of time."""
+        return _provenance.openlineage_events(self.lineage)
 
     @classmethod
     def from_sequence(cls, sources: Iterable[object]) -> Diagram:
