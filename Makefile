@@ -57,6 +57,7 @@ bench: .venv/installed-bench
 # A folder .levada is somebody's data, and stays.
 clean:
 	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -f clients/matlab/toolbox/+levada/+internal/levada_gateway.mex*
 
 # The extra dev has all that the demo needs.
 .venv/installed-demo: EXTRAS := server,examples

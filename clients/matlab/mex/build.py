@@ -1,7 +1,8 @@
 """Build the gateway, the MEX file through which the toolbox speaks to a server: `python build.py`.
 
 It lands in the toolbox, in `+levada/+internal`. What is up to date stays. On Debian, root gets the packages that are
-missing; anyone else is told which they are. `--require` makes their lack an error.
+missing; anyone else is told which they are. `--require` makes their lack an error. Arguments after `--` go to CMake,
+for builds with libraries from elsewhere; README.md has them.
 """
 
 from __future__ import annotations
@@ -51,8 +52,10 @@ class BuildError(Exception):
 
 def main() -> None:
     """Build, or say what is missing."""
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    options, to_cmake = sys.argv[1:split], sys.argv[split + 1 :]
     try:
-        missing = missing_parts()
+        missing = [] if to_cmake else missing_parts()
         if missing and may_install():
             say(f"installing packages of the system for the MATLAB client: {', '.join(missing)} missing")
             install_packages()
@@ -62,11 +65,11 @@ def main() -> None:
                 f"the MATLAB client is left out, because {', '.join(missing)} cannot be found. "
                 f"On Debian: apt-get install --no-install-recommends {' '.join(PACKAGES)}"
             )
-            if "--require" in sys.argv:
+            if "--require" in options:
                 raise BuildError(note)
             say(note)
             return
-        build()
+        build(to_cmake)
     except BuildError as error:
         sys.exit(f"levada: {error}")
 
@@ -91,28 +94,39 @@ def install_packages() -> None:
     run(["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", *PACKAGES], env=environment)
 
 
-def build() -> None:
-    """Build the MEX file, if anything that it is made of has changed."""
-    stamp, fingerprint = BUILD / "fingerprint", _fingerprint()
+def build(to_cmake: list[str]) -> None:
+    """Build the MEX file, if anything that it is made of has changed.
+
+    Args:
+        to_cmake: Further arguments of CMake.
+    """
+    if not DESCRIPTORS.exists():
+        raise BuildError(f"{DESCRIPTORS} is not there yet; `make matlab` writes it first.")
+    stamp, fingerprint = BUILD / "fingerprint", _fingerprint(to_cmake)
     if stamp.exists() and stamp.read_text() == fingerprint and any(PACKAGE.glob("levada_gateway.mex*")):
         return
     say("building the gateway of the MATLAB client (a minute the first time)")
     fetch_nanoarrow(BUILD / "nanoarrow")
     write_descriptors(BUILD / "generated" / "descriptors.cpp")
     PACKAGE.mkdir(parents=True, exist_ok=True)
-    folder = BUILD / "cmake"
-    run(["cmake", "-S", str(MEX), "-B", str(folder), f"-DLEVADA_BUILD={BUILD}", f"-DLEVADA_PACKAGE={PACKAGE}"])
-    run(["cmake", "--build", str(folder), "--parallel", str(os.cpu_count() or 1)])
+    folder = BUILD / ("cmake-given" if to_cmake else "cmake")
+    places = [f"-DLEVADA_BUILD={BUILD.as_posix()}", f"-DLEVADA_PACKAGE={PACKAGE.as_posix()}"]
+    run(["cmake", "-S", str(MEX), "-B", str(folder), *places, *to_cmake])
+    run(["cmake", "--build", str(folder), "--config", "Release", "--parallel", str(os.cpu_count() or 1)])
     stamp.write_text(fingerprint)
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256()
-    sources = [path for path in sorted(MEX.rglob("*")) if path.suffix in {".cpp", ".hpp", ".txt", ".map", ".py"}]
-    for path in [*sources, DESCRIPTORS]:
+def _fingerprint(to_cmake: list[str]) -> str:
+    digest = hashlib.sha256(repr(to_cmake).encode())
+    for path in [
+        *sorted((MEX / "src").iterdir()),
+        *sorted(path for path in MEX.iterdir() if path.is_file()),
+        DESCRIPTORS,
+    ]:
         digest.update(path.read_bytes())
-    version = subprocess.run(["mkoctfile", "--version"], capture_output=True, check=True)
-    return digest.hexdigest() + " " + version.stdout.decode()
+    if shutil.which("mkoctfile"):
+        digest.update(subprocess.run(["mkoctfile", "--version"], capture_output=True, check=True).stdout)
+    return digest.hexdigest()
 
 
 def fetch_nanoarrow(target: Path) -> None:

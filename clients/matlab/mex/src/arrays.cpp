@@ -2,75 +2,13 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "error.hpp"
+#include "unicode.hpp"
 
 namespace levada {
 namespace {
-
-constexpr bool kWide = sizeof(mxChar) == 2;  // MATLAB: UTF-16. Octave: one byte of UTF-8.
-
-// Reads one code point of UTF-8 and moves `at` past it; -1 for bytes that are none, of which one is passed.
-int32_t next_code_point(std::string_view bytes, size_t& at) {
-  const auto first = static_cast<unsigned char>(bytes[at++]);
-  if (first < 0x80) return first;
-  const int more = first >= 0xC2 && first < 0xE0 ? 1 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xF0 && first < 0xF5 ? 3 : 0;
-  if (more == 0 || at + more > bytes.size()) return -1;
-  int32_t point = first & (0x3F >> more);
-  for (int i = 0; i < more; ++i) {
-    const auto byte = static_cast<unsigned char>(bytes[at + i]);
-    if ((byte & 0xC0) != 0x80) return -1;
-    point = point << 6 | (byte & 0x3F);
-  }
-  const int32_t least[] = {0, 0x80, 0x800, 0x10000};
-  if (point < least[more] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return -1;
-  at += more;
-  return point;
-}
-
-void append_utf8(std::string& out, uint32_t point) {
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xC0 | point >> 6);
-    out += static_cast<char>(0x80 | (point & 0x3F));
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xE0 | point >> 12);
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (point & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | point >> 18);
-    out += static_cast<char>(0x80 | (point >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (point & 0x3F));
-  }
-}
-
-size_t units(std::string_view utf8) {
-  if (!kWide) return utf8.size();
-  size_t count = 0;
-  for (size_t at = 0; at < utf8.size();) count += next_code_point(utf8, at) >= 0x10000 ? 2 : 1;
-  return count;
-}
-
-// Writes the units of a text and gives their end.
-mxChar* put_units(std::string_view utf8, mxChar* out) {
-  if (!kWide) {
-    if (!utf8.empty()) std::memcpy(out, utf8.data(), utf8.size());
-    return out + utf8.size();
-  }
-  for (size_t at = 0; at < utf8.size();) {
-    int32_t point = next_code_point(utf8, at);
-    if (point < 0) point = 0xFFFD;
-    if (point >= 0x10000) {
-      *out++ = static_cast<mxChar>(0xD800 + ((point - 0x10000) >> 10));
-      *out++ = static_cast<mxChar>(0xDC00 + ((point - 0x10000) & 0x3FF));
-    } else {
-      *out++ = static_cast<mxChar>(point);
-    }
-  }
-  return out;
-}
 
 mxArray* char_row(size_t count) {
   const mwSize dims[] = {count == 0 ? mwSize{0} : mwSize{1}, count};
@@ -93,7 +31,7 @@ T at(const mxArray* array, size_t index) {
 }  // namespace
 
 mxArray* text_array(std::string_view utf8) {
-  mxArray* array = char_row(units(utf8));
+  mxArray* array = char_row(unit_count<mxChar>(utf8));
   put_units(utf8, static_cast<mxChar*>(mxGetData(array)));
   return array;
 }
@@ -101,7 +39,7 @@ mxArray* text_array(std::string_view utf8) {
 mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* lengths) {
   size_t total = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const size_t count = units(pieces[i]);
+    const size_t count = unit_count<mxChar>(pieces[i]);
     lengths[i] = static_cast<double>(count);
     total += count;
   }
@@ -111,34 +49,10 @@ mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* le
   return array;
 }
 
-bool valid_utf8(std::string_view bytes) {
-  for (size_t at = 0; at < bytes.size();) {
-    if (next_code_point(bytes, at) < 0) return false;
-  }
-  return true;
-}
-
 std::string text_of(const mxChar* chars, size_t count, size_t stride, const std::string& what) {
-  std::string text;
-  text.reserve(count);
-  if (!kWide) {
-    for (size_t i = 0; i < count; ++i) text += static_cast<char>(chars[i * stride]);
-    if (!valid_utf8(text)) throw wrong_value(what + ": a char array whose bytes are no valid UTF-8.");
-    return text;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    uint32_t point = static_cast<uint16_t>(chars[i * stride]);
-    if (point >= 0xD800 && point < 0xE000) {
-      const uint32_t low = i + 1 < count ? static_cast<uint16_t>(chars[(i + 1) * stride]) : 0;
-      if (point >= 0xDC00 || low < 0xDC00 || low >= 0xE000) {
-        throw wrong_value(what + ": text with a lone surrogate, which is no valid Unicode.");
-      }
-      point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
-      ++i;
-    }
-    append_utf8(text, point);
-  }
-  return text;
+  std::optional<std::string> text = utf8_of(chars, count, stride);
+  if (!text) throw wrong_value(what + ": text that is no valid Unicode.");
+  return *std::move(text);
 }
 
 std::string text_of(const mxArray* array, const std::string& what) {

@@ -19,10 +19,8 @@ mxArray* text_array(std::string_view utf8);
 mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* lengths);
 // UTF-8 of a char row; of every row in turn, where there are more. `what` names it in the error if it is no text.
 std::string text_of(const mxArray* array, const std::string& what);
-// UTF-8 of `count` mxChars that lie `stride` apart. Throws WRONG_VALUE for a lone surrogate or bytes that are no UTF-8.
+// UTF-8 of `count` mxChars that lie `stride` apart. Throws WRONG_VALUE if they are no valid Unicode.
 std::string text_of(const mxChar* chars, size_t count, size_t stride, const std::string& what);
-// True for bytes that are well-formed UTF-8.
-bool valid_utf8(std::string_view bytes);
 
 mxArray* bytes_array(std::string_view bytes);            // uint8 row
 std::string bytes_of(const mxArray* array, const std::string& what);  // of uint8, int8 or char, in memory order
