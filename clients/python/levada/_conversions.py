@@ -194,7 +194,7 @@ def _read_moment(text: str, type_: AttributeType) -> object:
 
 def _write_json(value: object) -> str:
     text = _JSON.encode(plain_scalar(value))
-    if _NUL.search(text):
+    if "\\u0000" in text and _NUL.search(text):
         raise WrongValue("text with the character NUL within JSON, which a database cannot hold.")
     return _valid(text)
 

@@ -172,7 +172,7 @@ class _Reader:
         # Mostly all rows are alike, and there may be millions: no code of ours runs for each of them then.
         classes = set(map(type, rows))
         if classes <= {tuple, list} and set(map(len, rows)) == {len(self.heading)}:
-            return dict(zip(self.heading.names, zip(*rows, strict=True), strict=True))
+            return {name: list(map(itemgetter(index), rows)) for index, name in enumerate(self.heading.names)}
         if classes != {dict} or not set().union(*rows) <= self.heading.attributes.keys():
             rows = [self._fields(row, number) for number, row in enumerate(rows, first_row)]
         names = self.heading.attributes.keys() & set().union(*rows)

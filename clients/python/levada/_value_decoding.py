@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Stored: TypeAlias = Any  # whatever a user stored
 
+_FEW = 16
+"""Up to so many elements it is not worth while to look at all of them first."""
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 
 
@@ -44,7 +46,7 @@ def _decode(message: pb.Value) -> Stored:
 
 def _all(messages: Sequence[pb.Value]) -> Iterable[Stored]:
     values = list(messages)
-    if {value.WhichOneof("kind") for value in values} == {"float"}:
+    if len(values) > _FEW and {value.WhichOneof("kind") for value in values} == {"float"}:
         # Long lists are mostly of these.
         return [value.float for value in values]
     return map(_decode, values)

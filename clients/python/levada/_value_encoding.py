@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Set
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
 
 import numpy as np
@@ -20,7 +20,7 @@ from levada._value_times import encode_time
 from levada_api.v1 import value_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MAX_DEPTH = 30
 """Nesting of a value: parsers of protobuf refuse 100 levels of messages, and a level here takes two or three."""
@@ -64,6 +64,8 @@ def _encode(value: object, message: pb.Value, *, depth: int) -> None:
         message.float = value
     elif type(value) is str:
         message.text = plain_text(value)
+    elif type(value) is int:
+        _encode_integer(value, message)
     elif value is None or is_missing_scalar(value):
         message.null = 0  # type: ignore[assignment]  # the only value of the enum
     elif isinstance(value, (np.generic, np.ndarray)):
@@ -122,14 +124,8 @@ def _encode_container(
             _encode_sequence(value, message.list if isinstance(value, list) else message.tuple, encode)
         case Set():
             _encode_set(value, message.frozen_set if isinstance(value, frozenset) else message.set, encode)
-        case Mapping() if all(isinstance(key, str) and not isinstance(key, np.generic) for key in value):
-            message.map.SetInParent()
-            for key, item in value.items():
-                try:
-                    message.map.keys.append(plain_text(key))  # type: ignore[arg-type]  # str
-                except Unstorable as problem:
-                    raise problem.within(f": key {key!r}") from None
-                _encode_item(key, item, message.map.values.add(), encode)
+        case Mapping() if _all_text(value):
+            _encode_text_map(value, message.map, encode)
         case Mapping():
             message.any_map.SetInParent()
             for key, item in value.items():
@@ -137,14 +133,32 @@ def _encode_container(
                     encode(key, message.any_map.keys.add())
                 except Unstorable as problem:
                     raise problem.within(f": key {key!r}") from None
-                _encode_item(key, item, message.any_map.values.add(), encode)
+                try:
+                    encode(item, message.any_map.values.add())
+                except Unstorable as problem:
+                    raise problem.within(f"[{key!r}]") from None
 
 
-def _encode_item(key: object, item: object, message: pb.Value, encode: Callable[[object, pb.Value], None]) -> None:
+def _all_text(keys: Iterable[object]) -> TypeGuard[Mapping[str, object]]:
+    return all(issubclass(class_, str) and not issubclass(class_, np.generic) for class_ in set(map(type, keys)))
+
+
+def _encode_text_map(
+    value: Mapping[str, object], text_map: pb.TextMap, encode: Callable[[object, pb.Value], None]
+) -> None:
+    text_map.SetInParent()
+    add = text_map.values.add
+    key = ""
     try:
-        encode(item, message)
+        for key, item in value.items():  # noqa: B007  # the error tells it
+            encode(item, add())
     except Unstorable as problem:
         raise problem.within(f"[{key!r}]") from None
+    for key in value:
+        try:
+            text_map.keys.append(plain_text(key))
+        except Unstorable as problem:
+            raise problem.within(f": key {key!r}") from None
 
 
 def _encode_sequence(

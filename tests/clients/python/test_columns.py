@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import levada as lv
@@ -58,6 +58,7 @@ def test_a_column_at_once_is_what_its_values_are_converted(type_: str) -> None:
     converted_at_once = 0
 
     @given(st.lists(st.none() | VALUES[type_], max_size=5))
+    @settings(deadline=None)
     def compare(values: list[object]) -> None:
         nonlocal converted_at_once
         try:

@@ -29,7 +29,7 @@ def there_and_back(value: object) -> Stored:
 
 
 @given(VALUES)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_value_comes_back(value: object) -> None:
     assert same(there_and_back(value), value)
 
