@@ -149,7 +149,8 @@ class AutoPopulated(Table):
             _jobs.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
         jobs = self.jobs
         if source is not None:
-            jobs &= source.proj(*jobs.primary_key)
+            # On names alone: they are those of the table, whatever the source computes them from.
+            jobs = jobs.restrict(source.proj(*jobs.primary_key), semantic_check=False)
         if priority is not None:
             jobs = jobs.at_least(priority)
         selection = Selection(self, jobs, order, limit, max_calls, make_kwargs or {})

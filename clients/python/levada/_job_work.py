@@ -120,8 +120,12 @@ class JobWork:
             else:
                 stream.insert.content.close()
             raise
-        if stream is not last and count:
+        if stream is last:
+            return
+        if count:
             self._streams.append(stream)
+        else:
+            stream.insert.content.close()
 
     def _check_complete(self, name: schema_pb2.TableName, rows: pa.RecordBatch) -> None:
         if not rows.num_rows:

@@ -79,7 +79,8 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
         InvalidRequest: The primary key would change, or a tier or type to one that cannot take its values over.
     """
     _check_renames(existing, wanted, renames)
-    renamed = _with_names(existing, {old: new for new, old in renames.items()})
+    new_names = {old: new for new, old in renames.items()}
+    renamed = _with_names(existing, new_names)
     _check_tier(existing, wanted)
     _check_key(existing, renamed, wanted)
     wanted = replace(
@@ -88,6 +89,7 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
         heading=_with_kept_comments(renamed, wanted),
         has_make=existing.has_make,
         key_source=existing.key_source,
+        source_key=None if existing.source_key is None else tuple(new_names.get(n, n) for n in existing.source_key),
     )
     return Alteration(existing, renamed, wanted, tuple(_changes(existing, renamed, wanted)))
 

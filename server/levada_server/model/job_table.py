@@ -46,7 +46,7 @@ def job_heading(table: Table) -> Heading:
 
     A key attribute with the name of a fixed one keeps it; the fixed one is then called `job_…`.
     """
-    key = tuple(replace(a, auto_increment=False) for a in table.heading if a.primary_key)
+    key = tuple(replace(table.heading[name], auto_increment=False) for name in table.job_key)
     taken = {attribute.name for attribute in key}
     fixed = (replace(a, name=f"job_{a.name}") if a.name in taken else a for a in FIXED)
     return Heading((*key, *fixed))
@@ -54,7 +54,7 @@ def job_heading(table: Table) -> Heading:
 
 def stored_column(name: str, table: Table) -> str:
     """Name the column that stores an attribute of the jobs of a table."""
-    return name if name in table.heading.primary_key else "_" + name.removeprefix("job_")
+    return name if name in table.job_key else "_" + name.removeprefix("job_")
 
 
 def stored_name(table: Table) -> str:

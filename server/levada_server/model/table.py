@@ -156,6 +156,7 @@ class Table:
         comment: The first line of the definition.
         has_make: Its class computes rows, so it has jobs.
         key_source: What is to be computed, as the client sent it, serialized; None for the join of the parents.
+        source_key: Attributes of the primary key that `key_source` gives; None where that is None.
         retry: How often its jobs are tried.
         contract: What its `make` may do; its schema's.
     """
@@ -169,8 +170,20 @@ class Table:
     comment: str = ""
     has_make: bool = False
     key_source: bytes | None = None
+    source_key: tuple[str, ...] | None = None
     retry: RetryPolicy = DEFAULT_RETRY
     contract: Contract = Contract.WARN
+
+    @property
+    def job_key(self) -> tuple[str, ...]:
+        """The attributes that identify a job: those of the primary key that the key source gives.
+
+        One job may insert several entities, which differ in the rest of the primary key.
+        """
+        given = self.source_key
+        if given is None:
+            given = tuple(name for key in self.foreign_keys if key.primary_key for name in key.child_columns)
+        return tuple(name for name in self.heading.primary_key if name in given)
 
 
 def snake_case(word: str) -> str:

@@ -44,7 +44,7 @@ class Downstream:
         Args:
             engine: The parts to work with, outside of any transaction.
             name: The table.
-            keys: Names and values of their primary keys.
+            keys: Names and values of the keys of their jobs.
         """
         self._waiting[name].update(dict.fromkeys(keys))
         if self._task is None or self._task.done():
@@ -111,8 +111,8 @@ def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys:
 
 
 def _entities(above: Table, name: TableName, keys: list[Key]) -> Relation:
-    """Give the entities of a table, or of its part, that have some keys of the table."""
-    names = above.heading.primary_key
+    """Give the entities of a table, or of its part, that some jobs of the table computed."""
+    names = above.job_key
     whole = TableOperand(above.name)
     columns = tuple(zip(*(tuple(value for _, value in key) for key in keys), strict=True))
     chosen: Relation = Restrict(whole, EntitySet(names, columns)) if names else whole

@@ -20,7 +20,7 @@ FEW_ROWS = 1_000
 """From here on it is quicker to find the distinct keys first."""
 
 Spelled = tuple[str, ...]
-"""The values of a table's primary key, in the order of its heading, as `spelled` writes them."""
+"""The values of the key of a job, in the order of the table's heading, as `spelled` writes them."""
 
 
 def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, keys: Collection[Spelled]) -> str | None:
@@ -50,14 +50,14 @@ def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, k
     values = Columns(0, attributes, tuple(arrays), len(arrays[0])).values(list(pairs))
     for row in zip(*values, strict=True):
         if tuple(map(spelled, row)) not in keys:
-            return show_key(zip(table.heading.primary_key, row, strict=True))
+            return show_key(zip(table.job_key, row, strict=True))
     return None
 
 
 def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
     """Give the attributes of a table or its part that hold the key, in the order of that."""
     if target.name == table.name:
-        return table.heading.primary_key
+        return table.job_key
     owner, names = target, {name: name for name in target.heading.primary_key}
     while owner.name != table.name:
         pairs = catalog.master_columns(owner)
@@ -65,4 +65,4 @@ def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ..
             return ()
         names = {above: names[below] for below, above in pairs if below in names}
         owner = catalog.table(owner.name.master)
-    return tuple(names[name] for name in table.heading.primary_key if name in names)
+    return tuple(names[name] for name in table.job_key if name in names)

@@ -9,6 +9,7 @@ from levada_server.errors import (
     AlreadyExists,
     HasChildren,
     InvalidDefinition,
+    InvalidRequest,
     PlanChanged,
     TableExists,
     UnknownSchema,
@@ -29,8 +30,6 @@ from levada_server.model.table import (
 from levada_server.operations.object_claims import check_stores
 from levada_server.operations.once import once, record
 from levada_server.query.compile import compile_relation
-from levada_server.query.key_source import keys_of
-from levada_server.query.sql import render_count
 from levada_server.storage import catalog as storage
 
 if TYPE_CHECKING:
@@ -219,6 +218,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
             declared = Declared(table, created=True)
         else:
             declared = _compare(catalog, declaration, existing)
+            await _update_jobs(engine, connection, catalog, existing, declaration)
             await storage.update_make(
                 connection,
                 existing,
@@ -279,11 +279,42 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
     table = await storage.insert_table(connection, catalog, table, declaration.definition)
-    if declaration.key_source is not None:
-        # A key source that does not compile, or lacks a key attribute, is refused now rather than at night.
-        source = engine.decode_relation(declaration.key_source)
-        render_count(compile_relation(keys_of(source, table), await storage.read_catalog(connection)).select)
+    if table.tier.auto_populated:
+        table = _with_source_key(engine, await storage.read_catalog(connection), table)
+        await storage.create_job_table(connection, table)
     return table
+
+
+async def _update_jobs(
+    engine: Engine, connection: Connection, catalog: Catalog, existing: Table, declaration: Declaration
+) -> None:
+    """Let jobs begin anew where another key source gives other attributes of the key."""
+    if existing.tier.auto_populated and existing.key_source != declaration.key_source:
+        table = _with_source_key(engine, catalog, replace(existing, key_source=declaration.key_source))
+        if table.job_key == existing.job_key:
+            await storage.update_source_key(connection, table)
+        else:
+            await storage.create_job_table(connection, table)
+
+
+def _with_source_key(engine: Engine, catalog: Catalog, table: Table) -> Table:
+    """Find what the own key source of a class gives of the primary key.
+
+    Raises:
+        LevadaError: The source does not compile; better now than at night.
+        InvalidRequest: It gives nothing of the key.
+    """
+    if table.key_source is None:
+        return replace(table, source_key=None)
+    heading = compile_relation(engine.decode_relation(table.key_source), catalog).heading
+    given = tuple(name for name in table.heading.primary_key if name in heading)
+    if table.heading.primary_key and not given:
+        raise InvalidRequest(
+            f"The key source of `{table.name}` gives no attribute of its primary key "
+            f"({', '.join(table.heading.primary_key)}); it has {', '.join(heading.names)}.",
+            table=table.name,
+        )
+    return replace(table, source_key=given)
 
 
 def check_free_name(catalog: Catalog, name: TableName) -> None:

@@ -175,7 +175,7 @@ def _rename_attributes(name: str, altered: Alteration) -> Iterator[Step]:
     renames = altered.renames
     tables = [(name, list(renames))]
     if altered.existing.tier.auto_populated:
-        key = altered.existing.heading.primary_key
+        key = altered.existing.job_key
         tables.append((ddl.job_table_name(altered.existing), [old for old in renames if old in key]))
     for table, names in tables:
         # By way of names that no attribute can have: two may change places.

@@ -108,8 +108,13 @@ def drop_table(table: Table) -> list[str]:
     """Drop a table and its jobs."""
     statements = [f"DROP TABLE {qualified(table.name)}"]
     if table.tier.auto_populated:
-        statements.append(f"DROP TABLE IF EXISTS {job_table_name(table)}")
+        statements.append(drop_job_table(table))
     return statements
+
+
+def drop_job_table(table: Table) -> str:
+    """Drop the jobs of a table."""
+    return f"DROP TABLE IF EXISTS {job_table_name(table)}"
 
 
 def column(attribute: Attribute) -> str:
@@ -199,7 +204,7 @@ def create_job_table(table: Table) -> list[str]:
     `_failed_token` was held when a job failed that is tried again, and recognizes a repeated call.
     """
     name = job_table_name(table)
-    key = [a for a in table.heading if a.primary_key]
+    key = [table.heading[name] for name in table.job_key]
     lines = [f"{quote_name(a.name)} {column_type(a.type)} NOT NULL" for a in key]
     lines += [
         "_job_id bigint GENERATED ALWAYS AS IDENTITY UNIQUE",

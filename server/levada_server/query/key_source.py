@@ -47,15 +47,18 @@ def parent_keys(key: ForeignKey, parent: Relation) -> Relation:
 
 
 def keys_of(source: Relation, table: Table) -> Relation:
-    """Bring a key source to the primary key of its table."""
-    return Project(source, tuple(Keep(name) for name in table.heading.primary_key))
+    """Bring a key source to the keys of the jobs of its table."""
+    return Project(source, tuple(Keep(name) for name in table.job_key))
 
 
 def remaining_keys(source: Relation, table: Table) -> Relation:
-    """Keys of the source that the table has not."""
-    return Restrict(keys_of(source, table), Match(TableOperand(table.name)), negated=True)
+    """Keys of the source that the table has not.
+
+    Unchecked: what a key source calls by the name of a key attribute is a value of that attribute.
+    """
+    return Restrict(keys_of(source, table), Match(TableOperand(table.name), unchecked=True), negated=True)
 
 
 def new_keys(source: Relation, table: Table) -> Relation:
     """Keys of the source that the table has not and that have no job."""
-    return Restrict(remaining_keys(source, table), Match(JobOperand(table.name)), negated=True)
+    return Restrict(remaining_keys(source, table), Match(JobOperand(table.name), unchecked=True), negated=True)

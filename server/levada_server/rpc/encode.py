@@ -161,7 +161,7 @@ def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: what the 
     message = job_pb2.Job(
         table=table_name(source.name),
         job_id=row["_job_id"],
-        key=(value_pb2.AttributeValue(name=n, value=value(row[n])) for n in source.heading.primary_key),
+        key=(value_pb2.AttributeValue(name=n, value=value(row[n])) for n in source.job_key),
         state=job_state(row["_state"]),
         priority=row["_priority"],
         schedule_time=timestamp(row["_scheduled_time"]),

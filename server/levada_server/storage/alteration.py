@@ -13,7 +13,13 @@ from levada_server.model.types import excerpt
 from levada_server.query import alteration_ddl
 from levada_server.query.alteration_ddl import LossCheck, Step
 from levada_server.query.ddl import qualified
-from levada_server.storage.catalog import insert_attribute, insert_definition, insert_references
+from levada_server.storage.catalog import (
+    create_job_table,
+    insert_attribute,
+    insert_definition,
+    insert_references,
+    update_source_key,
+)
 from levada_server.storage.failures import translate
 from levada_server.storage.sql_files import fill, statements
 
@@ -53,6 +59,9 @@ async def alter_table(connection: Connection, catalog: Catalog, altered: Alterat
     await connection.execute(_SQL["delete_foreign_keys"], existing.id)
     await connection.execute(_SQL["delete_indexes"], existing.id)
     await insert_references(connection, catalog, wanted)
+    if wanted.tier.auto_populated:
+        kept = tuple(altered.renames.get(name, name) for name in existing.job_key) == wanted.job_key
+        await (update_source_key if kept else create_job_table)(connection, wanted)
     await connection.execute(_SQL["update_table"], existing.id, wanted.tier.value, wanted.comment, definition)
     await insert_definition(connection, existing.id, definition)
     for table, name in renamed_tables(catalog, existing.name, wanted.name):

@@ -104,6 +104,7 @@ async def read_catalog(connection: Connection) -> Catalog:
             comment=row["comment"],
             has_make=row["has_make"],
             key_source=row["key_source"],
+            source_key=None if row["source_key"] is None else tuple(row["source_key"]),
             retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
             contract=Contract(row["make_contract"]),
         )
@@ -190,7 +191,7 @@ async def delete_schema(connection: Connection, catalog: Catalog, name: str) -> 
 
 
 async def insert_table(connection: Connection, catalog: Catalog, table: Table, definition: str) -> Table:
-    """Create a table; give it with its id."""
+    """Create a table, without its jobs; give it with its id."""
     table_id: int = await connection.fetchval(
         _SQL["insert_table"],
         table.name.schema,
@@ -211,9 +212,6 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
     stored = (await read_catalog(connection)).tables[table.name]
     for statement in ddl.create_table(stored):
         await connection.execute(statement)
-    if stored.tier.auto_populated:
-        for statement in ddl.create_job_table(stored):
-            await connection.execute(statement)
     return stored
 
 
@@ -265,6 +263,19 @@ async def update_make(
 ) -> None:
     """Record that the class of a table gained or lost its `make`, changed its key source, or how often it is tried."""
     await connection.execute(_SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay)
+
+
+async def update_source_key(connection: Connection, table: Table) -> None:
+    """Record what a class's own key source gives of the primary key."""
+    await connection.execute(_SQL["update_source_key"], table.id, table.source_key)
+
+
+async def create_job_table(connection: Connection, table: Table) -> None:
+    """Create the jobs of a table, in place of those it has, and record what identifies them."""
+    await update_source_key(connection, table)
+    await connection.execute(ddl.drop_job_table(table))
+    for statement in ddl.create_job_table(table):
+        await connection.execute(statement)
 
 
 async def update_contract(connection: Connection, name: str, contract: Contract) -> None:

@@ -199,12 +199,21 @@ async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> No
         key = [(f"t.{quote_name(n)}", f"p.{quote_name(n)}") for n in table.heading.primary_key]
         changes.append(fill(_SQL["delete_doomed"], table=qualified(name), doomed=_doomed(table), same=_same(key)))
         if table.tier.auto_populated:
+            names = [quote_name(n) for n in table.job_key]
             changes.append(
-                fill(_SQL["reset_jobs"], jobs=job_table_name(table), doomed=_doomed(table), same=_same(key), pend=PEND)
+                fill(
+                    _SQL["reset_jobs"],
+                    jobs=job_table_name(table),
+                    doomed=_doomed(table),
+                    table=qualified(name),
+                    same=_same((f"t.{n}", f"p.{n}") for n in names),
+                    left=_same((f"t.{n}", f"r.{n}") for n in names),
+                    pend=PEND,
+                )
             )
     for name in gone:
         for child, key_ in catalog.children(name):
-            if child.tier.auto_populated and key_.primary_key:
+            if child.tier.auto_populated and set(key_.child_columns) <= set(child.job_key):
                 pairs = ((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key_.columns)
                 changes.append(
                     fill(

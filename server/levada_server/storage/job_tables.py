@@ -53,8 +53,8 @@ def restricted(
 
 
 def key_names(table: Table) -> list[str]:
-    """Give the columns of a table's key, quoted."""
-    return [quote_name(name) for name in table.heading.primary_key]
+    """Give the columns of the key of a table's jobs, quoted."""
+    return [quote_name(name) for name in table.job_key]
 
 
 def same_key(table: Table) -> str:

@@ -71,7 +71,7 @@ async def reserve(
     rows = await connection.fetch(statement, *values)
     if not rows:
         await check_session(connection, session)
-    names = table.heading.primary_key
+    names = table.job_key
     return [
         Lease(
             table=table.name,
@@ -113,7 +113,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
         UnknownJob: One is not there.
     """
     rows = await connection.fetch(job_statement(_FILE, "lock_jobs", table), list(job_ids))
-    names = table.heading.primary_key
+    names = table.job_key
     locked = {
         row["_job_id"]: LockedJob(
             Standing(
@@ -211,7 +211,7 @@ async def cancel_jobs(
 ) -> list[tuple[Lease, UUID]]:
     """Make errors of jobs that are reserved; give the leases that ended, each with the session that held it."""
     statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
-    names = table.heading.primary_key
+    names = table.job_key
     return [
         (
             Lease(table.name, table.id, row["_job_id"], _key(names, row), row["_lease_token"], row["_attempt"]),

@@ -11,7 +11,7 @@ FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
 GROUP BY s.id ORDER BY s.name;
 
 -- name: read_tables
-SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.definition, s.make_contract,
+SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.source_key, t.definition, s.make_contract,
        t.max_attempts, t.retry_delay
 FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id;
 
@@ -50,6 +50,9 @@ RETURNING id;
 -- name: update_make
 -- The class of a table that exists may gain or lose its `make`, and change its key source and how often jobs are tried.
 UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5 WHERE id = $1;
+
+-- name: update_source_key
+UPDATE levada.table SET source_key = $2 WHERE id = $1;
 
 -- name: delete_table
 DELETE FROM levada.table WHERE id = $1;

@@ -38,10 +38,10 @@ DROP TABLE {doomed};
 DELETE FROM {table} AS t USING {doomed} AS p WHERE {same};
 
 -- name: reset_jobs
--- Results that go on their own are computed again.
+-- Results that go on their own are computed again, when nothing of them is left.
 UPDATE {jobs} AS t
 SET {pend}
-FROM {doomed} AS p WHERE t._state = 'success' AND {same};
+FROM {doomed} AS p WHERE t._state = 'success' AND {same} AND NOT EXISTS (SELECT FROM {table} AS r WHERE {left});
 
 -- name: delete_jobs
 -- Jobs whose parents go have nothing left to compute.
