@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zlib
 from contextlib import contextmanager
@@ -148,6 +149,19 @@ async def test_a_sender_that_comes_back_while_the_old_call_lingers(stub: pb_grpc
     await old
     reference = await commit(stub, id_, content)
     assert await download(stub, reference.id) == content
+
+
+async def test_a_commit_that_is_asked_for_again_meanwhile_is_one(
+    stub: pb_grpc.ObjectServiceStub, store_folders: StoreFolders
+) -> None:
+    for attribute in ("data", "file"):
+        content = os.urandom(3_000_000)
+        id_ = await stage(stub, attribute, file_name="a")
+        await upload(stub, header(id_), chunk(content))
+        references = await asyncio.gather(*(commit(stub, id_, content) for _ in range(5)))
+        assert {reference.id for reference in references} == {id_}
+        assert await download(stub, id_) == content
+    assert len(stored_files(store_folders)) == 2
 
 
 @pytest.mark.parametrize("wrong", ["hash", "size"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from blake3 import blake3
 from tqdm import tqdm
 
-from levada._errors import DamagedObject, LostConnectionError
+from levada._errors import DamagedObject, LostConnectionError, UnknownObject
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
@@ -113,14 +113,24 @@ def upload(
         LostConnectionError: The server stays out of reach.
         LimitReached: The store is full.
     """
-    size = sum(source.size for source in sources)
     request.hash = hash_
+    try:
+        return _upload(connection, request, sources)
+    except UnknownObject:
+        # The answer of the last step was lost, and what it did cannot be told from an upload that is gone.
+        return _upload(connection, request, sources)
+
+
+def _upload(
+    connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source]
+) -> object_pb2.ObjectReference:
+    size = sum(source.size for source in sources)
     staged = persist(lambda: connection.call("ObjectService/StageObject", request, pb.StageObjectResponse))
     if staged.WhichOneof("outcome") == "object":
         return staged.object
     with bar(request.file_name or request.attribute, size) as progress:
         _Upload(connection, staged.upload_id, sources, progress).run()
-    commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=hash_, size_bytes=size)
+    commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
     return persist(lambda: connection.call("ObjectService/CommitObject", commit, pb.CommitObjectResponse)).object
 
 

@@ -167,12 +167,20 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
         DamagedObject: Size or hash differ from what the client has; the upload is dropped.
         WrongValue: An array is none.
     """
-    async with engine.objects.connection() as connection:
-        done = await storage.read_object(connection, id_)
-    if done is not None:
+    try:
+        async with engine.objects.committing(id_):
+            return await _commit(engine, await open_upload(engine, caller, id_), hash_, size_bytes)
+    except UnknownObject:
+        # It may be committed already: the answer was lost, and the client asks again.
+        async with engine.objects.connection() as connection:
+            done = await storage.read_object(connection, id_)
+        if done is None:
+            raise
         return done.reference
-    opened = await open_upload(engine, caller, id_)
-    upload, store = opened.upload, opened.store
+
+
+async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
+    upload, store, id_ = opened.upload, opened.store, opened.upload.id
     content = await asyncio.to_thread(store.content, id_, folder=upload.folder)
     header: NpyHeader | None = None
     try:
@@ -191,8 +199,9 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
         upload = replace(upload, path=content_path(upload.codec, content.hash, id_))
     same = await _claim_content(engine, upload, content)
     if same is None:
-        async with engine.objects.connection() as connection:
-            await storage.place_upload(connection, id_, upload.path)
+        if upload.path != opened.upload.path:
+            async with engine.objects.connection() as connection:
+                await storage.place_upload(connection, id_, upload.path)
         await asyncio.to_thread(store.publish, id_, upload.path, content)
         async with engine.objects.connection() as connection:
             whole = await storage.commit_upload(connection, id_, content, header)
@@ -208,6 +217,8 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
 
 
 async def _claim_content(engine: Engine, upload: Upload, content: Content) -> StoredObject | None:
+    if upload.codec not in BY_CONTENT:
+        return None
     async with engine.objects.connection() as connection:
         return await storage.claim_content(connection, upload, content.hash)
 

@@ -134,10 +134,14 @@ class FolderStore:
             UnknownObject: Nothing has arrived.
         """
         place = self._staged(upload)
-        if not folder:
-            if not place.is_file():
-                raise UnknownObject("Nothing was uploaded yet; send a header at least.", object=upload)
-            return Content(*_hashed(place))
+        try:
+            if not folder:
+                return Content(*_hashed(place))
+            return self._folder_content(place)
+        except FileNotFoundError:
+            raise UnknownObject("Nothing was uploaded yet; send a header at least.", object=upload) from None
+
+    def _folder_content(self, place: Path) -> Content:
         files = tuple(
             StoredFile(file.relative_to(place).as_posix(), *_hashed(file))
             for file in sorted(_files(place), key=lambda file: file.relative_to(place).as_posix().encode())

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from levada_server.errors import UnknownStore
 from levada_server.storage.database import Database
@@ -14,6 +15,7 @@ from levada_server.storage.folder_store import FolderStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from levada_server.storage.database import Connection
 
@@ -51,6 +53,7 @@ class ObjectStorage:
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
+        self._committing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     def store(self, name: str) -> FolderStore:
         """Give the store of a name; of an empty one, the preferred store.
@@ -70,6 +73,10 @@ class ObjectStorage:
                 store=name or None,
             )
         return found
+
+    def committing(self, upload: UUID) -> asyncio.Lock:
+        """Give the lock under which an upload is committed: a client may ask again while the first call still works."""
+        return self._committing.setdefault(upload, asyncio.Lock())
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

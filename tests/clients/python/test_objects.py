@@ -81,6 +81,7 @@ def make_folder(root: Path) -> Path:
     write(root / "data" / "0.0", os.urandom(3000))
     write(root / "data" / "deep" / "empty", b"")
     write(root / "data" / ODD_NAME, b"odd")
+    write(root / "  line\u2028end\x85 ", b"odder")
     return root
 
 
@@ -156,7 +157,7 @@ def test_a_folder_comes_back_whole(recordings: type[lv.Manual], place: str, tmp_
     folder = make_folder(tmp_path / "rec.zarr")
     recordings.insert1({"subject": "a", "session": 1, "folder": folder})
     handle = only(recordings, "folder")
-    assert (handle.name, handle.file_count) == ("rec.zarr", 4)
+    assert (handle.name, handle.file_count) == ("rec.zarr", 5)
     assert handle.size == sum(map(len, contents(folder).values()))
     assert [file.member for file in handle.files()] == sorted(contents(folder), key=str.encode)
     assert (handle / "data/0.0").read_bytes(10, 20) == contents(folder)["data/0.0"][10:30]
@@ -319,7 +320,7 @@ def test_update_changes_and_clears_an_object(recordings: type[lv.Manual], tmp_pa
     assert (row["trace"], row["image"].shape, row["folder"].file_count, row["notes"].read_bytes()) == (
         [2],
         (2, 2),
-        4,
+        5,
         b"n",
     )
     recordings.update1({**key, "trace": None, "notes": None})
