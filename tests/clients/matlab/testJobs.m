@@ -84,8 +84,21 @@ insert(lab.Stat, row, 'AllowDirectInsert', true);
 checkEqual(count(lab.Stat), 1);
 end
 
-function test_a_make_inserts_into_its_own_tables_alone(~)
+function test_a_make_sees_what_it_inserted(connection)
 fill();
+[failed, errors] = populate(lab.Reader);
+checkEqual(errors.identifier, 'lab:Late');
+checkEqual(failed.session, 3);
+check(~connection.inTransaction());
+checkEqual(fetchn(lab.Reader, 'number', 'ORDER BY KEY'), [5; 5; 5]);
+checkEqual(count(lab.ReaderPart), 15);
+check(all(strcmp(fetchn(jobs(lab.Reader) & 'session < 3', 'state'), 'success')));
+end
+
+function test_a_make_that_is_held_to_the_contract_inserts_into_its_own_tables_alone(connection)
+fill();
+count(lab.Stray);
+connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
 [~, errors] = populate(lab.Stray, 'session = 1');
 checkEqual(unique({errors.identifier}), {'levada:MakeContract'});
 checkEqual(count(lab.Subject), 2);

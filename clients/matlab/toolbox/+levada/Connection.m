@@ -94,7 +94,11 @@ classdef Connection < handle
                 levada.internal.fail('PreconditionFailed', ...
                     'A transaction is open; only connection.transaction(@() ...) can be inside it.');
             end
-            self.beginTransaction();
+            if ~isempty(levada.internal.makeScope())
+                levada.internal.fail('InvalidRequest', ...
+                    'A make is a transaction already: what it inserts is kept whole or not at all.');
+            end
+            self.beginTransaction('ISOLATION_REPEATABLE_READ');
         end
 
         function commitTransaction(self)
@@ -129,11 +133,15 @@ classdef Connection < handle
             %   [...] = connection.transaction(@() ...)
             %
             %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
+            job = levada.internal.makeScope();
+            if ~isempty(job)
+                job.openTransaction();  % of which this becomes a part
+            end
             if self.inTransaction()
                 [varargout{1:nargout}] = self.runInSavepoint(action);
                 return
             end
-            self.beginTransaction();
+            self.beginTransaction('ISOLATION_REPEATABLE_READ');
             undo = onCleanup(@() self.endTransaction());
             [varargout{1:nargout}] = action();
             self.commitTransaction();
@@ -173,22 +181,33 @@ classdef Connection < handle
             % request  Call a method, within the open transaction if there is one that serves it.
             self.checkOpen();
             field = levada.internal.sessionField(method);
+            job = self.jobAsking(field);
+            if ~isempty(job)
+                message = job.marked(method, message);
+            end
             if self.inTransaction() && ~isempty(field)
                 answers = self.askSession({struct(field, {message})});
                 response = struct();
                 if isfield(answers{end}, field)
                     response = answers{end}.(field);
                 end
-                return
+            else
+                self.checkOutsideTransaction(method, field);
+                response = levada.internal.call(self, ['/levada_api.v1.' method], message, varargin{:});
             end
-            self.checkOutsideTransaction(method, field);
-            response = levada.internal.call(self, ['/levada_api.v1.' method], message, varargin{:});
+            if ~isempty(job)
+                job.take(response);
+            end
         end
 
         function response = send(self, method, messages)
             % send  Call a method that takes a stream of messages.
             self.checkOpen();
             field = levada.internal.sessionField(method);
+            job = self.jobAsking(field);
+            if ~isempty(job)
+                messages = job.markedRows(messages);
+            end
             if self.inTransaction() && ~isempty(field)
                 requests = cellfun(@(m) struct(field, {m}, 'more', true), messages, 'UniformOutput', false);
                 requests{end} = rmfield(requests{end}, 'more');
@@ -203,13 +222,43 @@ classdef Connection < handle
         function result = fetchColumns(self, message, exact)
             % fetchColumns  Fetch a relation as columns; see levada.internal.fetchColumns.
             self.checkOpen();
+            job = self.jobAsking('fetch_relation');
+            if ~isempty(job)
+                message = job.marked('QueryService/FetchRelation', message);
+            end
             if self.inTransaction()
                 answers = self.askSession({struct('fetch_relation', message)});
                 isPiece = cellfun(@(a) isfield(a, 'fetch_relation'), answers);
-                pieces = cellfun(@(a) a.fetch_relation.arrow_ipc, answers(isPiece), 'UniformOutput', false);
-                result = levada.internal.decodeColumns(pieces, exact);
+                pieces = cellfun(@(a) a.fetch_relation, answers(isPiece), 'UniformOutput', false);
+                result = levada.internal.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', false), exact);
+                receipt = pieces{end}.read_receipt;
             else
-                result = levada.internal.fetchColumns(self, message, exact);
+                [result, receipt] = levada.internal.fetchColumns(self, message, exact);
+            end
+            if ~isempty(job)
+                job.take(struct('read_receipt', receipt));
+            end
+        end
+
+        function beginJobTransaction(self)
+            % beginJobTransaction  Begin the transaction of the job whose make runs; see levada.internal.JobWork.
+            self.beginTransaction('ISOLATION_READ_COMMITTED');
+        end
+
+        function committed = completeInTransaction(self, header)
+            % completeInTransaction  Complete a job and commit its transaction; false where the answer was lost.
+            %
+            %   Then completing the job once more tells: where it was committed, that succeeds and changes nothing.
+            ending = onCleanup(@() self.endTransaction());
+            self.askSession({struct('complete_job', header)});
+            committed = true;
+            try
+                self.commitTransaction();
+            catch failure
+                if ~strcmp(failure.identifier, 'levada:OutcomeUnknown')
+                    rethrow(failure)
+                end
+                committed = false;
             end
         end
     end
@@ -230,15 +279,22 @@ classdef Connection < handle
             end
         end
 
-        function beginTransaction(self)
-            if ~isempty(levada.internal.makeScope())
-                levada.internal.fail('InvalidRequest', ...
-                    'A make is a transaction already: what it inserts is kept whole or not at all.');
+        function job = jobAsking(self, field)
+            % Give the work of the make that runs, if a request of it is to be marked.
+            job = [];
+            if ~isempty(field)
+                job = levada.internal.makeScope();
+                if ~isempty(job) && ~job.asks(self)
+                    job = [];
+                end
             end
+        end
+
+        function beginTransaction(self, isolation)
             self.checkOpen();
             self.Session = levada.internal.openSession(self);
             try
-                self.askSession({struct('begin', struct())});
+                self.askSession({struct('begin', struct('isolation', isolation))});
             catch failure
                 self.endTransaction();
                 rethrow(failure)

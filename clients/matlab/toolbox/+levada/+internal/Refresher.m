@@ -16,6 +16,7 @@ classdef Refresher < handle
         function self = Refresher(tables)
             % Refresher  Serve a cell of tables.
             self.Tables = tables;
+            cellfun(@levada.internal.declareParts, tables);
             self.Names = cellfun(@(t) tableName(t), tables, 'UniformOutput', false);
         end
 

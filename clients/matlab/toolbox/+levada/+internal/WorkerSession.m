@@ -34,6 +34,8 @@ classdef WorkerSession < handle
             % reserve  Lease the most urgent jobs: a cell row of leases.
             %
             %   reservation  the fields of ReserveJobsRequest but the session
+            % None are held now; a lease of which the answer was lost is handed out again.
+            reservation.held_leases = struct('lease_tokens', {cell(1, 0)});
             reservation.worker_session = self.Id;
             try
                 response = self.Connection.request('JobService/ReserveJobs', reservation);

@@ -33,9 +33,7 @@ levada.internal.persist(@completeMissing, patienceSeconds);
 end
 
 function messages = jobMessages(job)
-header = struct('name', job.lease.table, 'job_id', job.lease.job_id, 'lease_token', job.lease.lease_token, ...
-    'duration', levada.internal.durationMessage(job.seconds));
-messages = [{struct('job', header)}, job.inserts];
+messages = [{struct('job', job.header)}, job.inserts];
 end
 
 function failure = failureOf(outcome)

@@ -12,6 +12,9 @@ table = feval(className);
 connection = schema.conn();
 definition = levada.internal.definitionOf(table);
 computes = isa(table, 'levada.AutoPopulate') && hasMake(table);
+if connection.inTransaction() && isDeclared(connection, name)
+    return  % declaring is no part of transactions, and the table is there
+end
 schema.create();
 if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name))
     % Nor does a class that only reads say how the table is computed.

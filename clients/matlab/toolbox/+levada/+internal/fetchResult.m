@@ -19,10 +19,6 @@ if ~isempty(top)
 end
 connection = levada.internal.connectionOf(root);
 request = struct('relation', levada.internal.encodeRelation(root));
-scope = levada.internal.makeScope();
-if ~isempty(scope)
-    request.lease_token = scope.Lease.lease_token;
-end
 result = connection.fetchColumns(request, exact);
 result.columns = num2cell(reshape(result.columns, 1, []));
 isExtra = cellfun(@(c) any(strcmp(c.name, extra)) && ~any(strcmp(c.name, result.primary_key)), result.columns);

@@ -7,7 +7,10 @@ options = struct('skip_duplicates', named.SkipDuplicates, 'replace', named.Repla
 name = tableName(table);
 connection = conn(table);
 scope = levada.internal.makeScope();
-isBuffered = ~isempty(scope) && scope.accepts(name);
+if ~isempty(scope)
+    scope.checkTable(name);
+end
+isBuffered = ~isempty(scope) && ~scope.Open;
 if isa(rows, 'levada.Relation') && ~isBuffered
     request = struct('name', name, 'relation', rows.message(), 'options', options, 'request_id', levada.internal.gateway('requestId'));
     connection.request('RowService/InsertRelation', request);

@@ -1,7 +1,7 @@
 function scope = makeScope(varargin)
 % makeScope  Keep what the `make` that runs now inserts into.
 %
-%   scope = makeScope()        gives the levada.internal.InsertBuffer, [] where no make runs
+%   scope = makeScope()        gives the levada.internal.JobWork, [] where no make runs
 %   before = makeScope(scope)  sets it, and gives what was there
 
 persistent current

@@ -11,6 +11,7 @@ if ~hasMake(table)
 end
 checkWhole(table, 'populate');
 connection = conn(table);
+levada.internal.declareParts(table);
 name = tableName(table);
 source = sourceFor(table, restrictions);
 refresh = struct('name', name, 'retry_errors', retryErrors);

@@ -54,15 +54,16 @@ for found = leases
     lease = found{1};
     job = levada.internal.makeOne(session.Connection, tables(levada.internal.fullName(lease.table)), lease);
     number = number + 1;
-    if isempty(job.error)
+    isSettled = ~isempty(job.error) || job.committed;
+    if ~isSettled
         made{end + 1} = job; %#ok<AGROW>
     end
-    if ~isempty(job.error) || toc(committed) > commitSeconds
+    if isSettled || toc(committed) > commitSeconds
         goOn = commit(session.Connection, made, held, limits, report);
         made = {};
         committed = tic();
     end
-    if ~isempty(job.error)
+    if isSettled
         goOn = settle(session.Connection, job, job.error, held, limits, report) && goOn;
     end
 end
