@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # What an installation depends on: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench drills clean
 
 help:
 	@echo "make demo   run the example pipeline, with a server and a database of its own"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint   run every check but the tests"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read takes one benchmark"
+	@echo "make drills kill, stop and cut off 64 workers, and count that each key is committed once"
 	@echo "make clean  remove all that the others made"
 
 demo: .venv/installed-demo
@@ -53,6 +54,9 @@ docs: .venv/installed-dev
 
 bench: .venv/installed-bench
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY),--write)
+
+drills: .venv/installed-dev
+	@$(BIN)/python -m benchmarks.drills
 
 # A folder .levada is somebody's data, and stays.
 clean:

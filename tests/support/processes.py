@@ -79,6 +79,12 @@ class Server:
         assert self._process.stdout is not None
         assert "ready" in self._process.stdout.readline()
 
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self._process.kill()
+        self._process.communicate(timeout=TIMEOUT)
+        self.start()
+
     def stop(self) -> None:
         """Stop it and wait until it has ended."""
         self._process.terminate()

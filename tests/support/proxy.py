@@ -1,93 +1,161 @@
-"""A TCP proxy before a server, that withholds what the server answers and cuts connections."""
+"""A TCP proxy between clients and servers that stalls, cuts and resets connections, and withholds answers."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import struct
 import threading
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
+
+_Result = TypeVar("_Result")
 
 _PIECE_BYTES = 2**16
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
 
 
 class Proxy:
-    """Passes bytes on between clients and one server. `proxy` opens and closes it."""
+    """Takes connections at a free port of the loopback interface, in a thread of its own; a context.
 
-    def __init__(self, target: str) -> None:
-        host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._servers: set[socket.socket] = set()
-        self._withheld: set[socket.socket] = set()
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+    Args:
+        targets: Where servers listen: `host:port` or `unix:/path`. New connections go to one after the other; one that
+            does not answer is passed over.
+    """
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        self._targets = targets
+        self._turns = count()
+        self._loop = asyncio.new_event_loop()
+        self._gate = asyncio.Event()
+        self._links: set[_Link] = set()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._loop.close()
 
     @property
     def address(self) -> str:
-        """Where clients connect."""
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+        """Where it listens, `127.0.0.1:port`."""
+        return f"127.0.0.1:{self._port}"
+
+    def stall(self) -> None:
+        """Pass nothing on, either way, until `flow`. What comes meanwhile is kept."""
+        self._call(self._gate.clear)
 
     def withhold(self) -> None:
-        """On connections that are open now, let requests through and answers not."""
-        with self._lock:
-            self._withheld = self._open & self._servers
+        """On connections that are open now, pass on what clients send, and nothing any more that servers answer."""
+        self._call(lambda: [link.answers.cancel() for link in self._links])
 
-    def cut(self) -> None:
-        """End all connections."""
-        with self._lock:
-            ended, self._open = self._open, set()
-        for side in ended:
-            with suppress(OSError):
-                side.shutdown(socket.SHUT_RDWR)
+    def flow(self) -> None:
+        """Pass everything on again."""
+        self._call(self._gate.set)
 
-    def close(self) -> None:
-        """Accept no more, and end all connections."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join()
-        self._listener.close()
-        self.cut()
-        for thread in self._threads[1:]:
-            thread.join()
+    def cut(self) -> int:
+        """End all connections in order; give their number."""
+        return self._call(lambda: self._end_links(reset=False))
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._threads.append(threading.Thread(target=self._serve, args=(client,), daemon=True))
-                self._threads[-1].start()
+    def reset(self) -> int:
+        """Break all connections off, as a router does that has forgotten them; give their number."""
+        return self._call(lambda: self._end_links(reset=True))
 
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError), socket.create_connection(self._target) as server:
-            with self._lock:
-                self._open |= {client, server}
-                self._servers.add(server)
-            answers = threading.Thread(target=self._pump, args=(server, client), daemon=True)
-            answers.start()
-            self._pump(client, server)
-            answers.join()
-            with self._lock:
-                self._open -= {client, server}
-                self._servers.discard(server)
+    def _call(self, function: Callable[[], _Result]) -> _Result:
+        async def call() -> _Result:
+            return function()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while piece := source.recv(_PIECE_BYTES):
-                if source not in self._withheld:
-                    sink.sendall(piece)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
+    def _end_links(self, *, reset: bool) -> int:
+        links = list(self._links)
+        for link in links:
+            link.cut(reset=reset)
+        return len(links)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        self._gate.set()
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        self._end_links(reset=False)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server_reader, server_writer = await self._connect()
+        except OSError:  # no server answers, so neither does this
+            writer.transport.abort()
+            return
+        requests = asyncio.create_task(_pump(reader, server_writer, self._gate))
+        answers = asyncio.create_task(_pump(server_reader, writer, self._gate))
+        link = _Link(writer, server_writer, answers)
+        self._links.add(link)
+        try:
+            # One end is gone: so is the other. Withheld answers are no end.
+            await asyncio.wait((requests, answers), return_when=asyncio.FIRST_COMPLETED)
+            if answers.cancelled():
+                await requests
+        finally:
+            requests.cancel()
+            answers.cancel()
+            self._links.discard(link)
+            link.cut(reset=False)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        first = next(self._turns)
+        for turn in range(len(self._targets)):
+            target = self._targets[(first + turn) % len(self._targets)]
+            try:
+                if target.startswith("unix:"):
+                    return await asyncio.open_unix_connection(target.removeprefix("unix:"))
+                host, _, port = target.rpartition(":")
+                return await asyncio.open_connection(host, int(port))
+            except OSError:
+                continue
+        raise OSError("no server answers")
 
 
-@contextmanager
-def proxy(target: str) -> Iterator[Proxy]:
-    """Put a proxy before a server, `host:port`, for the length of the block."""
-    opened = Proxy(target)
+class _Link:
+    """The two ends of one connection."""
+
+    def __init__(
+        self, client: asyncio.StreamWriter, server: asyncio.StreamWriter, answers: asyncio.Task[None]
+    ) -> None:
+        self._ends = (client, server)
+        self.answers = answers
+
+    def cut(self, *, reset: bool) -> None:
+        for end in self._ends:
+            if reset:
+                end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            end.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
+    """Pass on what comes as long as the gate is open."""
     try:
-        yield opened
-    finally:
-        opened.close()
+        while piece := await reader.read(_PIECE_BYTES):
+            await gate.wait()
+            writer.write(piece)
+            await writer.drain()
+    except OSError:
+        pass

@@ -228,6 +228,15 @@ class Connection:
 
     # What the other modules use; the names of methods are those of the protocol.
 
+    @property
+    def catalog_version(self) -> int:
+        """The highest version of the catalog that any answer carried."""
+        return self._transport.catalog_version
+
+    def expect_catalog(self, version: int) -> None:
+        """Take note of a version of the catalog that another process has seen."""
+        self._transport.expect_catalog(version)
+
     def call(
         self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
     ) -> _Response:

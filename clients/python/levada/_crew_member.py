@@ -67,7 +67,7 @@ def main(
         _connection.use(connection)
         before = set(sys.modules)
         tables = _load(assignment, connection)
-        ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before))
+        ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, _jobs.PASSING) and not assignment.until_empty:
             sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back

@@ -54,11 +54,13 @@ class Ready:
 
     Args:
         files: The source files of the user's modules.
+        catalog_version: The catalog's version once they were declared.
     """
 
     pid: int
     tables: tuple[ServedTable, ...]
     files: tuple[str, ...]
+    catalog_version: int
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,11 @@ class Transport:
         """The highest version of the catalog that any answer carried."""
         return self._catalog_version
 
+    def expect_catalog(self, version: int) -> None:
+        """Ask servers from now on for a catalog of at least this version, which another process has seen."""
+        with self._lock:
+            self._catalog_version = max(self._catalog_version, version)
+
     @property
     def closed(self) -> bool:
         """No call is possible any more."""
@@ -314,8 +319,7 @@ class Transport:
         self._answered = self._answered or call.code() is not grpc.StatusCode.UNAVAILABLE
         for key, value in call.trailing_metadata() or ():
             if key == _CATALOG_VERSION and str(value).isdecimal():
-                with self._lock:
-                    self._catalog_version = max(self._catalog_version, int(value))
+                self.expect_catalog(int(value))
             elif key == _WARNING:
                 warn(value.decode(errors="replace"))
             elif key == _NOTICE:

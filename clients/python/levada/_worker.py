@@ -188,6 +188,7 @@ class _Supervisor:
         return True
 
     def _begin(self, ready: Ready) -> None:
+        self._connection.expect_catalog(ready.catalog_version)
         if self._sources is not None:
             self._sources.add(ready.files)
         if self._refresher is not None:

@@ -11,7 +11,7 @@ import pytest
 import levada as lv
 from levada_api.v1 import schema_pb2
 from levada_api.v1 import schema_service_pb2 as pb
-from tests.support.proxy import Proxy, proxy
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ WAIT_S = 30.0
 @pytest.fixture
 def behind(server_address: str) -> Iterator[Proxy]:
     """A proxy before the server of the test."""
-    with proxy(server_address) as opened:
+    with Proxy([server_address]) as opened:
         yield opened
 
 

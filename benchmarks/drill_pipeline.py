@@ -1,0 +1,67 @@
+"""The pipeline of the drills: small computations, some of which wait until the drill lets them go on."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import levada as lv
+from tests.support.gate import VARIABLE, wait_at_gate
+
+SCHEMA = "drill"
+
+schema = lv.Schema(SCHEMA)
+
+
+@schema
+class Sample(lv.Manual):
+    """What there is to compute."""
+
+    definition = """
+    n : int32
+    ---
+    role = '' : varchar(10)
+    """
+
+
+@schema
+class Result(lv.Computed):
+    """What came of it."""
+
+    definition = """
+    -> Sample
+    ---
+    square : int64
+    """
+    # What is drilled kills workers again and again, and that is no fault of a job.
+    max_attempts = 1000
+    retry_delay = timedelta(milliseconds=1)
+
+    class Digit(lv.Part):
+        """A part, so that a commit is more than one row."""
+
+        definition = """
+        -> master
+        place : int16
+        ---
+        digit : int16
+        """
+
+    def make(self, key: dict[str, Any]) -> None:
+        """Square a number; a sample that waits does so the first time."""
+        role = (Sample & key).fetch1("role")
+        if role == "waits":
+            gate = os.environ[VARIABLE]
+            try:
+                Path(f"{gate}.{key['n']}").mkdir()
+            except FileExistsError:
+                pass
+            else:
+                # All that it asks of the server before its commit, as the answers may be held back then.
+                assert self.heading and self.Digit().heading
+                wait_at_gate(gate, str(key["n"]))
+        square = key["n"] ** 2
+        self.insert1({**key, "square": square})
+        self.Digit.insert([{**key, "place": i, "digit": int(c)} for i, c in enumerate(str(square))])
