@@ -93,11 +93,10 @@ class Proxy:
         self._ready.set()
         await self._stopping.wait()
         server.close()
+        self._gate.set()
         self._end_links(reset=False)
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -137,9 +136,7 @@ class Proxy:
 class _Link:
     """The two ends of one connection."""
 
-    def __init__(
-        self, client: asyncio.StreamWriter, server: asyncio.StreamWriter, answers: asyncio.Task[None]
-    ) -> None:
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter, answers: asyncio.Task[None]) -> None:
         self._ends = (client, server)
         self.answers = answers
 
