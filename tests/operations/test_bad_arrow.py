@@ -6,14 +6,20 @@ import io
 import random
 from typing import TYPE_CHECKING
 
+import grpc.aio
 import numpy as np
 import pyarrow as pa
 import pytest
 import pytest_asyncio
 
+from levada_api.v1 import row_service_pb2 as pb
+from levada_api.v1 import row_service_pb2_grpc, schema_pb2
 from levada_server import errors
 from levada_server.operations import rows
 from levada_server.operations.rows import InsertOptions
+from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.server import RpcServer
+from levada_server.rpc.status import status
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -166,6 +172,33 @@ BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
         ),
         errors.InvalidRequest,
     ),
+    "offsets past 2^31": (
+        stream(batch(name=pa.array(["a", "b" * 12], pa.large_utf8()))).replace(
+            np.array([0, 1, 13], np.int64).tobytes(), np.array([0, 1, 2**31 + 1], np.int64).tobytes()
+        ),
+        errors.InvalidRequest,
+    ),
+    "a dictionary that is no UTF-8": (
+        stream(
+            batch(
+                name=pa.DictionaryArray.from_arrays(
+                    pa.array([0]), from_buffers(pa.utf8(), 1, np.array([0, 1], np.int32), b"\xff"), safe=False
+                )
+            )
+        ),
+        errors.InvalidRequest,
+    ),
+    "a document with NUL": (stream(batch(notes=pa.array(['"a\\u0000b"']))), errors.WrongValue),
+    "no such attribute": (stream(batch(nothing=pa.array([1]))), errors.UnknownAttribute),
+    "an attribute twice": (
+        stream(pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"])),
+        errors.InvalidRequest,
+    ),
+    "no key": (stream(pa.RecordBatch.from_pydict({"name": pa.array(["a"])})), errors.MissingAttribute),
+    "a key that is missing": (
+        stream(pa.RecordBatch.from_pydict({"id": pa.array([1, None], pa.int64())})),
+        errors.MissingAttribute,
+    ),
     **{
         f"{number} rows at place {place}": (with_number(GOOD, place, number), errors.InvalidRequest)
         for place in range(4)
@@ -226,3 +259,23 @@ async def test_no_damaged_byte_ends_the_process_or_its_connections(table: Engine
             assert error.message
     await rows.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(GOOD))
     assert await count(table) >= COUNT
+
+
+async def test_over_one_channel_each_is_told_and_the_channel_goes_on(table: Engine) -> None:
+    server = RpcServer(table, "0", embedded=False, transaction_limits=TransactionLimits())
+    address = await server.start("127.0.0.1:0")
+    header = pb.InsertHeader(name=schema_pb2.TableName(schema="lab", table="Thing"))
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = row_service_pb2_grpc.RowServiceStub(channel)
+        for content, kind in BAD.values():
+            with pytest.raises(grpc.aio.AioRpcError) as one:
+                await stub.InsertFewRows(pb.InsertFewRowsRequest(header=header, arrow_ipc=content))
+            halves = [content[: len(content) // 2], content[len(content) // 2 :]]
+            pieces = [pb.InsertRowsRequest(header=header), *(pb.InsertRowsRequest(arrow_ipc=half) for half in halves)]
+            with pytest.raises(grpc.aio.AioRpcError) as other:
+                await stub.InsertRows(iter(pieces))
+            assert one.value.code() == other.value.code() == status(kind("x"))[0]
+            assert one.value.details() == other.value.details()
+        answer = await stub.InsertFewRows(pb.InsertFewRowsRequest(header=header, arrow_ipc=GOOD))
+        assert answer.row_count == await count(table) == COUNT
+    await server.stop(0)

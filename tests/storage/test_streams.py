@@ -7,14 +7,13 @@ import datetime as dt
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
-import asyncpg
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from levada_server.arrow.batches import record_batch
 from levada_server.arrow.types import arrow_schema
-from levada_server.errors import ValueOutOfRange, WrongValue
+from levada_server.errors import PreconditionFailed, ValueOutOfRange, WrongValue
 from levada_server.model.types import AttributeType, Kind, parse_type
 from levada_server.query import sql
 from levada_server.query.compile import Query
@@ -262,5 +261,5 @@ async def test_a_stream_changes_nothing(engine: Engine) -> None:
     async with engine.database.connection() as connection:
         await connection.execute("CREATE SEQUENCE public.counter")
     change = sql.Call("nextval", (sql.Value("public.counter", "regclass"),))
-    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+    with pytest.raises(PreconditionFailed):
         await streamed(engine.database, query({"n": change}, [INT64]))

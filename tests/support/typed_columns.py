@@ -62,9 +62,12 @@ class Drawn:
         return Query(sql.Select(columns, sql.ArraySource(arrays, "v")), self.heading)
 
 
-def heading(types: Sequence[AttributeType]) -> Heading:
-    """Make a heading of nullable attributes: `c0`, `c1` and so on."""
-    return Heading(tuple(Attribute(f"c{i}", type_, nullable=True) for i, type_ in enumerate(types)))
+def heading(types: Sequence[AttributeType], nullable: Sequence[bool] | None = None) -> Heading:
+    """Make a heading of attributes `c0`, `c1` and so on, nullable unless told otherwise."""
+    told = nullable or [True] * len(types)
+    return Heading(
+        tuple(Attribute(f"c{i}", type_, nullable=n) for i, (type_, n) in enumerate(zip(types, told, strict=True)))
+    )
 
 
 TYPES: st.SearchStrategy[AttributeType] = st.sampled_from(
@@ -150,7 +153,9 @@ def _drawn(draw: st.DrawFn, max_rows: int) -> Drawn:
         else draw(st.lists(values_of(type_), min_size=count, max_size=count))
         for type_ in types
     ]
-    return Drawn(heading(types), tuple(columns))
+    # A NULL may come where the heading promises none, and none where it allows it.
+    nullable = draw(st.lists(st.booleans(), min_size=len(types), max_size=len(types)))
+    return Drawn(heading(types, nullable), tuple(columns))
 
 
 TABLES: st.SearchStrategy[Drawn] = _drawn(max_rows=6)

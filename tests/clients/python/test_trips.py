@@ -1,0 +1,100 @@
+"""What is asked for once takes one call, and the statements that it needs."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+import levada as lv
+from levada_server import app
+from levada_server.storage.database import Database
+from tests.conftest import served
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from levada_server.storage.database import Connection
+
+STATEMENTS: list[str] = []
+
+
+class NotedDatabase(Database):
+    """Notes the statements that it is asked for, but for what the catalog needs."""
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection."""
+        async with super().connection() as connection:
+            with connection.query_logger(lambda record: STATEMENTS.append(record.query)):
+                yield connection
+
+
+@pytest.fixture
+def table(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[lv.Manual]]:
+    monkeypatch.setattr(app, "Database", NotedDatabase)
+    with served(database_url) as address, lv.Connection(address) as connection:
+        declared = type("Thing", (lv.Manual,), {"definition": "id : int32\n---\nx : float64\n"})
+        thing: type[lv.Manual] = lv.Schema("lab", connection=connection)(declared)
+        thing.insert([{"id": number, "x": 0.5} for number in range(10)])
+        yield thing
+
+
+@contextmanager
+def noted(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[list[str], list[str]]]:
+    """Give the methods that are called within the block, and the statements that PostgreSQL gets."""
+    calls: list[str] = []
+    with caplog.at_level(logging.DEBUG, "levada.calls"):
+        caplog.clear()
+        STATEMENTS.clear()
+        statements: list[str] = []
+        yield calls, statements
+        calls += [str(record.args[0]).rpartition("/")[2] for record in caplog.records if isinstance(record.args, tuple)]
+        statements += STATEMENTS
+
+
+@pytest.mark.parametrize(
+    ("use", "method"),
+    [
+        (lambda t, n: (t & {"id": n}).fetch1(), "FetchFewRows"),
+        (lambda t, n: (t & {"id": n}).fetch1("x"), "FetchFewRows"),
+        (lambda t, n: t.insert1({"id": 90 + n, "x": 1.0}), "InsertFewRows"),
+        (lambda t, n: t.insert1({"id": 90 + n, "x": 1.0}, skip_duplicates=True), "InsertFewRows"),
+        (lambda t, n: len(t & f"id > {n}"), "CountRelation"),
+        (lambda t, n: bool(t & f"id > {n}"), "CheckExistence"),
+        (lambda t, n: t.update1({"id": n, "x": 2.0}), "UpdateRow"),
+    ],
+)
+def test_a_small_call_is_one_trip_and_one_statement(
+    table: type[lv.Manual],
+    caplog: pytest.LogCaptureFixture,
+    use: Callable[[type[lv.Manual], int], object],
+    method: str,
+) -> None:
+    use(table, 1)  # what is asked once for each connection has been asked
+    with noted(caplog) as (calls, statements):
+        use(table, 2)
+    assert calls == [method]
+    assert len(statements) == 1, statements
+
+
+def test_many_rows_are_one_call_each_way(table: type[lv.Manual], caplog: pytest.LogCaptureFixture) -> None:
+    with noted(caplog) as (calls, statements):
+        table.insert([{"id": number, "x": 0.5} for number in range(100, 5000)])
+    assert calls == ["InsertFewRows"]
+    assert statements[0].startswith("BEGIN")
+    with noted(caplog) as (calls, _):
+        assert table.to_arrow().num_rows == 4910
+    assert calls == ["FetchRelation"]
+
+
+def test_statements_are_prepared_once_for_all_values(table: type[lv.Manual], caplog: pytest.LogCaptureFixture) -> None:
+    texts = set()
+    for number in range(5):
+        with noted(caplog) as (_, statements):
+            (table & {"id": number}).fetch1()
+            len(table & f"x > {number}.5")
+        texts |= set(statements)
+    assert len(texts) == 2
