@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from levada._codecs import decoder
 from levada._config import config
+from levada._errors import Unsupported, WrongValue
 from levada._nodes import encode_relation
 from levada._opening import HANDLES, Opener
 from levada._types import AttributeType, type_of_column
@@ -140,19 +141,28 @@ def to_dicts(
     if not names:
         return [{} for _ in range(table.num_rows)]
     columns = [
-        python_values(table.column(index), type_read(field), squeeze=squeeze, opener=opener)
+        python_values(table.column(index), field, squeeze=squeeze, opener=opener)
         for index, field in enumerate(table.schema)
     ]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def python_values(
-    column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False, opener: Opener = HANDLES
+    column: pa.Array | pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES
 ) -> list[Any]:
-    """Turn a column into Python values: the fourth column of the table of types."""
-    if type_.codecs:
-        return _some(_stored_values(column, type_, squeeze=False, opener=opener), decoder(type_))
-    return _stored_values(column, type_, squeeze=squeeze, opener=opener)
+    """Turn a column into Python values: the fourth column of the table of types.
+
+    Raises:
+        WrongValue: A value is damaged; the message names attribute and row.
+        Unsupported: A codec is not here.
+    """
+    type_ = type_read(field)
+    try:
+        if type_.codecs:
+            return _decoded(_stored_values(column, type_, squeeze=False, opener=opener), decoder(type_))
+        return _stored_values(column, type_, squeeze=squeeze, opener=opener)
+    except (Unsupported, WrongValue) as error:
+        raise type(error)(f"Attribute `{field.name}`: {error}", error.details) from None
 
 
 def type_read(field: pa.Field) -> AttributeType:
@@ -166,7 +176,7 @@ def _stored_values(
 ) -> list[Any]:
     match type_.kind:
         case "blob":
-            return _some(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
+            return _decoded(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
         case "attach":
             return _some(_storage(column).to_pylist(), opener.attachment)
         case "object":
@@ -199,16 +209,15 @@ def _moments(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     return moments
 
 
-def to_array(
-    column: pa.ChunkedArray, type_: AttributeType, *, squeeze: bool = False, opener: Opener = HANDLES
-) -> Array:
+def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
     """Turn a column into an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
     Whole numbers become int64, or objects where some are missing; floating ones float64 with NaN for missing; bool
     stays; everything else is an array of objects with None for missing.
     """
+    type_ = type_read(field)
     if type_.codecs:
-        return _objects(python_values(column, type_, opener=opener))
+        return _objects(python_values(column, field, opener=opener))
     # np.array copies: what Arrow holds cannot be written to, and people compute in place.
     if type_.integer and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.int64)
@@ -218,14 +227,13 @@ def to_array(
         return np.array(column.to_numpy(), dtype=np.bool_)
     if type_.dtype is not None and column.null_count == 0:
         return _stacked(column, type_)
-    return _objects(python_values(column, type_, squeeze=squeeze, opener=opener))
+    return _objects(python_values(column, field, squeeze=squeeze, opener=opener))
 
 
 def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> np.recarray[Any, Any]:
     """Turn rows into a structured array of shape (n_rows,) with one field per attribute."""
     columns = [
-        to_array(table.column(index), type_read(field), squeeze=squeeze, opener=opener)
-        for index, field in enumerate(table.schema)
+        to_array(table.column(index), field, squeeze=squeeze, opener=opener) for index, field in enumerate(table.schema)
     ]
     dtype = [(n, c.dtype, c.shape[1:]) for n, c in zip(table.schema.names, columns, strict=True)]
     records = np.empty(table.num_rows, dtype=dtype)
@@ -246,7 +254,7 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
     for index, field in enumerate(table.schema):
         column, type_ = table.column(index), type_read(field)
         if type_.codecs:
-            columns[field.name] = to_array(column, type_, opener=opener)
+            columns[field.name] = to_array(column, field, opener=opener)
         elif type_.integer and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="Int64")
         elif type_.kind == "bool" and column.null_count:
@@ -256,9 +264,9 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
         elif type_.kind in ("datetime", "timestamp", "timestamptz"):
             columns[field.name] = column.to_pandas().array
         elif type_.kind == "array":
-            columns[field.name] = _objects(python_values(column, type_, squeeze=squeeze, opener=opener))
+            columns[field.name] = _objects(python_values(column, field, squeeze=squeeze, opener=opener))
         else:
-            columns[field.name] = to_array(column, type_, squeeze=squeeze, opener=opener)
+            columns[field.name] = to_array(column, field, squeeze=squeeze, opener=opener)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), columns=table.schema.names)
     key = primary_key_of(table.schema)
     return frame.set_index(key) if key else frame
@@ -276,15 +284,15 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
         column, type_ = table.column(index), type_read(field)
         match "codec" if type_.codecs else type_.kind:
             case "uuid":
-                values = [None if v is None else str(v) for v in python_values(column, type_)]
+                values = [None if v is None else str(v) for v in python_values(column, field)]
                 series.append(pl.Series(field.name, values, dtype=pl.String))
             case "codec" | "json" | "blob" | "attach" | "object":
-                values = python_values(column, type_, opener=opener)
+                values = python_values(column, field, opener=opener)
                 series.append(pl.Series(field.name, values, dtype=pl.Object))
             case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
                 series.append(pl.Series(field.name, _stacked(column, type_)))
             case "array":
-                series.append(pl.Series(field.name, python_values(column, type_), dtype=pl.Object))
+                series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
             case _:
                 plain = column.cast(pa.utf8()) if type_.textual else _storage(column)
                 series.append(pl.Series(field.name, plain))
@@ -302,6 +310,17 @@ def _storage(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 def _some(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
     return [None if value is None else decode(value) for value in values]
+
+
+def _decoded(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
+    """Decode values; an error tells the row."""
+    decoded: list[Any] = []
+    try:
+        for value in values:
+            decoded.append(None if value is None else decode(value))
+    except WrongValue as error:
+        raise WrongValue(f"row {len(decoded)} of the result: {error}", {"row": len(decoded)}) from None
+    return decoded
 
 
 def _objects(values: Sequence[object]) -> Array:

@@ -475,9 +475,7 @@ class Relation(Operand):
         return [
             _fetch.to_dicts(_selected(table, ["KEY"]))
             if name == "KEY"
-            else _fetch.to_array(
-                table.column(name), _fetch.type_read(table.schema.field(name)), squeeze=squeeze, opener=opener
-            )
+            else _fetch.to_array(table.column(name), table.schema.field(name), squeeze=squeeze, opener=opener)
             for name in names
         ]
 

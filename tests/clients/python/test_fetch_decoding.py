@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import levada as lv
 from levada import _fetch
 from levada._fetch import PieceReader
 from levada._values import encode_blob
@@ -186,3 +187,12 @@ def test_pandas_and_dictionaries_agree(table: pa.Table) -> None:
     frame = _fetch.to_pandas(table)
     for name in ("t", "e", "u", "j", "raw", "d"):
         assert [None if value is pd.NA or value != value else value for value in frame[name]] == [FIRST[name], None]
+
+
+def test_a_damaged_blob_is_named_by_attribute_and_row() -> None:
+    field = pa.field("trace", pa.binary(), metadata={"levada.type": "<blob>"})
+    table = pa.Table.from_arrays([pa.array([encode_blob(1), None, b"mYm\0broken"])], schema=pa.schema([field]))
+    for read in (_fetch.to_dicts, _fetch.to_records, _fetch.to_pandas, _fetch.to_polars):
+        with pytest.raises(lv.errors.WrongValue, match="Attribute `trace`: row 2 of the result: The blob") as caught:
+            read(table)
+        assert caught.value.details["row"] == "2"
