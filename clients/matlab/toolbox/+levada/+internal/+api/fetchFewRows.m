@@ -1,0 +1,18 @@
+function response = fetchFewRows(connection, request, seconds)
+%FETCHFEWROWS The same in one message, which is quicker for a few small rows, such as those of a relation with a limit of 2.
+%   RESPONSE = FETCHFEWROWS(CONNECTION, REQUEST, SECONDS) calls QueryService.FetchFewRows.
+%
+%   Request: FetchFewRowsRequest
+%       fetch  FetchRelationRequest: What is fetched.
+%
+%   Response: FetchFewRowsResponse
+%       result  FetchRelationResponse: All pieces of the answer in one. Empty with `too_large`.
+%       too_large  logical: The answer is past 1 MB: ask again by FetchRelation.
+%
+%   Written by generate_stubs.py from proto/.
+
+if nargin < 3
+    seconds = levada.internal.deadline('/levada_api.v1.QueryService/FetchFewRows');
+end
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/FetchFewRows', request, seconds);
+end
