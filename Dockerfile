@@ -10,6 +10,8 @@ COPY --from=build /wheels /wheels
 RUN wheel=$(ls /wheels/*.whl) && pip install --no-cache-dir "$wheel[server]" && rm -r /wheels
 USER levada
 WORKDIR /home/levada
+# The store of objects; docker-compose.yml keeps it in a volume.
+RUN mkdir objects .levada && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
 EXPOSE 50051
 ENTRYPOINT ["levada"]
 # Without a certificate the server listens to this container alone; docker-compose.yml shows how to open it.

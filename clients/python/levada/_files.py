@@ -48,7 +48,11 @@ def put(target: Path, write: Callable[[Path], None]) -> Path:
     with tempfile.TemporaryDirectory(prefix=".levada-", dir=target.parent) as beside:
         draft = Path(beside) / "draft"
         write(draft)
-        draft.replace(target)
+        try:
+            draft.replace(target)
+        except OSError:
+            if not target.is_dir():  # where somebody else has put the same folder just now
+                raise
     return target
 
 

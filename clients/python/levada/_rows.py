@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from levada._attached import AttachedFile
 from levada._columns import Place, arrow_column
 from levada._errors import InvalidRequest, UnknownAttribute
 from levada._frames import numpy_column, pandas_column, polars_column
@@ -41,7 +42,7 @@ _BATCH_BYTES = 16 * 2**20
 """A batch is cut at either of these; one row may exceed the bytes."""
 PIECE_BYTES = 2**20
 """Bytes of an Arrow stream that go into one message."""
-_HEAVY = frozenset({"blob", "attach", "array", "bytes", "json"})
+_HEAVY = frozenset({"blob", "attach", "array", "bytes", "json", "object"})
 
 
 @dataclass(frozen=True)
@@ -340,8 +341,10 @@ def _byte_count(value: object) -> int:
             return 0
         case str() | bytes() | bytearray():
             return len(value)
-        case os.PathLike():
-            return Path(value).stat().st_size if Path(value).is_file() else 0
+        case Path():
+            return value.stat().st_size if value.is_file() else 0
+        case AttachedFile():
+            return value.size
         case _:
             return int(getattr(value, "nbytes", 0))
 

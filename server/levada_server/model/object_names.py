@@ -23,6 +23,7 @@ MANAGED_FOLDER = "_levada"
 _REFUSED = re.compile(r"[\x00-\x1f\x7f/\\]")
 _PLAIN = re.compile(r"[^A-Za-z0-9._+-]")
 _MAX_SEGMENT = 120
+_MAX_FOLDERS = MAX_PATH_BYTES - 2 * MAX_NAME_BYTES
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
@@ -93,10 +94,13 @@ def attached_name(value: bytes) -> str:
 
 def keyed_path(table: TableName, attribute: str, key: Iterable[tuple[str, object]], name: str, id_: UUID) -> str:
     """Make the path of an object from the key of its row: people find it, and no other object lies there."""
-    folders = [f"{_segment(column)}={_segment(str(value))}" for column, value in key]
+    path = f"{MANAGED_FOLDER}/object/{table.schema}/{table.stored}"
+    for column, value in key:
+        folder = f"/{column}={_segment(str(value))}"
+        if len(path) + len(folder) <= _MAX_FOLDERS:
+            path += folder
     suffix = _SUFFIX.search(name)
-    file = f"{_segment(attribute)}_{id_.hex[:16]}{suffix[0] if suffix else ''}"
-    return "/".join([MANAGED_FOLDER, "object", _segment(table.schema), table.stored, *folders, file])
+    return f"{path}/{attribute}_{id_.hex[:16]}{suffix[0] if suffix else ''}"
 
 
 def attachment_path(name: str, id_: UUID) -> str:
@@ -111,4 +115,6 @@ def content_path(codec: str, hash_: str, id_: UUID) -> str:
 
 def _segment(text: str) -> str:
     """Write a text with letters that every file system takes."""
-    return _PLAIN.sub(lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode()), text)[:_MAX_SEGMENT]
+    return _PLAIN.sub(lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode(errors="replace")), text)[
+        :_MAX_SEGMENT
+    ]
