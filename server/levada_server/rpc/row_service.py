@@ -62,7 +62,7 @@ class RowService(pb_grpc.RowServiceServicer):
         """Insert the rows of one message."""
         header = request.header
         name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
-        who = worker(context, self._engine, header.lease_token)
+        who = worker(context, self._engine, header.lease_token, header)
         count = await rows.insert(self._engine, who, name, options, io.BytesIO(request.arrow_ipc))
         await answer(context, self._engine, notices=who.told)
         return pb.InsertFewRowsResponse(row_count=count)
