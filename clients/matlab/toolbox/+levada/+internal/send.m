@@ -1,8 +1,21 @@
 function response = send(connection, method, requests)
 %SEND Call a method that takes a stream and gives one message.
-%   RESPONSE = SEND(CONNECTION, METHOD, REQUESTS) takes a cell of structs. The call is never repeated.
+%   RESPONSE = SEND(CONNECTION, METHOD, REQUESTS) takes a cell of structs. If the header among them carries a
+%   request_id, under which the call has one effect, it is repeated as CALL does.
 
-id = levada.internal.gateway('start', connection.Channel, method, [], levada.internal.deadline(method));
+try
+    response = once(connection.Channel, method, requests);
+catch trouble
+    if ~hasId(requests)
+        rethrow(trouble);
+    end
+    attempt = @() once(connection.Channel, method, requests);
+    response = levada.internal.retry(trouble, connection.Channel, attempt, Inf);
+end
+end
+
+function response = once(channel, method, requests)
+id = levada.internal.gateway('start', channel, method, [], levada.internal.deadline(method));
 cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
 for i = 1:numel(requests)
     levada.internal.push(id, requests{i});
@@ -10,4 +23,9 @@ end
 while ~levada.internal.gateway('closeSend', id)
 end
 response = levada.internal.await(id);
+end
+
+function answer = hasId(requests)
+header = requests{1};
+answer = isfield(header, 'header') && isfield(header.header, 'request_id') && ~isempty(header.header.request_id);
 end
