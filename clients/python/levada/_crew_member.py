@@ -65,6 +65,8 @@ def main(
     threading.Thread(target=_end_with_starter, args=(pipe,), name="levada-starter", daemon=True).start()
     try:
         _connection.use(connection)
+        if assignment.as_datajoint:
+            importlib.import_module("levada.as_datajoint")
         before = set(sys.modules)
         tables = _load(assignment, connection)
         ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)

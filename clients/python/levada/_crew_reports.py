@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import signal
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada._errors import LevadaError
@@ -25,6 +26,7 @@ class Assignment:
         make_kwargs: Further arguments of `make`, pickled.
         restriction: Only jobs that this relation over the job table has, serialized; with one table.
         until_empty: End when there is no job. Otherwise wait for more.
+        as_datajoint: The module may import `datajoint`, which is to be this package, as where the crew was started.
     """
 
     module: str
@@ -32,6 +34,7 @@ class Assignment:
     make_kwargs: bytes = pickle.dumps({})
     restriction: bytes | None = None
     until_empty: bool = False
+    as_datajoint: bool = field(default_factory=lambda: "levada.as_datajoint" in sys.modules)
 
 
 @dataclass(frozen=True)

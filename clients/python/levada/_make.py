@@ -68,8 +68,8 @@ def make(table: AutoPopulated, lease: Lease, make_kwargs: Mapping[str, Any]) -> 
 def _run(table: AutoPopulated, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:
     steps: Any = table  # Any: methods of the user's class, with arguments as they like
     key = dict(work.key)
-    if "make" in own_names(type(table)):
-        result = steps.make(key, **make_kwargs)
+    if (whole := _whole_step(own_names(type(table)))) is not None:
+        result = getattr(steps, whole)(key, **make_kwargs)
         if isgenerator(result):  # older code writes the three steps as one generator, which inserts in the last
             with _verified(work):
                 next(result, None)
@@ -104,7 +104,7 @@ def failure(error: BaseException) -> Failure:
 
 
 # The classes of tiers are marked `_abstract`; what stands below them is the user's.
-_OVERRIDES = {"key_source", "make", "make_fetch", "make_compute", "make_insert"}
+_OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute", "make_insert"}
 
 
 def own_names(table: type) -> set[str]:
@@ -112,7 +112,12 @@ def own_names(table: type) -> set[str]:
     return {name for base in table.__mro__ if "_abstract" not in vars(base) for name in vars(base)} & _OVERRIDES
 
 
+def _whole_step(names: set[str]) -> str | None:
+    """Give the name of the method that computes by itself; the oldest code has `_make_tuples`."""
+    return next((name for name in ("make", "_make_tuples") if name in names), None)
+
+
 def has_make(table: type) -> bool:
     """Tell whether a class computes: it has a `make`, whole or in three steps."""
     names = own_names(table)
-    return "make" in names or {"make_fetch", "make_compute", "make_insert"} <= names
+    return _whole_step(names) is not None or {"make_fetch", "make_compute", "make_insert"} <= names

@@ -46,7 +46,10 @@ def job_heading(table: Table) -> Heading:
 
     A key attribute with the name of a fixed one keeps it; the fixed one is then called `job_…`.
     """
-    key = tuple(replace(table.heading[name], auto_increment=False) for name in table.job_key)
+    key = tuple(
+        replace(table.heading[name], primary_key=True, nullable=False, default=None, auto_increment=False)
+        for name in table.job_key
+    )
     taken = {attribute.name for attribute in key}
     fixed = (replace(a, name=f"job_{a.name}") if a.name in taken else a for a in FIXED)
     return Heading((*key, *fixed))

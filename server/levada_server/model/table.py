@@ -156,7 +156,8 @@ class Table:
         comment: The first line of the definition.
         has_make: Its class computes rows, so it has jobs.
         key_source: What is to be computed, as the client sent it, serialized; None for the join of the parents.
-        source_key: Attributes of the primary key that `key_source` gives; None where that is None.
+        source_key: What `key_source` gives: of the primary key, or nothing of that and references below it; None
+            where that is None.
         retry: How often its jobs are tried.
         contract: What its `make` may do; its schema's.
     """
@@ -178,12 +179,13 @@ class Table:
     def job_key(self) -> tuple[str, ...]:
         """The attributes that identify a job: those of the primary key that the key source gives.
 
-        One job may insert several entities, which differ in the rest of the primary key.
+        One job may insert several entities, which differ in the rest of the primary key. Where the source gives nothing
+        of that, they are references of the entities to what the job is for.
         """
         given = self.source_key
         if given is None:
             given = tuple(name for key in self.foreign_keys if key.primary_key for name in key.child_columns)
-        return tuple(name for name in self.heading.primary_key if name in given)
+        return tuple(name for name in self.heading.names if name in given)
 
 
 def snake_case(word: str) -> str:

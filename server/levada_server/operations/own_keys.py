@@ -55,7 +55,7 @@ def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, k
 
 
 def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
-    """Give the attributes of a table or its part that hold the key, in the order of that."""
+    """Give the attributes of a table or its part that hold the key of a job, in the order of that; () if none do."""
     if target.name == table.name:
         return table.job_key
     owner, names = target, {name: name for name in target.heading.primary_key}
@@ -65,4 +65,4 @@ def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ..
             return ()
         names = {above: names[below] for below, above in pairs if below in names}
         owner = catalog.table(owner.name.master)
-    return tuple(names[name] for name in table.job_key if name in names)
+    return tuple(names[name] for name in table.job_key) if set(table.job_key) <= names.keys() else ()

@@ -298,23 +298,26 @@ async def _update_jobs(
 
 
 def _with_source_key(engine: Engine, catalog: Catalog, table: Table) -> Table:
-    """Find what the own key source of a class gives of the primary key.
+    """Find what the own key source of a class gives of the primary key, or of references below it.
 
     Raises:
         LevadaError: The source does not compile; better now than at night.
-        InvalidRequest: It gives nothing of the key.
+        InvalidRequest: It gives nothing of either.
     """
     if table.key_source is None:
         return replace(table, source_key=None)
     heading = compile_relation(engine.decode_relation(table.key_source), catalog).heading
-    given = tuple(name for name in table.heading.primary_key if name in heading)
+    references = {name for key in table.foreign_keys for name in key.child_columns}
+    given = [name for name in table.heading.primary_key if name in heading] or [
+        name for name in table.heading.secondary if name in heading.primary_key and name in references
+    ]
     if table.heading.primary_key and not given:
         raise InvalidRequest(
-            f"The key source of `{table.name}` gives no attribute of its primary key "
-            f"({', '.join(table.heading.primary_key)}); it has {', '.join(heading.names)}.",
+            f"The key source of `{table.name}` gives neither an attribute of its primary key "
+            f"({', '.join(table.heading.primary_key)}) nor one of a foreign key; it has {', '.join(heading.names)}.",
             table=table.name,
         )
-    return replace(table, source_key=given)
+    return replace(table, source_key=tuple(given))
 
 
 def check_free_name(catalog: Catalog, name: TableName) -> None:

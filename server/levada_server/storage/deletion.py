@@ -200,9 +200,10 @@ async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> No
         changes.append(fill(_SQL["delete_doomed"], table=qualified(name), doomed=_doomed(table), same=_same(key)))
         if table.tier.auto_populated:
             names = [quote_name(n) for n in table.job_key]
+            told = set(table.job_key) <= set(table.heading.primary_key)
             changes.append(
                 fill(
-                    _SQL["reset_jobs"],
+                    _SQL["reset_jobs" if told else "reset_jobs_without_results"],
                     jobs=job_table_name(table),
                     doomed=_doomed(table),
                     table=qualified(name),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPT_TIMEOUT_S = 120
 
@@ -107,6 +111,50 @@ def test_a_pipeline_of_older_code_runs(server_address: str, tmp_path: object) ->
     """
     result = run(source, tmp_path)
     assert (result.returncode, result.stdout.splitlines()[-1:]) == (0, ["done"]), result.stderr
+
+
+def test_processes_of_populate_import_the_module_too(server_address: str, tmp_path: Path) -> None:
+    (tmp_path / "older_pipeline.py").write_text(
+        textwrap.dedent("""
+            import datajoint as dj
+
+            schema = dj.schema("older_pipeline")
+
+            @schema
+            class Number(dj.Lookup):
+                definition = "number : int"
+                contents = [[1], [2], [3]]
+
+            @schema
+            class Square(dj.Computed):
+                definition = '''
+                -> Number
+                ---
+                square : int
+                '''
+
+                def _make_tuples(self, key):
+                    self.insert1(dict(key, square=key["number"] ** 2))
+        """),
+        encoding="utf-8",
+    )
+    source = f"""
+        import os
+        import sys
+
+        os.environ["LEVADA_URL"] = {server_address!r}
+        os.environ["PYTHONPATH"] = {str(tmp_path)!r}
+        sys.path.insert(0, {str(tmp_path)!r})
+        if __name__ == "__main__":
+            import levada.as_datajoint
+            import older_pipeline
+
+            older_pipeline.Square.populate(processes=2)
+            print(older_pipeline.Square.fetch("square", order_by="KEY").tolist())
+            older_pipeline.schema.drop(force=True)
+    """
+    result = run(source, tmp_path)
+    assert (result.returncode, result.stdout.splitlines()[-1:]) == (0, ["[1, 4, 9]"]), result.stderr
 
 
 def test_the_other_package_must_not_be_loaded(tmp_path: object) -> None:

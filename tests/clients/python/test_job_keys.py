@@ -122,6 +122,34 @@ def test_a_key_source_of_the_class_gives_the_keys_of_its_jobs(session: type[lv.M
     assert summary.to_arrays("kind").tolist() == ["short", "short"]
 
 
+def test_jobs_may_be_for_what_their_entities_refer_to(session: type[lv.Manual]) -> None:
+    schema = lv.Schema("blocks", connection=session.connection)
+
+    @schema
+    class Word(lv.Computed):
+        definition = """
+        word : varchar(10)
+        ---
+        -> Session
+        """
+
+        key_source = session & "block_count > 0"
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert({**key, "word": f"{key['session']}{letter}"} for letter in "ab")
+
+    Word.populate()
+    assert Word.jobs.primary_key == ["session"]
+    assert Word.to_arrays("word", order_by="KEY").tolist() == ["1a", "1b", "3a", "3b"]
+    assert Word.progress(display=False) == (0, 2)
+    (Word & "word = '1a'").delete(prompt=False)
+    assert Word.progress(display=False) == (0, 2)
+    (Word & "word = '1b'").delete(prompt=False)
+    assert (Word.jobs & "state = 'pending'").to_arrays("session").tolist() == [1]
+    (session & "session = 3").delete(prompt=False)
+    assert Word.jobs.to_arrays("session").tolist() == [1]
+
+
 def test_a_key_source_without_any_attribute_of_the_key_is_refused(session: type[lv.Manual]) -> None:
     schema = lv.Schema("blocks", connection=session.connection)
 
@@ -131,7 +159,7 @@ def test_a_key_source_without_any_attribute_of_the_key_is_refused(session: type[
 
         def make(self, key: dict[str, Any]) -> None: ...
 
-    with pytest.raises(lv.errors.InvalidRequest, match=r"gives no attribute of its primary key \(other\)"):
+    with pytest.raises(lv.errors.InvalidRequest, match=r"gives neither an attribute of its primary key \(other\)"):
         schema(Other)
     assert "Other" not in schema
 

@@ -43,6 +43,12 @@ UPDATE {jobs} AS t
 SET {pend}
 FROM {doomed} AS p WHERE t._state = 'success' AND {same} AND NOT EXISTS (SELECT FROM {table} AS r WHERE {left});
 
+-- name: reset_jobs_without_results
+-- The same where what goes does not tell by its primary key whose it was.
+UPDATE {jobs} AS t
+SET {pend}
+WHERE t._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS r WHERE {left});
+
 -- name: delete_jobs
 -- Jobs whose parents go have nothing left to compute.
 DELETE FROM {jobs} AS t USING {parent_doomed} AS p WHERE t._state <> 'reserved' AND {same};
