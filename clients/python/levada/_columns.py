@@ -89,9 +89,10 @@ def _at_once(values: Sequence[object], type_: AttributeType) -> pa.Array | None:
         case "time" if classes == {dt.time} and _zones(values) == {None}:
             return pa.array(values, type_.arrow)
         case "datetime" | "timestamp" | "timestamptz" if classes == {dt.datetime}:
-            # Without a zone a moment counts as one of UTC, here and by Arrow.
-            given = pa.timestamp("us") if _zones(values) == {None} else _UTC
-            return pa.array(values, given).cast(type_.arrow)
+            if _zones(values) == {None}:
+                # Without a zone a moment counts as one of UTC, here and by Arrow.
+                return pa.array(values, type_.arrow)
+            return pa.array(values, _UTC).cast(type_.arrow)
         case "array" if classes == {np.ndarray}:
             return _tensors_at_once(values, type_)
         case _ if (type_.textual and _all(classes, str)) or (type_.integer and _all(classes, int, np.integer)):
