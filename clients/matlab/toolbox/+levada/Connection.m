@@ -314,8 +314,7 @@ classdef Connection < handle
             answers = levada.internal.ask(self.Session, requests);
             if isfield(answers{end}, 'error')
                 status = answers{end}.error;
-                error(struct('identifier', status.identifier, 'message', status.message, 'stack', ...
-                    struct('file', {}, 'name', {}, 'line', {}, 'column', {})));
+                levada.internal.raise(status);
             end
         end
 

@@ -27,8 +27,10 @@ classdef Refresher < handle
 
         function tables = byName(self)
             % byName  Give the tables by their full names.
-            names = cellfun(@levada.internal.fullName, self.Names, 'UniformOutput', false);
-            tables = containers.Map(names, self.Tables, 'UniformValues', false);
+            tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
+            for index = 1:numel(self.Tables)
+                tables(levada.internal.fullName(self.Names{index})) = self.Tables{index};
+            end
         end
 
         function request = reservation(self, drain)

@@ -27,7 +27,7 @@ levada.internal.persist(@completeMissing, patienceSeconds);
             end
         end
         if ~isempty(passing)
-            error(passing)
+            levada.internal.raise(passing);
         end
     end
 end
@@ -39,7 +39,7 @@ end
 function failure = failureOf(outcome)
 failure = [];
 if isfield(outcome, 'error')
-    noStack = struct('file', {}, 'name', {}, 'line', {}, 'column', {});
+    noStack = struct('file', {}, 'name', {}, 'line', {});
     failure = struct('message', outcome.error.message, 'stack', noStack, ...
         'identifier', outcome.error.identifier);
 end

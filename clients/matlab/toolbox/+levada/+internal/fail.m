@@ -1,5 +1,5 @@
 function fail(reason, template, varargin)
-% fail  Raise the error `levada:<reason>` as if the function raised it that the user called.
+% fail  Raise the error `levada:<reason>`.
 %
 %   fail(reason, template, ...)
 %
@@ -8,6 +8,5 @@ function fail(reason, template, varargin)
 
 message = sprintf(template, varargin{:});
 % A message from a struct is taken as it is, whatever percent signs it has.
-error(struct('message', message, 'identifier', ['levada:' reason], 'stack', struct('file', {}, 'name', {}, ...
-    'line', {}, 'column', {})));
+error(struct('message', message, 'identifier', ['levada:' reason]));
 end

@@ -27,7 +27,8 @@ ending = onCleanup(@() session.close());
 failedKeys = [];
 errors = struct('message', {}, 'identifier', {}, 'stack', {});
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0);
-tables = containers.Map(levada.internal.fullName(name), {table});
+tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
+tables(levada.internal.fullName(name)) = table;
 levada.internal.runJobs(session, tables, @() reservation, limits, @report);
 
     function goOn = report(outcome)
@@ -37,7 +38,7 @@ levada.internal.runJobs(session, tables, @() reservation, limits, @report);
         end
         if strcmp(outcome.state, 'error')
             if ~suppressErrors
-                rethrow(outcome.error)
+                levada.internal.raise(outcome.error);
             end
             failedKeys = [failedKeys; outcome.key];
             errors(end + 1, 1) = struct('message', outcome.error.message, 'identifier', outcome.error.identifier, ...
