@@ -136,11 +136,11 @@ class Prompt:
 
 
 @contextmanager
-def serving(database_url: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a server in a process of its own, so that it can be killed."""
+def serving(database_url: str, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a server in a process of its own, so that it can be killed. The last `--listen` among its options counts."""
     command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
     process = subprocess.Popen(
-        [*command, "--listen", f"127.0.0.1:{port}"],
+        [*command, "--listen", f"127.0.0.1:{port}", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
+from tests.clients.matlab.conftest import Octave, Prompt, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.clients.matlab.conftest import Octave
+    from pathlib import Path
 
 _CONNECT = """
     call = @levada.internal.call;
@@ -151,6 +151,36 @@ def test_wrong_requests_are_refused_by_name(octave: Octave) -> None:
         check(refusal(@() count(mice)), 'levada:Unavailable', 'closed');
         """
     )
+
+
+def test_addresses(octave: Octave) -> None:
+    octave.run(
+        _CONNECT
+        + """
+        for address = {'localhost:1', '[::1]:50051', 'https://lab.org', 'grpcs://lab.org:8443', 'http://lab', ...
+                'grpc://lab:1', 'unix:/tmp/socket', 'https://lab.org/'}
+            levada.internal.gateway('close', levada.internal.gateway('connect', address{1}, '', ''));
+        end
+        for address = {'', 'lab', 'lab:port', ':50051', 'ftp://lab', 'https://'}
+            told = refusal(@() levada.internal.gateway('connect', address{1}, '', ''));
+            expect(strcmp(told.identifier, 'levada:InvalidRequest'), address{1});
+            expect(~isempty(strfind(told.message, 'is no address of a server')), told.message);
+        end
+        """
+    )
+
+
+def test_a_server_at_a_socket_stays_while_a_client_is_present(database_url: str, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path / 'socket'}"
+    with Prompt(address) as prompt:
+        prompt.type("connection.Channel = levada.internal.gateway('connect', address, '', '');")
+        with serving(database_url, 0, "--listen", address, "--idle-timeout", "2") as process:
+            information = "levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());"
+            prompt.type(f"{information} levada.internal.gateway('stayPresent', connection.Channel);")
+            prompt.type(f"pause(3); {information} disp('stayed: yes')")
+            assert prompt.wait("stayed") == "yes"
+            prompt.type("levada.internal.gateway('close', connection.Channel);")
+            assert process.wait(30) == 0, "the server ends after its last client"
 
 
 def test_stubs_call_their_methods(octave: Octave, mouse: type[lv.Manual]) -> None:
