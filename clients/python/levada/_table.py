@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import uuid4
 
@@ -394,6 +395,13 @@ class Table(Relation, metaclass=TableMeta):
         added = {} if schema is None else schema._added
         namespaces = [context or {}, added, frame.f_locals, frame.f_globals]
         return alter(self, namespaces, rename or {}, new_name, prompt)
+
+    @on_class
+    def definition_history(self) -> list[tuple[datetime, str]]:
+        """Give the definitions that the table had: since when, in UTC, and as it was written; the present one last."""
+        request = schema_service_pb2.DescribeTableRequest(name=self._name, include_history=True)
+        response = self._server().call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
+        return [(past.create_time.ToDatetime(timezone.utc), past.definition) for past in response.history]
 
     @on_class
     def drop(self, prompt: bool | None = None) -> None:

@@ -347,6 +347,15 @@ def check_master(catalog: Catalog, table: Table) -> None:
         )
 
 
+MAX_DEFINITIONS = 1_000
+
+
+async def list_definitions(engine: Engine, table: Table) -> list[tuple[str, datetime]]:
+    """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    async with engine.database.connection() as connection:
+        return await storage.read_definitions(connection, table, MAX_DEFINITIONS)
+
+
 async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
     """Give one table.
 

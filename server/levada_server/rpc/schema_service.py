@@ -104,8 +104,12 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
     async def DescribeTable(self, request: pb.DescribeTableRequest, context: Context) -> pb.DescribeTableResponse:
         """Describe one table."""
         table = await schemas.describe_table(self._engine, caller(context), decode.table_name("name", request.name))
+        history = await schemas.list_definitions(self._engine, table) if request.include_history else []
         await answer(context, self._engine)
-        return pb.DescribeTableResponse(table=encode.table(table))
+        return pb.DescribeTableResponse(
+            table=encode.table(table),
+            history=[pb.PastDefinition(definition=text, create_time=moment) for text, moment in history],
+        )
 
     async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
         """List the tables of a schema, parents first."""

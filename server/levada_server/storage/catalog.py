@@ -253,6 +253,11 @@ async def insert_references(connection: Connection, catalog: Catalog, table: Tab
         await connection.execute(_SQL["insert_index"], table.id, position, list(index.expressions), index.unique)
 
 
+async def read_definitions(connection: Connection, table: Table, limit: int) -> list[tuple[str, datetime]]:
+    """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    return [tuple(row) for row in await connection.fetch(_SQL["read_definitions"], table.id, limit)]
+
+
 async def insert_definition(connection: Connection, table_id: int, definition: str) -> None:
     """Add a definition to the history of a table."""
     await connection.execute(_SQL["insert_definition"], table_id, definition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from datetime import datetime, timezone
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_an_alteration_is_shown_and_done_if_confirmed(
     assert lab.Subject.heading.names == ["subject_id", "species", "label", "age"]
     assert lab.Subject.to_arrays("label").tolist() == ["Ann", "Bob", "nameless"]
     assert lab.Subject.alter(context=vars(lab)) is False
+
+
+def test_the_definitions_of_a_table_are_kept(lab: lv.VirtualModule) -> None:
+    first = lab.Subject.definition
+    lab.Subject.definition = first + "colour = null : varchar(10)\n"
+    lab.Subject.alter(prompt=False)
+    (since, before), (changed, now) = lab.Subject.definition_history()
+    assert (before, now) == (first, lab.Subject.definition)
+    assert since < changed <= datetime.now(timezone.utc)
 
 
 def test_names_after_the_arrow_are_found_where_the_caller_is(connection: lv.Connection, lab: lv.VirtualModule) -> None:

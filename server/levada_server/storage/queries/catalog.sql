@@ -72,5 +72,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: insert_index
 INSERT INTO levada.index (table_id, position, expressions, is_unique) VALUES ($1, $2, $3, $4);
 
+-- name: read_definitions
+-- The last ones, in the order in which they were written.
+SELECT definition, create_time FROM (
+    SELECT * FROM levada.definition_history WHERE table_id = $1 ORDER BY id DESC LIMIT $2
+) AS latest ORDER BY id;
+
 -- name: insert_definition
 INSERT INTO levada.definition_history (table_id, definition) VALUES ($1, $2);

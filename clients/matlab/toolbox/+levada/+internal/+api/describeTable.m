@@ -5,9 +5,12 @@ function response = describeTable(connection, request, seconds)
 %
 %   Request: DescribeTableRequest
 %       name  TableName: The table.
+%       include_history  logical: Give the definitions that it had, too.
 %
 %   Response: DescribeTableResponse
 %       table  Table: The table.
+%       history  cell of PastDefinition: With `include_history` its definitions, the present one last; at most the last
+%           1 000.
 %
 %   Written by generate_stubs.py from proto/.
 
