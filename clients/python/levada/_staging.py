@@ -196,9 +196,14 @@ def _folder(path: Path) -> list[FileSource]:
 
 def _array(value: object) -> Source:
     """Make the file of an array without putting all of it together in memory."""
-    if isinstance(value, StoredObject) or (isinstance(value, (str, os.PathLike)) and str(value).endswith(".npy")):
-        return _file(Path(value))
-    array: np.ndarray[Any, Any] = np.asanyarray(value)
+    if isinstance(value, (str, os.PathLike)):
+        path = Path(value)
+        if path.suffix != ".npy":
+            raise WrongValue(f"an <npy@…> takes an array or the path of a .npy file, not {path}.")
+        return _file(path)
+    if np.ma.is_masked(value):
+        raise WrongValue("an <npy@…> takes no array with masked elements; fill them first.")
+    array: np.ndarray[Any, Any] = np.asarray(value)
     if array.dtype.hasobject:
         raise WrongValue("an <npy@…> takes numbers, text or times, not Python objects.")
     header = io.BytesIO()

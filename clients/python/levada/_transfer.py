@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from levada._connection import Connection
+    from levada._errors import LevadaError
 
 _Result = TypeVar("_Result")
 
 CHUNK_BYTES = 2**20
-ATTEMPTS = 6
-"""How often a transfer is begun again without any progress in between."""
+PATIENCE_SECONDS = 60.0
+"""How long a transfer is begun again and again without any progress: a server may be restarted meanwhile."""
 _FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
 _BAR_BYTES = 16 * 2**20
 """From here on a transfer shows its progress, on a terminal."""
 
@@ -136,12 +139,35 @@ def _upload(
 
 def persist(call: Callable[[], _Result]) -> _Result:
     """Make a call that may be repeated, again after a while as long as the server is out of reach."""
-    for failures in range(1, ATTEMPTS):
+    patience = _Patience()
+    while True:
         try:
             return call()
-        except LostConnectionError:
-            time.sleep(_FIRST_PAUSE_SECONDS * 2**failures)
-    return call()
+        except LostConnectionError as error:
+            patience.wait(error)
+
+
+class _Patience:
+    """Pauses after failures, longer each time, until there was no progress for too long."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Note progress."""
+        self._end = time.monotonic() + PATIENCE_SECONDS
+        self._pause = _FIRST_PAUSE_SECONDS
+
+    def wait(self, error: LevadaError) -> None:
+        """Pause before the next attempt.
+
+        Raises:
+            LevadaError: The patience is over.
+        """
+        if time.monotonic() + self._pause > self._end:
+            raise error
+        time.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
 
 class _Upload:
@@ -155,20 +181,21 @@ class _Upload:
         self._reached = 0  # the source whose bytes were sent last
 
     def run(self) -> None:
-        source = offset = failures = 0
+        source = offset = 0
+        patience = _Patience()
         while True:
             try:
                 self._connection.send(
                     "ObjectService/UploadObject", self._requests(source, offset), pb.UploadObjectResponse
                 )
                 return
-            except (LostConnectionError, DamagedObject):
-                time.sleep(_FIRST_PAUSE_SECONDS * 2**failures)
-                before = (source, offset)
+            except (LostConnectionError, DamagedObject) as error:
+                patience.wait(error)
+            before = (source, offset)
+            with suppress(LostConnectionError):
                 source, offset = self._arrived()
-                failures = failures + 1 if (source, offset) <= before else 1
-                if failures >= ATTEMPTS:
-                    raise
+            if (source, offset) > before:
+                patience.renew()
 
     def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
         self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.n)
@@ -202,7 +229,7 @@ def download(
         LostConnectionError: The server stays out of reach.
     """
     end = None if length is None else offset + length
-    failures = 0
+    patience = _Patience()
     while True:
         request = pb.DownloadObjectRequest(object_id=object_id, path=path, offset=offset)
         if end is not None:
@@ -212,15 +239,12 @@ def download(
                 content = response.chunk.content
                 if zlib.crc32(content) != response.chunk.crc32:
                     raise _Garbled("Bytes changed on their way.")
-                failures = 0
+                patience.renew()
                 offset += len(content)
                 yield content
             return
-        except (LostConnectionError, _Garbled):
-            failures += 1
-            if failures >= ATTEMPTS:
-                raise
-            time.sleep(_FIRST_PAUSE_SECONDS * 2**failures)
+        except (LostConnectionError, _Garbled) as error:
+            patience.wait(error)
 
 
 class _Garbled(DamagedObject):

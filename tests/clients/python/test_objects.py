@@ -216,9 +216,13 @@ def test_a_file_of_an_array_goes_in_as_it_is(recordings: type[lv.Manual], tmp_pa
     for wrong in (b"\x93NUMPY", b"no array", (tmp_path / "a.npy").read_bytes()[:-1]):
         with pytest.raises(WrongValue, match="array"):
             recordings.insert1({"subject": "b", "session": 1, "image": write(tmp_path / "w.npy", wrong)})
-    with pytest.raises(WrongValue, match="Python objects"):
-        recordings.insert1({"subject": "b", "session": 1, "image": [None, {}]})
-    assert len(recordings()) == 1
+    wrong_values = [([None, {}], "Python objects"), ("text", "path of a"), (np.ma.masked_equal([1, 2], 2), "masked")]
+    for value, told in wrong_values:
+        with pytest.raises(WrongValue, match=told):
+            recordings.insert1({"subject": "b", "session": 1, "image": value})
+    recordings.insert1({"subject": "b", "session": 1, "image": np.load(tmp_path / "a.npy", mmap_mode="r")[::2]})
+    assert only(recordings, "image").load().tolist() == [0, 2, 4]
+    assert len(recordings()) == 2
 
 
 def test_a_file_in_its_store_is_registered_where_it_lies(

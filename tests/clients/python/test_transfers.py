@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,10 @@ def test_a_download_goes_on_after_each_cut(server_address: str, tmp_path: Path) 
         assert proxy.cuts >= 2
 
 
-def test_a_server_that_stays_away_is_told_in_the_end(server_address: str, tmp_path: Path) -> None:
+def test_a_server_that_stays_away_is_told_in_the_end(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_transfer, "PATIENCE_SECONDS", 0.5)
     file = big_file(tmp_path, 2 * MIB)
     # Nothing of the file gets through.
     with cutting(server_address, up_bytes=MIB // 8) as proxy, lv.Connection(proxy.address) as connection:
@@ -119,12 +123,14 @@ def test_a_file_that_changes_while_it_is_sent_is_not_kept(
 
 
 @contextmanager
-def serving(database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes: int) -> Iterator[tuple[int, str]]:
+def serving(
+    database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes: int, listen: str = "127.0.0.1:0"
+) -> Iterator[tuple[int, str]]:
     """Run a server that cannot write files past a size; give its process id and address."""
     settings = tmp_path / "stores.toml"
     lines = [f'[stores.{name}]\nfolder = "{folder}"\n' for name, folder in stores.folders.items()]
     settings.write_text(f'preferred = "{stores.preferred}"\n' + "".join(lines))
-    options = ["--database-url", database_url, "--stores", settings, "--listen", "127.0.0.1:0", "--data-dir", tmp_path]
+    options = ["--database-url", database_url, "--stores", settings, "--listen", listen, "--data-dir", tmp_path]
     process = subprocess.Popen(
         [sys.executable, "-m", "levada_server", "serve", *map(str, options)],
         stdout=subprocess.PIPE,
@@ -137,6 +143,22 @@ def serving(database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes:
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
+
+
+def test_an_upload_goes_on_after_the_server_was_killed(
+    database_url: str, store_folders: StoreFolders, tmp_path: Path
+) -> None:
+    file = big_file(tmp_path, 24 * MIB)
+    with serving(database_url, store_folders, tmp_path, 2**40) as (pid, address), lv.Connection(address) as connection:
+        things = declare(connection)
+        with ThreadPoolExecutor(1) as pool:
+            inserting = pool.submit(things.insert1, {"id": 1, "file": file})
+            while not any(staged.stat().st_size > 4 * MIB for staged in stored_files(store_folders)):
+                assert not inserting.done()
+            os.kill(pid, signal.SIGKILL)
+            with serving(database_url, store_folders, tmp_path, 2**40, address):
+                inserting.result()
+                assert things.to_dicts()[0]["file"].read_bytes() == file.read_bytes()
 
 
 def test_a_full_store_is_told_and_keeps_nothing(database_url: str, store_folders: StoreFolders, tmp_path: Path) -> None:
