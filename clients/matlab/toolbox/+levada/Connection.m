@@ -216,7 +216,7 @@ classdef Connection < handle
                 return
             end
             self.checkOutsideTransaction(method, field);
-            response = levada.internal.send(self, ['/levada_api.v1.' method], messages);
+            response = levada.internal.sendRows(self, method, messages);
         end
 
         function result = fetchColumns(self, message, exact)
@@ -233,7 +233,7 @@ classdef Connection < handle
                 result = levada.internal.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', false), exact);
                 receipt = pieces{end}.read_receipt;
             else
-                [result, receipt] = levada.internal.fetchColumns(self, message, exact);
+                [result, receipt] = levada.internal.fetchRows(self, message, exact);
             end
             if ~isempty(job)
                 job.take(struct('read_receipt', receipt));

@@ -1,7 +1,7 @@
 function value = plainText(value)
 % plainText  Turn a string scalar, and text of any shape but a row, into a char row; leave everything else.
 
-if exist('isstring', 'builtin') && isstring(value) && isscalar(value)
+if isa(value, 'string') && isscalar(value)
     value = char(value);
 elseif ischar(value) && isempty(value)
     value = '';

@@ -33,7 +33,7 @@ end
 
 function answer = isClause(word)
 word = levada.internal.plainText(word);
-answer = ischar(word) && ~isempty(regexpi(word, '^\s*(ORDER\s+BY|LIMIT|OFFSET)\s', 'once'));
+answer = ischar(word) && any(word == ' ') && ~isempty(regexpi(word, '^\s*(ORDER\s+BY|LIMIT|OFFSET)\s', 'once'));
 end
 
 function top = parsedClause(text, top)

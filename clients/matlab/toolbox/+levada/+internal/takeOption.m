@@ -3,9 +3,11 @@ function [words, value] = takeOption(words, name, default)
 %
 %   [words, value] = takeOption(words, name, default)
 
-isName = cellfun(@(w) ischar(levada.internal.plainText(w)) && strcmp(levada.internal.plainText(w), name), words);
+if any(cellfun('isclass', words, 'string'))
+    words = cellfun(@levada.internal.plainText, words, 'UniformOutput', false);
+end
 value = default;
-at = find(isName, 1, 'last');
+at = find(strcmp(words, name), 1, 'last');
 if ~isempty(at)
     if at == numel(words)
         levada.internal.fail('InvalidRequest', 'The option ''%s'' has no value.', name);
