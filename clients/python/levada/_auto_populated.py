@@ -16,7 +16,7 @@ from levada._job_context import job_of
 from levada._job_table import Jobs
 from levada._lineage import upstream
 from levada._make import has_make, own_names
-from levada._populate import Selection, collect, populate_here, populate_in_processes
+from levada._populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
 from levada._relation import Relation
 from levada._restriction import AndList, as_operand
 from levada._table import Table
@@ -111,6 +111,7 @@ class AutoPopulated(Table):
         order: str = "original",
         limit: int | None = None,
         keys: Sequence[Mapping[str, Any]] | None = None,
+        engine: object = None,
     ) -> dict[str, Any]:  # Any: a number and a list
         """Call `make` for every key of the key source that the table does not have yet.
 
@@ -132,6 +133,8 @@ class AutoPopulated(Table):
             order: `"original"` (most urgent first), `"reverse"` or `"random"`; with one process.
             limit: Look at no more than so many keys.
             keys: Compute only these keys.
+            engine: Compute there: a client of Dask, or an executor of `concurrent.futures`. Its processes must reach
+                the server and be able to import the class.
 
         Returns:
             `success_count`, the number of keys that were computed, and `error_list`, pairs of a key and its error.
@@ -144,6 +147,8 @@ class AutoPopulated(Table):
         processes = (os.cpu_count() or 1) if processes is None else processes
         if processes < 1:
             raise InvalidRequest(f"processes is at least 1, not {processes}.")
+        if engine is not None and processes != 1:
+            raise InvalidRequest("Either processes or an engine computes: the engine has its own number of processes.")
         source = self._source(restrictions, keys)
         if refresh is not False:
             _jobs.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
@@ -154,7 +159,12 @@ class AutoPopulated(Table):
         if priority is not None:
             jobs = jobs.at_least(priority)
         selection = Selection(self, jobs, order, limit, max_calls, make_kwargs or {})
-        populating = populate_here(selection) if processes == 1 else populate_in_processes(selection, processes)
+        if engine is not None:
+            populating = populate_on_engine(selection, engine)
+        elif processes == 1:
+            populating = populate_here(selection)
+        else:
+            populating = populate_in_processes(selection, processes)
         with populating as outcomes:
             return collect(
                 outcomes,

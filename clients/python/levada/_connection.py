@@ -123,7 +123,7 @@ class Connection:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes
-        return _reopened, self._arguments
+        return reopened, self.arguments
 
     def __repr__(self) -> str:
         return f"Connection({self.address!r}{', closed' if self._transport.closed else ''})"
@@ -227,6 +227,11 @@ class Connection:
         self._transport.tell_once(text)
 
     # What the other modules use; the names of methods are those of the protocol.
+
+    @property
+    def arguments(self) -> tuple[str, str | None, Path | None]:
+        """What opens the same connection elsewhere."""
+        return self._arguments
 
     @property
     def catalog_version(self) -> int:
@@ -346,7 +351,7 @@ def use(connection: Connection) -> None:
         _default.connection = connection
 
 
-def _reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
+def reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
     """Open in another process what was pickled here."""
     return Connection(address, token, certificates=certificates)
 

@@ -11,7 +11,7 @@ from multiprocessing import connection as pipes
 from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
-from levada._crew_reports import Began, Broken, Died, Ended, Finished, Ready, Took, outcome
+from levada._crew_reports import Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
 from levada._errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
 from levada._jobs import Failure
 from levada._limits import Limits, show_size
@@ -170,7 +170,7 @@ class Crew:
             for report in self.reports():
                 match report:
                     case Finished():
-                        yield outcome(report)
+                        yield read_outcome(report)
                     case Broken(message):
                         raise LevadaError(message)
                     case Died(judged=True, jobs_left=left):

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from levada import _connection, _jobs
 from levada._auto_populated import AutoPopulated
-from levada._crew_reports import Began, Broken, Ended, Finished, Ready, ServedTable, Took
+from levada._crew_reports import Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._job_loop import JobLoop
 from levada._limits import limits_of
-from levada._make import failure, has_make
+from levada._make import has_make
 from levada._names import stored_name
 from levada_api.v1 import schema_service_pb2
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from levada._connection import Connection
     from levada._crew_reports import Assignment
-    from levada._job_loop import Outcome
     from levada._jobs import Lease
 
 _WAIT = timedelta(seconds=1)
@@ -105,7 +104,7 @@ def main(
 
     try:
         for outcome in loop.run(reserve, max_jobs):
-            pipe.send(_report(outcome, with_exception=assignment.until_empty))
+            pipe.send(finished(outcome, with_exception=assignment.until_empty))
     except UnknownWorkerSession:
         sys.exit(_EXIT_SESSION_ENDED)
 
@@ -138,21 +137,6 @@ def _explain(assignment: Assignment, error: BaseException) -> str:
     if isinstance(error, LevadaError):
         return str(error)
     return f"The module `{assignment.module}` cannot be imported:\n{''.join(traceback.format_exception(error))}"
-
-
-def _report(outcome: Outcome, *, with_exception: bool) -> Finished:
-    error = outcome.error
-    plain = (os.getpid(), outcome.lease, outcome.seconds)
-    if error is None:
-        return Finished(*plain, state="success")
-    try:
-        exception = pickle.dumps(error) if with_exception else None
-        if exception is not None:
-            pickle.loads(exception)  # some classes only seem to be picklable
-    except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
-        exception = None
-    state = "lost" if outcome.lost else "error"
-    return Finished(*plain, state, outcome.message, failure(error).stack, exception)
 
 
 def _served(table: AutoPopulated) -> ServedTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from levada._errors import LevadaError
 from levada._job_loop import Outcome
+from levada._make import failure
 
 if TYPE_CHECKING:
     from levada._jobs import Lease
@@ -150,7 +152,7 @@ class RemoteStack(Exception):
         return f"\n{self.args[0]}"
 
 
-def outcome(report: Finished) -> Outcome:
+def read_outcome(report: Finished) -> Outcome:
     """Give the outcome that a member tells of, with the error as it was raised there where that can be."""
     if report.state == "success":
         return Outcome(report.lease, report.seconds)
@@ -159,3 +161,23 @@ def outcome(report: Finished) -> Outcome:
         error = pickle.loads(report.exception)
     error.__cause__ = RemoteStack(report.stack)
     return Outcome(report.lease, report.seconds, error)
+
+
+def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
+    """Describe an outcome of this process for another one.
+
+    Args:
+        with_exception: Send the error itself along, where it can be pickled.
+    """
+    error = outcome.error
+    plain = (os.getpid(), outcome.lease, outcome.seconds)
+    if error is None:
+        return Finished(*plain, state="success")
+    try:
+        exception = pickle.dumps(error) if with_exception else None
+        if exception is not None:
+            pickle.loads(exception)  # some classes only seem to be picklable
+    except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
+        exception = None
+    state = "lost" if outcome.lost else "error"
+    return Finished(*plain, state, outcome.message, failure(error).stack, exception)

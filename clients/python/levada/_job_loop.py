@@ -95,13 +95,13 @@ class JobLoop:
                 return
             if leases:
                 started = time.monotonic()
-                made_jobs = yield from self._run_batch(leases)
+                made_jobs = yield from self.run_batch(leases)
                 remaining -= made_jobs
                 seconds_a_job = (time.monotonic() - started) / max(made_jobs, 1)
                 fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
                 batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
 
-    def _run_batch(self, leases: Sequence[Lease]) -> Generator[Outcome, None, int]:
+    def run_batch(self, leases: Sequence[Lease]) -> Generator[Outcome, None, int]:
         """Run leased jobs; however this ends, each is completed, failed or given back. Gives how many were run."""
         held = {lease.token: lease for lease in leases}
         made: list[Made] = []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada import _jobs
 from levada._crew import Crew, shares
 from levada._crew_reports import Assignment
+from levada._engine import EnginePopulate
 from levada._errors import InvalidRequest, UnknownWorkerSession
 from levada._job_loop import JobLoop
 from levada._names import stored_name
@@ -76,6 +77,13 @@ class Selection:
         return bar
 
 
+class Reserve(Protocol):
+    """Takes at most so many jobs, beside those of the tokens that are held; None at the end."""
+
+    def __call__(self, max_jobs: int, held: Iterable[str] = (), /) -> list[Lease] | None:
+        """Take them."""
+
+
 class ProgressBar(Protocol):
     """What is used of tqdm's bar."""
 
@@ -124,12 +132,22 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     """Run jobs in this process, one after the other."""
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
-    keys = selection.ordered_keys()
     with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
         loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping)
-        reserve = session.reserving(table, selection.jobs) if keys is None else session.reserving_in_order(table, keys)
         # What is in hand is given back before the session ends, so that the try does not count.
-        with closing(loop.run(reserve, selection.max_calls)) as outcomes:
+        with closing(loop.run(session.reserving(selection), selection.max_calls)) as outcomes:
+            yield outcomes
+
+
+@contextmanager
+def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterator[Outcome]]:
+    """Run jobs by an engine: a Dask client or an executor."""
+    with _finishing_on_interrupt() as stopping, _Session(selection.table.connection) as session:
+        reserve = session.reserving(selection)
+        populating = EnginePopulate(
+            selection.table, engine, selection.make_kwargs, reserve, stopping, selection.max_calls
+        )
+        with closing(populating.outcomes()) as outcomes:
             yield outcomes
 
 
@@ -182,26 +200,27 @@ class _Session:
         self._heartbeat.__exit__()
         close_session(self._connection, self._session)
 
-    def reserving(self, table: AutoPopulated, jobs: Jobs) -> Callable[[int], list[Lease] | None]:
-        """Make what takes jobs of a table until none is left."""
-        restriction = jobs.serialized()
-        return lambda max_jobs: self._reserve(table, max_jobs, restriction) or None
-
-    def reserving_in_order(
-        self, table: AutoPopulated, keys: list[dict[str, Any]]
-    ) -> Callable[[int], list[Lease] | None]:
-        """Make what takes the jobs of some keys in their order, one by one."""
+    def reserving(self, selection: Selection) -> Reserve:
+        """Make what takes jobs until none is left."""
+        table, keys = selection.table, selection.ordered_keys()
+        if keys is None:
+            restriction = selection.jobs.serialized()
+            return lambda max_jobs, held=(): self._reserve(table, max_jobs, restriction, held) or None
         remaining = iter(keys)
 
-        def reserve(_: int) -> list[Lease] | None:
+        def reserve_next(_: int, held: Iterable[str] = ()) -> list[Lease] | None:
             key = next(remaining, None)
-            return None if key is None else self._reserve(table, 1, (table.jobs & key).serialized())
+            return None if key is None else self._reserve(table, 1, (table.jobs & key).serialized(), held)
 
-        return reserve
+        return reserve_next
 
-    def _reserve(self, table: AutoPopulated, max_jobs: int, restriction: bytes | None) -> list[Lease]:
+    def _reserve(
+        self, table: AutoPopulated, max_jobs: int, restriction: bytes | None, held: Iterable[str]
+    ) -> list[Lease]:
         def reserve() -> list[Lease]:
-            return _jobs.reserve(self._connection, self._session, [table._name], max_jobs, restriction=restriction)
+            return _jobs.reserve(
+                self._connection, self._session, [table._name], max_jobs, restriction=restriction, held=held
+            )
 
         try:
             return _jobs.persist(reserve, _PATIENCE_SECONDS)

@@ -1,0 +1,133 @@
+"""Populate by the processes of others: executors of concurrent.futures, and Dask."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import sys
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import levada as lv
+from levada import _connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Module = Any
+"""A module that a test has written."""
+
+_MODULE = '''
+import os
+import levada as lv
+
+schema = lv.Schema("engines")
+
+@schema
+class Number(lv.Lookup):
+    definition = """
+    n : int32
+    """
+    contents = [(n,) for n in range(30)]
+
+class OwnError(Exception):
+    pass
+
+@schema
+class Square(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    square : int64
+    process : int64
+    """
+
+    def make(self, key, worst=None):
+        if key["n"] == worst:
+            raise OwnError(f"{worst} is bad")
+        if worst == "exit":
+            os._exit(1)
+        self.insert1({**key, "square": key["n"] ** 2, "process": os.getpid()})
+'''
+
+
+@pytest.fixture
+def module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection, server_address: str
+) -> Iterator[Module]:
+    """A module of a pipeline that other processes can import."""
+    name = "pipeline_on_engines"
+    (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LEVADA_URL", server_address)
+    _connection.use(connection)
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+def check(module: Module, engine: object) -> None:
+    """Populate in parts, with an error between."""
+    square = module.Square
+    assert square.populate("n < 3", engine=engine) == {"success_count": 3, "error_list": []}
+    assert square.populate(engine=engine, max_calls=2, order="reverse")["success_count"] == 2
+    assert (square & "n > 27").to_arrays("n", order_by="KEY").tolist() == [28, 29]
+    with pytest.raises(module.OwnError, match="7 is bad"):
+        square.populate("n = 7", engine=engine, make_kwargs={"worst": 7})
+    assert len(square.jobs.reserved) == 0
+    result = square.populate(engine=engine, make_kwargs={"worst": 7}, suppress_errors=True)
+    assert result == {"success_count": 24, "error_list": [({"n": 7}, "OwnError: 7 is bad")]}
+    assert square.populate(engine=engine)["success_count"] == 1
+    assert sorted(square.to_arrays("square")) == [n**2 for n in range(30)]
+
+
+def test_processes_of_an_executor_compute(module: Module) -> None:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as engine:
+        check(module, engine)
+    assert len(set(module.Square.to_arrays("process"))) <= 2
+
+
+def test_dask_computes(module: Module) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dask's own
+        from distributed import Client, LocalCluster
+
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+        with cluster, Client(cluster) as engine:
+            check(module, engine)
+
+
+def test_threads_compute(module: Module) -> None:
+    with ThreadPoolExecutor(3) as engine:
+        check(module, engine)
+
+
+def test_engine_whose_process_dies_gives_its_jobs_back(module: Module) -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as engine,
+        pytest.raises(BrokenProcessPool),
+    ):
+        module.Square.populate(engine=engine, make_kwargs={"worst": "exit"})
+    assert len(module.Square.jobs.pending) == 30
+    assert module.Square.populate()["success_count"] == 30
+
+
+def test_what_is_no_engine_says_so(module: Module) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="a Dask client or an executor"):
+        module.Square.populate(engine="dask")
+    with (
+        ThreadPoolExecutor(1) as engine,
+        pytest.raises(lv.errors.InvalidRequest, match="Either processes or an engine"),
+    ):
+        module.Square.populate(engine=engine, processes=2)
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as engine,
+        pytest.raises(lv.errors.InvalidRequest, match="cannot be pickled"),
+    ):
+        module.Square.populate(engine=engine, make_kwargs={"worst": lambda: None})
