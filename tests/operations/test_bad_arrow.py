@@ -279,3 +279,26 @@ async def test_over_one_channel_each_is_told_and_the_channel_goes_on(table: Engi
         answer = await stub.InsertFewRows(pb.InsertFewRowsRequest(header=header, arrow_ipc=GOOD))
         assert answer.row_count == await count(table) == COUNT
     await server.stop(0)
+
+
+@pytest.mark.parametrize("row_count", [3, 2_000])
+@pytest.mark.parametrize("skip_duplicates", [False, True])
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ("{", "this is no JSON"),
+        ("NaN", "NaN is no number of JSON"),
+        (r'{"a": ["x\u0000"]}', "the character NUL"),
+        (r'"\ud800"', "a lone surrogate"),
+    ],
+)
+async def test_a_wrong_document_is_named_by_row_and_attribute(
+    table: Engine, row_count: int, skip_duplicates: bool, document: str, problem: str
+) -> None:
+    notes = pa.array(['{"u": "\\\\u0000"}'] * (row_count - 1) + [document])
+    content = stream(batch(name=pa.array(["a"] * row_count), notes=notes))
+    with pytest.raises(errors.WrongValue, match=f"row {row_count - 1}, attribute `notes`: .*{problem}") as caught:
+        options = InsertOptions(skip_duplicates=skip_duplicates)
+        await rows.insert(table, ME, named("Thing"), options, io.BytesIO(content))
+    assert caught.value.details["row"] == str(row_count - 1)
+    assert await count(table) == 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from levada_server.arrow.documents import wrong_document
 from levada_server.arrow.ingest import without_gaps
 from levada_server.query import ddl
 from levada_server.query.ddl import qualified
@@ -127,6 +128,9 @@ async def _insert_many(
     # Rows that exist are the exception: only where there are some, they are worth a temporary table.
     try:
         return await _attempt(connection, lambda: copy_rows(connection, table, ready))
+    except asyncpg.DataError as error:
+        _raise_wrong_document(table, columns, error)
+        raise
     except asyncpg.UniqueViolationError:
         return await _change(
             connection, table, columns, lambda: insert_staged(connection, table, columns, statement(STAGED_ROWS))
@@ -245,6 +249,16 @@ async def _change(
         return await _attempt(connection, work)
     except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
         raise await find_violation(connection, table, columns, error) from error
+    except asyncpg.DataError as error:
+        _raise_wrong_document(table, columns, error)
+        raise
+
+
+def _raise_wrong_document(table: Table, columns: Columns | None, error: asyncpg.DataError) -> None:
+    """Say which row has JSON that PostgreSQL refused, if that is what it refused."""
+    wrong = None if columns is None else wrong_document(table, columns)
+    if wrong is not None:
+        raise wrong from error
 
 
 async def _attempt(connection: Connection, work: Callable[[], Awaitable[str]]) -> int:
