@@ -13,6 +13,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
+from levada_server.config import STORES_FILE
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
@@ -127,7 +128,8 @@ def _stores(settings: Settings) -> StoreFolders:
         return named
     folder = settings.data_folder / OBJECTS_FOLDER
     folder.mkdir(exist_ok=True)
-    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE)
+    file = str(settings.data_folder.resolve() / STORES_FILE)
+    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
 
 
 async def _tidy(database: Database) -> None:

@@ -29,10 +29,12 @@ class StoreFolders:
     Args:
         folders: By name.
         preferred: The store that `<blob@>` means; None if there is none.
+        file: Where others can be named, for messages.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
     preferred: str | None = None
+    file: str = "the server's file stores.toml"
 
 
 class ObjectStorage:
@@ -50,6 +52,7 @@ class ObjectStorage:
         """
         self.stores = {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
         self.preferred = stores.preferred
+        self._file = stores.file
         self._database_url = database_url
         self._database: Database | None = None
         self._opening = asyncio.Lock()
@@ -68,7 +71,7 @@ class ObjectStorage:
                 f"it has {', '.join(f'`{known}`' for known in self.stores)}" if self.stores else "it has none at all"
             )
             raise UnknownStore(
-                f"This server has {what}; {known}. Stores are named in the server's file stores.toml, by a table "
+                f"This server has {what}; {known}. Stores are named in {self._file}, by a table "
                 f'[stores.{name or "name"}] with a line such as folder = "/data"; the settings of a client name none.',
                 store=name or None,
             )
