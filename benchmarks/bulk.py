@@ -86,7 +86,9 @@ def copied_out(connection: psycopg.Connection[Any], table: str) -> bytes:
         return b"".join(bytes(piece) for piece in copy)
 
 
-def copy_in(connection: psycopg.Connection[Any], table: str, pieces: Iterator[bytes], columns: str = "") -> None:
+def copy_in(
+    connection: psycopg.Connection[Any], table: str, pieces: Iterator[bytes | memoryview], columns: str = ""
+) -> None:
     """Fill a table by bytes that are ready."""
     with connection.cursor().copy(f"COPY {table} {columns} FROM STDIN (FORMAT binary)".encode()) as copy:
         for piece in pieces:
