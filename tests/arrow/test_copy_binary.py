@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from levada_server.arrow.batches import record_batch
 from levada_server.arrow.copy_binary import LONG_ROW_BYTES, MARK, CopyReader
-from levada_server.arrow.copy_encoder import encode
+from levada_server.arrow.copy_encoder import PLAIN, encode, encode_any
 from levada_server.arrow.types import arrow_schema, storage_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind, parse_type
-from tests.support.typed_columns import START_OF_ROW, TABLES, Drawn, heading
+from tests.support.typed_columns import START_OF_ROW, TABLES, Drawn, drawn_of, heading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,3 +114,12 @@ def test_a_value_that_the_heading_does_not_hold_is_refused(wire: str, sent: obje
     content = b"".join(encode([mark, value], [INT32, sent_as], 1))
     with pytest.raises(ValueOutOfRange):
         read(content, heading([parse_type(type_)]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(drawn_of(PLAIN))
+def test_both_encoders_write_the_same_bytes(drawn: Drawn) -> None:
+    types = [a.type for a in drawn.heading]
+    count = len(drawn.columns[0])
+    arrays = [*map(stored, drawn.columns, types)]
+    assert b"".join(encode(arrays, types, count)) == b"".join(encode_any(arrays, types, count))

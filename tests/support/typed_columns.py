@@ -18,7 +18,7 @@ from levada_server.query.compile import Query
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 Values: TypeAlias = "list[object]"
 
@@ -144,8 +144,8 @@ def _texts(max_size: int | None = None) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def _drawn(draw: st.DrawFn, max_rows: int) -> Drawn:
-    types = draw(st.lists(TYPES, min_size=1, max_size=5))
+def _drawn(draw: st.DrawFn, max_rows: int, kinds: Collection[Kind] = frozenset(Kind)) -> Drawn:
+    types = draw(st.lists(TYPES.filter(lambda type_: type_.kind in kinds), min_size=1, max_size=5))
     count = draw(st.integers(0, max_rows))
     columns = [
         draw(st.lists(st.none() | values_of(type_), min_size=count, max_size=count))
@@ -159,3 +159,8 @@ def _drawn(draw: st.DrawFn, max_rows: int) -> Drawn:
 
 
 TABLES: st.SearchStrategy[Drawn] = _drawn(max_rows=6)
+
+
+def drawn_of(kinds: Collection[Kind]) -> st.SearchStrategy[Drawn]:
+    """Draw columns of some kinds alone."""
+    return _drawn(max_rows=6, kinds=kinds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pgpq
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
 PIECE_BYTES = 2**18
 """Soft limit of the Arrow columns that are encoded at once: less than what lies in the sockets, so nobody waits."""
 
+PLAIN = frozenset(
+    {Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.FLOAT32, Kind.FLOAT64}
+    | {Kind.BOOL, Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+    | {Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM, Kind.BYTES, Kind.BLOB, Kind.ATTACH}
+)
+"""Kinds of which pgpq writes the same bytes."""
+
 _NULL = b"\xff\xff\xff\xff"
 
 
 def encode(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
     """Write columns as the bytes of `COPY … FROM STDIN (FORMAT binary)`, piece by piece.
 
-    A row is the number of its columns, and of each its length and its bytes. Neighbouring columns of fixed width
-    become one array of records; Arrow then joins those and the columns of texts and bytes row by row.
+    A row is the number of its columns, and of each its length and its bytes. pgpq writes it where it knows all types,
+    and NumPy where it does not.
 
     Args:
         columns: As `storage_type` gives their types; at least one.
@@ -36,6 +44,28 @@ def encode(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_coun
         row_count: Of each column.
 
     Source: PostgreSQL manual, COPY, "Binary Format".
+    """
+    write = _encode_plain if PLAIN.issuperset(type_.kind for type_ in types) else encode_any
+    yield from write(columns, types, row_count)
+
+
+def _encode_plain(columns: Sequence[pa.Array], _: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
+    names = [str(number) for number in range(len(columns))]
+    batch = pa.RecordBatch.from_arrays(list(columns), names)
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
+    yield memoryview(encoder.write_header())
+    for start, stop in _slices(columns, 0, row_count):
+        # It gives what it has once that is much.
+        if piece := encoder.write_batch(batch.slice(start, stop - start)):
+            yield memoryview(piece)
+    yield memoryview(encoder.finish())
+
+
+def encode_any(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
+    """Encode columns of any types.
+
+    Neighbouring columns of fixed width become one array of records; Arrow then joins those and the columns of texts
+    and bytes row by row.
     """
     yield memoryview(HEADER)
     for start, stop in _slices(columns, 0, row_count):
