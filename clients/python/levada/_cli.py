@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from levada import _cli_worker, _jobs
+from levada import _cli_jobs, _cli_worker
+from levada._cli_output import print_table
 from levada._connection import connect
-from levada._errors import InvalidRequest, LevadaError
+from levada._errors import LevadaError
 from levada._names import parse_full_name
-from levada_api.v1 import object_service_pb2, schema_pb2, schema_service_pb2, server_service_pb2
+from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _EXIT_INTERRUPTED = 130
 _ROUND_TRIPS = 5
 _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
-_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--dry-run", action="store_true", help="change nothing, and tell what would be done")
     collect.set_defaults(run=_collect)
 
-    jobs = commands.add_parser("jobs", parents=[server], help="show how far the tables of a schema are")
-    jobs.add_argument("schema", help="the schema's name")
-    jobs.set_defaults(run=_show_jobs)
+    _cli_jobs.add_commands(commands, server)
     return parser
 
 
@@ -125,7 +123,7 @@ def _schemas(connection: Connection, _options: argparse.Namespace) -> int:
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token
-    _print_table(("schema", "tables", "created"), rows)
+    print_table(("schema", "tables", "created"), rows)
     return 0
 
 
@@ -147,42 +145,3 @@ def _describe(connection: Connection, options: argparse.Namespace) -> int:
     table = connection.describe_table(parse_full_name(options.table)).table
     print(table.definition)
     return 0
-
-
-def _show_jobs(connection: Connection, options: argparse.Namespace) -> int:
-    rows: list[Sequence[object]] = []
-    for table in _tables(connection, options.schema):
-        if table.tier not in _AUTO_POPULATED:
-            continue
-        try:
-            p = _jobs.progress(connection, [table.name])[0]
-        except InvalidRequest:  # its class has no make
-            rows.append((table.name.table, *("-" * 7)))
-            continue
-        counts = (p.pending_count, p.reserved_count, p.success_count, p.error_count, p.ignored_count)
-        rows.append((table.name.table, p.total_count, p.remaining_count, *counts))
-    _print_table(("table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"), rows)
-    return 0
-
-
-def _tables(connection: Connection, schema: str) -> list[schema_pb2.Table]:
-    tables: list[schema_pb2.Table] = []
-    request = schema_service_pb2.ListTablesRequest(schema=schema)
-    while True:
-        page = connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
-        tables += page.tables
-        if not page.next_page_token:
-            return tables
-        request.page_token = page.next_page_token
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print columns: the first to the left, the others to the right."""
-    cells = [head, *([str(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        first, *others = (
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join([first, *others]).rstrip())

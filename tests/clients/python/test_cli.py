@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from levada import _cli, _connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -111,10 +113,10 @@ def test_jobs_shows_how_far_each_table_is(
         """
 
     Weight.populate(suppress_errors=True)
-    assert _cli.main(["jobs", "lab"]) == 0
+    assert _cli.main(["jobs", "list", "lab"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"]
-    assert sorted(lines[1:]) == [["Idle", *"-------"], ["Weight", "3", "1", "0", "0", "2", "1", "0"]]
+    assert sorted(lines[1:]) == [["lab.Idle", *"-------"], ["lab.Weight", "3", "1", "0", "0", "2", "1", "0"]]
 
 
 def test_objects_are_collected(
@@ -147,6 +149,82 @@ async def pass_days(database_url: str) -> None:
         " quarantine_time = quarantine_time - interval '8 days'"
     )
     await connection.close()
+
+
+def test_failed_jobs_are_shown_and_acted_upon(
+    url: str, lab: lv.VirtualModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = """
+        -> Subject
+        """
+
+        def make(self, key: dict[str, object]) -> None:
+            if key["subject_id"] != 1:
+                raise ValueError("no weight")
+            self.insert1(key)
+
+    Weight.populate(suppress_errors=True)
+    assert _cli.main(["jobs", "errors", "lab"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)
+    ]
+    assert _cli.main(["jobs", "errors", "lab.Weight", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (record["key"], record["attempt"]) == ({"subject_id": 2}, 1)
+    assert "in make" in record["error_stack"]
+    for words, done, states in (
+        (["ignore", "lab.Weight", "subject_id = 3"], "1 job\n", ["success", "error", "ignored"]),
+        (["retry", "lab.Weight"], "2 jobs\n", ["success", "pending", "pending"]),
+        (["cancel", "lab.Weight"], "0 jobs\n", ["success", "pending", "pending"]),
+    ):
+        assert _cli.main(["jobs", *words]) == 0
+        assert capsys.readouterr().out == done
+        assert Weight.jobs.to_arrays("state", order_by="KEY").tolist() == states
+    assert _cli.main(["jobs", "list", "lab", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pending"] == 2
+    assert _cli.main(["jobs", "retry", "lab.Nothing"]) == 1
+
+
+def test_table_is_populated(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "typed_pipeline.py").write_text(
+        """
+import levada as lv
+schema = lv.Schema("typed_pipeline")
+@schema
+class Number(lv.Lookup):
+    definition = "n : int32"
+    contents = [(0,), (1,), (2,)]
+@schema
+class Half(lv.Computed):
+    definition = "-> Number"
+    def make(self, key):
+        if key["n"] % 2:
+            raise ValueError("odd")
+        self.insert1(key)
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def populate(table: str, *words: str) -> int:
+        try:
+            return _cli.main(["populate", "typed_pipeline", table, *words])
+        finally:
+            del sys.modules["typed_pipeline"]  # each command is a process of its own otherwise
+
+    assert populate("Half", "n = 2") == 0
+    assert populate("Half", "--suppress-errors") == 1
+    said = capsys.readouterr()
+    assert said.out == '{"n": 1}: ValueError: odd\n'
+    assert "1 computed, 1 failed" in said.err
+    assert populate("Half", "--reserve-jobs") == 0
+    assert populate("Number") == 1
+    assert _cli.main(["populate", "no_such_module", "Half"]) == 1
 
 
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
