@@ -115,8 +115,7 @@ def cascade(expression: object, part_integrity: str = "enforce") -> Lineage:
     starts: dict[Name, list[object]] = {_id(seed._name): [seed.proj()]}
     while True:
         tables: dict[Name, pb.Table] = {}
-        names = [pb.TableName(schema=schema, table=stored) for schema, stored in starts]
-        tables = _graph(seed.connection, *names, descendant_steps=-1)
+        tables = _graph(seed.connection, *map(_named, starts), descendant_steps=-1)
         walk = _Walk(seed.connection, {name: list(conditions) for name, conditions in starts.items()})
         for name in tables:
             walk.down(tables[name], tables.values())
@@ -159,18 +158,19 @@ class _Walk:
         """Carry what holds for a master to its part."""
         for key in part.foreign_keys:
             master = _id(key.parent)
-            if master in self.conditions and _id(part.name)[1].startswith(f"{master[1]}__"):
+            if master in self.conditions and _is_part(_id(part.name), master):
                 pairs = [(pair.parent, pair.child) for pair in key.attributes]
                 above = pb.Table(name=key.parent)
                 self.add(_id(part.name), self._matching(above, pairs))
 
     def of_master(self, master: Name, tables: Iterable[pb.Table]) -> list[object]:
-        """Give what holds for a master by its parts."""
+        """Give what holds for a master by those of its parts that were reached."""
+        parts = {_id(t.name): t for t in _graph(self.connection, _named(master), descendant_steps=-1).values()}
         found: list[object] = []
         for part in tables:
-            for key in part.foreign_keys:
-                if _id(key.parent) == master and _id(part.name)[1].startswith(f"{master[1]}__"):
-                    found.append(self._matching(part, [(pair.child, pair.parent) for pair in key.attributes]))
+            pairs = _pairs_with_master(part, master, parts) if _is_part(_id(part.name), master) else None
+            if pairs is not None:
+                found.append(self._matching(part, pairs))
         return found
 
     def _matching(self, table: pb.Table, pairs: Sequence[tuple[str, str]]) -> Relation:
@@ -226,3 +226,26 @@ def _missing_masters(tables: Mapping[Name, pb.Table]) -> set[Name]:
 
 def _id(name: pb.TableName) -> Name:
     return name.schema, stored_name(name.table)
+
+
+def _named(name: Name) -> pb.TableName:
+    return pb.TableName(schema=name[0], table=name[1])
+
+
+def _is_part(name: Name, master: Name) -> bool:
+    return name[0] == master[0] and name[1].startswith(f"{master[1]}__")
+
+
+def _pairs_with_master(part: pb.Table, master: Name, parts: Mapping[Name, pb.Table]) -> list[tuple[str, str]] | None:
+    """Pair attributes of a part with the key of its master, to which it refers itself or through another part."""
+    for key in part.foreign_keys:
+        if _id(key.parent) == master:
+            return [(pair.child, pair.parent) for pair in key.attributes]
+    for key in part.foreign_keys:
+        sibling = parts.get(_id(key.parent))
+        if sibling is not None and _is_part(_id(key.parent), master):
+            through = {pair.parent: pair.child for pair in key.attributes}
+            pairs = _pairs_with_master(sibling, master, parts)
+            if pairs is not None and all(name in through for name, _ in pairs):
+                return [(through[name], above) for name, above in pairs]
+    return None

@@ -170,6 +170,34 @@ def test_cascade_takes_masters_on_request(lab: Lab) -> None:
     assert counts["`lineage`.`report`"] == 2
 
 
+def test_cascade_finds_the_master_of_a_part_through_another_part(connection: lv.Connection) -> None:
+    schema = lv.Schema("parts", connection=connection)
+
+    @schema
+    class Master(lv.Manual):
+        definition = "m : int32"
+
+        class First(lv.Part):
+            definition = """
+            -> master
+            first : int32
+            """
+
+        class Second(lv.Part):
+            definition = """
+            (one) -> Master.First(first)
+            second : int32
+            """
+
+    Master.insert([(1,), (2,)])
+    Master.First.insert([(1, 1), (2, 1)])
+    Master.Second.insert([(1, 1, 1), (2, 1, 1)])
+    part = Master.Second & {"m": 1}
+    counts = lv.Diagram.cascade(part, part_integrity="cascade").counts()
+    plan = part.delete(dry_run=True, part_integrity="cascade")
+    assert sorted(counts.values()) == sorted(plan.counts.values()) == [1, 1, 1]
+
+
 def test_what_is_no_lineage_is_refused(lab: Lab) -> None:
     with pytest.raises(lv.errors.InvalidRequest, match="begins with a table"):
         lv.Diagram.trace(lab.Animal * lab.Session)
