@@ -45,6 +45,17 @@ def test_deeply_nested_conditions_are_refused_without_recursion() -> None:
         relation("relation", message)
 
 
+def test_few_operators_that_stand_for_many_are_refused() -> None:
+    nodes = [TABLE, *(pb.RelationNode(join=pb.Join(left=i, right=i)) for i in range(40))]
+    with pytest.raises(QueryTooDeep, match="written out"):
+        relation("relation", pb.Relation(nodes=nodes))
+    conditions = [pb.Condition(constant=True)]
+    conditions += [pb.Condition(any=pb.ConditionList(conditions=[i, i])) for i in range(40)]
+    restricted = pb.RelationNode(restrict=pb.Restrict(operand=0, condition=40))
+    with pytest.raises(QueryTooDeep, match="written out"):
+        relation("relation", pb.Relation(nodes=[TABLE, restricted], conditions=conditions))
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, ValueOutOfRange, WrongValue
-from levada_server.model.types import Kind
+from levada_server.model.types import Kind, excerpt
 from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.algebra import (
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 MIN_ENTITY_SET = 4
 """From so many alternatives with the same names on, one table of values is shorter than a chain of OR."""
+
+MAX_SHOWN = 10
+"""Names of a mapping that a message shows."""
 
 _UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
 
@@ -79,8 +82,10 @@ def _lower_equalities(entries: Sequence[tuple[str, object]], operand: Lowered, l
 
 
 def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowering) -> None:
+    shown = ", ".join(f"`{excerpt(name)}`" for name in names[:MAX_SHOWN])
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
     message = (
-        f"The mapping with {', '.join(f'`{name}`' for name in names)} names no attribute of the relation, which has "
+        f"The mapping with {shown}{more} names no attribute of the relation, which has "
         f"{', '.join(operand.heading.names)}"
     )
     if lowering.strict:

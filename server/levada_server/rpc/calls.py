@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from levada_server.errors import InvalidRequest
@@ -23,6 +24,8 @@ _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
 MAX_TOLD = 16
+MAX_TOLD_CHARACTERS = 1_000
+MAX_TOLD_BYTES = 4_500
 """Warnings and notices of one answer: they travel in headers, which are limited to a few kilobytes."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -86,7 +89,13 @@ async def answer(context: Context, engine: Engine, warnings: Iterable[str] = (),
     """
     version = (await engine.cache.current()).version
     said = ((_WARNING, warnings), (_NOTICE, notices))
-    new = ((key, text.encode()) for key, texts in said for text in texts)
+    new = ((key, _cut(text).encode()) for key, texts in said for text in texts)
     before = (entry for entry in context.trailing_metadata() or () if entry[0] in (_WARNING, _NOTICE))
     kept = tuple(dict.fromkeys((*before, *new)))[:MAX_TOLD]
-    context.set_trailing_metadata(((_CATALOG_VERSION, str(version)), *kept))
+    sizes = accumulate(len(value) for _, value in kept)
+    fitting = (entry for entry, size in zip(kept, sizes, strict=True) if size <= MAX_TOLD_BYTES)
+    context.set_trailing_metadata(((_CATALOG_VERSION, str(version)), *fitting))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TOLD_CHARACTERS else text[:MAX_TOLD_CHARACTERS] + "…"

@@ -20,6 +20,8 @@ MAX_NODES = 10_000
 """Operators and conditions together."""
 MAX_DEPTH = 100
 """Nesting of operators and conditions together."""
+MAX_WRITTEN_OUT = 2 * MAX_NODES
+"""Operators and conditions, each counted where it is used: a few that share their parts may stand for millions."""
 MAX_ENTITIES = 1_000_000
 """Rows of one table of values, and elements of one list."""
 MAX_VALUES = 4 * MAX_ENTITIES
@@ -72,10 +74,15 @@ class _Decoder:
         self._relations: list[tuple[algebra.Relation, int]] = []
         self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
         self._values = 0
+        self._sizes: list[int] = []  # of the relations, written out
+        self._condition_sizes: dict[int, int] = {}
+        self._size = 0  # of what is being read
 
     def result(self) -> algebra.Relation:
         for node in self._message.nodes:
+            self._size = 1
             self._relations.append(self._node(node))
+            self._sizes.append(_limited(self._size))
         return self._relations[-1][0]
 
     def _operand(self, index: int) -> tuple[algebra.Relation, int]:
@@ -84,6 +91,7 @@ class _Decoder:
                 f"Operator {len(self._relations)} refers to operator {index}, which does not come before it.",
                 field="relation.nodes",
             )
+        self._size += self._sizes[index]
         return self._relations[index]
 
     def _node(self, node: pb.RelationNode) -> tuple[algebra.Relation, int]:
@@ -146,8 +154,11 @@ class _Decoder:
                 waiting.extend(missing)
                 continue
             if current not in self._conditions:
+                outside, self._size = self._size, 1
                 self._conditions[current] = self._read_condition(current, self._message.conditions[current])
+                self._condition_sizes[current], self._size = _limited(self._size), outside
             waiting.pop()
+        self._size += self._condition_sizes[index]
         return self._conditions[index]
 
     def _referred(self, index: int) -> Iterable[int]:
@@ -195,6 +206,7 @@ class _Decoder:
 
     def _inner(self, indices: Iterable[int]) -> tuple[tuple[algebra.Condition, ...], int]:
         found = [self._conditions[index] for index in indices]
+        self._size += sum(self._condition_sizes[index] for index in indices)
         return tuple(condition for condition, _ in found), _deeper(*(depth for _, depth in found))
 
     def _items(self, messages: Iterable[pb.ProjectItem]) -> tuple[algebra.Item, ...]:
@@ -236,6 +248,16 @@ class _Decoder:
                 f"The query has more than {MAX_VALUES} values in its lists and tables; insert them into a table.",
                 limit=MAX_VALUES,
             )
+
+
+def _limited(size: int) -> int:
+    if size > MAX_WRITTEN_OUT:
+        raise QueryTooDeep(
+            f"The query stands for more than {MAX_WRITTEN_OUT} operators and conditions once its shared parts are "
+            "written out; save an intermediate result in a table.",
+            limit=MAX_WRITTEN_OUT,
+        )
+    return size
 
 
 def _deeper(*depths: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,21 @@ REFUSED: dict[str, tuple[Callable[[lv.Table], lv.Relation], type[lv.errors.Levad
         lv.errors.InvalidExpression,
         "at most 10000 words",
     ),
+    "a few operators that stand for a million": (
+        lambda t: reduce(lambda query, _: query * query, range(20), t.proj()),
+        lv.errors.QueryTooDeep,
+        "more than 20000 operators",
+    ),
+    "more columns than PostgreSQL has": (
+        lambda t: t.proj(**{f"x{i}": "subject_id + 1" for i in range(1_700)}) & lv.Top(1),
+        lv.errors.LimitReached,
+        "1664",
+    ),
+    "a long list in an expression": (
+        lambda t: t & t.c.subject_id.isin(list(range(10_001))),
+        lv.errors.WrongValue,
+        "restrict by a mapping with the list",
+    ),
     "a name for each of 20 000": (
         lambda t: lv.U(*(f"x{i}" for i in range(20_000))) & t,
         lv.errors.UnknownAttribute,
@@ -96,6 +112,12 @@ def test_queries_that_are_too_large_are_refused(lab: lv.VirtualModule, case: str
     with pytest.raises(error, match=message):
         len(make(lab.Subject()))
     assert len(lab.Subject()) == 3
+
+
+def test_warnings_are_cut_to_what_an_answer_carries(lab: lv.VirtualModule) -> None:
+    with pytest.warns(lv.LevadaWarning, match="names no attribute") as told:
+        assert len(lab.Subject & {"y" * 2**20: 1} & {f"x{i}": i for i in range(20_000)}) == 3
+    assert all(len(str(warning.message)) <= 1_001 for warning in told)
 
 
 def test_a_key_source_is_small(lab: lv.VirtualModule) -> None:

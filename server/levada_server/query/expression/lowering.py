@@ -154,7 +154,11 @@ def _lower_among(node: syntax.Among, site: Site) -> Typed:
                 node.items.position, "the value for `IN ?` is no list", "a list, or `IN (?)`", WrongValue
             )
         if len(values) > MAX_ITEMS:
-            raise site.refusal(node.items.position, f"a list has at most {MAX_ITEMS} items", kind=WrongValue)
+            raise site.refusal(
+                node.items.position,
+                f"a list has at most {MAX_ITEMS} items; restrict by a mapping with the list, or by a table of values",
+                kind=WrongValue,
+            )
         position = node.items.position
         items = [Constant(position, _value(site, position, value), written=False) for value in values]
     else:
