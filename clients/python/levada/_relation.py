@@ -356,7 +356,7 @@ class Relation(Operand):
             format: Without attributes: `"array"` (a structured array, the default) or `"frame"` (a DataFrame).
             as_dict: A list of dictionaries.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments, which are given as paths.
+            download_path: The folder for files of attachments; they are given as paths, as files of `<filepath@…>` are.
         """
         opener = self._opener(download_path, filepaths=True)
         if attributes and not as_dict:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoredObject(os.PathLike[str]):
-    """Something that lies in a store. Whatever takes a path takes it: of the store's own file where this machine sees
-    its disk, else of a copy in this machine's cache.
+    """Something that lies in a store.
+
+    Whatever takes a path takes it: of the store's own file where this machine sees its disk, else of a copy in this
+    machine's cache.
 
     Args:
         id: The object's.
@@ -34,7 +36,7 @@ class StoredObject(os.PathLike[str]):
         name: Of the file or folder.
         size: Bytes of the file, or of all files of the folder.
         hash: BLAKE3, as ObjectReference has it.
-    """  # noqa: D205  # the second sentence needs the room
+    """
 
     id: str
     codec: str

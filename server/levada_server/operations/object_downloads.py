@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.storage.folder_store import FolderStore, StoredFile
+    from levada_server.storage.folder_store import FolderStore
+    from levada_server.storage.object_content import StoredFile
     from levada_server.storage.objects import StoredObject
 
 CHUNK_BYTES = 2**20

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.operations.engine import Caller, Engine
     from levada_server.storage.database import Connection
-    from levada_server.storage.folder_store import Content, FolderStore
+    from levada_server.storage.folder_store import FolderStore
     from levada_server.storage.npy_header import NpyHeader
+    from levada_server.storage.object_content import Content
     from levada_server.storage.objects import StoredObject
 
 BY_CONTENT = frozenset({"blob", "hash"})

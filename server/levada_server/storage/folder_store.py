@@ -10,52 +10,33 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from blake3 import blake3
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
 from levada_server.model.object_names import MANAGED_FOLDER, check_path
 from levada_server.storage.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.object_content import (
+    Content,
+    StoredFile,
+    file_content,
+    files_of,
+    folder_content,
+    listing,
+    opened_content,
+    read_listing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import FileIO
     from typing import BinaryIO
     from uuid import UUID
 
 _STAGING = f"{MANAGED_FOLDER}/staging"
 _CONTENT = "content"
 _LIST_SUFFIX = ".files"
-_HASHED_BYTES = 4 * 2**20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY = 0o444
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One file: its path within the object, its bytes, and BLAKE3 of them."""
-
-    path: str
-    size_bytes: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What an object holds.
-
-    Args:
-        size_bytes: Of the file, or of all files.
-        hash: Of the file, or of the list of files.
-        files: Of a folder, in the order of their paths' bytes; None for a file.
-    """
-
-    size_bytes: int
-    hash: str
-    files: tuple[StoredFile, ...] | None = None
 
 
 class FolderStore:
@@ -136,17 +117,10 @@ class FolderStore:
         place = self._staged(upload)
         try:
             if not folder:
-                return Content(*_hashed(place))
-            return self._folder_content(place)
+                return file_content(place)
+            return folder_content(place)
         except FileNotFoundError:
             raise UnknownObject("Nothing was uploaded yet; send a header at least.", object=upload) from None
-
-    def _folder_content(self, place: Path) -> Content:
-        files = tuple(
-            StoredFile(file.relative_to(place).as_posix(), *_hashed(file))
-            for file in sorted(_files(place), key=lambda file: file.relative_to(place).as_posix().encode())
-        )
-        return Content(sum(file.size_bytes for file in files), blake3(_listed(files)).hexdigest(), files)
 
     def npy_header(self, upload: UUID) -> NpyHeader:
         """Read what an uploaded array says of itself.
@@ -165,16 +139,16 @@ class FolderStore:
         """
         place, target = self._staged(upload), self.folder / path
         with self._writing():
-            for file in _files(place):
+            for file in files_of(place):
                 file.chmod(_READ_ONLY)
                 _sync(file)
             for folder, _, _ in os.walk(place):
                 _sync(Path(folder))
             _move(place, target)
             if content.files is not None:
-                listing = target.with_name(target.name + _LIST_SUFFIX)
-                listing.write_bytes(_listed(content.files))
-                _sync(listing)
+                listed = target.with_name(target.name + _LIST_SUFFIX)
+                listed.write_bytes(listing(content.files))
+                _sync(listed)
             _sync(target.parent)
         place.parent.rmdir()
 
@@ -214,7 +188,7 @@ class FolderStore:
             InvalidRequest: The path leaves the store, or is the server's own.
         """
         with self.open(path, others=True) as file:
-            return Content(*_hash_of(file))
+            return opened_content(file)
 
     def open(self, path: str, *, others: bool = False) -> BinaryIO:
         """Open a file for reading.
@@ -265,8 +239,8 @@ class FolderStore:
         Raises:
             NotFound: Its list is gone.
         """
-        with self.open_listing(path) as listing:
-            return [_read_line(line.decode()) for line in listing]
+        with self.open_listing(path) as lines:
+            return read_listing(lines)
 
     # ---------------------------------------------------------------------------------------------- inside
 
@@ -316,38 +290,6 @@ def _move(place: Path, target: Path) -> None:
             place.replace(target)
             return
     raise FileNotFoundError(place)
-
-
-def _files(place: Path) -> Iterator[Path]:
-    if place.is_file():
-        yield place
-        return
-    for folder, _, names in os.walk(place):
-        for name in names:
-            yield Path(folder) / name
-
-
-def _hashed(path: Path) -> tuple[int, str]:
-    with path.open("rb", buffering=0) as file:
-        return _hash_of(file)
-
-
-def _hash_of(file: BinaryIO | FileIO) -> tuple[int, str]:
-    """Read a file to its end; give its size and its hash."""
-    hasher, size = blake3(), 0
-    while chunk := file.read(_HASHED_BYTES):
-        hasher.update(chunk)
-        size += len(chunk)
-    return size, hasher.hexdigest()
-
-
-def _listed(files: tuple[StoredFile, ...]) -> bytes:
-    return "".join(f"{file.hash} {file.size_bytes} {file.path}\n" for file in files).encode()
-
-
-def _read_line(line: str) -> StoredFile:
-    hash_, size, path = line.rstrip("\n").split(" ", 2)
-    return StoredFile(path, int(size), hash_)
 
 
 def _sync(path: Path) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.storage.database import Connection
-    from levada_server.storage.folder_store import Content
     from levada_server.storage.npy_header import NpyHeader
+    from levada_server.storage.object_content import Content
 
 _SQL = statements("objects")
 

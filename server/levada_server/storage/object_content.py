@@ -1,0 +1,95 @@
+"""What an object holds: its files with their sizes and hashes, as they are read from the disk, and the list of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from io import FileIO
+    from typing import BinaryIO
+
+_HASHED_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file: its path within the object, its bytes, and BLAKE3 of them."""
+
+    path: str
+    size_bytes: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an object holds.
+
+    Args:
+        size_bytes: Of the file, or of all files.
+        hash: Of the file, or of the list of files.
+        files: Of a folder, in the order of their paths' bytes; None for a file.
+    """
+
+    size_bytes: int
+    hash: str
+    files: tuple[StoredFile, ...] | None = None
+
+
+def file_content(place: Path) -> Content:
+    """Read a file."""
+    return Content(*_hashed(place))
+
+
+def opened_content(file: BinaryIO) -> Content:
+    """Read an open file from its beginning to its end."""
+    return Content(*_hash_of(file))
+
+
+def folder_content(place: Path) -> Content:
+    """Read all files of a folder."""
+    files = tuple(
+        StoredFile(file.relative_to(place).as_posix(), *_hashed(file))
+        for file in sorted(files_of(place), key=lambda file: file.relative_to(place).as_posix().encode())
+    )
+    return Content(sum(file.size_bytes for file in files), blake3(listing(files)).hexdigest(), files)
+
+
+def files_of(place: Path) -> Iterator[Path]:
+    """Give a file, or all files of a folder."""
+    if place.is_file():
+        yield place
+        return
+    for folder, _, names in os.walk(place):
+        for name in names:
+            yield Path(folder) / name
+
+
+def listing(files: Iterable[StoredFile]) -> bytes:
+    """Write the list of a folder's files, whose hash is the folder's."""
+    return "".join(f"{file.hash} {file.size_bytes} {file.path}\n" for file in files).encode()
+
+
+def read_listing(lines: Iterable[bytes]) -> list[StoredFile]:
+    """Read such a list, line by line."""
+    parts = (line.decode().rstrip("\n").split(" ", 2) for line in lines)
+    return [StoredFile(path, int(size), hash_) for hash_, size, path in parts]
+
+
+def _hashed(path: Path) -> tuple[int, str]:
+    with path.open("rb", buffering=0) as file:
+        return _hash_of(file)
+
+
+def _hash_of(file: BinaryIO | FileIO) -> tuple[int, str]:
+    """Read a file to its end; give its size and its hash."""
+    hasher, size = blake3(), 0
+    while chunk := file.read(_HASHED_BYTES):
+        hasher.update(chunk)
+        size += len(chunk)
+    return size, hasher.hexdigest()
