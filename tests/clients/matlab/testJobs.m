@@ -76,6 +76,15 @@ populate(lab.TrialCount);
 checkEqual(count(lab.TrialCount), 3);
 end
 
+function test_a_class_says_how_often_its_jobs_are_tried(~)
+fill();
+levada.config('flaky_calls', 0);
+[~, errors] = populate(lab.Flaky, 'subject_id = 2');
+checkEqual({errors.message}, {'Call 1 fails.', 'Call 2 fails.'});
+checkEqual(fetch1(lab.Flaky, 'calls'), 3);
+checkEqual(fetch1(jobs(lab.Flaky) & 'subject_id = 2', 'attempt'), 3);
+end
+
 function test_direct_inserts_are_refused(~)
 fill();
 row = struct('subject_id', 1, 'session', 1, 'mean_rate', 5);

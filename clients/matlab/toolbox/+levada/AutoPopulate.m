@@ -9,6 +9,9 @@ classdef AutoPopulate < levada.Table
 %   it has ended, all or nothing. What there is to compute is the join of the tables in the primary key, unless the
 %   class has a property keySource, or the older popRel.
 %
+%   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with each
+%   further error): then a job is tried again.
+%
 %   See also levada.worker
 
     methods

@@ -25,6 +25,7 @@ request = struct('name', name, 'tier', tierOf(table), 'definition', definition, 
     'request_id', levada.internal.gateway('requestId'));
 request.references = references(definition, className, table);
 if computes
+    request.retry_policy = retryPolicy(table);
     source = ownKeySource(table);
     if ~isempty(source)
         request.key_source = levada.internal.encodeRelation(source.node());
@@ -37,6 +38,17 @@ if isfield(response, 'differences') && ~isempty(response.differences)
 end
 if isa(table, 'levada.Lookup') && isprop(table, 'contents') && ~isempty(table.contents)
     insertContents(table);
+end
+end
+
+function policy = retryPolicy(table)
+% How often the jobs of the class are tried, as its properties maxAttempts and retryDelay (in s) say.
+policy = struct();
+if isprop(table, 'maxAttempts')
+    policy.max_attempts = table.maxAttempts;
+end
+if isprop(table, 'retryDelay')
+    policy.retry_delay = levada.internal.durationMessage(table.retryDelay);
 end
 end
 
