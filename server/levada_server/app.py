@@ -93,6 +93,8 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         stack.push_async_callback(_cancelled, tidying)
         cache = CatalogCache(database)
         await cache.current()
+        keeping_up = asyncio.create_task(cache.keep_up())
+        stack.push_async_callback(_cancelled, keeping_up)
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
         stores = await asyncio.to_thread(_stores, settings)

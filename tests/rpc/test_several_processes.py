@@ -75,6 +75,24 @@ def test_a_table_that_another_server_altered_is_used_as_it_is_now(two: tuple[Con
     assert lv.FreeTable(other, "lab.Thing").to_arrow().column_names == ["id", "y"]
 
 
+def test_who_only_reads_learns_of_an_alteration_too(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("levada_server.storage.catalog.KEEP_UP_S", 0.01)
+    with (
+        served(database_url) as first,
+        served(database_url) as second,
+        lv.Connection(first) as one,
+        lv.Connection(second) as other,
+    ):
+        table = declare(one, "Thing", "id : int32\n")
+        there = lv.FreeTable(other, "lab.Thing")
+        assert there.to_arrow().column_names == ["id"]
+        table.definition = "id : int32\n---\ny = null : varchar(8)\n"
+        assert table.alter(prompt=False)
+        # Nothing here asks for what the old catalog lacks; each request is a chance to be told.
+        names = [lv.FreeTable(other, "lab.Thing").to_arrow().column_names for _ in range(200)]
+        assert names[-1] == ["id", "y"]
+
+
 def test_writes_to_a_table_that_another_server_replaced_are_for_the_new_one(two: tuple[Connection, Connection]) -> None:
     one, other = two
     declare(one, "Thing", "id : int32\n---\nx = 1 : int32\n")

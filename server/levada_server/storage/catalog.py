@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.errors import AlreadyExists, Conflict, HasChildren
+from levada_server.errors import AlreadyExists, Conflict, HasChildren, LevadaError
 from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Attribute, Default, Heading, Origin
 from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from levada_server.storage.database import Connection, Database
 
 _SQL = statements("catalog")
+
+KEEP_UP_S = 1.0
+"""How long a server may give what a table was before another server altered it, to clients that know nothing of it."""
 
 
 class CatalogCache:
@@ -63,6 +67,13 @@ class CatalogCache:
         if any(current.tables.get(name) != table for name, table in known.tables.items()):
             await self._database.forget_plans()
         return True
+
+    async def keep_up(self) -> None:
+        """Catch up again and again, for the clients whose requests would never tell that the catalog is old."""
+        while True:
+            await asyncio.sleep(KEEP_UP_S)
+            with suppress(LevadaError):  # whoever asks for something is told
+                await self.catch_up()
 
     def replace(self, catalog: Catalog) -> None:
         """Take over a catalog that was just read or written, unless a newer one is here."""
