@@ -317,7 +317,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
     """
     catalog = await engine.catalog(caller)
     async with engine.database.transaction() as connection:
-        doomed = await _collect(connection, catalog, relation, part_integrity)
+        doomed = await _collect(connection, catalog, relation, part_integrity, identified=True)
         await deletion.forget(connection, catalog, doomed)
         return doomed
 
@@ -362,7 +362,7 @@ async def _delete(
 ) -> Doomed:
     async with engine.database.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
-        doomed = await _collect(connection, catalog, relation, part_integrity)
+        doomed = await _collect(connection, catalog, relation, part_integrity, identified=bool(digest))
         if digest and digest != doomed.digest:
             raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)
         others = [name for name, _ in doomed.counts if name != doomed.root]
@@ -381,11 +381,11 @@ async def _delete(
 
 
 async def _collect(
-    connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity
+    connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity, *, identified: bool
 ) -> Doomed:
     root = catalog.table(_restricted_table(relation).name)
     query = await compiled(relation, catalog, strict=True)
-    return await deletion.collect(connection, catalog, root, query.select, part_integrity)
+    return await deletion.collect(connection, catalog, root, query.select, part_integrity, identified=identified)
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

@@ -21,7 +21,7 @@ from levada_server.storage.job_tables import PEND
 from levada_server.storage.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
@@ -37,7 +37,7 @@ class Doomed:
     Args:
         root: The table that was asked for.
         counts: Tables that lose rows, and how many, leaves first.
-        digest: Identifies exactly these rows.
+        digest: Identifies exactly these rows; empty if nobody asked.
         reached: Tables of which keys were collected, some of them none.
     """
 
@@ -48,9 +48,23 @@ class Doomed:
 
 
 async def collect(
-    connection: Connection, catalog: Catalog, root: Table, selected: sql.Select, part_integrity: PartIntegrity
+    connection: Connection,
+    catalog: Catalog,
+    root: Table,
+    selected: sql.Select,
+    part_integrity: PartIntegrity,
+    *,
+    identified: bool,
 ) -> Doomed:
     """Collect the rows of `root` that a query selects, and all that depend on them.
+
+    Args:
+        connection: In a transaction.
+        catalog: Has the tables.
+        root: The table that was asked for.
+        selected: Which of its rows.
+        part_integrity: What becomes of masters.
+        identified: Give the digest of what is collected, which reads all of it once more.
 
     Raises:
         HasChildren: A part would go without its master, and part integrity is enforced.
@@ -63,7 +77,7 @@ async def collect(
         pending = await collection.add_masters() if part_integrity is PartIntegrity.CASCADE else []
     if part_integrity is PartIntegrity.ENFORCE:
         await collection.check_parts()
-    return await collection.summary(root.name)
+    return await collection.summary(root.name, identified=identified)
 
 
 @dataclass(slots=True)
@@ -148,18 +162,21 @@ class _Collection:
                     child=part.name,
                 )
 
-    async def summary(self, root: TableName) -> Doomed:
-        """Count and identify what was collected, leaves first."""
+    async def summary(self, root: TableName, *, identified: bool) -> Doomed:
+        """Count what was collected, leaves first, and identify it if asked to."""
         reached = self.catalog.sorted(self.sizes)[::-1]
         names = [name for name in reached if self.sizes[name]]
+        counts = [(name, self.sizes[name]) for name in names]
+        return Doomed(root, counts, await self._digest(names) if identified else "", frozenset(reached))
+
+    async def _digest(self, names: Sequence[TableName]) -> str:
         digests = [
             fill(_SQL["digest"], position=str(position), doomed=_doomed(self.catalog.tables[name]))
             for position, name in enumerate(names)
         ]
         found = dict(await self.connection.fetch(" UNION ALL ".join(digests))) if names else {}
         content = "\n".join(f"{name} {found[position]}" for position, name in enumerate(names))
-        counts = [(name, self.sizes[name]) for name in names]
-        return Doomed(root, counts, hashlib.sha256(content.encode()).hexdigest(), frozenset(reached))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     async def _add(self, table: Table, rows: str) -> int:
         """Add keys of a table; give how many are new."""
