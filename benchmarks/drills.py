@@ -448,6 +448,8 @@ def main() -> int:
         f"{stopped} workers stopped past their lease and awaited": lambda url: stopped_and_awaited(url, stopped),
         f"{stopped} workers whose answers are cut after the commit": lambda url: cut_answers(url, stopped),
     }
+    # Told to end, it ends what it has started too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with _databases() as database:
         for what, drill in drills.items():
             began = time.perf_counter()

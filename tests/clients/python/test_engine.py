@@ -106,6 +106,23 @@ def test_threads_compute(module: Module) -> None:
         check(module, engine)
 
 
+def test_class_of_a_notebook_travels_by_itself(module: Module, connection: lv.Connection) -> None:
+    @lv.Schema("notebook", connection=connection)
+    class Cube(lv.Computed):
+        definition = """
+        -> module.Number
+        ---
+        cube : int64
+        """
+
+        def make(self, key: dict[str, int]) -> None:
+            self.insert1({**key, "cube": key["n"] ** 3})
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as engine:
+        assert Cube.populate("n < 3", engine=engine)["success_count"] == 3
+    assert Cube.to_arrays("cube", order_by="KEY").tolist() == [0, 1, 8]
+
+
 def test_engine_whose_process_dies_gives_its_jobs_back(module: Module) -> None:
     from concurrent.futures.process import BrokenProcessPool
 
