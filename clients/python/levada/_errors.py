@@ -81,6 +81,10 @@ class MissingAttributeError(QueryError):
     """A row lacks an attribute that has no default."""
 
 
+class MissingExternalFile(LevadaError):
+    """A file is not in its store, or is damaged."""
+
+
 class MissingTableError(LevadaError):
     """There is no such table."""
 
@@ -200,7 +204,7 @@ class UnknownStore(NotFound):
     reason = "UNKNOWN_STORE"
 
 
-class UnknownObject(NotFound):
+class UnknownObject(NotFound, MissingExternalFile):
     """No such object, or it is gone."""
 
     reason = "UNKNOWN_OBJECT"
@@ -278,7 +282,7 @@ class LimitReached(LevadaError):
     reason = "LIMIT_REACHED"
 
 
-class DamagedObject(LevadaError):
+class DamagedObject(MissingExternalFile):
     """Bytes of an object changed on their way, or in the store."""
 
     reason = "DAMAGED_OBJECT"

@@ -44,6 +44,8 @@ def test_each_reason_has_a_class_of_its_name(reason: str) -> None:
         ("MISSING_ATTRIBUTE", "MissingAttributeError"),
         ("PERMISSION_DENIED", "AccessError"),
         ("UNAUTHENTICATED", "AccessError"),
+        ("DAMAGED_OBJECT", "MissingExternalFile"),
+        ("UNKNOWN_OBJECT", "MissingExternalFile"),
         ("UNAVAILABLE", "LostConnectionError"),
         ("INVALID_EXPRESSION", "QuerySyntaxError"),
     ],
