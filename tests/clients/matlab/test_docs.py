@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from tests.clients.matlab.conftest import Octave
 
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```matlab" in page.read_text(encoding="utf-8")]
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if "```matlab" in page.read_text(encoding="utf-8")
+]
 ADDRESS = "localhost:50051"
 """Stands in the pages for the address of the reader's server."""
 _BLOCK = re.compile(r'^```matlab(?: title="(?P<file>[^"]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)

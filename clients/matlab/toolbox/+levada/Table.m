@@ -27,6 +27,17 @@ classdef Table < levada.Relation
             text = levada.internal.fullName(tableName(self));
         end
 
+        function found = schema(self)
+            % schema  Give the levada.Schema that the table is in.
+            root = levada.internal.tableNode(node(self));
+            reference = root.body.reference;
+            if isfield(reference, 'class')
+                found = levada.internal.schemaOf(reference.class);
+            else
+                found = levada.Schema(reference.connection, '', reference.schema);
+            end
+        end
+
         function connection = conn(self)
             % conn  Give the connection that the table lives at.
             connection = levada.internal.connectionOf(node(self));
