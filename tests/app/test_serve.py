@@ -194,6 +194,10 @@ def test_several_processes_do_not_join_another_server_on_its_port(database_url: 
         assert address in refused(*arguments, "--listen", address).stderr
 
 
+def test_no_transaction_may_outlive_what_its_rows_name_in_stores(database_url: str) -> None:
+    assert "86400 s at most" in refused("--database-url", database_url, "--transaction-open", "604800").stderr
+
+
 def test_an_idle_server_stops(database_url: str) -> None:
     result = subprocess.run(
         [*SERVE, "--database-url", database_url, "--listen", "127.0.0.1:0", "--idle-timeout", "0.2"],

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from levada_server.errors import PreconditionFailed
+from levada_server.errors import InvalidRequest, PreconditionFailed
 from levada_server.storage.outcomes import give_up
 from levada_server.storage.transactions import Transactions
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from levada_server.operations.engine import Engine
     from levada_server.storage.outcomes import Request
+
+
+MAX_OPEN_S = 86_400.0
+"""What the rows of a transaction name in stores is kept for a week, so no transaction is to last nearly as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,12 @@ class TransactionLimits:
 
     idle_s: float = 60.0
     open_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.open_s > MAX_OPEN_S:
+            raise InvalidRequest(
+                f"A transaction may be open for {MAX_OPEN_S:.0f} s at most, not {self.open_s:.0f}.", field="open_s"
+            )
 
 
 @dataclass(frozen=True, slots=True)
