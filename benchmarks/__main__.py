@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import catalogs, job_rows, many_clients, memory, reading, small_calls, writing
+from benchmarks import catalogs, job_rows, many_clients, matlab, memory, reading, small_calls, writing
 from benchmarks.place import Place, machine, opened
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Line]]] = {
     "cascade": catalogs.cascade,
     "tables": catalogs.many_tables,
     "clients": many_clients.many_clients,
+    "matlab": matlab.matlab,
     "slow": memory.slow_reader,
     "large": memory.large_values,
 }

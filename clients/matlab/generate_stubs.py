@@ -36,7 +36,7 @@ _SCALARS = {
 }
 _CALLS = {
     # By whether the requests and the responses are streams: the caller, its arguments, what they are.
-    (False, False): ("call", "connection, method, request, seconds", "request"),
+    (False, False): ("call", "connection, method, request, varargin{:}", "request"),
     (False, True): ("receive", "connection, method, request", "request"),
     (True, False): ("send", "connection, method, requests", "requests"),
 }
@@ -117,14 +117,13 @@ def _stub(
     else:
         caller, passed, request = _CALLS[method.client_streaming, method.server_streaming]
         result = "responses" if method.server_streaming else "response"
-        arguments = passed.replace("method, ", "")
+        arguments = passed.replace("method, ", "").replace("varargin{:}", "varargin")
         quoted = f"'{path}'"
         body = f"{result} = levada.internal.{caller}({passed.replace('method', quoted)});\n"
-        if "seconds" in passed:
-            default = f"if nargin < 3\n    seconds = levada.internal.deadline({quoted});\nend\n"
-            body = default + body
         many = [f"{what.upper()} is a cell" for what in (request, result) if what.endswith("s")]
-        usage = f"{result.upper()} = {name.upper()}({arguments.upper()}) calls {service}.{method.name}."
+        shown = arguments.upper().replace("VARARGIN", "SECONDS")
+        usage = f"{result.upper()} = {name.upper()}({shown}) calls {service}.{method.name}."
+        usage += " SECONDS is a deadline, and may be left out." if "SECONDS" in shown else ""
         usage += "".join(f" {line}." for line in many)
     first, _, rest = comment.partition(". ")
     lines = [f"function {result} = {name}({arguments})", f"%{name.upper()} {first.rstrip('.')}."]

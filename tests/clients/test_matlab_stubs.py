@@ -13,6 +13,6 @@ def test_the_stubs_are_those_of_the_protocol() -> None:
 
 def test_each_stub_tells_what_its_method_takes_and_gives() -> None:
     text = generate_stubs.stubs(generate_stubs.DESCRIPTORS.read_bytes())["countRelation.m"]
-    assert text.startswith("function response = countRelation(connection, request, seconds)\n%COUNTRELATION ")
+    assert text.startswith("function response = countRelation(connection, request, varargin)\n%COUNTRELATION ")
     assert "%       relation  Relation: The relation.\n" in text
     assert "%       entity_count  int64: How many entities.\n" in text

@@ -2,6 +2,7 @@
 #include <mex.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@ using namespace std::chrono_literals;
 constexpr auto kCallTime = 100ms;    // how long `call` waits for the response
 constexpr auto kSendTime = 100ms;    // how long `send` waits for the request before, so that Ctrl-C is heard
 constexpr double kLongestPoll = 60;  // seconds
+constexpr double kCallSeconds = 60;  // deadline of a call that touches no rows
+constexpr double kWorkSeconds = 6 * 3600;  // deadline of a call that reads or changes rows
 constexpr size_t kMessageBytes = 16 * 1024;
 
 // All that lives between two calls of the MEX function. Ids are never used twice.
@@ -130,16 +133,25 @@ void stay_present(const Arguments& in) {
   state->calls[++state->last_id] = std::move(call);
 }
 
-// call = ('start', id, method, request, deadlineSeconds): without a request the stream waits for ('send', …).
+// The time after which a call ends with DEADLINE_EXCEEDED: what is asked for, Inf for none, and by default long enough
+// for the method's work; a dead peer is noticed by keepalive long before.
+std::optional<Clock::time_point> deadline_of(const mxArray* given, const std::string& method) {
+  double length = kWorkSeconds;
+  if (given != nullptr && !is_unset(given)) {
+    length = double_of(given, "The deadline");
+    if (std::isinf(length) && length > 0) return std::nullopt;
+  } else if (method.rfind("Get", 0) == 0 || method.rfind("List", 0) == 0 || method.rfind("Describe", 0) == 0) {
+    length = kCallSeconds;
+  }
+  return Clock::now() + seconds(length, "The deadline");
+}
+
+// call = ('start', channel, method, request, seconds): without a request the stream waits for ('send', …).
 void start(const Arguments& in) {
   const auto connection = connection_of(in);
   const auto& method = find_method(in.text(1, "The method"));
   const mxArray* request = in.at(2);
-  std::optional<Clock::time_point> deadline;
-  if (in.count > 3) {
-    const double given = in.number(3, "The deadline");
-    if (given > 0 && given < 1e9) deadline = Clock::now() + seconds(given, "The deadline");
-  }
+  const auto deadline = deadline_of(in.at(3), method.name());
   auto call = std::make_unique<Call>(connection, method, deadline);
   if (request != nullptr && (mxIsStruct(request) || !method.client_streaming())) {
     const auto message = new_message(*method.input_type());
@@ -156,15 +168,15 @@ std::string warning_of(const Call& call) {
   return call.warning();
 }
 
-// [call, response, warning] = ('call', channel, method, request, deadlineSeconds): for a method with one message each
-// way. Waits for a moment; call is 0 if the response is there by then, and otherwise the call to poll.
+// [call, response, warning] = ('call', channel, method, request, seconds): for a method with one message each way.
+// Waits for a moment; call is 0 if the response is there by then, and otherwise the call to poll.
 void call(const Arguments& in) {
   const auto connection = connection_of(in);
   const auto& method = find_method(in.text(1, "The method"));
   if (method.client_streaming() || method.server_streaming()) throw invalid_request(method.name() + " is a stream.");
   const auto message = new_message(*method.input_type());
   fill_message(in.at(2), *message, "request");
-  auto call = std::make_unique<Call>(connection, method, Clock::now() + seconds(in.number(3, "The deadline"), "The deadline"));
+  auto call = std::make_unique<Call>(connection, method, deadline_of(in.at(3), method.name()));
   call->send(*message, true, 0ms);
   if (call->poll(kCallTime) != Call::State::kDone) {
     state->calls[++state->last_id] = std::move(call);

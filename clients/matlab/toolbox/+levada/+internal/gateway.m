@@ -14,11 +14,6 @@ end
 try
     [varargout{1:nargout}] = mex(varargin{:});
 catch trouble
-    if strncmp(trouble.identifier, 'levada:', 7)
-        % Octave puts the file's name before the message.
-        told = mex('lastError');
-        error(told.identifier, '%s', told.message);
-    end
-    rethrow(trouble);
+    rethrow(levada.internal.plainError(trouble));
 end
 end

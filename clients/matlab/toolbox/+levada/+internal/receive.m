@@ -7,12 +7,12 @@ try
     responses = once(connection.Channel, method, request);
 catch trouble
     attempt = @() once(connection.Channel, method, request);
-    responses = levada.internal.retry(trouble, connection.Channel, attempt, Inf);
+    responses = levada.internal.retry(trouble, connection.Channel, attempt, []);
 end
 end
 
 function responses = once(channel, method, request)
-id = levada.internal.gateway('start', channel, method, request, levada.internal.deadline(method));
+id = levada.internal.gateway('start', channel, method, request);
 cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
 responses = {};
 state = 'pending';

@@ -10,12 +10,12 @@ catch trouble
         rethrow(trouble);
     end
     attempt = @() once(connection.Channel, method, requests);
-    response = levada.internal.retry(trouble, connection.Channel, attempt, Inf);
+    response = levada.internal.retry(trouble, connection.Channel, attempt, []);
 end
 end
 
 function response = once(channel, method, requests)
-id = levada.internal.gateway('start', channel, method, [], levada.internal.deadline(method));
+id = levada.internal.gateway('start', channel, method, []);
 cleanup = onCleanup(@() levada.internal.gateway('cancel', id));
 for i = 1:numel(requests)
     levada.internal.push(id, requests{i});

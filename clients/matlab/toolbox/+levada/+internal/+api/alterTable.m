@@ -1,8 +1,9 @@
-function response = alterTable(connection, request, seconds)
+function response = alterTable(connection, request, varargin)
 %ALTERTABLE Alter a table as planned, in one transaction.
 %   PLAN_CHANGED if the table changed since; CONFLICT if it stayed in use; WRONG_VALUE, VALUE_OUT_OF_RANGE,
 %   MISSING_ATTRIBUTE, MISSING_PARENT, DUPLICATE_ENTITY if a row does not allow a change, which the message names.
-%   RESPONSE = ALTERTABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.AlterTable.
+%   RESPONSE = ALTERTABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.AlterTable. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: AlterTableRequest
 %       name  TableName: The table.
@@ -20,8 +21,5 @@ function response = alterTable(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/AlterTable');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/AlterTable', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/AlterTable', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = cancelJobs(connection, request, seconds)
+function response = cancelJobs(connection, request, varargin)
 %CANCELJOBS Make errors of jobs that are reserved: their results are refused, and the next renewal tells their holders to stop.
-%   RESPONSE = CANCELJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.CancelJobs.
+%   RESPONSE = CANCELJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.CancelJobs. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: CancelJobsRequest
 %       name  TableName: The table.
@@ -11,8 +12,5 @@ function response = cancelJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/CancelJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/CancelJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/CancelJobs', request, varargin{:});
 end

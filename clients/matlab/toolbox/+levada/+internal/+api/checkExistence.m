@@ -1,7 +1,8 @@
-function response = checkExistence(connection, request, seconds)
+function response = checkExistence(connection, request, varargin)
 %CHECKEXISTENCE Whether a relation has any entity.
 %   Stops at the first.
-%   RESPONSE = CHECKEXISTENCE(CONNECTION, REQUEST, SECONDS) calls QueryService.CheckExistence.
+%   RESPONSE = CHECKEXISTENCE(CONNECTION, REQUEST, SECONDS) calls QueryService.CheckExistence. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: CheckExistenceRequest
 %       relation  Relation: The relation.
@@ -14,8 +15,5 @@ function response = checkExistence(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.QueryService/CheckExistence');
-end
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/CheckExistence', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/CheckExistence', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = collectObjects(connection, request, seconds)
+function response = collectObjects(connection, request, varargin)
 %COLLECTOBJECTS Remove what no row names: what is found for the first time is put into quarantine, what was there for a day goes.
-%   RESPONSE = COLLECTOBJECTS(CONNECTION, REQUEST, SECONDS) calls ObjectService.CollectObjects.
+%   RESPONSE = COLLECTOBJECTS(CONNECTION, REQUEST, SECONDS) calls ObjectService.CollectObjects. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: CollectObjectsRequest
 %       dry_run  logical: Change nothing, and tell what would be done.
@@ -13,8 +14,5 @@ function response = collectObjects(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/CollectObjects');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/CollectObjects', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/CollectObjects', request, varargin{:});
 end

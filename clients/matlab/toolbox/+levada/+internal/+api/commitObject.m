@@ -1,8 +1,9 @@
-function response = commitObject(connection, request, seconds)
+function response = commitObject(connection, request, varargin)
 %COMMITOBJECT Check an object and put it into its place.
 %   Idempotent. DAMAGED_OBJECT if size or hash differ; nothing is kept then. WRONG_VALUE if an `<npy@s>` is no array
 %   that NumPy reads without pickle.
-%   RESPONSE = COMMITOBJECT(CONNECTION, REQUEST, SECONDS) calls ObjectService.CommitObject.
+%   RESPONSE = COMMITOBJECT(CONNECTION, REQUEST, SECONDS) calls ObjectService.CommitObject. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: CommitObjectRequest
 %       upload_id  char: As StageObject gave it.
@@ -14,8 +15,5 @@ function response = commitObject(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/CommitObject');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/CommitObject', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/CommitObject', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = countRelation(connection, request, seconds)
+function response = countRelation(connection, request, varargin)
 %COUNTRELATION How many entities a relation has.
-%   RESPONSE = COUNTRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.CountRelation.
+%   RESPONSE = COUNTRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.CountRelation. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: CountRelationRequest
 %       relation  Relation: The relation.
@@ -13,8 +14,5 @@ function response = countRelation(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.QueryService/CountRelation');
-end
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = createSchema(connection, request, seconds)
+function response = createSchema(connection, request, varargin)
 %CREATESCHEMA Create a schema.
 %   ALREADY_EXISTS if it exists, unless `allow_existing`.
-%   RESPONSE = CREATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.CreateSchema.
+%   RESPONSE = CREATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.CreateSchema. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: CreateSchemaRequest
 %       name  char: The new schema's name.
@@ -15,8 +16,5 @@ function response = createSchema(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/CreateSchema');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/CreateSchema', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/CreateSchema', request, varargin{:});
 end

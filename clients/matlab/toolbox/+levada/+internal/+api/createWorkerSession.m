@@ -1,6 +1,7 @@
-function response = createWorkerSession(connection, request, seconds)
+function response = createWorkerSession(connection, request, varargin)
 %CREATEWORKERSESSION Begin a worker session: who computes, and for how long it may be silent.
-%   RESPONSE = CREATEWORKERSESSION(CONNECTION, REQUEST, SECONDS) calls JobService.CreateWorkerSession.
+%   RESPONSE = CREATEWORKERSESSION(CONNECTION, REQUEST, SECONDS) calls JobService.CreateWorkerSession. SECONDS is a
+%   deadline, and may be left out.
 %
 %   Request: CreateWorkerSessionRequest
 %       worker  WorkerName: Where the worker runs.
@@ -13,8 +14,5 @@ function response = createWorkerSession(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/CreateWorkerSession');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', request, varargin{:});
 end

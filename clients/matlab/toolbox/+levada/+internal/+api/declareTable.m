@@ -1,8 +1,9 @@
-function response = declareTable(connection, request, seconds)
+function response = declareTable(connection, request, varargin)
 %DECLARETABLE Declare a table.
 %   Idempotent: if it exists with an equal definition nothing happens; with another one nothing changes either and the
 %   difference is told. INVALID_DEFINITION, UNKNOWN_TABLE (a parent), TABLE_EXISTS (other tier).
-%   RESPONSE = DECLARETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DeclareTable.
+%   RESPONSE = DECLARETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DeclareTable. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: DeclareTableRequest
 %       name  TableName: Its name; the part after the dot in `Session.Trial` is a part of `Session`.
@@ -28,8 +29,5 @@ function response = declareTable(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DeclareTable');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DeclareTable', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DeclareTable', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = deleteRows(connection, request, seconds)
+function response = deleteRows(connection, request, varargin)
 %DELETEROWS Delete the entities of a relation and all that depend on them.
 %   PLAN_CHANGED if the rows changed since the plan, HAS_CHILDREN where part integrity forbids it.
-%   RESPONSE = DELETEROWS(CONNECTION, REQUEST, SECONDS) calls RowService.DeleteRows.
+%   RESPONSE = DELETEROWS(CONNECTION, REQUEST, SECONDS) calls RowService.DeleteRows. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: DeleteRowsRequest
 %       relation  Relation: A table, restricted.
@@ -16,8 +17,5 @@ function response = deleteRows(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.RowService/DeleteRows');
-end
-response = levada.internal.call(connection, '/levada_api.v1.RowService/DeleteRows', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.RowService/DeleteRows', request, varargin{:});
 end

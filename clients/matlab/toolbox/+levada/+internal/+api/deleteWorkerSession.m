@@ -1,8 +1,9 @@
-function response = deleteWorkerSession(connection, request, seconds)
+function response = deleteWorkerSession(connection, request, varargin)
 %DELETEWORKERSESSION End a worker session.
 %   What it still holds is handed to others at once. Such a try counts as an attempt of the job that had started: the
 %   one that was leased alone, or is named; of a batch whose worker was lost each job is leased alone the next time.
-%   RESPONSE = DELETEWORKERSESSION(CONNECTION, REQUEST, SECONDS) calls JobService.DeleteWorkerSession.
+%   RESPONSE = DELETEWORKERSESSION(CONNECTION, REQUEST, SECONDS) calls JobService.DeleteWorkerSession. SECONDS is a
+%   deadline, and may be left out.
 %
 %   Request: DeleteWorkerSessionRequest
 %       worker_session  char: The session.
@@ -14,8 +15,5 @@ function response = deleteWorkerSession(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/DeleteWorkerSession');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/DeleteWorkerSession', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/DeleteWorkerSession', request, varargin{:});
 end

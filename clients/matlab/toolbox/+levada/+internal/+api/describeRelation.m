@@ -1,7 +1,8 @@
-function response = describeRelation(connection, request, seconds)
+function response = describeRelation(connection, request, varargin)
 %DESCRIBERELATION The heading of a relation.
 %   Touches no rows.
-%   RESPONSE = DESCRIBERELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.DescribeRelation.
+%   RESPONSE = DESCRIBERELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.DescribeRelation. SECONDS is a
+%   deadline, and may be left out.
 %
 %   Request: DescribeRelationRequest
 %       relation  Relation: The relation.
@@ -11,8 +12,5 @@ function response = describeRelation(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.QueryService/DescribeRelation');
-end
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/DescribeRelation', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/DescribeRelation', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = describeTable(connection, request, seconds)
+function response = describeTable(connection, request, varargin)
 %DESCRIBETABLE One table.
 %   UNKNOWN_TABLE.
-%   RESPONSE = DESCRIBETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DescribeTable.
+%   RESPONSE = DESCRIBETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DescribeTable. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: DescribeTableRequest
 %       name  TableName: The table.
@@ -14,8 +15,5 @@ function response = describeTable(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DescribeTable');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DescribeTable', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DescribeTable', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = dropSchema(connection, request, seconds)
+function response = dropSchema(connection, request, varargin)
 %DROPSCHEMA Drop a schema with its tables, jobs and rows.
 %   HAS_CHILDREN if tables of other schemas refer to it.
-%   RESPONSE = DROPSCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.DropSchema.
+%   RESPONSE = DROPSCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.DropSchema. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: DropSchemaRequest
 %       name  char: Its name.
@@ -12,8 +13,5 @@ function response = dropSchema(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DropSchema');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DropSchema', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DropSchema', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = dropTables(connection, request, seconds)
+function response = dropTables(connection, request, varargin)
 %DROPTABLES Drop tables as planned.
 %   PLAN_CHANGED if the graph changed since.
-%   RESPONSE = DROPTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.DropTables.
+%   RESPONSE = DROPTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.DropTables. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: DropTablesRequest
 %       names  cell of TableName: The tables to drop, with all that depend on them.
@@ -13,8 +14,5 @@ function response = dropTables(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/DropTables');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DropTables', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DropTables', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = explainRelation(connection, request, seconds)
+function response = explainRelation(connection, request, varargin)
 %EXPLAINRELATION The plan by which PostgreSQL would answer.
-%   RESPONSE = EXPLAINRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.ExplainRelation.
+%   RESPONSE = EXPLAINRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.ExplainRelation. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: ExplainRelationRequest
 %       relation  Relation: The relation.
@@ -12,8 +13,5 @@ function response = explainRelation(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.QueryService/ExplainRelation');
-end
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/ExplainRelation', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/ExplainRelation', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = failJob(connection, request, seconds)
+function response = failJob(connection, request, varargin)
 %FAILJOB Record that `make` failed: the job is an error, or pending until its next try as the table's retry policy says.
 %   LEASE_LOST as above. Idempotent by lease token.
-%   RESPONSE = FAILJOB(CONNECTION, REQUEST, SECONDS) calls JobService.FailJob.
+%   RESPONSE = FAILJOB(CONNECTION, REQUEST, SECONDS) calls JobService.FailJob. SECONDS is a deadline, and may be left
+%   out.
 %
 %   Request: FailJobRequest
 %       name  TableName: The table that was to be computed.
@@ -16,8 +17,5 @@ function response = failJob(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/FailJob');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/FailJob', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/FailJob', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = fetchFewRows(connection, request, seconds)
+function response = fetchFewRows(connection, request, varargin)
 %FETCHFEWROWS The same in one message, which is quicker for a few small rows, such as those of a relation with a limit of 2.
-%   RESPONSE = FETCHFEWROWS(CONNECTION, REQUEST, SECONDS) calls QueryService.FetchFewRows.
+%   RESPONSE = FETCHFEWROWS(CONNECTION, REQUEST, SECONDS) calls QueryService.FetchFewRows. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: FetchFewRowsRequest
 %       fetch  FetchRelationRequest: What is fetched.
@@ -11,8 +12,5 @@ function response = fetchFewRows(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.QueryService/FetchFewRows');
-end
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/FetchFewRows', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.QueryService/FetchFewRows', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = getGraph(connection, request, seconds)
+function response = getGraph(connection, request, varargin)
 %GETGRAPH Tables and foreign keys of some schemas or around some tables.
-%   RESPONSE = GETGRAPH(CONNECTION, REQUEST, SECONDS) calls SchemaService.GetGraph.
+%   RESPONSE = GETGRAPH(CONNECTION, REQUEST, SECONDS) calls SchemaService.GetGraph. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: GetGraphRequest
 %       schemas  cell of char: All tables of these schemas.
@@ -13,8 +14,5 @@ function response = getGraph(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/GetGraph');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/GetGraph', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/GetGraph', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = getProgress(connection, request, seconds)
+function response = getProgress(connection, request, varargin)
 %GETPROGRESS How far some tables are.
-%   RESPONSE = GETPROGRESS(CONNECTION, REQUEST, SECONDS) calls JobService.GetProgress.
+%   RESPONSE = GETPROGRESS(CONNECTION, REQUEST, SECONDS) calls JobService.GetProgress. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: GetProgressRequest
 %       names  cell of TableName: The tables.
@@ -11,8 +12,5 @@ function response = getProgress(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/GetProgress');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/GetProgress', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/GetProgress', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = getServerInfo(connection, request, seconds)
+function response = getServerInfo(connection, request, varargin)
 %GETSERVERINFO The server's version and limits.
 %   Needs no permission. Never fails while the server runs.
-%   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo.
+%   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: GetServerInfoRequest
 %       (no fields)
@@ -15,8 +16,5 @@ function response = getServerInfo(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ServerService/GetServerInfo');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = getUpload(connection, request, seconds)
+function response = getUpload(connection, request, varargin)
 %GETUPLOAD How much of a file has arrived: there an upload that broke goes on.
 %   UNKNOWN_OBJECT as above.
-%   RESPONSE = GETUPLOAD(CONNECTION, REQUEST, SECONDS) calls ObjectService.GetUpload.
+%   RESPONSE = GETUPLOAD(CONNECTION, REQUEST, SECONDS) calls ObjectService.GetUpload. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: GetUploadRequest
 %       upload_id  char: As StageObject gave it.
@@ -12,8 +13,5 @@ function response = getUpload(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/GetUpload');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/GetUpload', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/GetUpload', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = ignoreJobs(connection, request, seconds)
+function response = ignoreJobs(connection, request, varargin)
 %IGNOREJOBS Pass over jobs that are pending or failed.
-%   RESPONSE = IGNOREJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.IgnoreJobs.
+%   RESPONSE = IGNOREJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.IgnoreJobs. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: IgnoreJobsRequest
 %       name  TableName: The table.
@@ -11,8 +12,5 @@ function response = ignoreJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/IgnoreJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/IgnoreJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/IgnoreJobs', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = insertFewRows(connection, request, seconds)
+function response = insertFewRows(connection, request, varargin)
 %INSERTFEWROWS The same in one message, which is quicker for a few rows.
-%   RESPONSE = INSERTFEWROWS(CONNECTION, REQUEST, SECONDS) calls RowService.InsertFewRows.
+%   RESPONSE = INSERTFEWROWS(CONNECTION, REQUEST, SECONDS) calls RowService.InsertFewRows. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: InsertFewRowsRequest
 %       header  InsertHeader: Where and how.
@@ -11,8 +12,5 @@ function response = insertFewRows(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.RowService/InsertFewRows');
-end
-response = levada.internal.call(connection, '/levada_api.v1.RowService/InsertFewRows', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.RowService/InsertFewRows', request, varargin{:});
 end

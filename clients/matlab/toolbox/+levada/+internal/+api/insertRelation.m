@@ -1,6 +1,7 @@
-function response = insertRelation(connection, request, seconds)
+function response = insertRelation(connection, request, varargin)
 %INSERTRELATION Insert the entities of a relation, without a trip to the client.
-%   RESPONSE = INSERTRELATION(CONNECTION, REQUEST, SECONDS) calls RowService.InsertRelation.
+%   RESPONSE = INSERTRELATION(CONNECTION, REQUEST, SECONDS) calls RowService.InsertRelation. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: InsertRelationRequest
 %       name  TableName: The table.
@@ -16,8 +17,5 @@ function response = insertRelation(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.RowService/InsertRelation');
-end
-response = levada.internal.call(connection, '/levada_api.v1.RowService/InsertRelation', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.RowService/InsertRelation', request, varargin{:});
 end

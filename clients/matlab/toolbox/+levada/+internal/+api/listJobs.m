@@ -1,6 +1,7 @@
-function response = listJobs(connection, request, seconds)
+function response = listJobs(connection, request, varargin)
 %LISTJOBS The jobs of a table, by id.
-%   RESPONSE = LISTJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ListJobs.
+%   RESPONSE = LISTJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ListJobs. SECONDS is a deadline, and may be left
+%   out.
 %
 %   Request: ListJobsRequest
 %       name  TableName: The table.
@@ -14,8 +15,5 @@ function response = listJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/ListJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/ListJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/ListJobs', request, varargin{:});
 end

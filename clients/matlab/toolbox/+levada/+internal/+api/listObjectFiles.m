@@ -1,7 +1,8 @@
-function response = listObjectFiles(connection, request, seconds)
+function response = listObjectFiles(connection, request, varargin)
 %LISTOBJECTFILES The files of a folder, by path.
 %   UNKNOWN_OBJECT.
-%   RESPONSE = LISTOBJECTFILES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListObjectFiles.
+%   RESPONSE = LISTOBJECTFILES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListObjectFiles. SECONDS is a
+%   deadline, and may be left out.
 %
 %   Request: ListObjectFilesRequest
 %       object_id  char: The object's id.
@@ -14,8 +15,5 @@ function response = listObjectFiles(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/ListObjectFiles');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = listSchemas(connection, request, seconds)
+function response = listSchemas(connection, request, varargin)
 %LISTSCHEMAS The schemas that the caller may see, by name.
-%   RESPONSE = LISTSCHEMAS(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListSchemas.
+%   RESPONSE = LISTSCHEMAS(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListSchemas. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: ListSchemasRequest
 %       page_size  double: At most this many; 0: 1 000, also the maximum. Negative is refused.
@@ -12,8 +13,5 @@ function response = listSchemas(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/ListSchemas');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListSchemas', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListSchemas', request, varargin{:});
 end

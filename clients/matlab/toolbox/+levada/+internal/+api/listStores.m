@@ -1,6 +1,7 @@
-function response = listStores(connection, request, seconds)
+function response = listStores(connection, request, varargin)
 %LISTSTORES The stores, by name.
-%   RESPONSE = LISTSTORES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListStores.
+%   RESPONSE = LISTSTORES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListStores. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: ListStoresRequest
 %       page_size  double: At most this many; 0: 100, at most 1 000. Negative is refused.
@@ -12,8 +13,5 @@ function response = listStores(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/ListStores');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListStores', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListStores', request, varargin{:});
 end

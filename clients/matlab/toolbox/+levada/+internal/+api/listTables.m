@@ -1,6 +1,7 @@
-function response = listTables(connection, request, seconds)
+function response = listTables(connection, request, varargin)
 %LISTTABLES The tables of a schema, in an order in which they can be declared.
-%   RESPONSE = LISTTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListTables.
+%   RESPONSE = LISTTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListTables. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: ListTablesRequest
 %       schema  char: The schema.
@@ -13,8 +14,5 @@ function response = listTables(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/ListTables');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListTables', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/ListTables', request, varargin{:});
 end

@@ -1,8 +1,9 @@
-function response = planAlteration(connection, request, seconds)
+function response = planAlteration(connection, request, varargin)
 %PLANALTERATION What altering a table to a definition would change.
 %   INVALID_DEFINITION; UNKNOWN_TABLE; INVALID_REQUEST for what cannot be altered, such as the primary key, with the
 %   way around it.
-%   RESPONSE = PLANALTERATION(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanAlteration.
+%   RESPONSE = PLANALTERATION(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanAlteration. SECONDS is a deadline,
+%   and may be left out.
 %
 %   Request: PlanAlterationRequest
 %       name  TableName: The table.
@@ -22,8 +23,5 @@ function response = planAlteration(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/PlanAlteration');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanAlteration', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanAlteration', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = planDelete(connection, request, seconds)
+function response = planDelete(connection, request, varargin)
 %PLANDELETE What deleting the entities of a relation would delete everywhere.
-%   RESPONSE = PLANDELETE(CONNECTION, REQUEST, SECONDS) calls RowService.PlanDelete.
+%   RESPONSE = PLANDELETE(CONNECTION, REQUEST, SECONDS) calls RowService.PlanDelete. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: PlanDeleteRequest
 %       relation  Relation: A table, restricted.
@@ -12,8 +13,5 @@ function response = planDelete(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.RowService/PlanDelete');
-end
-response = levada.internal.call(connection, '/levada_api.v1.RowService/PlanDelete', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.RowService/PlanDelete', request, varargin{:});
 end

@@ -1,6 +1,7 @@
-function response = planDrop(connection, request, seconds)
+function response = planDrop(connection, request, varargin)
 %PLANDROP Which tables a drop would take along.
-%   RESPONSE = PLANDROP(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanDrop.
+%   RESPONSE = PLANDROP(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanDrop. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: PlanDropRequest
 %       names  cell of TableName: The tables to drop.
@@ -11,8 +12,5 @@ function response = planDrop(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/PlanDrop');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, varargin{:});
 end

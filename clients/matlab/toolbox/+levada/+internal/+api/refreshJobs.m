@@ -1,7 +1,8 @@
-function response = refreshJobs(connection, request, seconds)
+function response = refreshJobs(connection, request, varargin)
 %REFRESHJOBS Make jobs of what the key source has and the table has not.
 %   Idempotent.
-%   RESPONSE = REFRESHJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RefreshJobs.
+%   RESPONSE = REFRESHJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RefreshJobs. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: RefreshJobsRequest
 %       name  TableName: The table.
@@ -19,8 +20,5 @@ function response = refreshJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/RefreshJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/RefreshJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/RefreshJobs', request, varargin{:});
 end

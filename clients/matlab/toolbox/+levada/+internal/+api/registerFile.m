@@ -1,7 +1,8 @@
-function response = registerFile(connection, request, seconds)
+function response = registerFile(connection, request, varargin)
 %REGISTERFILE Take a file that lies in a store already, for an attribute of the type `<filepath@s>`: it is read once for its hash and stays where it is.
 %   NOT_FOUND if there is none; INVALID_REQUEST if the path leaves the store.
-%   RESPONSE = REGISTERFILE(CONNECTION, REQUEST, SECONDS) calls ObjectService.RegisterFile.
+%   RESPONSE = REGISTERFILE(CONNECTION, REQUEST, SECONDS) calls ObjectService.RegisterFile. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: RegisterFileRequest
 %       name  TableName: The table.
@@ -13,8 +14,5 @@ function response = registerFile(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/RegisterFile');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/RegisterFile', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/RegisterFile', request, varargin{:});
 end

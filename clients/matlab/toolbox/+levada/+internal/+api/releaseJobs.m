@@ -1,6 +1,7 @@
-function response = releaseJobs(connection, request, seconds)
+function response = releaseJobs(connection, request, varargin)
 %RELEASEJOBS Give jobs back untouched: they are pending again, and the try does not count.
-%   RESPONSE = RELEASEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReleaseJobs.
+%   RESPONSE = RELEASEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReleaseJobs. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: ReleaseJobsRequest
 %       leases  cell of LeaseName: The leases to give back.
@@ -10,8 +11,5 @@ function response = releaseJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/ReleaseJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/ReleaseJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/ReleaseJobs', request, varargin{:});
 end

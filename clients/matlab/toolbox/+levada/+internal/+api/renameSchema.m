@@ -1,7 +1,8 @@
-function response = renameSchema(connection, request, seconds)
+function response = renameSchema(connection, request, varargin)
 %RENAMESCHEMA Rename a schema; references follow.
 %   UNKNOWN_SCHEMA, ALREADY_EXISTS.
-%   RESPONSE = RENAMESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.RenameSchema.
+%   RESPONSE = RENAMESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.RenameSchema. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: RenameSchemaRequest
 %       name  char: Its name now.
@@ -13,8 +14,5 @@ function response = renameSchema(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/RenameSchema');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/RenameSchema', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/RenameSchema', request, varargin{:});
 end

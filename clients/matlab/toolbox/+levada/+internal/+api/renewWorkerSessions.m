@@ -1,7 +1,8 @@
-function response = renewWorkerSessions(connection, request, seconds)
+function response = renewWorkerSessions(connection, request, varargin)
 %RENEWWORKERSESSIONS Renew all that some worker sessions hold.
 %   UNKNOWN_WORKER_SESSION if one has ended.
-%   RESPONSE = RENEWWORKERSESSIONS(CONNECTION, REQUEST, SECONDS) calls JobService.RenewWorkerSessions.
+%   RESPONSE = RENEWWORKERSESSIONS(CONNECTION, REQUEST, SECONDS) calls JobService.RenewWorkerSessions. SECONDS is a
+%   deadline, and may be left out.
 %
 %   Request: RenewWorkerSessionsRequest
 %       worker_sessions  cell of char: The sessions, at most 1 000.
@@ -13,8 +14,5 @@ function response = renewWorkerSessions(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/RenewWorkerSessions');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = reserveJobs(connection, request, seconds)
+function response = reserveJobs(connection, request, varargin)
 %RESERVEJOBS Lease the most urgent jobs of some tables.
 %   Empty when there is none within `wait_duration`.
-%   RESPONSE = RESERVEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReserveJobs.
+%   RESPONSE = RESERVEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReserveJobs. SECONDS is a deadline, and may
+%   be left out.
 %
 %   Request: ReserveJobsRequest
 %       worker_session  char: The worker's session.
@@ -18,8 +19,5 @@ function response = reserveJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/ReserveJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/ReserveJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/ReserveJobs', request, varargin{:});
 end

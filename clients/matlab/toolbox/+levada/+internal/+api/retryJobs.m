@@ -1,6 +1,7 @@
-function response = retryJobs(connection, request, seconds)
+function response = retryJobs(connection, request, varargin)
 %RETRYJOBS Make jobs pending that failed or were ignored, with all attempts before them.
-%   RESPONSE = RETRYJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RetryJobs.
+%   RESPONSE = RETRYJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RetryJobs. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: RetryJobsRequest
 %       name  TableName: The table.
@@ -11,8 +12,5 @@ function response = retryJobs(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.JobService/RetryJobs');
-end
-response = levada.internal.call(connection, '/levada_api.v1.JobService/RetryJobs', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.JobService/RetryJobs', request, varargin{:});
 end

@@ -1,9 +1,10 @@
-function response = stageObject(connection, request, seconds)
+function response = stageObject(connection, request, varargin)
 %STAGEOBJECT Begin an object for an attribute of the type `<…@store>`.
 %   Where the hash is given and the same bytes are there already (`<blob@s>`, `<hash@s>`), the answer is that object,
 %   and there is nothing to upload. Repeating it begins another object. UNKNOWN_TABLE, UNKNOWN_ATTRIBUTE,
 %   UNKNOWN_STORE; INVALID_REQUEST for a bad name.
-%   RESPONSE = STAGEOBJECT(CONNECTION, REQUEST, SECONDS) calls ObjectService.StageObject.
+%   RESPONSE = STAGEOBJECT(CONNECTION, REQUEST, SECONDS) calls ObjectService.StageObject. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: StageObjectRequest
 %       name  TableName: The table.
@@ -21,8 +22,5 @@ function response = stageObject(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.ObjectService/StageObject');
-end
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/StageObject', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.ObjectService/StageObject', request, varargin{:});
 end

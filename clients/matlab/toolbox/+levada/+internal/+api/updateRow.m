@@ -1,7 +1,8 @@
-function response = updateRow(connection, request, seconds)
+function response = updateRow(connection, request, varargin)
 %UPDATEROW Change secondary attributes of one entity.
 %   NOT_FOUND if there is none with this key.
-%   RESPONSE = UPDATEROW(CONNECTION, REQUEST, SECONDS) calls RowService.UpdateRow.
+%   RESPONSE = UPDATEROW(CONNECTION, REQUEST, SECONDS) calls RowService.UpdateRow. SECONDS is a deadline, and may be
+%   left out.
 %
 %   Request: UpdateRowRequest
 %       name  TableName: The table.
@@ -14,8 +15,5 @@ function response = updateRow(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.RowService/UpdateRow');
-end
-response = levada.internal.call(connection, '/levada_api.v1.RowService/UpdateRow', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.RowService/UpdateRow', request, varargin{:});
 end

@@ -1,7 +1,8 @@
-function response = updateSchema(connection, request, seconds)
+function response = updateSchema(connection, request, varargin)
 %UPDATESCHEMA Change the settings of a schema.
 %   UNKNOWN_SCHEMA.
-%   RESPONSE = UPDATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.UpdateSchema.
+%   RESPONSE = UPDATESCHEMA(CONNECTION, REQUEST, SECONDS) calls SchemaService.UpdateSchema. SECONDS is a deadline, and
+%   may be left out.
 %
 %   Request: UpdateSchemaRequest
 %       name  char: Its name.
@@ -12,8 +13,5 @@ function response = updateSchema(connection, request, seconds)
 %
 %   Written by generate_stubs.py from proto/.
 
-if nargin < 3
-    seconds = levada.internal.deadline('/levada_api.v1.SchemaService/UpdateSchema');
-end
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/UpdateSchema', request, seconds);
+response = levada.internal.call(connection, '/levada_api.v1.SchemaService/UpdateSchema', request, varargin{:});
 end
