@@ -31,6 +31,24 @@ class Node:
     uses: tuple[tuple[str, Node], ...] = ()
 
 
+def structure(root: Node) -> tuple[tuple[bytes, tuple[tuple[str, int], ...]], ...]:
+    """Give what is the same for trees that say the same, however many of their nodes are shared."""
+    known: dict[tuple[bytes, tuple[tuple[str, int], ...]], int] = {}
+    numbers: dict[int, int] = {}
+    pending = [root]
+    while pending:
+        node = pending[-1]
+        missing = [used for _, used in node.uses if id(used) not in numbers]
+        if missing and id(node) not in numbers:
+            pending.extend(reversed(missing))
+            continue
+        pending.pop()
+        uses = tuple((name, numbers[id(used)]) for name, used in node.uses)
+        key = (node.message.SerializeToString(deterministic=True), uses)
+        numbers[id(node)] = known.setdefault(key, len(known))
+    return tuple(known)
+
+
 def encode_relation(root: Node) -> pb.Relation:
     """Lay a tree out as the flat list that the protocol has: operands before users, the result last."""
     relation = pb.Relation()

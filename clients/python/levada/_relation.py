@@ -185,6 +185,16 @@ class Relation(Operand):
         request = query_pb.CheckExistenceRequest(relation=self._message())
         return self._server().call("QueryService/CheckExistence", request, query_pb.CheckExistenceResponse).found
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both are the same expression of the same connection; no row is looked at."""
+        other = as_operand(other)
+        if not isinstance(other, Relation):
+            return NotImplemented
+        return self._connection is other._connection and _nodes.structure(self._node) == _nodes.structure(other._node)
+
+    def __hash__(self) -> int:
+        return hash(_nodes.structure(self._node))
+
     def __contains__(self, item: object) -> bool:
         return bool(self & item)
 

@@ -22,6 +22,23 @@ def test_operators_work_on_classes_and_instances(lab: lv.VirtualModule) -> None:
         assert {"subject_id": 3} in subject
 
 
+def test_equal_expressions_are_equal(lab: lv.VirtualModule) -> None:
+    subject = lab.Subject()
+    assert subject == lab.Subject
+    assert lab.Subject == subject
+    assert (subject & {"subject_id": 1}) == (lab.Subject & {"subject_id": 1})
+    assert (subject & {"subject_id": 1}) != (lab.Subject & {"subject_id": 2})
+    assert subject * lab.Session == lab.Subject * lab.Session()
+    assert subject * lab.Session != lab.Session * subject
+    assert subject != lab.Session
+    assert subject != 3
+    shared = subject.proj()
+    assert shared - shared == lab.Subject.proj() - lab.Subject.proj()
+    assert len({subject, lab.Subject(), subject & True, lab.Session()}) == 3
+    with lv.Connection(lab.schema.connection.address) as other:
+        assert lv.FreeTable(other, "lab.Subject") != lv.FreeTable(lab.schema.connection, "lab.Subject")
+
+
 def test_a_restricted_table_stays_a_table(lab: lv.VirtualModule) -> None:
     restricted = lab.Subject & {"subject_id": 1}
     assert isinstance(restricted, lab.Subject)
