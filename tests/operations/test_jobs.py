@@ -22,6 +22,7 @@ from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import job_results, jobs, rows, schemas
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
+from levada_server.storage.jobs import FIRST_PLACE, Place
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -313,3 +314,22 @@ async def test_bad_requests_are_refused(pipeline: Engine) -> None:
             duration=timedelta(0),
             code_version="",
         )
+
+
+async def test_a_slow_look_is_begun_where_the_last_one_found_something(pipeline: Engine) -> None:
+    session = await make.make_session(pipeline)
+    table = await schemas.describe_table(pipeline, ME, named("Stat"))
+    first = await make.reserve(pipeline, session, "Stat", 3)
+    (second,) = await make.reserve(pipeline, session, "Stat", 1)
+    _, rows_ = await jobs.list_jobs(pipeline, ME, named("Stat"), (), after=0, limit=100)
+    found = next(row for row in rows_ if row["_job_id"] == second.job_id)
+    place = Place(found["_priority"], found["_scheduled_time"], found["_job_id"])
+    await jobs.release(pipeline, ME, [(lease.table, lease.job_id, lease.token) for lease in first])
+    pipeline.lookout.reached(table, place, seconds=10.0)
+    taken = await make.reserve(pipeline, session, "Stat", 1)
+    assert taken[0].job_id > second.job_id  # what was given back before that place comes later
+    await make.reserve(pipeline, session, "Stat", SESSIONS)
+    rest = await make.reserve(pipeline, session, "Stat", SESSIONS)
+    assert {lease.job_id for lease in rest} == {lease.job_id for lease in first}
+    pipeline.lookout.reached(table, place, seconds=0.0)
+    assert pipeline.lookout.start(table) == FIRST_PLACE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from levada_server.operations.compilation import compiled
 from levada_server.query.key_source import default_key_source, keys_of, new_keys, remaining_keys
 from levada_server.storage import job_refresh, worker_sessions
 from levada_server.storage import jobs as storage
+from levada_server.storage.jobs import FIRST_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
+    from levada_server.storage.jobs import Place
 
 MAX_JOBS = 1_000
 """Most jobs in one reserve or complete."""
@@ -214,6 +217,23 @@ class _Taking:
 
     async def one_table(self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT) -> list[Lease]:
         """Lease jobs of a table; one statement is a transaction of its own."""
+        start = engine.lookout.start(table) if self.restriction is None else FIRST_PLACE
+        held = self.held
+        if held is not None and not engine.lookout.wants_held(self.session):
+            held = None
+        if start != FIRST_PLACE or held is not self.held:
+            leases, _ = await self._from(engine, table, least_urgent, start, held)
+            if leases:
+                return leases
+        began = time.monotonic()
+        leases, reached = await self._from(engine, table, least_urgent, FIRST_PLACE, self.held)
+        if self.restriction is None:
+            engine.lookout.reached(table, reached, time.monotonic() - began)
+        return leases
+
+    async def _from(
+        self, engine: Engine, table: Table, least_urgent: int, start: Place, held: Collection[UUID] | None
+    ) -> tuple[list[Lease], Place | None]:
         async with engine.database.connection() as connection:
             return await storage.reserve(
                 connection,
@@ -221,8 +241,9 @@ class _Taking:
                 self.session,
                 self.max_jobs,
                 self.restriction,
-                held=self.held,
+                held=held,
                 least_urgent=least_urgent,
+                start=start,
             )
 
     async def any(self, engine: Engine, tables: Sequence[Table]) -> list[Lease]:

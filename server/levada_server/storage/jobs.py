@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import UnknownJob
@@ -41,6 +42,18 @@ async def most_urgent(
     return [found[number] for number in range(len(tables))]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order of urgency of a table's jobs."""
+
+    priority: int
+    scheduled_time: datetime
+    job_id: int
+
+
+FIRST_PLACE = Place(-(2**31), datetime.min, 0)
+
+
 async def reserve(
     connection: Connection,
     table: Table,
@@ -50,7 +63,8 @@ async def reserve(
     *,
     held: Collection[UUID] | None = None,
     least_urgent: int = LEAST_URGENT,
-) -> list[Lease]:
+    start: Place = FIRST_PLACE,
+) -> tuple[list[Lease], Place | None]:
     """Lease the most urgent jobs of a table to a session, in one statement.
 
     Args:
@@ -61,18 +75,33 @@ async def reserve(
         restriction: Only jobs whose key this query has; it selects from the job table.
         held: Tokens that the session knows of; any other of its leases is handed out again. None: not told.
         least_urgent: No job of a higher number of priority.
+        start: Of the jobs that wait, only those from this place on.
+
+    Returns:
+        The leases, and the place of the first that had waited.
 
     Raises:
         UnknownWorkerSession: The session has ended.
     """
     known = None if held is None else list(held)
-    before = (max_jobs, session, known, lost_attempts(table.retry), least_urgent)
+    before = (
+        max_jobs,
+        session,
+        known,
+        lost_attempts(table.retry),
+        least_urgent,
+        start.priority,
+        start.scheduled_time,
+        start.job_id,
+    )
     statement, values = restricted(_FILE, "reserve", table, restriction, *before)
     rows = await connection.fetch(statement, *values)
     if not rows:
         await check_session(connection, session)
+    first = next((row for row in rows if row["waited"]), None)
+    reached = None if first is None else Place(first["_priority"], first["_scheduled_time"], first["_job_id"])
     names = table.job_key
-    return [
+    leases = [
         Lease(
             table=table.name,
             table_id=table.id,
@@ -83,6 +112,7 @@ async def reserve(
         )
         for row in rows
     ]
+    return leases, reached
 
 
 def _key(names: Sequence[str], row: asyncpg.Record) -> Key:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from levada_server.storage.job_tables import job_statement
+from levada_server.storage.jobs import FIRST_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from levada_server.model.table import Table
     from levada_server.storage.database import Database
+    from levada_server.storage.jobs import Place
 
 INTERVAL_S = 0.2
 """Time between two looks at one table, however many wait for it."""
+HELD_S = 2.0
+"""A session's leases that it does not know of are looked for so often, and whenever there is no other job."""
+MAX_SESSIONS = 10_000
+SLOW_S = 0.02
+"""A reserve that takes longer has passed over many jobs that others took."""
+TRUST_S = 1.0
+TRUST_SHARE = 20
+"""A place in the order of urgency is trusted for so long, and for so many times what it took to find."""
 
 
 class Lookout:
@@ -23,6 +35,34 @@ class Lookout:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._looks: dict[int, asyncio.Task[bool]] = {}
+        self._starts: dict[int, tuple[Place, float]] = {}
+        self._held: dict[UUID, float] = {}
+
+    def wants_held(self, session: UUID) -> bool:
+        """Tell whether it is time to look for leases that a session does not know of; a moment later it is not."""
+        now = time.monotonic()
+        if now - self._held.get(session, -HELD_S) < HELD_S:
+            return False
+        if len(self._held) >= MAX_SESSIONS:
+            self._held.clear()
+        self._held[session] = now
+        return True
+
+    def start(self, table: Table) -> Place:
+        """Give where to begin looking for jobs of a table that wait."""
+        place, until = self._starts.get(table.id, (FIRST_PLACE, 0.0))
+        return place if time.monotonic() < until else FIRST_PLACE
+
+    def reached(self, table: Table, place: Place | None, seconds: float) -> None:
+        """Take note of where the first job was that waits, and of how long it took to find from the beginning.
+
+        Where that is slow, the next look for a while begin there: jobs that become pending before that place are
+        found when the while is over, or nothing is left behind it.
+        """
+        if place is not None and seconds > SLOW_S:
+            self._starts[table.id] = (place, time.monotonic() + max(TRUST_S, TRUST_SHARE * seconds))
+        else:
+            self._starts.pop(table.id, None)
 
     async def wait(self, tables: Sequence[Table], seconds: float) -> None:
         """Wait until one of the tables has a job that can be reserved, or the time is over."""

@@ -42,17 +42,21 @@ _state = 'pending', _lease_token = NULL, _failed_token = NULL, _session_id = NUL
     _shared = false, _scheduled_time = {now}, _reads = NULL, _writes = NULL
 
 -- name: dead_sessions
--- A part of others: sessions that hold jobs and are dead. One look into the index per holder, however many jobs it holds.
-WITH RECURSIVE holder AS (
-    (SELECT h._session_id AS id FROM {jobs} AS h WHERE h._state = 'reserved' ORDER BY h._session_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT h._session_id FROM {jobs} AS h WHERE h._state = 'reserved' AND h._session_id > holder.id
-            ORDER BY h._session_id LIMIT 1)
-    FROM holder WHERE holder.id IS NOT NULL
+-- A part of others: sessions that hold jobs and are dead. It looks into the index only between the sessions that live:
+-- a living one may have left many entries there that cannot be cleared away yet.
+WITH living AS (
+    SELECT id FROM levada.worker_session WHERE expire_time > clock_timestamp()
+),
+gap AS (
+    SELECT coalesce(lag(id) OVER (ORDER BY id), '00000000-0000-0000-0000-000000000000') AS low,
+           coalesce(id, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AS high
+    FROM (SELECT id FROM living UNION ALL SELECT NULL) AS bound
 )
-SELECT id FROM holder
-WHERE id IS NOT NULL
-  AND NOT EXISTS (SELECT FROM levada.worker_session AS s WHERE s.id = holder.id AND s.expire_time > clock_timestamp())
+SELECT DISTINCT h._session_id FROM gap CROSS JOIN LATERAL (
+    SELECT i._session_id FROM {jobs} AS i
+    WHERE i._state = 'reserved' AND i._session_id > gap.low AND i._session_id < gap.high
+    LIMIT 1000  -- more than a look needs, and what keeps the planner from reading the whole index instead
+) AS h
 
 -- name: any_due
 -- Whether a worker could reserve something: the conditions of `reserve`, without its locks.
@@ -75,6 +79,9 @@ SELECT {number} AS number, least(
 -- dead; and those of this session that it does not know of ($3), as the answer was lost. SKIP LOCKED lets workers reserve
 -- side by side; the new token ends the right of a job's former holder. Each branch has its own index.
 --
+-- Jobs that wait are looked for from a place in the order of urgency on ($6, $7, $8): while another reader's snapshot is
+-- open, PostgreSQL has to pass over the entries of all that were taken since, each time.
+--
 -- Of jobs that were reserved together it is not known which one the lost worker had begun: none of them has its attempt
 -- counted, and each is leased alone the next time. A job whose workers were lost $4 times is given up.
 WITH holder AS (
@@ -82,8 +89,10 @@ WITH holder AS (
     SELECT id, host, pid, username FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
 ),
 due AS (
-    SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect FROM {jobs} AS j
-    WHERE j._state = 'pending' AND j._scheduled_time <= {now} AND j._priority <= $5 AND {restriction}
+    SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect, true AS waited
+    FROM {jobs} AS j
+    WHERE j._state = 'pending' AND j._scheduled_time <= {now} AND j._priority <= $5
+      AND (j._priority, j._scheduled_time, j._job_id) >= ($6::integer, $7::timestamp, $8::bigint) AND {restriction}
     ORDER BY j._priority, j._scheduled_time, j._job_id
     LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -103,8 +112,8 @@ given_up AS (
 ),
 unknown AS (
     SELECT j._job_id, j._priority, j._scheduled_time FROM {jobs} AS j
-    WHERE j._state = 'reserved' AND j._session_id = $2 AND j._lease_token <> ALL($3::uuid[]) AND j._priority <= $5
-      AND {restriction}
+    WHERE $3::uuid[] IS NOT NULL AND j._state = 'reserved' AND j._session_id = $2
+      AND j._lease_token <> ALL($3::uuid[]) AND j._priority <= $5 AND {restriction}
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 ),
@@ -113,9 +122,10 @@ candidate AS (
     FROM (
         SELECT * FROM due
         UNION ALL
-        SELECT _job_id, _priority, _scheduled_time, NOT _shared, _shared FROM lost WHERE _shared OR _attempt < $4
+        SELECT _job_id, _priority, _scheduled_time, NOT _shared, _shared, false FROM lost
+        WHERE _shared OR _attempt < $4
         UNION ALL
-        SELECT _job_id, _priority, _scheduled_time, false, false FROM unknown
+        SELECT _job_id, _priority, _scheduled_time, false, false, false FROM unknown
     ) AS c
     WINDOW urgency AS (ORDER BY c._priority, c._scheduled_time, c._job_id)
 ),
@@ -130,9 +140,10 @@ reserved AS (
         _host = holder.host, _pid = holder.pid, _username = holder.username,
         _error_type = NULL, _error_message = NULL, _error_stack = NULL
     FROM chosen, holder WHERE chosen._job_id = j._job_id
-    RETURNING j.*
+    RETURNING j.*, chosen.waited
 )
-SELECT {key_and_comma} _job_id, _lease_token, _attempt FROM reserved ORDER BY _priority, _scheduled_time, _job_id;
+SELECT {key_and_comma} _job_id, _lease_token, _attempt, _priority, _scheduled_time, waited
+FROM reserved ORDER BY _priority, _scheduled_time, _job_id;
 
 -- name: mark_started
 -- Jobs of a worker that was lost while it computed them: the try counts, whatever else was reserved with them.
