@@ -13,6 +13,7 @@ from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, queries, rows, schemas
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
+from levada_server.storage.catalog import read_catalog
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -203,3 +204,15 @@ async def test_a_schema_that_levada_did_not_make_is_left_alone(
         await schemas.create_schema(engine, ME, "theirs", allow_existing=True)
     with pytest.raises(errors.UnknownSchema):
         await schemas.drop_schema(engine, ME, "theirs")
+
+
+async def test_declarations_leave_the_catalog_as_it_would_be_read(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n---\nname = '' : varchar(8)\nindex (name)\n")
+    await make.make_table(
+        engine, "Session", "-> Subject\nday : date\n---\n-> [nullable] Subject.proj(other='subject')\n"
+    )
+    await make.make_table(engine, "Stats", "-> Session\n---\nmean : float64\n", Tier.COMPUTED)
+    await make.make_table(engine, "Stats.Unit", "-> master\nunit : int32\n", Tier.PART)
+    async with engine.database.connection() as connection:
+        read = await read_catalog(connection)
+    assert await engine.cache.current() == read

@@ -49,6 +49,10 @@ class Catalog:
             table=name.table,
         )
 
+    def with_table(self, table: Table) -> Catalog:
+        """Give the catalog at the same version with one table more, or another one of its name."""
+        return Catalog(self.version, self.schemas, {**self.tables, table.name: table})
+
     @cached_property
     def _by_stored_name(self) -> dict[tuple[str, str], Table]:
         return {(name.schema, name.stored): table for name, table in self.tables.items()}

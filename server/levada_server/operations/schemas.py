@@ -211,11 +211,12 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         if made == (declaration.has_make, declaration.key_source, declaration.retry):
             return declared
     async with engine.database.transaction() as connection:
-        catalog = await storage.lock_catalog(connection)
+        catalog = await storage.lock_catalog(connection, catalog)
         existing = catalog.tables.get(declaration.name)
         if existing is None:
             table = await _create_table(engine, connection, catalog, declaration)
             declared = Declared(table, created=True)
+            catalog = catalog.with_table(table)
         else:
             declared = _compare(catalog, declaration, existing)
             await _update_jobs(engine, connection, catalog, existing, declaration)
@@ -226,7 +227,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 key_source=declaration.key_source,
                 retry=declaration.retry,
             )
-        catalog = await storage.read_catalog(connection)
+            catalog = await storage.read_catalog(connection)
     engine.cache.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
 
@@ -280,7 +281,7 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
     check_stores(engine, table.heading, table.name)
     table = await storage.insert_table(connection, catalog, table, declaration.definition)
     if table.tier.auto_populated:
-        table = _with_source_key(engine, await storage.read_catalog(connection), table)
+        table = _with_source_key(engine, catalog.with_table(table), table)
         await storage.create_job_table(connection, table)
     return table
 

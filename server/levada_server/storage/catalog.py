@@ -18,7 +18,7 @@ from levada_server.query.sql import Select, TableSource, render_count
 from levada_server.storage.sql_files import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -97,11 +97,24 @@ async def read_catalog(connection: Connection) -> Catalog:
     """Read the whole catalog, within the transaction of the connection."""
     version = await connection.fetchval(_SQL["read_version"])
     schemas = frozenset(row["name"] for row in await connection.fetch(_SQL["read_schemas"]))
-    rows = await connection.fetch(_SQL["read_tables"])
-    names = {row["id"]: TableName(row["schema"], row["name"]) for row in rows}
-    attributes = _grouped(await connection.fetch(_SQL["read_attributes"]))
-    foreign_keys = _grouped(await connection.fetch(_SQL["read_foreign_keys"]))
-    indexes = _grouped(await connection.fetch(_SQL["read_indexes"]))
+    return Catalog(version, schemas, await _read_tables(connection, {}, None))
+
+
+async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
+    """Read one table, whose parents are in a catalog: less than to read them all for it."""
+    names = {table.id: name for name, table in catalog.tables.items()}
+    (table,) = (await _read_tables(connection, names, table_id)).values()
+    return table
+
+
+async def _read_tables(
+    connection: Connection, known: Mapping[int, TableName], table_id: int | None
+) -> dict[TableName, Table]:
+    rows = await connection.fetch(_SQL["read_tables"], table_id)
+    names = {**known, **{row["id"]: TableName(row["schema"], row["name"]) for row in rows}}
+    attributes = _grouped(await connection.fetch(_SQL["read_attributes"], table_id))
+    foreign_keys = _grouped(await connection.fetch(_SQL["read_foreign_keys"], table_id))
+    indexes = _grouped(await connection.fetch(_SQL["read_indexes"], table_id))
     tables = {}
     for row in rows:
         name = names[row["id"]]
@@ -119,7 +132,7 @@ async def read_catalog(connection: Connection) -> Catalog:
             retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
             contract=Contract(row["make_contract"]),
         )
-    return Catalog(version, schemas, tables)
+    return tables
 
 
 def _grouped(rows: Sequence[asyncpg.Record]) -> dict[int, list[asyncpg.Record]]:
@@ -142,7 +155,7 @@ def _attribute(row: asyncpg.Record) -> Attribute:
     )
 
 
-def _foreign_key(row: asyncpg.Record, names: dict[int, TableName]) -> ForeignKey:
+def _foreign_key(row: asyncpg.Record, names: Mapping[int, TableName]) -> ForeignKey:
     return ForeignKey(
         parent=names[row["parent_id"]],
         columns=tuple(zip(row["child_names"], row["parent_names"], strict=True)),
@@ -153,12 +166,18 @@ def _foreign_key(row: asyncpg.Record, names: dict[int, TableName]) -> ForeignKey
     )
 
 
-async def lock_catalog(connection: Connection) -> Catalog:
-    """Make other changes of the catalog wait for this transaction, and read it as it is then.
+async def lock_catalog(connection: Connection, known: Catalog | None = None) -> Catalog:
+    """Make other changes of the catalog wait for this transaction, and give it as it is then.
 
     The version is raised: whoever sees this transaction's changes sees that its catalog is old.
+
+    Args:
+        connection: In a transaction.
+        known: The catalog as it was read before; where nobody has changed it since, it is not read again.
     """
-    await connection.execute(_SQL["raise_version"])
+    version: int = await connection.fetchval(_SQL["raise_version"])
+    if known is not None and known.version == version - 1:
+        return Catalog(version, known.schemas, known.tables)
     return await read_catalog(connection)
 
 
@@ -220,7 +239,7 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
         await insert_attribute(connection, table_id, position, attribute)
     await insert_references(connection, catalog, replace(table, id=table_id))
     await insert_definition(connection, table_id, definition)
-    stored = (await read_catalog(connection)).tables[table.name]
+    stored = await read_table(connection, catalog, table_id)
     for statement in ddl.create_table(stored):
         await connection.execute(statement)
     return stored

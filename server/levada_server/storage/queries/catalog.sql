@@ -11,9 +11,11 @@ FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
 GROUP BY s.id ORDER BY s.name;
 
 -- name: read_tables
+-- All, or the one with an id; so the three after it.
 SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.source_key, t.definition, s.make_contract,
        t.max_attempts, t.retry_delay
-FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id;
+FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id
+WHERE $1::bigint IS NULL OR t.id = $1;
 
 -- name: read_attributes
 -- With the origin spelled for messages.
@@ -23,14 +25,19 @@ FROM levada.attribute a
 LEFT JOIN levada.attribute o ON o.id = a.origin_id
 LEFT JOIN levada.table ot ON ot.id = o.table_id
 LEFT JOIN levada.schema os ON os.id = ot.schema_id
+WHERE $1::bigint IS NULL OR a.table_id = $1
 ORDER BY a.table_id, a.position;
 
 -- name: read_foreign_keys
 SELECT table_id, parent_id, child_names, parent_names, primary_key, nullable, is_unique, comment
-FROM levada.foreign_key ORDER BY table_id, position;
+FROM levada.foreign_key
+WHERE $1::bigint IS NULL OR table_id = $1
+ORDER BY table_id, position;
 
 -- name: read_indexes
-SELECT table_id, expressions, is_unique FROM levada.index ORDER BY table_id, position;
+SELECT table_id, expressions, is_unique FROM levada.index
+WHERE $1::bigint IS NULL OR table_id = $1
+ORDER BY table_id, position;
 
 -- name: insert_schema
 INSERT INTO levada.schema (name) VALUES ($1) RETURNING create_time;
