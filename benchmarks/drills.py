@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,7 +37,6 @@ MODULE = "benchmarks.drill_pipeline"
 PATIENCE_SECONDS = 60.0
 """A drill in which nothing happens for so long has failed."""
 STALL_SECONDS = 0.5
-LEASE_SECONDS = 2.0
 
 # A commit leaves a line here, in its own transaction: what is undone leaves none.
 _AUDIT = """
@@ -92,6 +91,7 @@ class Scale:
         keys: What there is to compute.
         replicas: Servers on the one database.
         blows: How often something is killed or cut.
+        lease_seconds: How long a silent worker keeps its jobs; many processes on few cores are silent for longer.
         seed: Decides what.
     """
 
@@ -100,11 +100,12 @@ class Scale:
     keys: int
     replicas: int
     blows: int
+    lease_seconds: int = 2
     seed: int = 5
 
 
 SMALL = Scale(crews=2, processes=4, keys=400, replicas=2, blows=12)
-FULL = Scale(crews=8, processes=8, keys=10_000, replicas=3, blows=150)
+FULL = Scale(crews=8, processes=8, keys=10_000, replicas=3, blows=150, lease_seconds=20)
 
 
 @dataclass
@@ -261,7 +262,7 @@ def blows(database_url: str, scale: Scale) -> dict[str, int]:
     """Kill processes, workers and servers and cut connections, at random, while keys are computed."""
     chance = random.Random(scale.seed)
     done: dict[str, int] = {}
-    options = ("--drain", "--processes", str(scale.processes), "--lease", f"{LEASE_SECONDS:g}")
+    options = ("--drain", "--processes", str(scale.processes), "--lease", str(scale.lease_seconds))
     with Field(database_url, scale.replicas) as field:
         field.prepare([{"n": n} for n in range(scale.keys)])
         working = {id(crew): crew for crew in (field.hire(*options) for _ in range(scale.crews))}
@@ -438,7 +439,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=FULL.seed, help=f"of what is killed when (default: {FULL.seed})")
     arguments = parser.parse_args()
     scale = SMALL if arguments.small else FULL
-    scale = Scale(scale.crews, scale.processes, scale.keys, scale.replicas, scale.blows, arguments.seed)
+    scale = replace(scale, seed=arguments.seed)
     stopped = 2 if arguments.small else 8
     drills: dict[str, Callable[[str], dict[str, int]]] = {
         f"{scale.crews * scale.processes} workers, {scale.keys} keys, {scale.blows} blows": lambda url: blows(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
     from levada._connection import Connection
-    from levada._crew_reports import Assignment
+    from levada._crew_reports import Assignment, Report
     from levada._jobs import Lease
 
 _WAIT = timedelta(seconds=1)
@@ -40,6 +40,7 @@ _WAIT = timedelta(seconds=1)
 _PAUSE_SECONDS = 1.0
 """Pause after the server was out of reach."""
 _POPULATE_PATIENCE_SECONDS = 60.0
+_EXIT_LEFT_ALONE = 1
 _EXIT_SESSION_ENDED = 3
 _EXIT_OUT_OF_REACH = 4
 
@@ -74,10 +75,17 @@ def main(
             sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
         pipe.send(Broken(_explain(assignment, error)))
         return
-    pipe.send(ready)
+
+    def tell(report: Report) -> None:
+        try:
+            pipe.send(report)
+        except OSError:  # who started this process is gone
+            os._exit(_EXIT_LEFT_ALONE)
 
     def beginning(lease: Lease | None) -> None:
-        pipe.send(Ended(os.getpid()) if lease is None else Began(os.getpid(), lease))
+        tell(Ended(os.getpid()) if lease is None else Began(os.getpid(), lease))
+
+    tell(ready)
 
     loop = JobLoop(
         connection,
@@ -99,12 +107,12 @@ def main(
             time.sleep(_PAUSE_SECONDS)
             return []
         if leases:
-            pipe.send(Took(tuple(leases)))
+            tell(Took(tuple(leases)))
         return None if assignment.until_empty and not leases else leases
 
     try:
         for outcome in loop.run(reserve, max_jobs):
-            pipe.send(finished(outcome, with_exception=assignment.until_empty))
+            tell(finished(outcome, with_exception=assignment.until_empty))
     except UnknownWorkerSession:
         sys.exit(_EXIT_SESSION_ENDED)
 
@@ -128,7 +136,7 @@ def _end_with_starter(pipe: Pipe[Any, Any]) -> None:  # Any: reports
     try:
         pipe.recv()
     except (EOFError, OSError):
-        os._exit(1)
+        os._exit(_EXIT_LEFT_ALONE)
 
 
 def _explain(assignment: Assignment, error: BaseException) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from google.protobuf.message import Message
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from levada import _jobs, _nodes
 from levada._errors import InvalidRequest
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from levada._connection import Connection
 
     Source = Callable[[tuple[object, ...]], Relation | None]
-
-_Response = TypeVar("_Response", bound=Message)
 
 
 class Jobs(Relation):
@@ -46,6 +43,11 @@ class Jobs(Relation):
             items = [relation_pb2.ProjectItem(remaining=True), relation_pb2.ProjectItem(named=status)]
             self._whole = _nodes.project(self._whole, items)
         super().__init__(connection, self._whole)
+
+    @property
+    def table_name(self) -> str:
+        """The class name of the table whose jobs they are."""
+        return self._name.table
 
     @property
     def pending(self) -> Jobs:
@@ -168,3 +170,62 @@ def job_table(connection: Connection, schema: str, table: str) -> Jobs:
             raise InvalidRequest(f"Only the class of `{table}` knows its key source; import it to refresh some keys.")
 
     return Jobs(connection, schema_pb2.TableName(schema=schema, table=table), source)
+
+
+def has_jobs(connection: Connection, name: schema_pb2.TableName) -> bool:
+    """Tell whether a table computes: whether its class has a `make`."""
+    request = pb.ListJobsRequest(name=name, page_size=1)
+    try:
+        connection.call("JobService/ListJobs", request, pb.ListJobsResponse)
+    except InvalidRequest:
+        return False
+    return True
+
+
+class SchemaJobs(Sequence[Jobs]):
+    """The jobs of all tables of a schema, one relation for each; a restriction holds for all of them.
+
+    Args:
+        jobs: By table.
+    """
+
+    def __init__(self, jobs: Sequence[Jobs]) -> None:
+        self._jobs = tuple(jobs)
+
+    @overload
+    def __getitem__(self, index: int) -> Jobs: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> SchemaJobs: ...
+
+    def __getitem__(self, index: int | slice) -> Jobs | SchemaJobs:
+        return SchemaJobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
+
+    def __len__(self) -> int:
+        """How many tables."""
+        return len(self._jobs)
+
+    def __and__(self, condition: object) -> SchemaJobs:
+        return SchemaJobs([jobs & condition for jobs in self._jobs])
+
+    def to_dicts(self) -> list[dict[str, Any]]:  # Any: an attribute's value
+        """Fetch all of them: `table_name`, `key`, and what every job has."""
+        rows = []
+        for jobs in self._jobs:
+            names = jobs.primary_key
+            for row in jobs.to_dicts(order_by="KEY"):
+                key = {name: row.pop(name) for name in names}
+                rows.append({"table_name": jobs.table_name, "key": key, **row})
+        return rows
+
+    def retry(self) -> int:
+        """Make those pending that failed or are passed over; give their number."""
+        return sum(jobs.retry() for jobs in self._jobs)
+
+    def cancel(self) -> int:
+        """End those that a worker holds; give their number."""
+        return sum(jobs.cancel() for jobs in self._jobs)
+
+    def delete(self, prompt: bool | None = None) -> int:
+        """Do as `retry`; `prompt` is accepted and not used, as nothing is lost."""
+        return self.retry()

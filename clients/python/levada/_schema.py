@@ -12,6 +12,7 @@ from levada._codecs import register_adapters
 from levada._connection import conn, find_schema
 from levada._declaration import bind, declare
 from levada._errors import InvalidRequest, NotFound, UnknownTable
+from levada._job_table import SchemaJobs, has_jobs, job_table
 from levada._names import full_name
 from levada._prompt import confirm
 from levada._saving import source_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from levada._connection import Connection
     from levada._transaction import TransactionBlock
+
+_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 
 _T = TypeVar("_T", bound="type[Table]")
 
@@ -93,6 +96,20 @@ class Schema:
             raise InvalidRequest(f"make_contract is 'off', 'warn' or 'on', not {contract!r}.")
         request = pb.UpdateSchemaRequest(name=self._active_name(), make_contract=_CONTRACT + contract.upper())
         self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
+
+    @property
+    def jobs(self) -> SchemaJobs:
+        """The jobs of its tables that compute: `schema.jobs & {"state": "error"}`, `for jobs in schema.jobs: …`."""
+        found = []
+        for table in self._tables():
+            known = self._classes.get(table.name.table)
+            if table.tier not in _AUTO_POPULATED or not has_jobs(self.connection, table.name):
+                continue
+            # The class knows a key source that only Python can evaluate.
+            found.append(
+                known.jobs if known is not None else job_table(self.connection, table.name.schema, table.name.table)
+            )
+        return SchemaJobs(found)
 
     @property
     def transaction(self) -> TransactionBlock:

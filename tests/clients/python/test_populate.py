@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -463,3 +465,65 @@ def test_error_of_another_process_is_raised_here(module: Module) -> None:
 def test_processes_need_a_class_that_they_can_import(bench: Bench) -> None:
     with pytest.raises(lv.errors.InvalidRequest, match="cannot import `Square`"):
         bench.squares().populate(processes=2)
+
+
+def test_jobs_are_acted_upon_as_a_table(bench: Bench) -> None:
+    squares = bench.squares(fails_on(1, 3))
+    squares.populate(suppress_errors=True)
+    assert squares.jobs.progress() == {
+        "pending": 0,
+        "reserved": 0,
+        "success": 3,
+        "error": 2,
+        "ignore": 0,
+        "total": 5,
+    }
+    assert len(bench.Number & squares.jobs.errors) == 2
+    assert (squares.jobs & 'status = "error"').to_arrays("n", order_by="KEY").tolist() == [1, 3]
+    assert squares.jobs.ignore({"n": 1}) == 1
+    assert (squares.jobs & {"status": "ignore"}).fetch1("state") == "ignored"
+    assert squares.jobs.refresh() == {"added": 0, "removed": 0, "re_pended": 0}
+    assert squares.jobs.refresh("n = 3", retry_errors=True)["re_pended"] == 1
+    assert (squares.jobs & "n = 1").delete() == 1
+    assert squares.jobs.pending.to_arrays("n", order_by="KEY").tolist() == [1, 3]
+    assert squares.jobs.cancel() == 0
+
+
+def test_jobs_of_a_schema_are_those_of_its_tables(bench: Bench) -> None:
+    @bench.schema
+    class Idle(lv.Computed):
+        definition = """
+        -> Number
+        """
+
+    squares = bench.squares(fails_on(1, 3))
+    squares.populate(suppress_errors=True)
+    errors = bench.schema.jobs & {"state": "error"}
+    assert [(row["table_name"], row["key"]) for row in errors.to_dicts()] == [
+        ("Square", {"n": 1}),
+        ("Square", {"n": 3}),
+    ]
+    assert [len(jobs) for jobs in bench.schema.jobs] == [5]
+    assert (errors & "n = 1").delete() == 1
+    assert len(bench.schema.jobs[0].pending) == 1
+    assert bench.schema.jobs.cancel() == 0
+
+
+def test_populate_is_no_part_of_a_transaction(bench: Bench) -> None:
+    squares = bench.squares()
+    with bench.schema.transaction(), pytest.raises(lv.errors.PreconditionFailed, match="transaction is open"):
+        squares.populate()
+
+
+def test_first_interrupt_waits_for_the_key_in_hand(bench: Bench) -> None:
+    def make(table: Square, key: Key) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # it cannot keep the interrupt to itself
+            signal.raise_signal(signal.SIGINT)
+        Bench.insert_square(table, key)
+
+    squares = bench.squares(make)
+    with pytest.raises(KeyboardInterrupt):
+        squares.populate()
+    assert len(squares()) == 1
+    assert len(squares.jobs.pending) == 4
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
