@@ -284,3 +284,32 @@ def cancel(bench: Bench) -> None:
     with lv.Connection(bench.connection.address) as other:
         request = pb.CancelJobsRequest(name=bench.Square()._name)
         other.call("JobService/CancelJobs", request, pb.CancelJobsResponse)
+
+
+# ---------------------------------------------------------------------------------------- makes that need a transaction
+
+
+def test_inserts_may_go_into_a_transaction_at_once(bench: Bench) -> None:
+    bench.Square.buffer_inserts = False
+
+    def make(table: Table, key: Key) -> None:
+        insert_own(table, key)
+        assert table.connection.in_transaction
+        table.update1({**key, "square": 7})
+        assert (table & key).fetch1("square") == 7
+        with pytest.raises(lv.errors.DuplicateEntity):  # what only the database can tell comes at once
+            table.insert1({**key, "square": 8})
+
+    assert bench.run(make) is None
+    assert bench.rows() == (1, 1, 0)
+    job = (bench.Square.jobs & {"n": 0}).fetch1()
+    assert (job["state"], job["writes"]) == ("success", {"bench.Square": 2, "bench.Square.Digit": 1})
+    assert job["reads"]["bench.Square"]["key_restricted"]
+
+    def fails(table: Table, key: Key) -> None:
+        insert_own(table, key)
+        raise RuntimeError("after the inserts")
+
+    assert isinstance(bench.run(fails), RuntimeError)
+    assert bench.rows() == (1, 1, 0)
+    assert not bench.connection.in_transaction

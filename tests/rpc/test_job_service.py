@@ -1,0 +1,101 @@
+"""Jobs over a real channel: lists, progress that is watched, and leases that nobody gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pytest
+import pytest_asyncio
+
+from levada_api.v1 import job_pb2, job_service_pb2_grpc, schema_pb2
+from levada_api.v1 import job_service_pb2 as pb
+from levada_server.model.table import Tier
+from tests.support import make
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_server.operations.engine import Engine
+
+NAME = schema_pb2.TableName(schema="lab", table="Stat")
+
+
+@pytest_asyncio.fixture
+async def stub(engine: Engine, server_address: str) -> AsyncIterator[job_service_pb2_grpc.JobServiceStub]:
+    """A server with three pending jobs of `Stat`."""
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    await make.insert(engine, "Session", [{"session": i} for i in range(3)])
+    await make.refresh(engine, "Stat")
+    async with grpc.aio.insecure_channel(server_address) as channel:
+        # The server read its catalog before the tables were made.
+        version = str((await engine.cache.current()).version)
+        made = job_service_pb2_grpc.JobServiceStub(channel)
+        await made.ListJobs(pb.ListJobsRequest(name=NAME), metadata=(("levada-catalog-version", version),))
+        yield made
+
+
+async def reserve(stub: job_service_pb2_grpc.JobServiceStub, most: int) -> list[job_pb2.Lease]:
+    worker = job_pb2.WorkerName(host="h", process=1, user="u")
+    session = (await stub.CreateWorkerSession(pb.CreateWorkerSessionRequest(worker=worker))).worker_session
+    return list(
+        (await stub.ReserveJobs(pb.ReserveJobsRequest(worker_session=session, names=[NAME], max_jobs=most))).leases
+    )
+
+
+async def test_jobs_are_listed_page_by_page(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    (lease,) = await reserve(stub, 1)
+    error = job_pb2.JobError(type="E", message="m", stack="s")
+    failed = pb.FailJobRequest(name=NAME, job_id=lease.job_id, lease_token=lease.lease_token, error=error)
+    assert (await stub.FailJob(failed)).state == job_pb2.JOB_STATE_ERROR
+    first = await stub.ListJobs(pb.ListJobsRequest(name=NAME, page_size=2))
+    second = await stub.ListJobs(pb.ListJobsRequest(name=NAME, page_size=2, page_token=first.next_page_token))
+    listed = [*first.jobs, *second.jobs]
+    assert [job.key[0].value.integer for job in listed] == [0, 1, 2]
+    assert second.next_page_token == ""
+    assert (listed[0].state, listed[0].error, listed[0].worker.host) == (job_pb2.JOB_STATE_ERROR, error, "h")
+    assert listed[1].state == job_pb2.JOB_STATE_PENDING
+    only = await stub.ListJobs(pb.ListJobsRequest(name=NAME, states=[job_pb2.JOB_STATE_ERROR]))
+    assert [job.job_id for job in only.jobs] == [lease.job_id]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.ListJobsRequest(name=NAME, page_size=-1),
+        pb.ListJobsRequest(name=NAME, page_token="x"),
+        pb.ListJobsRequest(name=NAME, states=[job_pb2.JOB_STATE_UNSPECIFIED]),
+    ],
+)
+async def test_bad_lists_are_refused(stub: job_service_pb2_grpc.JobServiceStub, request_: pb.ListJobsRequest) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListJobs(request_)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_progress_is_told_when_it_changes(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    watch = stub.WatchProgress(pb.WatchProgressRequest(names=[NAME]))
+    assert (await watch.read()).progress[0].pending_count == 3
+    await reserve(stub, 2)
+    changed = (await watch.read()).progress[0]
+    assert (changed.pending_count, changed.reserved_count) == (1, 2)
+    watch.cancel()
+
+
+async def test_a_lease_that_nobody_gave_is_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    (lease,) = await reserve(stub, 1)
+    forged = lease.lease_token[:-4] + "AAAA"
+    header = pb.JobHeader(name=NAME, job_id=lease.job_id, lease_token=forged)
+    receipt = pb.JobHeader(
+        name=NAME, job_id=lease.job_id, lease_token=lease.lease_token, read_receipts=[lease.lease_token.encode()]
+    )
+    for job in (header, receipt):
+        with pytest.raises(grpc.aio.AioRpcError, match=r"lease_token|read_receipt") as refused:
+            await stub.CompleteJobs(iter([pb.CompleteJobsRequest(job=job)]))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_rows_before_any_job_are_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="begins with a job"):
+        await stub.CompleteJobs(iter([pb.CompleteJobsRequest(arrow_ipc=b"x")]))
