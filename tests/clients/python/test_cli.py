@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -185,6 +186,26 @@ def test_failed_jobs_are_shown_and_acted_upon(
     assert _cli.main(["jobs", "list", "lab", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pending"] == 2
     assert _cli.main(["jobs", "retry", "lab.Nothing"]) == 1
+
+
+def test_progress_is_watched(url: str, lab: lv.VirtualModule) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = """
+        -> Subject
+        """
+
+        def make(self, key: dict[str, object]) -> None:
+            self.insert1(key)
+
+    command = [sys.executable, "-m", "levada", "jobs", "watch", "lab", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"LEVADA_URL": url}) as watching:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline())["remaining"] == 3
+        Weight.populate()
+        assert any(json.loads(line)["success"] == 3 for line in watching.stdout)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(60) == 130
 
 
 def test_table_is_populated(
