@@ -76,9 +76,10 @@ class Engine:
 
         Another process may have declared the table that is not found here, or altered the one that is.
         """
+        known = await self.cache.current()
         try:
             return await work()
         except PERHAPS_BEHIND:
-            if not await self.cache.catch_up():
+            if not await self.cache.catch_up(known):
                 raise
         return await work()

@@ -118,8 +118,9 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
         wrong with a row, naming it and the insert.
     """
+    known = await engine.cache.current()
     completion = await _complete(engine, caller, jobs)
-    if any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes) and await engine.cache.catch_up():
+    if any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes) and await engine.cache.catch_up(known):
         return await _complete(engine, caller, jobs)
     return completion
 

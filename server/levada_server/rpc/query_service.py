@@ -95,6 +95,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self, request: pb.FetchRelationRequest, context: Context
     ) -> AsyncGenerator[Piece | pb.FetchRelationResponse, None]:
         started = False
+        known = await self._engine.cache.current()
         try:
             async with aclosing(self._fetch(request, context)) as pieces:
                 async for piece in pieces:
@@ -102,7 +103,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
                     yield piece
             return
         except PERHAPS_BEHIND:
-            if started or not await self._engine.cache.catch_up():
+            if started or not await self._engine.cache.catch_up(known):
                 raise
         async with aclosing(self._fetch(request, context)) as pieces:
             async for piece in pieces:

@@ -56,9 +56,13 @@ class CatalogCache:
                 self.replace(catalog)
         return catalog
 
-    async def catch_up(self) -> bool:
-        """Read the catalog again if another process has changed it; tell whether it had."""
-        known = await self.current()
+    async def catch_up(self, known: Catalog | None = None) -> bool:
+        """Read the catalog again if another process has changed it; tell whether it had.
+
+        Args:
+            known: What was worked with; it may have been replaced since. None: what this process has now.
+        """
+        known = known or await self.current()
         async with self._database.connection() as connection:
             version: int = await connection.fetchval(_SQL["read_version"])
         if version <= known.version:
