@@ -48,8 +48,8 @@ def prov_json(lineage: Lineage) -> dict[str, Any]:  # Any: what JSON holds
             document.add_row(table, row)
     for name, table in lineage.tables.items():
         if table.tier in _COMPUTED:
-            for job in _jobs(lineage, name):
-                document.add_job(table, job)
+            for key, job in _jobs(lineage, name):
+                document.add_job(table, key, job)
     return document.finish()
 
 
@@ -62,14 +62,13 @@ def _key_rows(lineage: Lineage, name: Name) -> Sequence[Row]:
     return rows
 
 
-def _jobs(lineage: Lineage, name: Name) -> Iterator[Row]:
-    """Give the jobs that computed the rows of a table."""
+def _jobs(lineage: Lineage, name: Name) -> Iterator[tuple[Row, Row]]:
+    """Give the jobs that computed the rows of a table, each with its key, which several rows may share."""
     table = lineage.tables[name].name
     jobs = Relation(lineage.connection, _nodes.job_table(table.schema, table.table))
     for job in (jobs & lineage.relation(name).proj()).to_dicts(order_by="KEY"):
-        state = job.get("job_state", job["state"])
-        if state == "success":
-            yield job
+        if _of_job(job, "state") == "success":
+            yield {part: job[part] for part in jobs.primary_key}, job
 
 
 class _Document:
@@ -80,6 +79,7 @@ class _Document:
         self._activities: dict[str, Row] = {}
         self._agents: dict[str, Row] = {}
         self._relations: dict[str, dict[str, dict[str, object]]] = {}
+        self._rows: dict[str, list[tuple[str, Row]]] = {}
 
     def add_row(self, table: pb.Table, row: Row) -> None:
         """Add a row, and what it refers to."""
@@ -88,17 +88,16 @@ class _Document:
         self._entities[entity] = {"prov:type": "levada:row", "levada:table": _dotted(table.name)} | {
             f"levada:{name}": _plain(row[name]) for name in key
         }
+        self._rows.setdefault(_dotted(table.name), []).append((entity, row))
         for reference in table.foreign_keys:
             values = {pair.parent: row[pair.child] for pair in reference.attributes}
             if None not in values.values():
                 parent = _row_id(reference.parent, values)
                 self._relate("wasDerivedFrom", **{"prov:generatedEntity": entity, "prov:usedEntity": parent})
 
-    def add_job(self, table: pb.Table, job: Row) -> None:
-        """Add the job that computed a row."""
-        key = {a.name: job[a.name] for a in table.heading.attributes if a.primary_key}
-        entity = _row_id(table.name, key)
-        activity = f"levada:make/{entity.removeprefix('levada:')}"
+    def add_job(self, table: pb.Table, key: Row, job: Row) -> None:
+        """Add the job that computed the rows with a key."""
+        activity = f"levada:make/{_row_id(table.name, key).removeprefix('levada:row/')}"
         reads, writes = _of_job(job, "reads") or {}, _of_job(job, "writes") or {}
         self._activities[activity] = {
             "prov:startTime": _started(job).isoformat(),
@@ -110,7 +109,9 @@ class _Document:
             "levada:code_version": _of_job(job, "code_version") or "",
             "levada:rows_written": sum(writes.values()),
         }
-        self._relate("wasGeneratedBy", **{"prov:entity": entity, "prov:activity": activity})
+        for entity, row in self._rows[_dotted(table.name)]:
+            if all(row[part] == value for part, value in key.items()):
+                self._relate("wasGeneratedBy", **{"prov:entity": entity, "prov:activity": activity})
         user, host = _of_job(job, "username") or "unknown", _of_job(job, "host") or "unknown"
         agent = f"levada:user/{_escaped(user)}@{_escaped(host)}"
         self._agents[agent] = {"prov:type": "prov:Person", "levada:user": user, "levada:host": host}
@@ -144,13 +145,12 @@ def openlineage_events(lineage: Lineage) -> list[dict[str, Any]]:  # Any: what J
     events = []
     for name, table in lineage.tables.items():
         if table.tier in _COMPUTED:
-            for job in _jobs(lineage, name):
-                events += _events(namespace, table, job)
+            for key, job in _jobs(lineage, name):
+                events += _events(namespace, table, key, job)
     return sorted(events, key=lambda event: str(event["eventTime"]))
 
 
-def _events(namespace: str, table: pb.Table, job: Row) -> list[dict[str, Any]]:
-    key = {a.name: job[a.name] for a in table.heading.attributes if a.primary_key}
+def _events(namespace: str, table: pb.Table, key: Row, job: Row) -> list[dict[str, Any]]:
     finished = _finished(job)
     run_id = str(uuid5(NAMESPACE_URL, f"{namespace}/{_row_id(table.name, key)}/{finished.isoformat()}"))
     reads, writes = _of_job(job, "reads") or {}, _of_job(job, "writes") or {}

@@ -224,6 +224,31 @@ def test_provenance_is_valid_prov(lab: Lab) -> None:
     assert [use["levada:rows"] for use in used] == [4, 4]
 
 
+def test_provenance_of_a_job_with_many_rows(connection: lv.Connection) -> None:
+    schema = lv.Schema("many", connection=connection)
+
+    @schema
+    class Source(lv.Manual):
+        definition = "n : int32"
+
+    @schema
+    class Cell(lv.Computed):
+        definition = """
+        -> Source
+        cell : int32
+        """
+
+        def make(self, key: Key) -> None:
+            self.insert({**key, "cell": cell} for cell in range(3))
+
+    Source.insert([(1,), (2,)])
+    assert Cell.populate()["success_count"] == 2
+    made = lv.Diagram.trace(Cell & {"n": 1}).prov_json()
+    assert list(made["activity"]) == ["levada:make/many.cell/n=1"]
+    assert len(made["wasGeneratedBy"]) == 3
+    assert len(lv.Diagram.trace(Cell & {"n": 1}).openlineage_events()) == 2
+
+
 def test_provenance_is_valid_openlineage(lab: Lab) -> None:
     from openlineage.client import event_v2
 
