@@ -16,6 +16,7 @@ from levada import _cli_jobs, _cli_worker
 from levada._cli_output import print_table
 from levada._connection import connect
 from levada._errors import LevadaError
+from levada._jobs import persist
 from levada._names import parse_full_name
 from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(words[1:])
     options = _parser().parse_args(words)
     try:
-        with connect(options.url) as connection:
+        with persist(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
             code: int = options.run(connection, options)
             return code
     except LevadaError as error:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from levada._connection import Connection
 
 _LAST_PORT = 65535
+_CONNECT_SECONDS = 10.0
+"""A worker that starts while its server restarts, or while the network is unsteady, tries so long."""
 _LISTED_ERRORS = 20
 """Errors of one table that `run` lists."""
 
@@ -47,13 +49,13 @@ def add_commands(
         "--sbatch", action="append", default=[], metavar="OPTION", help="of sbatch, such as --sbatch=--time=4:00:00"
     )
     slurm.add_argument("--submit", action="store_true", help="hand the script to sbatch")
-    worker.set_defaults(run=_work)
+    worker.set_defaults(run=_work, connect_seconds=_CONNECT_SECONDS)
 
     run = commands.add_parser(
         "run", parents=[server, shared], help="compute all that a module has to; 1 and the errors if some fail"
     )
     run.add_argument("--retry", action="store_true", help="try what failed before once more")
-    run.set_defaults(run=_run)
+    run.set_defaults(run=_run, connect_seconds=_CONNECT_SECONDS)
 
 
 def _shared_options() -> argparse.ArgumentParser:

@@ -284,6 +284,16 @@ def test_outage_of_the_server_is_told_once_and_survived(
         assert worker.end()[0] == 0
 
 
+def test_worker_may_start_before_its_server(
+    folder: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    address = f"unix:{tmp_path_factory.mktemp('s')}/s"
+    with Worker(folder, address, "--drain") as worker, Server(database_url, address):
+        code, said = worker.end()
+    assert code == 0
+    assert "1 process for" in said
+
+
 @pytest.mark.parametrize(
     ("module", "options", "said"),
     [
