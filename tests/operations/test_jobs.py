@@ -125,6 +125,21 @@ async def test_a_renewed_session_keeps_its_jobs(pipeline: Engine) -> None:
     assert await make.reserve(pipeline, other, "Stat") == []
 
 
+async def test_several_tables_may_have_nothing_to_reserve(pipeline: Engine) -> None:
+    await make.make_table(pipeline, "Sum", "-> Stat\n---\nsum : float64\n", Tier.COMPUTED)
+    session = await make.make_session(pipeline)
+    names = [named("Sum"), named("Stat")]
+
+    async def reserve() -> list[Lease]:
+        return await jobs.reserve(pipeline, ME, session, names, max_jobs=SESSIONS, wait=timedelta(0), restriction=None)
+
+    assert [lease.table for lease in await reserve()] == [named("Stat")] * SESSIONS
+    assert await reserve() == []
+    await jobs.delete_session(pipeline, ME, session)
+    with pytest.raises(UnknownWorkerSession):
+        await reserve()
+
+
 async def test_jobs_of_an_ended_session_can_be_reserved_at_once(pipeline: Engine) -> None:
     session, other = await make.make_session(pipeline), await make.make_session(pipeline)
     await make.reserve(pipeline, session, "Stat", SESSIONS)

@@ -49,6 +49,8 @@ _WORK_SECONDS = 6 * 3600.0
 _RETRY_SECONDS = 10.0
 """How long a read is repeated while the server is out of reach."""
 _FIRST_PAUSE_SECONDS = 0.1
+_CANCELLED_HERE = "Locally cancelled by application!"
+"""What grpc says of a call that this side cancelled."""
 _KEEPALIVE_MS = 30_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 
@@ -332,9 +334,11 @@ class Transport:
             return error_from_status(status)
         code, _ = call.code().value
         details = call.details() or ""
-        if call.code() is grpc.StatusCode.UNAVAILABLE:
+        ended = call.code() is grpc.StatusCode.CANCELLED and details != _CANCELLED_HERE
+        if ended or call.code() is grpc.StatusCode.UNAVAILABLE:  # a server that stops cancels what still waits
             return Unavailable(
-                f"The server at {self.address} is out of reach ({details}). Is it running, and is the address right?"
+                f"The server at {self.address} is out of reach ({details or 'it stopped'}). "
+                "Is it running, and is the address right?"
             )
         return error_from_code(code, f"{details} (server: {self.address})")
 

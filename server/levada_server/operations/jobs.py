@@ -254,6 +254,7 @@ class _Taking:
         if not found:
             async with engine.database.connection() as connection:
                 await worker_sessions.check_session(connection, self.session)
+            return []
         for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=True):
             if leases := await self.one_table(engine, tables[number], limit):
                 return leases
