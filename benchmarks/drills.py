@@ -361,7 +361,7 @@ def stopped_and_replaced(database_url: str, workers: int) -> dict[str, int]:
 
 def stopped_and_awaited(database_url: str, workers: int) -> dict[str, int]:
     """Stop workers past their lease and let them go on before another takes over: their results are welcome."""
-    with _stopped(database_url, workers) as (field, stopped):
+    with _stopped(database_url, workers, "--max-jobs", "1") as (field, stopped):  # so none takes what another has
         expire(field)
         _continue(field, stopped)
         field.hear_of("success", workers)
@@ -370,11 +370,11 @@ def stopped_and_awaited(database_url: str, workers: int) -> dict[str, int]:
 
 
 @contextmanager
-def _stopped(database_url: str, workers: int) -> Iterator[tuple[Field, list[Crew]]]:
+def _stopped(database_url: str, workers: int, *options: str) -> Iterator[tuple[Field, list[Crew]]]:
     """Let workers begin one key each, and stop them."""
     with Field(database_url) as field:
         field.prepare([{"n": n, "role": "waits"} for n in range(workers)])
-        crews = [field.hire("--lease", "3600") for _ in range(workers)]
+        crews = [field.hire("--lease", "3600", *options) for _ in range(workers)]
         for _ in crews:
             field.gate.arrived()
         while not all(crew.members for crew in crews):

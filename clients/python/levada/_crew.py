@@ -129,7 +129,7 @@ class Crew:
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(
             target=_start,
-            args=(self._assignment, self._connection, session, max_jobs, theirs),
+            args=(self._assignment, self._connection.arguments, session, max_jobs, theirs),
             name="levada-worker",
         )
         with _signals_held_back():
@@ -292,7 +292,7 @@ def shares(max_jobs: int | None, processes: int) -> list[int | None]:
 
 def _start(
     assignment: Assignment,
-    connection: Connection,
+    server: tuple[Any, ...],  # Any: arguments of Connection
     session: str,
     max_jobs: int | None,
     pipe: pipes.Connection[Any, Any],  # Any: reports
@@ -300,7 +300,7 @@ def _start(
     """Begin in the new process."""
     from levada._crew_member import main  # what only the new process needs
 
-    main(assignment, connection, session, max_jobs, pipe)
+    main(assignment, server, session, max_jobs, pipe)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ _EXIT_OUT_OF_REACH = 4
 
 def main(
     assignment: Assignment,
-    connection: Connection,
+    server: tuple[Any, ...],  # Any: arguments of Connection
     session: str,
     max_jobs: int | None,
     pipe: Pipe[Any, Any],  # Any: reports
@@ -55,6 +55,7 @@ def main(
     """Run jobs until told to stop, or there are no more.
 
     Args:
+        server: What opens a connection to the server.
         session: The worker session, which the starting process renews.
         max_jobs: Run at most so many; None for any number.
         pipe: Takes reports. When its other end is gone, so is this process.
@@ -64,6 +65,8 @@ def main(
     _volunteer_for_oom()
     threading.Thread(target=_end_with_starter, args=(pipe,), name="levada-starter", daemon=True).start()
     try:
+        patience = _POPULATE_PATIENCE_SECONDS if assignment.until_empty else 0.0
+        connection = _jobs.persist(lambda: _connection.reopened(*server), patience)
         _connection.use(connection)
         if assignment.as_datajoint:
             importlib.import_module("levada.as_datajoint")

@@ -15,7 +15,7 @@ from levada_server.storage.moments import bind_moments_as_they_are
 from levada_server.storage.pipe import SpoolSpace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.model.heading import Key
     from levada_server.model.table import TableName
@@ -167,14 +167,14 @@ class Database:
         """
         async with self.connection() as connection:
             transaction = connection.transaction(isolation=isolation, readonly=read_only)
-            await transaction.start()
+            await uncut(connection, transaction.start())
             try:
                 yield connection
             except BaseException:
                 if not connection.is_closed():
-                    await transaction.rollback()
+                    await uncut(connection, transaction.rollback())
                 raise
-            await commit(transaction)
+            await commit(connection, transaction)
 
 
 class PinnedDatabase(Database):
@@ -225,14 +225,23 @@ class PinnedDatabase(Database):
             yield connection
 
 
-async def commit(transaction: asyncpg.transaction.Transaction) -> None:
+async def uncut(connection: Connection, step: Awaitable[None]) -> None:
+    """Begin or end a transaction; if that is cut off, give its connection up, as nobody knows where it stands."""
+    try:
+        await step
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+
+
+async def commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
     """Commit.
 
     Raises:
         OutcomeUnknown: The connection broke meanwhile: it may have been committed or not.
     """
     try:
-        await transaction.commit()
+        await uncut(connection, transaction.commit())
     except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
         raise OutcomeUnknown(
             "The connection to PostgreSQL broke during the commit: look whether the change is there, then repeat it."

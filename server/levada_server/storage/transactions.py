@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError, NotFound, PreconditionFailed
 from levada_server.query.sql import quote_name
-from levada_server.storage.database import PinnedDatabase, commit
+from levada_server.storage.database import PinnedDatabase, commit, uncut
 from levada_server.storage.failures import translated
 from levada_server.storage.outcomes import insert_outcome
 
@@ -39,8 +39,8 @@ class Transactions:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._transaction is not None:
-            await self._end(self._transaction.rollback())
+        if self.open:
+            await self.roll_back()
 
     @property
     def open(self) -> bool:
@@ -55,10 +55,12 @@ class Transactions:
         """
         if self._transaction is not None:
             raise PreconditionFailed("A transaction is open already; use a savepoint inside it.")
-        connection = await self._held.enter_async_context(self._outside.connection())
-        with translated():
-            transaction = connection.transaction(isolation=isolation, readonly=read_only)
-            await transaction.start()
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._outside.connection())
+            with translated():
+                transaction = connection.transaction(isolation=isolation, readonly=read_only)
+                await uncut(connection, transaction.start())
+            self._held = stack.pop_all()
         self._connection, self._transaction, self._savepoints = connection, transaction, []
         self._read_only = read_only
         self.database = PinnedDatabase(connection, self._outside.postgresql_version)
@@ -105,13 +107,14 @@ class Transactions:
                 with translated():
                     await insert_outcome(connection, request, "true")
             except LevadaError:
-                await self._end(transaction.rollback())
+                await self.roll_back()
                 raise
-        await self._end(commit(transaction))
+        await self._end(commit(connection, transaction))
 
     async def roll_back(self) -> None:
         """Undo everything."""
-        await self._end(self._require()[1].rollback())
+        connection, transaction = self._require()
+        await self._end(uncut(connection, transaction.rollback()))
 
     def _position(self, name: str) -> int:
         if name not in self._savepoints:
