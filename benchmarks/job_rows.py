@@ -19,7 +19,7 @@ from benchmarks.timing import Line, at_least, interleaved, seconds, shown
 from levada_api.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.place import Place
 
@@ -94,8 +94,7 @@ async def _drain(address: str, schema: str) -> float:
                 worker_session=created.worker_session, names=[name], max_jobs=BATCH
             )
             while leases := (await stub.ReserveJobs(reserve)).leases:
-                small = job_service_pb2.SmallJobs(jobs=[_completion(name, lease) for lease in leases])
-                answer = await stub.CompleteJobs(iter([job_service_pb2.CompleteJobsRequest(small_jobs=small)]))
+                answer = await stub.CompleteFewJobs(_completion(name, leases))
                 assert not any(outcome.HasField("error") for outcome in answer.outcomes), answer
 
         began = time.perf_counter()
@@ -103,14 +102,23 @@ async def _drain(address: str, schema: str) -> float:
         return time.perf_counter() - began
 
 
-def _completion(name: schema_pb2.TableName, lease: job_pb2.Lease) -> job_service_pb2.SmallJob:
+def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> job_service_pb2.CompleteFewJobsRequest:
+    """Write what a worker hands in whose jobs inserted their key each."""
     content = io.BytesIO()
-    rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer], pa.int64())})
+    rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer for lease in leases], pa.int64())})
     with pa.ipc.new_stream(content, rows.schema) as writer:
         writer.write_batch(rows)
-    header = job_service_pb2.JobHeader(name=name, job_id=lease.job_id, lease_token=lease.lease_token)
-    insert = job_service_pb2.SmallInsert(rows=job_service_pb2.JobRows(name=name), arrow_ipc=content.getvalue())
-    return job_service_pb2.SmallJob(job=header, inserts=[insert])
+    group = job_service_pb2.JobGroup(
+        jobs=[
+            job_service_pb2.JobHeader(name=name, job_id=lease.job_id, lease_token=lease.lease_token) for lease in leases
+        ],
+        inserts=[
+            job_service_pb2.SharedRows(
+                rows=job_service_pb2.JobRows(name=name), arrow_ipc=content.getvalue(), row_counts=[1] * len(leases)
+            )
+        ],
+    )
+    return job_service_pb2.CompleteFewJobsRequest(groups=[group])
 
 
 async def _pgqueuer(dsn: str) -> float:

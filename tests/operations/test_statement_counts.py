@@ -100,3 +100,16 @@ async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engin
     await queries.count(engine, query)
     assert len(sent) == 1
     assert "levada." not in sent[0]
+
+
+async def test_jobs_with_few_rows_are_completed_by_one_statement(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n")
+    await make.make_table(engine, "T1", "-> T0\n", Tier.COMPUTED)
+    await make.insert(engine, "T0", [{"t0": number} for number in range(5)])
+    await make.refresh(engine, "T1")
+    first, *others = await make.reserve(engine, await make.make_session(engine), "T1", 5)
+    await make.complete(engine, first, {"T1": [dict(first.key)]})  # the driver learns of types
+    for lease in others:
+        sent.clear()
+        await make.complete(engine, lease, {"T1": [dict(lease.key)]})
+        assert len(sent) == 1

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.jobs.lease import Lease, Worker
+from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import job_results, jobs, rows, schemas
+from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.engine import Caller
 from levada_server.operations.queries import compile_query
 from levada_server.operations.rows import InsertOptions
@@ -87,13 +89,14 @@ async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) 
     return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
 
 
-def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> job_results.CompletedJob:
+def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> CompletedJob:
     """Make what a worker hands in for a job, with some rows by table."""
     buffered = tuple(
-        job_results.BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
+        BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
         for table, records in inserts.items()
     )
-    return job_results.CompletedJob(lease.table, lease.job_id, lease.token, timedelta(seconds=1), "v1", buffered)
+    key = tuple(claim_of(lease).key.values())
+    return CompletedJob(lease.table, lease.job_id, lease.token, key, timedelta(seconds=1), "v1", buffered)
 
 
 async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
 from levada._code_version import code_version
+from levada._completion import Made, complete
 from levada._errors import LeaseLost, UnknownJob
 from levada._make import MakeFailed, failure, make
 from levada._names import stored_name
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from levada._auto_populated import AutoPopulated
     from levada._connection import Connection
-    from levada._jobs import Lease, Made
+    from levada._jobs import Lease
 
 _MOST_JOBS = 64
 _BATCH_SECONDS = 0.5
@@ -137,7 +138,7 @@ class JobLoop:
 
     def _commit(self, made: list[Made], held: dict[str, Lease]) -> Iterator[Outcome]:
         """Hand in what was made, and empty the list."""
-        errors = _jobs.complete(self.connection, made, self.patience) if made else []
+        errors = complete(self.connection, made, self.patience) if made else []
         outcomes = [self._settle(job.lease, job.seconds, error, held) for job, error in zip(made, errors, strict=True)]
         for job in made:
             job.close()

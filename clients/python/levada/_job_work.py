@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from levada._completion import Made
 from levada._errors import LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
-from levada._jobs import Made, MadeRows, duration
+from levada._made_rows import MadeRows
 from levada._names import stored_name
-from levada._rows import PIECE_BYTES
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    import pyarrow as pa
     from google.protobuf.message import Message
 
     from levada._connection import Connection
@@ -53,7 +51,7 @@ class JobWork:
         self._lease = lease
         self._buffer_inserts = buffer_inserts
         self._stored = stored_name(lease.table.table)
-        self._streams: list[_Stream] = []
+        self._inserts: list[MadeRows] = []
         self._receipts: list[bytes] = []
         self._verified: list[job_service_pb2.VerifiedRead] = []
         self._transaction: Transaction | None = None
@@ -99,33 +97,25 @@ class JobWork:
         Raises:
             MissingAttribute: A value is missing and its attribute has no default.
         """
-        last = self._streams[-1] if self._streams else None
+        insert = MadeRows(name, options, location, rows.schema)
         # A loop around insert1 makes one insert of many rows.
-        if last is not None and last.continues(name, options, location, rows.schema):
-            position = last.insert.content.tell()
-            stream = last
-        else:
-            position = 0
-            stream = _Stream(MadeRows(name, options, location), rows.schema)
-        count = 0
-        try:
-            for batch in rows.batches:
-                self._check_complete(name, batch)
-                stream.writer.write_batch(batch)
-                count += batch.num_rows
-        except BaseException:
-            if stream is last:
-                stream.insert.content.seek(position)
-                stream.insert.content.truncate()
-            else:
-                stream.insert.content.close()
-            raise
-        if stream is last:
+        last = self._inserts[-1] if self._inserts else None
+        if last is not None and last.is_like(insert):
+            last.add(self._complete(name, rows.batches))
             return
-        if count:
-            self._streams.append(stream)
-        else:
-            stream.insert.content.close()
+        try:
+            insert.add(self._complete(name, rows.batches))
+        except BaseException:
+            insert.close()
+            raise
+        if insert.row_count:
+            self._inserts.append(insert)
+
+    def _complete(self, name: schema_pb2.TableName, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Give batches on that have all values that a table needs."""
+        for batch in batches:
+            self._check_complete(name, batch)
+            yield batch
 
     def _check_complete(self, name: schema_pb2.TableName, rows: pa.RecordBatch) -> None:
         if not rows.num_rows:
@@ -147,12 +137,12 @@ class JobWork:
         """
         if self._transaction is None:
             self._transaction = self._connection.begin_transaction("read_committed")
-            streams, self._streams = self._streams, []
-            for stream in streams:
+            inserts, self._inserts = self._inserts, []
+            for insert in inserts:
                 try:
-                    self._insert_now(stream.finish())
+                    self._insert_now(insert)
                 finally:
-                    stream.insert.content.close()
+                    insert.close()
         return self._lease.token
 
     def _insert_now(self, insert: MadeRows) -> None:
@@ -164,8 +154,7 @@ class JobWork:
     def _requests(self, insert: MadeRows) -> Iterator[row_service_pb2.InsertRowsRequest]:
         header = row_service_pb2.InsertHeader(name=insert.table, options=insert.options, lease_token=self._lease.token)
         yield row_service_pb2.InsertRowsRequest(header=header)
-        insert.content.seek(0)
-        while piece := insert.content.read(PIECE_BYTES):
+        for piece in insert.ipc_pieces():
             yield row_service_pb2.InsertRowsRequest(arrow_ipc=piece)
 
     def open_block(self) -> None:
@@ -221,9 +210,9 @@ class JobWork:
     def _must_see(self, request: Message) -> bool:
         """Tell whether a request reads a table for which inserts wait."""
         relation = getattr(request, "relation", None)
-        if not self._streams or relation is None:
+        if not self._inserts or relation is None:
             return False
-        waiting = {_id(stream.insert.table) for stream in self._streams}
+        waiting = {_id(insert.table) for insert in self._inserts}
         return any(_id(node.table.name) in waiting for node in relation.nodes if node.HasField("table"))
 
     # ----------------------------------------------------------------------------------------------------- end
@@ -237,23 +226,14 @@ class JobWork:
         made = Made(
             self._lease,
             seconds,
-            [stream.finish() for stream in self._streams],
+            self._inserts,
             code_version,
             self._receipts,
             self._verified,
             committed=self._transaction is not None,
         )
         if self._transaction is not None:
-            header = job_service_pb2.JobHeader(
-                name=self.table,
-                job_id=self._lease.job_id,
-                lease_token=self._lease.token,
-                duration=duration(timedelta(seconds=seconds)),
-                code_version=code_version,
-                read_receipts=self._receipts,
-                verified_reads=self._verified,
-            )
-            self._transaction.complete_job(header)
+            self._transaction.complete_job(made.header())
             transaction, self._transaction = self._transaction, None
             try:
                 self._connection.end_transaction(transaction.commit)
@@ -267,29 +247,8 @@ class JobWork:
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
             self._connection.end_transaction(transaction.roll_back)
-        for stream in self._streams:
-            stream.insert.content.close()
-
-
-class _Stream:
-    """The rows of one insert as they come."""
-
-    def __init__(self, insert: MadeRows, schema: pa.Schema) -> None:
-        self.insert = insert
-        self._schema = schema
-        self.writer = pa.ipc.new_stream(pa.PythonFile(insert.content, "w"), schema)
-
-    def continues(
-        self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, location: str, schema: pa.Schema
-    ) -> bool:
-        """Tell whether another insert only brings more of the same."""
-        here = (self.insert.table, self.insert.options, self.insert.location)
-        return here == (name, options, location) and bool(self._schema.equals(schema))
-
-    def finish(self) -> MadeRows:
-        """End the stream."""
-        self.writer.close()
-        return self.insert
+        for insert in self._inserts:
+            insert.close()
 
 
 def _id(name: schema_pb2.TableName) -> _Id:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
-from levada._errors import (
-    Conflict,
-    LevadaError,
-    OutcomeUnknown,
-    Unavailable,
-    error_from_status,
-)
-from levada._rows import PIECE_BYTES
+from levada._errors import Conflict, OutcomeUnknown, Unavailable
 from levada._value_decoding import decode_value
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from levada._connection import Connection
     from levada._relation import Relation
-    from levada_api.v1 import row_service_pb2, schema_pb2
+    from levada_api.v1 import schema_pb2
 
 _Result = TypeVar("_Result")
 
@@ -37,11 +29,6 @@ PASSING = (Unavailable, OutcomeUnknown, Conflict)
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
-_MEMORY_BYTES = 8 * 2**20
-"""Rows of one insert are kept in memory up to this size, and on disk beyond."""
-_SMALL_BYTES = 2**18
-"""Jobs with so many bytes of rows share messages."""
-_SMALL_JOBS = 64
 _TEXT_LETTERS = 2**18
 """Letters of an error's message or stack that are kept."""
 
@@ -63,57 +50,6 @@ class Lease:
     key: dict[str, Any]  # Any: an attribute's value
     token: str
     attempt: int
-
-
-def _spool() -> IO[bytes]:
-    return SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # whoever made the rows closes it
-
-
-@dataclass(frozen=True)
-class MadeRows:
-    """One insert of a `make`.
-
-    Args:
-        location: Where in the user's code it stands, `file:line`.
-        content: Its rows as an Arrow IPC stream, in memory as long as they are few.
-    """
-
-    table: schema_pb2.TableName
-    options: row_service_pb2.InsertOptions
-    location: str
-    content: IO[bytes] = field(default_factory=_spool)
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a `make` brought forth for one lease, in how much time.
-
-    Args:
-        seconds: How long `make` ran.
-        inserts: What it inserted, in order.
-        code_version: Of the class that has the `make`.
-        receipts: What it read, signed by the server.
-        verified: What it fetched and what is fetched again before the commit.
-        committed: It was completed in a transaction of its own.
-    """
-
-    lease: Lease
-    seconds: float
-    inserts: Sequence[MadeRows]
-    code_version: str = ""
-    receipts: Sequence[bytes] = ()
-    verified: Sequence[pb.VerifiedRead] = ()
-    committed: bool = False
-
-    @property
-    def byte_count(self) -> int:
-        """Bytes of the rows, before they are handed in."""
-        return sum(insert.content.tell() for insert in self.inserts)
-
-    def close(self) -> None:
-        """Free the rows."""
-        for insert in self.inserts:
-            insert.content.close()
 
 
 @dataclass(frozen=True)
@@ -207,90 +143,6 @@ def reserve(
         )
         for lease in leases
     ]
-
-
-def complete(connection: Connection, made: Sequence[Made], patience: float) -> list[LevadaError | None]:
-    """Commit what was made, each job by itself.
-
-    Args:
-        patience: Seconds to keep trying while the server is out of reach.
-
-    Returns:
-        For each job None, or why nothing of it was committed.
-
-    Raises:
-        Unavailable: The server stayed out of reach.
-    """
-    results: dict[int, LevadaError | None] = {index: None for index, job in enumerate(made) if job.committed}
-    if len(results) == len(made):
-        return [None] * len(made)
-
-    def complete_missing() -> None:
-        missing = [index for index in range(len(made)) if index not in results]
-        requests = _complete_requests([made[index] for index in missing])
-        response = connection.send("JobService/CompleteJobs", requests, pb.CompleteJobsResponse)
-        passing: LevadaError | None = None
-        for index, outcome in zip(missing, response.outcomes, strict=True):
-            error = error_from_status(outcome.error) if outcome.HasField("error") else None
-            if isinstance(error, PASSING):
-                passing = error
-            else:
-                results[index] = error
-        if passing is not None:
-            raise passing
-
-    persist(complete_missing, patience)
-    return [results[index] for index in range(len(made))]
-
-
-def _complete_requests(made: Sequence[Made]) -> Iterator[pb.CompleteJobsRequest]:
-    """Write jobs as messages: small ones together, and the rows of the others in pieces."""
-    small: list[pb.SmallJob] = []
-    size = 0
-    for job in made:
-        if job.byte_count > _SMALL_BYTES:
-            if small:
-                yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
-                small, size = [], 0
-            yield from _large_job(job)
-            continue
-        small.append(pb.SmallJob(job=_header(job), inserts=[_small_insert(insert) for insert in job.inserts]))
-        size += job.byte_count
-        if size > PIECE_BYTES or len(small) >= _SMALL_JOBS:
-            yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
-            small, size = [], 0
-    if small:
-        yield pb.CompleteJobsRequest(small_jobs=pb.SmallJobs(jobs=small))
-
-
-def _header(job: Made) -> pb.JobHeader:
-    return pb.JobHeader(
-        name=job.lease.table,
-        job_id=job.lease.job_id,
-        lease_token=job.lease.token,
-        duration=duration(timedelta(seconds=job.seconds)),
-        code_version=job.code_version,
-        read_receipts=job.receipts,
-        verified_reads=job.verified,
-    )
-
-
-def _rows(insert: MadeRows) -> pb.JobRows:
-    return pb.JobRows(name=insert.table, options=insert.options, location=insert.location)
-
-
-def _small_insert(insert: MadeRows) -> pb.SmallInsert:
-    insert.content.seek(0)
-    return pb.SmallInsert(rows=_rows(insert), arrow_ipc=insert.content.read())
-
-
-def _large_job(job: Made) -> Iterator[pb.CompleteJobsRequest]:
-    yield pb.CompleteJobsRequest(job=_header(job))
-    for insert in job.inserts:
-        yield pb.CompleteJobsRequest(rows=_rows(insert))
-        insert.content.seek(0)
-        while piece := insert.content.read(PIECE_BYTES):
-            yield pb.CompleteJobsRequest(arrow_ipc=piece)
 
 
 def fail(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from levada._auto_populated import AutoPopulated
-    from levada._jobs import Lease, Made
+    from levada._completion import Made
+    from levada._jobs import Lease
 
 
 class MakeFailed(Exception):

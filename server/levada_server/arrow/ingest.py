@@ -94,28 +94,44 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
         raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a stream that is to be read: its first row, how many there are, and how many the stream has."""
+
+    first_row: int
+    row_count: int
+    total_count: int
+
+
 def read_streams(
-    contents: Sequence[pa.NativeFile], table: Table, *, ignore_extra_fields: bool
+    contents: Sequence[tuple[pa.NativeFile, Sequence[Share]]], table: Table, *, ignore_extra_fields: bool
 ) -> tuple[list[Columns], list[int]]:
     """Read small Arrow IPC streams for one table together: those of the same columns become one.
 
     Row numbers are those within what was put together.
 
+    Args:
+        contents: Each with what is to be read of it, in order and without overlap; nothing named: all.
+        table: The table.
+        ignore_extra_fields: Ignore columns that are no attributes.
+
     Returns:
-        The columns, and the number of rows of each stream.
+        The columns, and the number of rows that were read of each stream.
 
     Raises:
+        InvalidRequest: A stream has another number of rows than is said.
         LevadaError: As `read_stream`.
     """
     alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
     counts = []
     try:
-        for content in contents:
+        for content, shares in contents:
             reader = pa.ipc.open_stream(content)
             batches = list(reader)
             for batch in batches:
                 batch.validate(full=True)
             _check_end(content, table)
+            batches = _shared(batches, shares, table)
             counts.append(sum(batch.num_rows for batch in batches))
             same = next((found for schema, found in alike if schema.equals(reader.schema, check_metadata=True)), None)
             if same is None:
@@ -126,6 +142,28 @@ def read_streams(
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
     return columns, counts
+
+
+def _shared(batches: list[pa.RecordBatch], shares: Sequence[Share], table: Table) -> list[pa.RecordBatch]:
+    total = sum(batch.num_rows for batch in batches)
+    for share in shares:
+        if share.total_count != total:
+            raise InvalidRequest(
+                f"A stream has {total} rows of `{table.name}`, and its jobs are said to have {share.total_count}.",
+                table=table.name,
+                field="row_counts",
+            )
+    if sum(share.row_count for share in shares) == total or not shares:
+        return batches
+    taken = []
+    for share in shares:
+        first, last = share.first_row, share.first_row + share.row_count
+        for batch in batches:
+            if first < batch.num_rows and last > 0 and share.row_count:
+                begin = max(first, 0)
+                taken.append(batch.slice(begin, min(last, batch.num_rows) - begin))
+            first, last = first - batch.num_rows, last - batch.num_rows
+    return taken
 
 
 def _put_together(

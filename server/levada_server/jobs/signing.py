@@ -22,6 +22,7 @@ _MAC_BYTES = 16
 _LEASE = b"lease "
 _RECEIPT = b"receipt "
 """What a text is for: one cannot be passed off as the other."""
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Signer:
         return Receipt(token, {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()})
 
     def _sign(self, purpose: bytes, said: object) -> bytes:
-        payload = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+        payload = _JSON.encode(said).encode()
         return base64.urlsafe_b64encode(self._mac(purpose, payload) + payload)
 
     def _read(self, purpose: bytes, signed: bytes, field: str) -> list:  # type: ignore[type-arg]  # as `_sign` was given
@@ -146,7 +147,7 @@ class Signer:
         mac, payload = content[:_MAC_BYTES], content[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(purpose, payload)):
             raise InvalidRequest(f"`{field}` is none of this server.", field=field)
-        said: list = json.loads(payload)  # type: ignore[type-arg]  # as above
+        said: list = json.loads(payload.decode())  # type: ignore[type-arg]  # as above
         return said
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:

@@ -11,7 +11,7 @@ from levada_server.jobs.signing import spelled
 from levada_server.model.values import show_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
@@ -21,6 +21,8 @@ FEW_ROWS = 1_000
 
 Spelled = tuple[str, ...]
 """The values of the key of a job, in the order of the table's heading, as `spelled` writes them."""
+Values = tuple[object, ...]
+"""The same as they are."""
 
 
 def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, keys: Collection[Spelled]) -> str | None:
@@ -36,11 +38,31 @@ def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, k
     Returns:
         The other key, for a message; None if there is none, or if the rows leave the key to the database.
     """
+    return first_stray(table, keys_of_rows(catalog, table, target, columns) or {}, keys)
+
+
+def first_stray(table: Table, found: Mapping[Spelled, Values], keys: Collection[Spelled]) -> str | None:
+    """Find a key, among those of some rows, that is none of some jobs; give it for a message."""
+    for spelled_key, values in found.items():
+        if spelled_key not in keys:
+            return show_key(zip(table.job_key, values, strict=True))
+    return None
+
+
+def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns) -> dict[Spelled, Values] | None:
+    """Give the keys of jobs for which rows are inserted; None if the rows leave the key to the database.
+
+    Args:
+        catalog: Where tables are looked up.
+        table: The table that is computed.
+        target: The table itself or a part of it.
+        columns: The rows.
+    """
     pairs = _key_columns(catalog, table, target)
     given = {
         attribute.name: (attribute, array) for attribute, array in zip(columns.attributes, columns.arrays, strict=True)
     }
-    if not pairs or not columns.row_count or any(name not in given for name in pairs):
+    if not pairs or any(name not in given for name in pairs):
         return None
     arrays = [given[name][1] for name in pairs]
     if columns.row_count > FEW_ROWS:
@@ -48,10 +70,7 @@ def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, k
         arrays = [pa.concat_arrays(distinct.column(name).chunks) for name in pairs]
     attributes = tuple(given[name][0] for name in pairs)
     values = Columns(0, attributes, tuple(arrays), len(arrays[0])).values(list(pairs))
-    for row in zip(*values, strict=True):
-        if tuple(map(spelled, row)) not in keys:
-            return show_key(zip(table.job_key, row, strict=True))
-    return None
+    return {tuple(map(spelled, row)): row for row in zip(*values, strict=True)}
 
 
 def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ingest import Columns, read_stream, read_streams
+from levada_server.arrow.ingest import Columns, read_stream
 from levada_server.errors import (
     HasChildren,
     InvalidRequest,
@@ -38,7 +38,7 @@ from levada_server.storage.deletion import Doomed
 from levada_server.storage.jobs import is_held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table
@@ -217,10 +217,15 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
 
 def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> Iterator[Columns]:
     """Read rows for a table; blocks, so it runs in a thread."""
-    if options.skip_duplicates and options.replace:
-        raise InvalidRequest("Rows that exist can be skipped or replaced, not both.", field="options")
+    check_options(options)
     content.seek(0)
     return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
+
+
+def check_options(options: InsertOptions) -> None:
+    """Refuse options that contradict each other."""
+    if options.skip_duplicates and options.replace:
+        raise InvalidRequest("Rows that exist can be skipped or replaced, not both.", field="options")
 
 
 async def insert_batch(
@@ -248,16 +253,6 @@ async def insert_batch(
         version=version,
         request=request,
     )
-
-
-def read_together(
-    contents: Sequence[IO[bytes]], table: Table, options: InsertOptions
-) -> tuple[list[Columns], list[int]]:
-    """Read the rows of several small inserts of one kind; give them with the number of each. Blocks."""
-    for content in contents:
-        content.seek(0)
-    files = [pa.PythonFile(content, "r") for content in contents]
-    return read_streams(files, table, ignore_extra_fields=options.ignore_extra_fields)
 
 
 async def admit_write(engine: Engine, caller: Caller, catalog: Catalog, table: Table, options: InsertOptions) -> None:

@@ -1,21 +1,23 @@
-"""The stream of CompleteJobs: its messages → groups of jobs, each of which goes into one transaction."""
+"""What CompleteJobs and CompleteFewJobs bring → groups of jobs, each of which goes into one transaction."""
 
 from __future__ import annotations
 
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import IO, TYPE_CHECKING
 
+from levada_server.arrow.ingest import Share
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.operations import jobs
-from levada_server.operations.job_results import BufferedInsert, CompletedJob
+from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.rpc import decode
 from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.row_service import spool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from levada_api.v1 import job_service_pb2 as pb
     from levada_server.operations.engine import Engine
@@ -40,27 +42,56 @@ async def completed_groups(
         group = _Group(opened)
         count = 0
         async for request in requests:
-            for parts in _begun(request):
+            if request.HasField("job"):
                 count += 1
-                if count > jobs.MAX_JOBS:
-                    raise LimitReached(
-                        f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS
-                    )
+                _check_count(count)
                 if group.full:
                     yield await group.jobs(engine)
                     opened.close()
                     group = _Group(opened)
-                group.begin(parts)
             group.add(request)
         yield await group.jobs(engine)
 
 
-def _begun(request: pb.CompleteJobsRequest) -> Iterable[_Parts]:
-    """Give the jobs that a message begins; a small one comes whole."""
-    if request.HasField("job"):
-        yield _Parts(request.job)
-    for small in request.small_jobs.jobs:
-        yield _Parts(small.job, [(insert.rows, io.BytesIO(insert.arrow_ipc)) for insert in small.inserts])
+async def few_jobs_groups(request: pb.CompleteFewJobsRequest, engine: Engine) -> list[list[CompletedJob]]:
+    """Read the jobs of a call that come in one message.
+
+    Raises:
+        InvalidRequest: An insert does not say how many rows each job has, or something is malformed.
+        LimitReached: There are too many jobs.
+    """
+    _check_count(sum(len(group.jobs) for group in request.groups))
+    groups = []
+    for group in request.groups:
+        by_insert = [_shared_inserts(insert, len(group.jobs)) for insert in group.inserts]
+        found = [
+            await completed_job(engine, header, tuple(insert for insert in inserts if insert is not None))
+            for header, *inserts in zip(group.jobs, *by_insert, strict=True)
+        ]
+        groups += [found[begin : begin + GROUP_JOBS] for begin in range(0, len(found), GROUP_JOBS)]
+    return groups
+
+
+def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInsert | None]:
+    """Give the share of each job in an insert; None for those that have none."""
+    counts = list(message.row_counts)
+    if len(counts) != job_count or min(counts, default=0) < 0:
+        raise InvalidRequest(
+            f"`row_counts` has the number of rows of each of the {job_count} jobs, ≥ 0.", field="row_counts"
+        )
+    whole = _insert((message.rows, io.BytesIO(message.arrow_ipc)))
+    ends = list(accumulate(counts))
+    return [
+        BufferedInsert(whole.table, whole.options, whole.content, whole.location, Share(end - count, count, ends[-1]))
+        if count
+        else None
+        for count, end in zip(counts, ends, strict=True)
+    ]
+
+
+def _check_count(count: int) -> None:
+    if count > jobs.MAX_JOBS:
+        raise LimitReached(f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS)
 
 
 @dataclass(slots=True)
@@ -84,15 +115,11 @@ class _Group:
         """Another job goes into the next group."""
         return len(self._jobs) >= GROUP_JOBS or self._bytes >= GROUP_BYTES
 
-    def begin(self, parts: _Parts) -> None:
-        """Take another job."""
-        self._jobs.append(parts)
-        self._bytes += sum(len(content.getbuffer()) for _, content in parts.inserts if isinstance(content, io.BytesIO))
-
     def add(self, request: pb.CompleteJobsRequest) -> None:
-        """Take what a message adds to the last job."""
+        """Take what a message adds: another job, or something to the last one."""
         kind = request.WhichOneof("content")
-        if kind in ("job", "small_jobs"):
+        if kind == "job":
+            self._jobs.append(_Parts(request.job))
             return
         if not self._jobs:
             raise InvalidRequest("CompleteJobs begins with a job's header.", field="content")
@@ -128,11 +155,13 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         raise LimitReached(
             f"A job hands in at most {MAX_RECEIPTS} receipts and {MAX_INPUTS} reads to verify.", limit="receipts"
         )
-    token = engine.signer.read_lease(header.lease_token).token
+    claim = engine.signer.read_lease(header.lease_token)
+    token = claim.token
     return CompletedJob(
         table=decode.table_name("name", header.name),
         job_id=header.job_id,
         token=token,
+        key=tuple(claim.key.values()),
         duration=decode.duration(header.duration),
         code_version=header.code_version,
         inserts=inserts,

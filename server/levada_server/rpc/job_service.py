@@ -14,16 +14,17 @@ from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import job_results, jobs
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.completion_stream import completed_groups
+from levada_server.rpc.completion_stream import completed_groups, few_jobs_groups
 from levada_server.rpc.decode_relation import received_relation
 from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
     from uuid import UUID
 
     from levada_server.model.table import TableName
+    from levada_server.operations.completed_jobs import CompletedJob
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.calls import Context
@@ -110,16 +111,30 @@ class JobService(pb_grpc.JobServiceServicer):
         """Commit what `make` inserted together with the jobs' state; groups of jobs share a transaction."""
         response = pb.CompleteJobsResponse()
         warnings: dict[str, None] = {}
-        who = caller(context)
         async with aclosing(completed_groups(request_iterator, self._engine)) as groups:
             async for group in groups:
-                done = await job_results.complete(self._engine, who, group)
-                warnings |= dict.fromkeys(done.warnings)
-                for job, error in zip(group, done.outcomes, strict=True):
-                    rich = None if error is None else status(error)[1]
-                    response.outcomes.append(pb.JobOutcome(job_id=job.job_id, error=rich))
+                response.outcomes.extend(await self._complete(context, group, warnings))
         await answer(context, self._engine, notices=warnings)
         return response
+
+    async def CompleteFewJobs(self, request: pb.CompleteFewJobsRequest, context: Context) -> pb.CompleteFewJobsResponse:
+        """Do the same for jobs whose rows come in one message."""
+        response = pb.CompleteFewJobsResponse()
+        warnings: dict[str, None] = {}
+        for group in await few_jobs_groups(request, self._engine):
+            response.outcomes.extend(await self._complete(context, group, warnings))
+        await answer(context, self._engine, notices=warnings)
+        return response
+
+    async def _complete(
+        self, context: Context, group: Sequence[CompletedJob], warnings: dict[str, None]
+    ) -> list[pb.JobOutcome]:
+        done = await job_results.complete(self._engine, caller(context), group)
+        warnings |= dict.fromkeys(done.warnings)
+        return [
+            pb.JobOutcome(job_id=job.job_id, error=None if error is None else status(error)[1])
+            for job, error in zip(group, done.outcomes, strict=True)
+        ]
 
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         """Record that `make` failed."""

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
 
 
-def bound_rows(attributes: Sequence[Attribute]) -> str:
-    """Write the source of rows `r`, one bound array per attribute; `_row` is the number of each, from 1."""
-    arrays = ", ".join(f"${i}::{value_type(a.type)}[]" for i, a in enumerate(attributes, 1))
+def bound_rows(attributes: Sequence[Attribute], *, before: int = 0) -> str:
+    """Write the source of rows `r`, one bound array per attribute; `_row` is the number of each, from 1.
+
+    Args:
+        attributes: Of the rows.
+        before: How many values are bound before the arrays.
+    """
+    arrays = ", ".join(f"${i}::{value_type(a.type)}[]" for i, a in enumerate(attributes, before + 1))
     names = ", ".join(quote_name(a.name) for a in attributes)
     return f"unnest({arrays}) WITH ORDINALITY AS r({names}, _row)"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _PARTS = statements("jobs")
 PEND = fill(_PARTS["pend"], now=_PARTS["now"])
 """What a job is that waits for its first try, as the changes of an UPDATE."""
+_SUCCEED = fill(_PARTS["succeed"], now=_PARTS["now"])
 
 
 def job_statement(file: str, name: str, table: Table, **more: str) -> str:
@@ -28,6 +29,8 @@ def job_statement(file: str, name: str, table: Table, **more: str) -> str:
         same=same_key(table),
         now=_PARTS["now"],
         pend=PEND,
+        succeed=_SUCCEED,
+        still_held=_PARTS["still_held"],
         dead_sessions=fill(_PARTS["dead_sessions"], jobs=jobs),
         **more,
     )

@@ -91,7 +91,7 @@ async def insert_columns(
         values: list[object] = list(columns.values(names))
         before = ""
         if version is not None:
-            here = _if_current(len(values))
+            here = if_current(len(values))
             source += f" CROSS JOIN {here}"
             values.append(version)
             if request is not None:
@@ -173,7 +173,7 @@ async def insert_selected(
         table=qualified(table.name),
         names=_names(names),
         selected=inner.text,
-        here=_if_current(len(inner.values)),
+        here=if_current(len(inner.values)),
         conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
         ids=", ".join(f"{quote_name(name)} ->> 'id'" for name in objects) or "NULL",
     )
@@ -224,7 +224,7 @@ async def update_row(
         table=qualified(table.name),
         changes=", ".join(f"{quote_name(name)} = {places.get(name, 'DEFAULT')}" for name in changes),
         same=" AND ".join(f"{quote_name(name)} = {places[name]}" for name in key) or "TRUE",
-        here=_if_current(len(places)),
+        here=if_current(len(places)),
     )
     values: list[object] = [*key.values(), *bound.values(), version]
     if request is not None:
@@ -236,7 +236,19 @@ async def update_row(
     return count == 1
 
 
-def _if_current(bound_values: int) -> str:
+def insert_statement(table: Table, attributes: Sequence[Attribute], source: str) -> str:
+    """Write the insert of rows that come from a source, as a part of another statement."""
+    return fill(
+        _SQL["insert"],
+        table=qualified(table.name),
+        names=_names(a.name for a in attributes),
+        values=", ".join(_with_default(a, table) for a in attributes),
+        rows=source,
+        conflict="",
+    ).rstrip("; ")
+
+
+def if_current(bound_values: int) -> str:
     """Write a source of one row, or of none if the catalog is newer than the value bound after some others."""
     return fill(_SQL["if_current"], version=f"${bound_values + 1}::bigint")
 

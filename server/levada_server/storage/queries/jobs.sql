@@ -156,21 +156,42 @@ WHERE j._job_id = d.job_id AND j._state = 'reserved' AND j._lease_token = d.toke
 SELECT {key_and_comma} _job_id, _state, _attempt, _lease_token, _failed_token, _error_type FROM {jobs}
 WHERE _job_id = ANY($1::bigint[]) ORDER BY _job_id FOR UPDATE;
 
+-- name: still_held
+-- A part of others: a job that has its token is still its holder's; where it was given up, nobody took it over.
+(j._state = 'reserved' OR (j._state = 'error' AND j._error_type = 'WorkerLost'))
+
 -- name: is_held
 -- Whether a lease is that of its job still. No lock: others can take the job over while its `make` writes.
-SELECT true FROM {jobs} WHERE _job_id = $1 AND _lease_token = $2 AND _state IN ('reserved', 'error')
-    AND (_state = 'reserved' OR _error_type = 'WorkerLost');
+SELECT true FROM {jobs} AS j WHERE j._job_id = $1 AND j._lease_token = $2 AND {still_held};
+
+-- name: complete_jobs
+-- Finish jobs whose rows are few, together with these. The jobs are locked first, in the order in which all lock them;
+-- unless each of them is still its holder's, and the catalog is the one that the statement was made for, nothing is done.
+WITH done AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[])
+        AS d(job_id, token, duration, code_version, reads, writes)
+),
+held AS MATERIALIZED (
+    SELECT j._job_id FROM {jobs} AS j JOIN done ON done.job_id = j._job_id AND done.token = j._lease_token
+    WHERE {still_held} ORDER BY j._job_id FOR UPDATE OF j
+),
+ready AS MATERIALIZED (
+    SELECT FROM {here} WHERE (SELECT count(*) FROM held) = cardinality($1::bigint[])
+){inserts}
+UPDATE {jobs} AS j SET {succeed} FROM done AS d CROSS JOIN ready WHERE j._job_id = d.job_id RETURNING {key};
 
 -- name: absent_results
 SELECT j._job_id FROM {jobs} AS j
 WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id LIMIT 1;
 
--- name: finish_jobs
-UPDATE {jobs} AS j
-SET _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
+-- name: succeed
+-- A part of others: what becomes of a job that succeeded, by its record `d`.
+_state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
     _reads = d.reads::jsonb, _writes = d.writes::jsonb,
     _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL
-FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[])
+
+-- name: finish_jobs
+UPDATE {jobs} AS j SET {succeed} FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[])
     AS d(job_id, duration, code_version, reads, writes)
 WHERE j._job_id = d.job_id;
 

@@ -8,7 +8,6 @@ function response = completeJobs(connection, requests)
 %       job  JobHeader: (one of `content`) A job begins.
 %       rows  JobRows: (one of `content`) An insert of that job begins.
 %       arrow_ipc  uint8: (one of `content`) The next bytes of that insert's Arrow IPC stream.
-%       small_jobs  SmallJobs: (one of `content`) Whole jobs.
 %
 %   Response: CompleteJobsResponse
 %       outcomes  cell of JobOutcome: One per job, in the order of the request.
