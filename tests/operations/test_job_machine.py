@@ -262,18 +262,26 @@ class JobMachine(RuleBasedStateMachine):
         assert type(done.outcomes[0]) is (expected or type(None)), done.outcomes[0]
 
     @precondition(lambda self: self.model.leases)
-    @rule(which=ANY)
-    def fail(self, which: int) -> None:
+    @rule(which=ANY, interrupted=st.booleans())
+    def fail(self, which: int, *, interrupted: bool) -> None:
         lease, _, job = self._lease(which)
         work = job_results.fail(
-            self.engine, ME, STAT, lease.job_id, lease.token, Failure("E", "", ""), duration=NO_TIME, code_version=""
+            self.engine,
+            ME,
+            STAT,
+            lease.job_id,
+            lease.token,
+            Failure("E", "", ""),
+            duration=NO_TIME,
+            code_version="",
+            interrupted=interrupted,
         )
         held = job is not None and job.token == lease.token
         if job is not None and held and (job.state == "reserved" or job.error == "WorkerLost"):
             job.error, job.shared = "E", False
             if job.attempt < ATTEMPTS:
                 job.state, job.failed_token, job.token, job.session = "pending", lease.token, None, None
-                job.due = False
+                job.due = interrupted
             else:
                 job.state = "error"
             assert self.run(work) == job.state

@@ -7,11 +7,12 @@ import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing import connection as pipes
 from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
-from levada._crew_reports import Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
+from levada._crew_reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
 from levada._errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
 from levada._jobs import Failure
 from levada._limits import Limits, show_size
@@ -88,6 +89,7 @@ class Crew:
         lease: How long a session outlives this process.
         reachable: As for `Heartbeat`.
         limits: For tables that have none of their own.
+        singles: Restrictions of a reserve, which members are given one by one as they ask.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class Crew:
         lease: timedelta,
         reachable: Callable[[bool], None] = lambda _: None,
         limits: Limits | None = None,
+        singles: Iterator[bytes | None] | None = None,
     ) -> None:
         self._connection = connection
+        self._singles = singles or iter(())
         self._assignment = assignment
         self._lease = lease
         self._limits = limits or Limits()
@@ -147,7 +151,7 @@ class Crew:
         signalled = pipes.wait(list(by_handle), _LOOK_SECONDS)
         for member in dict.fromkeys(by_handle[handle] for handle in signalled):
             ended = member.process.sentinel in signalled
-            yield from _received(member)
+            yield from self._received(member)
             if ended:
                 yield from self._bury(member)
         for member in self._members:
@@ -201,7 +205,7 @@ class Crew:
             member.process.kill()
         for member in list(self._members):
             member.process.join()
-            for _ in _received(member):
+            for _ in self._received(member):
                 pass
             _jobs.release(self._connection, member.leases.values())
             self._forget(member)
@@ -224,6 +228,19 @@ class Crew:
         self._heartbeat.remove(member.session)
         close_session(self._connection, member.session, started)
         member.pipe.close()
+
+    def _received(self, member: _Member) -> Iterator[Report]:
+        """Give what a member has reported, and keep it in mind; answer what it asks."""
+        try:
+            while member.pipe.poll():
+                report: Report | Asked = member.pipe.recv()
+                if isinstance(report, Asked):
+                    member.pipe.send(list(islice(self._singles, 1)))
+                    continue
+                member.note(report)
+                yield report
+        except (EOFError, OSError):
+            pass  # it has ended, maybe in the middle of a report
 
     # -------------------------------------------------------------------------------------------- limits
 
@@ -314,14 +331,3 @@ def _signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _received(member: _Member) -> Iterator[Report]:
-    """Give what a member has reported, and keep it in mind."""
-    try:
-        while member.pipe.poll():
-            report: Report = member.pipe.recv()
-            member.note(report)
-            yield report
-    except (EOFError, OSError):
-        pass  # it has ended, maybe in the middle of a report

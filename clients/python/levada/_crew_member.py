@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import queue
 import signal
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada import _connection, _jobs
 from levada._auto_populated import AutoPopulated
-from levada._crew_reports import Began, Broken, Ended, Ready, ServedTable, Took, finished
+from levada._crew_reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._job_loop import JobLoop
 from levada._limits import limits_of
@@ -28,12 +30,13 @@ from levada._names import stored_name
 from levada_api.v1 import schema_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from multiprocessing.connection import Connection as Pipe
 
     from levada._connection import Connection
     from levada._crew_reports import Assignment, Report
     from levada._jobs import Lease
+    from levada_api.v1 import schema_pb2
 
 _WAIT = timedelta(seconds=1)
 """How long one reserve waits for a job; so long an idle process may take to stop."""
@@ -63,10 +66,10 @@ def main(
     stopping = threading.Event()
     _handle_signals(stopping)
     _volunteer_for_oom()
-    threading.Thread(target=_end_with_starter, args=(pipe,), name="levada-starter", daemon=True).start()
+    singles: queue.SimpleQueue[list[bytes | None]] = queue.SimpleQueue()
+    threading.Thread(target=_hear_starter, args=(pipe, singles), name="levada-starter", daemon=True).start()
     try:
-        patience = _POPULATE_PATIENCE_SECONDS if assignment.until_empty else 0.0
-        connection = _jobs.persist(lambda: _connection.reopened(*server), patience)
+        connection = _jobs.persist(lambda: _connection.reopened(*server), _patience(assignment))
         _connection.use(connection)
         if assignment.as_datajoint:
             importlib.import_module("levada.as_datajoint")
@@ -79,7 +82,7 @@ def main(
         pipe.send(Broken(_explain(assignment, error)))
         return
 
-    def tell(report: Report) -> None:
+    def tell(report: Report | Asked) -> None:
         try:
             pipe.send(report)
         except OSError:  # who started this process is gone
@@ -99,25 +102,66 @@ def main(
         beginning,
     )
 
+    def ask() -> list[bytes | None]:
+        tell(Asked())
+        return singles.get()
+
     def reserve(most: int) -> Sequence[Lease] | None:
-        wait = timedelta(0) if assignment.until_empty else _WAIT
-        names = [table._name for table in tables]
-        try:
-            leases = _jobs.reserve(connection, session, names, most, wait=wait, restriction=assignment.restriction)
-        except _jobs.PASSING:
-            if assignment.until_empty:
-                raise
-            time.sleep(_PAUSE_SECONDS)
-            return []
+        leases = reserving.jobs(most)
         if leases:
             tell(Took(tuple(leases)))
-        return None if assignment.until_empty and not leases else leases
+        return leases
 
+    reserving = _Reserving(connection, session, [table._name for table in tables], assignment, stopping, ask)
     try:
         for outcome in loop.run(reserve, max_jobs):
             tell(finished(outcome, with_exception=assignment.until_empty))
     except UnknownWorkerSession:
         sys.exit(_EXIT_SESSION_ENDED)
+
+
+@dataclass
+class _Reserving:
+    """Takes jobs under a session: as they come, or first in an order that the starting process knows.
+
+    Args:
+        tables: Of these.
+        ask: Gives what restricts the next reserve in that order, as a list of one, or of none at the end.
+    """
+
+    connection: Connection
+    session: str
+    tables: Sequence[schema_pb2.TableName]
+    assignment: Assignment
+    stopping: threading.Event
+    ask: Callable[[], list[bytes | None]]
+
+    def jobs(self, most: int) -> Sequence[Lease] | None:
+        """Take some jobs, and wait a moment for them; None at the end."""
+        if self.assignment.until_empty:
+            return self._next_single() or self._reserve(most, self.assignment.restriction) or None
+        try:
+            return self._reserve(most, self.assignment.restriction, _WAIT)
+        except _jobs.PASSING:
+            time.sleep(_PAUSE_SECONDS)
+            return ()
+
+    def _next_single(self) -> Sequence[Lease]:
+        while not self.stopping.is_set() and (given := self.ask()):
+            if leases := self._reserve(1, given[0]):
+                return leases
+        return ()
+
+    def _reserve(self, most: int, restriction: bytes | None, wait: timedelta = timedelta(0)) -> Sequence[Lease]:
+        def reserve() -> Sequence[Lease]:
+            return _jobs.reserve(self.connection, self.session, self.tables, most, wait=wait, restriction=restriction)
+
+        return _jobs.persist(reserve, _patience(self.assignment))
+
+
+def _patience(assignment: Assignment) -> float:
+    """Give for how many seconds a populate tries to reach its server; a worker looks at its signals meanwhile."""
+    return _POPULATE_PATIENCE_SECONDS if assignment.until_empty else 0.0
 
 
 def _handle_signals(stopping: threading.Event) -> None:
@@ -134,10 +178,14 @@ def _volunteer_for_oom() -> None:
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
-def _end_with_starter(pipe: Pipe[Any, Any]) -> None:  # Any: reports
-    """End this process when the one that started it is gone: nobody renews its leases any more."""
+def _hear_starter(
+    pipe: Pipe[Any, Any],  # Any: reports
+    singles: queue.SimpleQueue[list[bytes | None]],
+) -> None:
+    """Take what the starting process answers; end when it is gone, as nobody renews this one's leases any more."""
     try:
-        pipe.recv()
+        while True:
+            singles.put(pipe.recv())
     except (EOFError, OSError):
         os._exit(_EXIT_LEFT_ALONE)
 

@@ -76,6 +76,11 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A member asks what restricts its next reserve; it is sent a list of that one restriction, empty at the end."""
+
+
+@dataclass(frozen=True)
 class Took:
     """A member has reserved jobs; what it had before is settled or given back."""
 
@@ -102,7 +107,7 @@ class Finished:
     """A member is done with a job.
 
     Args:
-        state: `success`, `error`, or `lost` to another worker.
+        state: `success`, `error`, `lost` to another worker, or `released`: the server was out of reach.
         message: The error in one text.
         stack: The error's stack.
         exception: The error itself, pickled, where it can be.
@@ -160,7 +165,7 @@ def read_outcome(report: Finished) -> Outcome:
     if report.exception is not None:
         error = pickle.loads(report.exception)
     error.__cause__ = RemoteStack(report.stack)
-    return Outcome(report.lease, report.seconds, error)
+    return Outcome(report.lease, report.seconds, error, released=report.state == "released")
 
 
 def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
@@ -172,12 +177,11 @@ def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
     error = outcome.error
     plain = (os.getpid(), outcome.lease, outcome.seconds)
     if error is None:
-        return Finished(*plain, state="success")
+        return Finished(*plain, outcome.state)
     try:
         exception = pickle.dumps(error) if with_exception else None
         if exception is not None:
             pickle.loads(exception)  # some classes only seem to be picklable
     except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
         exception = None
-    state = "lost" if outcome.lost else "error"
-    return Finished(*plain, state, outcome.message, failure(error).stack, exception)
+    return Finished(*plain, outcome.state, outcome.message, failure(error).stack, exception)

@@ -41,16 +41,22 @@ class Outcome:
     Args:
         seconds: How long `make` ran.
         error: None: its rows are committed. LeaseLost or UnknownJob: the result was dropped. Else it failed.
+        released: It failed only because the server was out of reach, and is tried again.
     """
 
     lease: Lease
     seconds: float
     error: BaseException | None = None
+    released: bool = False
 
     @property
-    def lost(self) -> bool:
-        """The job was not this worker's any more; it neither succeeded nor failed here."""
-        return isinstance(self.error, _LOST)
+    def state(self) -> str:
+        """`success`, `error`, `lost` to another worker, or `released`."""
+        if self.error is None:
+            return "success"
+        if self.released:
+            return "released"
+        return "lost" if isinstance(self.error, _LOST) else "error"
 
     @property
     def message(self) -> str:
@@ -147,11 +153,14 @@ class JobLoop:
 
     def _settle(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
         """Tell the server of an error, if there is one that it does not know."""
+        released = False
         if error is not None and not isinstance(error, _LOST):
             try:
                 version = code_version(type(self._table(lease)))
-                _jobs.fail(self.connection, lease, failure(error), seconds, self.patience, version)
+                told, passing = failure(error), isinstance(error, _jobs.PASSING)
+                again = _jobs.fail(self.connection, lease, told, seconds, self.patience, version, interrupted=passing)
+                released = passing and again
             except _LOST as lost:
                 error = lost
         del held[lease.token]
-        return Outcome(lease, seconds, error)
+        return Outcome(lease, seconds, error, released)

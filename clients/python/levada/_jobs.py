@@ -146,13 +146,21 @@ def reserve(
 
 
 def fail(
-    connection: Connection, lease: Lease, failure: Failure, seconds: float, patience: float, code_version: str = ""
-) -> None:
-    """Record that a `make` failed.
+    connection: Connection,
+    lease: Lease,
+    failure: Failure,
+    seconds: float,
+    patience: float,
+    code_version: str = "",
+    *,
+    interrupted: bool = False,
+) -> bool:
+    """Record that a `make` failed; tell whether it is tried again.
 
     Args:
         seconds: How long it ran.
         patience: Seconds to keep trying while the server is out of reach.
+        interrupted: By one of the errors `PASSING`, which are no fault of the code.
 
     Raises:
         LeaseLost: The job was handed to another worker.
@@ -168,8 +176,10 @@ def fail(
         ),
         duration=duration(timedelta(seconds=seconds)),
         code_version=code_version,
+        interrupted=interrupted,
     )
-    persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
+    answer = persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
+    return answer.state == job_pb2.JOB_STATE_PENDING
 
 
 def release(connection: Connection, leases: Iterable[Lease]) -> None:

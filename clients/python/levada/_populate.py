@@ -55,8 +55,18 @@ class Selection:
     max_calls: int | None
     make_kwargs: Mapping[str, Any]  # Any: the user's own
 
-    def ordered_keys(self) -> list[dict[str, Any]] | None:
-        """List the keys where the caller wants an order or a limit of its own; None leaves both to the server."""
+    def restrictions(self) -> tuple[bytes | None, Iterator[bytes | None]]:
+        """Give what restricts a reserve to what may be taken; and, in the caller's order, to one job after the other.
+
+        Where the caller wants neither an order nor a limit there are none of the latter: the server has its own order.
+        """
+        keys = self._ordered_keys()
+        if keys is None:
+            return self.jobs.serialized(), iter(())
+        jobs = self.table.jobs
+        return (jobs & keys).serialized(), ((jobs & key).serialized() for key in keys)
+
+    def _ordered_keys(self) -> list[dict[str, Any]] | None:  # Any: an attribute's value
         if self.order not in ("original", "reverse", "random"):
             raise InvalidRequest(f"order is 'original', 'reverse' or 'random', not {self.order!r}.")
         if self.order == "original" and self.limit is None:
@@ -101,7 +111,7 @@ def collect(
     suppress_errors: bool,
     return_exception_objects: bool,
 ) -> dict[str, Any]:  # Any: a number and a list
-    """Run to the end and sum up; a job that went to another worker counts as neither.
+    """Run to the end and sum up; a job that went to another worker, or comes again, counts as neither.
 
     Raises:
         BaseException: The first error, unless `suppress_errors`; in any case one that is no Exception.
@@ -110,11 +120,11 @@ def collect(
     errors: list[tuple[dict[str, Any], object]] = []
     try:
         for outcome in outcomes:
-            if progress_bar is not None:
+            if progress_bar is not None and not outcome.released:
                 progress_bar.update()
             if outcome.error is None:
                 success_count += 1
-            elif not outcome.lost:
+            elif outcome.state == "error":
                 if not suppress_errors or not isinstance(outcome.error, Exception):
                     raise outcome.error
                 errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
@@ -202,15 +212,14 @@ class _Session:
 
     def reserving(self, selection: Selection) -> Reserve:
         """Make what takes jobs until none is left."""
-        table, keys = selection.table, selection.ordered_keys()
-        if keys is None:
-            restriction = selection.jobs.serialized()
-            return lambda max_jobs, held=(): self._reserve(table, max_jobs, restriction, held) or None
-        remaining = iter(keys)
+        table = selection.table
+        whole, singles = selection.restrictions()
 
-        def reserve_next(_: int, held: Iterable[str] = ()) -> list[Lease] | None:
-            key = next(remaining, None)
-            return None if key is None else self._reserve(table, 1, (table.jobs & key).serialized(), held)
+        def reserve_next(max_jobs: int, held: Iterable[str] = ()) -> list[Lease] | None:
+            for single in singles:
+                if leases := self._reserve(table, 1, single, held):
+                    return leases
+            return self._reserve(table, max_jobs, whole, held) or None  # also what was given back meanwhile
 
         return reserve_next
 
@@ -241,15 +250,15 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         InvalidRequest: They could not.
     """
     table = selection.table
-    keys = selection.ordered_keys()
+    whole, singles = selection.restrictions()
     assignment = Assignment(
         module=_importable_module(table),
         tables=(f"{table._name.schema}.{table._name.table}",),
         make_kwargs=_picklable(selection.make_kwargs),
-        restriction=(selection.jobs if keys is None else table.jobs & keys).serialized(),
+        restriction=whole,
         until_empty=True,
     )
-    with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE) as crew:
+    with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE, singles=singles) as crew:
         for share in shares(selection.max_calls, processes):
             crew.hire(share)
         with closing(crew.outcomes(stopping)) as outcomes:

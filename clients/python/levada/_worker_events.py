@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from levada._jobs import Lease
 
 
+_TOLD = ("error", "released")
+"""States of jobs whose error is told."""
+
+
 class Observer:
     """Told of all that happens in a worker, in its main thread but for `happened`; does nothing by itself."""
 
@@ -85,7 +89,7 @@ class TextLog(Observer):
 def _line(report: Finished) -> str:
     """One line per job: state, table, key, time, and for errors their message."""
     table = report.lease.table
-    message = f"  {report.message.splitlines()[0]}" if report.state == "error" and report.message else ""
+    message = f"  {report.message.splitlines()[0]}" if report.state in _TOLD and report.message else ""
     key = json.dumps(report.lease.key, default=str, ensure_ascii=False)
     return f"{report.state:<7} {table.schema}.{table.table} {key} {report.seconds:.3f} s{message}"
 
@@ -105,7 +109,7 @@ class JsonLog(Observer):
             case Began():
                 self._event("job_began", process=report.pid, **_job(report.lease))
             case Finished():
-                error = {"error": report.message, "stack": report.stack} if report.state == "error" else {}
+                error = {"error": report.message, "stack": report.stack} if report.state in _TOLD else {}
                 details = {"process": report.pid, **_job(report.lease), "state": report.state}
                 self._event("job_ended", **details, duration_seconds=round(report.seconds, 6), **error)
             case Took() | Ended() | Broken() | Died():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from levada._crew_reports import Report
     from levada._jobs import Lease
 
-_STYLES = {"success": "green", "error": "red", "lost": "yellow"}
+_STYLES = {"success": "green", "error": "red", "lost": "yellow", "released": "yellow"}
 
 
 class View(Observer):

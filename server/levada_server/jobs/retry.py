@@ -27,6 +27,11 @@ def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
     return min(policy.delay * doublings, max(LONGEST_DELAY, policy.delay))
 
 
+def next_try_of_interrupted(policy: RetryPolicy, attempt: int) -> timedelta | None:
+    """Give the same for a try that was interrupted through no fault of its code."""
+    return None if attempt >= lost_attempts(policy) else timedelta(0)
+
+
 def lost_attempts(policy: RetryPolicy) -> int:
     """Give how often a job is started at most whose worker is lost each time."""
     return LOST_ATTEMPTS if policy.max_attempts is None else policy.max_attempts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InputsChanged, LevadaError, MakeContract, OutcomeUnknown, PreconditionFailed
-from levada_server.jobs.retry import next_try
+from levada_server.jobs.retry import next_try, next_try_of_interrupted
 from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
 from levada_server.model.values import show_key
@@ -216,10 +216,22 @@ async def fail(
     *,
     duration: timedelta,
     code_version: str,
+    interrupted: bool = False,
 ) -> str:
     """Record that `make` failed; give the job's state now: error, or pending if it is tried again.
 
     Repeating it changes nothing.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        job_id: The job.
+        token: Of its lease.
+        failure: What went wrong.
+        duration: How long `make` ran.
+        code_version: Of the code that computed it.
+        interrupted: It was no fault of the code: the try counts as that of a lost worker does.
 
     Raises:
         LeaseLost: The job was handed to another worker, or cancelled.
@@ -229,6 +241,6 @@ async def fail(
         standing = (await storage.lock_jobs(connection, table, (job_id,)))[job_id].standing
         if judge(standing, token, final=ERROR) is Answer.REPEATED:
             return standing.state if standing.token == token else PENDING
-        pause = next_try(table.retry, standing.attempt)
+        pause = (next_try_of_interrupted if interrupted else next_try)(table.retry, standing.attempt)
         await storage.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
         return ERROR if pause is None else PENDING

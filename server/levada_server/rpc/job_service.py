@@ -147,6 +147,7 @@ class JobService(pb_grpc.JobServiceServicer):
             Failure(request.error.type, request.error.message, request.error.stack),
             duration=decode.duration(request.duration),
             code_version=request.code_version,
+            interrupted=request.interrupted,
         )
         return pb.FailJobResponse(state=encode.job_state(state))
 

@@ -451,6 +451,12 @@ def test_processes_share_the_keys(module: Module, tmp_path: Path) -> None:
     assert sorted(map(int, calls)) == list(range(40))
 
 
+def test_processes_take_keys_in_the_order_that_is_asked_for(module: Module, tmp_path: Path) -> None:
+    assert module.Square.populate(processes=2, order="reverse", limit=9, max_calls=8)["success_count"] == 8
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").split()
+    assert sorted(map(int, calls)) == list(range(1, 9))  # 0, the last of these nine in this order, is left
+
+
 def test_error_of_another_process_is_raised_here(module: Module) -> None:
     worst = {"worst": 7}
     with pytest.raises(module.OwnError, match="7 is bad") as caught:

@@ -11,6 +11,9 @@ function response = failJob(connection, request, varargin)
 %       error  JobError: What went wrong.
 %       duration  Duration: How long `make` ran.
 %       code_version  char: Version of the code that computed it. Optional.
+%       interrupted  logical: It was not the code that failed: what it asked for was out of reach, or in conflict with
+%           others, for a while. The job is pending again at once, as one whose worker was lost, and an error once it
+%           was tried as often as that allows.
 %
 %   Response: FailJobResponse
 %       state  JobState: The job's state now: error, or pending if it is tried again.
