@@ -85,6 +85,20 @@ checkEqual(fetch1(lab.Flaky, 'calls'), 3);
 checkEqual(fetch1(jobs(lab.Flaky) & 'subject_id = 2', 'attempt'), 3);
 end
 
+function test_a_job_whose_server_was_lost_is_tried_again_without_being_an_error(~)
+fill();
+levada.config('unlucky_calls', 0);
+levada.config('unlucky_times', 2);
+[~, errors] = populate(lab.Unlucky, 'subject_id = 2');
+checkEqual(numel(errors), 0);
+checkEqual(fetch1(lab.Unlucky, 'calls'), 3);
+checkEqual(fetch1(jobs(lab.Unlucky) & 'subject_id = 2', 'attempt'), 3);
+levada.config('unlucky_times', 100);
+[~, errors] = populate(lab.Unlucky, 'subject_id = 1 and session = 1');
+checkEqual({errors.message}, {'The server is out of reach, call 8.'});
+checkEqual(fetch1(jobs(lab.Unlucky) & 'state = "error"', 'attempt'), 5);
+end
+
 function test_direct_inserts_are_refused(~)
 fill();
 row = struct('subject_id', 1, 'session', 1, 'mean_rate', 5);

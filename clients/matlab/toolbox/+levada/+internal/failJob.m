@@ -1,5 +1,5 @@
-function failJob(connection, job, failure, patienceSeconds)
-% failJob  Record that a make failed.
+function again = failJob(connection, job, failure, patienceSeconds)
+% failJob  Record that a make failed; tell whether it is tried again, for it was no fault of its code.
 %
 %   failure  what it raised: a struct or exception with message, identifier and stack
 
@@ -11,7 +11,9 @@ end
 request = struct('name', job.lease.table, 'job_id', job.lease.job_id, 'lease_token', job.lease.lease_token);
 request.error = struct('type', kind, 'message', storable(failure.message), 'stack', storable(stackText(failure)));
 request.duration = levada.internal.durationMessage(job.seconds);
-levada.internal.persist(@() connection.request('JobService/FailJob', request), patienceSeconds);
+request.interrupted = levada.internal.isPassing(failure);
+answer = levada.internal.persist(@() connection.request('JobService/FailJob', request), patienceSeconds);
+again = request.interrupted && strcmp(answer.state, 'JOB_STATE_PENDING');
 end
 
 function text = stackText(failure)

@@ -1,7 +1,7 @@
-function persist(call, patienceSeconds)
-% persist  Repeat a call that is safe to repeat until it gets through or the patience is over.
+function varargout = persist(call, patienceSeconds)
+% persist  Repeat a call that is safe to repeat until it gets through or the patience is over; give its result.
 %
-%   persist(@() ..., patienceSeconds)
+%   result = persist(@() ..., patienceSeconds)
 
 firstPauseSeconds = 0.1;
 longestPauseSeconds = 5;
@@ -9,7 +9,7 @@ started = tic();
 waitSeconds = firstPauseSeconds;
 while true
     try
-        call();
+        [varargout{1:nargout}] = call();
         return
     catch failure
         if ~levada.internal.isPassing(failure) || toc(started) + waitSeconds > patienceSeconds

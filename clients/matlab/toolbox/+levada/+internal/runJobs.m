@@ -8,8 +8,8 @@ function runJobs(session, tables, reservation, limits, report)
 %   reservation  function that gives the fields of ReserveJobsRequest that say which jobs; [] ends it
 %   limits       a struct with patience (seconds to keep trying to hand in a result while the server is out of reach),
 %                maxJobs, and waitSeconds (how long to wait for a job; 0: end where there is none)
-%   report       function of an outcome: a struct with state ('success', 'error' or 'lost'), key, seconds, error;
-%                false ends it
+%   report       function of an outcome: a struct with state ('success', 'error', 'lost' or 'released'), key, seconds,
+%                error; false ends it
 
 mostJobs = 64;
 batchSeconds = 0.5;  % short computations share calls, long ones are reserved one by one
@@ -87,7 +87,9 @@ state = 'success';
 if ~isempty(failure) && ~isLost(failure)
     state = 'error';
     try
-        levada.internal.failJob(connection, job, failure, limits.patience);
+        if levada.internal.failJob(connection, job, failure, limits.patience)
+            state = 'released';
+        end
     catch lost
         if ~isLost(lost)
             rethrow(lost)
