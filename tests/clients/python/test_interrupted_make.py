@@ -32,7 +32,7 @@ class Bench:
         @schema
         class Number(lv.Lookup):
             definition = "n : int32"
-            contents = [(n,) for n in range(4)]
+            contents = ((n,) for n in range(4))
 
         @schema
         class Square(lv.Computed):
