@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Key = dict[str, Any]  # Any: an attribute's value
-Square = Any
-"""A class, or its instance, that only a test knows."""
+Squares = Any
+"""A class that only a test knows."""
 
 LOST_ATTEMPTS = 5
 """How often a job is tried that loses its worker or its server each time."""
@@ -50,7 +50,7 @@ class Bench:
                     cut()
                 assert (self & key).fetch1("square") == key["n"] ** 2
 
-        self.squares: Square = Square
+        self.squares: Squares = Square
 
 
 @pytest.fixture
