@@ -213,9 +213,13 @@ class Connection:
         """Give the job that runs in this context, where the method reads or changes rows."""
         return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
 
-    def begin_transaction(self, isolation: str) -> Transaction:
-        """Begin a transaction of this thread that `end_transaction` alone ends."""
-        return self._transactions.begin(isolation, read_only=False, in_block=True)
+    def begin_transaction(self, isolation: str, lease_token: str = "") -> Transaction:
+        """Begin a transaction of this thread that `end_transaction` alone ends.
+
+        Args:
+            lease_token: Of the job whose transaction it is: it lasts as long as the lease does.
+        """
+        return self._transactions.begin(isolation, read_only=False, in_block=True, lease_token=lease_token)
 
     def end_transaction(self, end: Callable[[], None]) -> None:
         """End what `begin_transaction` began, by its `commit` or `roll_back`."""

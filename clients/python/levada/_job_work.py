@@ -136,7 +136,7 @@ class JobWork:
             LevadaError: A row that waited cannot be inserted.
         """
         if self._transaction is None:
-            self._transaction = self._connection.begin_transaction("read_committed")
+            self._transaction = self._connection.begin_transaction("read_committed", self._lease.token)
             inserts, self._inserts = self._inserts, []
             for insert in inserts:
                 try:

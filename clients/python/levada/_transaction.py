@@ -72,6 +72,7 @@ class Transaction:
 
     Args:
         reopen: Gives a fresh stream; the transaction closes it.
+        begin: How it begins.
         in_block: Opened by a `with` block, which alone may end it.
 
     Raises:
@@ -81,21 +82,20 @@ class Transaction:
     def __init__(
         self,
         reopen: Callable[[], Stream[pb.OpenSessionResponse]],
-        isolation: str | None,
+        begin: pb.Begin,
         *,
-        read_only: bool,
         in_block: bool,
     ) -> None:
         self.in_block = in_block
         self.savepoints: list[str] = []
         self._reopen = reopen
-        self._read_only = read_only
+        self._read_only = begin.read_only
         self._stream = reopen()
         self._pid = os.getpid()
         self._reading: _Pieces | None = None
         self._over: LevadaError | None = None
         try:
-            self._ask(pb.OpenSessionRequest(begin=pb.Begin(isolation=_isolation(isolation), read_only=read_only)))
+            self._ask(pb.OpenSessionRequest(begin=begin))
         except BaseException:
             self._stream.cancel()
             raise
@@ -353,14 +353,14 @@ class Transactions:
             raise PreconditionFailed(f"{what}: do it before or after the transaction ({method.partition('/')[2]}).")
         return None
 
-    def begin(self, isolation: str | None, *, read_only: bool, in_block: bool) -> Transaction:
+    def begin(self, isolation: str | None, *, read_only: bool, in_block: bool, lease_token: str = "") -> Transaction:
         """Begin the transaction of this thread."""
-        _isolation(isolation)
+        begin = pb.Begin(isolation=_isolation(isolation), read_only=read_only, lease_token=lease_token)
 
         def reopen() -> Stream[pb.OpenSessionResponse]:
             return self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
 
-        self._local.transaction = Transaction(reopen, isolation, read_only=read_only, in_block=in_block)
+        self._local.transaction = Transaction(reopen, begin, in_block=in_block)
         return self._local.transaction  # type: ignore[no-any-return]  # a thread's attributes have no types
 
     def forget(self) -> None:

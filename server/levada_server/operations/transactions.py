@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, PreconditionFailed
+from levada_server.storage import jobs
 from levada_server.storage.outcomes import give_up
 from levada_server.storage.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from levada_server.jobs.signing import Claim
     from levada_server.operations.engine import Engine
+    from levada_server.storage.database import Isolation
     from levada_server.storage.outcomes import Request
 
 
@@ -40,21 +44,53 @@ class TransactionLimits:
             )
 
 
-@dataclass(frozen=True, slots=True)
+async def is_renewed(engine: Engine, claim: Claim, limits: TransactionLimits) -> bool:
+    """Tell whether a job is held under its lease, which ran out no longer ago than a transaction may be idle.
+
+    So a worker that was silent for a while keeps its transaction, as it keeps a job that nobody took over.
+    """
+    catalog = await engine.cache.current()
+    table = catalog.by_id.get(claim.table_id)
+    if table is None:
+        return False
+    grace = timedelta(seconds=limits.idle_s)
+    async with engine.database.connection() as connection:
+        return await jobs.is_renewed(connection, table, claim.job_id, claim.token, grace)
+
+
+@dataclass(slots=True)
 class Session:
     """One client's session.
 
     Args:
         transactions: Begins, marks and ends them.
+        job: What the lease says of the job whose transaction was begun last; None if it is no job's.
     """
 
     transactions: Transactions
     _engine: Engine
+    job: Claim | None = None
 
     @property
     def engine(self) -> Engine:
         """The parts that work inside the transaction, where one is open."""
         return replace(self._engine, database=self.transactions.database)
+
+    async def begin(self, isolation: Isolation, *, read_only: bool, lease_token: str) -> None:
+        """Begin a transaction.
+
+        Args:
+            isolation: How it sees others.
+            read_only: It only reads.
+            lease_token: Of the job that writes in it; empty if none does.
+
+        Raises:
+            InvalidRequest: No server of this database wrote the token.
+            PreconditionFailed: A transaction is open.
+        """
+        job = self._engine.signer.read_lease(lease_token) if lease_token else None
+        await self.transactions.begin(isolation, read_only=read_only)
+        self.job = job
 
     async def commit(self, request: Request | None) -> None:
         """Commit; then let the tables that depend on completed jobs know.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from levada_api.v1 import query_service_pb2, row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
-from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError, LimitReached
+from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError
 from levada_server.operations.job_results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc import decode
@@ -18,7 +18,7 @@ from levada_server.rpc.completion_stream import completed_job
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.status import status
-from levada_server.rpc.time_limit import end_call_later
+from levada_server.rpc.transaction_guard import TransactionGuard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -63,10 +63,10 @@ class SessionService(pb_grpc.SessionServiceServicer):
         self, request_iterator: AsyncIterator[pb.OpenSessionRequest], context: Context
     ) -> AsyncIterator[pb.OpenSessionResponse]:
         """Serve one request after the other."""
-        inbox = _Inbox(request_iterator, self._limits)
-        timer: asyncio.TimerHandle | None = None
-        async with open_session(self._engine) as session, inbox:
-            while (request := await inbox.next(in_transaction=session.transactions.open)) is not None:
+        inbox = _Inbox(request_iterator)
+        guard = TransactionGuard(self._engine, self._limits)
+        async with open_session(self._engine) as session, inbox, guard:
+            while (request := await inbox.next(guard)) is not None:
                 try:
                     timeout = decode.duration(request.timeout).total_seconds() or None
                     answers = _answer(session, request, inbox, context)
@@ -75,28 +75,14 @@ class SessionService(pb_grpc.SessionServiceServicer):
                 except LevadaError as error:
                     await inbox.drop_rest(request)
                     yield pb.OpenSessionResponse(error=status(error)[1])
-                if session.transactions.open and timer is None:
-                    timer = end_call_later(self._limits.open_s, _too_long(self._limits))
-                elif not session.transactions.open and timer is not None:
-                    timer.cancel()
-                    timer = None
-
-
-def _too_long(limits: TransactionLimits) -> LimitReached:
-    return LimitReached(
-        f"A transaction may wait {limits.idle_s:g} s for a request and be open for {limits.open_s:g} s; "
-        "it was rolled back.",
-        limit="transaction",
-        value=limits.idle_s,
-    )
+                guard.follow(session)
 
 
 class _Inbox:
     """Reads the client's messages ahead, so that Cancel reaches a request that runs."""
 
-    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest], limits: TransactionLimits) -> None:
+    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest]) -> None:
         self._messages = messages
-        self._limits = limits
         self._waiting: asyncio.Queue[pb.OpenSessionRequest | None] = asyncio.Queue(READ_AHEAD)
         self._task: asyncio.Task[None] | None = None
         self._insert_ends = True
@@ -125,7 +111,7 @@ class _Inbox:
             if not self._waiting.full():
                 self._waiting.put_nowait(None)
 
-    async def next(self, *, in_transaction: bool) -> pb.OpenSessionRequest | None:
+    async def next(self, guard: TransactionGuard) -> pb.OpenSessionRequest | None:
         """Give the next request; None at the end of the stream.
 
         Raises:
@@ -134,9 +120,9 @@ class _Inbox:
         if self._ended and self._waiting.empty():
             return None
         try:
-            request = await asyncio.wait_for(self._waiting.get(), self._limits.idle_s if in_transaction else None)
+            request = await asyncio.wait_for(self._waiting.get(), guard.silence_s)
         except asyncio.TimeoutError:
-            raise _too_long(self._limits) from None
+            raise guard.too_long() from None
         self.cancelled.clear()
         self._insert_ends = request is None or not request.more
         return request
@@ -200,7 +186,7 @@ async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
             isolation = _ISOLATIONS.get(request.begin.isolation)
             if isolation is None:
                 raise InvalidRequest("`isolation` is unknown.", field="isolation")
-            await transactions.begin(isolation, read_only=request.begin.read_only)
+            await session.begin(isolation, read_only=request.begin.read_only, lease_token=request.begin.lease_token)
         case "savepoint":
             await transactions.savepoint(request.savepoint.name)
         case "commit" if request.commit.savepoint:

@@ -173,6 +173,11 @@ async def is_held(connection: Connection, table: Table, job_id: int, token: UUID
     return bool(await connection.fetchval(job_statement(_FILE, "is_held", table), job_id, token))
 
 
+async def is_renewed(connection: Connection, table: Table, job_id: int, token: UUID, grace: timedelta) -> bool:
+    """Tell whether a worker holds a job under a lease that ran out no longer ago than the grace."""
+    return bool(await connection.fetchval(job_statement(_FILE, "is_renewed", table), job_id, token, grace))
+
+
 async def first_absent(connection: Connection, table: Table, job_ids: Sequence[int]) -> int | None:
     """Give the first of some jobs whose entity the table has not; None if it has all."""
     absent: int | None = await connection.fetchval(job_statement(_FILE, "absent_results", table), list(job_ids))

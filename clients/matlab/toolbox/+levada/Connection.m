@@ -98,7 +98,7 @@ classdef Connection < handle
                 levada.internal.fail('InvalidRequest', ...
                     'A make is a transaction already: what it inserts is kept whole or not at all.');
             end
-            self.beginTransaction('ISOLATION_REPEATABLE_READ');
+            self.beginTransaction('ISOLATION_REPEATABLE_READ', '');
         end
 
         function commitTransaction(self)
@@ -141,7 +141,7 @@ classdef Connection < handle
                 [varargout{1:nargout}] = self.runInSavepoint(action);
                 return
             end
-            self.beginTransaction('ISOLATION_REPEATABLE_READ');
+            self.beginTransaction('ISOLATION_REPEATABLE_READ', '');
             undo = onCleanup(@() self.endTransaction());
             [varargout{1:nargout}] = action();
             self.commitTransaction();
@@ -240,9 +240,9 @@ classdef Connection < handle
             end
         end
 
-        function beginJobTransaction(self)
+        function beginJobTransaction(self, leaseToken)
             % beginJobTransaction  Begin the transaction of the job whose make runs; see levada.internal.JobWork.
-            self.beginTransaction('ISOLATION_READ_COMMITTED');
+            self.beginTransaction('ISOLATION_READ_COMMITTED', leaseToken);
         end
 
         function committed = completeInTransaction(self, header)
@@ -290,11 +290,11 @@ classdef Connection < handle
             end
         end
 
-        function beginTransaction(self, isolation)
+        function beginTransaction(self, isolation, leaseToken)
             self.checkOpen();
             self.Session = levada.internal.openSession(self);
             try
-                self.askSession({struct('begin', struct('isolation', isolation))});
+                self.askSession({struct('begin', struct('isolation', isolation, 'lease_token', leaseToken))});
             catch failure
                 self.endTransaction();
                 rethrow(failure)

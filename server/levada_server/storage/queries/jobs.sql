@@ -180,6 +180,11 @@ ready AS MATERIALIZED (
 ){inserts}
 UPDATE {jobs} AS j SET {succeed} FROM done AS d CROSS JOIN ready WHERE j._job_id = d.job_id RETURNING {key};
 
+-- name: is_renewed
+-- Whether a worker holds a job under a lease that ran out no longer than $3 ago.
+SELECT true FROM {jobs} AS j JOIN levada.worker_session AS s ON s.id = j._session_id
+WHERE j._job_id = $1 AND j._lease_token = $2 AND j._state = 'reserved' AND s.expire_time + $3 > clock_timestamp();
+
 -- name: absent_results
 SELECT j._job_id FROM {jobs} AS j
 WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id LIMIT 1;

@@ -91,7 +91,7 @@ classdef JobWork < handle
             end
             self.Busy = true;
             done = onCleanup(@() self.rest());
-            self.Connection.beginJobTransaction();
+            self.Connection.beginJobTransaction(self.Lease.lease_token);
             self.Open = true;
             waiting = self.Inserts;
             self.Inserts = {};

@@ -1,0 +1,80 @@
+"""How long a transaction may be open: by the clock, or, under the lease of a job, as long as that is renewed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LeaseLost, LevadaError, LimitReached
+from levada_server.operations.transactions import MAX_OPEN_S, is_renewed
+from levada_server.rpc.time_limit import end_call_later
+
+if TYPE_CHECKING:
+    from levada_server.jobs.signing import Claim
+    from levada_server.operations.engine import Engine
+    from levada_server.operations.transactions import Session, TransactionLimits
+
+
+class TransactionGuard:
+    """Ends the call of this task when its transaction is open for too long; a context."""
+
+    def __init__(self, engine: Engine, limits: TransactionLimits) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> TransactionGuard:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    @property
+    def silence_s(self) -> float | None:
+        """For how long the client may be silent now; None for any time."""
+        return None if self._timer is None or self._watch is not None else self._limits.idle_s
+
+    def follow(self, session: Session) -> None:
+        """Take note of whether a transaction is open, after each request."""
+        if not session.transactions.open:
+            self._end()
+        elif self._timer is None:
+            if session.job is None:
+                self._timer = end_call_later(self._limits.open_s, self.too_long())
+            else:
+                self._timer = end_call_later(MAX_OPEN_S, self.too_long())
+                self._watch = asyncio.create_task(self._watch_lease(session.job))
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._timer = self._watch = None
+
+    def too_long(self) -> LimitReached:
+        """Make the error of who keeps a transaction open for too long."""
+        idle_s, open_s = self._limits.idle_s, self._limits.open_s
+        return LimitReached(
+            f"A transaction may wait {idle_s:g} s for a request and be open for {open_s:g} s, or {MAX_OPEN_S:g} s "
+            "under the lease of a job; it was rolled back.",
+            limit="transaction",
+            value=idle_s,
+        )
+
+    async def _watch_lease(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(self._limits.idle_s)
+            try:
+                if await is_renewed(self._engine, claim, self._limits):
+                    continue
+            except LevadaError:
+                continue  # where PostgreSQL is out of reach the transaction has ended anyway
+            error = LeaseLost(
+                "The job was cancelled, went to another worker, or its lease was not renewed; its transaction was "
+                "rolled back. Drop the result.",
+                job=claim.job_id,
+            )
+            end_call_later(0, error)
+            return
