@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import hashlib
 import hmac
 import json
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Signer:
     """Writes and reads signed texts.
 
     Args:
-        secret: The same for all servers of a database.
+        secret: The same for all servers of a database, at most 64 bytes.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -151,4 +152,5 @@ class Signer:
         return said
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, purpose + payload, "sha256")[:_MAC_BYTES]
+        # A keyed BLAKE2 is an authentication code by itself, and half the work of an HMAC.
+        return hashlib.blake2b(purpose + payload, digest_size=_MAC_BYTES, key=self._secret).digest()

@@ -165,7 +165,7 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         duration=decode.duration(header.duration),
         code_version=header.code_version,
         inserts=inserts,
-        receipts=tuple(engine.signer.read_receipt(content, token) for content in header.read_receipts),
+        receipts=tuple([engine.signer.read_receipt(content, token) for content in header.read_receipts]),
         inputs=tuple(
             [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
         ),

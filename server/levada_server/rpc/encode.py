@@ -145,7 +145,7 @@ def lease(source: Lease, signer: Signer) -> job_pb2.Lease:
     return job_pb2.Lease(
         table=table_name(source.table),
         job_id=source.job_id,
-        key=(value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key),
+        key=[value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key],
         lease_token=signer.lease(claim_of(source)),
         attempt=source.attempt,
     )

@@ -85,8 +85,10 @@ SELECT {number} AS number, least(
 -- Of jobs that were reserved together it is not known which one the lost worker had begun: none of them has its attempt
 -- counted, and each is leased alone the next time. A job whose workers were lost $4 times is given up.
 WITH holder AS (
-    -- The lock keeps the session from being ended while it takes jobs.
-    SELECT id, host, pid, username FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
+    -- The lock keeps the session from being ended while it takes jobs. The leases of a batch need not outlive a crash of
+    -- PostgreSQL, for which a commit waits long: its jobs are short, and are computed again.
+    SELECT id, host, pid, username, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
+    FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
 ),
 due AS (
     SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect, true AS waited
