@@ -76,6 +76,7 @@ class JobLoop:
         patience: Seconds to keep trying to hand in a result while the server is out of reach.
         stopping: Tells whether to finish the job in hand and no other.
         beginning: Told of a lease when its `make` begins, and None when it has ended.
+        cancelled: Tells whether the job of a token was cancelled, as far as is known here.
     """
 
     connection: Connection
@@ -84,6 +85,7 @@ class JobLoop:
     patience: float
     stopping: Callable[[], bool] = lambda: False
     beginning: Callable[[Lease | None], None] = lambda _: None
+    cancelled: Callable[[str], bool] = lambda _: False
 
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
@@ -121,7 +123,7 @@ class JobLoop:
                 failed: MakeFailed | None = None
                 self.beginning(lease)
                 try:
-                    made.append(make(self._table(lease), lease, self.make_kwargs))
+                    made.append(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
                 except MakeFailed as error:
                     failed = error
                 self.beginning(None)

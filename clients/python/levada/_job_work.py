@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from levada._completion import Made
-from levada._errors import LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
+from levada._errors import LeaseLost, LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
 from levada._made_rows import MadeRows
 from levada._names import stored_name
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
@@ -40,16 +40,20 @@ class JobWork:
         connection: Where the table is.
         lease: Of the job.
         buffer_inserts: Keep inserts.
+        cancelled: Tells whether the job of a token was cancelled.
 
     Attributes:
         verifying: What is fetched now is fetched again when the job is completed, and must be the same then.
     """
 
-    def __init__(self, connection: Connection, lease: Lease, *, buffer_inserts: bool) -> None:
+    def __init__(
+        self, connection: Connection, lease: Lease, *, buffer_inserts: bool, cancelled: Callable[[str], bool]
+    ) -> None:
         self.verifying = False
         self._connection = connection
         self._lease = lease
         self._buffer_inserts = buffer_inserts
+        self._cancelled = cancelled
         self._stored = stored_name(lease.table.table)
         self._inserts: list[MadeRows] = []
         self._receipts: list[bytes] = []
@@ -72,8 +76,10 @@ class JobWork:
         """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
 
         Raises:
+            LeaseLost: The job was cancelled.
             MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
         """
+        self._check_wanted()
         schema, stored = _id(name)
         own = schema == self.table.schema and (stored == self._stored or stored.startswith(f"{self._stored}__"))
         if not own and self._contract() == schema_pb2.MAKE_CONTRACT_ON:
@@ -85,6 +91,11 @@ class JobWork:
                 {"table": f"{name.schema}.{name.table}"},
             )
         return self._buffer_inserts and self._transaction is None
+
+    def _check_wanted(self) -> None:
+        if self._cancelled(self._lease.token):
+            table = f"{self.table.schema}.{self.table.table}"
+            raise LeaseLost(f"This job of `{table}` was cancelled; its make is ended.", {"table": table})
 
     def _contract(self) -> schema_pb2.MakeContract:
         return self._connection.describe_table(self.table).table.make_contract
@@ -181,7 +192,11 @@ class JobWork:
         """Mark a request as the job's for the length of a block; give what takes each answer to it.
 
         A receipt goes with the next read and comes back with that added, so there is one for all of them.
+
+        Raises:
+            LeaseLost: The job was cancelled.
         """
+        self._check_wanted()
         if method in _WRITES or self._must_see(request):
             self.open_transaction()
         marked: Any = request  # Any: one of those that have these fields

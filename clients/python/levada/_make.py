@@ -15,7 +15,7 @@ from levada._job_work import JobWork
 from levada._jobs import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from levada._auto_populated import AutoPopulated
     from levada._completion import Made
@@ -36,17 +36,23 @@ class MakeFailed(Exception):
         self.seconds = seconds
 
 
-def make(table: AutoPopulated, lease: Lease, make_kwargs: Mapping[str, Any]) -> Made:  # Any: the user's own
+def make(
+    table: AutoPopulated,
+    lease: Lease,
+    make_kwargs: Mapping[str, Any],  # Any: the user's own
+    cancelled: Callable[[str], bool],
+) -> Made:
     """Run a table's `make` for the key of a lease.
 
     Args:
         make_kwargs: Further arguments of `make`, or of `make_fetch`.
+        cancelled: Tells whether the job of a token was cancelled; its `make` is ended when it asks the server next.
 
     Raises:
         MakeFailed: It raised anything else than an interrupt.
         KeyboardInterrupt: Somebody wants to stop.
     """
-    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts)
+    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
     version = code_version(type(table))
     started = time.monotonic()
     token = set_job((table.connection, work))

@@ -143,7 +143,9 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
     with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
-        loop = JobLoop(table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping)
+        loop = JobLoop(
+            table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping, cancelled=session.cancelled
+        )
         # What is in hand is given back before the session ends, so that the try does not count.
         with closing(loop.run(session.reserving(selection), selection.max_calls)) as outcomes:
             yield outcomes
@@ -198,7 +200,8 @@ class _Session:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._heartbeat = Heartbeat(connection, _LEASE)
+        self._cancelled: set[str] = set()
+        self._heartbeat = Heartbeat(connection, _LEASE, cancelled=self._cancelled.update)
 
     def __enter__(self) -> _Session:
         self._session = open_session(self._connection, _LEASE)
@@ -209,6 +212,10 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._heartbeat.__exit__()
         close_session(self._connection, self._session)
+
+    def cancelled(self, token: str) -> bool:
+        """Tell whether a heartbeat's answer said that a lease was cancelled."""
+        return token in self._cancelled
 
     def reserving(self, selection: Selection) -> Reserve:
         """Make what takes jobs until none is left."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import levada as lv
+from levada import _populate
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -77,3 +79,39 @@ def test_job_whose_server_is_lost_each_time_is_given_up(bench: Bench) -> None:
     assert bench.calls.count(1) == LOST_ATTEMPTS
     assert bench.squares.jobs.errors.fetch1("attempt", "error_type") == (LOST_ATTEMPTS, "Unavailable")
     assert len(bench.squares & "n = 1") == 0
+
+
+def test_make_in_a_notebook_learns_that_its_job_was_cancelled(
+    connection: lv.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_populate, "_LEASE", timedelta(seconds=1))
+    schema = lv.Schema("bench", connection=connection)
+    ended: list[BaseException] = []
+
+    @schema
+    class Number(lv.Lookup):
+        definition = "n : int32"
+        contents = ((0,), (1,))
+
+    @schema
+    class Square(lv.Computed):
+        definition = "-> Number"
+
+        def make(self, key: Key) -> None:
+            self.insert1(key)
+            if key["n"] == 1:
+                return
+            with lv.Connection(connection.address) as other:
+                assert lv.VirtualModule("bench", "bench", connection=other).Square.jobs.cancel() == 1
+            try:
+                while True:  # until the next heartbeat
+                    len(Number & key)
+            except lv.errors.LeaseLost as error:
+                ended.append(error)
+            self.insert1({"n": 2})  # it may not go on in any other way
+
+    assert Square.populate("n = 0") == {"success_count": 0, "error_list": []}
+    assert "was cancelled" in str(ended)
+    assert Square.jobs.errors.fetch1("error_type") == "JobCancelled"
+    assert Square.populate(reserve_jobs=True)["success_count"] == 1
+    assert Square.to_dicts() == [{"n": 1}]

@@ -182,6 +182,23 @@ def test_killed_worker_loses_nothing(
     assert calls(folder)[5] == 2
 
 
+def test_process_of_a_job_that_is_cancelled_is_ended(
+    folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
+) -> None:
+    numbers.insert1({"n": 0, "role": "waits"})
+    with Worker(folder, server_address, "--lease", "1", "--tables", "Square") as worker:
+        process = psutil.Process(wait_until_begun(begun))
+        jobs = lv.VirtualModule("pipeline", "pipeline", connection=connection).Square.jobs
+        assert jobs.cancel() == 1
+        assert "lost    pipeline.Square" in worker.said("pipeline.Square {")
+        assert str(process.pid) in worker.said("was ended for the job that it had in hand")
+        assert not process.is_running()
+        assert jobs.errors.fetch1("n", "error_type", "attempt") == (0, "JobCancelled", 1)
+        numbers.insert1({"n": 1})
+        worker.said("success pipeline.Square")
+    assert squares_of(connection) == [1]
+
+
 def test_worker_that_was_stopped_for_too_long_cannot_commit(
     folder: Path, server_address: str, connection: lv.Connection, numbers: lv.Table, begun: int
 ) -> None:
