@@ -13,8 +13,9 @@ from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
 from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
+from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import new_keys, parent_keys
-from levada_server.query.reads import tables_in
+from levada_server.query.reads import stands_by_itself, tables_in
 from levada_server.storage import job_refresh
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys:
     """Give what some keys of one table add to the key source of another."""
     if table.key_source is not None:
         source = engine.decode_relation(table.key_source)
-        read = {catalog.table(name).name for name in tables_in(source)}
-        if any(is_within(name, above.name) for name in read):
+        read = [name for name in tables_in(source) if is_within(catalog.table(name).name, above.name)]
+        if read and stands_by_itself(source, read, above.job_key, lambda part: _names_of(part, catalog)):
             # Where the source has none of the key's attributes, this is the whole of it.
             yield Restrict(source, Match(_entities(above, above.name, keys), unchecked=True))
+        elif read:
+            yield source
         return
     references = [key for key in table.foreign_keys if key.primary_key]
     for number, reference in enumerate(references):
@@ -108,6 +111,10 @@ def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys:
                     for other_number, other in enumerate(references)
                 ],
             )
+
+
+def _names_of(relation: Relation, catalog: Catalog) -> frozenset[str]:
+    return frozenset(compile_relation(relation, catalog).heading.names)
 
 
 def _entities(above: Table, name: TableName, keys: list[Key]) -> Relation:

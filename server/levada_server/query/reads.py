@@ -29,7 +29,7 @@ from levada_server.query.algebra import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from levada_server.model.table import TableName
 
@@ -59,15 +59,46 @@ def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) ->
     return finder.found
 
 
-class _Finder:
-    """Walks a relation from its result down to its tables."""
+def stands_by_itself(
+    relation: Relation, tables: Collection[TableName], names: Collection[str], names_of: Callable[[Relation], Names]
+) -> bool:
+    """Tell whether each entity of a relation depends on rows of some tables with its own values of some names alone.
 
-    def __init__(self, is_of_key: Callable[[str, object], bool]) -> None:
+    Args:
+        relation: What is read.
+        tables: The tables; it reads at least one of them.
+        names: Of attributes; those that it has not restrict nothing.
+        names_of: Gives the attributes of a relation.
+    """
+    held = names_of(relation).intersection(names)
+    finder = _Finder(lambda _name, _value: False, names_of)
+    finder.visit(relation, held)
+    return all(held <= finder.found[table] for table in tables)
+
+
+class _Finder:
+    """Walks a relation from its result down to its tables.
+
+    Args:
+        is_of_key: Tells whether an attribute's value is that of the key.
+        names_of: Gives the attributes of a relation; without it, names are taken to pass through it.
+    """
+
+    def __init__(
+        self, is_of_key: Callable[[str, object], bool], names_of: Callable[[Relation], Names] | None = None
+    ) -> None:
         self.found: dict[TableName, Names] = {}
         self._is_of_key = is_of_key
+        self._names_of = names_of
+
+    def _present(self, relation: Relation, names: Names) -> Names:
+        if isinstance(relation, UniversalSet):
+            return names.intersection(relation.names)
+        return names if self._names_of is None else names & self._names_of(relation)
 
     def visit(self, relation: Relation, bound: Names) -> None:
         """Note the tables of a relation of whose result some attributes are held."""
+        bound = self._present(relation, bound)
         match relation:
             case TableOperand(name) | JobOperand(name):
                 self.found[name] = self.found[name] & bound if name in self.found else bound
@@ -81,10 +112,10 @@ class _Finder:
                 held = bound | self._binds(left) | self._binds(right)
                 self.visit(left, held)
                 self.visit(right, held)
-            case Aggregate(operand, group, _):
-                held = bound | self._binds(operand) | self._binds(group)
+            case Aggregate(operand, group, items):
+                held = _before(items, bound) | self._binds(operand) | self._binds(group)
                 self.visit(operand, held)
-                self.visit(group, held)
+                self.visit(group, self._present(operand, held))
             case Union(left, right):
                 self.visit(left, bound)
                 self.visit(right, bound)
@@ -159,7 +190,13 @@ def _computed(items: tuple[object, ...]) -> set[str]:
 def _before(items: tuple[object, ...], bound: Names) -> Names:
     """Give the names that attributes had before a projection."""
     renames, computed = _renames(items), _computed(items)
-    return frozenset(renames.get(name, name) for name in bound if name in renames or name not in computed)
+    gone = {renames[name] for name in renames if not _duplicates(items, name)} - renames.keys()
+    return frozenset(renames.get(name, name) for name in bound if name in renames or name not in computed | gone)
+
+
+def _duplicates(items: tuple[object, ...], name: str) -> bool:
+    """Tell whether a name is one more for an attribute that keeps its own."""
+    return any(isinstance(item, Named) and item.name == name and "(" in item.expression.text for item in items)
 
 
 def _after(items: tuple[object, ...], bound: Names) -> Names:
