@@ -192,5 +192,4 @@ def _run_job(work: object, lease: Lease) -> Finished:
         table, kwargs = cast("tuple[AutoPopulated, Mapping[str, Any]]", work)  # what `_submitter` gave
     name = (table._name.schema, stored_name(table._name.table))
     loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS)
-    (result,) = loop.run_batch([lease])
-    return finished(result, with_exception=True)
+    return finished(loop.run_one(lease), with_exception=True)

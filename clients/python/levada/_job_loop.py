@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
 from levada._code_version import code_version
-from levada._completion import Made, complete
 from levada._errors import LeaseLost, UnknownJob
 from levada._make import MakeFailed, failure, make
 from levada._names import stored_name
+from levada._sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from levada._auto_populated import AutoPopulated
     from levada._connection import Connection
     from levada._jobs import Lease
+    from levada._sender import Settled
 
-_MOST_JOBS = 64
+_MOST_JOBS = 256
 _BATCH_SECONDS = 0.5
 """A batch is sized to take this long: short computations share calls, and long ones are reserved one by one."""
 _HELD_SECONDS = 1.0
 """From then on what a batch has not begun is given back, so that others can take it."""
-_COMMIT_SECONDS = 0.5
-"""Results are committed together, but wait no longer than this."""
-_COMMIT_BYTES = 16 * 2**20
 
 _LOST = (LeaseLost, UnknownJob)
 """The job went to another worker, or its key is gone: the result is dropped."""
@@ -98,60 +97,60 @@ class JobLoop:
         """
         batch_jobs = 1
         remaining = sys.maxsize if max_jobs is None else max_jobs
-        while remaining > 0 and not self.stopping():
-            leases = reserve(min(batch_jobs, remaining))
-            if leases is None:
-                return
-            if leases:
-                started = time.monotonic()
-                made_jobs = yield from self.run_batch(leases)
-                remaining -= made_jobs
-                seconds_a_job = (time.monotonic() - started) / max(made_jobs, 1)
-                fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
-                batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
+        with closing(Sender(self.connection, self.patience)) as sender:
+            while remaining > 0 and not self.stopping():
+                leases = reserve(min(batch_jobs, remaining))
+                if leases is None:
+                    return
+                if leases:
+                    started = time.monotonic()
+                    made_jobs = yield from self._run_batch(leases, sender)
+                    remaining -= made_jobs
+                    seconds_a_job = (time.monotonic() - started) / max(made_jobs, 1)
+                    fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
+                    batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
 
-    def run_batch(self, leases: Sequence[Lease]) -> Generator[Outcome, None, int]:
+    def run_one(self, lease: Lease) -> Outcome:
+        """Run one leased job; however this ends, it is completed, failed or given back."""
+        with closing(Sender(self.connection, self.patience)) as sender:
+            (outcome,) = self._run_batch((lease,), sender)
+        return outcome
+
+    def _run_batch(self, leases: Sequence[Lease], sender: Sender) -> Generator[Outcome, None, int]:
         """Run leased jobs; however this ends, each is completed, failed or given back. Gives how many were run."""
         held = {lease.token: lease for lease in leases}
-        made: list[Made] = []
         count = 0
-        started = committed = time.monotonic()
+        started = time.monotonic()
         try:
             for lease in leases:
                 if self.stopping() or time.monotonic() - started > _HELD_SECONDS:
                     break
+                sender.go_on()
                 failed: MakeFailed | None = None
                 self.beginning(lease)
                 try:
-                    made.append(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
+                    sender.add(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
                 except MakeFailed as error:
                     failed = error
                 self.beginning(None)
                 count += 1
-                late = time.monotonic() - committed > _COMMIT_SECONDS
-                if failed or late or sum(job.byte_count for job in made) > _COMMIT_BYTES:
-                    yield from self._commit(made, held)
-                    committed = time.monotonic()
+                yield from self._outcomes(sender.flush() if failed else sender.settled(), held)
                 if failed:
                     yield self._settle(lease, failed.seconds, failed.cause, held)
-            yield from self._commit(made, held)
+            yield from self._outcomes(sender.flush(), held)
+        except GeneratorExit:  # nobody asks for more, but what was made is kept
+            with suppress(*_jobs.PASSING):
+                self._outcomes(sender.flush(), held)
+            raise
         finally:
-            for job in made:
-                job.close()
             _jobs.release(self.connection, held.values())
         return count
 
     def _table(self, lease: Lease) -> AutoPopulated:
         return self.tables[lease.table.schema, stored_name(lease.table.table)]
 
-    def _commit(self, made: list[Made], held: dict[str, Lease]) -> Iterator[Outcome]:
-        """Hand in what was made, and empty the list."""
-        errors = complete(self.connection, made, self.patience) if made else []
-        outcomes = [self._settle(job.lease, job.seconds, error, held) for job, error in zip(made, errors, strict=True)]
-        for job in made:
-            job.close()
-        made.clear()
-        yield from outcomes
+    def _outcomes(self, settled: Settled, held: dict[str, Lease]) -> list[Outcome]:
+        return [self._settle(job.lease, job.seconds, error, held) for job, error in settled]
 
     def _settle(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
         """Tell the server of an error, if there is one that it does not know."""

@@ -116,7 +116,7 @@ _OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute"
 
 def own_names(table: type) -> set[str]:
     """Give which of `make`, its three steps and `key_source` a class and its bases below the tier define."""
-    return {name for base in table.__mro__ if "_abstract" not in vars(base) for name in vars(base)} & _OVERRIDES
+    return {name for base in table.__mro__ if "_abstract" not in vars(base) for name in _OVERRIDES & vars(base).keys()}
 
 
 def _whole_step(names: set[str]) -> str | None:
