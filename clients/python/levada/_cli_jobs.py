@@ -12,7 +12,7 @@ from levada import _connection, _jobs
 from levada._auto_populated import AutoPopulated
 from levada._cli_output import print_table
 from levada._errors import InvalidRequest
-from levada._job_table import job_table
+from levada._job_table import has_jobs, job_table
 from levada._names import parse_full_name
 from levada_api.v1 import job_service_pb2, schema_pb2, schema_service_pb2
 
@@ -32,6 +32,7 @@ _ACTIONS = {
     "cancel": "end jobs that workers hold",
 }
 _LISTED_ERRORS = 100
+_JSON_HELP = "one JSON object per line"
 
 
 def add_commands(
@@ -51,12 +52,13 @@ def add_commands(
     ):
         shown = actions.add_parser(action, parents=[server], help=what)
         shown.add_argument("name", help="a schema, or schema.Table")
-        shown.add_argument("--json", action="store_true", help="one JSON object per line")
+        shown.add_argument("--json", action="store_true", help=_JSON_HELP)
         shown.set_defaults(run=run)
     for action, what in _ACTIONS.items():
         acting = actions.add_parser(action, parents=[server], help=what)
         acting.add_argument("table", help="its name, such as lab.Stat")
         acting.add_argument("restriction", nargs="*", help='only jobs that meet all of these: "subject_id = 5"')
+        acting.add_argument("--json", action="store_true", help=_JSON_HELP)
         acting.set_defaults(run=_act)
 
     populate = commands.add_parser("populate", parents=[server], help="compute a table's missing keys")
@@ -67,6 +69,7 @@ def add_commands(
     populate.add_argument("--max-calls", type=int, metavar="N", help="call make at most so often")
     populate.add_argument("--suppress-errors", action="store_true", help="go on after an error, and list all")
     populate.add_argument("--reserve-jobs", action="store_true", help="leave keys alone that failed before")
+    populate.add_argument("--json", action="store_true", help="the outcome as one JSON object")
     populate.set_defaults(run=_populate)
 
 
@@ -76,25 +79,17 @@ def add_commands(
 def _list(connection: Connection, options: argparse.Namespace) -> int:
     rows: list[Sequence[object]] = []
     for table in _computed(connection, options.name):
-        try:
+        if has_jobs(connection, table):
             (found,) = _jobs.progress(connection, [table])
-        except InvalidRequest:  # its class has no make
-            rows.append((_show(table), *("-" * len(_COUNTS))))
-            continue
-        rows.append((_show(table), *_counts(found)))
+            rows.append((_show(table), *_counts(found)))
+        else:
+            rows.append((_show(table), *[None] * len(_COUNTS)))
     _print_progress(rows, as_json=options.json)
     return 0
 
 
 def _watch(connection: Connection, options: argparse.Namespace) -> int:
-    names = []
-    for table in _computed(connection, options.name):
-        try:
-            _jobs.progress(connection, [table])
-        except InvalidRequest:  # its class has no make
-            continue
-        names.append(table)
-    request = job_service_pb2.WatchProgressRequest(names=names)
+    request = job_service_pb2.WatchProgressRequest(names=_with_jobs(connection, options.name))
     for answer in connection.receive("JobService/WatchProgress", request, job_service_pb2.WatchProgressResponse):
         _print_progress([(_show(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
         sys.stdout.flush()
@@ -107,14 +102,15 @@ def _counts(progress: job_pb2.Progress) -> list[int]:
 
 def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
     if not as_json:
-        print_table(("table", "keys", *_COUNTS[1:]), rows)
+        shown = [["-" if value is None else value for value in row] for row in rows]
+        print_table(("table", "keys", *_COUNTS[1:]), shown)
         return
     for name, *counts in rows:
         print(json.dumps({"table": name, **dict(zip(_COUNTS, counts, strict=True))}))
 
 
 def _errors(connection: Connection, options: argparse.Namespace) -> int:
-    for table in _computed(connection, options.name):
+    for table in _with_jobs(connection, options.name):
         errors = job_table(connection, table.schema, table.table).errors
         rows = errors.to_dicts(order_by="KEY", limit=_LISTED_ERRORS)
         for row in rows:
@@ -136,8 +132,18 @@ def _act(connection: Connection, options: argparse.Namespace) -> int:
     for restriction in options.restriction:
         chosen &= restriction
     count: int = getattr(chosen, options.action)()
-    print(f"{count} {'job' if count == 1 else 'jobs'}")
+    if options.json:
+        print(json.dumps({"table": _show(name), "action": options.action, "jobs": count}))
+    else:
+        print(f"{count} {'job' if count == 1 else 'jobs'}")
     return 0
+
+
+def _with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
+    """Give the tables of a schema that compute, or the one that is named."""
+    for table in _computed(connection, name):
+        if "." in name or has_jobs(connection, table):
+            yield table
 
 
 def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
@@ -173,6 +179,10 @@ def _populate(connection: Connection, options: argparse.Namespace) -> int:
         processes=options.processes,
         display_progress=sys.stderr.isatty(),
     )
+    if options.json:
+        errors = [{"key": key, "error": message} for key, message in result["error_list"]]
+        print(json.dumps({"success_count": result["success_count"], "errors": errors}, default=str, ensure_ascii=False))
+        return 1 if errors else 0
     for key, message in result["error_list"]:
         print(f"{json.dumps(key, default=str, ensure_ascii=False)}: {message}")
     print(f"{result['success_count']} computed, {len(result['error_list'])} failed", file=sys.stderr)

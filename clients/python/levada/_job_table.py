@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from levada import _jobs, _nodes
 from levada._errors import InvalidRequest
+from levada._names import stored_name
 from levada._relation import Relation, U
 from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import relation_pb2, schema_pb2
@@ -28,26 +28,37 @@ class Jobs(Relation):
     Args:
         name: The table.
         source: Gives the keys to refresh for some restrictions, None for the table's own.
+        named: They have an attribute `table_name` too, to be told from those of other tables.
     """
 
-    def __init__(self, connection: Connection, name: schema_pb2.TableName, source: Source) -> None:
+    def __init__(
+        self, connection: Connection, name: schema_pb2.TableName, source: Source, *, named: bool = False
+    ) -> None:
         self._name = name
         self._source = source
         key = {a.name for a in connection.describe_table(name).heading.attributes.values() if a.in_key}
         # A key attribute keeps its name; the job's own is then called job_….
         self._state, self._priority = (f"job_{name}" if name in key else name for name in ("state", "priority"))
         self._whole = _nodes.job_table(name.schema, name.table)
-        if "status" not in key:
-            text = f"CASE {self._state} WHEN 'ignored' THEN 'ignore' ELSE {self._state} END"
-            status = relation_pb2.NamedExpression(name="status", expression=relation_pb2.Expression(text=text))
-            items = [relation_pb2.ProjectItem(remaining=True), relation_pb2.ProjectItem(named=status)]
-            self._whole = _nodes.project(self._whole, items)
+        computed = {"status": f"CASE {self._state} WHEN 'ignored' THEN 'ignore' ELSE {self._state} END"}
+        if named:
+            computed["table_name"] = f"'{self.table_name}'"
+        items = [relation_pb2.ProjectItem(remaining=True)]
+        for new, text in computed.items():
+            if new not in key:
+                named_expression = relation_pb2.NamedExpression(name=new, expression=relation_pb2.Expression(text=text))
+                items.append(relation_pb2.ProjectItem(named=named_expression))
+        self._whole = _nodes.project(self._whole, items)
         super().__init__(connection, self._whole)
 
     @property
     def table_name(self) -> str:
-        """The class name of the table whose jobs they are."""
-        return self._name.table
+        """The stored name of the table whose jobs they are."""
+        return stored_name(self._name.table)
+
+    def named(self) -> Jobs:
+        """Give all jobs of the table, with an attribute `table_name` too."""
+        return Jobs(self.connection, self._name, self._source, named=True)
 
     @property
     def pending(self) -> Jobs:
@@ -180,52 +191,3 @@ def has_jobs(connection: Connection, name: schema_pb2.TableName) -> bool:
     except InvalidRequest:
         return False
     return True
-
-
-class SchemaJobs(Sequence[Jobs]):
-    """The jobs of all tables of a schema, one relation for each; a restriction holds for all of them.
-
-    Args:
-        jobs: By table.
-    """
-
-    def __init__(self, jobs: Sequence[Jobs]) -> None:
-        self._jobs = tuple(jobs)
-
-    @overload
-    def __getitem__(self, index: int) -> Jobs: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> SchemaJobs: ...
-
-    def __getitem__(self, index: int | slice) -> Jobs | SchemaJobs:
-        return SchemaJobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
-
-    def __len__(self) -> int:
-        """How many tables."""
-        return len(self._jobs)
-
-    def __and__(self, condition: object) -> SchemaJobs:
-        return SchemaJobs([jobs & condition for jobs in self._jobs])
-
-    def to_dicts(self) -> list[dict[str, Any]]:  # Any: an attribute's value
-        """Fetch all of them: `table_name`, `key`, and what every job has."""
-        rows = []
-        for jobs in self._jobs:
-            names = jobs.primary_key
-            for row in jobs.to_dicts(order_by="KEY"):
-                key = {name: row.pop(name) for name in names}
-                rows.append({"table_name": jobs.table_name, "key": key, **row})
-        return rows
-
-    def retry(self) -> int:
-        """Make those pending that failed or are passed over; give their number."""
-        return sum(jobs.retry() for jobs in self._jobs)
-
-    def cancel(self) -> int:
-        """End those that a worker holds; give their number."""
-        return sum(jobs.cancel() for jobs in self._jobs)
-
-    def delete(self, prompt: bool | None = None) -> int:
-        """Do as `retry`; `prompt` is accepted and not used, as nothing is lost."""
-        return self.retry()

@@ -18,6 +18,11 @@ def stored_name(class_name: str) -> str:
     return "__".join(_CAPITAL.sub("_", part).lower() for part in class_name.split("."))
 
 
+def stored_form(text: str) -> str:
+    """Give the stored name of a table of a known schema in any of its forms: `Session`, `session`, `__session`."""
+    return stored_name(text.lstrip(_TIER_MARKS))
+
+
 def class_name(stored: str) -> str:
     """Give the class name that a stored name came from: `session__trial_event` is `Session.TrialEvent`."""
     return ".".join("".join(word.title() for word in part.split("_")) for part in stored.split("__"))

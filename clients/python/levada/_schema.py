@@ -12,11 +12,12 @@ from levada._codecs import register_adapters
 from levada._connection import conn, find_schema
 from levada._declaration import bind, declare
 from levada._errors import InvalidRequest, NotFound, UnknownTable
-from levada._job_table import SchemaJobs, has_jobs, job_table
+from levada._job_table import has_jobs, job_table
 from levada._names import full_name
 from levada._prompt import confirm
 from levada._saving import source_of
 from levada._saving_matlab import files_of
+from levada._schema_jobs import SchemaJobs
 from levada._table import FreeTable, Table, TableMeta, free_table
 from levada._tiers import TIERS, Part
 from levada_api.v1 import schema_pb2
@@ -109,7 +110,7 @@ class Schema:
             found.append(
                 known.jobs if known is not None else job_table(self.connection, table.name.schema, table.name.table)
             )
-        return SchemaJobs(found)
+        return SchemaJobs([jobs.named() for jobs in found])
 
     @property
     def transaction(self) -> TransactionBlock:

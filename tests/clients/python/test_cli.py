@@ -166,6 +166,10 @@ def test_failed_jobs_are_shown_and_acted_upon(
                 raise ValueError("no weight")
             self.insert1(key)
 
+    @lab.schema
+    class Unmade(lv.Computed):
+        definition = "-> Subject"
+
     Weight.populate(suppress_errors=True)
     assert _cli.main(["jobs", "errors", "lab"]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -178,13 +182,19 @@ def test_failed_jobs_are_shown_and_acted_upon(
     for words, done, states in (
         (["ignore", "lab.Weight", "subject_id = 3"], "1 job\n", ["success", "error", "ignored"]),
         (["retry", "lab.Weight"], "2 jobs\n", ["success", "pending", "pending"]),
-        (["cancel", "lab.Weight"], "0 jobs\n", ["success", "pending", "pending"]),
+        (
+            ["cancel", "lab.Weight", "--json"],
+            '{"table": "lab.Weight", "action": "cancel", "jobs": 0}\n',
+            ["success", "pending", "pending"],
+        ),
     ):
         assert _cli.main(["jobs", *words]) == 0
         assert capsys.readouterr().out == done
         assert Weight.jobs.to_arrays("state", order_by="KEY").tolist() == states
     assert _cli.main(["jobs", "list", "lab", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["pending"] == 2
+    unmade, weight = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (unmade["table"], unmade["pending"]) == ("lab.Unmade", None)
+    assert (weight["table"], weight["pending"]) == ("lab.Weight", 2)
     assert _cli.main(["jobs", "retry", "lab.Nothing"]) == 1
 
 
@@ -243,6 +253,11 @@ class Half(lv.Computed):
     said = capsys.readouterr()
     assert said.out == '{"n": 1}: ValueError: odd\n'
     assert "1 computed, 1 failed" in said.err
+    assert populate("Half", "--suppress-errors", "--json") == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "success_count": 0,
+        "errors": [{"key": {"n": 1}, "error": "ValueError: odd"}],
+    }
     assert populate("Half", "--reserve-jobs") == 0
     assert populate("Number") == 1
     assert _cli.main(["populate", "no_such_module", "Half"]) == 1

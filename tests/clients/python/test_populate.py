@@ -506,12 +506,29 @@ def test_jobs_of_a_schema_are_those_of_its_tables(bench: Bench) -> None:
     squares.populate(suppress_errors=True)
     errors = bench.schema.jobs & {"state": "error"}
     assert [(row["table_name"], row["key"]) for row in errors.to_dicts()] == [
-        ("Square", {"n": 1}),
-        ("Square", {"n": 3}),
+        ("square", {"n": 1}),
+        ("square", {"n": 3}),
     ]
     assert [len(jobs) for jobs in bench.schema.jobs] == [5]
+    assert bench.schema.jobs.progress() == {**squares.jobs.progress(), "total": 5}
+    assert repr(bench.schema.jobs).splitlines()[1].split() == ["square", "0", "0", "3", "2", "0", "5"]
+    for chosen in (
+        bench.schema.jobs & 'status = "error"' & f'table_name = "{squares.table_name}"',
+        bench.schema.jobs & {"table_name": "Square"} & {"status": "error"},
+        (bench.schema.jobs & {"table_name": "__square"}).errors,
+    ):
+        keys, messages = chosen.fetch("key", "error_message")
+        assert (keys, messages) == ([{"n": 1}, {"n": 3}], ["no square of 1", "no square of 3"])
+    assert (bench.schema.jobs & {"table_name": "other"}).fetch() == []
+    assert bench.schema.jobs.errors.fetch("key", as_dict=True) == [{"key": {"n": 1}}, {"key": {"n": 3}}]
+    with pytest.raises(lv.errors.InvalidRequest, match="no 'note'"):
+        bench.schema.jobs.fetch("note")
+    assert bench.schema.jobs.ignore(squares.table_name, {"n": 3}) == 1
+    with pytest.raises(lv.errors.InvalidRequest, match="'Sqare'"):
+        bench.schema.jobs.ignore("Sqare", {"n": 3})
+    assert bench.schema.jobs.ignored.retry() == 1
     assert (errors & "n = 1").delete() == 1
-    assert len(bench.schema.jobs[0].pending) == 1
+    assert len(bench.schema.jobs[0].pending) == 2
     assert bench.schema.jobs.cancel() == 0
 
 
