@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class SchemaJobs(Sequence["Jobs"]):
     """The jobs of all tables of a schema, one relation for each; a restriction holds for all of them.
 
-    Every job has the stored name of its table as `table_name`.
+    Every job has the stored name of its table as `table_name`; a mapping with it chooses the table, in any spelling.
 
     Args:
         jobs: By table.
@@ -40,9 +40,12 @@ class SchemaJobs(Sequence["Jobs"]):
         return len(self._jobs)
 
     def __and__(self, condition: object) -> SchemaJobs:
+        chosen = self._jobs
         if isinstance(condition, Mapping) and isinstance(condition.get("table_name"), str):
-            condition = {**condition, "table_name": stored_form(condition["table_name"])}
-        return SchemaJobs([jobs & condition for jobs in self._jobs])
+            rest = dict(condition)
+            wanted = stored_form(rest.pop("table_name"))
+            chosen, condition = tuple(jobs for jobs in chosen if jobs.table_name == wanted), rest
+        return SchemaJobs([jobs & condition for jobs in chosen])
 
     def __repr__(self) -> str:
         counts = [jobs.progress() for jobs in self._jobs]

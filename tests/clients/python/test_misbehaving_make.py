@@ -15,6 +15,7 @@ Key = dict[str, Any]  # Any: an attribute's value
 Table = Any
 """A class, or its instance, that only a test knows."""
 Make = "Callable[[Table, Key], None]"
+CONTRACTS = ("off", "warn", "on")
 
 
 class Bench:
@@ -117,6 +118,18 @@ def test_a_write_elsewhere_is_told_once_and_joins_the_commit(bench: Bench) -> No
     }
 
 
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_nothing_of_a_make_that_raises_is_kept(bench: Bench, contract: str) -> None:
+    bench.schema.make_contract = contract
+
+    def make(table: Table, key: Key) -> None:
+        insert_own(table, key)
+        raise RuntimeError("after the inserts")
+
+    assert isinstance(bench.run(make), RuntimeError)
+    assert (bench.state(), bench.rows()) == ("error", (0, 0, 0))
+
+
 def test_a_write_elsewhere_is_undone_with_the_job(bench: Bench) -> None:
     def make(table: Table, key: Key) -> None:
         writes_log(table, key)
@@ -161,6 +174,12 @@ def test_an_insert_for_another_key_is_told(bench: Bench) -> None:
     assert bench.Square.populate()["success_count"] == 0  # the other job has nothing left to do
 
 
+def test_an_insert_for_another_key_passes_where_the_contract_is_off(bench: Bench) -> None:
+    bench.schema.make_contract = "off"
+    assert bench.run(for_another_key) is None
+    assert (bench.state(), bench.rows()) == ("success", (2, 0, 0))
+
+
 def test_an_insert_for_another_key_is_refused_where_the_contract_is_held(strict: Bench) -> None:
     assert isinstance(strict.run(for_another_key), lv.errors.MakeContract)
     assert (strict.state(), strict.rows()) == ("error", (0, 0, 0))
@@ -186,7 +205,7 @@ def forgets(table: Table, key: Key) -> None:
     pass
 
 
-@pytest.mark.parametrize("contract", ["warn", "on"])
+@pytest.mark.parametrize("contract", CONTRACTS)
 @pytest.mark.parametrize("make", [for_another_key_only, forgets])
 def test_a_make_that_does_not_insert_its_key_is_an_error(
     bench: Bench, contract: str, make: Callable[[Table, Key], None]
@@ -213,6 +232,12 @@ def test_a_read_downstream_is_told_once(bench: Bench) -> None:
         assert bench.run(reads_downstream) is None
     assert bench.run(reads_downstream) is None
     assert "bench.Cube" in (bench.Square.jobs & {"n": 0}).fetch1("reads")
+
+
+def test_a_read_downstream_passes_where_the_contract_is_off(bench: Bench) -> None:
+    bench.schema.make_contract = "off"
+    assert bench.run(reads_downstream) is None
+    assert (bench.state(), bench.rows()) == ("success", (1, 1, 0))
 
 
 def test_a_read_downstream_is_refused_where_the_contract_is_held(strict: Bench) -> None:
@@ -248,6 +273,12 @@ def test_a_transaction_of_its_own_is_told_and_becomes_a_part_of_the_job(bench: B
     assert not bench.connection.in_transaction
 
 
+def test_a_transaction_of_its_own_passes_where_the_contract_is_off(bench: Bench) -> None:
+    bench.schema.make_contract = "off"
+    assert bench.run(opens_a_transaction) is None
+    assert (bench.state(), bench.rows()) == ("success", (1, 1, 0))
+
+
 def test_a_transaction_of_its_own_is_refused_where_the_contract_is_held(strict: Bench) -> None:
     def make(table: Table, key: Key) -> None:
         with table.connection.transaction:
@@ -260,7 +291,7 @@ def test_a_transaction_of_its_own_is_refused_where_the_contract_is_held(strict: 
 # ----------------------------------------------------------------------------------------------- late, and for ever
 
 
-@pytest.mark.parametrize("contract", ["warn", "on"])
+@pytest.mark.parametrize("contract", CONTRACTS)
 @pytest.mark.parametrize("in_transaction", [False, True])
 def test_a_result_that_comes_after_a_cancel_is_dropped(bench: Bench, contract: str, *, in_transaction: bool) -> None:
     bench.schema.make_contract = contract

@@ -50,6 +50,7 @@ class Result(lv.Computed):
     def make(self, key):
         match (Task & key).fetch1("role"):
             case "loops":
+                self.insert1(key)
                 while True:
                     pass
             case "hoards":
@@ -135,7 +136,11 @@ def test_make_that_hoards_memory_fails_alone(
     assert "its limit is 400.0 MB" in said
 
 
-def test_limits_may_be_options(folder: Path, server_address: str, tasks: lv.Table) -> None:
+@pytest.mark.parametrize("contract", ["off", "warn", "on"])
+def test_limits_may_be_options(
+    folder: Path, server_address: str, connection: lv.Connection, tasks: lv.Table, contract: str
+) -> None:
+    lv.Schema("limits", connection=connection).make_contract = contract
     source = (folder / "limits.py").read_text(encoding="utf-8")
     (folder / "limits.py").write_text(source.replace("    make_time_limit = 30\n", ""), encoding="utf-8")
     tasks.insert1({"n": 0, "role": "loops"})
@@ -144,6 +149,9 @@ def test_limits_may_be_options(folder: Path, server_address: str, tasks: lv.Tabl
         code, said = worker.end()
     assert code == 0
     assert "TimeLimitExceeded: make of `limits.Result` took longer than its limit of 0.3 s." in said
+    (jobs,) = lv.Schema("limits", connection=connection).jobs & {"table_name": "Result"}
+    assert jobs.fetch1("state", "error_type") == ("error", "TimeLimitExceeded")
+    assert len(lv.FreeTable(connection, "limits.Result")) == 0
 
 
 def test_make_that_holds_the_interpreter_keeps_its_lease(
