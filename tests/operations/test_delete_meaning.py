@@ -10,8 +10,9 @@ import pytest
 
 from levada_server import errors
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import rows
+from levada_server.operations import jobs, rows
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
+from levada_server.storage import deletion
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -112,8 +113,12 @@ def masters_of(tables: list[RandomTable], going: Going) -> Iterator[tuple[str, R
                     yield parent.name, candidate
 
 
+@pytest.mark.parametrize("most_at_once", [deletion.MAX_TABLES_AT_ONCE, 0], ids=["at once", "step by step"])
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_delete_takes_what_depends_on_the_rows(engine: Engine, seed: int) -> None:
+async def test_a_delete_takes_what_depends_on_the_rows(
+    engine: Engine, seed: int, most_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "MAX_TABLES_AT_ONCE", most_at_once)
     chance = Random(seed)
     tables = random_tables(chance)
     for table in tables:
@@ -148,3 +153,43 @@ async def test_a_delete_takes_what_depends_on_the_rows(engine: Engine, seed: int
             assert sorted(map(repr, ({n: row.get(n) for n in sorted(row)} for row in found))) == sorted(
                 map(repr, ({n: row.get(n) for n in sorted(row)} for row in table.rows))
             ), table.name
+
+
+@pytest.mark.parametrize("most_at_once", [deletion.MAX_TABLES_AT_ONCE, 0], ids=["at once", "step by step"])
+async def test_jobs_follow_what_a_delete_takes(
+    engine: Engine, most_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "MAX_TABLES_AT_ONCE", most_at_once)
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Unit", "-> Session\nunit : int32\n", Tier.COMPUTED)
+    await make.make_table(engine, "Rate", "-> Unit\n", Tier.COMPUTED)
+    await make.insert(engine, "Session", [{"session": number} for number in range(4)])
+    session = await make.make_session(engine)
+    units = [{"unit": 1}, {"unit": 2}]
+    await make.refresh(engine, "Unit")
+    for lease in await make.reserve(engine, session, "Unit", 4):
+        await make.complete(engine, lease, {"Unit": [{**dict(lease.key), **unit} for unit in units]})
+    await make.refresh(engine, "Rate")
+    for lease in await make.reserve(engine, session, "Rate", 8):
+        await make.complete(engine, lease, {"Rate": [dict(lease.key)]})
+
+    async def delete(table: str, **key: int) -> None:
+        relation = Restrict(TableOperand(named(table)), Equalities(tuple(key.items())))
+        await rows.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
+
+    async def states(table: str) -> dict[int, list[str]]:
+        _, found = await jobs.list_jobs(engine, ME, named(table), [], after=0, limit=100)
+        result: dict[int, list[str]] = {}
+        for row in sorted(found, key=lambda row: int(row["_job_id"])):
+            result.setdefault(row["session"], []).append(row["_state"])
+        return result
+
+    await delete("Unit", session=0, unit=1)  # something is left of the result of its job
+    await delete("Unit", session=1)  # nothing is
+    await delete("Session", session=2)  # nothing is left to compute
+    await delete("Rate", session=3, unit=2)
+    assert await states("Unit") == {0: ["success"], 1: ["pending"], 3: ["success"]}
+    assert {number: sorted(found) for number, found in (await states("Rate")).items()} == {
+        0: ["success"],
+        3: ["pending", "success"],
+    }

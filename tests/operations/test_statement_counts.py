@@ -10,6 +10,7 @@ import pytest
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import queries, rows, schemas
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
+from levada_server.storage import deletion
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.statements import log_statements
@@ -24,6 +25,12 @@ def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
     statements = log_statements(monkeypatch)
     request.getfixturevalue("engine")  # opened only now, so that its connections are logged
     return statements
+
+
+@pytest.fixture
+def step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let deletes do as where one statement would be too large."""
+    monkeypatch.setattr(deletion, "MAX_TABLES_AT_ONCE", 0)
 
 
 async def _delete(engine: Engine, sent: list[str], key: int) -> int:
@@ -41,6 +48,7 @@ async def _fill(engine: Engine, table: str, count: int) -> None:
     await make.insert(engine, table, records, skip_duplicates=True, allow_direct_insert=True)
 
 
+@pytest.mark.usefixtures("step_by_step")
 async def test_a_delete_takes_statements_with_the_tables_and_not_with_the_rows(sent: list[str], engine: Engine) -> None:
     await make.make_table(engine, "T0", "t0 : int32\n")
     counts = {}
@@ -56,6 +64,7 @@ async def test_a_delete_takes_statements_with_the_tables_and_not_with_the_rows(s
     assert max(growth) == min(growth), counts
 
 
+@pytest.mark.usefixtures("step_by_step")
 async def test_a_delete_takes_statements_with_the_references_and_not_with_the_paths(
     sent: list[str], engine: Engine
 ) -> None:
@@ -74,6 +83,7 @@ async def test_a_delete_takes_statements_with_the_references_and_not_with_the_pa
     assert max(growth) == min(growth), counts
 
 
+@pytest.mark.usefixtures("step_by_step")
 async def test_what_nobody_lost_rows_of_costs_no_statement(sent: list[str], engine: Engine) -> None:
     await make.make_table(engine, "T0", "t0 : int32\n")
     await make.make_table(engine, "T1", "-> T0\nt1 : int32\n")
@@ -83,6 +93,18 @@ async def test_what_nobody_lost_rows_of_costs_no_statement(sent: list[str], engi
         await make.make_table(engine, f"T{number}", f"-> T{number - 1}\n")
     await _fill(engine, "T0", 1)
     assert await _delete(engine, sent, 0) == before
+
+
+async def test_a_delete_over_few_tables_collects_and_deletes_by_one_statement(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n")
+    counts = set()
+    for number in range(1, 5):
+        await make.make_table(engine, f"T{number}", f"-> T{number - 1}\nt{number} : int32\n")
+        for table in range(number + 1):
+            await _fill(engine, f"T{table}", 3)
+        counts.add(await _delete(engine, sent, 0))
+        assert len([statement for statement in sent if "DELETE" in statement]) == 1
+    assert len(counts) == 1
 
 
 async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engine) -> None:

@@ -34,7 +34,7 @@ from levada_server.storage import deletion
 from levada_server.storage import rows as storage
 from levada_server.storage.bulk import analyze
 from levada_server.storage.catalog import require_version
-from levada_server.storage.deletion import Doomed
+from levada_server.storage.doomed_keys import Doomed
 from levada_server.storage.jobs import is_held
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
     """
     catalog = await engine.catalog(caller)
     async with engine.database.transaction() as connection:
-        doomed = await _collect(connection, catalog, relation, part_integrity, identified=True)
+        doomed = await _collect(connection, catalog, relation, part_integrity, identified=True, deleting=False)
         await deletion.forget(connection, catalog, doomed)
         return doomed
 
@@ -357,7 +357,8 @@ async def _delete(
 ) -> Doomed:
     async with engine.database.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
-        doomed = await _collect(connection, catalog, relation, part_integrity, identified=bool(digest))
+        # What is in the way of it, undoes it.
+        doomed = await _collect(connection, catalog, relation, part_integrity, identified=bool(digest), deleting=True)
         if digest and digest != doomed.digest:
             raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)
         others = [name for name, _ in doomed.counts if name != doomed.root]
@@ -376,11 +377,19 @@ async def _delete(
 
 
 async def _collect(
-    connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity, *, identified: bool
+    connection: Connection,
+    catalog: Catalog,
+    relation: Relation,
+    part_integrity: PartIntegrity,
+    *,
+    identified: bool,
+    deleting: bool,
 ) -> Doomed:
     root = catalog.table(_restricted_table(relation).name)
     query = await compiled(relation, catalog, strict=True)
-    return await deletion.collect(connection, catalog, root, query.select, part_integrity, identified=identified)
+    return await deletion.collect(
+        connection, catalog, root, query.select, part_integrity, identified=identified, deleting=deleting
+    )
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

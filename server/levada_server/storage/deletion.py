@@ -1,27 +1,28 @@
 """Deleting with cascade: the keys that go are collected once per table, then deleted leaves first.
 
 The number of statements grows with the number of tables, not of rows, and a diamond in the graph costs no more than its
-edges.
+edges. Where it can be done, one statement collects and deletes; else the keys are collected in temporary tables.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from levada_server.errors import HasChildren
 from levada_server.model.table import PartIntegrity
 from levada_server.model.values import show_key
 from levada_server.query import sql
-from levada_server.query.ddl import job_table_name, qualified
 from levada_server.query.postgres_types import column_type
 from levada_server.query.sql import quote_name
-from levada_server.storage.job_tables import PEND
+from levada_server.storage.doomed_keys import Doomed, DoomedKeys, key_of
 from levada_server.storage.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
@@ -29,22 +30,9 @@ if TYPE_CHECKING:
 
 _SQL = statements("deletion")
 
-
-@dataclass(slots=True)
-class Doomed:
-    """What a delete takes, collected in temporary tables of its transaction.
-
-    Args:
-        root: The table that was asked for.
-        counts: Tables that lose rows, and how many, leaves first.
-        digest: Identifies exactly these rows; empty if nobody asked.
-        reached: Tables of which keys were collected, some of them none.
-    """
-
-    root: TableName
-    counts: list[tuple[TableName, int]] = field(default_factory=list)
-    digest: str = ""
-    reached: frozenset[TableName] = frozenset()
+_TEMPORARY = "pg_temp."
+MAX_TABLES_AT_ONCE = 32
+"""A statement over more tables takes PostgreSQL long to plan, however few of them lose rows."""
 
 
 async def collect(
@@ -55,21 +43,29 @@ async def collect(
     part_integrity: PartIntegrity,
     *,
     identified: bool,
+    deleting: bool,
 ) -> Doomed:
     """Collect the rows of `root` that a query selects, and all that depend on them.
 
     Args:
-        connection: In a transaction.
+        connection: In a transaction, which the caller undoes if it does not like what comes of this.
         catalog: Has the tables.
         root: The table that was asked for.
         selected: Which of its rows.
         part_integrity: What becomes of masters.
         identified: Give the digest of what is collected, which reads all of it once more.
+        deleting: Delete it in the same statement, where that can be done.
 
     Raises:
         HasChildren: A part would go without its master, and part integrity is enforced.
     """
-    collection = _Collection(connection, catalog)
+    reached = catalog.sorted({root.name} | catalog.descendants(root.name))
+    # What a master takes along may have masters of its own, and so on: that is for a loop to find.
+    lifting = part_integrity is PartIntegrity.CASCADE and any(name.master is not None for name in reached)
+    if not lifting and len(reached) <= MAX_TABLES_AT_ONCE:
+        at_once = _AtOnce(connection, catalog, reached, enforced=part_integrity is PartIntegrity.ENFORCE)
+        return await at_once.run(root, selected, identified=identified, deleting=deleting)
+    collection = _Collection(connection, catalog, DoomedKeys(catalog, place=_TEMPORARY))
     await collection.add_selected(root, selected)
     pending = [root.name]
     while pending:
@@ -80,40 +76,118 @@ async def collect(
     return await collection.summary(root.name, identified=identified)
 
 
-@dataclass(slots=True)
-class _Collection:
-    """The keys that go, in a temporary table for each table that was reached; `sizes` has how many."""
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """Collects by one statement, and deletes by it too if asked to.
+
+    Args:
+        connection: In a transaction.
+        catalog: Has the tables.
+        reached: The table that was asked for and all that depend on it, parents first.
+        enforced: No part goes without its master.
+    """
 
     connection: Connection
     catalog: Catalog
+    reached: Sequence[TableName]
+    enforced: bool
+
+    async def run(self, root: Table, selected: sql.Select, *, identified: bool, deleting: bool) -> Doomed:
+        """Run the statement."""
+        keys = DoomedKeys(self.catalog, place="")
+        inner = sql.render(selected)
+        tables = [self.catalog.tables[name] for name in self.reached]
+        parts = [table for table in tables if table.name.master is not None and self.enforced]
+        collected = [
+            fill(_SQL["selected"], key=key_of(table, "t"), selected=inner.text)
+            if table is root
+            else keys.children(table, self.reached)
+            for table in tables
+        ]
+        named = [
+            fill(_SQL["collected"], doomed=keys.name(table), rows=rows)
+            for table, rows in zip(tables, collected, strict=True)
+        ]
+        changes = keys.changes(self.reached[::-1]) if deleting else []
+        named += [
+            fill(_SQL["changed"], name=f"change_{number}", change=change.rstrip("; \n"))
+            for number, change in enumerate(changes)
+        ]
+        found = [
+            *(fill(_SQL["counted"], position=str(i), doomed=keys.name(t)) for i, t in enumerate(tables)),
+            *(
+                fill(_SQL["strayed"], position=str(i), stray=keys.stray_part(t, self.reached).rstrip("; \n"))
+                for i, t in enumerate(tables)
+                if t in parts
+            ),
+            *(fill(_SQL["identified"], digest=keys.digest(i, t)) for i, t in enumerate(tables) if identified),
+        ]
+        statement = f"WITH {', '.join(named)} {' UNION ALL '.join(found)}"
+        answers: dict[str, dict[int, str]] = {"count": {}, "stray": {}, "digest": {}}
+        for row in await self.connection.fetch(statement, *inner.values):
+            answers[row["kind"]][row["position"]] = row["content"]
+        for position, key in answers["stray"].items():
+            part = tables[position]
+            raise _stray_part(self.catalog, part, json.loads(key, parse_float=Decimal))
+        sizes = {table.name: int(answers["count"][i]) for i, table in enumerate(tables)}
+        digests = {table.name: answers["digest"][i] for i, table in enumerate(tables)} if identified else None
+        return replace(_summary(root.name, self.reached, sizes, digests), deleted=deleting)
+
+
+def _summary(
+    root: TableName,
+    reached: Sequence[TableName],
+    sizes: Mapping[TableName, int],
+    digests: Mapping[TableName, str] | None,
+) -> Doomed:
+    """Give what was collected, leaves first.
+
+    Args:
+        root: The table that was asked for.
+        reached: Tables, parents first.
+        sizes: How many rows go of each.
+        digests: What identifies these; None if nobody asked.
+    """
+    names = [name for name in reversed(reached) if sizes[name]]
+    content = "\n".join(f"{name} {digests[name]}" for name in names) if digests is not None else None
+    digest = "" if content is None else hashlib.sha256(content.encode()).hexdigest()
+    return Doomed(root, [(name, sizes[name]) for name in names], digest)
+
+
+def _stray_part(catalog: Catalog, part: Table, key: Mapping[str, object]) -> HasChildren:
+    assert part.name.master is not None
+    master = catalog.tables[part.name.master]
+    return HasChildren(
+        f"`{part.name}` with {show_key(key.items())} would go without its master `{master.name}`. Restrict "
+        "the master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
+        table=master.name,
+        child=part.name,
+    )
+
+
+@dataclass(slots=True)
+class _Collection:
+    """Collects in a temporary table for each table that is reached; `sizes` has how many rows."""
+
+    connection: Connection
+    catalog: Catalog
+    keys: DoomedKeys
     sizes: dict[TableName, int] = field(default_factory=dict)
 
     async def add_selected(self, root: Table, selected: sql.Select) -> None:
         """Add the rows that a query selects."""
         inner = sql.render(selected)
-        key = ", ".join(_key_of(root, "t"))
-        await self.connection.execute(_create(root))
-        rows = fill(_SQL["selected"], key=key, selected=inner.text)
-        statement = fill(_SQL["add"], doomed=_doomed(root), rows=rows)
+        await self.connection.execute(self._create(root))
+        rows = fill(_SQL["selected"], key=key_of(root, "t"), selected=inner.text)
+        statement = fill(_SQL["add"], doomed=self.keys.name(root), rows=rows)
         self.sizes[root.name] = _row_count(await self.connection.execute(statement, *inner.values))
 
     async def cascade(self, start: Iterable[TableName]) -> None:
         """Add what depends on the rows of some tables, parents first; what lost no row takes nothing along."""
         for name in self.catalog.sorted(set().union(*(self.catalog.descendants(name) for name in start))):
             table = self.catalog.tables[name]
-            rows = [
-                fill(
-                    _SQL["children"],
-                    table=qualified(name),
-                    key=", ".join(_key_of(table, "t")),
-                    parent_doomed=_doomed(self.catalog.tables[key.parent]),
-                    same=_same((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key.columns),
-                )
-                for key in table.foreign_keys
-                if self.sizes.get(key.parent)
-            ]
-            if rows:
-                await self._add(table, " UNION ".join(rows))
+            if rows := self.keys.children(table, {parent for parent, size in self.sizes.items() if size}):
+                await self._add(table, rows)
 
     async def add_masters(self) -> list[TableName]:
         """Add the masters of the parts that go; give those that were extended."""
@@ -121,14 +195,7 @@ class _Collection:
         for part in self._parts():
             assert part.name.master is not None
             master = self.catalog.tables[part.name.master]
-            rows = fill(
-                _SQL["masters"],
-                doomed=_doomed(part),
-                master=qualified(master.name),
-                key=", ".join(_key_of(master, "t")),
-                same=_same_as_master(self.catalog, part, "p", "t"),
-            )
-            if await self._add(master, rows):
+            if await self._add(master, self.keys.masters(part)):
                 extended.append(master.name)
         return extended
 
@@ -139,51 +206,38 @@ class _Collection:
             HasChildren: One would.
         """
         for part in self._parts():
-            assert part.name.master is not None
-            master = self.catalog.tables[part.name.master]
-            stays = fill(
-                _SQL["master_stays"],
-                master_doomed=_doomed(master),
-                same=_same_as_master(self.catalog, part, "t", "p"),
-            )
-            row = await self.connection.fetchrow(
-                fill(
-                    _SQL["first_stray_part"],
-                    key=", ".join(_key_of(part, "t")),
-                    doomed=_doomed(part),
-                    stays=stays if master.name in self.sizes else "TRUE",
-                )
-            )
+            row = await self.connection.fetchrow(self.keys.stray_part(part, self.sizes))
             if row is not None:
-                raise HasChildren(
-                    f"`{part.name}` with {show_key(row.items())} would go without its master `{master.name}`. Restrict "
-                    "the master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
-                    table=master.name,
-                    child=part.name,
-                )
+                raise _stray_part(self.catalog, part, dict(row))
 
     async def summary(self, root: TableName, *, identified: bool) -> Doomed:
         """Count what was collected, leaves first, and identify it if asked to."""
-        reached = self.catalog.sorted(self.sizes)[::-1]
-        names = [name for name in reached if self.sizes[name]]
-        counts = [(name, self.sizes[name]) for name in names]
-        return Doomed(root, counts, await self._digest(names) if identified else "", frozenset(reached))
-
-    async def _digest(self, names: Sequence[TableName]) -> str:
-        digests = [
-            fill(_SQL["digest"], position=str(position), doomed=_doomed(self.catalog.tables[name]))
-            for position, name in enumerate(names)
-        ]
-        found = dict(await self.connection.fetch(" UNION ALL ".join(digests))) if names else {}
-        content = "\n".join(f"{name} {found[position]}" for position, name in enumerate(names))
-        return hashlib.sha256(content.encode()).hexdigest()
+        reached = self.catalog.sorted(self.sizes)
+        digests = None
+        if identified:
+            looks = [self.keys.digest(number, self.catalog.tables[name]) for number, name in enumerate(reached)]
+            found = await self.connection.fetch(" UNION ALL ".join(looks))
+            digests = {reached[row["position"]]: row["digest"] for row in found}
+        return replace(_summary(root, reached, self.sizes, digests), collected=frozenset(reached))
 
     async def _add(self, table: Table, rows: str) -> int:
         """Add keys of a table; give how many are new."""
-        create = "" if table.name in self.sizes else _create(table)
-        added = _row_count(await self.connection.execute(create + fill(_SQL["add"], doomed=_doomed(table), rows=rows)))
+        create = "" if table.name in self.sizes else self._create(table)
+        statement = create + fill(_SQL["add"], doomed=self.keys.name(table), rows=rows)
+        added = _row_count(await self.connection.execute(statement))
         self.sizes[table.name] = self.sizes.get(table.name, 0) + added
         return added
+
+    def _create(self, table: Table) -> str:
+        names = [quote_name(name) for name in table.heading.primary_key]
+        columns = [f"{quote_name(a.name)} {column_type(a.type)}" for a in table.heading if a.primary_key]
+        statement = fill(
+            _SQL["create_doomed"],
+            doomed=self.keys.name(table),
+            columns=", ".join(columns) or "_single boolean",
+            names=", ".join(names) or "_single",
+        )
+        return f"{statement}\n"
 
     def _parts(self) -> list[Table]:
         """Give the parts that lose rows."""
@@ -191,82 +245,25 @@ class _Collection:
         return [table for table in found if table.name.master is not None]
 
 
-def _create(table: Table) -> str:
-    names = [quote_name(name) for name in table.heading.primary_key]
-    columns = [f"{quote_name(a.name)} {column_type(a.type)}" for a in table.heading if a.primary_key]
-    statement = fill(
-        _SQL["create_doomed"],
-        doomed=_doomed(table),
-        columns=", ".join(columns) or "_single boolean",
-        names=", ".join(names) or "_single",
-    )
-    return f"{statement}\n"
-
-
 def _row_count(tag: str) -> int:
     return int(tag.rsplit(" ", 1)[1])
 
 
 async def delete(connection: Connection, catalog: Catalog, doomed: Doomed) -> None:
-    """Delete what was collected, leaves first, bring the jobs in step, and forget the collection: in one trip."""
-    gone = {name for name, _ in doomed.counts}
-    changes = []
-    for name, _ in doomed.counts:
-        table = catalog.tables[name]
-        key = [(f"t.{quote_name(n)}", f"p.{quote_name(n)}") for n in table.heading.primary_key]
-        changes.append(fill(_SQL["delete_doomed"], table=qualified(name), doomed=_doomed(table), same=_same(key)))
-        if table.tier.auto_populated:
-            names = [quote_name(n) for n in table.job_key]
-            told = set(table.job_key) <= set(table.heading.primary_key)
-            changes.append(
-                fill(
-                    _SQL["reset_jobs" if told else "reset_jobs_without_results"],
-                    jobs=job_table_name(table),
-                    doomed=_doomed(table),
-                    table=qualified(name),
-                    same=_same((f"t.{n}", f"p.{n}") for n in names),
-                    left=_same((f"t.{n}", f"r.{n}") for n in names),
-                    pend=PEND,
-                )
-            )
-    for name in gone:
-        for child, key_ in catalog.children(name):
-            if child.tier.auto_populated and set(key_.child_columns) <= set(child.job_key):
-                pairs = ((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key_.columns)
-                changes.append(
-                    fill(
-                        _SQL["delete_jobs"],
-                        jobs=job_table_name(child),
-                        parent_doomed=_doomed(catalog.tables[name]),
-                        same=_same(pairs),
-                    )
-                )
-    await connection.execute("\n".join([*changes, _forgetting(catalog, doomed)]))
+    """Delete what was collected, unless it is gone, and forget the collection: in one trip."""
+    if not doomed.deleted:
+        keys = DoomedKeys(catalog, place=_TEMPORARY)
+        changes = keys.changes([name for name, _ in doomed.counts])
+        await connection.execute("\n".join([*changes, _forgetting(keys, doomed)]))
 
 
 async def forget(connection: Connection, catalog: Catalog, doomed: Doomed) -> None:
-    """Drop the temporary tables in which the keys were collected."""
-    await connection.execute(_forgetting(catalog, doomed))
+    """Drop the temporary tables in which the keys were collected, if there are any."""
+    if doomed.collected:
+        await connection.execute(_forgetting(DoomedKeys(catalog, place=_TEMPORARY), doomed))
 
 
-def _forgetting(catalog: Catalog, doomed: Doomed) -> str:
-    tables = ", ".join(_doomed(catalog.tables[name]) for name in doomed.reached)
-    return fill(_SQL["drop_doomed"], doomed=tables)
-
-
-def _doomed(table: Table) -> str:
-    return f"pg_temp.doomed_{table.id}"
-
-
-def _key_of(table: Table, alias: str) -> list[str]:
-    return [f"{alias}.{quote_name(name)}" for name in table.heading.primary_key] or ["true"]
-
-
-def _same(pairs: Iterable[tuple[str, str]]) -> str:
-    return " AND ".join(f"{left} = {right}" for left, right in pairs) or "TRUE"
-
-
-def _same_as_master(catalog: Catalog, part: Table, part_alias: str, master_alias: str) -> str:
-    columns = catalog.master_columns(part)
-    assert columns is not None  # no other part can be declared
-    return _same((f"{part_alias}.{quote_name(c)}", f"{master_alias}.{quote_name(p)}") for c, p in columns)
+def _forgetting(keys: DoomedKeys, doomed: Doomed) -> str:
+    return fill(
+        _SQL["drop_doomed"], doomed=", ".join(keys.name(keys.catalog.tables[name]) for name in doomed.collected)
+    )

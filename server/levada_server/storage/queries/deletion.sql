@@ -43,14 +43,38 @@ DELETE FROM {table} AS t USING {doomed} AS p WHERE {same};
 -- Results that go on their own are computed again, when nothing of them is left.
 UPDATE {jobs} AS t
 SET {pend}
-FROM {doomed} AS p WHERE t._state = 'success' AND {same} AND NOT EXISTS (SELECT FROM {table} AS r WHERE {left});
+FROM {doomed} AS p WHERE t._state = 'success' AND {same} AND NOT ({left}) AND NOT ({orphaned});
 
 -- name: reset_jobs_without_results
 -- The same where what goes does not tell by its primary key whose it was.
 UPDATE {jobs} AS t
 SET {pend}
-WHERE t._state = 'success' AND NOT EXISTS (SELECT FROM {table} AS r WHERE {left});
+WHERE t._state = 'success' AND EXISTS (SELECT FROM {doomed}) AND NOT ({left}) AND NOT ({orphaned});
+
+-- name: result_left
+-- A condition on a job: a row of its result stays. The rows that go may still be seen, or not any more.
+EXISTS (SELECT FROM {table} AS r WHERE {left} AND NOT EXISTS (SELECT FROM {doomed} AS d WHERE {gone}))
+
+-- name: orphaned
+-- A condition on a job: a parent of it goes.
+EXISTS (SELECT FROM {parent_doomed} AS q WHERE {same})
 
 -- name: delete_jobs
 -- Jobs whose parents go have nothing left to compute.
-DELETE FROM {jobs} AS t USING {parent_doomed} AS p WHERE t._state <> 'reserved' AND {same};
+DELETE FROM {jobs} AS t WHERE t._state <> 'reserved' AND {orphaned};
+
+-- name: collected
+-- This and the next four are parts of the statement that does all at once. No part sees what another one changes.
+{doomed} AS MATERIALIZED ({rows})
+
+-- name: changed
+{name} AS ({change})
+
+-- name: counted
+SELECT 'count' AS kind, {position} AS position, count(*)::text AS content FROM {doomed}
+
+-- name: strayed
+SELECT 'stray', {position}, to_jsonb(s)::text FROM ({stray}) AS s
+
+-- name: identified
+SELECT 'digest', d.position, d.digest FROM ({digest}) AS d
