@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import connection as pipes
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada import _jobs
@@ -136,7 +138,7 @@ class Crew:
             args=(self._assignment, self._connection.arguments, session, max_jobs, theirs),
             name="levada-worker",
         )
-        with _signals_held_back():
+        with _signals_held_back(), _script_left_alone(self._assignment.module):
             process.start()
         theirs.close()
         member = _Member(session, process, ours, max_jobs)
@@ -318,6 +320,33 @@ def _start(
     from levada._crew_member import main  # what only the new process needs
 
     main(assignment, server, session, max_jobs, pipe)
+
+
+@contextmanager
+def _script_left_alone(module: str) -> Iterator[None]:
+    """Start a process that does not run this process's script again, unless the tables are in it.
+
+    So a script needs no `if __name__ == "__main__":` around a populate of classes that it imports.
+
+    Raises:
+        InvalidRequest: The tables are in the script, and it has come to populate while it is imported by a process.
+    """
+    if module in ("__main__", "__mp_main__"):  # the second in a process that runs the script again
+        try:
+            yield
+        except RuntimeError as error:
+            raise InvalidRequest(
+                "populate(processes=…) runs this script again in each process, for the class is in it, and so came to "
+                'populate there too: put what is to run once under `if __name__ == "__main__":`, or the class into a '
+                "module of its own."
+            ) from error
+        return
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

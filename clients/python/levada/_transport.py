@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
@@ -265,6 +266,8 @@ class Transport:
             request_serializer=None,
             response_deserializer=None,
         )(b"")
+        # At the end of the interpreter too, where grpc fails to clear away a call that is open.
+        weakref.finalize(self, self._presence.cancel)
 
     def tell_once(self, text: str) -> None:
         """Warn of something, unless this was told before."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import signal
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -449,6 +451,27 @@ def test_processes_share_the_keys(module: Module, tmp_path: Path) -> None:
     assert module.Square.populate(processes=2)["success_count"] == 37
     calls = (tmp_path / "calls").read_text(encoding="utf-8").split()
     assert sorted(map(int, calls)) == list(range(40))
+
+
+def test_script_may_populate_in_processes_as_it_is(module: Module, tmp_path: Path, server_address: str) -> None:
+    (tmp_path / "script.py").write_text(
+        f"import {module.__name__} as pipeline\nprint(pipeline.Square.populate(processes=2)['success_count'])\n",
+        encoding="utf-8",
+    )
+    environment = os.environ | {"LEVADA_URL": server_address}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("40\n", "")
+
+
+def test_script_with_classes_of_its_own_is_told_of_the_guard_that_it_needs(tmp_path: Path, server_address: str) -> None:
+    script = _MODULE + "\nprint(Square.populate(processes=1 + 1)['success_count'])\n"
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    environment = os.environ | {"LEVADA_URL": server_address, "CALLS": str(tmp_path / "calls")}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert 'put what is to run once under `if __name__ == "__main__":`' in done.stderr
 
 
 def test_processes_take_keys_in_the_order_that_is_asked_for(module: Module, tmp_path: Path) -> None:
