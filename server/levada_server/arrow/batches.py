@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from levada_server.model.heading import Heading
 
+BATCH_BYTES = 2**18
+"""About so many bytes of rows become one batch: what PostgreSQL puts into a socket while they are decoded, so that it
+need not wait, and what it sent meanwhile comes in one piece."""
 MESSAGE_BYTES = 2**20
 """About so many bytes of the stream go into one message on the wire."""
 _MOST_BYTES = MESSAGE_BYTES * 5 // 4
@@ -31,6 +34,7 @@ class StreamWriter:
     def __init__(self, schema: pa.Schema) -> None:
         """Begin a stream."""
         self._pending = _Pieces()
+        self._begun = False
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -38,9 +42,11 @@ class StreamWriter:
         self._writer.write_batch(batch)
 
     def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
-        """Append a batch and give the bytes that are ready."""
+        """Append a batch; give what is ready once it fills a message, and the first batch at once."""
         self.add(batch)
-        yield from self._pending.take()
+        if not self._begun or self._pending.size > MESSAGE_BYTES - BATCH_BYTES:
+            self._begun = True
+            yield from self._pending.take()
 
     def finish(self) -> Iterator[Piece]:
         """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
@@ -55,9 +61,11 @@ class _Pieces:
 
     def __init__(self) -> None:
         self._written: list[bytes] = []
+        self.size = 0
 
     def write(self, piece: bytes) -> int:
         self._written.append(piece)
+        self.size += len(piece)
         return len(piece)
 
     def flush(self) -> None:
@@ -68,7 +76,7 @@ class _Pieces:
 
     def take(self) -> Iterator[Piece]:
         written, self._written = self._written, []
-        size = sum(map(len, written))
+        size, self.size = self.size, 0
         if size <= _MOST_BYTES:
             yield list(written)
             return

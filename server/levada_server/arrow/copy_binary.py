@@ -32,6 +32,7 @@ _HEADER = struct.Struct(f">{len(_SIGNATURE)}sii")
 HEADER = _HEADER.pack(_SIGNATURE, 0, 0)
 TRAILER = b"\xff\xff"
 _COLUMNS_BYTES = 2
+_LENGTH = struct.Struct(">i")
 _START = struct.pack(">ii", 4, MARK)
 _START_BYTES = _COLUMNS_BYTES + len(_START)
 _START_WORD = int.from_bytes(_START, "big")
@@ -112,11 +113,22 @@ def _end_of_row(octets: Array, start: int, size: int, columns: int) -> int | Non
 
 def _walk(octets: Array, start: int, size: int, columns: int) -> Array:
     """Find the starts of whole rows by going from one to the next."""
-    starts = []
-    while (end := _end_of_row(octets, start, size, columns)) is not None:
+    starts: list[int] = []
+    read_length, content = _LENGTH.unpack_from, octets.data
+    last_length = size - _LENGTH.size
+    position = start + _START_BYTES
+    # Written out, not by `end_of_columns`: this is most of the time that large values take.
+    while True:
+        for _ in range(columns):
+            if position > last_length:
+                return np.array(starts, np.int64)
+            (length,) = read_length(content, position)
+            position += _LENGTH.size + (length if length > 0 else 0)
+        if position > size:
+            return np.array(starts, np.int64)
         starts.append(start)
-        start = end
-    return np.array(starts, np.int64)
+        start = position
+        position += _START_BYTES
 
 
 def _marked(octets: Array, first: int) -> Array:
