@@ -178,9 +178,6 @@ class _Supervisor:
                     self._hire_time = math.inf  # until the source has been mended
                 case Finished():
                     self._pause = _FIRST_PAUSE_SECONDS
-                    table = report.lease.table
-                    if self._refresher is not None and report.state == "success":
-                        self._refresher.committed(table.schema, table.table)
                 case Died() if replace:
                     self._replace(report)
                 case _:
