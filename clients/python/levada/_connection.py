@@ -16,6 +16,7 @@ from levada._errors import InvalidRequest, LostConnectionError, NotFound, Precon
 from levada._few_rows import fetch_few_rows
 from levada._heading import Heading, heading_from_message
 from levada._job_context import job_of
+from levada._small_calls import SmallCalls
 from levada._transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._transport import Transport
 from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
@@ -74,6 +75,7 @@ class Connection:
     ) -> None:
         trusted = Path(certificates).read_bytes() if certificates is not None else None
         self._transport = Transport(address, token, trusted)
+        self._small_calls = SmallCalls(self._transport)
         self._transactions = Transactions(self._transport)
         self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
         self._stores: dict[str, object_pb2.Store] | None = None
@@ -261,7 +263,7 @@ class Connection:
         if (transaction := self._transactions.serving(method)) is not None:
             answer: _Response = transaction.call(method, request, timeout)
             return answer
-        return self._transport.call(method, request, response, timeout=timeout)
+        return self._small_calls.call(method, request, response, timeout=timeout)
 
     def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
@@ -278,7 +280,7 @@ class Connection:
     def _receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)
-        if (few := fetch_few_rows(self._transport, request)) is not None:
+        if (few := fetch_few_rows(self._small_calls, request)) is not None:
             return iter([cast("_Item", few)])  # as if it had come as a stream
         return self._transport.receive(method, request, response)
 

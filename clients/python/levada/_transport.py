@@ -8,6 +8,7 @@ import time
 import weakref
 from collections import deque
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -138,7 +139,7 @@ class Transport:
             try:
                 return self._call_once(method, request, response, seconds)
             except (Unavailable, OutcomeUnknown):
-                if not (reads(method) or _request_id(request)) or not self._may_repeat(deadline - pause):
+                if not repeatable(method, request) or not self._may_repeat(deadline - pause):
                     raise
             time.sleep(pause)
             pause *= 2
@@ -246,9 +247,15 @@ class Transport:
         self._read_trailer(call)
         return result
 
-    def open_stream(self, method: str, response: type[_Response]) -> Stream[_Response]:
-        """Call a method whose requests and answers take turns; whoever opens the stream cancels it."""
-        queue = _RequestQueue()
+    def open_stream(self, method: str, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
+        """Call a method whose requests and answers take turns; whoever opens the stream cancels it.
+
+        Args:
+            method: Which.
+            response: The class of the answers.
+            in_turn: Each request is one message, and waits for the answer to the one before.
+        """
+        queue: _RequestQueue | _Handover = _Handover() if in_turn else _RequestQueue()
         call = self._open().stream_stream(
             f"/{_PACKAGE}.{method}",
             request_serializer=_serialize,
@@ -352,7 +359,7 @@ class Stream(Generic[_Response]):
     def __init__(
         self,
         call: Call,
-        queue: _RequestQueue,
+        queue: _RequestQueue | _Handover,
         error: Callable[[Call], LevadaError],
         read_trailer: Callable[[Call], None],
     ) -> None:
@@ -459,6 +466,30 @@ class _RequestQueue:
             return request
 
 
+class _Handover:
+    """A queue as `_RequestQueue` where no more than one request waits, which needs no bound and is quicker."""
+
+    def __init__(self) -> None:
+        self._requests: SimpleQueue[Message | None] = SimpleQueue()
+
+    def put(self, request: Message) -> bool:
+        """Add a request."""
+        self._requests.put(request)
+        return True
+
+    def close(self) -> None:
+        """Take no more; what waits is still given out."""
+        self._requests.put(None)
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        if (request := self._requests.get()) is None:
+            raise StopIteration
+        return request
+
+
 def _parse_address(address: str) -> tuple[str, bool]:
     """Turn an address into gRPC's target, and tell whether it is reached by TLS."""
     if address.startswith("unix:"):
@@ -482,6 +513,11 @@ def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
 def reads(method: str) -> bool:
     """Tell whether a method changes nothing."""
     return _verb_is(method, _READ_VERBS)
+
+
+def repeatable(method: str, request: Message) -> bool:
+    """Tell whether a request may come twice: it changes nothing, or carries an id under which it has one effect."""
+    return reads(method) or bool(_request_id(request))
 
 
 def _request_id(request: Message | None) -> str:

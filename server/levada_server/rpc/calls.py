@@ -14,20 +14,32 @@ from levada_server.storage.outcomes import Request
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from grpc.aio import ServicerContext
-
     from levada_server.operations.engine import Engine
 
-Context: TypeAlias = "ServicerContext[Any, Any]"  # Any: whatever messages the method takes and gives
+Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
+"""What goes with a call or its answer, by key."""
 
-_CATALOG_VERSION = "levada-catalog-version"
-_WARNING = "levada-warning-bin"
-_NOTICE = "levada-notice-bin"
+CATALOG_VERSION = "levada-catalog-version"
+WARNING = "levada-warning-bin"
+NOTICE = "levada-notice-bin"
 MAX_TOLD = 16
 MAX_TOLD_CHARACTERS = 1_000
 MAX_TOLD_BYTES = 4_500
 """Warnings and notices of one answer: they travel in headers, which are limited to a few kilobytes."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Context(Protocol):
+    """A call, beside its request: one of grpc's, or one of several that a stream carries."""
+
+    def invocation_metadata(self) -> Any:  # noqa: ANN401  # grpc's own kind of `Metadata`, or None
+        """What came with the call."""
+
+    def trailing_metadata(self) -> Any:  # noqa: ANN401  # as above
+        """What goes with the answer."""
+
+    def set_trailing_metadata(self, trailing_metadata: Any, /) -> None:  # noqa: ANN401  # as above
+        """Let something go with the answer, in place of what did."""
 
 
 class Repeatable(Protocol):
@@ -47,7 +59,7 @@ def caller(context: Context, request: Repeatable | None = None) -> Caller:
         InvalidRequest: The request's id is none.
     """
     metadata = dict(context.invocation_metadata() or ())
-    seen = str(metadata.get(_CATALOG_VERSION, "0"))
+    seen = str(metadata.get(CATALOG_VERSION, "0"))
     return Caller(
         user="owner",
         catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0,
@@ -88,13 +100,13 @@ async def answer(context: Context, engine: Engine, warnings: Iterable[str] = (),
         notices: What the caller is told once, however often it is said.
     """
     version = (await engine.cache.current()).version
-    said = ((_WARNING, warnings), (_NOTICE, notices))
+    said = ((WARNING, warnings), (NOTICE, notices))
     new = ((key, _cut(text).encode()) for key, texts in said for text in texts)
-    before = (entry for entry in context.trailing_metadata() or () if entry[0] in (_WARNING, _NOTICE))
+    before = (entry for entry in context.trailing_metadata() or () if entry[0] in (WARNING, NOTICE))
     kept = tuple(dict.fromkeys((*before, *new)))[:MAX_TOLD]
     sizes = accumulate(len(value) for _, value in kept)
     fitting = (entry for entry, size in zip(kept, sizes, strict=True) if size <= MAX_TOLD_BYTES)
-    context.set_trailing_metadata(((_CATALOG_VERSION, str(version)), *fitting))
+    context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *fitting))
 
 
 def _cut(text: str) -> str:

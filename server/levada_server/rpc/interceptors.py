@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from google.rpc import status_pb2
 
-    from levada_server.rpc.calls import Context
+    Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]  # Any: whatever messages the method takes and gives
 
 _Handler: TypeAlias = "Callable[..., Any]"  # Any: an awaitable or an iterator of whatever message
 _LOG = logging.getLogger("levada.calls")
@@ -124,12 +124,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001  # the one place where every failure becomes a status
-            code, rich = _status(method, error)
+            code, rich = status_of(method, error)
             outcome = code.name
             await _end(context, code, rich)
         finally:
             self._activity.end()
-            _LOG.debug("%s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+            log_call(method, outcome, began)
 
 
 def _unless_written(serialize: Callable[[object], bytes]) -> Callable[[object], bytes]:
@@ -137,7 +137,13 @@ def _unless_written(serialize: Callable[[object], bytes]) -> Callable[[object], 
     return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
-def _status(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.Status]:
+def log_call(method: str, outcome: str, began: float) -> None:
+    """Write the one line of a call, which began at a time of `perf_counter`."""
+    _LOG.debug("%s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+
+
+def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """Give the status of whatever a servicer raised; what is no error of ours is logged under an incident's id."""
     match error:
         case LevadaError():
             return status(error)
@@ -152,17 +158,16 @@ def _status(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.
 
 
 async def _end(context: Context, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
-    rich.message = _shortened(rich.message)
-    for detail in rich.details:
-        if len(detail.value) > MAX_MESSAGE_CHARACTERS:
-            del rich.details[:]
-            break
+    rich = shortened(rich)
     trailer = (*(context.trailing_metadata() or ()), (_STATUS_KEY, rich.SerializeToString()))
     with suppress(grpc.aio.InternalError):  # nobody reads any more
         await context.abort(code, rich.message, trailing_metadata=trailer)
 
 
-def _shortened(message: str) -> str:
-    if len(message) <= MAX_MESSAGE_CHARACTERS:
-        return message
-    return message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+def shortened(rich: status_pb2.Status) -> status_pb2.Status:
+    """Cut a status down to what fits into headers."""
+    if len(rich.message) > MAX_MESSAGE_CHARACTERS:
+        rich.message = rich.message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    if any(len(detail.value) > MAX_MESSAGE_CHARACTERS for detail in rich.details):
+        del rich.details[:]
+    return rich

@@ -25,6 +25,7 @@ from levada_api.v1 import (
     session_service_pb2_grpc,
 )
 from levada_server.errors import Unavailable
+from levada_server.rpc.call_streams import CallStreams
 from levada_server.rpc.interceptors import Activity, CallInterceptor
 from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
@@ -65,6 +66,7 @@ class RpcServer:
         shared_port: bool = False,
     ) -> None:
         self.activity = Activity()
+        self._call_streams = CallStreams(self.activity)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(self.activity, engine.with_current_catalog)],
@@ -85,7 +87,7 @@ class RpcServer:
         query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(engine), server)
         row_service_pb2_grpc.add_RowServiceServicer_to_server(RowService(engine), server)
         session_service_pb2_grpc.add_SessionServiceServicer_to_server(
-            SessionService(engine, transaction_limits), server
+            SessionService(engine, transaction_limits, self._call_streams), server
         )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(engine), server)
         object_service_pb2_grpc.add_ObjectServiceServicer_to_server(ObjectService(engine), server)
@@ -115,4 +117,5 @@ class RpcServer:
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those under way finish within a time, then end them."""
         await self._health.enter_graceful_shutdown()
+        self._call_streams.end()
         await self._server.stop(grace_seconds)

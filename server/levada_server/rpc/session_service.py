@@ -1,4 +1,4 @@
-"""SessionService: one stream whose requests are served by the other services, inside its transaction."""
+"""SessionService: streams whose requests are served by the other services, inside a transaction or on their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, Le
 from levada_server.operations.job_results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc import decode
+from levada_server.rpc.call_streams import SmallCalls
 from levada_server.rpc.calls import caller, request_of
 from levada_server.rpc.completion_stream import completed_job
 from levada_server.rpc.query_service import QueryService
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from levada_server.operations.engine import Engine
     from levada_server.operations.transactions import TransactionLimits
+    from levada_server.rpc.call_streams import CallStreams
     from levada_server.rpc.calls import Context
     from levada_server.storage.database import Isolation
 
@@ -53,11 +55,23 @@ _SERVED: dict[str, tuple[type[QueryService | RowService], str]] = {
 
 
 class SessionService(pb_grpc.SessionServiceServicer):
-    """Carries transactions."""
+    """Carries transactions, and small calls."""
 
-    def __init__(self, engine: Engine, limits: TransactionLimits) -> None:
+    def __init__(self, engine: Engine, limits: TransactionLimits, streams: CallStreams) -> None:
         self._engine = engine
         self._limits = limits
+        self._streams = streams
+        self._small_calls = SmallCalls(engine)
+
+    async def OpenCalls(
+        self, request_iterator: AsyncIterator[pb.OpenCallsRequest], context: Context
+    ) -> AsyncIterator[pb.OpenCallsResponse]:
+        """Serve one small call after the other."""
+        with self._streams.opened() as stream:
+            async for request in request_iterator:
+                stream.carry()
+                yield await self._small_calls.answer(request, context)
+                stream.wait()
 
     async def OpenSession(
         self, request_iterator: AsyncIterator[pb.OpenSessionRequest], context: Context

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from levada_server.errors import LevadaError
 
-_CALL: ContextVar[_Call] = ContextVar("levada_call")
+_CALL: ContextVar[RunningCall] = ContextVar("levada_call")
 
 
-class _Call:
+class RunningCall:
     """The task of a call, and why it was ended."""
 
     def __init__(self, task: asyncio.Task[object]) -> None:
@@ -39,8 +39,8 @@ def can_be_ended() -> Iterator[None]:
     """Let `end_call_later` end the call of this task within the block, which then raises the error given to it."""
     task = asyncio.current_task()
     assert task is not None
-    call = _Call(task)
-    _CALL.set(call)
+    call = RunningCall(task)
+    token = _CALL.set(call)
     try:
         yield
     except asyncio.CancelledError:
@@ -48,6 +48,13 @@ def can_be_ended() -> Iterator[None]:
             raise
         call.revive()
         raise call.error from None
+    finally:
+        _CALL.reset(token)
+
+
+def this_call() -> RunningCall:
+    """Give the call that this task works for."""
+    return _CALL.get()
 
 
 def end_call_later(seconds: float, error: LevadaError) -> asyncio.TimerHandle:

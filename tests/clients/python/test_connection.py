@@ -153,6 +153,7 @@ def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
 def test_a_forked_child_works_with_its_parents_connection(server_address: str, folder: Path) -> None:
     source = f"""
         import multiprocessing
+        import threading
         import levada as lv
 
         connection = lv.connect({server_address!r})
@@ -167,8 +168,23 @@ def test_a_forked_child_works_with_its_parents_connection(server_address: str, f
         def count(number):
             return len(Subject & {{"subject_id": number}})
 
+        def ask():
+            while asking:
+                asked.set()
+                assert len(Subject()) == 10
+
+        asking, asked = [True], threading.Event()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        asked.wait()
+        assert [len(Subject()) for _ in range(3)] == [10] * 3
+        kept = set(connection._small_calls._open)
         with multiprocessing.get_context("fork").Pool(4) as pool:
             print(sum(pool.map_async(count, range(20)).get(timeout=60)), len(Subject()))
+        assert len(Subject()) == 10
+        asking.clear()
+        assert connection._small_calls._open == kept, "the children ended streams of their parent"
+        thread.join()
     """
     process = run(source)
     out, errors = process.communicate(timeout=PYTHON_TIMEOUT_S)

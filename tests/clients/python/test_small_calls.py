@@ -1,0 +1,141 @@
+"""The stream of each thread for its small calls: kept, lost, interrupted, left by a thread and by a forked child."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+import levada as lv
+from levada_server.rpc import call_streams
+from tests.support.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada._small_calls import SmallCalls
+
+WAIT_S = 30.0
+
+
+@pytest.fixture
+def calls(lab: lv.VirtualModule) -> SmallCalls:
+    """The small calls of the connection that `lab` uses; this thread has a stream."""
+    name(lab, 1)
+    name(lab, 1)
+    small: SmallCalls = lab.Subject.connection._small_calls
+    assert len(small._open) == 1
+    return small
+
+
+def name(lab: lv.VirtualModule, subject: int) -> Any:  # noqa: ANN401  # a value of the table
+    return (lab.Subject & {"subject_id": subject}).fetch1("name")
+
+
+def test_a_stream_is_kept_and_every_thread_has_its_own(lab: lv.VirtualModule, calls: SmallCalls) -> None:
+    (kept,) = calls._open
+    together = threading.Barrier(4)
+
+    def ask(subject: int) -> list[Any]:
+        names = [name(lab, subject) for _ in range(20)]
+        together.wait()
+        assert len(calls._open) == 4
+        together.wait()
+        return names
+
+    with ThreadPoolExecutor(3) as threads:
+        answers = [threads.submit(ask, subject) for subject in (1, 2, 3)]
+        together.wait()
+        together.wait()
+        assert [set(answer.result()) for answer in answers] == [{"Ann"}, {"Bob"}, {"nameless"}]
+    assert calls._open == {kept}, "the streams of threads that have ended are ended"
+
+
+def test_errors_and_warnings_come_as_from_a_call_on_its_own(lab: lv.VirtualModule, calls: SmallCalls) -> None:
+    with pytest.raises(lv.errors.DuplicateError, match="subject_id"):
+        lab.Subject.insert1({"subject_id": 1})
+    for _ in range(2):
+        with pytest.warns(lv.errors.LevadaWarning, match="restricts nothing"):
+            assert len(lab.Subject & {"nobody": 1}) == 3
+    assert name(lab, 2) == "Bob"
+    assert len(calls._open) == 1
+
+
+def test_a_stream_that_the_server_ends_is_replaced(
+    lab: lv.VirtualModule, calls: SmallCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kept,) = calls._open
+    monkeypatch.setattr(call_streams, "IDLE_S", 0.0)
+    assert name(lab, 1) == "Ann"
+    monkeypatch.undo()
+    with pytest.raises(lv.errors.Unavailable):
+        kept.calls.receive()  # until the server has ended it
+    assert [name(lab, subject) for subject in (1, 2, 1)] == ["Ann", "Bob", "Ann"]
+    assert len(calls._open) == 1
+    assert kept not in calls._open
+
+
+def test_calls_go_on_their_own_where_streams_are_refused(
+    lab: lv.VirtualModule, calls: SmallCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_streams, "MAX_STREAMS", 1)
+    with ThreadPoolExecutor(1) as threads:
+        assert list(threads.map(lambda _: name(lab, 2), range(5))) == ["Bob"] * 5
+    assert name(lab, 1) == "Ann"
+
+
+@pytest.fixture
+def far(server_address: str, lab: lv.VirtualModule) -> Iterator[tuple[Proxy, lv.VirtualModule]]:
+    """A proxy before the server, and the pipeline through it, with a stream."""
+    with Proxy([server_address]) as behind, lv.Connection(behind.address) as connection:
+        module = lv.VirtualModule("far", "lab", connection=connection)
+        assert {name(module, 1) for _ in range(3)} == {"Ann"}
+        assert module.Subject.heading
+        yield behind, module
+
+
+def test_what_a_lost_stream_carried_is_done_once(lab: lv.VirtualModule, far: tuple[Proxy, lv.VirtualModule]) -> None:
+    behind, module = far
+    behind.withhold()
+
+    def cut_once_it_is_done() -> None:
+        while len(lab.Subject()) < 4:
+            pass
+        behind.cut()
+
+    with ThreadPoolExecutor(1) as threads:
+        cutting = threads.submit(cut_once_it_is_done)
+        module.Subject.insert1({"subject_id": 10})
+        cutting.result(WAIT_S)
+    assert len(lab.Subject()) == 4
+    assert name(module, 2) == "Bob"
+
+
+def test_an_interrupted_call_does_not_leave_its_answer_to_the_next(
+    lab: lv.VirtualModule, calls: SmallCalls, database_url: str
+) -> None:
+    main, locked = threading.get_ident(), threading.Event()
+
+    async def interrupt() -> None:
+        blocker, observer = [await asyncpg.connect(database_url) for _ in range(2)]
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE lab.subject")
+            locked.set()
+            while not await observer.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                pass
+            signal.pthread_kill(main, signal.SIGINT)
+        await asyncio.gather(blocker.close(), observer.close())
+
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(asyncio.run, interrupt())
+        assert locked.wait(WAIT_S)
+        with pytest.raises(KeyboardInterrupt):
+            name(lab, 1)
+        done.result(WAIT_S)
+    assert not calls._open
+    assert [name(lab, subject) for subject in (2, 1, 2)] == ["Bob", "Ann", "Bob"]
