@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +23,7 @@ from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import job_results, jobs, rows, schemas
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.jobs import FIRST_PLACE, Place
+from levada_server.storage.lookout import PATIENCE_S, SLOW_S
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -348,3 +349,30 @@ async def test_a_slow_look_is_begun_where_the_last_one_found_something(pipeline:
     assert {lease.job_id for lease in rest} == {lease.job_id for lease in first}
     pipeline.lookout.reached(table, place, seconds=0.0)
     assert pipeline.lookout.start(table) == FIRST_PLACE
+
+
+async def test_slow_looks_count_only_when_none_between_them_is_quick(pipeline: Engine) -> None:
+    table = await schemas.describe_table(pipeline, ME, named("Stat"))
+    place = Place(5, datetime(2026, 1, 1), 7)
+    most = PATIENCE_S * 0.9
+    for seconds, trusted in ((most, False), (SLOW_S / 2, False), (most, False), (most, True), (SLOW_S / 2, False)):
+        pipeline.lookout.reached(table, place, seconds=seconds)
+        assert (pipeline.lookout.start(table) == place) is trusted
+
+
+async def test_slow_looks_at_several_tables_find_lost_jobs_when_there_are_no_others(pipeline: Engine) -> None:
+    await make.make_table(pipeline, "Spread", "-> Session\n", Tier.COMPUTED)
+    lost = await make.make_session(pipeline)
+    first = await make.reserve(pipeline, lost, "Stat", 2)
+    await make.expire(pipeline, lost)
+    table = await schemas.describe_table(pipeline, ME, named("Stat"))
+    pipeline.lookout.reached(table, Place(5, datetime(2026, 1, 1), 1), seconds=10.0)
+    session, both = await make.make_session(pipeline), [named("Spread"), named("Stat")]
+    found: list[Lease] = []
+    for _ in range(3):
+        held = [lease.token for lease in found]
+        found += await jobs.reserve(
+            pipeline, ME, session, both, max_jobs=SESSIONS, wait=timedelta(0), restriction=None, held=held
+        )
+    assert [lease.job_id for lease in found[-2:]] == [lease.job_id for lease in first]
+    assert len(found) == SESSIONS

@@ -215,27 +215,38 @@ class _Taking:
     restriction: Select | None
     held: Collection[UUID] | None
 
-    async def one_table(self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT) -> list[Lease]:
-        """Lease jobs of a table; one statement is a transaction of its own."""
+    async def one_table(
+        self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT, seconds: float = 0.0
+    ) -> list[Lease]:
+        """Lease jobs of a table; one statement is a transaction of its own.
+
+        Args:
+            engine: The parts to work with.
+            table: The table.
+            least_urgent: No job of a higher number of priority.
+            seconds: What it took to find that there is something to take.
+        """
         start = engine.lookout.start(table) if self.restriction is None else FIRST_PLACE
         held = self.held
         if held is not None and not engine.lookout.wants_held(self.session):
             held = None
-        if start != FIRST_PLACE or held is not self.held:
-            leases, _ = await self._from(engine, table, least_urgent, start, held)
-            if leases:
-                return leases
-        began = time.monotonic()
-        leases, reached = await self._from(engine, table, least_urgent, FIRST_PLACE, self.held)
-        if self.restriction is None:
-            engine.lookout.reached(table, reached, time.monotonic() - began)
+        leases = await self._look(engine, table, least_urgent, start, held, seconds)
+        if not leases and (start != FIRST_PLACE or held is not self.held):
+            leases = await self._look(engine, table, least_urgent, FIRST_PLACE, self.held, seconds)
         return leases
 
-    async def _from(
-        self, engine: Engine, table: Table, least_urgent: int, start: Place, held: Collection[UUID] | None
-    ) -> tuple[list[Lease], Place | None]:
+    async def _look(
+        self,
+        engine: Engine,
+        table: Table,
+        least_urgent: int,
+        start: Place,
+        held: Collection[UUID] | None,
+        seconds: float,
+    ) -> list[Lease]:
+        began = time.monotonic()
         async with engine.database.connection() as connection:
-            return await storage.reserve(
+            leases, reached = await storage.reserve(
                 connection,
                 table,
                 self.session,
@@ -245,18 +256,31 @@ class _Taking:
                 least_urgent=least_urgent,
                 start=start,
             )
+        if self.restriction is None and start == FIRST_PLACE:
+            engine.lookout.reached(table, reached, seconds + time.monotonic() - began)
+        return leases
 
     async def any(self, engine: Engine, tables: Sequence[Table]) -> list[Lease]:
         """Lease jobs of the table that has the most urgent one, and none less urgent than the next table's."""
+        starts = [engine.lookout.start(table) for table in tables]
+        leases = []
+        if any(start != FIRST_PLACE for start in starts):
+            leases = await self._most_urgent(engine, tables, starts, None)
+        return leases or await self._most_urgent(engine, tables, [FIRST_PLACE] * len(tables), self.held)
+
+    async def _most_urgent(
+        self, engine: Engine, tables: Sequence[Table], starts: Sequence[Place], held: Collection[UUID] | None
+    ) -> list[Lease]:
+        began = time.monotonic()
         async with engine.database.connection() as connection:
-            priorities = await storage.most_urgent(connection, tables, self.session, self.held)
+            priorities = await storage.most_urgent(connection, tables, self.session, held, starts)
+        seconds = (time.monotonic() - began) / len(tables)
         found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
         if not found:
             async with engine.database.connection() as connection:
                 await worker_sessions.check_session(connection, self.session)
-            return []
-        for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=True):
-            if leases := await self.one_table(engine, tables[number], limit):
+        for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=False):
+            if leases := await self.one_table(engine, tables[number], limit, seconds):
                 return leases
         return []
 

@@ -30,18 +30,6 @@ LEAST_URGENT = 2**31 - 1
 _FILE = "jobs"
 
 
-async def most_urgent(
-    connection: Connection, tables: Sequence[Table], session: UUID, held: Collection[UUID] | None
-) -> list[int | None]:
-    """Give for each table the priority of its most urgent job that a session could take; None where there is none."""
-    looks = " UNION ALL ".join(
-        job_statement(_FILE, "most_urgent", table, number=str(number)) for number, table in enumerate(tables)
-    )
-    rows = await connection.fetch(looks, session, None if held is None else list(held))
-    found = {row["number"]: row["priority"] for row in rows}
-    return [found[number] for number in range(len(tables))]
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in the order of urgency of a table's jobs."""
@@ -52,6 +40,38 @@ class Place:
 
 
 FIRST_PLACE = Place(-(2**31), datetime.min, 0)
+
+
+async def most_urgent(
+    connection: Connection,
+    tables: Sequence[Table],
+    session: UUID,
+    held: Collection[UUID] | None,
+    starts: Sequence[Place],
+) -> list[int | None]:
+    """Give for each table the priority of its most urgent job that a session could take; None where there is none.
+
+    Args:
+        connection: In a transaction or not.
+        tables: The tables.
+        session: The worker's session.
+        held: As for `reserve`.
+        starts: As for `reserve`, for each table.
+    """
+    looks = " UNION ALL ".join(
+        job_statement(_FILE, "most_urgent", table, number=str(number)) for number, table in enumerate(tables, 1)
+    )
+    rows = await connection.fetch(
+        looks,
+        session,
+        None if held is None else list(held),
+        [start.priority for start in starts],
+        [start.scheduled_time for start in starts],
+        [start.job_id for start in starts],
+        [start == FIRST_PLACE for start in starts],
+    )
+    found = {row["number"]: row["priority"] for row in rows}
+    return [found[number] for number in range(1, len(tables) + 1)]
 
 
 async def reserve(
@@ -75,7 +95,8 @@ async def reserve(
         restriction: Only jobs whose key this query has; it selects from the job table.
         held: Tokens that the session knows of; any other of its leases is handed out again. None: not told.
         least_urgent: No job of a higher number of priority.
-        start: Of the jobs that wait, only those from this place on.
+        start: Of the jobs that wait, only those from this place on. Where that is not the first, jobs of lost workers
+            are not looked for.
 
     Returns:
         The leases, and the place of the first that had waited.
@@ -93,6 +114,7 @@ async def reserve(
         start.priority,
         start.scheduled_time,
         start.job_id,
+        start == FIRST_PLACE,
     )
     statement, values = restricted(_FILE, "reserve", table, restriction, *before)
     rows = await connection.fetch(statement, *values)

@@ -22,8 +22,10 @@ INTERVAL_S = 0.2
 HELD_S = 2.0
 """A session's leases that it does not know of are looked for so often, and whenever there is no other job."""
 MAX_SESSIONS = 10_000
-SLOW_S = 0.02
-"""A reserve that takes longer has passed over many jobs that others took."""
+SLOW_S = 0.005
+"""A look that takes longer has passed over many jobs that others took; or the machine is busy."""
+PATIENCE_S = 0.25
+"""What looks may take together that are all slow and follow each other: a busy machine lets a quick one through."""
 TRUST_S = 1.0
 TRUST_SHARE = 20
 """A place in the order of urgency is trusted for so long, and for so many times what it took to find."""
@@ -36,6 +38,7 @@ class Lookout:
         self._database = database
         self._looks: dict[int, asyncio.Task[bool]] = {}
         self._starts: dict[int, tuple[Place, float]] = {}
+        self._slow: dict[int, float] = {}  # what the slow looks at a table took since the last quick one
         self._held: dict[UUID, float] = {}
 
     def wants_held(self, session: UUID) -> bool:
@@ -56,10 +59,12 @@ class Lookout:
     def reached(self, table: Table, place: Place | None, seconds: float) -> None:
         """Take note of where the first job was that waits, and of how long it took to find from the beginning.
 
-        Where that is slow, the next look for a while begin there: jobs that become pending before that place are
-        found when the while is over, or nothing is left behind it.
+        Where that is slow each time, the next looks for a while begin there: jobs that become pending before that place
+        are found when the while is over, or nothing is left behind it.
         """
-        if place is not None and seconds > SLOW_S:
+        slow = self._slow.get(table.id, 0.0) + seconds if place is not None and seconds > SLOW_S else 0.0
+        self._slow[table.id] = slow
+        if place is not None and slow > PATIENCE_S:
             self._starts[table.id] = (place, time.monotonic() + max(TRUST_S, TRUST_SHARE * seconds))
         else:
             self._starts.pop(table.id, None)

@@ -64,14 +64,18 @@ SELECT EXISTS (SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._schedul
     OR EXISTS ({dead_sessions});
 
 -- name: most_urgent
--- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take.
+-- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take. It looks as
+-- `reserve` does, from $3, $4 and $5 on, and for lost jobs where $6 says so.
 SELECT {number} AS number, least(
     (SELECT j._priority FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}
+         AND (j._priority, j._scheduled_time, j._job_id)
+             >= (($3::integer[])[{number}], ($4::timestamp[])[{number}], ($5::bigint[])[{number}])
      ORDER BY j._priority, j._scheduled_time, j._job_id LIMIT 1),
     (SELECT min(j._priority) FROM {jobs} AS j
-     WHERE j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions}))),
+     WHERE ($6::boolean[])[{number}] AND j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions}))),
     (SELECT min(j._priority) FROM {jobs} AS j
-     WHERE j._state = 'reserved' AND j._session_id = $1 AND j._lease_token <> ALL($2::uuid[]))
+     WHERE $2::uuid[] IS NOT NULL AND j._state = 'reserved' AND j._session_id = $1
+         AND j._lease_token <> ALL($2::uuid[]))
 ) AS priority
 
 -- name: reserve
@@ -79,8 +83,9 @@ SELECT {number} AS number, least(
 -- dead; and those of this session that it does not know of ($3), as the answer was lost. SKIP LOCKED lets workers reserve
 -- side by side; the new token ends the right of a job's former holder. Each branch has its own index.
 --
--- Jobs that wait are looked for from a place in the order of urgency on ($6, $7, $8): while another reader's snapshot is
--- open, PostgreSQL has to pass over the entries of all that were taken since, each time.
+-- Jobs that wait are looked for from a place in the order of urgency on ($6, $7, $8), and those that are lost where it is
+-- asked for ($9): while another reader's snapshot is open, PostgreSQL has to pass over the entries of all that were taken
+-- since, each time.
 --
 -- Of jobs that were reserved together it is not known which one the lost worker had begun: none of them has its attempt
 -- counted, and each is leased alone the next time. A job whose workers were lost $4 times is given up.
@@ -101,7 +106,8 @@ due AS (
 ),
 lost AS (
     SELECT j._job_id, j._priority, j._scheduled_time, j._attempt, j._shared FROM {jobs} AS j
-    WHERE j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions})) AND j._priority <= $5 AND {restriction}
+    WHERE $9 AND j._state = 'reserved' AND j._session_id = ANY(ARRAY({dead_sessions})) AND j._priority <= $5
+      AND {restriction}
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 ),

@@ -1,0 +1,171 @@
+"""Queues of jobs: reserve and complete, from few and from many."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import grpc.aio
+import psycopg
+import pyarrow as pa
+from pgqueuer import AsyncpgDriver, PgQueuer, Queries
+from pgqueuer.types import QueueExecutionMode
+
+import levada as lv
+from benchmarks.place import declare
+from benchmarks.timing import Line, at_least, at_most, interleaved, seconds
+from levada_api.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, schema_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from benchmarks.place import Place
+
+JOBS = 8_000
+BATCH = 50
+WORKERS = 8
+FEW_JOBS, MANY_JOBS, TAKEN_JOBS = 1_000, 1_000_000, 100_000
+RESERVED = 100
+ENTRY_POINT = "nothing"
+
+
+def queue(place: Place) -> Iterator[Line]:
+    """Reserve and complete jobs that do nothing, in batches, by several workers at once."""
+    ours = keys_only(place, "queued", JOBS)
+    refresh_jobs(place, "queued")
+    # The jobs of Levada leave a row each and the record of the job; those of pgqueuer a line in its log.
+    took = {
+        "pgqueuer": asyncio.run(_pgqueuer(place.dsn)),
+        "Levada": asyncio.run(_drain(place.server.address, "queued")),
+    }
+    assert len(ours()) == JOBS
+    rates = {name: JOBS / value for name, value in took.items()}
+    detail = ", ".join(f"{name} {rate:.0f} jobs/s" for name, rate in rates.items())
+    work = f"{WORKERS} workers reserve and complete, batches of {BATCH}"
+    yield at_least(work, rates["Levada"] / rates["pgqueuer"], 1, "as fast as pgqueuer", detail)
+
+
+def reserve(place: Place) -> Iterator[Line]:
+    """Reserve a job where few wait, where a million do, and beside a reader who sees all that were taken since."""
+    for schema, count in (("few", FEW_JOBS), ("many", MANY_JOBS)):
+        keys_only(place, schema, count)
+        refresh_jobs(place, schema)
+    place.execute("ANALYZE")
+    ways = {"few": _reserving(place, "few"), "many": _reserving(place, "many")}
+    times = interleaved(ways, rounds=RESERVED)
+    many = f"{MANY_JOBS:,} jobs".replace(",", " ")
+    few = f"with {FEW_JOBS} jobs"
+    yield at_most(f"reserve one of {many}", times["many"] / times["few"], 2, few, seconds(times))
+    with psycopg.connect(place.dsn) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("SELECT count(*) FROM levada.table")  # from here on it sees things as they are now
+        asyncio.run(_drain(place.server.address, "many", TAKEN_JOBS))
+        times = interleaved(ways, rounds=RESERVED)
+        taken = f"{TAKEN_JOBS:,}".replace(",", " ")
+        work = f"the same after {taken} of them, in sight of an open snapshot"
+        yield at_most(work, times["many"] / times["few"], 2, few, seconds(times))
+
+
+def _reserving(place: Place, schema: str) -> Callable[[], object]:
+    worker = job_pb2.WorkerName(host="bench", user="bench")
+    session = place.levada.call(
+        "JobService/CreateWorkerSession",
+        job_service_pb2.CreateWorkerSessionRequest(worker=worker),
+        job_service_pb2.CreateWorkerSessionResponse,
+    ).worker_session
+    name = schema_pb2.TableName(schema=schema, table="Target")
+    request = job_service_pb2.ReserveJobsRequest(worker_session=session, names=[name])
+
+    def run() -> None:
+        assert place.levada.call("JobService/ReserveJobs", request, job_service_pb2.ReserveJobsResponse).leases
+
+    return run
+
+
+def keys_only(place: Place, name: str, count: int) -> Any:  # Any: a table's class is of its own type
+    """Declare a table that has to compute nothing but the keys of its source, and fill that."""
+    schema = lv.Schema(name, connection=place.levada)
+    source = declare(schema, lv.Manual, "Source", "id : int64\n")
+    source.insert(pa.table({"id": range(count)}))
+    return declare(schema, lv.Computed, "Target", "-> Source\n", {"Source": source}, make=lambda *_: None)
+
+
+async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
+    """Reserve and complete until nothing is left, or so many are done; give the seconds."""
+    taken = 0
+    name = schema_pb2.TableName(schema=schema, table="Target")
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = job_service_pb2_grpc.JobServiceStub(channel)
+
+        async def work(number: int) -> None:
+            nonlocal taken
+            worker = job_pb2.WorkerName(host="bench", process=number, user="bench")
+            created = await stub.CreateWorkerSession(job_service_pb2.CreateWorkerSessionRequest(worker=worker))
+            reserve = job_service_pb2.ReserveJobsRequest(
+                worker_session=created.worker_session, names=[name], max_jobs=BATCH
+            )
+            while taken < most and (leases := (await stub.ReserveJobs(reserve)).leases):
+                taken += len(leases)
+                answer = await stub.CompleteFewJobs(_completion(name, leases))
+                assert not any(outcome.HasField("error") for outcome in answer.outcomes), answer
+
+        began = time.perf_counter()
+        await asyncio.gather(*map(work, range(WORKERS)))
+        return time.perf_counter() - began
+
+
+def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> job_service_pb2.CompleteFewJobsRequest:
+    """Write what a worker hands in whose jobs inserted their key each."""
+    content = io.BytesIO()
+    rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer for lease in leases], pa.int64())})
+    with pa.ipc.new_stream(content, rows.schema) as writer:
+        writer.write_batch(rows)
+    group = job_service_pb2.JobGroup(
+        jobs=[
+            job_service_pb2.JobHeader(name=name, job_id=lease.job_id, lease_token=lease.lease_token) for lease in leases
+        ],
+        inserts=[
+            job_service_pb2.SharedRows(
+                rows=job_service_pb2.JobRows(name=name), arrow_ipc=content.getvalue(), row_counts=[1] * len(leases)
+            )
+        ],
+    )
+    return job_service_pb2.CompleteFewJobsRequest(groups=[group])
+
+
+async def _pgqueuer(dsn: str) -> float:
+    """Fill a queue of pgqueuer and drain it; give the seconds that draining took."""
+    connection = await asyncpg.connect(dsn)
+    queries = Queries(AsyncpgDriver(connection))
+    await queries.install()
+    for _ in range(JOBS // 1000):
+        await queries.enqueue([ENTRY_POINT] * 1000, [None] * 1000, [0] * 1000)
+    await connection.execute("ANALYZE")
+    connections = [await asyncpg.connect(dsn) for _ in range(WORKERS)]
+
+    async def work(own: asyncpg.Connection[Any]) -> None:
+        worker = PgQueuer.from_asyncpg_connection(own)
+
+        @worker.entrypoint(ENTRY_POINT)  # type: ignore[untyped-decorator]  # checked as if it was not there
+        async def nothing(_job: object) -> None:
+            pass
+
+        await worker.qm.run(batch_size=BATCH, mode=QueueExecutionMode.drain)
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(work, connections))
+    took = time.perf_counter() - began
+    await queries.uninstall()
+    for opened in (connection, *connections):
+        await opened.close()
+    return took
+
+
+def refresh_jobs(place: Place, schema: str) -> None:
+    """Make jobs of such a table."""
+    request = job_service_pb2.RefreshJobsRequest(name=schema_pb2.TableName(schema=schema, table="Target"))
+    place.levada.call("JobService/RefreshJobs", request, job_service_pb2.RefreshJobsResponse)
