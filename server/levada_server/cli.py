@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from levada_server.app import serve
 from levada_server.companions import companions, run
 from levada_server.config import STORES_FILE, Settings, read_stores
 from levada_server.errors import LevadaError
+from levada_server.logs import configure
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.object_storage import StoreFolders
 
@@ -25,9 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     except LevadaError as error:
         print(f"levada serve: {error.message}", file=sys.stderr)
         return EXIT_FAILED
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure(settings.log_level, settings.log_format)
 
     def ready(address: str) -> None:
         where = "an external database" if settings.database_url else f"data in {settings.data_folder.resolve()}"
@@ -90,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
     )
+    serve_parser.add_argument(
+        "--log-format", default="text", choices=["text", "json"], help="lines for people, or JSON (default: text)"
+    )
     return parser
 
 
@@ -111,6 +112,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         spool_folder=arguments.spool_dir,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
+        log_format=arguments.log_format,
         stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.app import serve
 from levada_server.errors import LevadaError, Unavailable
+from levada_server.logs import configure
 
 if sys.platform != "win32":
     import uvloop
@@ -117,9 +118,7 @@ class _Companion:
 
 def _work(settings: Settings, pipe: Connection) -> None:
     """Serve until told to stop, or until the first process is gone."""
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure(settings.log_level, settings.log_format)
     threading.Thread(target=_follow, args=(pipe,), name="levada-server-first", daemon=True).start()
     try:
         run(serve(settings, lambda _: pipe.send(None)))

@@ -19,6 +19,8 @@ else:
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from levada_server.logs import LogFormat
+
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -39,6 +41,7 @@ class Settings:
         processes: How many processes serve the port.
         shared_port: Others listen on it too.
         log_level: A level of the standard library's logging.
+        log_format: Lines for people, or JSON.
         stores: Where objects are kept; the embedded server has one more, in its data folder.
     """
 
@@ -52,6 +55,7 @@ class Settings:
     processes: int = 1
     shared_port: bool = False
     log_level: str = "INFO"
+    log_format: LogFormat = "text"
     stores: StoreFolders = field(default_factory=StoreFolders)
 
 

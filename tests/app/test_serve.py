@@ -220,3 +220,22 @@ def test_health_and_reflection_answer(server_address: str) -> None:
         answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
         names = {service.name for service in next(iter(answers)).list_services_response.service}
     assert {"levada_api.v1.SchemaService", "levada_api.v1.JobService", "grpc.health.v1.Health"} <= names
+
+
+def test_log_may_be_json_with_the_id_of_each_call(database_url: str) -> None:
+    options = ("--database-url", database_url, "--listen", "127.0.0.1:0")
+    with serving(*options, "--log-format", "json", "--log-level", "DEBUG") as (process, address):
+        with grpc.insecure_channel(address) as channel:
+            schemas = schema_service_pb2_grpc.SchemaServiceStub(channel)
+            schemas.CreateSchema(schema_service_pb2.CreateSchemaRequest(name="lab", request_id="mine"))
+            with pytest.raises(grpc.RpcError):
+                schemas.DropSchema(schema_service_pb2.DropSchemaRequest(name="nothing"))
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    calls = [line for line in map(json.loads, said.splitlines()) if line["logger"] == "levada.calls"]
+    created, asked = calls
+    assert created["method"].endswith("/CreateSchema")
+    assert (created["outcome"], created["request_id"]) == ("OK", "mine")
+    assert created["milliseconds"] > 0
+    assert (asked["method"].rpartition("/")[2], asked["outcome"]) == ("DropSchema", "NOT_FOUND")
+    assert created["call"] != asked["call"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada_api.v1 import session_service_pb2 as pb
 from levada_server.errors import DeadlineExceeded, InvalidRequest, LevadaError, LimitReached, Unavailable
+from levada_server.logs import begin_call
 from levada_server.rpc import decode
 from levada_server.rpc.calls import CATALOG_VERSION, NOTICE, WARNING
 from levada_server.rpc.interceptors import log_call, shortened, status_of
@@ -166,6 +167,7 @@ class SmallCalls:
             if kind is None:
                 raise InvalidRequest("A call of the stream is unset.", field="request")
             method, serve = self._served[kind]
+            begin_call(method)
             asked = getattr(request, kind)
             if kind in _CHANGING and not (asked.header if kind == "insert_few_rows" else asked).request_id:
                 raise InvalidRequest("On a stream, what changes something has a request_id.", field="request_id")
@@ -175,7 +177,7 @@ class SmallCalls:
             outcome = code.name
             answer.error.CopyFrom(shortened(rich))
         call.tell(answer)
-        log_call(method, outcome, began)
+        log_call(method, outcome, began, None if kind is None else getattr(request, kind))
         return answer
 
     async def _within_its_time(

@@ -14,6 +14,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from levada_server.errors import InvalidRequest, LevadaError, Unsupported
+from levada_server.logs import begin_call
 from levada_server.rpc.status import internal, status
 from levada_server.rpc.time_limit import can_be_ended
 
@@ -88,7 +89,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap_unary(self, method: str, handler: _Handler) -> _Handler:
         async def call(request: object, context: Context) -> object:
-            async with self._watched(method, context):
+            async with self._watched(method, request, context):
                 if not isinstance(request, Message):  # a stream cannot be read twice
                     return await handler(request, context)
                 return await self._with_current_catalog(lambda: handler(request, context))
@@ -101,7 +102,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         async def call(request: object, context: Context) -> None:
             # grpc leaves an iterator that it cannot write from to the garbage collector, with all that it holds.
-            async with self._watched(method, context):
+            async with self._watched(method, request, context):
                 with can_be_ended():
                     async with aclosing(handler(request, context)) as answers:
                         async for answer in answers:
@@ -113,9 +114,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return call
 
     @asynccontextmanager
-    async def _watched(self, method: str, context: Context) -> AsyncIterator[None]:
+    async def _watched(self, method: str, request: object, context: Context) -> AsyncIterator[None]:
         """Count and log a call, and end it with the status of what it raises."""
         began = time.perf_counter()
+        begin_call(method)
         outcome = "cancelled"
         self._activity.begin()
         try:
@@ -129,7 +131,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             await _end(context, code, rich)
         finally:
             self._activity.end()
-            log_call(method, outcome, began)
+            log_call(method, outcome, began, request)
 
 
 def _unless_written(serialize: Callable[[object], bytes]) -> Callable[[object], bytes]:
@@ -137,9 +139,15 @@ def _unless_written(serialize: Callable[[object], bytes]) -> Callable[[object], 
     return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
-def log_call(method: str, outcome: str, began: float) -> None:
+def log_call(method: str, outcome: str, began: float, request: object) -> None:
     """Write the one line of a call, which began at a time of `perf_counter`."""
-    _LOG.debug("%s %s %.1f ms", method, outcome, (time.perf_counter() - began) * 1000)
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        return
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    details = {"outcome": outcome, "milliseconds": milliseconds}
+    if request_id := getattr(getattr(request, "header", request), "request_id", ""):
+        details["request_id"] = request_id
+    _LOG.debug("%s %s %.1f ms", method, outcome, milliseconds, extra={"details": details})
 
 
 def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb2.Status]:
@@ -153,7 +161,8 @@ def status_of(method: str, error: Exception) -> tuple[grpc.StatusCode, status_pb
             return status(Unsupported(f"This server does not serve {method.rpartition('/')[2]} yet."))
         case _:
             incident = uuid.uuid4().hex[:12]
-            _LOG.error("%s failed, incident %s", method, incident, exc_info=error)
+            details = {"incident": incident}
+            _LOG.error("%s failed, incident %s", method, incident, exc_info=error, extra={"details": details})
             return internal(incident)
 
 

@@ -1,0 +1,54 @@
+"""The server's log: lines for people, or a JSON object per line; what is said during a call carries that call's id."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from itertools import count
+from typing import Literal, TypeAlias
+
+LogFormat: TypeAlias = Literal["text", "json"]
+
+_CALL: ContextVar[tuple[int, str] | None] = ContextVar("levada_logged_call", default=None)
+_NUMBERS = count(1)
+"""Of the calls of this process; with its id they tell calls apart."""
+
+
+def configure(level: str, log_format: LogFormat) -> None:
+    """Write the log of this process to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonLines() if log_format == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def begin_call(method: str) -> None:
+    """Let what this task says from now on be said of a new call of a method."""
+    _CALL.set((next(_NUMBERS), method))
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line: `time`, `level`, `logger`, `message`; `call` and `method` within one; and details.
+
+    A record's `details`, given as `extra={"details": {...}}`, become members of the object.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (call := _CALL.get()) is not None:
+            line |= {"call": f"{os.getpid()}-{call[0]}", "method": call[1]}
+        line |= getattr(record, "details", {})
+        if record.exc_info:
+            line["stack"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
