@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -29,6 +28,7 @@ from levada_server.operations.contract import computed_table, judge_key, judge_w
 from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
 from levada_server.operations.once import once, record
 from levada_server.operations.own_keys import stray_key
+from levada_server.operations.upcoming import Stalled, Upcoming, until_whole
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage import deletion
 from levada_server.storage import rows as storage
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table
     from levada_server.operations.engine import Caller, Engine
+    from levada_server.storage.arrival import Arrival
     from levada_server.storage.database import Connection
     from levada_server.storage.outcomes import Request
 
@@ -68,8 +69,13 @@ class InsertOptions:
     allow_direct_insert: bool = False
 
 
-async def insert(engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes]) -> int:
+async def insert(
+    engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes] | Arrival
+) -> int:
     """Insert the rows of an Arrow IPC stream, all or none; give how many were inserted or replaced.
+
+    Where the stream still arrives, they are inserted meanwhile. A sender that makes this wait loses what it has gained:
+    the connection goes to others, and the insert begins anew once all is there.
 
     Raises:
         PermissionDenied: The table is filled by its own job.
@@ -78,14 +84,23 @@ async def insert(engine: Engine, caller: Caller, name: TableName, options: Inser
     return await engine.with_current_catalog(lambda: _insert(engine, caller, name, options, content))
 
 
-async def _insert(engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes]) -> int:
+async def _insert(
+    engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes] | Arrival
+) -> int:
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, options)
 
-    async def work() -> int:
+    async def attempt() -> int:
         batches = _of_own_key(caller, catalog, table, read_batches(content, table, options))
-        return await _insert_batches(engine, caller, table, batches, options, catalog.version)
+        return await _insert_batches(engine, caller, table, Upcoming(content, batches), options, catalog.version)
+
+    async def work() -> int:
+        try:
+            return await attempt()
+        except Stalled:
+            await until_whole(content)
+            return await attempt()
 
     count = await once(engine, caller, work, _as_count)
     _note_written(engine, caller, table, count)
@@ -114,14 +129,14 @@ async def _insert_batches(
     engine: Engine,
     caller: Caller,
     table: Table,
-    batches: Iterator[Columns],
+    upcoming: Upcoming,
     options: InsertOptions,
     version: int,
 ) -> int:
-    first = await asyncio.to_thread(next, batches, None)
+    first = await upcoming.take()
     if first is None:
         return 0
-    second = await asyncio.to_thread(next, batches, None)
+    second = await upcoming.take()
     if second is None and (caller.request is None or engine.database.pinned):
         # One statement is a transaction of its own.
         async with engine.database.connection() as connection:
@@ -132,10 +147,11 @@ async def _insert_batches(
             return await insert_batch(engine, connection, table, first, options, version, caller.request)
     async with engine.database.transaction() as connection:
         count = await insert_batch(engine, connection, table, first, options)
-        if second is not None:
-            count += await insert_batch(engine, connection, table, second, options)
-            while (columns := await asyncio.to_thread(next, batches, None)) is not None:
+        columns = second
+        while columns is not None:
+            async with upcoming.ahead() as following:
                 count += await insert_batch(engine, connection, table, columns, options)
+                columns = await following()
         await require_version(connection, version)
         await record(engine, connection, caller, count)
         return count
@@ -215,7 +231,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     _note_written(engine, caller, table, 1)
 
 
-def read_batches(content: IO[bytes], table: Table, options: InsertOptions) -> Iterator[Columns]:
+def read_batches(content: IO[bytes] | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
     """Read rows for a table; blocks, so it runs in a thread."""
     check_options(options)
     content.seek(0)

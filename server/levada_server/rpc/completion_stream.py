@@ -14,7 +14,7 @@ from levada_server.operations import jobs
 from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.rpc import decode
 from levada_server.rpc.decode_relation import received_relation
-from levada_server.rpc.row_service import spool
+from levada_server.storage.arrival import spool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-import tempfile
-from typing import IO, TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc as pb_grpc
@@ -14,20 +15,13 @@ from levada_server.operations.contract import begin_read
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decode_relation import received_relation
+from levada_server.storage.arrival import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_server.operations.engine import Engine
     from levada_server.rpc.calls import Context
-
-SPOOL_BYTES = 8 * 2**20
-"""What a client sends is kept in memory up to here, on disk from here on."""
-
-
-def spool() -> IO[bytes]:
-    """Open a place for the bytes of a client's Arrow IPC stream."""
-    return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
 
 
 class RowService(pb_grpc.RowServiceServicer):
@@ -40,18 +34,15 @@ class RowService(pb_grpc.RowServiceServicer):
         self, request_iterator: AsyncIterator[pb.InsertRowsRequest], context: Context
     ) -> pb.InsertRowsResponse:
         """Insert the rows of a stream."""
-        header: pb.InsertHeader | None = None
-        with spool() as content:
-            async for request in request_iterator:
-                match request.WhichOneof("content"):
-                    case "header" if header is None:
-                        header = request.header
-                    case "arrow_ipc" if header is not None:
-                        content.write(request.arrow_ipc)
-                    case _:
-                        raise InvalidRequest("An insert sends its header first and once, then rows.", field="content")
-            if header is None:
-                raise InvalidRequest("An insert begins with its header.", field="header")
+        messages = aiter(request_iterator)
+        first = await anext(messages, None)
+        if first is None or first.WhichOneof("content") != "header":
+            raise InvalidRequest("An insert begins with its header.", field="header")
+        header = first.header
+        async with _arriving(messages) as content:
+            if self._engine.database.pinned:
+                # The connection waits for this client in any case, and the next request comes after the rows.
+                await content.whole()
             name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
             who = worker(context, self._engine, header.lease_token, header)
             count = await rows.insert(self._engine, who, name, options, content)
@@ -117,3 +108,24 @@ class RowService(pb_grpc.RowServiceServicer):
         )
         await answer(context, self._engine, notices=who.told)
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))
+
+
+@asynccontextmanager
+async def _arriving(messages: AsyncIterator[pb.InsertRowsRequest]) -> AsyncIterator[Arrival]:
+    """Keep the rows of an insert as they come, for the length of the block."""
+    arrival = Arrival()
+
+    async def receive() -> None:
+        async for message in messages:
+            if message.WhichOneof("content") != "arrow_ipc":
+                raise InvalidRequest("An insert sends its header first and once, then rows.", field="content")
+            arrival.add(message.arrow_ipc)
+
+    receiving = asyncio.create_task(receive())
+    receiving.add_done_callback(lambda task: arrival.end(None if task.cancelled() else task.exception()))
+    try:
+        yield arrival
+    finally:
+        receiving.cancel()
+        await asyncio.wait({receiving})
+        arrival.close()

@@ -1,0 +1,84 @@
+"""Where the messages of an Arrow IPC stream end, told while it arrives."""
+
+from __future__ import annotations
+
+import struct
+
+MAX_METADATA_BYTES = 2**24
+"""Of one message; a stream with more is not followed."""
+
+_PREFIX = struct.Struct("<Ii")
+_CONTINUATION = 0xFFFFFFFF
+_RECORD_BATCH = 3
+_HEADER_TYPE, _BODY_BYTES = 1, 3
+"""Numbers of the fields in the table `Message`."""
+
+
+class Frames:
+    """Follows a stream as it arrives: how much of it is whole record batches, and what stands before them.
+
+    A stream that is damaged, or of another form, is not followed any further. Arrow itself will say what is wrong.
+
+    Attributes:
+        whole_bytes: Up to here the stream can be read, so far, to the end of a record batch.
+
+    Source: Arrow columnar format, "Encapsulated message format"; FlatBuffers, "Internals".
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.whole_bytes = 0
+        self._arrived_bytes = 0
+        self._head = bytearray()  # of a message: the prefix, then the metadata
+        self._head_bytes = _PREFIX.size  # what it will have
+        self._body_bytes = 0  # of a message whose head has arrived, still to come
+        self._is_batch = False
+        self._lost = False
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        rest = memoryview(piece)
+        while rest and not self._lost:
+            in_body = self._body_bytes > 0
+            taken = rest[: self._body_bytes if in_body else self._head_bytes - len(self._head)]
+            rest = rest[len(taken) :]
+            self._arrived_bytes += len(taken)
+            if in_body:
+                self._body_bytes -= len(taken)
+                self._end_message()
+                continue
+            self._head += taken
+            if len(self._head) == self._head_bytes:
+                self._read_head()
+
+    def _end_message(self) -> None:
+        if not self._body_bytes and self._is_batch:
+            self.whole_bytes = self._arrived_bytes
+
+    def _read_head(self) -> None:
+        continuation, metadata_bytes = _PREFIX.unpack_from(self._head)
+        if continuation != _CONTINUATION or not 0 < metadata_bytes <= MAX_METADATA_BYTES:
+            self._lost = True  # the mark of the end has no metadata
+            return
+        if len(self._head) == _PREFIX.size:
+            self._head_bytes += metadata_bytes
+            return
+        message, self._head, self._head_bytes = self._head[_PREFIX.size :], bytearray(), _PREFIX.size
+        try:
+            kind, self._body_bytes = _field(message, _HEADER_TYPE, "<B"), _field(message, _BODY_BYTES, "<q")
+        except struct.error:
+            self._lost = True
+            return
+        self._lost = self._body_bytes < 0
+        self._is_batch = kind == _RECORD_BATCH
+        self._end_message()
+
+
+def _field(message: bytearray, number: int, form: str) -> int:
+    """Read a whole number of the root table of a FlatBuffer; 0 if it is not there."""
+    (table,) = struct.unpack_from("<I", message)
+    vtable = table - struct.unpack_from("<i", message, table)[0]
+    entry = 4 + 2 * number
+    (vtable_bytes,) = struct.unpack_from("<H", message, vtable)
+    (place,) = struct.unpack_from("<H", message, vtable + entry) if entry < vtable_bytes else (0,)
+    return int(struct.unpack_from(form, message, table + place)[0]) if place else 0
