@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from levada._errors import InvalidRequest
 from levada_api.v1 import schema_pb2 as pb
@@ -13,6 +14,7 @@ _TIER_MARKS = "#_~"
 """What older stored names begin with; the catalog has the tier now."""
 
 
+@lru_cache(maxsize=4096)
 def stored_name(class_name: str) -> str:
     """Give the stored name of a class: `Session.TrialEvent` is `session__trial_event`."""
     return "__".join(_CAPITAL.sub("_", part).lower() for part in class_name.split("."))
