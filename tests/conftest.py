@@ -21,6 +21,7 @@ from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
+from levada_server.operations.job_refresh import Refreshes
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decode_relation import stored_relation
 from levada_server.storage import embedded
@@ -117,7 +118,7 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, store_folders)
     signer, downstream = await read_signer(database), Downstream()
-    yield Engine(database, CatalogCache(database), lookout, stored_relation, signer, objects, downstream)
+    yield Engine(database, CatalogCache(database), lookout, stored_relation, signer, objects, downstream, Refreshes())
     await downstream.close()
     await objects.close()
     await lookout.close()

@@ -17,6 +17,7 @@ from levada_server.config import STORES_FILE
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.engine import Engine
+from levada_server.operations.job_refresh import Refreshes
 from levada_server.rpc.decode_relation import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.storage import data_folder, embedded
@@ -103,7 +104,7 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         downstream = Downstream()
         stack.push_async_callback(downstream.close)
         signer = await read_signer(database)
-        engine = Engine(database, cache, lookout, stored_relation, signer, objects, downstream)
+        engine = Engine(database, cache, lookout, stored_relation, signer, objects, downstream, Refreshes())
         server = RpcServer(
             engine,
             version("levada"),

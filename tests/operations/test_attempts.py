@@ -13,7 +13,7 @@ from levada_server.errors import InvalidRequest, LeaseLost
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.retry import LOST_ATTEMPTS
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, Tier
-from levada_server.operations import job_results, jobs
+from levada_server.operations import job_refresh, job_results, jobs
 from levada_server.query.algebra import Equalities, JobOperand, Restrict
 from tests.support import make
 from tests.support.make import ME, named
@@ -174,7 +174,7 @@ async def test_leases_whose_answer_was_lost_are_handed_out_again(pipeline: Engin
 
 async def test_the_most_urgent_table_is_served_first(pipeline: Engine) -> None:
     await make.make_table(pipeline, "Other", "-> Session\n", Tier.COMPUTED)
-    await jobs.refresh(pipeline, ME, named("Other"), None, priority=1, delay=timedelta(0), retry_errors=False)
+    await job_refresh.refresh(pipeline, ME, named("Other"), None, priority=1, delay=timedelta(0), retry_errors=False)
     session = await make.make_session(pipeline)
     seen: list[str] = []
     for _ in range(2):

@@ -20,7 +20,7 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import job_results, jobs, rows, schemas
+from levada_server.operations import job_refresh, job_results, jobs, rows, schemas
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.jobs import FIRST_PLACE, Place
 from levada_server.storage.lookout import PATIENCE_S, SLOW_S
@@ -67,9 +67,9 @@ async def states(engine: Engine) -> dict[str, int]:
 
 async def test_refresh_adds_what_is_missing_and_is_idempotent(pipeline: Engine) -> None:
     assert await states(pipeline) == {"pending": SESSIONS}
-    assert await make.refresh(pipeline, "Stat") == jobs.Refreshed(0, 0, 0)
+    assert await make.refresh(pipeline, "Stat") == job_refresh.Refreshed(0, 0, 0)
     await make.insert(pipeline, "Session", [{"session": 100, "rate": 0.0}])
-    assert await make.refresh(pipeline, "Stat") == jobs.Refreshed(1, 0, 0)
+    assert await make.refresh(pipeline, "Stat") == job_refresh.Refreshed(1, 0, 0)
 
 
 async def test_many_workers_reserve_each_job_once(pipeline: Engine) -> None:
@@ -168,7 +168,7 @@ async def test_a_failed_job_keeps_its_error_and_is_not_reserved_again(pipeline: 
         await make.complete(pipeline, lease, result(lease))
     others = Restrict(TableOperand(named("Session")), Equalities((("session", 1_000),)))
     for source, reset in ((others, 0), (None, 1)):
-        refreshed = await jobs.refresh(
+        refreshed = await job_refresh.refresh(
             pipeline, ME, named("Stat"), source, priority=None, delay=timedelta(0), retry_errors=True
         )
         assert refreshed.reset == reset

@@ -11,7 +11,7 @@ import pyarrow as pa
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
-from levada_server.operations import job_results, jobs, rows, schemas
+from levada_server.operations import job_refresh, job_results, jobs, rows, schemas
 from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.engine import Caller
 from levada_server.operations.queries import compile_query
@@ -79,9 +79,9 @@ async def make_session(engine: Engine) -> UUID:
     return session
 
 
-async def refresh(engine: Engine, table: str) -> jobs.Refreshed:
+async def refresh(engine: Engine, table: str) -> job_refresh.Refreshed:
     """Refresh the jobs of a table."""
-    return await jobs.refresh(engine, ME, named(table), None, priority=None, delay=NO_TIME, retry_errors=False)
+    return await job_refresh.refresh(engine, ME, named(table), None, priority=None, delay=NO_TIME, retry_errors=False)
 
 
 async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) -> list[Lease]:

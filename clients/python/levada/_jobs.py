@@ -72,6 +72,7 @@ def refresh(
     delay: float | timedelta = 0,
     priority: int | None = None,
     retry_errors: bool = False,
+    periodic: bool = False,
 ) -> pb.RefreshJobsResponse:
     """Make jobs of what the key source has and the table has not.
 
@@ -80,8 +81,9 @@ def refresh(
         delay: New jobs wait so many seconds.
         priority: Of new jobs, 0 first; None for the server's default.
         retry_errors: Make failed jobs pending again.
+        periodic: Do nothing where that was done a moment ago, for whomever.
     """
-    request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors)
+    request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
     if delay:
         request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
     if key_source is not None:

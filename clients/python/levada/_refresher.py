@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from levada._connection import Connection
 
-_IDLE_SECONDS = 5.0
-"""All tables are refreshed so often, as rows may come from anywhere."""
+_IDLE_SECONDS = 2.0
+"""All tables are refreshed so often, as rows may come from anywhere; the server does that once for all workers."""
 _DRAIN_SECONDS = 0.5
 """How often a draining worker looks whether anything is left."""
 _LONGEST_SECONDS = 60.0
@@ -85,7 +85,7 @@ class Refresher:
         if self._unseen:
             self._begin()
         elif not self._drain:
-            self._refresh()
+            self._refresh(periodic=True)
         elif not self._open_jobs() and not self._refresh() and not self._open_jobs():
             # Nothing was reserved, so nothing was committed since; nothing new was found then, and nothing is now.
             self.drained.set()
@@ -96,9 +96,9 @@ class Refresher:
             _jobs.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors)
             del self._unseen[0]
 
-    def _refresh(self) -> int:
+    def _refresh(self, *, periodic: bool = False) -> int:
         """Refresh all tables; give the number of jobs that are pending now and were not."""
-        answers = [_jobs.refresh(self._connection, table) for table in self._tables]
+        answers = [_jobs.refresh(self._connection, table, periodic=periodic) for table in self._tables]
         return sum(answer.added_count + answer.reset_count for answer in answers)
 
     def _open_jobs(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
 from levada_server.operations.compilation import compiled
+from levada_server.operations.job_refresh import DEFAULT_PRIORITY
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import new_keys, parent_keys
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 COALESCE_S = 0.05
 """Commits that come within this time are refreshed for together."""
-DEFAULT_PRIORITY = 5
 _LOG = logging.getLogger("levada.jobs")
 
 

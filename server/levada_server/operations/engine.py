@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.operations.downstream import Downstream
+    from levada_server.operations.job_refresh import Refreshes
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog import CatalogCache
     from levada_server.storage.database import Database
@@ -57,6 +58,7 @@ class Engine:
         signer: Signs leases and receipts, as every replica of this database does.
         objects: The stores.
         downstream: Makes jobs of what depends on committed keys.
+        refreshes: Shares refreshes among those who ask.
     """
 
     database: Database
@@ -66,6 +68,7 @@ class Engine:
     signer: Signer
     objects: ObjectStorage
     downstream: Downstream
+    refreshes: Refreshes
 
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""

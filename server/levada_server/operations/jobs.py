@@ -1,4 +1,4 @@
-"""Jobs: refresh from the key source, reserve, renew, release, progress; and what people do with them."""
+"""Jobs: reserve, renew, release, progress; and what people do with them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from levada_server.jobs.lease import Lease, Worker, check_lease_duration
 from levada_server.jobs.signing import claim_of
 from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compilation import compiled
-from levada_server.query.key_source import default_key_source, keys_of, new_keys, remaining_keys
-from levada_server.storage import job_refresh, worker_sessions
+from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
 from levada_server.storage import jobs as storage
+from levada_server.storage import worker_sessions
 from levada_server.storage.jobs import FIRST_PLACE
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ MAX_JOBS = 1_000
 """Most jobs in one reserve or complete."""
 MAX_SESSIONS = 1_000
 MAX_WAIT = timedelta(seconds=60)
-DEFAULT_PRIORITY = 5
 
 LeaseName = tuple["TableName", int, "UUID"]
 """Table, job and token of a lease."""
@@ -86,54 +85,6 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
         for table, leases in tables:
             await storage.mark_started(connection, table, leases)
         await worker_sessions.delete_session(connection, session)
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """How many jobs a refresh added, removed, and made pending again."""
-
-    added: int
-    removed: int
-    reset: int
-
-
-async def refresh(
-    engine: Engine,
-    caller: Caller,
-    name: TableName,
-    key_source: Relation | None,
-    *,
-    priority: int | None,
-    delay: timedelta,
-    retry_errors: bool,
-) -> Refreshed:
-    """Make jobs of what the key source has and the table has not, and bring the others in step.
-
-    Args:
-        engine: The parts to work with.
-        caller: Who asks.
-        name: The table.
-        key_source: Only for these keys; None for the table's own source, which alone removes jobs.
-        priority: Of new jobs, 0 first; None for 5.
-        delay: New jobs wait this long.
-        retry_errors: Make failed jobs of these keys pending again.
-    """
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, name)
-    own = own_key_source(engine, table)
-    missing = (await compiled(new_keys(key_source or own, table), catalog)).select
-    wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
-    async with engine.database.transaction() as connection:
-        await job_refresh.lock_refresh(connection, table)
-        reset = await storage.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
-        reset += await job_refresh.reset_deleted(connection, table)
-        removed = await job_refresh.remove_present(connection, table)
-        if key_source is None:
-            removed += await job_refresh.remove_sourceless(connection, table, wanted)
-        added = await job_refresh.add_jobs(
-            connection, table, missing, DEFAULT_PRIORITY if priority is None else priority, delay
-        )
-    return Refreshed(added, removed, reset)
 
 
 def computed_table(catalog: Catalog, name: TableName) -> Table:

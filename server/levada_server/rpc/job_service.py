@@ -12,6 +12,7 @@ from levada_api.v1 import job_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import job_results, jobs
+from levada_server.operations.job_refresh import refresh
 from levada_server.rpc import decode, encode
 from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.completion_stream import completed_groups, few_jobs_groups
@@ -75,7 +76,7 @@ class JobService(pb_grpc.JobServiceServicer):
 
     async def RefreshJobs(self, request: pb.RefreshJobsRequest, context: Context) -> pb.RefreshJobsResponse:
         """Make jobs of what the key source has and the table has not."""
-        refreshed = await jobs.refresh(
+        refreshed = await refresh(
             self._engine,
             caller(context),
             decode.table_name("name", request.name),
@@ -83,6 +84,7 @@ class JobService(pb_grpc.JobServiceServicer):
             priority=request.priority if request.HasField("priority") else None,
             delay=decode.duration(request.delay),
             retry_errors=request.retry_errors,
+            periodic=request.periodic,
         )
         await answer(context, self._engine)
         return pb.RefreshJobsResponse(

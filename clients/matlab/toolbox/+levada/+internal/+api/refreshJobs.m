@@ -11,6 +11,8 @@ function response = refreshJobs(connection, request, varargin)
 %       priority  double: Urgency of new jobs: 0 first. Unset: 5.
 %       delay  Duration: New jobs wait this long. Unset: not at all.
 %       retry_errors  logical: Make jobs pending again that failed.
+%       periodic  logical: One of many workers asks now and then: where the table is being refreshed, or was a moment
+%           ago, nothing is done, and the counts are 0. Not with a key source, nor `retry_errors`.
 %
 %   Response: RefreshJobsResponse
 %       added_count  int64: Jobs that are new.

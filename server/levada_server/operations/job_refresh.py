@@ -1,0 +1,147 @@
+"""Refresh: jobs of what the key source has and the table has not, found once for all who ask at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada_server.jobs.state import ERROR
+from levada_server.operations.compilation import compiled
+from levada_server.operations.jobs import computed_table, own_key_source
+from levada_server.query.key_source import keys_of, new_keys
+from levada_server.storage import job_refresh
+from levada_server.storage import jobs as storage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import timedelta
+
+    from levada_server.model.table import TableName
+    from levada_server.operations.engine import Caller, Engine
+    from levada_server.query.algebra import Relation
+
+DEFAULT_PRIORITY = 5
+PERIOD_S = 1.0
+"""Of periodic refreshes of a table one is done so often at most,"""
+SHARE = 10
+"""and after so many times what the last one took."""
+MAX_KINDS = 10_000
+"""Kinds of refreshes that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """How many jobs a refresh added, removed, and made pending again."""
+
+    added: int
+    removed: int
+    reset: int
+
+
+NOTHING = Refreshed(0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The refreshes of one kind: one at a time, numbered as they begin."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    begun: int = 0
+    done: int = 0
+    result: Refreshed = NOTHING
+    began: float = -math.inf
+    took: float = 0.0
+
+
+class Refreshes:
+    """The refreshes of this process: workers ask by the hundred, and each would wait for the others on a connection."""
+
+    def __init__(self) -> None:
+        self._turns: defaultdict[object, _Turn] = defaultdict(_Turn)
+
+    async def share(self, kind: object, work: Callable[[], Awaitable[Refreshed]], *, periodic: bool) -> Refreshed:
+        """Do a refresh, or give what came of one of the same kind that began after this was asked for.
+
+        Args:
+            kind: What it is of.
+            work: Does it.
+            periodic: Do nothing where one is under way or was done a moment ago.
+        """
+        if len(self._turns) > MAX_KINDS:
+            self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})
+        turn = self._turns[kind]
+        if periodic and (turn.lock.locked() or time.monotonic() < turn.began + max(PERIOD_S, SHARE * turn.took)):
+            return NOTHING
+        asked = turn.begun
+        async with turn.lock:
+            if turn.done > asked:
+                return turn.result
+            turn.begun += 1
+            number, began = turn.begun, time.monotonic()
+            result = await work()
+            turn.done, turn.result, turn.began, turn.took = number, result, began, time.monotonic() - began
+            return result
+
+
+async def refresh(
+    engine: Engine,
+    caller: Caller,
+    name: TableName,
+    key_source: Relation | None,
+    *,
+    priority: int | None,
+    delay: timedelta,
+    retry_errors: bool,
+    periodic: bool = False,
+) -> Refreshed:
+    """Make jobs of what the key source has and the table has not, and bring the others in step.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        key_source: Only for these keys; None for the table's own source, which alone removes jobs.
+        priority: Of new jobs, 0 first; None for 5.
+        delay: New jobs wait this long.
+        retry_errors: Make failed jobs of these keys pending again.
+        periodic: One of many asks now and then: do nothing where that was done a moment ago.
+    """
+    priority = DEFAULT_PRIORITY if priority is None else priority
+
+    def work() -> Awaitable[Refreshed]:
+        return _refresh(engine, caller, name, key_source, priority=priority, delay=delay, retry_errors=retry_errors)
+
+    if key_source is not None or retry_errors:
+        return await work()
+    kind = (name, priority, delay, caller.catalog_version)  # who has seen more shares no refresh of less
+    return await engine.refreshes.share(kind, work, periodic=periodic)
+
+
+async def _refresh(
+    engine: Engine,
+    caller: Caller,
+    name: TableName,
+    key_source: Relation | None,
+    *,
+    priority: int,
+    delay: timedelta,
+    retry_errors: bool,
+) -> Refreshed:
+    catalog = await engine.catalog(caller)
+    table = computed_table(catalog, name)
+    own = own_key_source(engine, table)
+    missing = (await compiled(new_keys(key_source or own, table), catalog)).select
+    wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
+    async with engine.database.transaction() as connection:
+        await job_refresh.lock_refresh(connection, table)
+        reset = await storage.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
+        reset += await job_refresh.reset_deleted(connection, table)
+        removed = await job_refresh.remove_present(connection, table)
+        if key_source is None:
+            removed += await job_refresh.remove_sourceless(connection, table, wanted)
+        added = await job_refresh.add_jobs(connection, table, missing, priority, delay)
+    return Refreshed(added, removed, reset)
