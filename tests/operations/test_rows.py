@@ -268,3 +268,21 @@ async def test_a_delete_that_restricts_nothing_is_refused(filled: Engine) -> Non
     with pytest.raises(errors.InvalidRequest, match="table"):
         await delete(filled, Project(TableOperand(named("Subject")), ()))
     assert len(await make.fetch(filled, "Subject")) == 2
+
+
+async def test_postgresql_is_told_of_rows_where_they_are_many_beside_those_it_knows(engine: Engine) -> None:
+    await make.make_table(engine, "Number", "id : int32\n")
+    count = rows.ANALYZED_ROWS
+
+    async def known() -> int:
+        async with engine.database.connection() as connection:
+            found: int = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'lab.number'::regclass")
+            return found
+
+    await make.insert(engine, "Number", [{"id": id_} for id_ in range(count)])
+    assert await known() == count
+    async with engine.database.connection() as connection:
+        believe = "UPDATE pg_class SET reltuples = $1 WHERE oid = 'lab.number'::regclass"
+        await connection.execute(believe, 20.0 * count)
+    await make.insert(engine, "Number", [{"id": id_} for id_ in range(count, 2 * count)])
+    assert await known() == 20 * count

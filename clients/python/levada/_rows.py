@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from levada._staging import Stager
 
 _BATCH_ROWS = 16_384
+_COLUMN_BATCH_ROWS = 65_536
 _BATCH_BYTES = 16 * 2**20
-"""A batch is cut at either of these; one row may exceed the bytes."""
+"""A batch is cut at so many rows, more where they come as columns, or at the bytes; one row may exceed these."""
 PIECE_BYTES = 2**20
 """Bytes of an Arrow stream that go into one message."""
 _HEAVY = frozenset({"blob", "attach", "array", "bytes", "json", "object"})
@@ -251,7 +252,7 @@ class _Reader:
         place = self._place({name: _positional(column) for name, column in columns.items()})
         arrays = [convert(columns[a.name], a, place) for a in attributes]
         whole = pa.Table.from_batches([_record_batch(arrays, attributes, row_count)])
-        return Rows(whole.schema, iter(whole.to_batches(max_chunksize=_BATCH_ROWS)))
+        return Rows(whole.schema, _cut(whole))
 
     def from_arrow(self, table: pa.Table) -> Rows:
         """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
@@ -261,7 +262,7 @@ class _Reader:
         place = self._place({name: table.column(name) for name in table.schema.names})
         arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a, place) for a in attributes]
         fitted = pa.Table.from_arrays(arrays, names=[a.name for a in attributes])
-        return Rows(fitted.schema, iter(fitted.to_batches(max_chunksize=_BATCH_ROWS) if table.num_rows else []))
+        return Rows(fitted.schema, _cut(fitted) if table.num_rows else iter(()))
 
     def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
         kind = attribute.parsed_type.kind
@@ -315,6 +316,11 @@ class _Pending:
         buffer, self._buffer = memoryview(self._buffer), bytearray()
         for start in range(0, len(buffer), PIECE_BYTES):
             yield bytes(buffer[start : start + PIECE_BYTES])
+
+
+def _cut(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    row_bytes = table.nbytes // max(table.num_rows, 1) + 1
+    return iter(table.to_batches(max_chunksize=max(min(_COLUMN_BATCH_ROWS, _BATCH_BYTES // row_bytes), 1)))
 
 
 def _schema(attributes: Sequence[Attribute]) -> pa.Schema:

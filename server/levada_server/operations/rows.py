@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 ANALYZED_ROWS = 5_000
-"""After an insert of so many rows PostgreSQL's picture of the table is out of date."""
+"""After an insert of so many rows PostgreSQL's picture of the table may be out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ async def _insert(
     _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.database.connection() as connection:
-            await analyze(connection, table)
+            await analyze(connection, table, count)
     return count
 
 
@@ -147,10 +147,13 @@ async def _insert_batches(
             return await insert_batch(engine, connection, table, first, options, version, caller.request)
     async with engine.database.transaction() as connection:
         count = await insert_batch(engine, connection, table, first, options)
-        columns = second
+        columns, tried = second, first.row_count
         while columns is not None:
             async with upcoming.ahead() as following:
-                count += await insert_batch(engine, connection, table, columns, options)
+                # Where some rows existed, more of them will.
+                skipping = options.skip_duplicates and count < tried
+                count += await insert_batch(engine, connection, table, columns, options, duplicates_expected=skipping)
+                tried += columns.row_count
                 columns = await following()
         await require_version(connection, version)
         await record(engine, connection, caller, count)
@@ -252,12 +255,14 @@ async def insert_batch(
     options: InsertOptions,
     version: int | None = None,
     request: Request | None = None,
+    duplicates_expected: bool = False,
 ) -> int:
     """Insert one batch on a connection, and claim the objects that it names; give how many rows were changed.
 
     Args:
         version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
         request: Record their number as its outcome, as `storage.rows.insert_columns` can.
+        duplicates_expected: Some of the rows probably exist.
     """
     columns = await claim_columns(engine, table, columns)
     return await storage.insert_columns(
@@ -268,6 +273,7 @@ async def insert_batch(
         replace=options.replace,
         version=version,
         request=request,
+        duplicates_expected=duplicates_expected,
     )
 
 

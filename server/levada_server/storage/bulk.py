@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SQL = statements("rows")
 
+NEW_PART = 0.1
+"""Where more of a table is new, PostgreSQL's picture of it is out of date."""
+
 _STAGE = "_levada_rows"
 STAGED_ROWS = f'pg_temp."{_STAGE}" AS r'
 """The source of rows `r` for the statement of `insert_staged`; `_row` is the number of each, from 1."""
@@ -57,9 +60,15 @@ async def insert_staged(connection: Connection, table: Table, columns: Columns, 
     return tag
 
 
-async def analyze(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL learn what a table holds now; its own daemon comes later, and never to what is not committed."""
-    await connection.execute(fill(_SQL["analyze"], table=qualified(table.name)))
+async def analyze(connection: Connection, table: Table, new_rows: int) -> None:
+    """Let PostgreSQL learn what a table holds now, if much of it is new.
+
+    Its own daemon, which does so where a tenth is new, comes later, and never to what is not committed.
+    """
+    name = qualified(table.name)
+    known = await connection.fetchval(_SQL["rows_known"], name)
+    if new_rows > known * NEW_PART:
+        await connection.execute(fill(_SQL["analyze"], table=name))
 
 
 async def _copy(connection: Connection, schema: str, table: str, names: list[str], pieces: Iterator[memoryview]) -> str:

@@ -50,6 +50,7 @@ async def insert_columns(
     replace: bool,
     version: int | None = None,
     request: Request | None = None,
+    duplicates_expected: bool = False,
 ) -> int:
     """Insert rows, all or none; give how many were inserted or replaced.
 
@@ -64,6 +65,7 @@ async def insert_columns(
         version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
         request: Record their number as its outcome in the same statement; for few rows, none of them skipped, and
             with a version.
+        duplicates_expected: Of rows that are skipped where they exist, some probably do.
 
     Raises:
         Conflict: The catalog is newer than `version`.
@@ -102,10 +104,11 @@ async def insert_columns(
         if not count and version is not None:
             await require_version(connection, version)
         return count
+    staged = replace or (skip_duplicates and duplicates_expected)
     if version is None:
-        return await _insert_many(connection, table, columns, statement, skip_duplicates, replace)
+        return await _insert_many(connection, table, columns, statement, skip_duplicates, staged)
     async with connection.transaction():
-        count = await _insert_many(connection, table, columns, statement, skip_duplicates, replace)
+        count = await _insert_many(connection, table, columns, statement, skip_duplicates, staged)
         await require_version(connection, version)
     return count
 
@@ -116,9 +119,9 @@ async def _insert_many(
     columns: Columns,
     statement: Callable[[str], str],
     skip_duplicates: bool,
-    replace: bool,
+    staged: bool,
 ) -> int:
-    ready = None if replace else without_gaps(columns)
+    ready = None if staged else without_gaps(columns)
     if ready is None:
         return await _change(
             connection, table, columns, lambda: insert_staged(connection, table, columns, statement(STAGED_ROWS))

@@ -33,10 +33,15 @@ INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {
 -- The same, with the objects that the rows name.
 INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {here} {conflict} RETURNING {ids};
 
+-- name: rows_known
+-- How many rows PostgreSQL believes a table to have; -1 if it never looked.
+SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass;
+
 -- name: analyze
--- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. Whoever is at it already
--- does the work for us; waiting for them in a transaction could end in a deadlock.
-ANALYZE (SKIP_LOCKED) {table};
+-- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. A tenth of the usual sample
+-- will do until PostgreSQL's own daemon comes. Whoever is at it already does the work for us; waiting for them in a
+-- transaction could end in a deadlock.
+SET LOCAL default_statistics_target = 10; ANALYZE (SKIP_LOCKED) {table};
 
 -- name: update
 UPDATE {table} SET {changes} FROM {here} WHERE {same};
