@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from levada._connection import Connection
     from levada._errors import LevadaError
 
-_GROUP_SECONDS = 0.05
+_GROUP_SECONDS = 0.2
 """Results wait no longer than this for others that could go with them."""
 _GROUP_JOBS = 64
 _GROUP_BYTES = 16 * 2**20
