@@ -379,23 +379,37 @@ async def _delete(
 ) -> Doomed:
     async with engine.database.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
-        # What is in the way of it, undoes it.
+        if quick:
+            await _check_alone(connection, catalog, relation, part_integrity)
+        # What is found to be in the way of it from here on undoes it.
         doomed = await _collect(connection, catalog, relation, part_integrity, identified=bool(digest), deleting=True)
         if digest and digest != doomed.digest:
             raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)
-        others = [name for name, _ in doomed.counts if name != doomed.root]
-        if quick and others:
-            raise HasChildren(
-                f"Entities of `{others[-1]}` depend on these of `{doomed.root}`; use delete() to delete them too.",
-                table=doomed.root,
-                child=others[-1],
-            )
         for name, count in doomed.counts if caller.job is not None else ():
             await admit_write(engine, caller, catalog, catalog.tables[name], InsertOptions())
             _note_written(engine, caller, catalog.tables[name], count)
         await deletion.delete(connection, catalog, doomed)
         await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in doomed.counts])
         return doomed
+
+
+async def _check_alone(
+    connection: Connection, catalog: Catalog, relation: Relation, part_integrity: PartIntegrity
+) -> None:
+    """Check that nothing depends on the entities of a relation; what may depend on them is not to be deleted for that.
+
+    Raises:
+        HasChildren: Something does.
+    """
+    doomed = await _collect(connection, catalog, relation, part_integrity, identified=False, deleting=False)
+    others = [name for name, _ in doomed.counts if name != doomed.root]
+    if others:
+        raise HasChildren(
+            f"Entities of `{others[-1]}` depend on these of `{doomed.root}`; use delete() to delete them too.",
+            table=doomed.root,
+            child=others[-1],
+        )
+    await deletion.forget(connection, catalog, doomed)
 
 
 async def _collect(
