@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from levada_server.operations import queries, rows
+from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import EntitySet, Equalities, ExpressionText, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named
@@ -40,7 +41,7 @@ async def test_a_restriction_finds_all_of_them(engine: Engine, values: dict[str,
     conditions += [ExpressionText("day = ?", (values["day"],)), ExpressionText(f"day = '{values['day']}'")]
     conditions += [EntitySet(tuple(values), tuple((value,) for value in values.values()))]
     for condition in conditions:
-        query = await queries.compile_query(engine, ME, Restrict(TableOperand(named("Visit")), condition))
+        query = await compiled(Restrict(TableOperand(named("Visit")), condition), await engine.catalog(ME))
         assert await queries.count(engine, query) == MANY + 2, condition
     assert [row for row in await make.fetch(engine, "Visit") if row["id"] == -2] == [{"id": -2, **values}]
 

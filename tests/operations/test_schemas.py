@@ -12,6 +12,7 @@ from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, queries, rows, schemas
+from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
 from levada_server.storage.catalog import CatalogCache, read_catalog
@@ -86,7 +87,7 @@ async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
     with pytest.raises(errors.DuplicateEntity, match=r"unique combination.*\(about\.plate\) = P7\. Nothing"):
         await make.insert(engine, "Car", [{"car": count, "about": '{"plate": "P7"}'}])
     for condition in (ExpressionText("about.plate = 'P7'"), Equalities((("about.plate", "P7"),))):
-        query = await queries.compile_query(engine, ME, Restrict(TableOperand(table.name), condition))
+        query = await compiled(Restrict(TableOperand(table.name), condition), await engine.catalog(ME))
         plan, _ = await queries.explain(engine, query, analyze=False)
         assert index_name(table, 0) in plan
         assert await queries.count(engine, query) == 1

@@ -9,6 +9,7 @@ import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import queries, rows, schemas
+from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage import deletion
 from tests.support import make
@@ -116,7 +117,7 @@ async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engin
     await schemas.list_tables(engine, ME, "lab")
     await schemas.get_graph(engine, ME, ["lab"], [], ancestor_steps=-1, descendant_steps=-1)
     relation = Join(TableOperand(named("T1")), Project(TableOperand(named("T0")), ()))
-    query = await queries.compile_query(engine, ME, relation)
+    query = await compiled(relation, await engine.catalog(ME))
     assert query.heading.names == ("t0", "t1")
     assert sent == []
     await queries.count(engine, query)

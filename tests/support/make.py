@@ -12,9 +12,9 @@ from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import job_refresh, job_results, jobs, rows, schemas
+from levada_server.operations.compilation import compiled
 from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.engine import Caller
-from levada_server.operations.queries import compile_query
 from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
@@ -67,7 +67,7 @@ def arrow(records: Sequence[Mapping[str, object]]) -> io.BytesIO:
 
 async def fetch(engine: Engine, table: str) -> list[dict[str, object]]:
     """Give all rows of a table."""
-    query = await compile_query(engine, ME, TableOperand(named(table)))
+    query = await compiled(TableOperand(named(table)), await engine.catalog(ME))
     statement = query.fetch()
     async with engine.database.connection() as connection:
         return [dict(row) for row in await connection.fetch(statement.text, *statement.values)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
+from levada_server.operations.plans import Plans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +60,7 @@ class Engine:
         objects: The stores.
         downstream: Makes jobs of what depends on committed keys.
         refreshes: Shares refreshes among those who ask.
+        plans: Queries that were compiled before.
     """
 
     database: Database
@@ -69,6 +71,7 @@ class Engine:
     objects: ObjectStorage
     downstream: Downstream
     refreshes: Refreshes
+    plans: Plans = field(default_factory=Plans)
 
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""

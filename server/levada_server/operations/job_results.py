@@ -176,7 +176,7 @@ async def _check_present(
 
 async def _check_inputs(connection: Connection, catalog: Catalog, table: Table, job: CompletedJob) -> None:
     for number, (relation, digest) in enumerate(job.inputs, 1):
-        if await digest_rows(connection, (await compiled(relation, catalog)).select) != digest:
+        if await digest_rows(connection, (await compiled(relation, catalog)).fetch()) != digest:
             raise InputsChanged(
                 f"What make_fetch of `{table.name}` had fetched ({number}. query) was changed before its result could "
                 "be committed; nothing of it is kept. Let it be computed again.",

@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING
 from levada_server.arrow.batches import StreamWriter, record_batch
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
-from levada_server.operations.compilation import compiled
 from levada_server.storage.database import PinnedDatabase
 from levada_server.storage.rows import digest_rows
 from levada_server.storage.streams import fetch_rows, stream_batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from levada_server.arrow.batches import Piece
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.query.algebra import Relation
+    from levada_server.operations.plans import Asked
     from levada_server.query.compile import Query
 
 FEW_ROWS = 100
 FEW_HEAVY_ROWS = 2
 
 
-async def compile_query(engine: Engine, caller: Caller, relation: Relation) -> Query:
+async def compile_query(engine: Engine, caller: Caller, asked: Asked) -> Query:
     """Compile a relation against the catalog: its heading, its statement, and warnings for the caller.
+
+    One that differs from an earlier one only in values that are bound is not compiled again.
 
     Raises:
         LevadaError: The relation breaks a rule of the algebra.
     """
-    return await compiled(relation, await engine.catalog(caller))
+    return await engine.plans.compiled(asked, await engine.catalog(caller))
 
 
 async def fetch(
@@ -47,24 +48,34 @@ async def fetch(
         query: What to fetch.
         count_rows: Told the number of rows of each batch.
     """
-    schema = arrow_schema(query.heading)
-    writer = StreamWriter(schema)
-    if _has_few_rows(query):
-        rows = await fetch_rows(engine.database, query)
-        count_rows(len(rows))
-        if rows:
-            writer.add(record_batch(rows, query.heading, schema))
-    else:
-        async with stream_batches(engine.database, query) as batches:
-            async for batch in batches:
-                count_rows(batch.num_rows)
-                for piece in writer.write(batch):
-                    yield piece
+    if has_few_rows(query):
+        for piece in await fetch_few(engine, query, count_rows):
+            yield piece
+        return
+    writer = StreamWriter(arrow_schema(query.heading))
+    async with stream_batches(engine.database, query) as batches:
+        async for batch in batches:
+            count_rows(batch.num_rows)
+            for piece in writer.write(batch):
+                yield piece
     for piece in writer.finish():
         yield piece
 
 
-def _has_few_rows(query: Query) -> bool:
+async def fetch_few(
+    engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
+) -> Iterator[Piece]:
+    """As `fetch`, for a query that has few rows: by one plain statement, whose answer is held at once."""
+    schema = arrow_schema(query.heading)
+    writer = StreamWriter(schema)
+    rows = await fetch_rows(engine.database, query)
+    count_rows(len(rows))
+    if rows:
+        writer.add(record_batch(rows, query.heading, schema))
+    return writer.finish()
+
+
+def has_few_rows(query: Query) -> bool:
     """Tell whether one plain statement is quicker than COPY, which takes a transaction and two or three more trips.
 
     Only the query's own limit can tell, such as that of `fetch1`: to try some rows first would run a query that sorts
@@ -83,7 +94,7 @@ async def fetch_with_digest(
         async with aclosing(fetch(pinned, query, count_rows)) as pieces:
             async for piece in pieces:
                 yield piece
-        take_digest(await digest_rows(connection, query.select))
+        take_digest(await digest_rows(connection, query.fetch()))
 
 
 async def count(engine: Engine, query: Query) -> int:

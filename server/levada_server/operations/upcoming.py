@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from levada_server.arrow.ingest import Columns
 
+QUICK_BYTES = 32 * 2**10
+"""Larger contents are read in a thread, so that other calls are answered meanwhile."""
 PATIENCE_S = 0.5
 """How long, in all, an insert that is under way waits for its sender."""
 
@@ -32,13 +35,14 @@ class Upcoming:
 
     Args:
         content: What they are read from; it may still arrive.
-        batches: Reads them; in threads, as it blocks.
+        batches: Reads them; in threads, as it blocks, unless they are few and here.
     """
 
     def __init__(self, content: IO[bytes] | Arrival, batches: Iterator[Columns]) -> None:
         self._content = content
         self._batches = batches
         self._patience_s = PATIENCE_S
+        self._few = isinstance(content, io.BytesIO) and content.getbuffer().nbytes <= QUICK_BYTES
 
     async def take(self) -> Columns | None:
         """Give the next batch, however long it takes to arrive; None at the end."""
@@ -82,4 +86,4 @@ class Upcoming:
             await self._content.batch()
 
     async def _read(self) -> Columns | None:
-        return await asyncio.to_thread(next, self._batches, None)
+        return next(self._batches, None) if self._few else await asyncio.to_thread(next, self._batches, None)

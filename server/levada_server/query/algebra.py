@@ -139,6 +139,19 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value in whose place another of its kind may stand when the query comes again.
+
+    Args:
+        number: Of the value among those of the relation that are parameters.
+        value: What stands there now: neither None nor a tuple.
+    """
+
+    number: int
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class Equalities:
     """Names and values that must all be equal; None means NULL, a tuple one of its elements."""
 

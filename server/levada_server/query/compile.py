@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from levada_server.errors import LevadaError
+from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.lower import lower
 from levada_server.query.lowering import Lowered, Lowering
 from levada_server.query.postgres_types import wire_type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
     from levada_server.query.algebra import Relation
 
 
@@ -23,22 +26,44 @@ class Query:
     """A compiled relation.
 
     Args:
-        select: Its SQL tree, one column per attribute of `heading`.
+        select: Its SQL tree, one column per attribute of `heading`. Where `bound` gave the query, the values in it are
+            still those of before.
         heading: Its attributes.
         warnings: What the caller should be told although the query runs.
+        parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
+        fixed: No values may be replaced.
     """
 
     select: sql.Select
     heading: Heading
     warnings: tuple[str, ...] = ()
+    parameters: tuple[tuple[int, AttributeType], ...] = ()
+    fixed: bool = False
+    _values: tuple[object, ...] | None = None
+    _statements: dict[str, sql.Statement | None] = field(default_factory=dict)
+
+    def bound(self, values: Sequence[object]) -> Query | None:
+        """Give the same query with other values.
+
+        Args:
+            values: One for each parameter of the relation, each of the kind that stood there.
+
+        Returns:
+            None if it would be another query, or none, with such a value: then the relation is to be compiled.
+        """
+        try:
+            bound = tuple(coerce(values[number], type_) for number, type_ in self.parameters)
+        except LevadaError:
+            return None
+        return replace(self, _values=bound)
 
     def fetch(self) -> sql.Statement:
         """The statement that gives its rows."""
-        return sql.render(self.select)
+        return self._certain("fetch", sql.render)
 
     def literals(self) -> sql.Statement | None:
         """The statement that gives what `bulk_fetch` takes; None if that takes nothing."""
-        return sql.render_literals(self.select)
+        return self._statement("literals", sql.render_literals)
 
     def bulk_fetch(self, mark: int, literals: Sequence[str]) -> str:
         """The statement that gives its rows to COPY, which takes no bound values.
@@ -52,11 +77,23 @@ class Query:
 
     def count(self) -> sql.Statement:
         """The statement that counts its rows."""
-        return sql.render_count(self.select)
+        return self._certain("count", sql.render_count)
 
     def exists(self) -> sql.Statement:
         """The statement that tells whether it has a row."""
-        return sql.render_exists(self.select)
+        return self._certain("exists", sql.render_exists)
+
+    def _certain(self, kind: str, render: Callable[[sql.Select], sql.Statement]) -> sql.Statement:
+        statement = self._statement(kind, render)
+        assert statement is not None
+        return statement
+
+    def _statement(self, kind: str, render: Callable[[sql.Select], sql.Statement | None]) -> sql.Statement | None:
+        """Write a statement once for all values, and fill them in."""
+        if kind not in self._statements:
+            self._statements[kind] = render(self.select)
+        statement = self._statements[kind]
+        return statement if statement is None or self._values is None else statement.filled(self._values)
 
 
 def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
@@ -72,4 +109,5 @@ def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = Fal
     """
     lowering = Lowering(catalog, lower, strict=strict)
     lowered: Lowered = lower(relation, lowering)
-    return Query(lowered.select, lowered.heading, tuple(lowering.warnings))
+    warnings, parameters = tuple(lowering.warnings), tuple(lowering.parameters)
+    return Query(lowered.select, lowered.heading, warnings, parameters, lowering.fixed)

@@ -19,6 +19,7 @@ from levada_server.query.algebra import (
     Equalities,
     ExpressionText,
     Match,
+    Parameter,
     UniversalSet,
 )
 from levada_server.query.expression import condition as expression_condition
@@ -78,7 +79,7 @@ def _lower_equalities(entries: Sequence[tuple[str, object]], operand: Lowered, l
     known = [(name, value) for name, value in entries if name.partition(".")[0] in operand.heading]
     if entries and not known:
         _tell_unrestricted([name for name, _ in entries], operand, lowering)
-    return sql.conjunction(_lower_equality(name, value, operand) for name, value in known)
+    return sql.conjunction(_lower_equality(name, value, operand, lowering) for name, value in known)
 
 
 def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowering) -> None:
@@ -93,10 +94,15 @@ def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowerin
     lowering.warnings.append(f"{message}: it restricts nothing.")
 
 
-def _lower_equality(name: str, value: object, operand: Lowered) -> sql.Expression:
+def _lower_equality(name: str, value: object, operand: Lowered, lowering: Lowering) -> sql.Expression:
     if "." in name:
-        return _lower_part_equality(name, value, operand)
+        return _lower_part_equality(name, lowering.settle(value), operand)
     attribute, column = operand.heading[name], operand.select.column(name)
+    if isinstance(value, Parameter) and (comparable := _comparable(value.value, attribute)) is not None:
+        number = len(lowering.parameters)
+        lowering.parameters.append((value.number, attribute.type))
+        return sql.equal(column, sql.Value(comparable, value_type(attribute.type), number))
+    value = lowering.settle(value)
     if value is None:
         return sql.Test(column, "IS NULL")
     if isinstance(value, tuple):
@@ -139,12 +145,12 @@ def _at_attribute(error: LevadaError, attribute: Attribute) -> WrongValue:
 
 
 def _lower_any(conditions: Sequence[Condition], operand: Lowered, lowering: Lowering) -> sql.Expression:
-    if len(conditions) >= MIN_ENTITY_SET and (entities := _as_entity_set(conditions)) is not None:
+    if len(conditions) >= MIN_ENTITY_SET and (entities := _as_entity_set(conditions, lowering)) is not None:
         return lower_condition(entities, operand, lowering)
     return sql.disjunction(lower_condition(c, operand, lowering) for c in conditions)
 
 
-def _as_entity_set(conditions: Sequence[Condition]) -> EntitySet | None:
+def _as_entity_set(conditions: Sequence[Condition], lowering: Lowering) -> EntitySet | None:
     """Read alternatives that are mappings with the same names as rows of values."""
     names: tuple[str, ...] | None = None
     rows: list[tuple[object, ...]] = []
@@ -160,7 +166,8 @@ def _as_entity_set(conditions: Sequence[Condition]) -> EntitySet | None:
         names = own_names
         rows.append(values)
     assert names is not None
-    return EntitySet(names, tuple(zip(*rows, strict=True)))
+    settled = (tuple(map(lowering.settle, row)) for row in rows)
+    return EntitySet(names, tuple(zip(*settled, strict=True)))
 
 
 def _lower_entity_set(

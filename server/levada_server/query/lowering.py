@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import QueryTooDeep
 from levada_server.query import sql
+from levada_server.query.algebra import Parameter
 from levada_server.query.expression import Scope
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
     from levada_server.query.algebra import Relation
 
 MAX_LOWERED_NODES = 10_000
@@ -50,12 +52,16 @@ class Lowering:
         lower: Lowers a relation; the entry of the recursion.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
         warnings: What the caller should be told although the query runs.
+        parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
+        fixed: The query depends on a value of a parameter in another way than that it is bound.
     """
 
     catalog: Catalog
     lower: Callable[[Relation, Lowering], Lowered]
     strict: bool = False
     warnings: list[str] = field(default_factory=list)
+    parameters: list[tuple[int, AttributeType]] = field(default_factory=list)
+    fixed: bool = False
     _aliases: int = 0
     _weight: int = 0
     _weights: dict[sql.Column, int] = field(default_factory=dict)
@@ -69,6 +75,13 @@ class Lowering:
                 limit=MAX_LOWERED_NODES,
             )
         return f"t{self._aliases}"
+
+    def settle(self, value: object) -> object:
+        """Give a value on which the query is to depend, also where it is that of a parameter."""
+        if not isinstance(value, Parameter):
+            return value
+        self.fixed = True
+        return value.value
 
     def spend(self, expression: sql.Expression) -> None:
         """Count an expression that becomes a part of the query, before it is used.

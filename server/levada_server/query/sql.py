@@ -33,6 +33,8 @@ class Value:
 
     value: object
     type: str
+    parameter: int | None = None
+    """Its number among the values of the query that may be replaced; None for one that may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +235,24 @@ def equal(left: Expression, right: Expression) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The text of a query, and the values for its `$1`, `$2` and so on."""
+    """The text of a query, and the values for its `$1`, `$2` and so on.
+
+    Args:
+        text: Without a value.
+        values: In their order.
+        parameters: Which of them may be replaced: the index of each, and the number of its parameter.
+    """
 
     text: str
     values: tuple[object, ...]
+    parameters: tuple[tuple[int, int], ...] = ()
+
+    def filled(self, values: Sequence[object]) -> Statement:
+        """Give the same text with other values for its parameters."""
+        filled = list(self.values)
+        for index, number in self.parameters:
+            filled[index] = values[number]
+        return Statement(self.text, tuple(filled), self.parameters)
 
 
 @dataclass(slots=True)
@@ -250,10 +266,13 @@ class _Writer:
     """Write values as constants instead; for DDL, which takes none."""
     literals: Sequence[str] | None = None
     """Write these in the place of the values; for COPY, which takes none."""
+    parameters: list[tuple[int, int]] = field(default_factory=list)
 
     def bind(self, value: Value) -> str:
         if self.constant:
             return f"{_constant(value.value)}::{value.type}"
+        if value.parameter is not None:
+            self.parameters.append((len(self.values), value.parameter))
         self.values.append(value.value)
         self.types.append(value.type)
         place = f"${len(self.values)}" if self.literals is None else self.literals[len(self.values) - 1]
@@ -266,7 +285,7 @@ class _Writer:
                 "instead of many single conditions.",
                 limit=MAX_VALUES,
             )
-        return Statement(text, tuple(self.values))
+        return Statement(text, tuple(self.values), tuple(self.parameters))
 
     def expression(self, expression: Expression) -> str:
         match expression:
@@ -400,13 +419,13 @@ def render_copy(select: Select, types: Mapping[str, str], mark: int, literals: S
 def render_count(select: Select) -> Statement:
     """Write a query that counts the rows of another."""
     inner = render(select)
-    return Statement(f"SELECT count(*) FROM ({inner.text}) AS counted", inner.values)
+    return replace(inner, text=f"SELECT count(*) FROM ({inner.text}) AS counted")
 
 
 def render_exists(select: Select) -> Statement:
     """Write a query that tells whether another has a row."""
     inner = render(select)
-    return Statement(f"SELECT EXISTS ({inner.text})", inner.values)
+    return replace(inner, text=f"SELECT EXISTS ({inner.text})")
 
 
 def _constant(value: object) -> str:

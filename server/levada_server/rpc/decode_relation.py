@@ -12,7 +12,7 @@ from levada_server.rpc import decode
 from levada_server.rpc.decode_entities import entity_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from levada_api.v1 import value_pb2
 
@@ -28,6 +28,9 @@ MAX_VALUES = 4 * MAX_ENTITIES
 """Values of all lists and tables of values together."""
 QUICK_BYTES = 32 * 2**10
 """A larger message is read in a thread, so that other calls are answered meanwhile."""
+_PARAMETERS = frozenset(
+    ("boolean", "integer", "big_integer", "float", "text", "binary", "decimal", "uuid", "date", "time", "timestamp")
+)
 
 
 def stored_relation(serialized: bytes) -> algebra.Relation:
@@ -35,20 +38,30 @@ def stored_relation(serialized: bytes) -> algebra.Relation:
     return relation("key_source", pb.Relation.FromString(serialized))
 
 
-async def received_relation(field: str, message: pb.Relation) -> algebra.Relation:
+async def received_relation(field: str, message: pb.Relation, *, parameters: bool = False) -> algebra.Relation:
     """Read a relation of a request.
+
+    Args:
+        field: Which has it.
+        message: What it has.
+        parameters: Read values of mappings as parameters, in the order in which they stand in the message.
 
     Raises:
         QueryTooDeep: It is larger or deeper than the limits.
         InvalidRequest: It is malformed.
     """
     if message.ByteSize() <= QUICK_BYTES:
-        return relation(field, message)
-    return await asyncio.to_thread(relation, field, message)
+        return relation(field, message, parameters=parameters)
+    return await asyncio.to_thread(relation, field, message, parameters=parameters)
 
 
-def relation(field: str, message: pb.Relation) -> algebra.Relation:
-    """Read a relation.
+def is_parameter(value: value_pb2.Value) -> bool:
+    """Tell whether others of its kind can stand in the place of a value; NULL and lists ask for something else."""
+    return value.WhichOneof("kind") in _PARAMETERS
+
+
+def relation(field: str, message: pb.Relation, *, parameters: bool = False) -> algebra.Relation:
+    """Read a relation, as `received_relation`.
 
     Raises:
         QueryTooDeep: It is larger or deeper than the limits.
@@ -63,14 +76,15 @@ def relation(field: str, message: pb.Relation) -> algebra.Relation:
             "Restrict by a table of values instead of many single conditions.",
             limit=MAX_NODES,
         )
-    return _Decoder(message).result()
+    return _Decoder(message, parameters=parameters).result()
 
 
 class _Decoder:
     """Reads nodes and conditions in an order in which what they refer to is there already."""
 
-    def __init__(self, message: pb.Relation) -> None:
+    def __init__(self, message: pb.Relation, *, parameters: bool) -> None:
         self._message = message
+        self._numbers = _numbers(message) if parameters else None
         self._relations: list[tuple[algebra.Relation, int]] = []
         self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
         self._values = 0
@@ -183,8 +197,7 @@ class _Decoder:
             case "constant":
                 return algebra.Constant(condition.constant), 1
             case "mapping":
-                entries = ((entry.name, self._value(entry.value)) for entry in condition.mapping.entries)
-                return algebra.Equalities(tuple(entries)), 1
+                return algebra.Equalities(tuple(self._entries(index, condition.mapping))), 1
             case "any":
                 conditions, depth = self._inner(condition.any.conditions)
                 return algebra.AnyOf(conditions), depth
@@ -203,6 +216,15 @@ class _Decoder:
                 return entity_set(condition.entities.arrow_ipc, self._count_entities), 1
             case _:
                 raise InvalidRequest(f"Condition {index} is unset.", field="relation.conditions")
+
+    def _entries(self, index: int, mapping: pb.Mapping) -> Iterator[tuple[str, object]]:
+        number = None if self._numbers is None else self._numbers[index]
+        for entry in mapping.entries:
+            value = self._value(entry.value)
+            if number is not None and is_parameter(entry.value):
+                value = algebra.Parameter(number, value)
+                number += 1
+            yield entry.name, value
 
     def _inner(self, indices: Iterable[int]) -> tuple[tuple[algebra.Condition, ...], int]:
         found = [self._conditions[index] for index in indices]
@@ -248,6 +270,16 @@ class _Decoder:
                 f"The query has more than {MAX_VALUES} values in its lists and tables; insert them into a table.",
                 limit=MAX_VALUES,
             )
+
+
+def _numbers(message: pb.Relation) -> dict[int, int]:
+    """Give the number of the first parameter of every mapping, by the index of its condition."""
+    numbers, number = {}, 0
+    for index, condition in enumerate(message.conditions):
+        if condition.HasField("mapping"):
+            numbers[index] = number
+            number += sum(is_parameter(entry.value) for entry in condition.mapping.entries)
+    return numbers
 
 
 def _limited(size: int) -> int:

@@ -13,7 +13,7 @@ from levada_server.operations.contract import begin_read
 from levada_server.operations.engine import PERHAPS_BEHIND
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
-from levada_server.rpc.decode_relation import received_relation
+from levada_server.rpc.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self._engine = engine
 
     async def _compiled(self, message: relation_pb2.Relation, context: Context) -> Query:
-        relation = await received_relation("relation", message)
-        query = await queries.compile_query(self._engine, caller(context), relation)
+        query = await queries.compile_query(self._engine, caller(context), asked_relation("relation", message))
         await answer(context, self._engine, query.warnings)
         return query
 
@@ -51,9 +50,9 @@ class QueryService(pb_grpc.QueryServiceServicer):
         if not request.lease_token:
             return await self._compiled(request.relation, context), None
         who = worker(context, self._engine, request.lease_token)
-        relation = await received_relation("relation", request.relation)
-        query = await queries.compile_query(self._engine, who, relation)
-        reading = await begin_read(self._engine, who, relation, request.read_receipt)
+        asked = asked_relation("relation", request.relation)
+        query = await queries.compile_query(self._engine, who, asked)
+        reading = await begin_read(self._engine, who, await asked.relation(), request.read_receipt)
         await answer(context, self._engine, query.warnings, who.told)
         return query, reading
 
@@ -78,9 +77,17 @@ class QueryService(pb_grpc.QueryServiceServicer):
 
     async def FetchFewRows(self, request: pb.FetchFewRowsRequest, context: Context) -> pb.FetchFewRowsResponse:
         """Give the entities of a relation in one message."""
+        query, reading = await self._read(request.fetch, context)
+        if queries.has_few_rows(query) and not request.fetch.digest:
+            few = await queries.fetch_few(self._engine, query, _ignore if reading is None else reading.add)
+            content = b"".join(part for piece in few for part in piece)
+            if len(content) > FEW_BYTES:
+                return pb.FetchFewRowsResponse(too_large=True)
+            result = pb.FetchRelationResponse(arrow_ipc=content, read_receipt=_receipt(reading))
+            return pb.FetchFewRowsResponse(result=result)
         result = pb.FetchRelationResponse()
         parts: Piece = []
-        async with aclosing(self._fetch(request.fetch, context)) as pieces:
+        async with aclosing(self._pieces(request.fetch, query, reading)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, list):
                     parts += piece
@@ -113,6 +120,13 @@ class QueryService(pb_grpc.QueryServiceServicer):
         self, request: pb.FetchRelationRequest, context: Context
     ) -> AsyncGenerator[Piece | pb.FetchRelationResponse, None]:
         query, reading = await self._read(request, context)
+        async with aclosing(self._pieces(request, query, reading)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _pieces(
+        self, request: pb.FetchRelationRequest, query: Query, reading: Reading | None
+    ) -> AsyncGenerator[Piece | pb.FetchRelationResponse, None]:
         count_rows = reading.add if reading is not None else _ignore
         digests: list[str] = []
         rows = (

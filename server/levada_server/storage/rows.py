@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from levada_server.arrow.ingest import Columns
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
-    from levada_server.query.sql import Select
+    from levada_server.query.sql import Select, Statement
     from levada_server.storage.database import Connection
     from levada_server.storage.outcomes import Request
 
@@ -196,10 +196,9 @@ async def insert_selected(
     return count, ids
 
 
-async def digest_rows(connection: Connection, selected: Select) -> str:
+async def digest_rows(connection: Connection, selected: Statement) -> str:
     """Identify the rows of a query, in whatever order they come."""
-    inner = render(selected)
-    digest: str = await connection.fetchval(fill(_SQL["digest"], selected=inner.text), *inner.values)
+    digest: str = await connection.fetchval(fill(_SQL["digest"], selected=selected.text), *selected.values)
     return digest
 
 

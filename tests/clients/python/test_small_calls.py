@@ -139,3 +139,16 @@ def test_an_interrupted_call_does_not_leave_its_answer_to_the_next(
         done.result(WAIT_S)
     assert not calls._open
     assert [name(lab, subject) for subject in (2, 1, 2)] == ["Bob", "Ann", "Bob"]
+
+
+def test_a_table_that_is_altered_is_not_read_as_it_was(lab: lv.VirtualModule, calls: SmallCalls) -> None:
+    with lv.Connection(lab.Subject.connection.address) as other:
+        theirs = lv.VirtualModule("theirs", "lab", connection=other)
+        for _ in range(3):
+            assert (theirs.Subject & {"subject_id": 1}).fetch1()["name"] == "Ann"
+        lab.Subject.definition = lab.Subject.definition.replace("weight", "mass")
+        lab.Subject.alter(prompt=False, rename={"mass": "weight"})
+        for subjects in (lab.Subject, theirs.Subject):
+            assert (subjects & {"subject_id": 1}).fetch1()["mass"] == 20.5
+            with pytest.raises(lv.errors.UnknownAttributeError):
+                (subjects & "weight > 1").fetch1()

@@ -1,0 +1,78 @@
+"""Compiled queries, kept for those that come again with other values."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.operations.compilation import compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.query.algebra import Relation
+    from levada_server.query.compile import Query
+
+MAX_PLANS = 1_000
+"""Of one process; those that were not asked for the longest time go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A relation without the values of its mappings.
+
+    Args:
+        key: The same for all relations that differ in nothing else, and in these only within a kind of value.
+        values: In the order in which the parameters of the relation are numbered.
+    """
+
+    key: Hashable
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A relation as a client asks for it.
+
+    Args:
+        relation: Reads it.
+        parametrised: Reads it with parameters in the place of the values of its shape.
+        shape: None if it is not worth to be kept.
+    """
+
+    relation: Callable[[], Awaitable[Relation]]
+    parametrised: Callable[[], Awaitable[Relation]]
+    shape: Shape | None
+
+
+class Plans:
+    """Queries by the keys of their shapes, for one catalog: with another, all are forgotten."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._queries: OrderedDict[Hashable, Query] = OrderedDict()
+
+    async def compiled(self, asked: Asked, catalog: Catalog) -> Query:
+        """Compile a relation, or give the query of its shape with its values.
+
+        Raises:
+            LevadaError: The relation breaks a rule of the algebra.
+        """
+        if asked.shape is None:
+            return await compiled(await asked.relation(), catalog)
+        if catalog is not self._catalog:
+            self._catalog = catalog
+            self._queries.clear()
+        key, values = asked.shape.key, asked.shape.values
+        query = self._queries.get(key)
+        if query is not None and (bound := query.bound(values)) is not None:
+            self._queries.move_to_end(key)
+            return bound
+        query = await compiled(await asked.parametrised(), catalog)
+        if not query.fixed and catalog is self._catalog:
+            self._queries[key] = query
+            if len(self._queries) > MAX_PLANS:
+                self._queries.popitem(last=False)
+        return query
