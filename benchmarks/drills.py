@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,12 +26,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import asyncpg
 
 import levada as lv
+from levada._job_table import job_table
 from tests.support.gate import VARIABLE, Gate
 from tests.support.processes import Server
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 MODULE = "benchmarks.drill_pipeline"
@@ -38,32 +40,38 @@ PATIENCE_SECONDS = 60.0
 """A drill in which nothing happens for so long has failed."""
 STALL_SECONDS = 0.5
 
-# A commit leaves a line here, in its own transaction: what is undone leaves none.
+# What is committed leaves a line here, in its own transaction: what is undone leaves none.
 _AUDIT = """
-CREATE TABLE public.commits (n integer NOT NULL, source text NOT NULL);
+CREATE TABLE public.commits (n integer NOT NULL, source text NOT NULL, change integer NOT NULL);
 CREATE FUNCTION public.note_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO public.commits (n, source) SELECT n, TG_TABLE_NAME FROM inserted;
+    INSERT INTO public.commits (n, source, change)
+    SELECT n, TG_TABLE_NAME, CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END FROM changed;
     PERFORM pg_notify('committed', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_commit AFTER INSERT ON drill.result
-    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
 CREATE TRIGGER note_commit AFTER INSERT ON drill.result__digit
-    REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
+CREATE TRIGGER note_delete AFTER DELETE ON drill.result
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
+CREATE TRIGGER note_delete AFTER DELETE ON drill.result__digit
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_commit();
 """
 
 _CHECKS = {
     "keys without a result": """
         SELECT count(*) FROM drill.sample AS s WHERE NOT EXISTS (SELECT FROM drill.result AS r WHERE r.n = s.n)""",
-    "keys not committed once": """
+    "keys not committed once, or once more than deleted": """
         SELECT count(*) FROM drill.sample AS s
-        WHERE (SELECT count(*) FROM public.commits AS c WHERE c.n = s.n AND c.source = 'result') <> 1""",
+        WHERE (SELECT sum(change) FROM public.commits AS c WHERE c.n = s.n AND c.source = 'result')
+            IS DISTINCT FROM 1""",
     "results that are wrong": "SELECT count(*) FROM drill.result WHERE square <> n::bigint * n",
     "results whose parts are not whole": """
         SELECT count(*) FROM drill.result AS r
         WHERE length(r.square::text) <> (SELECT count(*) FROM drill.result__digit AS d WHERE d.n = r.n)
-           OR length(r.square::text) <> (SELECT count(*) FROM public.commits AS c
+           OR length(r.square::text) <> (SELECT sum(change) FROM public.commits AS c
                                          WHERE c.n = r.n AND c.source = 'result__digit')""",
     "keys without a job that succeeded": """
         SELECT count(*) FROM drill.sample AS s
@@ -75,6 +83,20 @@ _CHECKS = {
             OR _reserved_time > _finished_time OR _error_type IS NOT NULL""",
 }
 """Each must count 0 when all is computed."""
+
+_CHECKS_AT_REST = {
+    "jobs that wait though their result is there": """
+        SELECT count(*) FROM {jobs} AS j JOIN drill.result AS r ON r.n = j.n WHERE j._state = 'pending'""",
+    "jobs that succeeded without a result": """
+        SELECT count(*) FROM {jobs} AS j
+        WHERE j._state = 'success' AND NOT EXISTS (SELECT FROM drill.result AS r WHERE r.n = j.n)""",
+    "keys with neither a result nor a job that waits": """
+        SELECT count(*) FROM drill.sample AS s
+        WHERE NOT EXISTS (SELECT FROM drill.result AS r WHERE r.n = s.n)
+          AND NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.n = s.n AND j._state = 'pending')""",
+    "jobs in another state": "SELECT count(*) FROM {jobs} WHERE _state NOT IN ('pending', 'success')",
+}
+"""Each must count 0 when nobody works, whether all is computed or not."""
 
 
 class DrillFailed(Exception):
@@ -233,16 +255,21 @@ class Field:
         ((number,),) = self.sql("SELECT id FROM levada.table WHERE stored_name = 'result'")
         return f"levada_jobs.t{number}"
 
-    def check(self) -> None:
+    def check(self, checks: Mapping[str, str] = _CHECKS) -> None:
         """Count everything at the end.
 
         Raises:
             DrillFailed: A key is lost, was committed twice, or a job says something else than the table.
         """
         jobs = self.jobs
-        wrong = {what: self.sql(statement.format(jobs=jobs))[0][0] for what, statement in _CHECKS.items()}
+        wrong = {what: self.sql(statement.format(jobs=jobs))[0][0] for what, statement in checks.items()}
         if any(wrong.values()):
             raise DrillFailed(f"At the end: {wrong}")
+
+    def await_end(self, crew: Crew) -> None:
+        """Wait until a crew says no more."""
+        while self.heard() != (crew, None):
+            pass
 
     def _end_crews(self) -> None:
         for crew in self.crews:
@@ -351,8 +378,7 @@ def stopped_and_replaced(database_url: str, workers: int) -> dict[str, int]:
     with _stopped(database_url, workers) as (field, stopped):
         expire(field)
         other = field.hire("--drain")
-        while field.heard() != (other, None):
-            pass
+        field.await_end(other)
         _continue(field, stopped)
         field.hear_of("lost", workers)
         field.check()
@@ -429,6 +455,41 @@ async def _commits(field: Field, wanted: int) -> int:
         await connection.close()
 
 
+def beside_each_other(database_url: str, scale: Scale) -> dict[str, int]:
+    """Reserve, complete, refresh and delete at random beside each other."""
+    with Field(database_url, scale.replicas) as field:
+        field.prepare([{"n": n} for n in range(scale.keys)])
+        crews = [field.hire("--processes", str(scale.processes)) for _ in range(scale.crews)]
+        with ThreadPoolExecutor(scale.replicas) as threads:
+            others = [
+                threads.submit(_delete_and_refresh, field.proxy.address, random.Random(scale.seed + number), scale)
+                for number in range(scale.replicas)
+            ]
+            deleted = sum(other.result() for other in others)
+        for crew in crews:
+            crew.process.terminate()
+        for crew in crews:
+            field.await_end(crew)
+        field.check(_CHECKS_AT_REST)
+        field.await_end(field.hire("--drain", "--processes", str(scale.processes)))
+        field.check()
+        return {"deleted": deleted, **field.counts}
+
+
+def _delete_and_refresh(address: str, chance: random.Random, scale: Scale) -> int:
+    """Refresh, and delete some results, in turns by chance; give how many were deleted."""
+    deleted = 0
+    with lv.Connection(address) as connection:
+        results, jobs = lv.FreeTable(connection, "drill.Result"), job_table(connection, "drill", "Result")
+        while deleted < scale.keys // 4:
+            if chance.random() < 0.3:
+                jobs.refresh()
+            else:
+                chosen = [{"n": n} for n in chance.sample(range(scale.keys), 20)]
+                deleted += (results & chosen).delete(prompt=False)
+    return deleted
+
+
 # ------------------------------------------------------------------------------------------- at full size
 
 
@@ -447,6 +508,9 @@ def main() -> int:
         ),
         f"{stopped} workers stopped past their lease and replaced": lambda url: stopped_and_replaced(url, stopped),
         f"{stopped} workers stopped past their lease and awaited": lambda url: stopped_and_awaited(url, stopped),
+        f"{scale.crews * scale.processes} workers beside refreshes and deletes": lambda url: beside_each_other(
+            url, scale
+        ),
         f"{stopped} workers whose answers are cut after the commit": lambda url: cut_answers(url, stopped),
     }
     # Told to end, it ends what it has started too.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, LevadaError
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from levada_server.storage.database import Connection
 
 _Result = TypeVar("_Result")
+
+ATTEMPTS = 6
+"""How often a change is tried that others get in the way of."""
+FIRST_PAUSE_S = 0.01
 
 
 async def once(
@@ -53,6 +59,22 @@ async def once(
         if found.content is None:
             raise Conflict("The request was given up before it was done; nothing of it is kept.") from error
         return await answer(json.loads(found.content))
+
+
+async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Do a change, and once more where a concurrent one got in its way; inside a client's transaction only that can.
+
+    Raises:
+        Conflict: Others got in its way each time.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return await work()
+        except Conflict:
+            if engine.database.pinned:
+                raise
+        await asyncio.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))
+    return await work()
 
 
 async def record(engine: Engine, connection: Connection, caller: Caller, content: object = True) -> None:

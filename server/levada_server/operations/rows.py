@@ -26,7 +26,7 @@ from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
 from levada_server.operations.contract import computed_table, judge_key, judge_write
 from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
-from levada_server.operations.once import once, record
+from levada_server.operations.once import once, record, through_conflicts
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.upcoming import Stalled, Upcoming, until_whole
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
@@ -364,7 +364,7 @@ async def delete(
     async def work() -> Doomed:
         return await _delete(engine, caller, catalog, relation, part_integrity, digest=digest, quick=quick)
 
-    return await once(engine, caller, work, answer)
+    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 async def _delete(
