@@ -142,10 +142,21 @@ def _limit(parse: Callable[[object], object]) -> Callable[[str], object]:
 def _work(connection: Connection, options: argparse.Namespace) -> int:
     if options.slurm or options.submit:
         script = _array_job(connection, options).script()
+        if _stays_here(connection.address):
+            print(
+                f"levada worker: {connection.address} is reached on this machine alone; give the server's address as "
+                "the nodes of the cluster reach it, by --url or LEVADA_URL",
+                file=sys.stderr,
+            )
         sys.stdout.write(submit(script) + "\n" if options.submit else script)
         return _worker.EXIT_OK
     settings = _settings(options, max_jobs=options.max_jobs, drain=options.drain, reload=options.reload)
     return _worker.work(connection, settings, _observer(options)).code
+
+
+def _stays_here(address: str) -> bool:
+    host = address.partition("://")[2] or address
+    return host.startswith(("unix:", "127.", "localhost:", "[::1]"))
 
 
 def _array_job(connection: Connection, options: argparse.Namespace) -> ArrayJob:

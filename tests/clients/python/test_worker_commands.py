@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 import levada as lv
+from levada._cli_worker import _stays_here
 from levada._crew_reports import Began, Died, Ended, Finished, Ready
 from levada._errors import InvalidRequest, LevadaError
 from levada._jobs import Lease
@@ -146,6 +147,7 @@ def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: 
     words = (*words, "--sbatch=--time=4:00:00", "--tables", "Square", "Root")
     printed = run(folder, server_address, *words)
     assert printed.returncode == 0
+    assert f"{server_address} is reached on this machine alone" in printed.stderr
     checked = subprocess.run(["bash", "-n"], input=printed.stdout, text=True, check=False, capture_output=True)
     assert (checked.returncode, checked.stderr) == (0, "")
     for line in ("--array=1-2", "--cpus-per-task=2", "--time=4:00:00", "--signal=B:TERM@35", "--requeue"):
@@ -154,6 +156,22 @@ def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: 
     assert (submitted.returncode, submitted.stdout) == (0, "Submitted batch job 7\n")
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+@pytest.mark.parametrize(
+    ("address", "stays"),
+    [
+        ("unix:/run/levada.sock", True),
+        ("127.0.0.1:50051", True),
+        ("http://localhost:50051", True),
+        ("[::1]:50051", True),
+        ("lab.example.org:50051", False),
+        ("https://levada.example.org", False),
+        ("localhost.example.org:50051", False),
+    ],
+)
+def test_addresses_that_no_node_reaches_are_known(address: str, *, stays: bool) -> None:
+    assert _stays_here(address) is stays
 
 
 def test_preempted_task_loses_no_result(folder: Path, server_address: str) -> None:
