@@ -104,7 +104,17 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         downstream = Downstream()
         stack.push_async_callback(downstream.close)
         signer = await read_signer(database)
-        engine = Engine(database, cache, lookout, stored_relation, signer, objects, downstream, Refreshes())
+        engine = Engine(
+            database,
+            cache,
+            lookout,
+            stored_relation,
+            signer,
+            objects,
+            downstream,
+            Refreshes(),
+            settings.value_bytes,
+        )
         server = RpcServer(
             engine,
             version("levada"),

@@ -11,6 +11,7 @@ from levada_server.companions import companions, run
 from levada_server.config import STORES_FILE, Settings, read_stores
 from levada_server.errors import LevadaError
 from levada_server.logs import configure
+from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.object_storage import StoreFolders
 
@@ -74,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         "--spool-dir", type=Path, help="where results wait for slow readers (default: the folder for temporary files)"
     )
     serve_parser.add_argument(
+        "--max-value",
+        type=_megabytes,
+        default=VALUE_BYTES,
+        metavar="MB",
+        help=f"megabytes of 2^20 bytes that a value in a row may have, 1 to {MOST_VALUE_BYTES >> 20} "
+        f"(default: {VALUE_BYTES >> 20})",
+    )
+    serve_parser.add_argument(
         "--transaction-idle",
         type=float,
         default=TransactionLimits().idle_s,
@@ -110,6 +119,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         grace_s=arguments.grace,
         processes=arguments.processes,
         spool_folder=arguments.spool_dir,
+        value_bytes=arguments.max_value,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
@@ -121,6 +131,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
     return int(text)
+
+
+def _megabytes(text: str) -> int:
+    most = MOST_VALUE_BYTES >> 20
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {most}")
+    return int(text) << 20
 
 
 def _stays_here(listen: str) -> bool:

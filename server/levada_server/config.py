@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
+from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.object_storage import StoreFolders
 
@@ -37,6 +38,7 @@ class Settings:
         idle_timeout_s: Stop after so many seconds without a call; None to run for ever.
         grace_s: How long calls under way may finish at the end.
         spool_folder: Where the results of slow readers wait; None for the system's folder for temporary files.
+        value_bytes: What a value in a row may have.
         transaction_limits: How long a client's transaction may wait and be open.
         processes: How many processes serve the port.
         shared_port: Others listen on it too.
@@ -51,6 +53,7 @@ class Settings:
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
     spool_folder: Path | None = None
+    value_bytes: int = VALUE_BYTES
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
     processes: int = 1
     shared_port: bool = False

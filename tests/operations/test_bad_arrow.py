@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -13,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from levada_api.v1 import row_service_pb2 as pb
-from levada_api.v1 import row_service_pb2_grpc, schema_pb2
+from levada_api.v1 import row_service_pb2_grpc, schema_pb2, server_service_pb2, server_service_pb2_grpc
 from levada_server import errors
 from levada_server.operations import rows
 from levada_server.operations.rows import InsertOptions
@@ -232,10 +233,28 @@ async def test_a_bad_batch_undoes_the_good_ones_before_it(table: Engine) -> None
 
 
 async def test_large_values_are_refused_with_the_way_around(table: Engine) -> None:
-    large = batch(picture=pa.array([b"", bytes(64 * 2**20 + 1)]))
-    with pytest.raises(errors.LimitReached, match="store") as caught:
-        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(large)))
+    limited = replace(table, value_bytes=1000)
+    fits = batch(picture=pa.array([b"", bytes(1000)]))
+    large = fits.set_column(1, "picture", pa.array([b"", bytes(1001)]))
+    with pytest.raises(errors.LimitReached, match=r"has 1001 bytes.*at most 1000.*<blob@store>") as caught:
+        await rows.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(large)))
     assert (caught.value.details["row"], caught.value.details["attribute"]) == ("1", "picture")
+    assert await count(table) == 0
+    assert await rows.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(fits))) == 2
+    with pytest.raises(errors.LimitReached, match="store"):
+        await rows.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1001)})
+    await rows.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1000)})
+
+
+async def test_a_server_says_what_a_value_may_have(engine: Engine) -> None:
+    for limited, value_bytes in ((engine, 64 * 2**20), (replace(engine, value_bytes=1000), 1000)):
+        server = RpcServer(limited, "0", embedded=False, transaction_limits=TransactionLimits())
+        address = await server.start("127.0.0.1:0")
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = server_service_pb2_grpc.ServerServiceStub(channel)
+            info = await stub.GetServerInfo(server_service_pb2.GetServerInfoRequest())
+        assert info.limits.value_bytes == value_bytes
+        await server.stop(10)
 
 
 async def test_a_few_codes_that_stand_for_more_than_memory_are_refused(table: Engine) -> None:

@@ -14,6 +14,7 @@ from levada_server.arrow.types import BOUNDS, arrow_type, storage_type
 from levada_server.errors import LevadaError, LimitReached, MissingAttribute, ValueOutOfRange, WrongValue
 from levada_server.model.assignment import may_be_left_out
 from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
+from levada_server.model.sizes import too_large
 from levada_server.model.types import FLOATS, INTEGER_RANGES, TEXTS, AttributeType, Kind
 from levada_server.model.values import coerce
 
@@ -21,14 +22,10 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
 
-MAX_VALUE_BYTES = 64 * 2**20
-"""PostgreSQL and its driver move a value whole; larger ones belong into a store."""
 MAX_DECODED_BYTES = 2**31 - 1
 """Of a column that comes as codes into a dictionary: Arrow's own limit of a column of text."""
 
 _EXACT = Context(prec=100)
-_STORED_AS = {Kind.ATTACH: "attach", Kind.ARRAY: "npy"}
-"""What holds values of a kind in a store; `blob` for the others."""
 
 
 def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
@@ -43,7 +40,7 @@ def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: 
     Raises:
         MissingAttribute: A value is missing and there is no default.
         WrongValue: A value does not fit.
-        LimitReached: A value, or a column of codes once it is decoded, is too large.
+        LimitReached: A column of codes is too large once it is decoded.
     """
     column = _decoded(column, attribute)
     if column.null_count and not may_be_left_out(attribute):
@@ -60,8 +57,29 @@ def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: 
         fitted = None
     if fitted is None:
         fitted = _fit_slowly(column, attribute, table, first_row)
-    _check_sizes(fitted, attribute, table, first_row)
     return fitted
+
+
+def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row: int, limit_bytes: int) -> None:
+    """Refuse values that are too large for a row.
+
+    Args:
+        fitted: As `fit_column` gives it.
+        attribute: Of the table.
+        table: For messages.
+        first_row: Number of the column's first row within its insert.
+        limit_bytes: What a value may have.
+
+    Raises:
+        LimitReached: One has more.
+    """
+    if not (_is_text(fitted.type) or _is_binary(fitted.type)):
+        return
+    sizes = pc.binary_length(fitted)
+    largest = pc.max(sizes).as_py() or 0
+    if largest > limit_bytes:
+        row = first_row + pc.index(sizes, pa.scalar(largest, sizes.type)).as_py()
+        raise too_large(table, attribute, largest, limit_bytes, row)
 
 
 def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
@@ -78,25 +96,6 @@ def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
                 value=MAX_DECODED_BYTES,
             )
     return column.dictionary_decode()
-
-
-def _check_sizes(fitted: pa.Array, attribute: Attribute, table: Table, first_row: int) -> None:
-    if not (_is_text(fitted.type) or _is_binary(fitted.type)):
-        return
-    sizes = pc.binary_length(fitted)
-    largest = pc.max(sizes).as_py() or 0
-    if largest > MAX_VALUE_BYTES:
-        codec = _STORED_AS.get(attribute.type.kind, "blob")
-        row = first_row + pc.index(sizes, pa.scalar(largest, sizes.type)).as_py()
-        raise LimitReached(
-            f"`{table.name}`, row {row}: `{attribute.name}` has {largest} bytes; a value in a row has at most "
-            f"{MAX_VALUE_BYTES}. Keep larger ones in a store: declare it as <{codec}@store>.",
-            table=table.name,
-            attribute=attribute.name,
-            row=row,
-            limit="value",
-            value=MAX_VALUE_BYTES,
-        )
 
 
 def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:

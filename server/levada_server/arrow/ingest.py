@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from levada_server.arrow.fitting import fit_column
+from levada_server.arrow.fitting import check_column, fit_column
 from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
 from levada_server.model.types import Kind
@@ -55,6 +55,15 @@ class Columns:
     def row(self, index: int, names: Sequence[str]) -> list[object]:
         """Give the values that one row has under some names."""
         return [value for (value,) in self._slice(index).values(names)]
+
+    def check_sizes(self, table: Table, limit_bytes: int) -> None:
+        """Refuse values that are too large for a row.
+
+        Raises:
+            LimitReached: One is; the error names it.
+        """
+        for attribute, array in zip(self.attributes, self.arrays, strict=True):
+            check_column(array, attribute, table, self.first_row, limit_bytes)
 
     def _slice(self, index: int) -> Columns:
         arrays = tuple(array.slice(index, 1) for array in self.arrays)

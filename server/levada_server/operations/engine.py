@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
+from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.plans import Plans
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Engine:
         objects: The stores.
         downstream: Makes jobs of what depends on committed keys.
         refreshes: Shares refreshes among those who ask.
+        value_bytes: What a value in a row may have.
         plans: Queries that were compiled before.
     """
 
@@ -71,6 +73,7 @@ class Engine:
     objects: ObjectStorage
     downstream: Downstream
     refreshes: Refreshes
+    value_bytes: int = VALUE_BYTES
     plans: Plans = field(default_factory=Plans)
 
     async def catalog(self, caller: Caller) -> Catalog:

@@ -20,6 +20,7 @@ from levada_server.errors import (
 )
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.dependencies import is_within
+from levada_server.model.sizes import check_sizes
 from levada_server.model.table import TableName
 from levada_server.model.types import Kind
 from levada_server.model.values import show_key
@@ -218,6 +219,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, InsertOptions())
     key, changes = split_update(table, row)
+    check_sizes(table, changes, engine.value_bytes)
 
     async def work() -> int:
         request = None if engine.database.pinned else caller.request
@@ -264,6 +266,7 @@ async def insert_batch(
         request: Record their number as its outcome, as `storage.rows.insert_columns` can.
         duplicates_expected: Some of the rows probably exist.
     """
+    columns.check_sizes(table, engine.value_bytes)
     columns = await claim_columns(engine, table, columns)
     return await storage.insert_columns(
         connection,

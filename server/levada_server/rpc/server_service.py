@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 64 * 2**20
 """Largest message on the wire."""
-VALUE_BYTES = 64 * 2**20
-"""Largest value in a row."""
 
 
 class ServerService(pb_grpc.ServerServiceServicer):
@@ -45,7 +43,7 @@ class ServerService(pb_grpc.ServerServiceServicer):
                 relation_nodes=MAX_NODES,
                 relation_depth=MAX_DEPTH,
                 expression_bytes=EXPRESSION_BYTES,
-                value_bytes=VALUE_BYTES,
+                value_bytes=self._engine.value_bytes,
                 message_bytes=MESSAGE_BYTES,
                 jobs=MAX_JOBS,
             ),

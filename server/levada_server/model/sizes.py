@@ -1,0 +1,55 @@
+"""How large a value in a row may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LimitReached
+from levada_server.model.types import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from levada_server.model.heading import Attribute
+    from levada_server.model.table import Table
+
+VALUE_BYTES = 64 * 2**20
+"""PostgreSQL and its driver move a value whole; larger ones belong into a store. A server may be told another limit."""
+MOST_VALUE_BYTES = 256 * 2**20
+"""The driver takes a few times as much memory, and refuses what does not fit into a message of PostgreSQL."""
+
+_STORED_AS = {Kind.ATTACH: "attach", Kind.ARRAY: "npy"}
+"""What holds values of a kind in a store; `blob` for the others."""
+
+
+def too_large(table: Table, attribute: Attribute, size: int, limit_bytes: int, row: int | None = None) -> LimitReached:
+    """Make the error of a value that is too large for a row, with the way around."""
+    codec = _STORED_AS.get(attribute.type.kind, "blob")
+    where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
+    return LimitReached(
+        f"{where}: `{attribute.name}` has {size} bytes; a value in a row has at most {limit_bytes}. Keep larger ones "
+        f"in a store: declare it as <{codec}@store>.",
+        table=table.name,
+        attribute=attribute.name,
+        row=row,
+        limit="value",
+        value=limit_bytes,
+    )
+
+
+def check_sizes(table: Table, values: Mapping[str, object], limit_bytes: int) -> None:
+    """Refuse values of one entity that are too large for a row.
+
+    Raises:
+        LimitReached: One of them is.
+    """
+    for name, value in values.items():
+        match value:
+            case str():
+                size = len(value.encode())
+            case bytes():
+                size = len(value)
+            case _:
+                continue
+        if size > limit_bytes:
+            raise too_large(table, table.heading[name], size, limit_bytes)
