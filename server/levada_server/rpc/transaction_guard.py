@@ -28,7 +28,10 @@ class TransactionGuard:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        watch = self._watch
         self._end()
+        if watch is not None:
+            await asyncio.gather(watch, return_exceptions=True)
 
     @property
     def silence_s(self) -> float | None:
