@@ -27,6 +27,7 @@ from levada_api.v1 import (
     server_service_pb2,
     server_service_pb2_grpc,
 )
+from levada_server.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def refused(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) -> None:
     for _ in range(2):
-        with serving("--data-dir", str(folder)) as (process, address):
+        with serving("--data-dir", str(folder), "--max-value", "16") as (process, address):
             announced = json.loads((folder / "server.json").read_text())
             assert announced["address"] == address
             assert announced["pid"] == process.pid
@@ -85,6 +86,7 @@ def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) ->
                 )
                 assert info.embedded
                 assert info.postgresql_version.startswith("18.")
+                assert info.limits.value_bytes == 16 * 2**20
                 stores = object_service_pb2_grpc.ObjectServiceStub(channel).ListStores(
                     object_service_pb2.ListStoresRequest()
                 )
@@ -92,6 +94,14 @@ def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) ->
         assert process.returncode == 0
         assert not (folder / "server.json").exists()
     assert not created  # the second server found what the first one had made
+
+
+@pytest.mark.parametrize("megabytes", ["0", "257", "1.5"])
+def test_a_limit_of_values_that_cannot_be_kept_is_refused(megabytes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--max-value", megabytes])
+    assert caught.value.code == 2
+    assert f"{megabytes!r} is no number from 1 to 256" in capsys.readouterr().err
 
 
 def test_a_folder_in_use_is_refused_and_names_the_holder(folder: Path) -> None:

@@ -175,9 +175,10 @@ class _Reader:
         classes = set(map(type, rows))
         if classes <= {tuple, list} and set(map(len, rows)) == {len(self.heading)}:
             return {name: list(map(itemgetter(index), rows)) for index, name in enumerate(self.heading.names)}
-        if classes != {dict} or not set().union(*rows) <= self.heading.attributes.keys():
+        names: set[Any] = set().union(*rows) if classes == {dict} else set()
+        if not names or not names <= self.heading.attributes.keys():
             rows = [self._fields(row, number) for number, row in enumerate(rows, first_row)]
-        names = self.heading.attributes.keys() & set().union(*rows)
+            names = set().union(*rows) & self.heading.attributes.keys()
         return {name: _field(rows, name) for name in names}
 
     def _fields(self, row: object, number: int) -> Mapping[str, object]:
