@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""The last bytes of an Arrow IPC stream, though they may stand elsewhere too."""
 _NO_TIME = int(np.iinfo(np.int64).min)
 """To NumPy this count is NaT, which becomes None."""
 
@@ -46,8 +48,13 @@ class Result:
     def __init__(self, connection: Connection, node: Node) -> None:
         request = pb.FetchRelationRequest(relation=encode_relation(node))
         responses = connection.receive("QueryService/FetchRelation", request, Fetched)
-        self._pieces = PieceReader(response.arrow_ipc for response in responses if response.arrow_ipc)
-        self._reader = pa.ipc.open_stream(pa.PythonFile(self._pieces, "r"))
+        pieces = (response.arrow_ipc for response in responses if response.arrow_ipc)
+        first = next(pieces, b"")
+        second = next(pieces, None) if first[-len(_END) :] == _END else b""
+        self._pieces = PieceReader(_joined(first, second or b"", pieces))
+        # Where one piece is all, as most often for few rows, Arrow need not ask us for its bytes.
+        source = pa.py_buffer(first) if second is None else pa.PythonFile(self._pieces, "r")
+        self._reader = pa.ipc.open_stream(source)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give the batches one by one; closing the iterator stops the query."""
@@ -62,6 +69,17 @@ class Result:
         table = self._reader.read_all()
         self._pieces.drain()
         return table
+
+
+def _joined(
+    first: bytes | memoryview, second: bytes | memoryview, others: Generator[bytes | memoryview, None, None]
+) -> Generator[bytes | memoryview, None, None]:
+    try:
+        yield first
+        yield second
+        yield from others
+    finally:
+        others.close()
 
 
 class Fetched:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
+from levada_server.arrow.ingest import END
 from levada_server.arrow.references import references
-from levada_server.arrow.types import arrow_type
+from levada_server.arrow.types import arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.types import AttributeType, Kind
 
@@ -54,6 +55,25 @@ class StreamWriter:
         yield from self._pending.take()
 
 
+def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator[Piece]:
+    """Give few rows, as the driver gives them, as one whole stream.
+
+    Raises:
+        ValueOutOfRange: Arrow's type of a column cannot hold a value.
+    """
+    schema = arrow_schema(heading)
+    batch = record_batch(rows, heading, schema) if rows else None
+    if any(pa.types.is_dictionary(field.type) for field in schema):
+        writer = StreamWriter(schema)
+        if batch is not None:
+            writer.add(batch)
+        yield from writer.finish()
+        return
+    # Without dictionaries a stream is its messages side by side; a writer takes several times as long for one row.
+    parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
+    yield from _in_pieces([memoryview(part) for part in parts])
+
+
 class _Pieces:
     """A file that keeps what is written until it is taken."""
 
@@ -76,15 +96,21 @@ class _Pieces:
 
     def take(self) -> Iterator[Piece]:
         written, self._written = self._written, []
-        size, self.size = self.size, 0
-        if size <= _MOST_BYTES:
-            yield list(written)
-            return
-        whole = memoryview(b"".join(written))
-        count = -(-size // _MOST_BYTES)
-        piece_bytes = -(-size // count)
-        for start in range(0, size, piece_bytes):
-            yield [whole[start : start + piece_bytes]]
+        self.size = 0
+        yield from _in_pieces(written)
+
+
+def _in_pieces(parts: Sequence[bytes | memoryview]) -> Iterator[Piece]:
+    """Cut bytes that lie in several places into pieces that each go into one message."""
+    size = sum(map(len, parts))
+    if size <= _MOST_BYTES:
+        yield list(parts)
+        return
+    whole = memoryview(b"".join(parts))
+    count = -(-size // _MOST_BYTES)
+    piece_bytes = -(-size // count)
+    for start in range(0, size, piece_bytes):
+        yield [whole[start : start + piece_bytes]]
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:

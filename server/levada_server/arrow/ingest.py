@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 2**20
 """Soft limit of the rows that are handled at once; a client may send larger batches."""
 
-_END = b"\xff\xff\xff\xff\0\0\0\0"
+END = b"\xff\xff\xff\xff\0\0\0\0"
+"""The last bytes of an Arrow IPC stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,8 @@ def _put_together(
 def _check_end(content: pa.NativeFile, table: Table) -> None:
     """Check that the reader stopped at the mark of the end: to Arrow, a stream cut between batches has ended."""
     end = content.tell()
-    content.seek(max(end - len(_END), 0))
-    if content.read(len(_END)) != _END:
+    content.seek(max(end - len(END), 0))
+    if content.read(len(END)) != END:
         raise InvalidRequest("The rows are cut off: their Arrow IPC stream lacks its end.", table=table.name)
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.batches import StreamWriter, record_batch
+from levada_server.arrow.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
 from levada_server.storage.database import PinnedDatabase
@@ -66,13 +66,9 @@ async def fetch_few(
     engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
 ) -> Iterator[Piece]:
     """As `fetch`, for a query that has few rows: by one plain statement, whose answer is held at once."""
-    schema = arrow_schema(query.heading)
-    writer = StreamWriter(schema)
     rows = await fetch_rows(engine.database, query)
     count_rows(len(rows))
-    if rows:
-        writer.add(record_batch(rows, query.heading, schema))
-    return writer.finish()
+    return whole_stream(rows, query.heading)
 
 
 def has_few_rows(query: Query) -> bool:
