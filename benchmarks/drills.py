@@ -43,6 +43,7 @@ STALL_SECONDS = 0.5
 # What is committed leaves a line here, in its own transaction: what is undone leaves none.
 _AUDIT = """
 CREATE TABLE public.commits (n integer NOT NULL, source text NOT NULL, change integer NOT NULL);
+CREATE INDEX ON public.commits (n, source);
 CREATE FUNCTION public.note_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO public.commits (n, source, change)

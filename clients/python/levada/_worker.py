@@ -15,6 +15,7 @@ from levada._jobs import PASSING
 from levada._limits import Limits
 from levada._refresher import Refresher
 from levada._reload import SourceWatch
+from levada._worker_events import job_details, job_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,10 +213,12 @@ class _Supervisor:
         if died.judged:
             text = f"process {died.pid} was ended for the job that it had in hand; another takes its place"
         else:
-            text = f"process {died.pid} {died.how}; another takes its place, and others what it had in hand"
+            doing = f" while it computed {job_text(died.in_hand)}" if died.in_hand is not None else ""
+            text = f"process {died.pid} {died.how}{doing}; another takes its place, and others what it had in hand"
             self._hire_time = time.monotonic() + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
-        self._observer.happened("process_died", text, process=died.pid, exit_code=died.code)
+        job = job_details(died.in_hand) if died.in_hand is not None else {}
+        self._observer.happened("process_died", text, process=died.pid, exit_code=died.code, **job)
 
     def _reload(self) -> None:
         if self._sources is not None and (changed := self._sources.changed()):

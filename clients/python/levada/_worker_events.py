@@ -88,10 +88,14 @@ class TextLog(Observer):
 
 def _line(report: Finished) -> str:
     """One line per job: state, table, key, time, and for errors their message."""
-    table = report.lease.table
     message = f"  {report.message.splitlines()[0]}" if report.state in _TOLD and report.message else ""
-    key = json.dumps(report.lease.key, default=str, ensure_ascii=False)
-    return f"{report.state:<7} {table.schema}.{table.table} {key} {report.seconds:.3f} s{message}"
+    return f"{report.state:<7} {job_text(report.lease)} {report.seconds:.3f} s{message}"
+
+
+def job_text(lease: Lease) -> str:
+    """Name a job by its table and key."""
+    key = json.dumps(lease.key, default=str, ensure_ascii=False)
+    return f"{lease.table.schema}.{lease.table.table} {key}"
 
 
 class JsonLog(Observer):
@@ -107,10 +111,10 @@ class JsonLog(Observer):
             case Ready():
                 self._event("process_ready", process=report.pid)
             case Began():
-                self._event("job_began", process=report.pid, **_job(report.lease))
+                self._event("job_began", process=report.pid, **job_details(report.lease))
             case Finished():
                 error = {"error": report.message, "stack": report.stack} if report.state in _TOLD else {}
-                details = {"process": report.pid, **_job(report.lease), "state": report.state}
+                details = {"process": report.pid, **job_details(report.lease), "state": report.state}
                 self._event("job_ended", **details, duration_seconds=round(report.seconds, 6), **error)
             case Took() | Ended() | Broken() | Died():
                 pass  # the worker tells of the last two in its own words
@@ -125,6 +129,7 @@ class JsonLog(Observer):
         self._write(json.dumps(record, default=str, ensure_ascii=False))
 
 
-def _job(lease: Lease) -> dict[str, object]:
+def job_details(lease: Lease) -> dict[str, object]:
+    """Tell of a job what an event of it carries."""
     table = f"{lease.table.schema}.{lease.table.table}"
     return {"table": table, "job_id": lease.job_id, "attempt": lease.attempt, "key": lease.key}
