@@ -81,17 +81,17 @@ class SmallCalls:
         asked = pb.OpenCallsRequest(catalog_version=self._transport.catalog_version, **arguments)
         if timeout is not None:
             asked.timeout.FromNanoseconds(int(timeout * 1e9))
-        stream.carrying = True
         try:
+            stream.carrying = True
             stream.calls.send(asked)
             answer = stream.calls.receive()
+            stream.carrying, stream.answered = False, True
         except LevadaError:
             self._lose(stream)
             raise _Lost from None
         except BaseException:
             self._lose(stream)  # its next answer would be that to this request
             raise
-        stream.carrying, stream.answered = False, True
         self._note(answer)
         if answer.HasField("error"):
             error = error_from_status(answer.error)
