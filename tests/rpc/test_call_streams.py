@@ -128,17 +128,6 @@ async def test_warnings_come_with_the_answer_that_they_are_about(channel: grpc.a
     assert not (await client.ask(COUNT)).warnings
 
 
-async def test_a_call_ends_with_its_time(channel: grpc.aio.Channel, connection: asyncpg.Connection[Any]) -> None:
-    client = Client(channel)
-    hurried = pb.OpenCallsRequest()
-    hurried.CopyFrom(COUNT)
-    hurried.timeout.FromMilliseconds(50)
-    async with connection.transaction():
-        await connection.execute('LOCK TABLE lab."subject"')
-        assert await client.refused(hurried) == "DEADLINE_EXCEEDED"
-    assert (await client.ask(COUNT)).count_relation.entity_count == 1
-
-
 async def test_a_silent_stream_ends(channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(channel)
     assert (await client.ask(COUNT)).count_relation.entity_count == 1

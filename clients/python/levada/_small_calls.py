@@ -47,16 +47,19 @@ class SmallCalls:
     def call(
         self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
     ) -> _Response:
-        """Call a method that takes and gives one message; see `Transport.call`."""
-        field = _FIELDS.get(method)
+        """Call a method that takes and gives one message; see `Transport.call`.
+
+        With a timeout the call goes on its own: there it ends in time, whatever becomes of the server.
+        """
+        field = _FIELDS.get(method) if timeout is None else None
         stream = self._stream() if field is not None and repeatable(method, request) else None
         if stream is None or field is None:
             return self._transport.call(method, request, response, timeout=timeout)
         try:
-            answer: _Response = self._ask(stream, field, request, timeout)
+            answer: _Response = self._ask(stream, field, request)
         except _Lost:
             # A call on its own does it, or says why it cannot be done.
-            return self._transport.call(method, request, response, timeout=timeout)
+            return self._transport.call(method, request, response)
         return answer
 
     def _stream(self) -> _CallStream | None:
@@ -76,11 +79,9 @@ class SmallCalls:
             thread.stream = _CallStream(calls, thread, self._open)
         return None if thread.stream.carrying else thread.stream
 
-    def _ask(self, stream: _CallStream, field: str, request: Message, timeout: float | None) -> Any:  # noqa: ANN401  # the method's answer
+    def _ask(self, stream: _CallStream, field: str, request: Message) -> Any:  # noqa: ANN401  # the method's answer
         arguments: dict[str, Any] = {field: request}  # Any: each field has a type of its own
         asked = pb.OpenCallsRequest(catalog_version=self._transport.catalog_version, **arguments)
-        if timeout is not None:
-            asked.timeout.FromNanoseconds(int(timeout * 1e9))
         try:
             stream.carrying = True
             stream.calls.send(asked)

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from levada_api.v1 import session_service_pb2 as pb
-from levada_server.errors import DeadlineExceeded, InvalidRequest, LevadaError, LimitReached, Unavailable
+from levada_server.errors import InvalidRequest, LevadaError, LimitReached, Unavailable
 from levada_server.logs import begin_call
-from levada_server.rpc import decode
 from levada_server.rpc.calls import CATALOG_VERSION, NOTICE, WARNING
 from levada_server.rpc.interceptors import log_call, shortened, status_of
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
-from levada_server.rpc.time_limit import can_be_ended, end_call_later, this_call
+from levada_server.rpc.time_limit import this_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -171,7 +170,7 @@ class SmallCalls:
             asked = getattr(request, kind)
             if kind in _CHANGING and not (asked.header if kind == "insert_few_rows" else asked).request_id:
                 raise InvalidRequest("On a stream, what changes something has a request_id.", field="request_id")
-            getattr(answer, kind).CopyFrom(await self._within_its_time(request, serve, asked, call))
+            getattr(answer, kind).CopyFrom(await self._engine.with_current_catalog(lambda: serve(asked, call)))
         except Exception as error:  # noqa: BLE001  # the status of a call that the stream carries is its answer
             code, rich = status_of(method, error)
             outcome = code.name
@@ -179,19 +178,6 @@ class SmallCalls:
         call.tell(answer)
         log_call(method, outcome, began, None if kind is None else getattr(request, kind))
         return answer
-
-    async def _within_its_time(
-        self, request: pb.OpenCallsRequest, serve: Serve, asked: Message, call: OneCall
-    ) -> Message:
-        if not request.HasField("timeout"):
-            return await self._engine.with_current_catalog(lambda: serve(asked, call))
-        seconds = decode.duration(request.timeout).total_seconds()
-        with can_be_ended():
-            timer = end_call_later(seconds, DeadlineExceeded("The call ran out of its time."))
-            try:
-                return await self._engine.with_current_catalog(lambda: serve(asked, call))
-            finally:
-                timer.cancel()
 
 
 def _silent() -> LevadaError:

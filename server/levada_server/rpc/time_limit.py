@@ -40,7 +40,7 @@ def can_be_ended() -> Iterator[None]:
     task = asyncio.current_task()
     assert task is not None
     call = RunningCall(task)
-    token = _CALL.set(call)
+    _CALL.set(call)
     try:
         yield
     except asyncio.CancelledError:
@@ -48,8 +48,6 @@ def can_be_ended() -> Iterator[None]:
             raise
         call.revive()
         raise call.error from None
-    finally:
-        _CALL.reset(token)
 
 
 def this_call() -> RunningCall:

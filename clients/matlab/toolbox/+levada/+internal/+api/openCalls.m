@@ -2,7 +2,8 @@ function session = openCalls(connection)
 %OPENCALLS Carries small calls, each answered before the next is read and each as if it were made on its own: on a stream that is open they take half the time.
 %   The server may end the stream between two requests, as it does with one that is silent for a minute: then, as when
 %   the stream is lost, make the call that has no answer on its own. What changes something is done once in all, by its
-%   `request_id`, which it needs here. RESOURCE_EXHAUSTED: there are too many streams; make calls on their own.
+%   `request_id`, which it needs here. A call with a deadline is made on its own: there the client's clock holds,
+%   whatever becomes of the server. RESOURCE_EXHAUSTED: there are too many streams; make calls on their own.
 %   SESSION = OPENCALLS(CONNECTION) opens the stream of SessionService.OpenCalls; ASK speaks through it.
 %
 %   Request: OpenCallsRequest
@@ -14,7 +15,6 @@ function session = openCalls(connection)
 %       update_row  UpdateRowRequest: (one of `request`) As RowService.UpdateRow.
 %       catalog_version  int64: The highest version of the catalog that the client has seen, as the metadata
 %           `levada-catalog-version` of a call on its own.
-%       timeout  Duration: How long this call may take; unset: the server's limit.
 %
 %   Response: OpenCallsResponse
 %       error  Status: (one of `response`) It failed.
