@@ -56,6 +56,8 @@ class TableDescription:
 class Connection:
     """A connection to one server. Threads may share it, and it works on in a forked child.
 
+    gRPC wants no other thread to be within a call at the time of the fork.
+
     Args:
         address: `host:port`, `https://host[:port]` or `grpcs://host[:port]` with TLS, or `unix:/path`.
         token: An API token; None where the server needs none.
