@@ -267,10 +267,13 @@ class Field:
         if any(wrong.values()):
             raise DrillFailed(f"At the end: {wrong}")
 
-    def await_end(self, crew: Crew) -> None:
-        """Wait until a crew says no more."""
-        while self.heard() != (crew, None):
-            pass
+    def await_end(self, *crews: Crew) -> None:
+        """Wait until some crews say no more."""
+        left = {id(crew) for crew in crews}
+        while left:
+            crew, record = self.heard()
+            if record is None:
+                left.discard(id(crew))
 
     def _end_crews(self) -> None:
         for crew in self.crews:
@@ -469,8 +472,7 @@ def beside_each_other(database_url: str, scale: Scale) -> dict[str, int]:
             deleted = sum(other.result() for other in others)
         for crew in crews:
             crew.process.terminate()
-        for crew in crews:
-            field.await_end(crew)
+        field.await_end(*crews)
         field.check(_CHECKS_AT_REST)
         field.await_end(field.hire("--drain", "--processes", str(scale.processes)))
         field.check()
