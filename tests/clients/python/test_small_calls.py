@@ -72,9 +72,9 @@ def test_a_stream_that_the_server_ends_is_replaced(
     (kept,) = calls._open
     monkeypatch.setattr(call_streams, "IDLE_S", 0.0)
     assert name(lab, 1) == "Ann"
-    monkeypatch.undo()
     with pytest.raises(lv.errors.Unavailable):
         kept.calls.receive()  # until the server has ended it
+    monkeypatch.undo()
     assert [name(lab, subject) for subject in (1, 2, 1)] == ["Ann", "Bob", "Ann"]
     assert len(calls._open) == 1
     assert kept not in calls._open
