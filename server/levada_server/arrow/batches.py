@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 BATCH_BYTES = 2**18
-"""About so many bytes of rows become one batch: what PostgreSQL puts into a socket while they are decoded, so that it
-need not wait, and what it sent meanwhile comes in one piece."""
+"""About so many bytes of short rows become one batch: what PostgreSQL puts into a socket while they are decoded, so it
+need not wait, and what it sent meanwhile comes in one piece. Long rows are only copied, cheaper in larger batches."""
 MESSAGE_BYTES = 2**20
 """About so many bytes of the stream go into one message on the wire."""
 _MOST_BYTES = MESSAGE_BYTES * 5 // 4

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.batches import BATCH_BYTES
-from levada_server.arrow.copy_binary import MARK, CopyReader
+from levada_server.arrow.batches import BATCH_BYTES, MESSAGE_BYTES
+from levada_server.arrow.copy_binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.errors import ValueOutOfRange
 from levada_server.storage.pipe import Pipe
 
@@ -42,7 +42,9 @@ async def fetch_rows(database: Database, query: Query) -> list[asyncpg.Record]:
 
 @asynccontextmanager
 async def stream_batches(database: Database, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
-    """Open the rows of a query as record batches of about `BATCH_BYTES`; the end of the block stops the query.
+    """Open the rows of a query as record batches; the end of the block stops the query.
+
+    A batch has about `BATCH_BYTES`, of long rows about `MESSAGE_BYTES`.
 
     They are read in a read-only transaction, or in the one that is there. The first batch comes as soon as there are
     rows. Memory stays flat: PostgreSQL waits while the reader does. It does not wait for long, unless the transaction
@@ -87,7 +89,8 @@ class _CopyStream:
         while pieces := await self._pipe.get(wanted_bytes):
             batch = reader.read(pieces)
             if batch is not None:
-                wanted_bytes = BATCH_BYTES
+                long = sum(map(len, pieces)) > batch.num_rows * LONG_ROW_BYTES
+                wanted_bytes = MESSAGE_BYTES if long else BATCH_BYTES
                 yield batch
         await self._task
         reader.finish()
