@@ -145,12 +145,13 @@ def served(
         transaction_limits=limits or TransactionLimits(),
         stores=stores or StoreFolders(),
     )
-    loop = asyncio.new_event_loop()
     ready = threading.Event()
     outcome: list[str | BaseException] = []
     stop = asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
+        loops.append(asyncio.get_running_loop())
         try:
             async with running(settings) as (_, address):
                 outcome.append(address)
@@ -161,7 +162,8 @@ def served(
             ready.set()
             raise
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    # `asyncio.run` ends what asyncpg's pool leaves behind, such as the goodbye of a connection that it has replaced.
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     ready.wait()
     if isinstance(outcome[0], BaseException):
@@ -170,6 +172,5 @@ def served(
     try:
         yield outcome[0]
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loops[0].call_soon_threadsafe(stop.set)
         thread.join()
-        loop.close()
