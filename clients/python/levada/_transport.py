@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
-import weakref
 from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import grpc
 from grpc_status import rpc_status
@@ -62,6 +63,12 @@ _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
 """What is told once for each connection."""
+
+
+_OPEN_CALLS: WeakSet[Call] = WeakSet()
+"""Calls that stay open for their user, or for the process."""
+_END_SECONDS = 1.0
+"""How long the end of the interpreter waits for such calls to end."""
 
 
 class Decoder(Protocol[_Decoded]):
@@ -263,6 +270,7 @@ class Transport:
         )(queue, metadata=self._metadata())
         if not call.add_callback(queue.close):
             queue.close()
+        _OPEN_CALLS.add(call)
         return Stream(call, queue, self._error, self._read_trailer)
 
     def stay_present(self) -> None:
@@ -273,8 +281,7 @@ class Transport:
             request_serializer=None,
             response_deserializer=None,
         )(b"")
-        # At the end of the interpreter too, where grpc fails to clear away a call that is open.
-        weakref.finalize(self, self._presence.cancel)
+        _OPEN_CALLS.add(self._presence)
 
     def tell_once(self, text: str) -> None:
         """Warn of something, unless this was told before."""
@@ -488,6 +495,27 @@ class _Handover:
         if (request := self._requests.get()) is None:
             raise StopIteration
         return request
+
+
+@atexit.register
+def _end_open_calls() -> None:
+    """End what is still open while gRPC's thread can follow.
+
+    The interpreter stops that thread wherever it is: if it holds the lock of a call, who clears the call away waits for ever.
+    """
+    ends = []
+    for call in tuple(_OPEN_CALLS):
+        ended = threading.Event()
+        if call.add_callback(ended.set):
+            call.cancel()
+            ends.append(ended)
+    deadline = time.monotonic() + _END_SECONDS
+    for ended in ends:
+        ended.wait(max(0.0, deadline - time.monotonic()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_OPEN_CALLS.clear)  # the parent's
 
 
 def _parse_address(address: str) -> tuple[str, bool]:
