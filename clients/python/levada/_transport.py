@@ -39,7 +39,7 @@ Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 
 _PACKAGE = "levada_api.v1"
 _MESSAGE_BYTES = 128 * 2**20
-"""Largest message either way: a value of a row has at most 64 MB, and travels whole."""
+"""Largest message either way."""
 _KEPT_BYTES = 64 * 2**20
 """What is sent in a stream can be sent again if it is not larger."""
 _QUEUED_REQUESTS = 16
@@ -501,7 +501,8 @@ class _Handover:
 def _end_open_calls() -> None:
     """End what is still open while gRPC's thread can follow.
 
-    The interpreter stops that thread wherever it is: if it holds the lock of a call, who clears the call away waits for ever.
+    The interpreter stops that thread wherever it is: if it holds the lock of a call, who clears the call away waits for
+    ever.
     """
     ends = []
     for call in tuple(_OPEN_CALLS):
