@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import grpc
 from grpc_status import rpc_status
@@ -25,6 +22,8 @@ from levada._errors import (
     error_from_status,
     warn,
 )
+from levada._open_calls import OPEN_CALLS
+from levada._requests import Handover, Kept, RequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,10 +39,6 @@ Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 _PACKAGE = "levada_api.v1"
 _MESSAGE_BYTES = 128 * 2**20
 """Largest message either way."""
-_KEPT_BYTES = 64 * 2**20
-"""What is sent in a stream can be sent again if it is not larger."""
-_QUEUED_REQUESTS = 16
-"""Requests of a stream that wait for the network before their producer waits too."""
 
 _CALL_SECONDS = 60.0
 """Deadline of a call that touches no rows."""
@@ -63,12 +58,6 @@ _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
 """What is told once for each connection."""
-
-
-_OPEN_CALLS: WeakSet[Call] = WeakSet()
-"""Calls that stay open for their user, or for the process."""
-_END_SECONDS = 1.0
-"""How long the end of the interpreter waits for such calls to end."""
 
 
 class Decoder(Protocol[_Decoded]):
@@ -210,7 +199,7 @@ class Transport:
             OutcomeUnknown: The server was lost when all was sent, which is too much to be sent again.
             LevadaError: The class says why. What carries an id is repeated as by `call`.
         """
-        kept = _Kept(requests)
+        kept = Kept(requests)
         deadline = time.monotonic() + _RETRY_SECONDS
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -228,7 +217,7 @@ class Transport:
             pause *= 2
 
     def _send_once(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
-        queue = _RequestQueue()
+        queue = RequestQueue()
         call = (
             self._open()
             .stream_unary(
@@ -262,7 +251,7 @@ class Transport:
             response: The class of the answers.
             in_turn: Each request is one message, and waits for the answer to the one before.
         """
-        queue: _RequestQueue | _Handover = _Handover() if in_turn else _RequestQueue()
+        queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
         call = self._open().stream_stream(
             f"/{_PACKAGE}.{method}",
             request_serializer=_serialize,
@@ -270,7 +259,7 @@ class Transport:
         )(queue, metadata=self._metadata())
         if not call.add_callback(queue.close):
             queue.close()
-        _OPEN_CALLS.add(call)
+        OPEN_CALLS.add(call)
         return Stream(call, queue, self._error, self._read_trailer)
 
     def stay_present(self) -> None:
@@ -281,7 +270,7 @@ class Transport:
             request_serializer=None,
             response_deserializer=None,
         )(b"")
-        _OPEN_CALLS.add(self._presence)
+        OPEN_CALLS.add(self._presence)
 
     def tell_once(self, text: str) -> None:
         """Warn of something, unless this was told before."""
@@ -366,7 +355,7 @@ class Stream(Generic[_Response]):
     def __init__(
         self,
         call: Call,
-        queue: _RequestQueue | _Handover,
+        queue: RequestQueue | Handover,
         error: Callable[[Call], LevadaError],
         read_trailer: Callable[[Call], None],
     ) -> None:
@@ -404,119 +393,6 @@ class Stream(Generic[_Response]):
         """End the call; a call that has ended stays as it is."""
         self._queue.close()
         self._call.cancel()
-
-
-class _Kept:
-    """Messages of a stream, made once and kept as long as they are not too large, so that they can be sent again.
-
-    Attributes:
-        first: The first message, once it was taken.
-        whole: All that were taken are kept.
-        all_taken: There are no more.
-    """
-
-    def __init__(self, messages: Iterable[Message]) -> None:
-        self.first: Message | None = None
-        self.whole = True
-        self.all_taken = False
-        self._more = iter(messages)
-        self._kept: list[Message] = []
-        self._bytes = 0
-
-    def __iter__(self) -> Iterator[Message]:
-        yield from tuple(self._kept)
-        for message in self._more:
-            self.first = message if self.first is None else self.first
-            self._bytes += message.ByteSize()
-            self.whole = self.whole and self._bytes <= _KEPT_BYTES
-            if self.whole:
-                self._kept.append(message)
-            else:
-                self._kept.clear()
-            yield message
-        self.all_taken = True
-
-
-class _RequestQueue:
-    """A bounded queue between the thread that makes requests and the one that sends them."""
-
-    def __init__(self) -> None:
-        self._requests: deque[Message] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-
-    def put(self, request: Message) -> bool:
-        """Wait for a place and add a request. False: nobody takes it any more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._requests) < _QUEUED_REQUESTS)
-            if not self._closed:
-                self._requests.append(request)
-                self._changed.notify_all()
-            return not self._closed
-
-    def close(self) -> None:
-        """Take no more; what waits is still given out."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[Message]:
-        return self
-
-    def __next__(self) -> Message:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._requests)
-            if not self._requests:
-                raise StopIteration
-            request = self._requests.popleft()
-            self._changed.notify_all()
-            return request
-
-
-class _Handover:
-    """A queue as `_RequestQueue` where no more than one request waits, which needs no bound and is quicker."""
-
-    def __init__(self) -> None:
-        self._requests: SimpleQueue[Message | None] = SimpleQueue()
-
-    def put(self, request: Message) -> bool:
-        """Add a request."""
-        self._requests.put(request)
-        return True
-
-    def close(self) -> None:
-        """Take no more; what waits is still given out."""
-        self._requests.put(None)
-
-    def __iter__(self) -> Iterator[Message]:
-        return self
-
-    def __next__(self) -> Message:
-        if (request := self._requests.get()) is None:
-            raise StopIteration
-        return request
-
-
-@atexit.register
-def _end_open_calls() -> None:
-    """End what is still open while gRPC's thread can follow.
-
-    The interpreter stops that thread wherever it is: if it holds the lock of a call, who clears the call away waits for
-    ever.
-    """
-    ends = []
-    for call in tuple(_OPEN_CALLS):
-        ended = threading.Event()
-        if call.add_callback(ended.set):
-            call.cancel()
-            ends.append(ended)
-    deadline = time.monotonic() + _END_SECONDS
-    for ended in ends:
-        ended.wait(max(0.0, deadline - time.monotonic()))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_OPEN_CALLS.clear)  # the parent's
 
 
 def _parse_address(address: str) -> tuple[str, bool]:

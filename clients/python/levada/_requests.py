@@ -1,0 +1,109 @@
+"""Requests of a stream, between the thread that makes them and the one that sends them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+_KEPT_BYTES = 64 * 2**20
+"""What is sent in a stream can be sent again if it is not larger."""
+_QUEUED_REQUESTS = 16
+"""Requests of a stream that wait for the network before their producer waits too."""
+
+
+class Kept:
+    """Messages of a stream, made once and kept as long as they are not too large, so that they can be sent again.
+
+    Attributes:
+        first: The first message, once it was taken.
+        whole: All that were taken are kept.
+        all_taken: There are no more.
+    """
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.first: Message | None = None
+        self.whole = True
+        self.all_taken = False
+        self._more = iter(messages)
+        self._kept: list[Message] = []
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        yield from tuple(self._kept)
+        for message in self._more:
+            self.first = message if self.first is None else self.first
+            self._bytes += message.ByteSize()
+            self.whole = self.whole and self._bytes <= _KEPT_BYTES
+            if self.whole:
+                self._kept.append(message)
+            else:
+                self._kept.clear()
+            yield message
+        self.all_taken = True
+
+
+class RequestQueue:
+    """A bounded queue between the thread that makes requests and the one that sends them."""
+
+    def __init__(self) -> None:
+        self._requests: deque[Message] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, request: Message) -> bool:
+        """Wait for a place and add a request. False: nobody takes it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._requests) < _QUEUED_REQUESTS)
+            if not self._closed:
+                self._requests.append(request)
+                self._changed.notify_all()
+            return not self._closed
+
+    def close(self) -> None:
+        """Take no more; what waits is still given out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._requests)
+            if not self._requests:
+                raise StopIteration
+            request = self._requests.popleft()
+            self._changed.notify_all()
+            return request
+
+
+class Handover:
+    """A queue as `RequestQueue` where no more than one request waits, which needs no bound and is quicker."""
+
+    def __init__(self) -> None:
+        self._requests: SimpleQueue[Message | None] = SimpleQueue()
+
+    def put(self, request: Message) -> bool:
+        """Add a request."""
+        self._requests.put(request)
+        return True
+
+    def close(self) -> None:
+        """Take no more; what waits is still given out."""
+        self._requests.put(None)
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        if (request := self._requests.get()) is None:
+            raise StopIteration
+        return request
