@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import asyncpg
 
 import levada as lv
-from levada._job_table import job_table
+from levada._jobs.job_table import job_table
 from tests.support.gate import VARIABLE, Gate
 from tests.support.processes import Server
 from tests.support.proxy import Proxy
@@ -532,7 +532,7 @@ def main() -> int:
 @contextmanager
 def _databases() -> Iterator[Callable[[], str]]:
     """Run a PostgreSQL, and make empty databases in it."""
-    from levada_server.storage import embedded  # the tests have a PostgreSQL of their own
+    from levada_server.embedded import embedded  # the tests have a PostgreSQL of their own
 
     with tempfile.TemporaryDirectory(prefix="levada-drills-") as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass

@@ -19,7 +19,7 @@ import psutil
 import psycopg
 
 import levada as lv
-from levada_server.storage import embedded
+from levada_server.embedded import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

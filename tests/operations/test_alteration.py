@@ -15,7 +15,7 @@ from levada_server.model.heading import Heading
 from levada_server.model.table import Table, TableName, Tier
 from levada_server.operations import alteration, schemas
 from levada_server.operations.alteration import WantedTable
-from levada_server.storage import alteration as storage
+from levada_server.storage.catalog import alteration as storage
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from levada_server.operations.engine import Engine
-    from levada_server.storage.database import Connection
+    from levada_server.storage.postgres.database import Connection
 
 SUBJECT = """# an animal
 subject_id : int16  # ear tag

@@ -13,7 +13,8 @@ from levada_server.errors import InvalidRequest, LeaseLost
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.retry import LOST_ATTEMPTS
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, Tier
-from levada_server.operations import job_refresh, job_results, jobs
+from levada_server.operations import job_refresh, jobs
+from levada_server.operations.completion import job_results
 from levada_server.query.algebra import Equalities, JobOperand, Restrict
 from tests.support import make
 from tests.support.make import ME, named

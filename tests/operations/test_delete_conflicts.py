@@ -13,7 +13,7 @@ from levada_server.errors import Conflict
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import rows
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
-from levada_server.storage.transactions import Transactions
+from levada_server.storage.postgres.transactions import Transactions
 from tests.support import make
 from tests.support.make import ME, named
 

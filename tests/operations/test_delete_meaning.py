@@ -12,7 +12,7 @@ from levada_server import errors
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import jobs, rows
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
-from levada_server.storage import deletion
+from levada_server.storage.deletion import deletion
 from tests.support import make
 from tests.support.make import ME, named
 

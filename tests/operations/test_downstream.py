@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest_asyncio
 
 from levada_server.model.table import Tier
-from levada_server.operations import job_results, jobs
+from levada_server.operations import jobs
+from levada_server.operations.completion import job_results
 from tests.support import make
 from tests.support.make import ME, named
 

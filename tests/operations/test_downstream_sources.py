@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from levada_server.model.table import Tier
-from levada_server.operations import job_results, jobs, schemas
+from levada_server.operations import jobs, schemas
+from levada_server.operations.completion import job_results
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.notation import Query, U, table

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from levada_server.errors import DuplicateEntity, LeaseLost, LevadaError, MissingParent, UnknownJob
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, RetryPolicy, Tier
-from levada_server.operations import job_results, jobs, rows
+from levada_server.operations import jobs, rows
+from levada_server.operations.completion import job_results
 from levada_server.query.algebra import Equalities, JobOperand, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, NO_TIME, named

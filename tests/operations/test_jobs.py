@@ -20,10 +20,11 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import job_refresh, job_results, jobs, rows, schemas
+from levada_server.operations import job_refresh, jobs, rows, schemas
+from levada_server.operations.completion import job_results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
-from levada_server.storage.jobs import FIRST_PLACE, Place
-from levada_server.storage.lookout import PATIENCE_S, SLOW_S
+from levada_server.storage.jobs.jobs import FIRST_PLACE, Place
+from levada_server.storage.jobs.lookout import PATIENCE_S, SLOW_S
 from tests.support import make
 from tests.support.make import ME, named
 

@@ -18,7 +18,7 @@ from tests.support.make import ME, named
 
 if TYPE_CHECKING:
     from levada_server.operations.engine import Engine
-    from levada_server.storage.doomed_keys import Doomed
+    from levada_server.storage.deletion.doomed_keys import Doomed
 
 SUBJECT = """
 subject : int16

@@ -15,7 +15,7 @@ from levada_server.operations import alteration, queries, rows, schemas
 from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
-from levada_server.storage.catalog import CatalogCache, read_catalog
+from levada_server.storage.catalog.catalog import CatalogCache, read_catalog
 from tests.support import make
 from tests.support.make import ME, named
 

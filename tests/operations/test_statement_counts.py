@@ -11,7 +11,7 @@ from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import queries, rows, schemas
 from levada_server.operations.compilation import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
-from levada_server.storage import deletion
+from levada_server.storage.deletion import deletion
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.statements import log_statements

@@ -17,7 +17,7 @@ from levada_api.v1 import row_service_pb2_grpc, schema_pb2
 from levada_server.operations import upcoming
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
-from levada_server.storage import database
+from levada_server.storage.postgres import database
 from tests.support import make
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.app import running
 from levada_server.config import Settings
-from levada_server.rpc import call_streams
+from levada_server.rpc.streams import call_streams
 from tests.support import make
 
 if TYPE_CHECKING:

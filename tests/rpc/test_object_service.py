@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from levada_server.operations.engine import Engine
-    from levada_server.storage.object_storage import StoreFolders
+    from levada_server.storage.objects.object_storage import StoreFolders
 
 DEFINITION = """
 subject : varchar(100)

@@ -15,7 +15,7 @@ from levada_api.v1 import query_service_pb2_grpc as pb_grpc
 from levada_api.v1 import relation_pb2, schema_pb2, session_service_pb2, session_service_pb2_grpc
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
-from levada_server.storage import database
+from levada_server.storage.postgres import database
 from tests.support import make
 
 if TYPE_CHECKING:

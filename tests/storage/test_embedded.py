@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from levada_server.embedded import data_folder, embedded, postgres_programs
+from levada_server.embedded.postgres_programs import Account
 from levada_server.errors import PreconditionFailed, Unavailable, Unsupported
-from levada_server.storage import data_folder, embedded, postgres_programs
-from levada_server.storage.postgres_programs import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ WITNESS = 7
 SERVER = """
 import sys
 from pathlib import Path
-from levada_server.storage import embedded, postgres_programs
+from levada_server.embedded import embedded, postgres_programs
 postgres_programs.ROOT_STATE = Path(sys.argv[2])
 print(embedded.start(Path(sys.argv[1])).dsn, flush=True)
 sys.stdin.read()

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from levada_server import errors
-from levada_server.storage.failures import translate
+from levada_server.storage.postgres.failures import translate
 
 PREPARE = """
 CREATE SCHEMA lab;

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from levada_server.storage.database import Database
-from levada_server.storage.transactions import Transactions
+from levada_server.storage.postgres.database import Database
+from levada_server.storage.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

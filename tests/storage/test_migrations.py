@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from levada_server.errors import PreconditionFailed, Unavailable
-from levada_server.storage.database import Database
-from levada_server.storage.migrations import migrate, migration_files
+from levada_server.storage.postgres.database import Database
+from levada_server.storage.postgres.migrations import migrate, migration_files
 
 
 async def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:

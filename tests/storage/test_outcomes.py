@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.errors import AlreadyExists
-from levada_server.storage import outcomes
-from levada_server.storage.outcomes import KEPT_DAYS, PREPARED_DAYS, Outcome, Request, keep_days
+from levada_server.storage.postgres import outcomes
+from levada_server.storage.postgres.outcomes import KEPT_DAYS, PREPARED_DAYS, Outcome, Request, keep_days
 
 if TYPE_CHECKING:
     import asyncpg

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from levada_server.arrow.batches import record_batch
+from levada_server.arrow.ipc.batches import record_batch
 from levada_server.arrow.types import arrow_schema
 from levada_server.errors import PreconditionFailed, ValueOutOfRange, WrongValue
 from levada_server.model.types import AttributeType, Kind, parse_type
 from levada_server.query import sql
 from levada_server.query.compile import Query
-from levada_server.storage.database import POOL_SIZE, Database
-from levada_server.storage.streams import fetch_rows, stream_batches
-from levada_server.storage.transactions import Transactions
+from levada_server.storage.postgres.database import POOL_SIZE, Database
+from levada_server.storage.postgres.transactions import Transactions
+from levada_server.storage.rows.streams import fetch_rows, stream_batches
 from tests.support.typed_columns import NASTY_TEXTS, TABLES, Drawn, heading
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import pyarrow as pa
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
-from levada_server.operations import job_refresh, job_results, jobs, rows, schemas
+from levada_server.operations import job_refresh, jobs, rows, schemas
 from levada_server.operations.compilation import compiled
-from levada_server.operations.completed_jobs import BufferedInsert, CompletedJob
+from levada_server.operations.completion import job_results
+from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.engine import Caller
 from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand

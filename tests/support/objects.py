@@ -7,8 +7,8 @@ from uuid import UUID
 
 from blake3 import blake3
 
-from levada_server.operations import object_collection, object_downloads, objects
-from levada_server.operations.objects import Target
+from levada_server.operations.objects import object_collection, object_downloads, objects
+from levada_server.operations.objects.objects import Target
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from levada_server.model.object_reference import ObjectReference
     from levada_server.operations.engine import Engine
-    from levada_server.operations.object_collection import Collected
-    from levada_server.storage.object_storage import StoreFolders
+    from levada_server.operations.objects.object_collection import Collected
+    from levada_server.storage.objects.object_storage import StoreFolders
 
 
 async def stage(engine: Engine, table: str, attribute: str, *, hash_: str = "", name: str = "a.bin") -> UUID | None:

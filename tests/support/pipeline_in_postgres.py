@@ -12,7 +12,7 @@ import asyncpg
 from levada_server.query import ddl
 from levada_server.query.compile import compile_relation
 from levada_server.query.sql import quote_name
-from levada_server.storage.moments import bind_moments_as_they_are
+from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from tests.support.pipelines import SCHEMA
 
 if TYPE_CHECKING:

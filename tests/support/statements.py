@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from levada_server.storage.moments import bind_moments_as_they_are
+from levada_server.storage.postgres.moments import bind_moments_as_they_are
 
 if TYPE_CHECKING:
     import asyncpg
@@ -19,5 +19,5 @@ def log_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         await bind_moments_as_they_are(connection)
         connection.add_query_logger(lambda record: sent.append(record.query))
 
-    monkeypatch.setattr("levada_server.storage.database.bind_moments_as_they_are", prepare_and_log)
+    monkeypatch.setattr("levada_server.storage.postgres.database.bind_moments_as_they_are", prepare_and_log)
     return sent

@@ -8,28 +8,28 @@ from __future__ import annotations
 import logging
 
 from levada import blob, errors, utils
-from levada._attached import AttachedFile
-from levada._codecs import AttributeAdapter, Codec, get_codec, list_codecs
-from levada._config import config
-from levada._connection import Connection, conn, connect
-from levada._deletion import DeletePlan
-from levada._diagram import Diagram
-from levada._errors import DataJointError, LevadaError, LevadaWarning
-from levada._hash import key_hash
-from levada._heading import Attribute, Heading
-from levada._prompt import user_choice
-from levada._relation import Relation, U
-from levada._restriction import AndList, Not, Top
-from levada._schema import (
+from levada._base.config import config
+from levada._base.errors import DataJointError, LevadaError, LevadaWarning
+from levada._base.hash import key_hash
+from levada._base.prompt import user_choice
+from levada._net.connection import Connection, conn, connect
+from levada._objects.stored import StoredArray, StoredFile, StoredFolder
+from levada._pipeline.schema import (
     Schema,
     VirtualModule,
     create_virtual_module,
     list_schemas,
     virtual_schema,
 )
-from levada._stored import StoredArray, StoredFile, StoredFolder
-from levada._table import FreeTable, Table
-from levada._tiers import Computed, Imported, Lookup, Manual, Part
+from levada._pipeline.tiers import Computed, Imported, Lookup, Manual, Part
+from levada._query.relation import Relation, U
+from levada._query.restriction import AndList, Not, Top
+from levada._tables.deletion import DeletePlan
+from levada._tables.table import FreeTable, Table
+from levada._values.attached import AttachedFile
+from levada._values.codecs import AttributeAdapter, Codec, get_codec, list_codecs
+from levada._values.heading import Attribute, Heading
+from levada._views.diagram import Diagram
 
 schema = Schema
 logger = logging.getLogger("levada")

@@ -11,8 +11,15 @@ from types import ModuleType
 from typing import Any
 
 import levada
-from levada import _connection, _errors, _relation, _restriction, _schema, _table, _tiers, blob, errors, utils
-from levada._auto_populated import AutoPopulated
+from levada import blob, errors, utils
+from levada._base import errors as _errors
+from levada._net import connection as _connection
+from levada._pipeline import schema as _schema
+from levada._pipeline import tiers as _tiers
+from levada._pipeline.auto_populated import AutoPopulated
+from levada._query import relation as _relation
+from levada._query import restriction as _restriction
+from levada._tables import table as _table
 
 _NAME = "datajoint"
 _VERSION = "0.14.0"

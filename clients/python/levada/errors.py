@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levada._errors import (
+from levada._base.errors import (
     AccessError,
     AlreadyExists,
     Cancelled,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from levada._names import class_name as to_camel_case
-from levada._names import stored_name as from_camel_case
-from levada._prompt import user_choice
+from levada._base.names import class_name as to_camel_case
+from levada._base.names import stored_name as from_camel_case
+from levada._base.prompt import user_choice
 
 __all__ = ["from_camel_case", "to_camel_case", "user_choice"]

@@ -11,7 +11,7 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
-from levada_server.operations.object_claims import check_stores
+from levada_server.operations.objects.object_claims import check_stores
 from levada_server.operations.once import once, record
 from levada_server.operations.schemas import (
     Declaration,
@@ -25,8 +25,8 @@ from levada_server.operations.schemas import (
 from levada_server.query.alteration_ddl import alter_table as alter_steps
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
-from levada_server.storage import alteration as storage
-from levada_server.storage.catalog import lock_catalog, read_catalog
+from levada_server.storage.catalog import alteration as storage
+from levada_server.storage.catalog.catalog import lock_catalog, read_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Contract, Table, Tier
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.storage.database import Connection
+    from levada_server.storage.postgres.database import Connection
 
 _T = TypeVar("_T")
 

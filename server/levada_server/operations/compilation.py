@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from levada_server.query.analysis.effort import is_quick
 from levada_server.query.compile import Query, compile_relation
-from levada_server.query.effort import is_quick
 
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LeaseLost, MakeContract
 from levada_server.jobs.signing import Receipt, TableRead, merged, spelled
 from levada_server.model.table import Contract
-from levada_server.query.reads import bound_names, tables_in
+from levada_server.query.analysis.reads import bound_names, tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,10 +14,10 @@ from levada_server.model.dependencies import is_within
 from levada_server.operations.compilation import compiled
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
+from levada_server.query.analysis.reads import stands_by_itself, tables_in
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import new_keys, parent_keys
-from levada_server.query.reads import stands_by_itself, tables_in
-from levada_server.storage import job_refresh
+from levada_server.storage.jobs import job_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from levada_server.operations.downstream import Downstream
     from levada_server.operations.job_refresh import Refreshes
     from levada_server.query.algebra import Relation
-    from levada_server.storage.catalog import CatalogCache
-    from levada_server.storage.database import Database
-    from levada_server.storage.lookout import Lookout
-    from levada_server.storage.object_storage import ObjectStorage
-    from levada_server.storage.outcomes import Request
+    from levada_server.storage.catalog.catalog import CatalogCache
+    from levada_server.storage.jobs.lookout import Lookout
+    from levada_server.storage.objects.object_storage import ObjectStorage
+    from levada_server.storage.postgres.database import Database
+    from levada_server.storage.postgres.outcomes import Request
 
 _Result = TypeVar("_Result")
 

@@ -13,8 +13,8 @@ from levada_server.jobs.state import ERROR
 from levada_server.operations.compilation import compiled
 from levada_server.operations.jobs import computed_table, own_key_source
 from levada_server.query.key_source import keys_of, new_keys
-from levada_server.storage import job_refresh
-from levada_server.storage import jobs as storage
+from levada_server.storage.jobs import job_refresh
+from levada_server.storage.jobs import jobs as storage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

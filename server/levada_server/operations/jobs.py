@@ -15,9 +15,9 @@ from levada_server.jobs.signing import claim_of
 from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compilation import compiled
 from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
-from levada_server.storage import jobs as storage
-from levada_server.storage import worker_sessions
-from levada_server.storage.jobs import FIRST_PLACE
+from levada_server.storage.jobs import jobs as storage
+from levada_server.storage.jobs import worker_sessions
+from levada_server.storage.jobs.jobs import FIRST_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
-    from levada_server.storage.jobs import Place
+    from levada_server.storage.jobs.jobs import Place
 
 MAX_JOBS = 1_000
 """Most jobs in one reserve or complete."""

@@ -8,13 +8,13 @@ import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, LevadaError
-from levada_server.storage.outcomes import find_outcome, insert_outcome
+from levada_server.storage.postgres.outcomes import find_outcome, insert_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.storage.database import Connection
+    from levada_server.storage.postgres.database import Connection
 
 _Result = TypeVar("_Result")
 

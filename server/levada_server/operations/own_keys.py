@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ingest import Columns
+from levada_server.arrow.ipc.ingest import Columns
 from levada_server.jobs.signing import spelled
 from levada_server.model.values import show_key
 

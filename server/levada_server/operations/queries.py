@@ -6,17 +6,17 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.batches import StreamWriter, whole_stream
+from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
-from levada_server.storage.database import PinnedDatabase
-from levada_server.storage.rows import digest_rows
-from levada_server.storage.streams import fetch_rows, stream_batches
+from levada_server.storage.postgres.database import PinnedDatabase
+from levada_server.storage.rows.rows import digest_rows
+from levada_server.storage.rows.streams import fetch_rows, stream_batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
-    from levada_server.arrow.batches import Piece
+    from levada_server.arrow.ipc.batches import Piece
     from levada_server.operations.engine import Caller, Engine
     from levada_server.operations.plans import Asked
     from levada_server.query.compile import Query

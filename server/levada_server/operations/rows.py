@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ingest import Columns, read_stream
+from levada_server.arrow.ipc.ingest import Columns, read_stream
 from levada_server.errors import (
     HasChildren,
     InvalidRequest,
@@ -26,27 +26,27 @@ from levada_server.model.types import Kind
 from levada_server.model.values import show_key
 from levada_server.operations.compilation import compiled
 from levada_server.operations.contract import computed_table, judge_key, judge_write
-from levada_server.operations.object_claims import claim_changes, claim_columns, claim_copied
+from levada_server.operations.objects.object_claims import claim_changes, claim_columns, claim_copied
 from levada_server.operations.once import once, record, through_conflicts
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.upcoming import Stalled, Upcoming, until_whole
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
-from levada_server.storage import deletion
-from levada_server.storage import rows as storage
-from levada_server.storage.bulk import analyze
-from levada_server.storage.catalog import require_version
-from levada_server.storage.doomed_keys import Doomed
-from levada_server.storage.jobs import is_held
+from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.deletion import deletion
+from levada_server.storage.deletion.doomed_keys import Doomed
+from levada_server.storage.jobs.jobs import is_held
+from levada_server.storage.rows import rows as storage
+from levada_server.storage.rows.bulk import analyze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table
+    from levada_server.operations.arrival import Arrival
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.storage.arrival import Arrival
-    from levada_server.storage.database import Connection
-    from levada_server.storage.outcomes import Request
+    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.outcomes import Request
 
 
 ANALYZED_ROWS = 5_000

@@ -27,10 +27,10 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
-from levada_server.operations.object_claims import check_stores
+from levada_server.operations.objects.object_claims import check_stores
 from levada_server.operations.once import once, record
 from levada_server.query.compile import compile_relation
-from levada_server.storage import catalog as storage
+from levada_server.storage.catalog import catalog as storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.operations.engine import Caller, Engine
-    from levada_server.storage.database import Connection
+    from levada_server.storage.postgres.database import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ import io
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING
 
-from levada_server.storage.arrival import Arrival
+from levada_server.operations.arrival import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from levada_server.arrow.ingest import Columns
+    from levada_server.arrow.ipc.ingest import Columns
 
 QUICK_BYTES = 32 * 2**10
 """Larger contents are read in a thread, so that other calls are answered meanwhile."""

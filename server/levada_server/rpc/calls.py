@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from levada_server.errors import InvalidRequest
 from levada_server.operations.engine import Caller
-from levada_server.storage.outcomes import Request
+from levada_server.storage.postgres.outcomes import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,7 +19,7 @@ from levada_server.model.table import Contract, Tier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from levada_server.arrow.batches import Piece
+    from levada_server.arrow.ipc.batches import Piece
     from levada_server.jobs.lease import Lease
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Attribute, Heading

@@ -11,12 +11,14 @@ from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import job_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
-from levada_server.operations import job_results, jobs
+from levada_server.operations import jobs
+from levada_server.operations.completion import job_results
 from levada_server.operations.job_refresh import refresh
-from levada_server.rpc import decode, encode
+from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.completion_stream import completed_groups, few_jobs_groups
-from levada_server.rpc.decode_relation import received_relation
+from levada_server.rpc.decoding import decode
+from levada_server.rpc.decoding.completion_stream import completed_groups, few_jobs_groups
+from levada_server.rpc.decoding.decode_relation import received_relation
 from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.status import status
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.table import TableName
-    from levada_server.operations.completed_jobs import CompletedJob
+    from levada_server.operations.completion.completed_jobs import CompletedJob
     from levada_server.operations.engine import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.calls import Context

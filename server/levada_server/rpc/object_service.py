@@ -11,10 +11,10 @@ from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 from levada_api.v1 import object_service_pb2_grpc as pb_grpc
 from levada_server.errors import DamagedObject, InvalidRequest
-from levada_server.operations import object_collection, object_downloads, objects
-from levada_server.operations.objects import OpenUpload, Target
-from levada_server.rpc import decode
+from levada_server.operations.objects import object_collection, object_downloads, objects
+from levada_server.operations.objects.objects import OpenUpload, Target
 from levada_server.rpc.calls import caller
+from levada_server.rpc.decoding import decode
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from levada_server.operations.contract import begin_read
 from levada_server.operations.engine import PERHAPS_BEHIND
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
-from levada_server.rpc.relation_shape import asked_relation
+from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from levada_api.v1 import relation_pb2
-    from levada_server.arrow.batches import Piece
+    from levada_server.arrow.ipc.batches import Piece
     from levada_server.operations.contract import Reading
     from levada_server.operations.engine import Engine
     from levada_server.query.compile import Query

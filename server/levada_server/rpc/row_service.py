@@ -11,11 +11,12 @@ from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
+from levada_server.operations.arrival import Arrival
 from levada_server.operations.contract import begin_read
-from levada_server.rpc import decode, encode
+from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
-from levada_server.rpc.decode_relation import received_relation
-from levada_server.storage.arrival import Arrival
+from levada_server.rpc.decoding import decode
+from levada_server.rpc.decoding.decode_relation import received_relation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

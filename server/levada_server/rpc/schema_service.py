@@ -8,9 +8,10 @@ from levada_api.v1 import schema_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
 from levada_server.operations import alteration, schemas
-from levada_server.rpc import decode, encode
+from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decode_relation import relation
+from levada_server.rpc.decoding import decode
+from levada_server.rpc.decoding.decode_relation import relation
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:

@@ -25,7 +25,6 @@ from levada_api.v1 import (
     session_service_pb2_grpc,
 )
 from levada_server.errors import Unavailable
-from levada_server.rpc.call_streams import CallStreams
 from levada_server.rpc.interceptors import Activity, CallInterceptor
 from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
@@ -33,7 +32,8 @@ from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.schema_service import SchemaService
 from levada_server.rpc.server_service import MESSAGE_BYTES, ServerService
-from levada_server.rpc.session_service import SessionService
+from levada_server.rpc.streams.call_streams import CallStreams
+from levada_server.rpc.streams.session_service import SessionService
 
 if TYPE_CHECKING:
     from levada_server.operations.engine import Engine

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import levada as lv
-from levada import _codecs
+from levada._values import codecs as codec_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Point:
 def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, lv.Codec]:
     """The codecs of this test alone."""
     codecs: dict[str, lv.Codec] = {}
-    monkeypatch.setattr(_codecs, "_registered", codecs)
+    monkeypatch.setattr(codec_module, "_registered", codecs)
     return codecs
 
 
@@ -182,7 +182,7 @@ def test_a_description_declares_the_table_without_the_codecs(
 def test_a_codec_that_stores_otherwise_is_a_difference_and_can_be_altered(
     places: type[lv.Manual], connection: lv.Connection
 ) -> None:
-    _codecs._registered["pair"].__class__.dtype = "text"
+    codec_module._registered["pair"].__class__.dtype = "text"
     with pytest.warns(lv.LevadaWarning, match=r"<pair: text>"):
         lv.Schema("map", connection=connection)(type("Place", (lv.Manual,), {"definition": places.definition}))
     assert places().alter(prompt=False)
@@ -249,7 +249,7 @@ def test_a_codec_of_an_installed_package_is_found_by_its_entry_point(monkeypatch
         asked.append(wanted)
         return [Point] if wanted.get("name", "spin") == "spin" else []
 
-    monkeypatch.setattr(_codecs, "entry_points", points)
+    monkeypatch.setattr(codec_module, "entry_points", points)
     assert lv.list_codecs() == ["spin"]
     assert lv.get_codec("spin").get_dtype(False) == "int8"
     assert {"group": "levada.codecs", "name": "spin"} in asked
@@ -315,7 +315,7 @@ def test_a_codec_in_a_store_says_which() -> None:
             return stored
 
     definition = "a : <large@main>\nb : <large>\nc : <large@>  # and <point> in a comment"
-    assert _codecs.codecs_of(definition, []) == {
+    assert codec_module.codecs_of(definition, []) == {
         "large@main": "<blob@main>",
         "large": "<blob>",
         "large@": "<blob@>",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._config import Config
+from levada._base.config import Config
 
 if TYPE_CHECKING:
     from pathlib import Path

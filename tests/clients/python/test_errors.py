@@ -9,7 +9,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 import levada as lv
-from levada._errors import error_from_status
+from levada._base.errors import error_from_status
 from levada_api.v1 import error_pb2
 
 REASONS = [

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._made_rows import MadeRows
+from levada._jobs.made_rows import MadeRows
 from levada_api.v1 import row_service_pb2, schema_pb2
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from prov.model import ProvDocument
 
 import levada as lv
-from levada._code_version import code_version
+from levada._jobs.code_version import code_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -330,7 +330,9 @@ def test_the_code_version_is_the_commit_where_the_file_is_as_committed(tmp_path:
     module.write_text("class Table:\n    pass\n", encoding="utf-8")
 
     def version() -> str:
-        code = "from levada._code_version import code_version; import versioned; print(code_version(versioned.Table))"
+        code = (
+            "from levada._jobs.code_version import code_version; import versioned; print(code_version(versioned.Table))"
+        )
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levada import _nodes as nodes
+from levada._query import nodes
 
 
 def test_operands_come_before_their_users() -> None:

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada import _connection, _jobs, _populate, _worker_session
+from levada._jobs import jobs as _jobs
+from levada._jobs import worker_session
+from levada._net import connection as connections
+from levada._pipeline import populate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -306,10 +309,10 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
 
     def record(connection: lv.Connection, lease: timedelta) -> str:
-        opened.append(_worker_session.open_session(connection, lease))
+        opened.append(worker_session.open_session(connection, lease))
         return opened[-1]
 
-    monkeypatch.setattr(_populate, "open_session", record)
+    monkeypatch.setattr(populate, "open_session", record)
     return opened
 
 
@@ -329,7 +332,7 @@ def test_late_result_is_dropped(bench: Bench, connection: lv.Connection, session
         late = pool.submit(squares.populate, "n = 0")
         assert begun.wait(30)
         # As if it had been silent for too long: its session ends, and another takes the job over.
-        _worker_session.close_session(connection, sessions[0])
+        worker_session.close_session(connection, sessions[0])
         assert squares.populate("n = 0") == {"success_count": 1, "error_list": []}
         go_on.set()
         assert late.result(30) == {"success_count": 0, "error_list": []}
@@ -340,7 +343,7 @@ def test_late_result_is_welcome_where_nobody_took_over(
     bench: Bench, connection: lv.Connection, sessions: list[str]
 ) -> None:
     def make(table: Square, key: Key) -> None:
-        _worker_session.close_session(connection, sessions[-1])
+        worker_session.close_session(connection, sessions[-1])
         Bench.insert_square(table, key)
 
     squares = bench.squares(make)
@@ -352,8 +355,8 @@ def test_heartbeat_keeps_a_lease_alive(bench: Bench, connection: lv.Connection) 
     squares = bench.squares()
     squares.populate(max_calls=0)
     lease = timedelta(seconds=1)
-    with _worker_session.Heartbeat(connection, lease) as heartbeat:
-        kept, silent = (_worker_session.open_session(connection, lease) for _ in range(2))
+    with worker_session.Heartbeat(connection, lease) as heartbeat:
+        kept, silent = (worker_session.open_session(connection, lease) for _ in range(2))
         heartbeat.add(kept)
         held = _jobs.reserve(connection, kept, [squares()._name], 1)
         dropped = _jobs.reserve(connection, silent, [squares()._name], 4)
@@ -408,7 +411,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Conne
     (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    _connection.use(connection)
+    connections.use(connection)
     yield importlib.import_module(name)
     del sys.modules[name]
 

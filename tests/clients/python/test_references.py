@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import levada as lv
-from levada._declaration import references
+from levada._pipeline.declaration import references
 
 
 def test_every_way_to_refer_is_read() -> None:

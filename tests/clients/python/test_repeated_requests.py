@@ -190,8 +190,8 @@ def test_an_id_stands_for_one_method(lab: lv.VirtualModule, monkeypatch: pytest.
     class Same:
         hex = "one-and-the-same"
 
-    monkeypatch.setattr("levada._insertion.uuid4", Same)
-    monkeypatch.setattr("levada._table.uuid4", Same)
+    monkeypatch.setattr("levada._tables.insertion.uuid4", Same)
+    monkeypatch.setattr("levada._tables.table.uuid4", Same)
     lab.Subject.insert1({"subject_id": 10})
     lab.Subject.insert1({"subject_id": 11})  # the answer of the first
     assert len(lab.Subject()) == 4

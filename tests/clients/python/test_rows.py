@@ -16,16 +16,16 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._fetch import to_dicts
-from levada._heading import Attribute, Heading
-from levada._rows import read_rows
-from levada._values import decode_blob, encode_blob
+from levada._query.fetch import to_dicts
+from levada._values.heading import Attribute, Heading
+from levada._values.rows import read_rows
+from levada._values.values import decode_blob, encode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from levada._rows import Rows
+    from levada._values.rows import Rows
 
 
 def heading(**types: str) -> Heading:

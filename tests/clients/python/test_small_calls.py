@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 import levada as lv
-from levada_server.rpc import call_streams
+from levada_server.rpc.streams import call_streams
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada._small_calls import SmallCalls
+    from levada._net.small_calls import SmallCalls
 
 WAIT_S = 30.0
 

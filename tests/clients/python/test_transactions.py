@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 import levada as lv
-from levada import _transaction
+from levada._net import transaction
 from levada_server.operations.transactions import TransactionLimits
 from tests.conftest import served
 
@@ -322,7 +322,7 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() A
 async def test_what_became_of_a_commit_is_asked_of_a_server_if_there_is_one(
     database_url: str, lost: str, error: type[lv.LevadaError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_transaction, "CONFIRM_SECONDS", 0.3)
+    monkeypatch.setattr(transaction, "CONFIRM_SECONDS", 0.3)
     holder = await asyncpg.connect(database_url)
     with ExitStack() as serving, lv.Connection(serving.enter_context(served(database_url))) as client:
         schema = lv.Schema("lab", connection=client)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada import _transfer
+from levada._objects import transfer
 from levada.errors import DamagedObject, LimitReached
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import stored_files
@@ -23,7 +23,7 @@ from tests.support.objects import stored_files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.storage.object_storage import StoreFolders
+    from levada_server.storage.objects.object_storage import StoreFolders
 
 MIB = 2**20
 DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <object@raw>\ndata = null : <blob@>"
@@ -33,7 +33,7 @@ DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <obje
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No disk of a store is seen from here, so that every byte goes over the wire."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(_transfer, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "_FIRST_PAUSE_SECONDS", 0.01)
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
     with lv.config.override(stores=nowhere):
         yield
@@ -89,7 +89,7 @@ def test_a_download_goes_on_after_each_cut(server_address: str, tmp_path: Path) 
 def test_a_server_that_stays_away_is_told_in_the_end(
     server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_transfer, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "PATIENCE_SECONDS", 0.5)
     file = big_file(tmp_path, 2 * MIB)
     # Nothing of the file gets through.
     with cutting(server_address, up_bytes=MIB // 8) as proxy, lv.Connection(proxy.address) as connection:
@@ -104,13 +104,13 @@ def test_a_file_that_changes_while_it_is_sent_is_not_kept(
     server_address: str, tmp_path: Path, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = big_file(tmp_path, 1000)
-    real = _transfer.upload
+    real = transfer.upload
 
     def upload(*arguments: object) -> object:
         file.write_bytes(b"x" * 1000)
         return real(*arguments)  # type: ignore[arg-type]  # as they came
 
-    monkeypatch.setattr("levada._staging.upload", upload)
+    monkeypatch.setattr("levada._objects.staging.upload", upload)
     with lv.Connection(server_address) as connection:
         things = declare(connection)
         with pytest.raises(DamagedObject, match="row 0"):

@@ -10,13 +10,13 @@ import pytest
 
 import levada as lv
 from levada_server import app
-from levada_server.storage.database import Database
+from levada_server.storage.postgres.database import Database
 from tests.conftest import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from levada_server.storage.database import Connection
+    from levada_server.storage.postgres.database import Connection
 
 STATEMENTS: list[str] = []
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada import _jobs, _worker_session
-from levada._limits import Limits, limits_of, parse_size, parse_time, show_size
+from levada._crew.limits import Limits, limits_of, parse_size, parse_time, show_size
+from levada._jobs import jobs as _jobs
+from levada._jobs import worker_session
 from tests.support.processes import TIMEOUT, Worker
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def test_make_that_holds_the_interpreter_keeps_its_lease(
     options = ("--lease", "1", "--tables", "Result")
     with Worker(folder, server_address, *options, module="limits") as worker:
         assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
-        session = _worker_session.open_session(connection, timedelta(seconds=60))
+        session = worker_session.open_session(connection, timedelta(seconds=60))
         name = lv.FreeTable(connection, "limits.Result")._name
         # Longer than the lease: it would be taken over here if nobody renewed it.
         assert _jobs.reserve(connection, session, [name], 1, wait=timedelta(seconds=1.5)) == []

@@ -1,0 +1,381 @@
+"""Everything that goes wrong on purpose: one class per reason, with DataJoint's names as base classes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from google.rpc import error_details_pb2
+
+from levada._base.callers import stack_level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.rpc import status_pb2
+
+_DOMAIN = "levada"
+
+
+class LevadaError(Exception):
+    """A failure that the caller is told of; DataJoint calls it `DataJointError`.
+
+    Args:
+        message: What is wrong, where, and what to do.
+        details: What a program may branch on, as text; which names there are depends on the reason.
+
+    Attributes:
+        reason: Why, as `ErrorReason` of the protocol names it: `DUPLICATE_ENTITY`.
+        details: As above.
+    """
+
+    reason = "INTERNAL"
+
+    def __init__(self, message: str, details: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.details = {name: str(value) for name, value in (details or {}).items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes
+        return type(self), (str(self), self.details)
+
+
+DataJointError = LevadaError
+
+
+class LevadaWarning(UserWarning):
+    """Something that works and may not be what was meant."""
+
+
+# DataJoint's names. Code that catches these catches the classes below.
+
+
+class LostConnectionError(LevadaError):
+    """The server is out of reach."""
+
+
+class QueryError(LevadaError):
+    """A query or a change was refused."""
+
+
+class QuerySyntaxError(QueryError):
+    """A query cannot be understood."""
+
+
+class AccessError(QueryError):
+    """The caller may not do this."""
+
+
+class DuplicateError(QueryError):
+    """An entity with this key exists."""
+
+
+class IntegrityError(QueryError):
+    """A foreign key forbids the change."""
+
+
+class UnknownAttributeError(QueryError):
+    """There is no such attribute."""
+
+
+class MissingAttributeError(QueryError):
+    """A row lacks an attribute that has no default."""
+
+
+class MissingExternalFile(LevadaError):
+    """A file is not in its store, or is damaged."""
+
+
+class MissingTableError(LevadaError):
+    """There is no such table."""
+
+
+class ThreadSafetyError(LevadaError):
+    """A thing is used by a thread or process that does not own it."""
+
+
+# One class per reason of the protocol.
+
+
+class InvalidRequest(LevadaError):
+    """The request cannot be right, whatever the data."""
+
+    reason = "INVALID_REQUEST"
+
+
+class InvalidDefinition(InvalidRequest):
+    """A definition cannot be parsed or declared; details: `line`, `column`, `expected`."""
+
+    reason = "INVALID_DEFINITION"
+
+
+class InvalidExpression(InvalidRequest, QuerySyntaxError):
+    """An expression cannot be parsed; details: `column`, `expected`."""
+
+    reason = "INVALID_EXPRESSION"
+
+
+class UnknownAttribute(InvalidRequest, UnknownAttributeError):
+    """A name is no attribute of the operand; details: `attribute`."""
+
+    reason = "UNKNOWN_ATTRIBUTE"
+
+
+class MissingAttribute(InvalidRequest, MissingAttributeError):
+    """A row lacks an attribute that has no default; details: `attribute`, `row`."""
+
+    reason = "MISSING_ATTRIBUTE"
+
+
+class WrongValue(InvalidRequest):
+    """A value does not fit the type of its attribute; details: `attribute`, and `row` for inserts."""
+
+    reason = "WRONG_VALUE"
+
+
+class ValueOutOfRange(WrongValue):
+    """A value of the right kind that the type of its attribute cannot hold."""
+
+    reason = "VALUE_OUT_OF_RANGE"
+
+
+class MismatchedLineage(InvalidRequest, QueryError):
+    """Two operands share a name that means different things; details: `attribute`, `left_origin`, `right_origin`."""
+
+    reason = "MISMATCHED_LINEAGE"
+
+
+class QueryTooDeep(InvalidRequest, QueryError):
+    """A relation is deeper or larger than the server's limits; details: `limit`."""
+
+    reason = "QUERY_TOO_DEEP"
+
+
+class MakeContract(InvalidRequest):
+    """`make` wrote or read outside its contract, or did not insert its key; details: `table`."""
+
+    reason = "MAKE_CONTRACT"
+
+
+class Unauthenticated(AccessError):
+    """The call carries no or wrong credentials."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(AccessError):
+    """The caller may not do this."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class NotFound(LevadaError):
+    """The thing named does not exist."""
+
+    reason = "NOT_FOUND"
+
+
+class UnknownSchema(NotFound):
+    """There is no such schema; details: `schema`."""
+
+    reason = "UNKNOWN_SCHEMA"
+
+
+class UnknownTable(NotFound, MissingTableError):
+    """There is no such table; details: `schema`, `table`."""
+
+    reason = "UNKNOWN_TABLE"
+
+
+class UnknownJob(NotFound):
+    """There is no such job; details: `job`."""
+
+    reason = "UNKNOWN_JOB"
+
+
+class UnknownWorkerSession(NotFound):
+    """There is no such worker session, or it has ended; details: `worker_session`."""
+
+    reason = "UNKNOWN_WORKER_SESSION"
+
+
+class UnknownStore(NotFound):
+    """No such store."""
+
+    reason = "UNKNOWN_STORE"
+
+
+class UnknownObject(NotFound, MissingExternalFile):
+    """No such object, or it is gone."""
+
+    reason = "UNKNOWN_OBJECT"
+
+
+class AlreadyExists(LevadaError):
+    """The thing to be made exists."""
+
+    reason = "ALREADY_EXISTS"
+
+
+class DuplicateEntity(AlreadyExists, DuplicateError):
+    """An entity with this key exists; details: `table`, `row`, `key`, `constraint`."""
+
+    reason = "DUPLICATE_ENTITY"
+
+
+class TableExists(AlreadyExists):
+    """A table exists with another definition or tier; details: `schema`, `table`."""
+
+    reason = "TABLE_EXISTS"
+
+
+class PreconditionFailed(LevadaError):
+    """The state of the data does not allow the call."""
+
+    reason = "PRECONDITION_FAILED"
+
+
+class MissingParent(PreconditionFailed, IntegrityError):
+    """The parent entity does not exist; details: `table`, `row`, `key`, `constraint`, `parent`."""
+
+    reason = "MISSING_PARENT"
+
+
+class HasChildren(PreconditionFailed, IntegrityError):
+    """Entities elsewhere depend on this one; details: `table`, `child`."""
+
+    reason = "HAS_CHILDREN"
+
+
+class PlanChanged(PreconditionFailed):
+    """The rows changed since the plan was made; details: `digest`."""
+
+    reason = "PLAN_CHANGED"
+
+
+class InputsChanged(PreconditionFailed):
+    """What `make_fetch` had fetched changed before the result was committed; details: `table`."""
+
+    reason = "INPUTS_CHANGED"
+
+
+class WrongJobState(PreconditionFailed):
+    """The job is not in a state that allows the move; details: `job`, `state`."""
+
+    reason = "WRONG_JOB_STATE"
+
+
+class LeaseLost(LevadaError):
+    """The job was handed to another worker; drop the result. Details: `job`."""
+
+    reason = "LEASE_LOST"
+
+
+class Conflict(LevadaError):
+    """A concurrent transaction got in the way; repeat the whole transaction."""
+
+    reason = "CONFLICT"
+
+
+class LimitReached(LevadaError):
+    """A limit of the server was reached; details: `limit`, `value`."""
+
+    reason = "LIMIT_REACHED"
+
+
+class DamagedObject(MissingExternalFile):
+    """Bytes of an object changed on their way, or in the store."""
+
+    reason = "DAMAGED_OBJECT"
+
+
+class Unavailable(LostConnectionError):
+    """The server or its database is out of reach."""
+
+    reason = "UNAVAILABLE"
+
+
+class OutcomeUnknown(LostConnectionError):
+    """The connection broke during commit: look before you repeat."""
+
+    reason = "OUTCOME_UNKNOWN"
+
+
+class Unsupported(LevadaError):
+    """The server does not do this."""
+
+    reason = "UNSUPPORTED"
+
+
+class Cancelled(LevadaError):
+    """The call was cancelled."""
+
+    reason = "CANCELLED"
+
+
+class DeadlineExceeded(LevadaError):
+    """The call ran out of time."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Internal(LevadaError):
+    """A fault of the server; details: `incident`, the id under which its log has the cause."""
+
+    reason = "INTERNAL"
+
+
+def _by_reason(base: type[LevadaError]) -> dict[str, type[LevadaError]]:
+    classes = {base.reason: base} if "reason" in vars(base) and base is not LevadaError else {}
+    for child in base.__subclasses__():
+        classes |= _by_reason(child)
+    return classes
+
+
+_CLASSES = _by_reason(LevadaError)
+
+# gRPC's codes of statuses without an ErrorInfo: these come from the channel or from a proxy, not from the server.
+_CLASS_BY_CODE: dict[int, type[LevadaError]] = {
+    1: Cancelled,
+    3: InvalidRequest,
+    4: DeadlineExceeded,
+    5: NotFound,
+    6: AlreadyExists,
+    7: PermissionDenied,
+    8: LimitReached,
+    9: PreconditionFailed,
+    10: Conflict,
+    12: Unsupported,
+    14: Unavailable,
+    16: Unauthenticated,
+}
+
+
+def error_from_status(status: status_pb2.Status) -> LevadaError:
+    """Make the error that a `google.rpc.Status` of the server stands for.
+
+    Returns:
+        By the reason of its ErrorInfo; without one, by the code. A reason that this client does not know yet gives the
+        class of the code, with `reason` as sent.
+    """
+    for packed in status.details:
+        detail = error_details_pb2.ErrorInfo()
+        if packed.Unpack(detail) and detail.domain == _DOMAIN:
+            kind = _CLASSES.get(detail.reason) or _CLASS_BY_CODE.get(status.code, Internal)
+            error = kind(status.message, dict(detail.metadata))
+            error.reason = detail.reason
+            return error
+    return error_from_code(status.code, status.message)
+
+
+def error_from_code(code: int, message: str) -> LevadaError:
+    """Make the error of a status that gives no reason.
+
+    Args:
+        code: gRPC's number of the code.
+    """
+    return _CLASS_BY_CODE.get(code, Internal)(message)
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user's code that called into this package."""
+    warnings.warn(message, LevadaWarning, stacklevel=stack_level())

@@ -1,0 +1,47 @@
+"""Names of tables: of classes, as stored, and as older code writes them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from levada._base.errors import InvalidRequest
+from levada_api.v1 import schema_pb2 as pb
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+_FULL_NAME = re.compile(r"`?([^`.]+)`?\.`?([^`]+?)`?")
+_TIER_MARKS = "#_~"
+"""What older stored names begin with; the catalog has the tier now."""
+
+
+@lru_cache(maxsize=4096)
+def stored_name(class_name: str) -> str:
+    """Give the stored name of a class: `Session.TrialEvent` is `session__trial_event`."""
+    return "__".join(_CAPITAL.sub("_", part).lower() for part in class_name.split("."))
+
+
+def stored_form(text: str) -> str:
+    """Give the stored name of a table of a known schema in any of its forms: `Session`, `session`, `__session`."""
+    return stored_name(text.lstrip(_TIER_MARKS))
+
+
+def class_name(stored: str) -> str:
+    """Give the class name that a stored name came from: `session__trial_event` is `Session.TrialEvent`."""
+    return ".".join("".join(word.title() for word in part.split("_")) for part in stored.split("__"))
+
+
+def full_name(name: pb.TableName) -> str:
+    """Write a table's name as DataJoint does: `` `lab`.`session__trial` ``."""
+    return f"`{name.schema}`.`{stored_name(name.table)}`"
+
+
+def parse_full_name(text: str) -> pb.TableName:
+    """Read a full name in any of its forms: `lab.Session.Trial`, `lab.session__trial`, `` `lab`.`#species` ``.
+
+    Raises:
+        InvalidRequest: It has no schema.
+    """
+    match = _FULL_NAME.fullmatch(text.strip())
+    if match is None:
+        raise InvalidRequest(f"{text!r} is no full name of a table; write schema.Table.")
+    return pb.TableName(schema=match[1], table=match[2].lstrip(_TIER_MARKS))

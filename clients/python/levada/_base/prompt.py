@@ -1,0 +1,45 @@
+"""Questions to the person at the keyboard."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from levada._base.config import config
+from levada._base.errors import PreconditionFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: str | None = None) -> str:
+    """Ask until the answer is one of the choices; an empty answer is the default.
+
+    Returns:
+        The choice, in lower case.
+
+    Raises:
+        PreconditionFailed: There is nobody to ask.
+    """
+    shown = ", ".join(choice.title() if choice == default else choice for choice in choices)
+    while True:
+        try:
+            answer = input(f"{prompt} [{shown}]: ").strip().lower() or (default or "")
+        except EOFError:
+            raise PreconditionFailed(
+                f"Nobody can answer {prompt!r} here. Pass prompt=False, or set config['safemode'] = False."
+            ) from None
+        if answer in choices:
+            return answer
+
+
+def confirm(lines: Sequence[str], question: str, prompt: bool | None) -> bool:
+    """Show what is about to happen and ask whether it shall, unless told not to ask.
+
+    Args:
+        prompt: Ask; None: as the setting `safemode` says.
+    """
+    if not (config["safemode"] if prompt is None else prompt):
+        return True
+    sys.stdout.write("\n".join([*lines, ""]))
+    return user_choice(question, default="no") == "yes"

@@ -1,0 +1,362 @@
+"""A crew: processes that make, each under a worker session of its own that beats from outside it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import connection as pipes
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
+from levada._crew.crew_reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
+from levada._crew.limits import Limits, show_size
+from levada._jobs import jobs
+from levada._jobs.jobs import Failure
+from levada._jobs.worker_session import Heartbeat, close_session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from datetime import timedelta
+    from multiprocessing.context import SpawnProcess
+
+    from levada._crew.crew_reports import Assignment, Report
+    from levada._jobs.job_loop import Outcome
+    from levada._jobs.jobs import Lease
+    from levada._net.connection import Connection
+
+# A forked copy of a process with gRPC's threads may hang; a new one imports what it needs.
+_SPAWN = multiprocessing.get_context("spawn")
+_HELD_BACK = {signal.SIGINT, signal.SIGTERM}
+_LOOK_SECONDS = 0.1
+"""How often limits are looked at, and the longest that a signal waits."""
+_LOST = (LeaseLost, UnknownJob)
+
+
+@dataclass(eq=False)
+class _Member:
+    session: str
+    process: SpawnProcess
+    pipe: pipes.Connection[Any, Any]  # Any: reports
+    max_jobs: int | None
+    finished: int = 0
+    leases: dict[str, Lease] = field(default_factory=dict)
+    """What it holds, by token."""
+    in_hand: Lease | None = None
+    begin_seconds: float = 0.0
+    """When it began that, by this process's monotonic clock."""
+    limits: dict[tuple[str, str], Limits] = field(default_factory=dict)
+    verdict: tuple[str, Failure] | None = None
+    """The token of the job for which it was killed, and why."""
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid or 0
+
+    @property
+    def jobs_left(self) -> int | None:
+        return None if self.max_jobs is None else max(self.max_jobs - self.finished, 0)
+
+    def note(self, report: Report) -> None:
+        """Keep in mind what it holds and does."""
+        match report:
+            case Ready():
+                self.limits = {(t.schema, t.table): t.limits for t in report.tables}
+            case Took():
+                self.leases = {lease.token: lease for lease in report.leases}
+            case Began():
+                self.in_hand, self.begin_seconds = report.lease, time.monotonic()
+            case Ended():
+                self.in_hand = None
+            case Finished():
+                self.finished += 1
+                self.leases.pop(report.lease.token, None)
+            case Broken() | Died():
+                pass
+
+
+class Crew:
+    """Processes, their sessions and the thread that renews these; leaving its context ends all three.
+
+    A `make` that exceeds its limits, or is cancelled, ends with its process; its job fails alone.
+
+    Args:
+        connection: Where the jobs are; each process opens a connection of its own to the same server.
+        assignment: What they do.
+        lease: How long a session outlives this process.
+        reachable: As for `Heartbeat`.
+        limits: For tables that have none of their own.
+        singles: Restrictions of a reserve, which members are given one by one as they ask.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        assignment: Assignment,
+        lease: timedelta,
+        reachable: Callable[[bool], None] = lambda _: None,
+        limits: Limits | None = None,
+        singles: Iterator[bytes | None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._singles = singles or iter(())
+        self._assignment = assignment
+        self._lease = lease
+        self._limits = limits or Limits()
+        self._cancelled: set[str] = set()
+        self._heartbeat = Heartbeat(connection, lease, reachable, self._cancelled.update)
+        self._members: list[_Member] = []
+
+    def __enter__(self) -> Crew:
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_all()
+        self._heartbeat.__exit__()
+
+    def __len__(self) -> int:
+        """How many members are at work."""
+        return len(self._members)
+
+    def hire(self, max_jobs: int | None = None) -> int:
+        """Start a process, and give its id.
+
+        Args:
+            max_jobs: It runs at most so many jobs; None for any number.
+        """
+        session = open_session(self._connection, self._lease)
+        self._heartbeat.add(session)
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(
+            target=_start,
+            args=(self._assignment, self._connection.arguments, session, max_jobs, theirs),
+            name="levada-worker",
+        )
+        with _signals_held_back(), _script_left_alone(self._assignment.module):
+            process.start()
+        theirs.close()
+        member = _Member(session, process, ours, max_jobs)
+        self._members.append(member)
+        return member.pid
+
+    def reports(self) -> Iterator[Report]:
+        """Give what the members report; waits a moment for the first."""
+        by_handle: dict[Any, _Member] = {}  # Any: a pipe, or what tells of a process's end
+        for member in self._members:
+            by_handle[member.pipe] = by_handle[member.process.sentinel] = member
+        signalled = pipes.wait(list(by_handle), _LOOK_SECONDS)
+        for member in dict.fromkeys(by_handle[handle] for handle in signalled):
+            ended = member.process.sentinel in signalled
+            yield from self._received(member)
+            if ended:
+                yield from self._bury(member)
+        for member in self._members:
+            self._judge(member)
+
+    def outcomes(self, stopping: Callable[[], bool]) -> Generator[Outcome, None, None]:
+        """Give what became of each job, until all members have ended.
+
+        Args:
+            stopping: Tells whether they are to finish what they have in hand, and no more.
+
+        Raises:
+            LevadaError: A member could not begin, or died.
+        """
+        asked = False
+        while self._members:
+            if stopping() and not asked:
+                asked = True
+                self.ask_to_stop()
+            for report in self.reports():
+                match report:
+                    case Finished():
+                        yield read_outcome(report)
+                    case Broken(message):
+                        raise LevadaError(message)
+                    case Died(judged=True, jobs_left=left):
+                        if left != 0 and not asked:
+                            self.hire(left)
+                    case Died(pid, code) if code != 0:
+                        raise LevadaError(
+                            f"Process {pid} of populate {report.how}; what it had in hand can be computed anew. If it "
+                            "said why, that stands on its standard error."
+                        )
+                    case _:
+                        pass
+
+    def ask_to_stop(self, pids: Sequence[int] | None = None) -> None:
+        """Let the members, all or some, finish their jobs in hand, give back the rest, and end."""
+        for member in self._members:
+            if pids is None or member.pid in pids:
+                member.process.terminate()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes."""
+        return [member.pid for member in self._members]
+
+    def _end_all(self) -> None:
+        """Kill all members; what they held is given back untouched, as it was not its fault."""
+        for member in self._members:
+            member.process.kill()
+        for member in list(self._members):
+            member.process.join()
+            for _ in self._received(member):
+                pass
+            jobs.release(self._connection, member.leases.values())
+            self._forget(member)
+
+    def _bury(self, member: _Member) -> Iterator[Finished | Died]:
+        """Clear away after a process that has ended: its job in hand counts as a try, others are given back."""
+        member.process.join()
+        in_hand, judged = member.in_hand, False
+        if in_hand is not None:
+            del member.leases[in_hand.token]
+            if member.verdict is not None and member.verdict[0] == in_hand.token:
+                judged = True
+                yield self._fail(member, in_hand, member.verdict[1])
+        jobs.release(self._connection, member.leases.values())
+        self._forget(member, [in_hand] if in_hand is not None else [])
+        yield Died(member.pid, member.process.exitcode or 0, member.jobs_left, in_hand, judged)
+
+    def _forget(self, member: _Member, started: Sequence[Lease] = ()) -> None:
+        self._members.remove(member)
+        self._heartbeat.remove(member.session)
+        close_session(self._connection, member.session, started)
+        member.pipe.close()
+
+    def _received(self, member: _Member) -> Iterator[Report]:
+        """Give what a member has reported, and keep it in mind; answer what it asks."""
+        try:
+            while member.pipe.poll():
+                report: Report | Asked = member.pipe.recv()
+                if isinstance(report, Asked):
+                    member.pipe.send(list(islice(self._singles, 1)))
+                    continue
+                member.note(report)
+                yield report
+        except (EOFError, OSError):
+            pass  # it has ended, maybe in the middle of a report
+
+    # -------------------------------------------------------------------------------------------- limits
+
+    def _judge(self, member: _Member) -> None:
+        """Kill a member whose `make` exceeds its limits or is cancelled."""
+        lease = member.in_hand
+        if lease is None or member.verdict is not None:
+            return
+        own = member.limits.get((lease.table.schema, lease.table.table), Limits())
+        failure = self._cause(member, lease, own.or_else(self._limits))
+        if failure is not None:
+            member.verdict = (lease.token, failure)
+            member.process.kill()
+
+    def _cause(self, member: _Member, lease: Lease, limits: Limits) -> Failure | None:
+        name = f"{lease.table.schema}.{lease.table.table}"
+        if lease.token in self._cancelled:
+            return Failure("JobCancelled", f"make of `{name}` was ended on request.", "")
+        seconds = time.monotonic() - member.begin_seconds
+        if limits.time is not None and seconds > limits.time.total_seconds():
+            allowed = limits.time.total_seconds()
+            return Failure("TimeLimitExceeded", f"make of `{name}` took longer than its limit of {allowed:g} s.", "")
+        if limits.memory_bytes is not None and (used := _memory_bytes(member.pid)) > limits.memory_bytes:
+            return Failure(
+                "MemoryLimitExceeded",
+                f"make of `{name}` used {show_size(used)} of memory; its limit is {show_size(limits.memory_bytes)}.",
+                "",
+            )
+        return None
+
+    def _fail(self, member: _Member, lease: Lease, failure: Failure) -> Finished:
+        """Record why a job failed whose process was killed for it."""
+        seconds = time.monotonic() - member.begin_seconds
+        state = "error"
+        try:
+            jobs.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
+        except _LOST:
+            state = "lost"
+        except jobs.PASSING:
+            pass  # its lease runs out, and the try counts
+        member.finished += 1
+        self._cancelled.discard(lease.token)
+        return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
+
+
+def _memory_bytes(pid: int) -> int:
+    """Give how much memory a process keeps for itself; files that it maps do not count."""
+    try:
+        import psutil  # only limits of memory need it
+    except ImportError:
+        raise InvalidRequest('A limit of memory needs psutil; run pip install "levada[worker]".') from None
+    try:
+        memory = psutil.Process(pid).memory_info()
+    except psutil.Error:  # it has just ended
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def shares(max_jobs: int | None, processes: int) -> list[int | None]:
+    """Divide a number of jobs among processes; those that would get none are left out."""
+    if max_jobs is None:
+        return [None] * processes
+    each, rest = divmod(max_jobs, processes)
+    return [share for i in range(processes) if (share := each + (i < rest))]
+
+
+def _start(
+    assignment: Assignment,
+    server: tuple[Any, ...],  # Any: arguments of Connection
+    session: str,
+    max_jobs: int | None,
+    pipe: pipes.Connection[Any, Any],  # Any: reports
+) -> None:
+    """Begin in the new process."""
+    from levada._crew.crew_member import main  # what only the new process needs
+
+    main(assignment, server, session, max_jobs, pipe)
+
+
+@contextmanager
+def _script_left_alone(module: str) -> Iterator[None]:
+    """Start a process that does not run this process's script again, unless the tables are in it.
+
+    So a script needs no `if __name__ == "__main__":` around a populate of classes that it imports.
+
+    Raises:
+        InvalidRequest: The tables are in the script, and it has come to populate while it is imported by a process.
+    """
+    if module in ("__main__", "__mp_main__"):  # the second in a process that runs the script again
+        try:
+            yield
+        except RuntimeError as error:
+            raise InvalidRequest(
+                "populate(processes=…) runs this script again in each process, for the class is in it, and so came to "
+                'populate there too: put what is to run once under `if __name__ == "__main__":`, or the class into a '
+                "module of its own."
+            ) from error
+        return
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a process start with the signals to stop held back, until it can handle them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,196 @@
+"""Populate by the processes of others: a Dask client, or any executor of concurrent.futures."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from levada._base.errors import InvalidRequest
+from levada._base.names import stored_name
+from levada._crew.crew_reports import Finished, finished, read_outcome
+from levada._jobs import jobs
+from levada._jobs.job_loop import JobLoop
+from levada._net import connection as connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from levada._jobs.job_loop import Outcome
+    from levada._jobs.jobs import Lease
+    from levada._pipeline.auto_populated import AutoPopulated
+
+_PATIENCE_SECONDS = 60.0
+_AHEAD = 2
+"""So many times what the engine can run at once is handed to it, so that it never waits."""
+_LEAST_AHEAD = 8
+_LOOK_SECONDS = 0.1
+"""How long an interrupt may wait to be seen."""
+_KEPT = 32
+"""Classes, with a connection each, that a process of an engine keeps."""
+
+
+class Future(Protocol):
+    """What is used of the futures of concurrent.futures and of Dask."""
+
+    def add_done_callback(self, function: Callable[[Any], object]) -> object:
+        """Call a function with the future once it is done."""
+
+    def result(self) -> Any:  # noqa: ANN401  # what the function gave
+        """Give the result, or raise what the function raised."""
+
+    def cancel(self) -> object:
+        """Do not begin it."""
+
+
+class Engine(Protocol):
+    """What runs functions elsewhere."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:  # noqa: ANN401  # the function's own
+        """Run a function with some arguments."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every job of one populate needs, where it runs.
+
+    Args:
+        server: What opens a connection to the server.
+        table: The class, pickled: it is imported there once the connection has become that of its schema.
+        make_kwargs: Further arguments of `make`.
+    """
+
+    server: tuple[Any, ...]  # Any: arguments of Connection
+    table: bytes
+    make_kwargs: Mapping[str, Any]  # Any: the user's own
+
+
+@dataclass
+class EnginePopulate:
+    """Hands jobs to an engine, a few ahead, and gives what becomes of them.
+
+    The leases are those of this process, whose heartbeats come from here; the rows go from where they are made
+    straight to the server.
+
+    Args:
+        table: The table.
+        engine: A Dask client, or an executor.
+        make_kwargs: Further arguments of `make`.
+        reserve: Takes at most so many jobs beside those that are held, None at the end.
+        stopping: Tells whether to finish what is handed out, and no more.
+        max_jobs: Run at most so many.
+    """
+
+    table: AutoPopulated
+    engine: object
+    make_kwargs: Mapping[str, Any]  # Any: the user's own
+    reserve: Callable[[int, list[str]], list[Lease] | None]
+    stopping: Callable[[], bool]
+    max_jobs: int | None
+    _held: dict[str, Lease] = field(default_factory=dict)
+
+    def outcomes(self) -> Generator[Outcome, None, None]:
+        """Run jobs until there are none; closing the iterator gives back what has not begun."""
+        submit, work = self._submitter()
+        done: queue.SimpleQueue[tuple[Lease, Future]] = queue.SimpleQueue()
+        futures: dict[str, Future] = {}
+        left = sys.maxsize if self.max_jobs is None else self.max_jobs
+        try:
+            while True:
+                while (wanted := min(self._ahead() - len(futures), left)) > 0 and not self.stopping():
+                    leases = self.reserve(wanted, list(self._held))
+                    if not leases:
+                        break
+                    for lease in leases:
+                        self._held[lease.token] = lease
+                        futures[lease.token] = future = submit(_run_job, work, lease)
+                        future.add_done_callback(partial(_put, done, lease))
+                    left -= len(leases)
+                if not futures:
+                    return
+                with suppress(queue.Empty):
+                    lease, future = done.get(timeout=_LOOK_SECONDS)
+                    del futures[lease.token]
+                    report: Finished = future.result()
+                    del self._held[lease.token]
+                    yield read_outcome(report)
+        finally:
+            for future in futures.values():
+                future.cancel()
+            jobs.release(self.table.connection, self._held.values())
+
+    def _submitter(self) -> tuple[Callable[..., Future], object]:
+        """Give what hands a job over, and what every job needs.
+
+        Raises:
+            InvalidRequest: The engine is none, or its processes cannot import the class.
+        """
+        engine = self.engine
+        if not callable(getattr(engine, "submit", None)):
+            raise InvalidRequest(f"engine is a Dask client or an executor of concurrent.futures, not {engine!r}.")
+        submit = cast("Engine", engine).submit  # it has been checked
+        if isinstance(engine, ThreadPoolExecutor):
+            return submit, (self.table, self.make_kwargs)
+        try:
+            table, kwargs = _pickled(type(self.table)), dict(self.make_kwargs)
+            pickle.dumps(kwargs)
+        except Exception as error:  # noqa: BLE001  # pickle raises what the values' own methods raise
+            raise InvalidRequest(
+                f"populate(engine=…) sends the class `{type(self.table).__name__}` and make_kwargs to other processes, "
+                f"and they cannot be pickled: {error}. Put the class at the top level of a module."
+            ) from None
+        return submit, _Work(self.table.connection.arguments, table, kwargs)
+
+    def _ahead(self) -> int:
+        """How many jobs the engine is to have; a cluster may grow."""
+        threads = getattr(self.engine, "nthreads", None)
+        if callable(threads):
+            at_once: int = sum(threads().values())
+        else:
+            at_once = getattr(self.engine, "_max_workers", None) or os.cpu_count() or 1
+        return max(_AHEAD * at_once, _LEAST_AHEAD)
+
+
+def _put(done: queue.SimpleQueue[tuple[Lease, Future]], lease: Lease, future: Future) -> None:
+    done.put((lease, future))
+
+
+def _pickled(table: type) -> bytes:
+    """Pickle a class: by its name, or, where Dask has brought cloudpickle, also one of a notebook by its content."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return pickle.dumps(table)
+    content: bytes = cloudpickle.dumps(table)
+    return content
+
+
+@lru_cache(maxsize=_KEPT)
+def _loaded(server: tuple[Any, ...], table: bytes) -> type[AutoPopulated]:  # Any: arguments of Connection
+    """Import a class in a process of the engine, on a connection that later jobs share."""
+    connection = connections.reopened(*server)
+    connections.use(connection)
+    loaded: type[AutoPopulated] = pickle.loads(table)
+    if (address := loaded().connection.address) != connection.address:
+        raise InvalidRequest(
+            f"`{loaded.__name__}` is at {address} where the engine runs, and here at {connection.address}. Leave the "
+            "choice of the server to LEVADA_URL in both, or name the same."
+        )
+    return loaded
+
+
+def _run_job(work: object, lease: Lease) -> Finished:
+    """Make and complete one job, in a process or thread of the engine."""
+    if isinstance(work, _Work):
+        table, kwargs = _loaded(work.server, work.table)(), work.make_kwargs
+    else:
+        table, kwargs = cast("tuple[AutoPopulated, Mapping[str, Any]]", work)  # what `_submitter` gave
+    name = (table._name.schema, stored_name(table._name.table))
+    loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS)
+    return finished(loop.run_one(lease), with_exception=True)

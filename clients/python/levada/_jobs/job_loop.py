@@ -1,0 +1,167 @@
+"""The loop of every worker: reserve, make, complete; give back what is not begun."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from levada._base.errors import LeaseLost, UnknownJob
+from levada._base.names import stored_name
+from levada._jobs import jobs
+from levada._jobs.code_version import code_version
+from levada._jobs.make import MakeFailed, failure, make
+from levada._jobs.sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from levada._jobs.jobs import Lease
+    from levada._jobs.sender import Settled
+    from levada._net.connection import Connection
+    from levada._pipeline.auto_populated import AutoPopulated
+
+_MOST_JOBS = 256
+_BATCH_SECONDS = 0.5
+"""A batch is sized to take this long: short computations share calls, and long ones are reserved one by one."""
+_HELD_SECONDS = 1.0
+"""From then on what a batch has not begun is given back, so that others can take it."""
+
+_LOST = (LeaseLost, UnknownJob)
+"""The job went to another worker, or its key is gone: the result is dropped."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job.
+
+    Args:
+        seconds: How long `make` ran.
+        error: None: its rows are committed. LeaseLost or UnknownJob: the result was dropped. Else it failed.
+        released: It failed only because the server was out of reach, and is tried again.
+    """
+
+    lease: Lease
+    seconds: float
+    error: BaseException | None = None
+    released: bool = False
+
+    @property
+    def state(self) -> str:
+        """`success`, `error`, `lost` to another worker, or `released`."""
+        if self.error is None:
+            return "success"
+        if self.released:
+            return "released"
+        return "lost" if isinstance(self.error, _LOST) else "error"
+
+    @property
+    def message(self) -> str:
+        """The error in one text, `Class: message`."""
+        text = str(self.error)
+        return type(self.error).__name__ + (f": {text}" if text else "")
+
+
+@dataclass(frozen=True)
+class JobLoop:
+    """How to run jobs.
+
+    Args:
+        connection: Where the jobs are.
+        tables: What runs `make`, by schema and stored name.
+        make_kwargs: Further arguments of `make`.
+        patience: Seconds to keep trying to hand in a result while the server is out of reach.
+        stopping: Tells whether to finish the job in hand and no other.
+        beginning: Told of a lease when its `make` begins, and None when it has ended.
+        cancelled: Tells whether the job of a token was cancelled, as far as is known here.
+    """
+
+    connection: Connection
+    tables: Mapping[tuple[str, str], AutoPopulated]
+    make_kwargs: Mapping[str, Any]  # Any: the user's own
+    patience: float
+    stopping: Callable[[], bool] = lambda: False
+    beginning: Callable[[Lease | None], None] = lambda _: None
+    cancelled: Callable[[str], bool] = lambda _: False
+
+    def run(
+        self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
+    ) -> Generator[Outcome, None, None]:
+        """Run jobs until there are none; closing the iterator gives back what is in hand.
+
+        Args:
+            reserve: Takes at most so many jobs; None ends the loop.
+            max_jobs: Run at most so many.
+        """
+        batch_jobs = 1
+        remaining = sys.maxsize if max_jobs is None else max_jobs
+        with closing(Sender(self.connection, self.patience)) as sender:
+            while remaining > 0 and not self.stopping():
+                leases = reserve(min(batch_jobs, remaining))
+                if leases is None:
+                    return
+                if leases:
+                    started = time.monotonic()
+                    made_jobs = yield from self._run_batch(leases, sender)
+                    remaining -= made_jobs
+                    seconds_a_job = (time.monotonic() - started) / max(made_jobs, 1)
+                    fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
+                    batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
+
+    def run_one(self, lease: Lease) -> Outcome:
+        """Run one leased job; however this ends, it is completed, failed or given back."""
+        with closing(Sender(self.connection, self.patience)) as sender:
+            (outcome,) = self._run_batch((lease,), sender)
+        return outcome
+
+    def _run_batch(self, leases: Sequence[Lease], sender: Sender) -> Generator[Outcome, None, int]:
+        """Run leased jobs; however this ends, each is completed, failed or given back. Gives how many were run."""
+        held = {lease.token: lease for lease in leases}
+        count = 0
+        started = time.monotonic()
+        try:
+            for lease in leases:
+                if self.stopping() or time.monotonic() - started > _HELD_SECONDS:
+                    break
+                sender.go_on()
+                failed: MakeFailed | None = None
+                self.beginning(lease)
+                try:
+                    sender.add(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
+                except MakeFailed as error:
+                    failed = error
+                self.beginning(None)
+                count += 1
+                yield from self._outcomes(sender.flush() if failed else sender.settled(), held)
+                if failed:
+                    yield self._settle(lease, failed.seconds, failed.cause, held)
+            yield from self._outcomes(sender.flush(), held)
+        except GeneratorExit:  # nobody asks for more, but what was made is kept
+            with suppress(*jobs.PASSING):
+                self._outcomes(sender.flush(), held)
+            raise
+        finally:
+            jobs.release(self.connection, held.values())
+        return count
+
+    def _table(self, lease: Lease) -> AutoPopulated:
+        return self.tables[lease.table.schema, stored_name(lease.table.table)]
+
+    def _outcomes(self, settled: Settled, held: dict[str, Lease]) -> list[Outcome]:
+        return [self._settle(job.lease, job.seconds, error, held) for job, error in settled]
+
+    def _settle(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
+        """Tell the server of an error, if there is one that it does not know."""
+        released = False
+        if error is not None and not isinstance(error, _LOST):
+            try:
+                version = code_version(type(self._table(lease)))
+                told, passing = failure(error), isinstance(error, jobs.PASSING)
+                again = jobs.fail(self.connection, lease, told, seconds, self.patience, version, interrupted=passing)
+                released = passing and again
+            except _LOST as lost:
+                error = lost
+        del held[lease.token]
+        return Outcome(lease, seconds, error, released)

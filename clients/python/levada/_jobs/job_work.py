@@ -1,0 +1,270 @@
+"""What a job has in hand while its `make` runs: inserts that wait, receipts of what it read, and its transaction."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from levada._base.errors import LeaseLost, LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
+from levada._base.names import stored_name
+from levada._jobs.completion import Made
+from levada._jobs.made_rows import MadeRows
+from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import pyarrow as pa
+    from google.protobuf.message import Message
+
+    from levada._jobs.jobs import Lease
+    from levada._net.connection import Connection
+    from levada._net.transaction import Transaction
+    from levada._values.rows import Rows
+
+_WRITES = ("RowService/InsertRows", "RowService/InsertRelation", "RowService/UpdateRow", "RowService/DeleteRows")
+_Id = tuple[str, str]
+"""Schema and stored name of a table."""
+
+
+class JobWork:
+    """The inserts, reads and transaction of one job; leave it by `finish` or `abandon`.
+
+    Inserts are kept until the job is completed, so that no transaction is open while `make` computes. One is opened
+    as soon as something must be seen before: by a read of a table with inserts that wait, a write that is no insert,
+    or a `with` block; or from the first insert on, where the class says `buffer_inserts = False`. It ends by completing
+    the job.
+
+    Args:
+        connection: Where the table is.
+        lease: Of the job.
+        buffer_inserts: Keep inserts.
+        cancelled: Tells whether the job of a token was cancelled.
+
+    Attributes:
+        verifying: What is fetched now is fetched again when the job is completed, and must be the same then.
+    """
+
+    def __init__(
+        self, connection: Connection, lease: Lease, *, buffer_inserts: bool, cancelled: Callable[[str], bool]
+    ) -> None:
+        self.verifying = False
+        self._connection = connection
+        self._lease = lease
+        self._buffer_inserts = buffer_inserts
+        self._cancelled = cancelled
+        self._stored = stored_name(lease.table.table)
+        self._inserts: list[MadeRows] = []
+        self._receipts: list[bytes] = []
+        self._verified: list[job_service_pb2.VerifiedRead] = []
+        self._transaction: Transaction | None = None
+
+    @property
+    def table(self) -> schema_pb2.TableName:
+        """The table that is computed."""
+        return self._lease.table
+
+    @property
+    def key(self) -> Mapping[str, Any]:  # Any: an attribute's value
+        """What is computed."""
+        return self._lease.key
+
+    # -------------------------------------------------------------------------------------------------- writes
+
+    def buffers(self, name: schema_pb2.TableName) -> bool:
+        """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
+
+        Raises:
+            LeaseLost: The job was cancelled.
+            MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+        """
+        self._check_wanted()
+        schema, stored = _id(name)
+        own = schema == self.table.schema and (stored == self._stored or stored.startswith(f"{self._stored}__"))
+        if not own and self._contract() == schema_pb2.MAKE_CONTRACT_ON:
+            table = f"{self.table.schema}.{self.table.table}"
+            raise MakeContract(
+                f"make of `{table}` inserts into `{name.schema}.{name.table}`, which is neither its own table nor a "
+                f"part of it; it may write into `{table}` and its parts. Insert these rows before populate, or make "
+                f"`{name.table}` a part.",
+                {"table": f"{name.schema}.{name.table}"},
+            )
+        return self._buffer_inserts and self._transaction is None
+
+    def _check_wanted(self) -> None:
+        if self._cancelled(self._lease.token):
+            table = f"{self.table.schema}.{self.table.table}"
+            raise LeaseLost(f"This job of `{table}` was cancelled; its make is ended.", {"table": table})
+
+    def _contract(self) -> schema_pb2.MakeContract:
+        return self._connection.describe_table(self.table).table.make_contract
+
+    def insert(
+        self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, rows: Rows, location: str
+    ) -> None:
+        """Keep the rows of one insert, all or none.
+
+        Raises:
+            MissingAttribute: A value is missing and its attribute has no default.
+        """
+        insert = MadeRows(name, options, location, rows.schema)
+        # A loop around insert1 makes one insert of many rows.
+        last = self._inserts[-1] if self._inserts else None
+        if last is not None and last.is_like(insert):
+            last.add(self._complete(name, rows.batches))
+            return
+        try:
+            insert.add(self._complete(name, rows.batches))
+        except BaseException:
+            insert.close()
+            raise
+        if insert.row_count:
+            self._inserts.append(insert)
+
+    def _complete(self, name: schema_pb2.TableName, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Give batches on that have all values that a table needs."""
+        for batch in batches:
+            self._check_complete(name, batch)
+            yield batch
+
+    def _check_complete(self, name: schema_pb2.TableName, rows: pa.RecordBatch) -> None:
+        if not rows.num_rows:
+            return
+        for attribute in self._connection.describe_table(name).heading.attributes.values():
+            if attribute.nullable or attribute.default is not None or attribute.autoincrement:
+                continue
+            if attribute.name not in rows.schema.names or rows.column(attribute.name).null_count:
+                raise MissingAttribute(
+                    f"`{name.table}`: a row has no value for `{attribute.name}`, which has no default.",
+                    {"attribute": attribute.name, "table": f"{name.schema}.{name.table}"},
+                )
+
+    def open_transaction(self) -> str:
+        """Make sure that the job's transaction is open; give the token of its lease, which writes carry.
+
+        Raises:
+            LevadaError: A row that waited cannot be inserted.
+        """
+        if self._transaction is None:
+            self._transaction = self._connection.begin_transaction("read_committed", self._lease.token)
+            inserts, self._inserts = self._inserts, []
+            for insert in inserts:
+                try:
+                    self._insert_now(insert)
+                finally:
+                    insert.close()
+        return self._lease.token
+
+    def _insert_now(self, insert: MadeRows) -> None:
+        try:
+            self._connection.send("RowService/InsertRows", self._requests(insert), row_service_pb2.InsertRowsResponse)
+        except LevadaError as error:
+            raise type(error)(f"{error} (inserted at {insert.location})", error.details) from None
+
+    def _requests(self, insert: MadeRows) -> Iterator[row_service_pb2.InsertRowsRequest]:
+        header = row_service_pb2.InsertHeader(name=insert.table, options=insert.options, lease_token=self._lease.token)
+        yield row_service_pb2.InsertRowsRequest(header=header)
+        for piece in insert.ipc_pieces():
+            yield row_service_pb2.InsertRowsRequest(arrow_ipc=piece)
+
+    def open_block(self) -> None:
+        """Make the job a transaction, of which a `with` block of the user becomes a part.
+
+        Raises:
+            MakeContract: The contract is held.
+        """
+        message = (
+            f"make of `{self.table.schema}.{self.table.table}` opens a transaction. What a make inserts is kept whole "
+            "or not at all without one; take the `with` block away."
+        )
+        contract = self._contract()
+        if contract == schema_pb2.MAKE_CONTRACT_ON:
+            raise MakeContract(message, {"table": f"{self.table.schema}.{self.table.table}"})
+        if contract == schema_pb2.MAKE_CONTRACT_WARN:
+            self._connection.tell_once(f"{message} It is a part of the job's transaction now.")
+        self.open_transaction()
+
+    # --------------------------------------------------------------------------------------------------- reads
+
+    @contextmanager
+    def marking(self, method: str, request: Message) -> Iterator[Callable[[object], None]]:
+        """Mark a request as the job's for the length of a block; give what takes each answer to it.
+
+        A receipt goes with the next read and comes back with that added, so there is one for all of them.
+
+        Raises:
+            LeaseLost: The job was cancelled.
+        """
+        self._check_wanted()
+        if method in _WRITES or self._must_see(request):
+            self.open_transaction()
+        marked: Any = request  # Any: one of those that have these fields
+        fields = request.DESCRIPTOR.fields_by_name
+        if "lease_token" in fields:
+            marked.lease_token = self._lease.token
+        receipt = self._receipts.pop() if "read_receipt" in fields and self._receipts else b""
+        if receipt:
+            marked.read_receipt = receipt
+        verified = isinstance(request, query_service_pb2.FetchRelationRequest) and self.verifying
+        if verified:
+            marked.digest = True
+
+        def take(answer: object) -> None:
+            nonlocal receipt
+            receipt = getattr(answer, "read_receipt", b"") or receipt
+            if verified and (digest := getattr(answer, "digest", "")):
+                self._verified.append(job_service_pb2.VerifiedRead(relation=marked.relation, digest=digest))
+
+        try:
+            yield take
+        finally:
+            if receipt:
+                self._receipts.append(receipt)
+
+    def _must_see(self, request: Message) -> bool:
+        """Tell whether a request reads a table for which inserts wait."""
+        relation = getattr(request, "relation", None)
+        if not self._inserts or relation is None:
+            return False
+        waiting = {_id(insert.table) for insert in self._inserts}
+        return any(_id(node.table.name) in waiting for node in relation.nodes if node.HasField("table"))
+
+    # ----------------------------------------------------------------------------------------------------- end
+
+    def finish(self, seconds: float, code_version: str) -> Made:
+        """Give all that the job made; if it has a transaction, complete it there.
+
+        Raises:
+            LevadaError: It cannot be completed; its transaction is undone.
+        """
+        made = Made(
+            self._lease,
+            seconds,
+            self._inserts,
+            code_version,
+            self._receipts,
+            self._verified,
+            committed=self._transaction is not None,
+        )
+        if self._transaction is not None:
+            self._transaction.complete_job(made.header())
+            transaction, self._transaction = self._transaction, None
+            try:
+                self._connection.end_transaction(transaction.commit)
+            except OutcomeUnknown:
+                # To complete it once more tells: where it was committed, that succeeds and changes nothing.
+                return replace(made, committed=False)
+        return made
+
+    def abandon(self) -> None:
+        """Undo and free everything."""
+        if self._transaction is not None:
+            transaction, self._transaction = self._transaction, None
+            self._connection.end_transaction(transaction.roll_back)
+        for insert in self._inserts:
+            insert.close()
+
+
+def _id(name: schema_pb2.TableName) -> _Id:
+    return name.schema, stored_name(name.table)

@@ -1,0 +1,130 @@
+"""One computation: run `make` for a key."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from contextlib import contextmanager
+from inspect import isgenerator
+from typing import TYPE_CHECKING, Any
+
+from levada._jobs.code_version import code_version
+from levada._jobs.job_work import JobWork
+from levada._jobs.jobs import Failure
+from levada._net.job_context import reset_job, set_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from levada._jobs.completion import Made
+    from levada._jobs.jobs import Lease
+    from levada._pipeline.auto_populated import AutoPopulated
+
+
+class MakeFailed(Exception):
+    """A `make` ended in an error.
+
+    Args:
+        cause: What it raised.
+        seconds: How long it ran.
+    """
+
+    def __init__(self, cause: BaseException, seconds: float) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.seconds = seconds
+
+
+def make(
+    table: AutoPopulated,
+    lease: Lease,
+    make_kwargs: Mapping[str, Any],  # Any: the user's own
+    cancelled: Callable[[str], bool],
+) -> Made:
+    """Run a table's `make` for the key of a lease.
+
+    Args:
+        make_kwargs: Further arguments of `make`, or of `make_fetch`.
+        cancelled: Tells whether the job of a token was cancelled; its `make` is ended when it asks the server next.
+
+    Raises:
+        MakeFailed: It raised anything else than an interrupt.
+        KeyboardInterrupt: Somebody wants to stop.
+    """
+    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
+    version = code_version(type(table))
+    started = time.monotonic()
+    token = set_job((table.connection, work))
+    try:
+        _run(table, work, make_kwargs)
+        return work.finish(time.monotonic() - started, version)
+    except (KeyboardInterrupt, GeneratorExit):
+        work.abandon()
+        raise
+    except BaseException as error:  # noqa: BLE001  # it is told to the server, and raised by populate
+        work.abandon()
+        # The frame of this function and of the next are no part of the user's code.
+        first = error.__traceback__.tb_next if error.__traceback__ else None
+        error.__traceback__ = first.tb_next if first and first.tb_next else first
+        raise MakeFailed(error, time.monotonic() - started) from None
+    finally:
+        reset_job(token)
+
+
+def _run(table: AutoPopulated, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:
+    steps: Any = table  # Any: methods of the user's class, with arguments as they like
+    key = dict(work.key)
+    if (whole := _whole_step(own_names(type(table)))) is not None:
+        result = getattr(steps, whole)(key, **make_kwargs)
+        if isgenerator(result):  # older code writes the three steps as one generator, which inserts in the last
+            with _verified(work):
+                next(result, None)
+            deque(result, maxlen=0)
+        return
+    with _verified(work):
+        fetched = steps.make_fetch(key, **make_kwargs)
+    computed = steps.make_compute(key, *_arguments(fetched))
+    steps.make_insert(key, *_arguments(computed))
+
+
+@contextmanager
+def _verified(work: JobWork) -> Iterator[None]:
+    """Let what is fetched in the block be checked again when the job is completed."""
+    work.verifying = True
+    try:
+        yield
+    finally:
+        work.verifying = False
+
+
+def _arguments(result: object) -> tuple[Any, ...]:  # Any: what a step gave
+    """What one step gives, as arguments of the next: a tuple or list is many, None is none."""
+    if result is None:
+        return ()
+    return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+
+def failure(error: BaseException) -> Failure:
+    """Describe an error as the job keeps it."""
+    return Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))
+
+
+# The classes of tiers are marked `_abstract`; what stands below them is the user's.
+_OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute", "make_insert"}
+
+
+def own_names(table: type) -> set[str]:
+    """Give which of `make`, its three steps and `key_source` a class and its bases below the tier define."""
+    return {name for base in table.__mro__ if "_abstract" not in vars(base) for name in _OVERRIDES & vars(base).keys()}
+
+
+def _whole_step(names: set[str]) -> str | None:
+    """Give the name of the method that computes by itself; the oldest code has `_make_tuples`."""
+    return next((name for name in ("make", "_make_tuples") if name in names), None)
+
+
+def has_make(table: type) -> bool:
+    """Tell whether a class computes: it has a `make`, whole or in three steps."""
+    names = own_names(table)
+    return _whole_step(names) is not None or {"make_fetch", "make_compute", "make_insert"} <= names

@@ -1,0 +1,135 @@
+"""Worker sessions: who computes, and for how long it may be silent."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from levada._base.errors import LevadaError, UnknownWorkerSession
+from levada._jobs.jobs import PASSING, duration, lease_names
+from levada_api.v1 import job_pb2
+from levada_api.v1 import job_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
+
+    from levada._jobs.jobs import Lease
+    from levada._net.connection import Connection
+
+_BEATS_PER_LEASE = 3
+_RETRY_SECONDS = 1.0
+"""Pause before a heartbeat that failed is tried again."""
+
+
+def open_session(connection: Connection, lease: timedelta) -> str:
+    """Begin a worker session and give its id.
+
+    Args:
+        lease: How long it may be silent before its jobs go to others, from 1 s to 1 h.
+    """
+    worker = job_pb2.WorkerName(host=socket.gethostname(), process=os.getpid(), user=_user())
+    request = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=duration(lease))
+    return connection.call("JobService/CreateWorkerSession", request, pb.CreateWorkerSessionResponse).worker_session
+
+
+def close_session(connection: Connection, session: str, started: Iterable[Lease] = ()) -> None:
+    """End a worker session: what it still holds goes to others at once.
+
+    It may have ended already; and where the server is out of reach, it ends by itself.
+
+    Args:
+        started: Those of its leases whose `make` had begun: the try counts.
+    """
+    request = pb.DeleteWorkerSessionRequest(worker_session=session, started_leases=lease_names(started))
+    with suppress(UnknownWorkerSession, *PASSING):
+        connection.call("JobService/DeleteWorkerSession", request, pb.DeleteWorkerSessionResponse)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
+
+
+class Heartbeat:
+    """A thread that renews worker sessions, three times a lease, all in one call.
+
+    Args:
+        reachable: Told False when the server gets out of reach, and True when it is back.
+        cancelled: Told the tokens of leases whose holders shall stop.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        lease: timedelta,
+        reachable: Callable[[bool], None] = lambda _: None,
+        cancelled: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
+        self._connection = connection
+        self._interval = lease.total_seconds() / _BEATS_PER_LEASE
+        self._reachable = reachable
+        self._cancelled = cancelled
+        self._lock = threading.Lock()
+        self._sessions: set[str] = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="levada-heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def add(self, session: str) -> None:
+        """Renew a session from now on."""
+        with self._lock:
+            self._sessions.add(session)
+
+    def remove(self, session: str) -> None:
+        """Let a session be."""
+        with self._lock:
+            self._sessions.discard(session)
+
+    def _beat(self) -> None:
+        pause, in_reach = self._interval, True
+        while not self._stopped.wait(pause):
+            try:
+                self._renew()
+            except LevadaError:
+                if in_reach:
+                    self._reachable(False)
+                pause, in_reach = min(self._interval, _RETRY_SECONDS), False
+            else:
+                if not in_reach:
+                    self._reachable(True)
+                pause, in_reach = self._interval, True
+
+    def _renew(self) -> None:
+        """Renew all sessions; those that have ended are left out, as one of them spoils the call."""
+        while True:
+            with self._lock:
+                sessions = sorted(self._sessions)
+            if not sessions:
+                return
+            request = pb.RenewWorkerSessionsRequest(worker_sessions=sessions)
+            try:
+                answer = self._connection.call(
+                    "JobService/RenewWorkerSessions", request, pb.RenewWorkerSessionsResponse, timeout=self._interval
+                )
+                if answer.cancelled_lease_tokens:
+                    self._cancelled(answer.cancelled_lease_tokens)
+                return
+            except UnknownWorkerSession as error:
+                ended = error.details.get("worker_session", "")
+                if ended not in sessions:
+                    raise
+                self.remove(ended)

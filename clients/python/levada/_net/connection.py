@@ -1,0 +1,439 @@
+"""Connections to a server, and where their address comes from."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from levada._base.config import config
+from levada._base.errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
+from levada._net import embedded
+from levada._net.few_rows import fetch_few_rows
+from levada._net.job_context import job_of
+from levada._net.small_calls import SmallCalls
+from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
+from levada._net.transport import Transport
+from levada._values.heading import Heading, heading_from_message
+from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
+from levada_api.v1 import object_service_pb2 as pb
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+    from levada._net.job_context import JobContext
+    from levada._net.transaction import Transaction
+    from levada._net.transport import Decoder
+
+_Response = TypeVar("_Response", bound="Message")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_SETTINGS_FILE = "levada.toml"
+_EMBEDDED_FOLDER = ".levada"
+_PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """A table as the catalog has it."""
+
+    table: schema_pb2.Table
+    heading: Heading
+
+
+class Connection:
+    """A connection to one server. Threads may share it, and it works on in a forked child.
+
+    gRPC wants no other thread to be within a call at the time of the fork.
+
+    Args:
+        address: `host:port`, `https://host[:port]` or `grpcs://host[:port]` with TLS, or `unix:/path`.
+        token: An API token; None where the server needs none.
+        certificates: A PEM file with the authorities to trust in place of the system's.
+
+    Raises:
+        Unavailable: No server answers at the address.
+        Unauthenticated: The token is wrong or missing.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        *,
+        certificates: str | os.PathLike[str] | None = None,
+    ) -> None:
+        trusted = Path(certificates).read_bytes() if certificates is not None else None
+        self._transport = Transport(address, token, trusted)
+        self._small_calls = SmallCalls(self._transport)
+        self._transactions = Transactions(self._transport)
+        self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
+        self._stores: dict[str, object_pb2.Store] | None = None
+        self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
+        try:
+            self._info = self._ask_info(None)
+        except BaseException:
+            self._transport.close()
+            raise
+        if self._info.embedded:
+            self._transport.stay_present()
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._transport.address
+
+    @property
+    def server_version(self) -> str:
+        """The server's version."""
+        return self._info.version
+
+    @property
+    def limits(self) -> server_service_pb2.Limits:
+        """The server's limits."""
+        return self._info.limits
+
+    @property
+    def is_connected(self) -> bool:
+        """The server answers now."""
+        if self._transport.closed:
+            return False
+        try:
+            self._ask_info(_PROBE_SECONDS)
+        except LostConnectionError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        self._transport.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes
+        return reopened, self.arguments
+
+    def __repr__(self) -> str:
+        return f"Connection({self.address!r}{', closed' if self._transport.closed else ''})"
+
+    # ------------------------------------------------------------------------------------------ transactions
+
+    @property
+    def transaction(self) -> TransactionBlock:
+        """A `with` block whose changes are kept all or not at all: `with connection.transaction():`.
+
+        It holds for the queries and rows of this thread. A block within another can be undone alone.
+        """
+        return TransactionBlock(self, self._transactions)
+
+    @property
+    def in_transaction(self) -> bool:
+        """A transaction of this thread is open."""
+        return self._transactions.current is not None
+
+    def run_transaction(
+        self, function: Callable[[], _Result], attempts: int = ATTEMPTS, *, isolation: str | None = None
+    ) -> _Result:
+        """Run a function in a transaction; again from its start if a concurrent transaction got in the way.
+
+        Args:
+            function: May run several times, so what it does outside the server must bear that.
+            attempts: Run it at most so often.
+            isolation: As for `transaction`.
+
+        Raises:
+            Conflict: The last attempt met one too; or it met one within a transaction that was open before, which
+                only its owner can repeat.
+        """
+        block = self.transaction(isolation=isolation)
+        return run_transaction(block, function, attempts, nested=self.in_transaction)
+
+    def start_transaction(self) -> None:
+        """Begin a transaction that `commit_transaction` or `cancel_transaction` ends; a `with` block is safer.
+
+        Raises:
+            PreconditionFailed: One is open.
+        """
+        if job_of(self) is not None:
+            raise InvalidRequest("`make` is a transaction already: what it inserts is kept whole or not at all.")
+        if self.in_transaction:
+            raise PreconditionFailed("A transaction is open; only `with connection.transaction():` can be inside it.")
+        self._transactions.begin(None, read_only=False, in_block=False)
+
+    def commit_transaction(self) -> None:
+        """Commit what `start_transaction` began."""
+        self._take_transaction("commit").commit()
+
+    def cancel_transaction(self) -> None:
+        """Undo what `start_transaction` began; nothing if no transaction is open."""
+        if self.in_transaction:
+            self._take_transaction("cancel").roll_back()
+
+    def _take_transaction(self, verb: str) -> Transaction:
+        transaction = self._transactions.current
+        if transaction is None:
+            raise PreconditionFailed(f"There is no transaction to {verb}.")
+        if transaction.in_block or transaction.savepoints:
+            raise PreconditionFailed(
+                f"A `with` block is open, and nobody else can {verb} it: its end commits, an exception undoes it."
+            )
+        self._transactions.forget()
+        return transaction
+
+    def store_folder(self, name: str) -> Path | None:
+        """Give the folder of a store, if it can be seen from here: as the setting `stores` or the server says.
+
+        Args:
+            name: Of the store; empty for the one that the server prefers.
+        """
+        if self._stores is None:
+            response = self.call("ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
+            self._stores = {store.name: store for store in response.stores}
+        store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
+        if store is None:
+            return None
+        setting = config["stores"].get(store.name)
+        location = setting.get("location") if isinstance(setting, Mapping) else None
+        folder = Path(location or store.folder)
+        return folder if folder.is_dir() else None
+
+    def _job_asking(self, method: str) -> JobContext | None:
+        """Give the job that runs in this context, where the method reads or changes rows."""
+        return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
+
+    def begin_transaction(self, isolation: str, lease_token: str = "") -> Transaction:
+        """Begin a transaction of this thread that `end_transaction` alone ends.
+
+        Args:
+            lease_token: Of the job whose transaction it is: it lasts as long as the lease does.
+        """
+        return self._transactions.begin(isolation, read_only=False, in_block=True, lease_token=lease_token)
+
+    def end_transaction(self, end: Callable[[], None]) -> None:
+        """End what `begin_transaction` began, by its `commit` or `roll_back`."""
+        self._transactions.forget()
+        end()
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something, unless this connection has before."""
+        self._transport.tell_once(text)
+
+    # What the other modules use; the names of methods are those of the protocol.
+
+    @property
+    def arguments(self) -> tuple[str, str | None, Path | None]:
+        """What opens the same connection elsewhere."""
+        return self._arguments
+
+    @property
+    def catalog_version(self) -> int:
+        """The highest version of the catalog that any answer carried."""
+        return self._transport.catalog_version
+
+    def expect_catalog(self, version: int) -> None:
+        """Take note of a version of the catalog that another process has seen."""
+        self._transport.expect_catalog(version)
+
+    def call(
+        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+    ) -> _Response:
+        """Call a method that takes and gives one message; see `Transport.call`."""
+        if (job := self._job_asking(method)) is not None:
+            with job.marking(method, request) as take:
+                marked = self._call(method, request, response, timeout)
+                take(marked)
+            return marked
+        return self._call(method, request, response, timeout)
+
+    def _call(self, method: str, request: Message, response: type[_Response], timeout: float | None) -> _Response:
+        if (transaction := self._transactions.serving(method)) is not None:
+            answer: _Response = transaction.call(method, request, timeout)
+            return answer
+        return self._small_calls.call(method, request, response, timeout=timeout)
+
+    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+        """Call a method that answers with a stream; see `Transport.receive`."""
+        if (job := self._job_asking(method)) is not None:
+            return self._receive_for(job, method, request, response)
+        return self._receive(method, request, response)
+
+    def _receive_for(self, job: JobContext, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+        with job.marking(method, request) as take:
+            for answer in self._receive(method, request, response):
+                take(answer)
+                yield answer
+
+    def _receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+        if (transaction := self._transactions.serving(method)) is not None:
+            return transaction.receive(method, request)
+        if (few := fetch_few_rows(self._small_calls, request)) is not None:
+            return iter([cast("_Item", few)])  # as if it had come as a stream
+        return self._transport.receive(method, request, response)
+
+    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+        """Call a method that takes a stream; see `Transport.send`."""
+        if (transaction := self._transactions.serving(method)) is not None:
+            answer: _Response = transaction.send(method, requests)
+            return answer
+        return self._transport.send(method, requests, response)
+
+    def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
+        """Give a table as the catalog has it; asked again once the catalog is known to have changed.
+
+        Raises:
+            UnknownTable: There is none.
+        """
+        key = (name.schema, name.table)
+        version, description = self._tables.get(key, (-1, None))
+        if description is None or version != self._transport.catalog_version:
+            request = schema_service_pb2.DescribeTableRequest(name=name)
+            table = self.call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse).table
+            description = TableDescription(table, heading_from_message(table.heading))
+            self._tables[key] = (self._transport.catalog_version, description)
+        return description
+
+    def _ask_info(self, timeout: float | None) -> server_service_pb2.GetServerInfoResponse:
+        return self._transport.call(
+            "ServerService/GetServerInfo",
+            server_service_pb2.GetServerInfoRequest(),
+            server_service_pb2.GetServerInfoResponse,
+            timeout=timeout,
+        )
+
+
+class _Default:
+    """The connection of schemas that were given none."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.connection: Connection | None = None
+
+
+_default = _Default()
+
+
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    certificates: str | os.PathLike[str] | None = None,
+) -> Connection:
+    """Connect to a server, and make it the one that schemas use from now on.
+
+    Without `url`, the address comes from LEVADA_URL and LEVADA_TOKEN; else from the file `levada.toml` (`url`, `token`,
+    `certificates`) in this folder or one above; else a server of your own is started, or joined if it runs, with its
+    data in the folder `.levada` here.
+
+    Raises:
+        Unavailable: No server answers at the address.
+        InvalidRequest: A setting of DataJoint names a server, and none of Levada's does.
+    """
+    source = _Source(url, token, certificates) if url else _find_source(token)
+    if source.url is None:
+        connection = Connection(embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
+    else:
+        connection = Connection(source.url, source.token, certificates=source.certificates)
+    use(connection)
+    return connection
+
+
+def use(connection: Connection) -> None:
+    """Make a connection the one that schemas use from now on."""
+    with _default.lock:
+        _default.connection = connection
+
+
+def reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
+    """Open in another process what was pickled here."""
+    return Connection(address, token, certificates=certificates)
+
+
+def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
+    """Give the connection that schemas use; connect first if there is none.
+
+    Args:
+        reset: Connect anew.
+    """
+    with _default.lock:
+        if _default.connection is None or reset or url is not None:
+            return connect(url, token)
+        return _default.connection
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a server is; `url` is None for the embedded one."""
+
+    url: str | None
+    token: str | None
+    certificates: str | os.PathLike[str] | None = None
+
+
+def _find_source(token: str | None) -> _Source:
+    environment_token = os.environ.get("LEVADA_TOKEN") or None
+    if url := os.environ.get("LEVADA_URL"):
+        return _Source(url, token or environment_token)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        file = folder / _SETTINGS_FILE
+        if file.is_file():
+            return _read_settings(file, token or environment_token)
+    _refuse_datajoint_settings()
+    return _Source(None, None)
+
+
+def _read_settings(file: Path, token: str | None) -> _Source:
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} is no valid TOML: {error}.") from None
+    url = settings.get("url")
+    if not isinstance(url, str):
+        raise InvalidRequest(f'{file} names no server; write a line such as url = "lab-server:50051".')
+    certificates = settings.get("certificates")
+    return _Source(url, token or settings.get("token"), file.parent / certificates if certificates else None)
+
+
+def _refuse_datajoint_settings() -> None:
+    """Stop where the settings of a DataJoint pipeline would end in an empty local server.
+
+    Raises:
+        InvalidRequest: They name a host.
+    """
+    found = config.datajoint_host()
+    if found is not None:
+        host, where = found
+        raise InvalidRequest(
+            f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
+            'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
+        )
+
+
+def find_schema(connection: Connection, name: str) -> None:
+    """Make sure that a schema exists.
+
+    Raises:
+        NotFound: It does not.
+    """
+    request = schema_service_pb2.ListTablesRequest(schema=name, page_size=1)
+    try:
+        connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
+    except NotFound as error:
+        raise type(error)(
+            f"There is no schema `{name}`. Pass create_schema=True to create it.", error.details
+        ) from None

@@ -1,0 +1,146 @@
+"""The server of one's own: join the one that serves a folder, or start it as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from queue import Empty, Queue
+from typing import IO, TYPE_CHECKING
+
+from levada._base.errors import LevadaError, Unavailable, Unsupported
+from levada._net.transport import Transport
+from levada_api.v1 import server_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_START_SECONDS = 180.0
+"""How long a first start may take: it creates a database."""
+_PROBE_SECONDS = 3.0
+_POLL_SECONDS = 0.1
+_IDLE_SECONDS = 600
+"""How long the server outlives its last client."""
+_FOLDER_IN_USE = 2
+"""The server's exit code when another process serves the folder."""
+
+
+def join_or_start(folder: Path) -> str:
+    """Give the address of the server of a folder, and tell on standard error which it is.
+
+    Several processes may do this at once: one server starts, and all join it.
+
+    Raises:
+        Unavailable: It could not be started; the message has the server's own words.
+        Unsupported: This machine cannot run it.
+    """
+    folder = folder.absolute()
+    address = _running(folder)
+    verb = "joined the local server"
+    if address is None:
+        if os.name == "nt":
+            raise Unsupported(
+                "On Windows a local server is not started by itself. Start `levada serve` under WSL or on another "
+                'machine, and call levada.connect("host:port").'
+            )
+        verb = "started a local server"
+        address = _start(folder)
+    sys.stderr.write(
+        f"levada: {verb}; its data are in {folder}. "
+        'To work with the server of your lab: levada.connect("host:port"), or set LEVADA_URL.\n'
+    )
+    return address
+
+
+def _running(folder: Path) -> str | None:
+    """Give the address of the server that serves a folder now, if there is one and it answers."""
+    try:
+        served = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        address, pid = served["address"], int(served["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not _alive(pid):
+        return None
+    transport = Transport(str(address))
+    try:
+        transport.call(
+            "ServerService/GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse, timeout=_PROBE_SECONDS
+        )
+    except LevadaError:
+        return None
+    finally:
+        transport.close()
+    return str(address)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # it runs as another user
+    except OSError:
+        return False
+    return True
+
+
+def _start(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "levada_server", "serve", "--data-dir", str(folder)]
+    command += ["--idle-timeout", str(_IDLE_SECONDS)]
+    with log.open("ab") as errors:
+        log_start = errors.tell()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,  # an interrupt at this terminal is not for the server
+        )
+    ready: Queue[bytes] = Queue()
+    threading.Thread(target=_attend, args=(process, ready), name="levada-server-start", daemon=True).start()
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        line = ready.get(timeout=_START_SECONDS)
+    except Empty:
+        process.terminate()
+        raise Unavailable(f"The local server was not ready after {_START_SECONDS:.0f} s; see {log}.") from None
+    if not line and process.wait() != _FOLDER_IN_USE:
+        raise _failure(log, log_start)
+    # Either ours is ready, or another process was first with the folder and will be.
+    while time.monotonic() < deadline:
+        if (address := _running(folder)) is not None:
+            return address
+        time.sleep(_POLL_SECONDS)
+    raise Unavailable(
+        f"Another process holds the folder {folder}, and its server does not answer; see {log}. "
+        "Stop that process, or work in another folder."
+    )
+
+
+def _attend(process: subprocess.Popen[bytes], ready: Queue[bytes]) -> None:
+    """Pass on the server's first line, empty if it ended, and collect its exit when that comes."""
+    stdout: IO[bytes] | None = process.stdout
+    assert stdout is not None
+    with stdout:
+        line = stdout.readline()
+        if not line:
+            process.wait()
+        ready.put(line)
+    process.wait()
+
+
+def _failure(log: Path, log_start: int) -> LevadaError:
+    with log.open("rb") as file:
+        file.seek(log_start)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    last = lines[-1] if lines else "it said nothing"
+    if "ModuleNotFoundError" in last or "No module named" in last:
+        return Unavailable(
+            f'The local server is not installed whole ({last}). Run `pip install "levada[server]"`, or name another '
+            'server: levada.connect("host:port").'
+        )
+    return Unavailable(f"The local server did not start: {last} (the whole log is in {log}).")

@@ -1,0 +1,83 @@
+"""The job that runs in this context, and what the rest of the package asks of it."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from google.protobuf.message import Message
+
+    from levada._net.connection import Connection
+    from levada._values.rows import Rows
+    from levada_api.v1 import row_service_pb2, schema_pb2
+
+
+class JobContext(Protocol):
+    """One run of a `make`."""
+
+    @property
+    def table(self) -> schema_pb2.TableName:
+        """The table that is computed."""
+        ...
+
+    @property
+    def key(self) -> Mapping[str, Any]:  # Any: an attribute's value
+        """What is computed."""
+        ...
+
+    def buffers(self, name: schema_pb2.TableName) -> bool:
+        """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
+
+        Raises:
+            MakeContract: The job may not write into it.
+        """
+        ...
+
+    def insert(
+        self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, rows: Rows, location: str
+    ) -> None:
+        """Keep the rows of one insert, all or none.
+
+        Args:
+            rows: Columns have the Arrow types of the table's attributes.
+            location: Where in the user's code the insert stands, `file:line`.
+        """
+        ...
+
+    def open_transaction(self) -> str:
+        """Make sure that the job's transaction is open; give the token of its lease, which writes carry."""
+        ...
+
+    def open_block(self) -> None:
+        """Make the job a transaction, of which a `with` block of the user becomes a part.
+
+        Raises:
+            MakeContract: The contract is held.
+        """
+        ...
+
+    def marking(self, method: str, request: Message) -> AbstractContextManager[Callable[[object], None]]:
+        """Mark a request as the job's for the length of a block; give what takes each answer to it."""
+        ...
+
+
+_current: ContextVar[tuple[Connection, JobContext] | None] = ContextVar("current_job", default=None)
+
+set_job = _current.set
+reset_job = _current.reset
+
+
+def job_of(connection: Connection) -> JobContext | None:
+    """Give the job of a connection that runs in this context; None outside `make`."""
+    current = _current.get()
+    return current[1] if current is not None and current[0] is connection else None
+
+
+def running_job() -> JobContext | None:
+    """Give the job that runs in this context; None outside `make`."""
+    current = _current.get()
+    return current[1] if current is not None else None

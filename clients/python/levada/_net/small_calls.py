@@ -1,0 +1,151 @@
+"""Small calls outside of transactions: on a stream that each thread keeps open, where they take half the time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from levada._base.errors import LevadaError, OutcomeUnknown, Unavailable, error_from_status, warn
+from levada._net.transport import repeatable
+from levada_api.v1 import session_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from levada._net.transport import Stream, Transport
+
+_Response = TypeVar("_Response", bound="Message")
+
+_FIELDS = {
+    "QueryService/DescribeRelation": "describe_relation",
+    "QueryService/FetchFewRows": "fetch_few_rows",
+    "QueryService/CountRelation": "count_relation",
+    "QueryService/CheckExistence": "check_existence",
+    "RowService/InsertFewRows": "insert_few_rows",
+    "RowService/UpdateRow": "update_row",
+}
+"""Methods that a stream carries, and the field of its requests and answers that has each."""
+_REFUSED_SECONDS = 30.0
+"""After a stream was refused, calls go on their own for so long."""
+
+
+class SmallCalls:
+    """The calls of a connection. Threads may share it; each has a stream of its own, which ends with it.
+
+    The first call of a thread goes on its own: who makes one only gains nothing by a stream.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._local = threading.local()
+        # Held here too: a forked child forgets the threads of its parent, and must not end their streams.
+        self._open: set[_CallStream] = set()
+
+    def call(
+        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+    ) -> _Response:
+        """Call a method that takes and gives one message; see `Transport.call`.
+
+        With a timeout the call goes on its own: there it ends in time, whatever becomes of the server.
+        """
+        field = _FIELDS.get(method) if timeout is None else None
+        stream = self._stream() if field is not None and repeatable(method, request) else None
+        if stream is None or field is None:
+            return self._transport.call(method, request, response, timeout=timeout)
+        try:
+            answer: _Response = self._ask(stream, field, request)
+        except _Lost:
+            # A call on its own does it, or says why it cannot be done.
+            return self._transport.call(method, request, response)
+        return answer
+
+    def _stream(self) -> _CallStream | None:
+        """Give the stream of this thread, if it is to have one now and does not carry a call already."""
+        local = self._local
+        thread: _Thread | None = getattr(local, "thread", None)
+        if thread is None or thread.pid != os.getpid():
+            local.thread = _Thread()
+            return None
+        if thread.stream is None:
+            if time.monotonic() < thread.not_before:
+                return None
+            try:
+                calls = self._transport.open_stream("SessionService/OpenCalls", pb.OpenCallsResponse, in_turn=True)
+            except LevadaError:
+                return None
+            thread.stream = _CallStream(calls, thread, self._open)
+        return None if thread.stream.carrying else thread.stream
+
+    def _ask(self, stream: _CallStream, field: str, request: Message) -> Any:  # noqa: ANN401  # the method's answer
+        arguments: dict[str, Any] = {field: request}  # Any: each field has a type of its own
+        asked = pb.OpenCallsRequest(catalog_version=self._transport.catalog_version, **arguments)
+        try:
+            stream.carrying = True
+            stream.calls.send(asked)
+            answer = stream.calls.receive()
+            stream.carrying, stream.answered = False, True
+        except LevadaError:
+            self._lose(stream)
+            raise _Lost from None
+        except BaseException:
+            self._lose(stream)  # its next answer would be that to this request
+            raise
+        self._note(answer)
+        if answer.HasField("error"):
+            error = error_from_status(answer.error)
+            raise _Lost if isinstance(error, (OutcomeUnknown, Unavailable)) else error
+        return getattr(answer, field)
+
+    def _note(self, answer: pb.OpenCallsResponse) -> None:
+        if answer.catalog_version > self._transport.catalog_version:
+            self._transport.expect_catalog(answer.catalog_version)
+        for text in answer.warnings:
+            warn(text)
+        for text in answer.notices:
+            self._transport.tell_once(text)
+
+    def _lose(self, stream: _CallStream) -> None:
+        thread: _Thread = self._local.thread
+        thread.stream = None
+        if not stream.answered:
+            thread.not_before = time.monotonic() + _REFUSED_SECONDS
+        stream.end()
+
+
+class _Thread:
+    """What a thread knows of its stream; it goes when the thread ends."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.stream: _CallStream | None = None
+        self.not_before = 0.0  # of `monotonic`: when to ask for a stream again
+
+
+class _CallStream:
+    """The stream of one thread.
+
+    Attributes:
+        carrying: A call is under way, which a signal's handler may have interrupted.
+        answered: It has carried a call.
+    """
+
+    def __init__(self, calls: Stream[pb.OpenCallsResponse], thread: _Thread, open_: set[_CallStream]) -> None:
+        self.calls = calls
+        self.carrying = False
+        self.answered = False
+        self._pid = os.getpid()
+        open_.add(self)
+        self.end = weakref.finalize(thread, self._end, open_)
+        self.end.atexit = False
+
+    def _end(self, open_: set[_CallStream]) -> None:
+        if self._pid == os.getpid():
+            open_.discard(self)
+            self.calls.cancel()
+
+
+class _Lost(Exception):
+    """The stream has ended, or its server is out of reach; the request may have been done or not."""

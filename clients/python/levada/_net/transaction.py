@@ -1,0 +1,456 @@
+"""Transactions: the requests of one thread over one stream, which the server keeps together."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from levada._base.errors import (
+    Cancelled,
+    Conflict,
+    DeadlineExceeded,
+    Internal,
+    InvalidRequest,
+    LevadaError,
+    OutcomeUnknown,
+    PreconditionFailed,
+    ThreadSafetyError,
+    Unavailable,
+    error_from_status,
+)
+from levada._net.job_context import job_of
+from levada._net.transport import reads
+from levada_api.v1 import session_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from google.protobuf.message import Message
+
+    from levada._net.connection import Connection
+    from levada._net.transport import Stream, Transport
+    from levada_api.v1 import job_service_pb2
+
+_Result = TypeVar("_Result")
+
+ATTEMPTS = 5
+"""How often `run_transaction` runs a function that meets conflicts."""
+CONFIRM_SECONDS = 10.0
+"""How long a server is asked what became of a commit."""
+_FIRST_PAUSE_SECONDS = 0.02
+
+_ISOLATIONS = {
+    None: pb.ISOLATION_UNSPECIFIED,
+    "read_committed": pb.ISOLATION_READ_COMMITTED,
+    "repeatable_read": pb.ISOLATION_REPEATABLE_READ,
+    "serializable": pb.ISOLATION_SERIALIZABLE,
+}
+
+_FIELDS = {
+    "QueryService/DescribeRelation": "describe_relation",
+    "QueryService/FetchRelation": "fetch_relation",
+    "QueryService/CountRelation": "count_relation",
+    "QueryService/CheckExistence": "check_existence",
+    "RowService/InsertRows": "insert_rows",
+    "RowService/InsertRelation": "insert_relation",
+    "RowService/UpdateRow": "update_row",
+    "RowService/PlanDelete": "plan_delete",
+    "RowService/DeleteRows": "delete_rows",
+}
+"""Methods that a transaction serves, and the field of its requests and answers that carries each."""
+
+
+class Transaction:
+    """One transaction, open until it is committed or rolled back, or its stream is lost.
+
+    Args:
+        reopen: Gives a fresh stream; the transaction closes it.
+        begin: How it begins.
+        in_block: Opened by a `with` block, which alone may end it.
+
+    Raises:
+        LevadaError: The server does not begin it.
+    """
+
+    def __init__(
+        self,
+        reopen: Callable[[], Stream[pb.OpenSessionResponse]],
+        begin: pb.Begin,
+        *,
+        in_block: bool,
+    ) -> None:
+        self.in_block = in_block
+        self.savepoints: list[str] = []
+        self._reopen = reopen
+        self._read_only = begin.read_only
+        self._stream = reopen()
+        self._pid = os.getpid()
+        self._reading: _Pieces | None = None
+        self._over: LevadaError | None = None
+        try:
+            self._ask(pb.OpenSessionRequest(begin=begin))
+        except BaseException:
+            self._stream.cancel()
+            raise
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """It was not opened by the process that this one was forked from."""
+        return self._pid == os.getpid()
+
+    def call(self, method: str, request: Message, timeout: float | None) -> Any:  # noqa: ANN401  # the method's answer
+        """Send a request that has one answer."""
+        message = _request(method, request)
+        if timeout is not None:
+            message.timeout.FromNanoseconds(int(timeout * 1e9))
+        return getattr(self._ask(message), _FIELDS[method])
+
+    def send(self, method: str, requests: Iterable[Message]) -> Any:  # noqa: ANN401  # the method's answer
+        """Send a request of several messages."""
+        # The rows may come from queries in this transaction, so all are there before the first is sent.
+        messages = [_request(method, request) for request in requests]
+        for message in messages[:-1]:
+            message.more = True
+        return getattr(self._ask(*messages), _FIELDS[method])
+
+    def receive(self, method: str, request: Message) -> Iterator[Any]:  # Any: the method's answers
+        """Send a request that has many answers. Other requests may come before the last is read."""
+        self._begin_request()
+        with self._watched():
+            self._stream.send(_request(method, request))
+        self._reading = pieces = _Pieces(self._read)
+        try:
+            for piece in pieces:
+                yield getattr(piece, _FIELDS[method])
+        finally:
+            pieces.wanted = False
+
+    def mark(self) -> None:
+        """Set a savepoint."""
+        name = f"levada_{len(self.savepoints)}"
+        self._ask(pb.OpenSessionRequest(savepoint=pb.Savepoint(name=name)))
+        self.savepoints.append(name)
+
+    def release(self) -> None:
+        """Forget the last savepoint; what was done since stays."""
+        self._ask(pb.OpenSessionRequest(commit=pb.Commit(savepoint=self.savepoints.pop())))
+
+    def return_to_mark(self) -> None:
+        """Undo what was done since the last savepoint. If that fails, the whole transaction is over."""
+        name = self.savepoints.pop()
+        if self._over is not None:
+            return
+        self._drop_answers()
+        try:
+            self._ask(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint=name)))
+            self._ask(pb.OpenSessionRequest(commit=pb.Commit(savepoint=name)))
+        except LevadaError as error:
+            self._end(error)
+
+    def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            Conflict: A concurrent transaction got in the way; nothing is kept.
+            Unavailable: The server was lost before; nothing is kept.
+            OutcomeUnknown: The server was lost meanwhile, and cannot be asked what became of it.
+        """
+        self._begin_request()
+        asked = pb.OpenSessionRequest(commit=pb.Commit(request_id=uuid4().hex))
+        try:
+            self._ask(asked)
+            self._stream.finish()
+        except (Cancelled, DeadlineExceeded, Internal, OutcomeUnknown, Unavailable) as error:
+            self._confirm(asked, error)
+        finally:
+            self._end(PreconditionFailed("It has ended."))
+
+    def complete_job(self, header: job_service_pb2.JobHeader) -> None:
+        """Complete the job whose rows were written in this transaction."""
+        self._ask(pb.OpenSessionRequest(complete_job=header))
+
+    def _confirm(self, asked: pb.OpenSessionRequest, lost: LevadaError) -> None:
+        """Ask a server, this one or another, whether the commit was done."""
+        if self._read_only:
+            return
+        deadline = time.monotonic() + CONFIRM_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            answer = self._ask_anew(asked)
+            if answer is not None and not answer.HasField("error"):
+                return
+            if answer is not None and isinstance(error_from_status(answer.error), PreconditionFailed):
+                raise Unavailable(f"The server was lost before the commit; nothing of the transaction is kept. {lost}")
+            if time.monotonic() > deadline:
+                raise OutcomeUnknown(f"The server was lost during commit; look before you repeat. {lost}")
+            time.sleep(pause)
+            pause *= 2
+
+    def _ask_anew(self, asked: pb.OpenSessionRequest) -> pb.OpenSessionResponse | None:
+        """Ask in a session of its own; None if no server answers."""
+        stream: Stream[pb.OpenSessionResponse] | None = None
+        try:
+            stream = self._reopen()
+            stream.send(asked)
+            return stream.receive()
+        except LevadaError:
+            return None
+        finally:
+            if stream is not None:
+                stream.cancel()
+
+    def roll_back(self) -> None:
+        """Undo everything. A transaction that is over is undone already."""
+        if self._over is not None:
+            return
+        self._drop_answers()
+        # Where this fails, the end of the stream does the same.
+        with suppress(LevadaError):
+            self._ask(pb.OpenSessionRequest(roll_back=pb.RollBack()))
+        self._end(PreconditionFailed("It was rolled back."))
+
+    def _ask(self, *messages: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
+        """Send the messages of one request and give its answer."""
+        self._begin_request()
+        with self._watched():
+            for message in messages:
+                if not self._stream.send(message):
+                    break
+        return self._read()
+
+    def _begin_request(self) -> None:
+        """Read what is left of the answers before, so that the next one answers the next request."""
+        self._check()
+        pieces, self._reading = self._reading, None
+        if pieces is not None and not pieces.ended:
+            if not pieces.wanted:
+                with self._watched():
+                    self._stream.send(pb.OpenSessionRequest(cancel=pb.Cancel()))
+            pieces.read_rest()
+            self._check()
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise type(self._over)(f"The transaction is over. {self._over}", self._over.details)
+
+    def _drop_answers(self) -> None:
+        if self._reading is not None:
+            self._reading.wanted = False
+
+    def _read(self) -> pb.OpenSessionResponse:
+        self._check()
+        with self._watched():
+            answer = self._stream.receive()
+        if answer.HasField("error"):
+            raise error_from_status(answer.error)
+        return answer
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Notice that the stream is lost, or that it cannot be told which answer comes next."""
+        try:
+            yield
+        except LevadaError as error:
+            self._end(error)
+            raise
+        except BaseException:
+            self._end(Cancelled("A request was interrupted, and nothing of the transaction is kept."))
+            raise
+
+    def _end(self, error: LevadaError) -> None:
+        self._over = self._over or error
+        self._stream.cancel()
+
+
+class _Pieces:
+    """The answers to one request, read when they are asked for or when another request is to be sent.
+
+    Attributes:
+        wanted: Somebody may still ask.
+        ended: The last has been read.
+    """
+
+    def __init__(self, read: Callable[[], pb.OpenSessionResponse]) -> None:
+        self.wanted = True
+        self.ended = False
+        self._read = read
+        self._waiting: deque[pb.OpenSessionResponse] = deque()
+        self._error: LevadaError | None = None
+
+    def __iter__(self) -> Iterator[pb.OpenSessionResponse]:
+        while True:
+            if not self._waiting and not self.ended:
+                self._read_one()
+            if self._waiting:
+                yield self._waiting.popleft()
+            elif self._error is not None:
+                raise self._error
+            elif self.ended:
+                return
+
+    def read_rest(self) -> None:
+        """Read what is left, and keep it if it is wanted."""
+        while not self.ended:
+            self._read_one()
+
+    def _read_one(self) -> None:
+        try:
+            piece = self._read()
+        except LevadaError as error:
+            self.ended, self._error = True, error
+            return
+        self.ended = not piece.more
+        if self.wanted and piece.HasField("fetch_relation"):
+            self._waiting.append(piece)
+
+
+class Transactions:
+    """The transactions of a connection: at most one for each thread."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._local = threading.local()
+
+    @property
+    def current(self) -> Transaction | None:
+        """The transaction of this thread.
+
+        Raises:
+            ThreadSafetyError: It belongs to the process that this one was forked from.
+        """
+        transaction: Transaction | None = getattr(self._local, "transaction", None)
+        if transaction is not None and not transaction.is_of_this_process:
+            raise ThreadSafetyError(
+                "A transaction is open in the process that this one was forked from, and cannot be shared: "
+                "start processes outside the transaction."
+            )
+        return transaction
+
+    def serving(self, method: str) -> Transaction | None:
+        """Give the transaction that serves a method; None: it is called outside any.
+
+        Raises:
+            PreconditionFailed: A transaction is open, and this cannot be part of it.
+        """
+        transaction = self.current
+        if transaction is None or method in _FIELDS:
+            return transaction
+        if method.startswith("ObjectService/"):  # it only brings bytes, which a row of the transaction then names
+            return None
+        if not reads(method):
+            what = (
+                "Jobs are not part of transactions, and populate opens its own"
+                if method.startswith("JobService")
+                else "Declaring, altering and dropping schemas and tables are not part of transactions"
+            )
+            raise PreconditionFailed(f"{what}: do it before or after the transaction ({method.partition('/')[2]}).")
+        return None
+
+    def begin(self, isolation: str | None, *, read_only: bool, in_block: bool, lease_token: str = "") -> Transaction:
+        """Begin the transaction of this thread."""
+        begin = pb.Begin(isolation=_isolation(isolation), read_only=read_only, lease_token=lease_token)
+
+        def reopen() -> Stream[pb.OpenSessionResponse]:
+            return self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
+
+        self._local.transaction = Transaction(reopen, begin, in_block=in_block)
+        return self._local.transaction  # type: ignore[no-any-return]  # a thread's attributes have no types
+
+    def forget(self) -> None:
+        """Take it that the transaction of this thread has ended."""
+        self._local.transaction = None
+
+
+class TransactionBlock:
+    """A `with` block that is kept whole or not at all; inside another it is a part that can be undone alone.
+
+    An exception undoes the block and goes on. Use it as it is or called: `with connection.transaction:`,
+    `with connection.transaction(isolation="serializable"):`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        transactions: Transactions,
+        isolation: str | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._transactions = transactions
+        self._isolation = isolation
+        self._read_only = read_only
+
+    def __call__(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
+        """Choose how the block sees others.
+
+        Args:
+            isolation: `"repeatable_read"`, the default: all statements see one moment. `"read_committed"`: each
+                sees what was committed before it. `"serializable"`: as if transactions ran one after the other.
+            read_only: Refuse changes.
+        """
+        return TransactionBlock(self._connection, self._transactions, isolation, read_only=read_only)
+
+    def __enter__(self) -> Connection:
+        if self._transactions.current is None and (job := job_of(self._connection)) is not None:
+            job.open_block()
+        outer = self._transactions.current
+        if outer is None:
+            self._transactions.begin(self._isolation, read_only=self._read_only, in_block=True)
+        elif self._isolation is not None or self._read_only:
+            raise InvalidRequest("A block within a transaction has the isolation of the transaction.")
+        else:
+            outer.mark()
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        transaction = self._transactions.current
+        assert transaction is not None, "only this block ends what it began"
+        if transaction.savepoints:
+            transaction.release() if kind is None else transaction.return_to_mark()
+            return
+        self._transactions.forget()
+        transaction.commit() if kind is None else transaction.roll_back()
+
+
+def run_transaction(
+    block: TransactionBlock, function: Callable[[], _Result], attempts: int, *, nested: bool
+) -> _Result:
+    """Run a function in a block; again if a concurrent transaction got in its way.
+
+    Args:
+        nested: A transaction is open: only the whole of it could be repeated.
+    """
+    if attempts < 1:
+        raise InvalidRequest(f"attempts is at least 1, not {attempts}.")
+    for attempt in range(1, attempts + 1):
+        try:
+            with block:
+                return function()
+        except Conflict:
+            if nested or attempt == attempts:
+                raise
+        # Of two that got in each other's way, one is to be first.
+        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _request(method: str, request: Message) -> pb.OpenSessionRequest:
+    field: dict[str, Any] = {_FIELDS[method]: request}  # Any: each field has a type of its own
+    return pb.OpenSessionRequest(**field)
+
+
+def _isolation(name: str | None) -> pb.Isolation:
+    if name not in _ISOLATIONS:
+        allowed = ", ".join(repr(known) for known in _ISOLATIONS if known)
+        raise InvalidRequest(f"isolation is one of {allowed}, not {name!r}.")
+    return _ISOLATIONS[name]

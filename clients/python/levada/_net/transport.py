@@ -1,0 +1,439 @@
+"""The channel to a server: calls, deadlines, retries, and statuses turned into errors. Nothing else imports grpc."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import grpc
+from grpc_status import rpc_status
+
+from levada._base.errors import (
+    InvalidRequest,
+    LevadaError,
+    OutcomeUnknown,
+    Unavailable,
+    error_from_code,
+    error_from_status,
+    warn,
+)
+from levada._net.open_calls import OPEN_CALLS
+from levada._net.requests import Handover, Kept, RequestQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+_Response = TypeVar("_Response", bound="Message")
+_Item = TypeVar("_Item")
+_Decoded = TypeVar("_Decoded", covariant=True)
+Channel: TypeAlias = Any  # grpc's classes say little to a type checker
+Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
+
+_PACKAGE = "levada_api.v1"
+_MESSAGE_BYTES = 128 * 2**20
+"""Largest message either way."""
+
+_CALL_SECONDS = 60.0
+"""Deadline of a call that touches no rows."""
+_WORK_SECONDS = 6 * 3600.0
+"""Deadline of a call that reads or changes rows; a dead peer is noticed by keepalive long before."""
+_RETRY_SECONDS = 10.0
+"""How long a read is repeated while the server is out of reach."""
+_FIRST_PAUSE_SECONDS = 0.1
+_CANCELLED_HERE = "Locally cancelled by application!"
+"""What grpc says of a call that this side cancelled."""
+_KEEPALIVE_MS = 30_000
+_KEEPALIVE_TIMEOUT_MS = 20_000
+
+_READ_VERBS = ("Get", "List", "Describe", "Count", "Check", "Explain", "Plan", "Fetch")
+_QUICK_VERBS = ("Get", "List", "Describe")
+_CATALOG_VERSION = "levada-catalog-version"
+_WARNING = "levada-warning-bin"
+_NOTICE = "levada-notice-bin"
+"""What is told once for each connection."""
+
+
+class Decoder(Protocol[_Decoded]):
+    """Makes objects of the bytes of messages, as the class of a message does."""
+
+    def FromString(self, content: bytes, /) -> _Decoded:  # as messages have it
+        """Read a message."""
+
+
+class Transport:
+    """A channel to one server. Threads may share it; a forked child opens a channel of its own.
+
+    Args:
+        address: `host:port` without TLS, `https://host[:port]` or `grpcs://host[:port]` with TLS, `http://…`,
+            `grpc://…`, or `unix:/path`.
+        token: An API token, sent with every call; None where the server needs none.
+        root_certificates: PEM text of the authorities to trust in place of the system's.
+    """
+
+    def __init__(self, address: str, token: str | None = None, root_certificates: bytes | None = None) -> None:
+        self.address = address
+        self._target, self._encrypted = _parse_address(address)
+        self._root_certificates = root_certificates
+        self._token = token
+        self._lock = threading.Lock()
+        self._channel: Channel = None  # before the first call and after close
+        self._pid = 0
+        self._closed = False
+        self._presence: Call = None  # unless `stay_present` was called
+        self._catalog_version = 0
+        self._answered = False
+        self._told: set[str] = set()
+
+    @property
+    def catalog_version(self) -> int:
+        """The highest version of the catalog that any answer carried."""
+        return self._catalog_version
+
+    def expect_catalog(self, version: int) -> None:
+        """Ask servers from now on for a catalog of at least this version, which another process has seen."""
+        with self._lock:
+            self._catalog_version = max(self._catalog_version, version)
+
+    @property
+    def closed(self) -> bool:
+        """No call is possible any more."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the channel; calls under way are cancelled. Closing twice does nothing."""
+        with self._lock:
+            self._closed = True
+            channel, self._channel = self._channel, None
+            if channel is not None and self._pid == os.getpid():
+                channel.close()
+
+    def call(
+        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+    ) -> _Response:
+        """Call a method that takes and gives one message.
+
+        Args:
+            method: `QueryService/CountRelation`.
+            response: The class of the answer.
+            timeout: Seconds until DEADLINE_EXCEEDED; by default long enough for the method's work.
+
+        Raises:
+            LevadaError: The class says why. What only reads, or carries an id under which it has one effect, is
+                repeated for some seconds while the server is out of reach.
+        """
+        seconds = timeout or _deadline(method)
+        deadline = time.monotonic() + min(seconds, _RETRY_SECONDS)
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._call_once(method, request, response, seconds)
+            except (Unavailable, OutcomeUnknown):
+                if not repeatable(method, request) or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _call_once(self, method: str, request: Message, response: type[_Response], seconds: float) -> _Response:
+        bound = self._open().unary_unary(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )
+        try:
+            answer, call = bound.with_call(request, timeout=seconds, metadata=self._metadata())
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        self._read_trailer(call)
+        result: _Response = answer
+        return result
+
+    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+        """Call a method that answers with a stream; it is cancelled when the iterator is closed.
+
+        Raises:
+            LevadaError: While iterating. The call is repeated as by `call` until the first message has come.
+        """
+        deadline = time.monotonic() + _RETRY_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            started = False
+            try:
+                for message in self._receive_once(method, request, response):
+                    started = True
+                    yield message
+                return
+            except Unavailable:
+                if started or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _receive_once(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+        call = self._open().unary_stream(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )(request, timeout=_WORK_SECONDS, metadata=self._metadata())
+        try:
+            yield from call
+            self._read_trailer(call)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        finally:
+            call.cancel()
+
+    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+        """Call a method that takes a stream and gives one message.
+
+        The requests are produced in the caller's thread, a few ahead of the network. An exception of theirs cancels the
+        call and is raised.
+
+        Raises:
+            OutcomeUnknown: The server was lost when all was sent, which is too much to be sent again.
+            LevadaError: The class says why. What carries an id is repeated as by `call`.
+        """
+        kept = Kept(requests)
+        deadline = time.monotonic() + _RETRY_SECONDS
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._send_once(method, kept, response)
+            except (Unavailable, OutcomeUnknown) as error:
+                if kept.all_taken and not kept.whole:
+                    raise OutcomeUnknown(
+                        f"The server was lost after all was sent; look what became of it, then repeat it. {error}"
+                    ) from None
+                repeatable = kept.whole and _request_id(kept.first)
+                if not repeatable or not self._may_repeat(deadline - pause):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+
+    def _send_once(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+        queue = RequestQueue()
+        call = (
+            self._open()
+            .stream_unary(
+                f"/{_PACKAGE}.{method}",
+                request_serializer=_serialize,
+                response_deserializer=response.FromString,
+            )
+            .future(queue, timeout=_WORK_SECONDS, metadata=self._metadata())
+        )
+        call.add_done_callback(lambda _: queue.close())
+        try:
+            for request in requests:
+                if not queue.put(request):
+                    break
+            queue.close()
+            result: _Response = call.result()
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        except BaseException:
+            call.cancel()
+            queue.close()
+            raise
+        self._read_trailer(call)
+        return result
+
+    def open_stream(self, method: str, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
+        """Call a method whose requests and answers take turns; whoever opens the stream cancels it.
+
+        Args:
+            method: Which.
+            response: The class of the answers.
+            in_turn: Each request is one message, and waits for the answer to the one before.
+        """
+        queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
+        call = self._open().stream_stream(
+            f"/{_PACKAGE}.{method}",
+            request_serializer=_serialize,
+            response_deserializer=response.FromString,
+        )(queue, metadata=self._metadata())
+        if not call.add_callback(queue.close):
+            queue.close()
+        OPEN_CALLS.add(call)
+        return Stream(call, queue, self._error, self._read_trailer)
+
+    def stay_present(self) -> None:
+        """Keep a call open, so that an embedded server counts this process among its clients."""
+        self._presence = self._open().unary_stream(
+            # HealthCheckRequest without a service is empty, so the generated classes are not needed here.
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=None,
+            response_deserializer=None,
+        )(b"")
+        OPEN_CALLS.add(self._presence)
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something, unless this was told before."""
+        if text not in self._told:
+            self._told.add(text)
+            warn(text)
+
+    def _may_repeat(self, deadline: float) -> bool:
+        """Tell whether a call may be repeated: only a server that has answered before may be gone for a moment."""
+        return self._answered and not self._closed and time.monotonic() < deadline
+
+    def _open(self) -> Channel:
+        with self._lock:
+            if self._closed:
+                raise Unavailable(f"The connection to {self.address} is closed; open another with levada.connect().")
+            forked = self._channel is not None and self._pid != os.getpid()
+            if self._channel is None or forked:
+                # A channel's threads do not survive a fork, and closing it here would tell the parent's server.
+                self._channel = self._new_channel()
+                self._pid = os.getpid()
+            channel = self._channel
+        if forked and self._presence is not None:
+            self.stay_present()
+        return channel
+
+    def _new_channel(self) -> Channel:
+        options: list[tuple[str, int]] = [
+            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MESSAGE_BYTES),
+            ("grpc.max_reconnect_backoff_ms", 5_000),
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            # A child that was forked must not share the parent's connection.
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        if not self._target.startswith("unix:"):
+            options += [
+                ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+                ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
+            ]
+        if self._encrypted:
+            credentials = grpc.ssl_channel_credentials(self._root_certificates)
+            return grpc.secure_channel(self._target, credentials, options)
+        return grpc.insecure_channel(self._target, options)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        metadata: tuple[tuple[str, str], ...] = ()
+        if self._catalog_version:
+            metadata += ((_CATALOG_VERSION, str(self._catalog_version)),)
+        if self._token:
+            metadata += (("authorization", f"Bearer {self._token}"),)
+        return metadata
+
+    def _read_trailer(self, call: Call) -> None:
+        self._answered = self._answered or call.code() is not grpc.StatusCode.UNAVAILABLE
+        for key, value in call.trailing_metadata() or ():
+            if key == _CATALOG_VERSION and str(value).isdecimal():
+                self.expect_catalog(int(value))
+            elif key == _WARNING:
+                warn(value.decode(errors="replace"))
+            elif key == _NOTICE:
+                self.tell_once(value.decode(errors="replace"))
+
+    def _error(self, call: Call) -> LevadaError:
+        self._read_trailer(call)
+        status = rpc_status.from_call(call)
+        if status is not None:
+            return error_from_status(status)
+        code, _ = call.code().value
+        details = call.details() or ""
+        ended = call.code() is grpc.StatusCode.CANCELLED and details != _CANCELLED_HERE
+        if ended or call.code() is grpc.StatusCode.UNAVAILABLE:  # a server that stops cancels what still waits
+            return Unavailable(
+                f"The server at {self.address} is out of reach ({details or 'it stopped'}). "
+                "Is it running, and is the address right?"
+            )
+        return error_from_code(code, f"{details} (server: {self.address})")
+
+
+class Stream(Generic[_Response]):
+    """A call with messages both ways."""
+
+    def __init__(
+        self,
+        call: Call,
+        queue: RequestQueue | Handover,
+        error: Callable[[Call], LevadaError],
+        read_trailer: Callable[[Call], None],
+    ) -> None:
+        self._call = call
+        self._queue = queue
+        self._error = error
+        self._read_trailer = read_trailer
+
+    def send(self, request: Message) -> bool:
+        """Send a message, a few ahead of the network. False: the call has ended, and `receive` tells why."""
+        return self._queue.put(request)
+
+    def receive(self) -> _Response:
+        """Wait for the next message.
+
+        Raises:
+            LevadaError: The call has ended.
+        """
+        try:
+            message: _Response = next(self._call)
+        except StopIteration:
+            raise Unavailable("The server ended the stream.") from None
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        return message
+
+    def finish(self) -> None:
+        """End the call in order, and tell what the server warns of."""
+        self._queue.close()
+        with suppress(grpc.RpcError):
+            deque(self._call, maxlen=0)
+            self._read_trailer(self._call)
+
+    def cancel(self) -> None:
+        """End the call; a call that has ended stays as it is."""
+        self._queue.close()
+        self._call.cancel()
+
+
+def _parse_address(address: str) -> tuple[str, bool]:
+    """Turn an address into gRPC's target, and tell whether it is reached by TLS."""
+    if address.startswith("unix:"):
+        return address, False
+    if "://" not in address:
+        host, colon, port = address.rpartition(":")
+        if not colon or not host or not port.isdecimal():
+            raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+        return address, False
+    parts = urlsplit(address)
+    encrypted = {"https": True, "grpcs": True, "http": False, "grpc": False}.get(parts.scheme)
+    if encrypted is None or not parts.netloc:
+        raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+    return (parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}"), encrypted
+
+
+def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
+    return method.partition("/")[2].startswith(verbs)
+
+
+def reads(method: str) -> bool:
+    """Tell whether a method changes nothing."""
+    return _verb_is(method, _READ_VERBS)
+
+
+def repeatable(method: str, request: Message) -> bool:
+    """Tell whether a request may come twice: it changes nothing, or carries an id under which it has one effect."""
+    return reads(method) or bool(_request_id(request))
+
+
+def _request_id(request: Message | None) -> str:
+    """Give the id under which a request, or its header, has one effect; empty if it has none."""
+    own: str = getattr(request, "request_id", "") or getattr(getattr(request, "header", None), "request_id", "")
+    return own
+
+
+def _deadline(method: str) -> float:
+    return _CALL_SECONDS if _verb_is(method, _QUICK_VERBS) else _WORK_SECONDS
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,1 @@
+"""Content that lies in stores."""

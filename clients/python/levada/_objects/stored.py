@@ -1,0 +1,306 @@
+"""Handles of what lies in stores: files, folders and arrays, read where they are or copied to this machine."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from blake3 import blake3
+
+from levada._base.errors import DamagedObject, NotFound
+from levada._objects.transfer import CHUNK_BYTES, FileSource, bar, download, download_file, hash_of
+from levada._values.files import cache_folder, check_name, download_place, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada._net.connection import Connection
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredObject(os.PathLike[str]):
+    """Something that lies in a store.
+
+    Whatever takes a path takes it: of the store's own file where this machine sees its disk, else of a copy in this
+    machine's cache.
+
+    Args:
+        id: The object's.
+        codec: `attach`, `filepath`, `object` or `npy`.
+        store: Where it lies.
+        path: Its place there, with `/`.
+        name: Of the file or folder.
+        size: Bytes of the file, or of all files of the folder.
+        hash: BLAKE3, as ObjectReference has it.
+    """
+
+    id: str
+    codec: str
+    store: str
+    path: str
+    name: str
+    size: int
+    hash: str
+    connection: Connection = field(compare=False)
+
+    @property
+    def local_path(self) -> Path | None:
+        """Where this machine sees it in its store; None if it does not. What lies there is not to be changed."""
+        folder = self.connection.store_folder(self.store)
+        place = None if folder is None else folder / self.path
+        return place if place is not None and self._is_whole(place) else None
+
+    def download(self, folder: str | os.PathLike[str] = ".", *, progress: bool = True) -> Path:
+        """Copy it into a folder and give the path of the copy, which is checked.
+
+        Something else of its name there is left alone: the copy gets a number.
+
+        Args:
+            folder: Made if it is missing.
+            progress: Show a bar on a terminal, if it takes a while.
+
+        Raises:
+            DamagedObject: The store lost it, or changed it.
+        """
+        place, done = download_place(folder, self.name, self._is_same)
+        return place if done else put(place, lambda draft: self._fetch(draft, progress=progress))
+
+    def verify(self) -> None:
+        """Read it in its store and compare it with what was stored.
+
+        Raises:
+            DamagedObject: It is something else, or it is gone.
+        """
+        raise NotImplementedError
+
+    def __fspath__(self) -> str:
+        local = self.local_path
+        if local is not None:
+            return str(local)
+        return str(self._cached())
+
+    def __repr__(self) -> str:
+        return f"<{self.name or self.path}, {self.size} bytes in the store {self.store}>"
+
+    def _cached(self) -> Path:
+        place = cache_folder() / "objects" / self.id[:2] / self.id / check_name(self.name)
+        return place if place.exists() else put(place, lambda draft: self._fetch(draft, progress=True))
+
+    def _is_whole(self, place: Path) -> bool:
+        raise NotImplementedError
+
+    def _is_same(self, place: Path) -> bool:
+        raise NotImplementedError
+
+    def _fetch(self, draft: Path, *, progress: bool) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredFile(StoredObject):
+    """A file in a store.
+
+    Args:
+        member: Its path in the folder that the object is; empty if the object is this file.
+    """
+
+    member: str = ""
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading, in place: nothing is copied, and parts are read as they are asked for."""
+        local = self.local_path
+        if local is not None:
+            return local.open("rb")
+        return io.BufferedReader(_Ranges(self), CHUNK_BYTES)
+
+    def read_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
+        """Give its bytes, or a range of them."""
+        local = self.local_path
+        if local is None and offset >= self.size:
+            return b""
+        if local is None:
+            return b"".join(download(self.connection, self.id, self.member, offset, length))
+        with local.open("rb") as file:
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
+
+    def verify(self) -> None:
+        """Read it in its store and compare it with what was stored.
+
+        Raises:
+            DamagedObject: It is something else, or it is gone.
+        """
+        hasher = blake3()
+        for content in download(self.connection, self.id, self.member):
+            hasher.update(content)
+        if hasher.hexdigest() != self.hash:
+            raise DamagedObject(
+                f"`{self.path}` in the store `{self.store}` is not what was stored: its hash differs.",
+                {"object": self.id},
+            )
+
+    def _is_whole(self, place: Path) -> bool:
+        return place.is_file() and place.stat().st_size == self.size and os.access(place, os.R_OK)
+
+    def _is_same(self, place: Path) -> bool:
+        return self._is_whole(place) and hash_of(FileSource(place, "", self.size)) == self.hash
+
+    def _fetch(self, draft: Path, *, progress: bool) -> None:
+        with bar(self.name, self.size, shown=progress) as shown:
+            download_file(self.connection, self.id, self.member, draft, self.hash, shown)
+
+    def _cached(self) -> Path:
+        if not self.member:
+            return StoredObject._cached(self)
+        place = cache_folder() / "objects" / self.id[:2] / f"{self.id}.files" / self.member
+        return place if place.exists() else put(place, lambda draft: self._fetch(draft, progress=True))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredFolder(StoredObject):
+    """A folder of files in a store."""
+
+    file_count: int = 0
+
+    def files(self) -> list[StoredFile]:
+        """Give its files, by path.
+
+        Raises:
+            DamagedObject: The store lost them.
+        """
+        listed = b"".join(download(self.connection, self.id, ""))
+        if blake3(listed).hexdigest() != self.hash:
+            raise DamagedObject(f"The list of the files of {self.name} is not what was stored.", {"object": self.id})
+        lines = (line.split(" ", 2) for line in listed.decode().split("\n")[:-1])
+        return [self._member(path, int(size), hash_) for hash_, size, path in lines]
+
+    def __truediv__(self, path: str) -> StoredFile:
+        """Give one of its files: `folder / "data/0.bin"`.
+
+        Raises:
+            NotFound: There is none of this path.
+        """
+        for file in self.files():
+            if file.member == path:
+                return file
+        raise NotFound(f"{self.name} has no file {path!r}.")
+
+    def verify(self) -> None:
+        """Read all files in their store and compare them with what was stored.
+
+        Raises:
+            DamagedObject: One is something else, or it is gone.
+        """
+        for file in self.files():
+            try:
+                file.verify()
+            except NotFound as error:
+                raise DamagedObject(str(error), {"object": self.id}) from None
+
+    def _member(self, path: str, size: int, hash_: str) -> StoredFile:
+        name = path.rpartition("/")[2]
+        return StoredFile(
+            self.id, self.codec, self.store, f"{self.path}/{path}", name, size, hash_, self.connection, member=path
+        )
+
+    def _is_whole(self, place: Path) -> bool:
+        return place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+
+    def _is_same(self, place: Path) -> bool:
+        if not place.is_dir():
+            return False
+        files = self.files()
+        there = {Path(folder, name) for folder, _, names in os.walk(place) for name in names}
+        return there == {place / file.member for file in files} and all(
+            file._is_same(place / file.member) for file in files
+        )
+
+    def _fetch(self, draft: Path, *, progress: bool) -> None:
+        draft.mkdir()
+        with bar(self.name, self.size, shown=progress) as shown:
+            for file in self.files():
+                for part in file.member.split("/"):
+                    check_name(part)
+                target = draft / file.member
+                target.parent.mkdir(parents=True, exist_ok=True)
+                download_file(self.connection, self.id, file.member, target, file.hash, shown)
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class StoredArray(StoredFile):
+    """An array in a store, of which shape and dtype are known at once and elements are read when they are asked for."""
+
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype("f8"))
+    shape: tuple[int, ...] = ()
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions it has."""
+        return len(self.shape)
+
+    def load(self, mmap_mode: str | None = None) -> np.ndarray[Any, Any]:  # Any: as the array is
+        """Give the array.
+
+        Args:
+            mmap_mode: `"r"`: only what is looked at is read from the file; None: all of it, into memory.
+        """
+        mode: Any = mmap_mode  # Any: NumPy's literal type
+        array: np.ndarray[Any, Any] = np.load(os.fspath(self), mmap_mode=mode, allow_pickle=False)
+        return array
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = self.load()
+        wanted: Any = dtype  # Any: whatever NumPy takes for a dtype
+        return array if dtype is None else array.astype(wanted, copy=False)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  # as NumPy has it
+        """Give some elements; the rest is not read where this machine sees the store."""
+        return np.array(self.load(mmap_mode="r")[index])
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("an array without dimensions has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.load())
+
+    def __repr__(self) -> str:
+        return f"<array {self.dtype}{self.shape} in the store {self.store}>"
+
+
+class _Ranges(io.RawIOBase):
+    """A file whose parts are read from the server as they are asked for."""
+
+    def __init__(self, file: StoredFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"a file has no place {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # a writable buffer
+        wanted = min(len(buffer), max(self._file.size - self._position, 0))
+        if not wanted:
+            return 0
+        content = b"".join(download(self._file.connection, self._file.id, self._file.member, self._position, wanted))
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)

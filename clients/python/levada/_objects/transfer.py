@@ -1,0 +1,271 @@
+"""Bytes to a store and back: in chunks with checksums, and on from where a broken connection left off."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from blake3 import blake3
+from tqdm import tqdm
+
+from levada._base.errors import DamagedObject, LostConnectionError, UnknownObject
+from levada_api.v1 import object_pb2
+from levada_api.v1 import object_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from levada._base.errors import LevadaError
+    from levada._net.connection import Connection
+
+_Result = TypeVar("_Result")
+
+CHUNK_BYTES = 2**20
+PATIENCE_SECONDS = 60.0
+"""How long a transfer is begun again and again without any progress: a server may be restarted meanwhile."""
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+_BAR_BYTES = 16 * 2**20
+"""From here on a transfer shows its progress, on a terminal."""
+
+
+class Source(Protocol):
+    """One file to upload: its path within a folder (empty for a single file), its size, and its bytes."""
+
+    @property
+    def path(self) -> str:
+        """Path within the folder."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        """Give the bytes from an offset on."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file on this machine."""
+
+    file: Path
+    path: str
+    size: int
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        """Give the bytes from an offset on."""
+        with self.file.open("rb") as opened:
+            opened.seek(offset)
+            while chunk := opened.read(CHUNK_BYTES):
+                yield chunk
+
+
+@dataclass(frozen=True)
+class MemorySource:
+    """Bytes in memory, in parts that are not put together."""
+
+    parts: Sequence[memoryview]
+    path: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(map(len, self.parts))
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        """Give the bytes from an offset on."""
+        for part in self.parts:
+            for start in range(min(offset, len(part)), len(part), CHUNK_BYTES):
+                yield bytes(part[start : start + CHUNK_BYTES])
+            offset = max(offset - len(part), 0)
+
+
+def hash_of(source: Source) -> str:
+    """Give BLAKE3 of a file's bytes."""
+    hasher = blake3()
+    for chunk in source.chunks(0):
+        hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
+    """Make the progress bar of a transfer; small ones, and those outside a terminal, show none."""
+    hidden = None if shown and size >= _BAR_BYTES else True
+    return tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc=title, disable=hidden, leave=False)
+
+
+def upload(
+    connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source], hash_: str
+) -> object_pb2.ObjectReference:
+    """Put an object into a store; give what a row holds of it.
+
+    Args:
+        request: Says for which attribute.
+        sources: Its file, or the files of its folder.
+        hash_: Of the whole, as ObjectReference has it.
+
+    Raises:
+        DamagedObject: A file changed meanwhile.
+        LostConnectionError: The server stays out of reach.
+        LimitReached: The store is full.
+    """
+    request.hash = hash_
+    try:
+        return _upload(connection, request, sources)
+    except UnknownObject:
+        # The answer of the last step was lost, and what it did cannot be told from an upload that is gone.
+        return _upload(connection, request, sources)
+
+
+def _upload(
+    connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source]
+) -> object_pb2.ObjectReference:
+    size = sum(source.size for source in sources)
+    staged = persist(lambda: connection.call("ObjectService/StageObject", request, pb.StageObjectResponse))
+    if staged.WhichOneof("outcome") == "object":
+        return staged.object
+    with bar(request.file_name or request.attribute, size) as progress:
+        _Upload(connection, staged.upload_id, sources, progress).run()
+    commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
+    return persist(lambda: connection.call("ObjectService/CommitObject", commit, pb.CommitObjectResponse)).object
+
+
+def persist(call: Callable[[], _Result]) -> _Result:
+    """Make a call that may be repeated, again after a while as long as the server is out of reach."""
+    patience = _Patience()
+    while True:
+        try:
+            return call()
+        except LostConnectionError as error:
+            patience.wait(error)
+
+
+class _Patience:
+    """Pauses after failures, longer each time, until there was no progress for too long."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Note progress."""
+        self._end = time.monotonic() + PATIENCE_SECONDS
+        self._pause = _FIRST_PAUSE_SECONDS
+
+    def wait(self, error: LevadaError) -> None:
+        """Pause before the next attempt.
+
+        Raises:
+            LevadaError: The patience is over.
+        """
+        if time.monotonic() + self._pause > self._end:
+            raise error
+        time.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+
+
+class _Upload:
+    """The files of one upload, sent in order; after a break it goes on with what has not arrived."""
+
+    def __init__(self, connection: Connection, upload_id: str, sources: Sequence[Source], progress: tqdm[None]) -> None:
+        self._connection = connection
+        self._id = upload_id
+        self._sources = sources
+        self._progress = progress
+        self._reached = 0  # the source whose bytes were sent last
+
+    def run(self) -> None:
+        source = offset = 0
+        patience = _Patience()
+        while True:
+            try:
+                self._connection.send(
+                    "ObjectService/UploadObject", self._requests(source, offset), pb.UploadObjectResponse
+                )
+                return
+            except (LostConnectionError, DamagedObject) as error:
+                patience.wait(error)
+            before = (source, offset)
+            with suppress(LostConnectionError):
+                source, offset = self._arrived()
+            if (source, offset) > before:
+                patience.renew()
+
+    def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
+        self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.n)
+        for index, source in enumerate(self._sources[first:], first):
+            self._reached = index
+            yield pb.UploadObjectRequest(header=pb.UploadHeader(upload_id=self._id, path=source.path, offset=offset))
+            for content in source.chunks(offset):
+                chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
+                yield pb.UploadObjectRequest(chunk=chunk)
+                self._progress.update(len(content))
+            offset = 0
+
+    def _arrived(self) -> tuple[int, int]:
+        """Find out where to go on: the last file of which something arrived; those before it are whole."""
+        for index in range(self._reached, -1, -1):
+            request = pb.GetUploadRequest(upload_id=self._id, path=self._sources[index].path)
+            arrived = self._connection.call("ObjectService/GetUpload", request, pb.GetUploadResponse).received_bytes
+            if arrived:
+                return index, min(arrived, self._sources[index].size)
+        return 0, 0
+
+
+def download(
+    connection: Connection, object_id: str, path: str, offset: int = 0, length: int | None = None
+) -> Iterator[bytes]:
+    """Give bytes of an object, chunk by chunk; after a break it goes on with what has not come.
+
+    Raises:
+        UnknownObject: The object is gone.
+        DamagedObject: The store lost it, or bytes change on their way again and again.
+        LostConnectionError: The server stays out of reach.
+    """
+    end = None if length is None else offset + length
+    patience = _Patience()
+    while True:
+        request = pb.DownloadObjectRequest(object_id=object_id, path=path, offset=offset)
+        if end is not None:
+            request.length_bytes = end - offset
+        try:
+            for response in connection.receive("ObjectService/DownloadObject", request, pb.DownloadObjectResponse):
+                content = response.chunk.content
+                if zlib.crc32(content) != response.chunk.crc32:
+                    raise _Garbled("Bytes changed on their way.")
+                patience.renew()
+                offset += len(content)
+                yield content
+            return
+        except (LostConnectionError, _Garbled) as error:
+            patience.wait(error)
+
+
+class _Garbled(DamagedObject):
+    """A chunk does not fit its checksum; the next attempt may bring it right."""
+
+    reason = DamagedObject.reason
+
+
+def download_file(
+    connection: Connection, object_id: str, path: str, target: Path, hash_: str, progress: tqdm[None]
+) -> None:
+    """Write a file of an object, and check that it is what was stored.
+
+    Raises:
+        DamagedObject: It is not.
+    """
+    hasher = blake3()
+    with target.open("wb") as file:
+        for content in download(connection, object_id, path):
+            file.write(content)
+            hasher.update(content)
+            progress.update(len(content))
+    if hasher.hexdigest() != hash_:
+        raise DamagedObject(f"{path or 'The object'} is not what was stored: its hash differs.", {"object": object_id})

@@ -1,0 +1,93 @@
+"""Altering tables and renaming schemas: the plan, the question, the deed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from levada._base.errors import InvalidRequest
+from levada._base.names import full_name
+from levada._base.prompt import confirm
+from levada._pipeline.declaration import bind, parts_of, references, resolve
+from levada._pipeline.tiers import tier_of
+from levada._values.codecs import codecs_of
+from levada_api.v1 import schema_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from levada._tables.table import Table
+
+    Namespaces = Sequence[Mapping[str, Any]]  # Any: whatever stands in a module
+
+
+def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_name: str, prompt: bool | None) -> bool:
+    """Alter a table to the definition of its class, after asking.
+
+    Args:
+        namespaces: Where the names after `->` are looked up, in this order.
+        renames: The old name of an attribute by its new one.
+        new_name: The class's name afterwards; empty: as it is.
+        prompt: Ask first; None: as the setting `safemode` says.
+
+    Returns:
+        Whether something was altered.
+    """
+    cls = type(table)
+    if not cls.definition.strip():
+        raise InvalidRequest(
+            f"{table.full_table_name} has no definition here; alter it by a class that has one, under @schema."
+        )
+    wanted = pb.PlanAlterationRequest(
+        name=table._name,
+        definition=cls.definition,
+        renames=renames,
+        new_name=_with_master(table._name.table, new_name),
+        tier=tier_of(cls),
+    )
+    places = [*namespaces, *_own_namespaces(cls)]
+    wanted.codecs.update(codecs_of(cls.definition, places))
+    for written in references(cls.definition):
+        if (found := resolve(written, places)) is not None:
+            wanted.references[written].CopyFrom(found)
+    plan = table.connection.call("SchemaService/PlanAlteration", wanted, pb.PlanAlterationResponse)
+    lines = [f"About to alter {full_name(table._name)}:", *(f"  {line}" for line in plan.changes)]
+    if not plan.changes or not confirm(lines, "Proceed?", prompt):
+        return False
+    request = pb.AlterTableRequest(
+        name=wanted.name,
+        definition=wanted.definition,
+        references=wanted.references,
+        renames=wanted.renames,
+        new_name=wanted.new_name,
+        tier=wanted.tier,
+        codecs=wanted.codecs,
+        digest=plan.digest,
+        request_id=uuid4().hex,
+    )
+    answer = table.connection.call("SchemaService/AlterTable", request, pb.AlterTableResponse)
+    _bind_again(cls, answer.table.name.table)
+    return True
+
+
+def _with_master(class_name: str, new_name: str) -> str:
+    """Give the new name of a table with its master's before it, if it is a part."""
+    master, dot, _ = class_name.rpartition(".")
+    return f"{master}{dot}{new_name}" if new_name else ""
+
+
+def _own_namespaces(cls: type[Table]) -> Namespaces:
+    """Give where a class itself lives: its master and the parts beside it, then its module."""
+    master = getattr(cls, "master", None)
+    siblings = {"master": master, **dict(parts_of(master))} if isinstance(master, type) else {}
+    module = sys.modules.get(cls.__module__)
+    return [siblings, vars(module) if module is not None else {}]
+
+
+def _bind_again(cls: type[Table], class_name: str) -> None:
+    schema = cls._schema
+    if schema is not None:
+        bind(schema, cls, class_name)
+        for name, part in parts_of(cls):
+            bind(schema, part, f"{class_name}.{name}")

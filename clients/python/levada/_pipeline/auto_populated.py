@@ -1,0 +1,207 @@
+"""Tables whose rows come from `make`: what there is to compute, how far it is, and computing it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from functools import reduce
+from operator import mul
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
+from levada._jobs import jobs as _jobs
+from levada._jobs.job_table import Jobs
+from levada._jobs.make import has_make, own_names
+from levada._net.job_context import job_of
+from levada._pipeline.lineage import upstream
+from levada._pipeline.populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
+from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
+from levada._query.relation import Relation
+from levada._query.restriction import AndList, as_operand
+from levada._tables.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from levada._pipeline.lineage import Lineage
+
+CLASS_LEVEL.add("key_source")
+
+
+class AutoPopulated(Table):
+    """A table whose rows come from its `make`."""
+
+    _abstract: ClassVar[bool] = True
+
+    make_time_limit: ClassVar[timedelta | float | None] = None
+    """How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`): a timedelta, or
+    seconds."""
+    make_memory_limit: ClassVar[int | str | None] = None
+    """How much memory that process may keep for itself: bytes, or text such as `"4 GB"`."""
+    max_attempts: ClassVar[int | None] = None
+    """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
+    retry_delay: ClassVar[timedelta] = timedelta(seconds=10)
+    """Pause after the first error of `make`; it doubles with each further one."""
+
+    buffer_inserts: ClassVar[bool] = True
+    """Keep what `make` inserts until it has ended. False: it goes into a transaction that is open from then on."""
+
+    @property
+    def key_source(self) -> Relation:
+        """What is to be computed: the join of the tables that the primary key refers to, unless the class says else."""
+        parents = self.parents(primary=True, as_objects=True, foreign_key_info=True)
+        if not parents:
+            raise InvalidDefinition(
+                f"`{type(self).__name__}` refers to no table in its primary key, so it needs a key_source of its own."
+            )
+        return reduce(mul, [_keys(parent, info["attr_map"]) for parent, info in parents])
+
+    @property
+    def upstream(self) -> Lineage:
+        """The rows that the key in hand depends on: inside `make`, `self.upstream[Session]` is what it may read.
+
+        Each table upstream, and each part of one, is restricted to the key along the foreign keys.
+
+        Raises:
+            InvalidRequest: No `make` runs.
+        """
+        job = job_of(self.connection)
+        if job is None:
+            raise InvalidRequest("`upstream` is only available inside make, where there is a key.")
+        return upstream(self, job)
+
+    @property_on_class
+    def jobs(self) -> Jobs:
+        """What is computed, by whom, and what became of it."""
+        return Jobs(self.connection, self._name, self._source)
+
+    @on_class
+    def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
+        """Tell how far the table is.
+
+        Args:
+            restrictions: Count only keys of the key source that meet these.
+            display: Write it to standard output too.
+
+        Returns:
+            The number of keys that are not computed yet, and that of all.
+        """
+        answer = _jobs.progress(self.connection, [self._name], self._source(restrictions, None))[0]
+        remaining, total = answer.remaining_count, answer.total_count
+        if display:
+            done = total - remaining
+            share = 100 * done / total if total else 100.0
+            sys.stdout.write(f"{type(self).__name__:<20} completed {done} of {total} ({share:.1f} %)\n")
+        return remaining, total
+
+    @on_class
+    def populate(
+        self,
+        *restrictions: object,
+        suppress_errors: bool = False,
+        return_exception_objects: bool = False,
+        reserve_jobs: bool = False,
+        max_calls: int | None = None,
+        display_progress: bool = False,
+        processes: int | None = 1,
+        make_kwargs: Mapping[str, Any] | None = None,
+        priority: int | None = None,
+        refresh: bool | None = None,
+        order: str = "original",
+        limit: int | None = None,
+        keys: Sequence[Mapping[str, Any]] | None = None,
+        engine: object = None,
+    ) -> dict[str, Any]:  # Any: a number and a list
+        """Call `make` for every key of the key source that the table does not have yet.
+
+        It works under leases, beside other populates and workers: no key is committed twice. What a `make` inserts is
+        committed when it has ended, all or nothing.
+
+        Args:
+            restrictions: Compute only keys of the key source that meet these.
+            suppress_errors: Go on after an error; all are kept with their jobs, see `jobs.errors`.
+            return_exception_objects: Give exceptions rather than their messages.
+            reserve_jobs: Leave keys alone that failed before; without it they are tried again.
+            max_calls: Call `make` at most so often.
+            display_progress: Show a progress bar.
+            processes: Compute in so many processes, None for one per processor core; they must be able to import the
+                class.
+            make_kwargs: Further arguments of `make`.
+            priority: New jobs have this urgency, 0 first, and none less urgent is taken.
+            refresh: False: compute only what has a job already.
+            order: `"original"` (most urgent first), `"reverse"` or `"random"`; with one process.
+            limit: Look at no more than so many keys.
+            keys: Compute only these keys.
+            engine: Compute there: a client of Dask, or an executor of `concurrent.futures`. Its processes must reach
+                the server and be able to import the class.
+
+        Returns:
+            `success_count`, the number of keys that were computed, and `error_list`, pairs of a key and its error.
+
+        Raises:
+            InvalidRequest: The table has no `make`, or is restricted, or an argument is wrong.
+            Exception: The first that a `make` raised, unless `suppress_errors`.
+        """
+        self._check_populate()
+        processes = (os.cpu_count() or 1) if processes is None else processes
+        if processes < 1:
+            raise InvalidRequest(f"processes is at least 1, not {processes}.")
+        if engine is not None and processes != 1:
+            raise InvalidRequest("Either processes or an engine computes: the engine has its own number of processes.")
+        source = self._source(restrictions, keys)
+        if refresh is not False:
+            _jobs.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
+        jobs = self.jobs
+        if source is not None:
+            # On names alone: they are those of the table, whatever the source computes them from.
+            jobs = jobs.restrict(source.proj(*jobs.primary_key), semantic_check=False)
+        if priority is not None:
+            jobs = jobs.at_least(priority)
+        selection = Selection(self, jobs, order, limit, max_calls, make_kwargs or {})
+        if engine is not None:
+            populating = populate_on_engine(selection, engine)
+        elif processes == 1:
+            populating = populate_here(selection)
+        else:
+            populating = populate_in_processes(selection, processes)
+        with populating as outcomes:
+            return collect(
+                outcomes,
+                progress_bar=selection.progress_bar() if display_progress else None,
+                suppress_errors=suppress_errors,
+                return_exception_objects=return_exception_objects,
+            )
+
+    def _check_populate(self) -> None:
+        if not has_make(type(self)):
+            raise InvalidRequest(
+                f"`{type(self).__name__}` has no make, so there is nothing to populate: give its class a method "
+                "make(self, key), or make_fetch, make_compute and make_insert."
+            )
+        if self._restricted_here():
+            raise InvalidRequest(
+                f"populate works on the whole table; pass the restriction to it: {type(self).__name__}.populate(…)."
+            )
+        if self.connection.in_transaction:
+            raise PreconditionFailed(
+                "populate commits each key by itself, and a transaction is open; end that before populate."
+            )
+
+    def _source(
+        self, restrictions: Sequence[object], keys: Sequence[Mapping[str, Any]] | None = None
+    ) -> Relation | None:
+        """What to compute, where that is not the key source that the server knows."""
+        if not restrictions and keys is None and "key_source" not in own_names(type(self)):
+            return None
+        source = as_operand(self.key_source)
+        if not isinstance(source, Relation):
+            raise InvalidRequest(f"The key_source of `{type(self).__name__}` is to be a query, not {source!r}.")
+        if restrictions:
+            source &= AndList(restrictions)
+        return source if keys is None else source & list(keys)
+
+
+def _keys(parent: Table, attribute_map: dict[str, str]) -> Relation:
+    """Give the keys of a parent under the names that the child has for them."""
+    return parent.proj(**{child: name for child, name in attribute_map.items() if child != name})

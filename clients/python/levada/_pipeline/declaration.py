@@ -1,0 +1,189 @@
+"""Classes as declarations: what the names after `->` stand for, and what is sent to the server."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from levada._base.errors import InvalidDefinition, PermissionDenied, warn
+from levada._jobs.jobs import duration
+from levada._jobs.make import has_make, own_names
+from levada._pipeline.auto_populated import AutoPopulated
+from levada._pipeline.tiers import Lookup, Part, tier_of
+from levada._query.relation import Relation
+from levada._query.restriction import as_operand
+from levada._tables.table import Table
+from levada._values.codecs import codecs_of
+from levada_api.v1 import schema_pb2, schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from levada._pipeline.schema import Schema
+
+    Namespaces = Sequence[Mapping[str, Any]]  # Any: whatever stands in a module
+
+_CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+_REFERENCE = re.compile(r"(?:\([^)]*\)\s*)?->\s*(?:\[[^\]]*\]\s*)?(\w+(?:\.\w+)*)(\s*\()?")
+_REFERENCE_LINE = re.compile(rf"^{_REFERENCE.pattern}", re.MULTILINE)
+
+
+def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
+    """Declare a class and the parts inside it, and insert their contents.
+
+    Args:
+        namespaces: Where the names after `->` are looked up, in this order.
+
+    Raises:
+        InvalidDefinition: The server refused a definition, or a name does not stand for a declared table.
+    """
+    _check_name(table)
+    own: dict[str, object] = {table.__name__: table, "self": table}
+    _declare_one(schema, table, table.__name__, [own, *namespaces])
+    _declare_parts(schema, table, table.__name__, [own, *namespaces])
+
+
+def _declare_parts(schema: Schema, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
+    """Declare the parts inside a class, and the parts inside of these."""
+    siblings = dict(parts_of(master))
+    for name, part in siblings.items():
+        _check_name(part)
+        part.master = master
+        # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
+        _declare_one(schema, part, f"{class_name}.{name}", [{"master": master, "self": part}, *namespaces, siblings])
+        _declare_parts(schema, part, f"{class_name}.{name}", namespaces)
+
+
+def parts_of(table: type[Table]) -> Iterator[tuple[str, type[Part]]]:
+    """Give the parts inside a class, those of its bases first."""
+    found: dict[str, type[Part]] = {}
+    for base in reversed(table.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, type) and issubclass(value, Part) and name != "master":
+                found[name] = value
+    yield from found.items()
+
+
+def bind(schema: Schema, table: type[Table], class_name: str) -> None:
+    """Tell a class which table it stands for."""
+    table._schema = schema
+    table._class_name = class_name
+
+
+def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
+    bind(schema, table, class_name)
+    if not schema.create_tables:
+        return
+    if not table.definition.strip():
+        raise InvalidDefinition(f"`{class_name}` has no definition: give the class a text `definition`.")
+    request = schema_service_pb2.DeclareTableRequest(
+        name=schema_pb2.TableName(schema=schema.database, table=class_name),
+        tier=tier_of(table),
+        definition=table.definition,
+        has_make=issubclass(table, AutoPopulated) and has_make(table),
+        request_id=uuid4().hex,
+    )
+    request.codecs.update(codecs_of(table.definition, namespaces))
+    for written in references(table.definition):
+        if (found := resolve(written, namespaces)) is not None:
+            request.references[written].CopyFrom(found)
+    if issubclass(table, AutoPopulated):
+        request.retry_policy.CopyFrom(_retry_policy(table))
+    if issubclass(table, AutoPopulated) and "key_source" in own_names(table):
+        request.key_source.CopyFrom(key_source_of(table)._message())
+    response = schema.connection.call("SchemaService/DeclareTable", request, schema_service_pb2.DeclareTableResponse)
+    if response.differences:
+        warn(
+            f"`{schema.database}.{class_name}` exists with another definition; nothing was changed. Differences:\n"
+            + "\n".join(f"  {line}" for line in response.differences)
+        )
+    elif issubclass(table, Lookup):
+        _insert_contents(table())
+    if table.definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
+        table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{table.definition}"
+
+
+def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:
+    attempts: object = table.max_attempts
+    delay: object = table.retry_delay
+    if not (attempts is None or isinstance(attempts, int)) or not isinstance(delay, timedelta):
+        raise InvalidDefinition(
+            f"`{table.__name__}`: max_attempts is a whole number or None, and retry_delay a datetime.timedelta."
+        )
+    return schema_pb2.RetryPolicy(max_attempts=attempts, retry_delay=duration(delay))
+
+
+def key_source_of(table: type[AutoPopulated]) -> Relation:
+    """Evaluate the key source of a class.
+
+    Raises:
+        InvalidDefinition: It is no query.
+    """
+    source = as_operand(table().key_source)
+    if not isinstance(source, Relation):
+        raise InvalidDefinition(f"The key_source of `{table.__name__}` is to be a query, not {source!r}.")
+    return source
+
+
+def references(definition: str) -> list[str]:
+    """Give the names after each `->` of a definition as they are written, each once."""
+    joined = re.sub(r"\\\s*\n", " ", definition)
+    names: dict[str, None] = {}
+    for line in joined.splitlines():
+        match = _REFERENCE.match(line.strip())
+        if match is not None:
+            names[_written_name(match)] = None
+    return list(names)
+
+
+def with_references(definition: str, spell: Callable[[str], str]) -> str:
+    """Write the names after each `->` of a definition, which joins no lines, otherwise."""
+
+    def rewritten(match: re.Match[str]) -> str:
+        written = _written_name(match)
+        start = match.start(1) - match.start()
+        return match[0][:start] + spell(written) + match[0][start + len(written) :]
+
+    return _REFERENCE_LINE.sub(rewritten, definition)
+
+
+def _written_name(match: re.Match[str]) -> str:
+    name: str = match[1]
+    return name.removesuffix(".proj") if match[2] is not None else name
+
+
+def resolve(written: str, namespaces: Namespaces) -> schema_pb2.TableName | None:
+    """Find the table that a name stands for where the code lives; None leaves it to the server.
+
+    Raises:
+        InvalidDefinition: It stands for a class that is not declared.
+    """
+    first, *rest = written.split(".")
+    for namespace in namespaces:
+        value = namespace.get(first)
+        for name in rest:
+            value = getattr(value, name, None)
+        if isinstance(value, type) and issubclass(value, Table):
+            if value._schema is None or not value._schema.database:
+                raise InvalidDefinition(f"`-> {written}`: that class belongs to no schema yet; declare it first.")
+            return schema_pb2.TableName(schema=value._schema.database, table=value._class_name)
+        if isinstance(value, Table):
+            return value._name
+    return None
+
+
+def _check_name(table: type[Table]) -> None:
+    if _CLASS_NAME.fullmatch(table.__name__) is None:
+        raise InvalidDefinition(f"`{table.__name__}` is no name of a table's class: write it in CamelCase.")
+
+
+def _insert_contents(table: Lookup) -> None:
+    contents = list(table.contents)
+    # Counting first lets a person without the right to insert import the module.
+    if len(contents) > len(table):
+        try:
+            table.insert(contents, skip_duplicates=True)
+        except PermissionDenied as error:
+            warn(f"The contents of `{type(table).__name__}` were not inserted: {error}")

@@ -1,0 +1,294 @@
+"""Populate: run jobs here or in processes of their own, and sum up what became of them."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import signal
+import sys
+import threading
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from levada._base.errors import InvalidRequest, UnknownWorkerSession
+from levada._base.names import stored_name
+from levada._crew.crew import Crew, shares
+from levada._crew.crew_reports import Assignment
+from levada._crew.engine import EnginePopulate
+from levada._jobs import jobs as _jobs
+from levada._jobs.job_loop import JobLoop
+from levada._jobs.worker_session import Heartbeat, close_session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from levada._jobs.job_loop import Outcome
+    from levada._jobs.job_table import Jobs
+    from levada._jobs.jobs import Lease
+    from levada._net.connection import Connection
+    from levada._pipeline.auto_populated import AutoPopulated
+
+_LEASE = timedelta(seconds=60)
+"""How long a populate may be silent: its heartbeats come from a thread that `make` can starve."""
+_PATIENCE_SECONDS = 60.0
+"""How long a populate tries to hand in a result while the server is out of reach."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to compute.
+
+    Args:
+        jobs: The jobs that may be taken.
+        order: `original`, `reverse` or `random`.
+        limit: Look at no more than so many jobs.
+        max_calls: Call `make` at most so often.
+        make_kwargs: Further arguments of `make`.
+    """
+
+    table: AutoPopulated
+    jobs: Jobs
+    order: str
+    limit: int | None
+    max_calls: int | None
+    make_kwargs: Mapping[str, Any]  # Any: the user's own
+
+    def restrictions(self) -> tuple[bytes | None, Iterator[bytes | None]]:
+        """Give what restricts a reserve to what may be taken; and, in the caller's order, to one job after the other.
+
+        Where the caller wants neither an order nor a limit there are none of the latter: the server has its own order.
+        """
+        keys = self._ordered_keys()
+        if keys is None:
+            return self.jobs.serialized(), iter(())
+        jobs = self.table.jobs
+        return (jobs & keys).serialized(), ((jobs & key).serialized() for key in keys)
+
+    def _ordered_keys(self) -> list[dict[str, Any]] | None:  # Any: an attribute's value
+        if self.order not in ("original", "reverse", "random"):
+            raise InvalidRequest(f"order is 'original', 'reverse' or 'random', not {self.order!r}.")
+        if self.order == "original" and self.limit is None:
+            return None
+        keys = self.jobs.pending.keys(order_by="KEY", limit=self.limit)
+        if self.order == "reverse":
+            keys.reverse()
+        elif self.order == "random":
+            random.shuffle(keys)
+        return keys
+
+    def progress_bar(self) -> ProgressBar:
+        """Make a bar over the jobs that wait."""
+        from tqdm.auto import tqdm  # takes long to import, and few need it
+
+        limits = [n for n in (self.limit, self.max_calls) if n is not None]
+        bar: ProgressBar = tqdm(total=min(len(self.jobs.pending), *limits, sys.maxsize), desc=type(self.table).__name__)
+        return bar
+
+
+class Reserve(Protocol):
+    """Takes at most so many jobs, beside those of the tokens that are held; None at the end."""
+
+    def __call__(self, max_jobs: int, held: Iterable[str] = (), /) -> list[Lease] | None:
+        """Take them."""
+
+
+class ProgressBar(Protocol):
+    """What is used of tqdm's bar."""
+
+    def update(self) -> object:
+        """Advance by one."""
+
+    def close(self) -> object:
+        """Leave the bar as it is."""
+
+
+def collect(
+    outcomes: Iterable[Outcome],
+    *,
+    progress_bar: ProgressBar | None,
+    suppress_errors: bool,
+    return_exception_objects: bool,
+) -> dict[str, Any]:  # Any: a number and a list
+    """Run to the end and sum up; a job that went to another worker, or comes again, counts as neither.
+
+    Raises:
+        BaseException: The first error, unless `suppress_errors`; in any case one that is no Exception.
+    """
+    success_count = 0
+    errors: list[tuple[dict[str, Any], object]] = []
+    try:
+        for outcome in outcomes:
+            if progress_bar is not None and not outcome.released:
+                progress_bar.update()
+            if outcome.error is None:
+                success_count += 1
+            elif outcome.state == "error":
+                if not suppress_errors or not isinstance(outcome.error, Exception):
+                    raise outcome.error
+                errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
+    finally:
+        if progress_bar is not None:
+            progress_bar.close()
+    return {"success_count": success_count, "error_list": errors}
+
+
+# -------------------------------------------------------------------------------------------- in this process
+
+
+@contextmanager
+def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
+    """Run jobs in this process, one after the other."""
+    table = selection.table
+    tables = {(table._name.schema, stored_name(table._name.table)): table}
+    with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
+        loop = JobLoop(
+            table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping, cancelled=session.cancelled
+        )
+        # What is in hand is given back before the session ends, so that the try does not count.
+        with closing(loop.run(session.reserving(selection), selection.max_calls)) as outcomes:
+            yield outcomes
+
+
+@contextmanager
+def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterator[Outcome]]:
+    """Run jobs by an engine: a Dask client or an executor."""
+    with _finishing_on_interrupt() as stopping, _Session(selection.table.connection) as session:
+        reserve = session.reserving(selection)
+        populating = EnginePopulate(
+            selection.table, engine, selection.make_kwargs, reserve, stopping, selection.max_calls
+        )
+        with closing(populating.outcomes()) as outcomes:
+            yield outcomes
+
+
+@contextmanager
+def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let an interrupt wait until the key in hand is committed; a second one does not.
+
+    Yields:
+        Tells whether to stop.
+
+    Raises:
+        KeyboardInterrupt: At the end, if there was one: a `make` cannot swallow it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield lambda: False  # signals are handled elsewhere
+        return
+    count = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        sys.stderr.write("populate stops after the key in hand; interrupt again to stop at once\n")
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: count > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if count:
+            raise KeyboardInterrupt
+
+
+class _Session:
+    """A worker session that beats from a thread; holds that thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cancelled: set[str] = set()
+        self._heartbeat = Heartbeat(connection, _LEASE, cancelled=self._cancelled.update)
+
+    def __enter__(self) -> _Session:
+        self._session = open_session(self._connection, _LEASE)
+        self._heartbeat.add(self._session)
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._heartbeat.__exit__()
+        close_session(self._connection, self._session)
+
+    def cancelled(self, token: str) -> bool:
+        """Tell whether a heartbeat's answer said that a lease was cancelled."""
+        return token in self._cancelled
+
+    def reserving(self, selection: Selection) -> Reserve:
+        """Make what takes jobs until none is left."""
+        table = selection.table
+        whole, singles = selection.restrictions()
+
+        def reserve_next(max_jobs: int, held: Iterable[str] = ()) -> list[Lease] | None:
+            for single in singles:
+                if leases := self._reserve(table, 1, single, held):
+                    return leases
+            return self._reserve(table, max_jobs, whole, held) or None  # also what was given back meanwhile
+
+        return reserve_next
+
+    def _reserve(
+        self, table: AutoPopulated, max_jobs: int, restriction: bytes | None, held: Iterable[str]
+    ) -> list[Lease]:
+        def reserve() -> list[Lease]:
+            return _jobs.reserve(
+                self._connection, self._session, [table._name], max_jobs, restriction=restriction, held=held
+            )
+
+        try:
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
+        except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
+            self._session = open_session(self._connection, _LEASE)
+            self._heartbeat.add(self._session)
+            return _jobs.persist(reserve, _PATIENCE_SECONDS)
+
+
+# ------------------------------------------------------------------------------------------------ in processes
+
+
+@contextmanager
+def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iterator[Outcome]]:
+    """Run jobs in processes that import the table's class.
+
+    Raises:
+        InvalidRequest: They could not.
+    """
+    table = selection.table
+    whole, singles = selection.restrictions()
+    assignment = Assignment(
+        module=_importable_module(table),
+        tables=(f"{table._name.schema}.{table._name.table}",),
+        make_kwargs=_picklable(selection.make_kwargs),
+        restriction=whole,
+        until_empty=True,
+    )
+    with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE, singles=singles) as crew:
+        for share in shares(selection.max_calls, processes):
+            crew.hire(share)
+        with closing(crew.outcomes(stopping)) as outcomes:
+            yield outcomes
+
+
+def _importable_module(table: AutoPopulated) -> str:
+    name = type(table).__module__
+    module = sys.modules.get(name)
+    script = name == "__main__" and getattr(module, "__file__", None) is not None
+    if (name == "__main__" and not script) or getattr(module, type(table).__name__, None) is not type(table):
+        raise InvalidRequest(
+            f"populate(processes=…) starts new Python processes, and these cannot import `{type(table).__name__}`: it "
+            "was defined in a notebook, a console or a function. Put the class at the top level of a module and import "
+            "it from there, or leave processes at 1; several populates may run at once."
+        )
+    return name
+
+
+def _picklable(make_kwargs: Mapping[str, Any]) -> bytes:
+    try:
+        return pickle.dumps(dict(make_kwargs))
+    except Exception as error:  # noqa: BLE001  # pickle raises what the values' own methods raise
+        raise InvalidRequest(
+            f"populate(processes=…) sends make_kwargs to other processes, and they cannot be pickled: {error}."
+        ) from None

@@ -1,0 +1,391 @@
+"""Schemas: namespaces of tables, and decorators that declare classes in them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from levada._base.errors import InvalidRequest, NotFound, UnknownTable
+from levada._base.names import full_name
+from levada._base.prompt import confirm
+from levada._jobs.job_table import has_jobs, job_table
+from levada._net.connection import conn, find_schema
+from levada._pipeline.declaration import bind, declare
+from levada._pipeline.saving import source_of
+from levada._pipeline.saving_matlab import files_of
+from levada._pipeline.schema_jobs import SchemaJobs
+from levada._pipeline.tiers import TIERS, Part
+from levada._tables.table import FreeTable, Table, TableMeta, free_table
+from levada._values.codecs import register_adapters
+from levada_api.v1 import schema_pb2
+from levada_api.v1 import schema_service_pb2 as pb
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+
+    from levada._net.connection import Connection
+    from levada._net.transaction import TransactionBlock
+
+_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
+
+_T = TypeVar("_T", bound="type[Table]")
+
+_CONTRACT = "MAKE_CONTRACT_"
+
+
+class Schema:
+    """A namespace of tables, and the decorator that declares a class as one of them.
+
+    Args:
+        schema_name: `[a-z][a-z0-9_]*`; None to name it later with `activate`.
+        context: Where names after `->` are looked up before the module of the decorated class.
+        connection: Where it lives; by default that of `conn()`.
+        create_schema: Create it if it does not exist.
+        create_tables: Declare the classes; False takes the tables as they are.
+        add_objects: More names for names after `->`.
+    """
+
+    def __init__(
+        self,
+        schema_name: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        connection: Connection | None = None,
+        create_schema: bool = True,
+        create_tables: bool = True,
+        add_objects: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.database = ""
+        self.context = context
+        self.create_schema = create_schema
+        self.create_tables = create_tables
+        self._connection = connection
+        self._added: dict[str, Any] = dict(add_objects or {})
+        register_adapters(self._added)
+        self._classes: dict[str, type[Table]] = {}
+        self._waiting: list[tuple[type[Table], Sequence[Mapping[str, Any]]]] = []
+        if schema_name:
+            self.activate(schema_name)
+
+    @property
+    def connection(self) -> Connection:
+        """Where it lives."""
+        if self._connection is None:
+            self._connection = conn()
+        return self._connection
+
+    @property
+    def make_contract(self) -> str:
+        """What becomes of a `make` that reads tables which its own does not depend on, or writes other tables.
+
+        `"off"`: nothing. `"warn"`, the default: it is told once for each table, and what it writes elsewhere is
+        committed together with its own rows. `"on"`: it is refused. Set it to change it, for everybody.
+        """
+        name = self._active_name()
+        for schema in _all_schemas(self.connection):
+            if schema.name == name:
+                return schema_pb2.MakeContract.Name(schema.make_contract).removeprefix(_CONTRACT).lower()
+        raise NotFound(f"There is no schema `{name}`.", {"schema": name})
+
+    @make_contract.setter
+    def make_contract(self, contract: str) -> None:
+        if contract not in ("off", "warn", "on"):
+            raise InvalidRequest(f"make_contract is 'off', 'warn' or 'on', not {contract!r}.")
+        request = pb.UpdateSchemaRequest(name=self._active_name(), make_contract=_CONTRACT + contract.upper())
+        self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
+
+    @property
+    def jobs(self) -> SchemaJobs:
+        """The jobs of its tables that compute: `schema.jobs & {"state": "error"}`, `for jobs in schema.jobs: …`."""
+        found = []
+        for table in self._tables():
+            known = self._classes.get(table.name.table)
+            if table.tier not in _AUTO_POPULATED or not has_jobs(self.connection, table.name):
+                continue
+            # The class knows a key source that only Python can evaluate.
+            found.append(
+                known.jobs if known is not None else job_table(self.connection, table.name.schema, table.name.table)
+            )
+        return SchemaJobs([jobs.named() for jobs in found])
+
+    @property
+    def transaction(self) -> TransactionBlock:
+        """The `transaction` of its connection: `with schema.transaction():`."""
+        return self.connection.transaction
+
+    @property
+    def exists(self) -> bool:
+        """The schema exists."""
+        try:
+            find_schema(self.connection, self._active_name())
+        except NotFound:
+            return False
+        return True
+
+    def is_activated(self) -> bool:
+        """Tell whether it has a name."""
+        return bool(self.database)
+
+    def activate(
+        self,
+        schema_name: str | None = None,
+        *,
+        connection: Connection | None = None,
+        create_schema: bool | None = None,
+        create_tables: bool | None = None,
+        add_objects: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Give the schema its name, and declare the classes that were decorated before.
+
+        Arguments as for the class; what is None stays as it was.
+
+        Raises:
+            InvalidRequest: It has another name already.
+            NotFound: It does not exist, and `create_schema` is False.
+        """
+        if schema_name is None or schema_name == self.database:
+            self._active_name()
+            return
+        if self.database:
+            raise InvalidRequest(f"The schema is activated as `{self.database}` already.")
+        self._connection = connection or self._connection
+        self.create_schema = self.create_schema if create_schema is None else create_schema
+        self.create_tables = self.create_tables if create_tables is None else create_tables
+        self._added.update(add_objects or {})
+        register_adapters(self._added)
+        if self.create_schema:
+            request = pb.CreateSchemaRequest(name=schema_name, allow_existing=True, request_id=uuid4().hex)
+            self.connection.call("SchemaService/CreateSchema", request, pb.CreateSchemaResponse)
+        else:
+            find_schema(self.connection, schema_name)
+        self.database = schema_name
+        waiting, self._waiting = self._waiting, []
+        for table, namespaces in waiting:
+            self._declare(table, namespaces)
+
+    def __call__(self, table: _T, *, context: Mapping[str, Any] | None = None) -> _T:
+        """Declare a class as a table of this schema, with the parts inside it; the decorator `@schema`."""
+        if not issubclass(table, Table):
+            raise InvalidRequest(f"@schema decorates classes of tables, not {table!r}.")
+        if issubclass(table, Part):
+            raise InvalidRequest(f"`{table.__name__}` is a part: put its class into its master's, and decorate that.")
+        frame = sys._getframe(1)
+        given = context if context is not None else self.context
+        namespaces = [given or {}, frame.f_locals, frame.f_globals]
+        if self.database:
+            self._declare(table, namespaces)
+        else:
+            self._waiting.append((table, namespaces))
+        return table
+
+    def list_tables(self) -> list[str]:
+        """Give the stored names of the tables, parents first."""
+        return [table.stored_name for table in self._tables()]
+
+    def get_table(self, name: str) -> FreeTable:
+        """Give a table by its class name or stored name.
+
+        Raises:
+            UnknownTable: There is none.
+        """
+        for table in self._tables():
+            if name in (table.name.table, table.stored_name):
+                return free_table(self.connection, table.name)
+        raise UnknownTable(
+            f"The schema `{self.database}` has no table `{name}`.", {"schema": self.database, "table": name}
+        )
+
+    def __getitem__(self, name: str) -> FreeTable:
+        return self.get_table(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in (table.name.table, table.stored_name) for table in self._tables())
+
+    def __iter__(self) -> Iterator[FreeTable]:
+        for table in self._tables():
+            yield free_table(self.connection, table.name)
+
+    def make_classes(self, into: MutableMapping[str, Any] | None = None) -> None:
+        """Make classes for the tables that have none there.
+
+        Args:
+            into: The namespace to put them into; by default the caller's.
+        """
+        self._make_classes(sys._getframe(1).f_locals if into is None else into)
+
+    def spawn_missing_classes(self, context: MutableMapping[str, Any] | None = None) -> None:
+        """Do as `make_classes`, which older code calls like this."""
+        self._make_classes(sys._getframe(1).f_locals if context is None else context)
+
+    def save(self, path: str | os.PathLike[str] | None = None, *, language: str = "python") -> str:
+        """Write classes that declare the same tables.
+
+        They have the definitions alone; add `make`, contents and key sources by hand.
+
+        Args:
+            path: For Python the file to write; for MATLAB the folder of which the package, `+lab`, becomes a part, and
+                class files that are there stay as they are. None: only give the text.
+            language: `"python"` or `"matlab"`.
+
+        Returns:
+            The text; for MATLAB that of all files, each after a line with its name.
+        """
+        if language == "matlab":
+            files = files_of(self._active_name(), self._tables())
+            if path is not None:
+                for name, text in files.items():
+                    file = Path(path, name)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    if not file.exists():
+                        file.write_text(text, encoding="utf-8")
+            return "\n".join(f"%% {name}\n{text}" for name, text in files.items())
+        if language != "python":
+            raise InvalidRequest(f"A schema is saved as 'python' or 'matlab', not {language!r}.")
+        source = source_of(self._active_name(), self._tables())
+        if path is not None:
+            Path(path).write_text(source, encoding="utf-8")
+        return source
+
+    def rename(self, new_name: str) -> None:
+        """Give the schema another name; what refers to its tables follows.
+
+        Raises:
+            AlreadyExists: The name is taken.
+        """
+        request = pb.RenameSchemaRequest(name=self._active_name(), new_name=new_name, request_id=uuid4().hex)
+        self.connection.call("SchemaService/RenameSchema", request, pb.RenameSchemaResponse)
+        self.database = new_name
+
+    def drop(self, force: bool = False, *, prompt: bool | None = None) -> None:
+        """Drop the schema with its tables and rows, after asking.
+
+        Args:
+            force: Do not ask.
+            prompt: Ask first; by default as the setting `safemode` says.
+        """
+        name = self._active_name()
+        lines = [f"About to drop the schema `{name}` with:", *(full_name(table.name) for table in self._tables())]
+        if confirm(lines, f"Drop the schema `{name}`?", False if force else prompt):
+            request = pb.DropSchemaRequest(name=name, request_id=uuid4().hex)
+            self.connection.call("SchemaService/DropSchema", request, pb.DropSchemaResponse)
+
+    def __repr__(self) -> str:
+        return f"Schema `{self.database}`" if self.database else "Schema, not activated"
+
+    def _declare(self, table: type[Table], namespaces: Sequence[Mapping[str, Any]]) -> None:
+        declare(self, table, [self._added, *namespaces, self._classes])
+        self._classes[table.__name__] = table
+
+    def _active_name(self) -> str:
+        if not self.database:
+            raise InvalidRequest("The schema has no name yet; call schema.activate('name').")
+        return self.database
+
+    def _tables(self) -> list[schema_pb2.Table]:
+        tables: list[schema_pb2.Table] = []
+        request = pb.ListTablesRequest(schema=self._active_name())
+        while True:
+            page = self.connection.call("SchemaService/ListTables", request, pb.ListTablesResponse)
+            tables.extend(page.tables)
+            if not page.next_page_token:
+                return tables
+            request.page_token = page.next_page_token
+
+    def _make_classes(self, into: MutableMapping[str, Any]) -> None:
+        for table in self._tables():
+            first, *rest = table.name.table.split(".")
+            if not rest:
+                if first not in into:
+                    into[first] = self._make_class(table, first)
+                continue
+            master = into.get(first)
+            for name in rest[:-1]:
+                master = getattr(master, name, None)
+            if master is not None and not hasattr(master, rest[-1]):
+                part = self._make_class(table, rest[-1])
+                part.master = master
+                setattr(master, rest[-1], part)
+
+    def _make_class(self, table: schema_pb2.Table, name: str) -> Any:  # noqa: ANN401  # a class known only at run time
+        bases = {tier: base for base, tier in TIERS.items()}
+        members = {"definition": table.definition, "__doc__": table.comment}
+        made: Any = TableMeta(name, (bases[table.tier],), members)  # Any: as above
+        bind(self, made, table.name.table)
+        return made
+
+
+class VirtualModule(ModuleType):
+    """A module whose classes are the tables of a schema that exists.
+
+    Args:
+        module_name: The module's own name.
+        schema_name: The schema's name.
+        add_objects: More names for the module.
+    """
+
+    schema: Schema
+
+    def __init__(
+        self,
+        module_name: str,
+        schema_name: str,
+        *,
+        create_schema: bool = False,
+        create_tables: bool = False,
+        connection: Connection | None = None,
+        add_objects: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(module_name)
+        self.schema = Schema(
+            schema_name,
+            connection=connection,
+            create_schema=create_schema,
+            create_tables=create_tables,
+            add_objects=add_objects,
+        )
+        self.__dict__.update(add_objects or {})
+        self.schema.make_classes(self.__dict__)
+
+    def __getattr__(self, name: str) -> type[Table]:
+        raise AttributeError(f"The schema `{self.__dict__['schema'].database}` has no table `{name}`.")
+
+
+create_virtual_module = VirtualModule
+
+
+def virtual_schema(
+    schema_name: str,
+    *,
+    connection: Connection | None = None,
+    create_schema: bool = False,
+    create_tables: bool = False,
+    add_objects: Mapping[str, Any] | None = None,
+) -> VirtualModule:
+    """Give the tables of a schema that exists as a module of classes."""
+    return VirtualModule(
+        schema_name,
+        schema_name,
+        connection=connection,
+        create_schema=create_schema,
+        create_tables=create_tables,
+        add_objects=add_objects,
+    )
+
+
+def list_schemas(connection: Connection | None = None) -> list[str]:
+    """Give the names of the schemas that one may see, in order."""
+    return [schema.name for schema in _all_schemas(connection or conn())]
+
+
+def _all_schemas(connection: Connection) -> Iterator[schema_pb2.Schema]:
+    request = pb.ListSchemasRequest()
+    while True:
+        page = connection.call("SchemaService/ListSchemas", request, pb.ListSchemasResponse)
+        yield from page.schemas
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token

@@ -1,0 +1,142 @@
+"""The jobs of all tables of a schema, as one and as a list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from levada._base.errors import InvalidRequest
+from levada._base.names import stored_form
+from levada._cli.cli_output import aligned
+
+if TYPE_CHECKING:
+    from levada._jobs.job_table import Jobs
+
+
+class SchemaJobs(Sequence["Jobs"]):
+    """The jobs of all tables of a schema, one relation for each; a restriction holds for all of them.
+
+    Every job has the stored name of its table as `table_name`; a mapping with it chooses the table, in any spelling.
+
+    Args:
+        jobs: By table.
+    """
+
+    def __init__(self, jobs: Sequence[Jobs]) -> None:
+        self._jobs = tuple(jobs)
+
+    @overload
+    def __getitem__(self, index: int) -> Jobs: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> SchemaJobs: ...
+
+    def __getitem__(self, index: int | slice) -> Jobs | SchemaJobs:
+        return SchemaJobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
+
+    def __len__(self) -> int:
+        """How many tables."""
+        return len(self._jobs)
+
+    def __and__(self, condition: object) -> SchemaJobs:
+        chosen = self._jobs
+        if isinstance(condition, Mapping) and isinstance(condition.get("table_name"), str):
+            rest = dict(condition)
+            wanted = stored_form(rest.pop("table_name"))
+            chosen, condition = tuple(jobs for jobs in chosen if jobs.table_name == wanted), rest
+        return SchemaJobs([jobs & condition for jobs in chosen])
+
+    def __repr__(self) -> str:
+        counts = [jobs.progress() for jobs in self._jobs]
+        rows = [(jobs.table_name, *found.values()) for jobs, found in zip(self._jobs, counts, strict=True)]
+        return "\n".join(aligned(("table_name", *counts[0]), rows)) if rows else "no table of the schema computes"
+
+    @property
+    def pending(self) -> SchemaJobs:
+        """Those that wait."""
+        return SchemaJobs([jobs.pending for jobs in self._jobs])
+
+    @property
+    def reserved(self) -> SchemaJobs:
+        """Those that a worker holds."""
+        return SchemaJobs([jobs.reserved for jobs in self._jobs])
+
+    @property
+    def completed(self) -> SchemaJobs:
+        """Those whose rows are committed."""
+        return SchemaJobs([jobs.completed for jobs in self._jobs])
+
+    @property
+    def errors(self) -> SchemaJobs:
+        """Those that failed."""
+        return SchemaJobs([jobs.errors for jobs in self._jobs])
+
+    @property
+    def ignored(self) -> SchemaJobs:
+        """Those that are passed over."""
+        return SchemaJobs([jobs.ignored for jobs in self._jobs])
+
+    def progress(self) -> dict[str, int]:
+        """Count them by `status`, and in `total`."""
+        counts = Counter[str]()
+        for jobs in self._jobs:
+            counts.update(jobs.progress())
+        return dict(counts)
+
+    def to_dicts(self) -> list[dict[str, Any]]:  # Any: an attribute's value
+        """Fetch all of them: `table_name`, `key`, and what every job has."""
+        rows = []
+        for jobs in self._jobs:
+            names = jobs.primary_key
+            for row in jobs.to_dicts(order_by="KEY"):
+                key = {name: row.pop(name) for name in names}
+                rows.append({"key": key, **row})
+        return rows
+
+    def fetch(self, *names: str, as_dict: bool = False) -> Any:  # noqa: ANN401  # as asked for
+        """Fetch all of them as dictionaries, as `to_dicts`; or a list of the values of each name.
+
+        Args:
+            names: Of what every job has; `key` is a dictionary.
+            as_dict: Dictionaries also where there are names.
+        """
+        rows = self.to_dicts()
+        try:
+            chosen = [{name: row[name] for name in names} for row in rows]
+        except KeyError as error:
+            raise InvalidRequest(f"Jobs have no {error}; they have {', '.join(map(repr, rows[0]))}.") from None
+        if as_dict or not names:
+            return chosen if names else rows
+        columns = tuple([row[name] for row in chosen] for name in names)
+        return columns if len(names) > 1 else columns[0]
+
+    def retry(self) -> int:
+        """Make those pending that failed or are passed over; give their number."""
+        return sum(jobs.retry() for jobs in self._jobs)
+
+    def cancel(self) -> int:
+        """End those that a worker holds; give their number."""
+        return sum(jobs.cancel() for jobs in self._jobs)
+
+    def ignore(self, table_name: str, key: Mapping[str, Any]) -> int:  # Any: an attribute's value
+        """Pass over the job of a key, which is made if there is none; give 1, or 0 if it is computed already.
+
+        Args:
+            table_name: Of the table, as a class or as stored.
+            key: Its primary key.
+
+        Raises:
+            InvalidRequest: No such table computes.
+        """
+        for jobs in self._jobs:
+            if jobs.table_name == stored_form(table_name):
+                return jobs.ignore(key)
+        known = ", ".join(jobs.table_name for jobs in self._jobs)
+        raise InvalidRequest(f"No table {table_name!r} has jobs here; {known or 'none'} has.")
+
+    def delete(self, prompt: bool | None = None) -> int:
+        """Do as `retry`; `prompt` is accepted and not used, as nothing is lost."""
+        return self.retry()
+
+    delete_quick = delete

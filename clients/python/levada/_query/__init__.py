@@ -1,0 +1,1 @@
+"""Relations: expressions over tables, and what is fetched of them."""

@@ -1,0 +1,550 @@
+"""Relations: lazy expressions over tables. Operators build the tree; nothing is asked of the server before a fetch."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from levada._base.config import config
+from levada._base.errors import InvalidRequest, NotFound, warn
+from levada._objects.opening import Opener
+from levada._query import fetch as _fetch
+from levada._query import nodes
+from levada._query import preview as _preview
+from levada._query.class_level import on_class, property_on_class
+from levada._query.restriction import (
+    AndList,
+    Not,
+    Operand,
+    Top,
+    as_operand,
+    condition_node,
+    connections_in,
+    order_terms,
+    top_node,
+)
+from levada._query.typed import Columns, Term
+from levada._values.heading import Heading, heading_from_message
+from levada_api.v1 import query_service_pb2 as query_pb
+from levada_api.v1 import relation_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import EllipsisType
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from levada._net.connection import Connection
+
+_Self = TypeVar("_Self", bound="Relation")
+
+Restricted: TypeAlias = Any  # a relation of the operand's own class
+Fetched: TypeAlias = Any  # one or several arrays, values or dictionaries: the arguments decide
+Argument: TypeAlias = Any  # an argument of `to_dicts`
+
+HEAD_ROWS = 25
+"""Rows of `head` and `tail`."""
+
+
+class Relation(Operand):
+    """An expression over tables. It never changes; each operator makes a new one.
+
+    `A & condition` restricts, `A - condition` antirestricts, `A * B` joins, `A + B` unites. The server checks an
+    expression when it is first used, and its errors name the part at fault.
+    """
+
+    def __init__(self, connection: Connection | None, node: nodes.Node) -> None:
+        self._connection = connection
+        self._node = node
+        self._heading: Heading | None = None
+
+    # ------------------------------------------------------------------------------------------ operators
+
+    def __and__(self: _Self, condition: object) -> _Self:
+        return self._restricted(condition, negated=False, unchecked=False)
+
+    def __sub__(self: _Self, condition: object) -> _Self:
+        return self._restricted(condition, negated=True, unchecked=False)
+
+    def __xor__(self: _Self, condition: object) -> _Self:
+        return self._restricted(condition, negated=False, unchecked=True)
+
+    def __neg__(self) -> Not:
+        return Not(self)
+
+    def __mul__(self, other: object) -> Relation:
+        return self.join(other)
+
+    def __matmul__(self, other: object) -> Relation:
+        return self.join(other, semantic_check=False)
+
+    def __add__(self, other: object) -> Relation:
+        right = self._other(other, "+")
+        return Relation(self._connection_with(right), nodes.union(self._node, right._node))
+
+    @on_class
+    def restrict(self, condition: object, semantic_check: bool = True) -> Restricted:
+        """Give the entities that meet a condition: `A & condition`.
+
+        Args:
+            semantic_check: False: queries match on names alone, as `A ^ condition` does.
+        """
+        return self._restricted(condition, negated=False, unchecked=not semantic_check)
+
+    @on_class
+    def proj(self, /, *attributes: str | EllipsisType, **named_attributes: str | Term) -> Relation:
+        """Keep, drop, rename and compute attributes; the primary key always stays.
+
+        Args:
+            attributes: Names to keep; `...` for all that are not named; `"-name"` beside it to drop one.
+            named_attributes: `new="old"` renames, `new="(old)"` duplicates, `new="expression"` or
+                `new=A.c.old / 2` computes.
+        """
+        items = _project_items(attributes, named_attributes)
+        return Relation(self._connection, nodes.project(self._node, items))
+
+    @on_class
+    def aggr(
+        self,
+        group: object,
+        /,
+        *attributes: str | EllipsisType,
+        keep_all_rows: bool | None = None,
+        exclude_nonmatching: bool = False,
+        **named_attributes: str | Term,
+    ) -> Relation:
+        """Compute over the entities of `group` that match each entity of this relation.
+
+        Entities without a match are kept, unless the setting `aggr.keep_all_rows` is False; `count(*)` is 0 for them.
+
+        Args:
+            attributes: Secondary attributes of this relation to keep.
+            keep_all_rows: The older way to say the opposite of `exclude_nonmatching`.
+            named_attributes: `n="count(*)"`, `mean="avg(x)"`, ….
+        """
+        other = self._other(group, "aggr")
+        items = _project_items(attributes, named_attributes)
+        kept = config["aggr.keep_all_rows"] if keep_all_rows is None else keep_all_rows
+        matching_only = exclude_nonmatching or not kept
+        node = nodes.aggregate(self._node, other._node, items, matching_only=matching_only)
+        return Relation(self._connection_with(other), node)
+
+    @on_class
+    def join(self, other: object, semantic_check: bool = True, left: bool = False) -> Relation:
+        """Pair entities that agree on the attributes they share: `A * B`.
+
+        Args:
+            semantic_check: False: match on names alone, as `A @ B` does.
+            left: Keep entities of this relation without a match; it must determine `other`.
+        """
+        right = self._other(other, "*")
+        node = nodes.join(self._node, right._node, left_join=left, unchecked=not semantic_check, extend=False)
+        return Relation(self._connection_with(right), node)
+
+    @on_class
+    def extend(self, other: object, semantic_check: bool = True) -> Relation:
+        """Add the attributes of another relation, which this one must determine; no entity is lost or doubled."""
+        right = self._other(other, "extend")
+        node = nodes.join(self._node, right._node, left_join=True, unchecked=not semantic_check, extend=True)
+        return Relation(self._connection_with(right), node)
+
+    # -------------------------------------------------------------------------------------------- heading
+
+    @property_on_class
+    def heading(self) -> Heading:
+        """The ordered attributes; asked of the server once."""
+        if self._heading is None:
+            request = query_pb.DescribeRelationRequest(relation=self._message())
+            response = self._server().call("QueryService/DescribeRelation", request, query_pb.DescribeRelationResponse)
+            self._heading = heading_from_message(response.heading)
+        return self._heading
+
+    @property_on_class
+    def primary_key(self) -> list[str]:
+        """Names of the attributes of the primary key."""
+        return self.heading.primary_key
+
+    @property_on_class
+    def c(self) -> Columns:
+        """The attributes, to write expressions in Python: `A & (A.c.weight > 3)`."""
+        return Columns(lambda: self.heading.names)
+
+    @property_on_class
+    def connection(self) -> Connection:
+        """The connection that answers this relation."""
+        return self._server()
+
+    # ------------------------------------------------------------------------------------- size and rows
+
+    def __len__(self) -> int:
+        request = query_pb.CountRelationRequest(relation=self._message())
+        return self._server().call("QueryService/CountRelation", request, query_pb.CountRelationResponse).entity_count
+
+    def __bool__(self) -> bool:
+        request = query_pb.CheckExistenceRequest(relation=self._message())
+        return self._server().call("QueryService/CheckExistence", request, query_pb.CheckExistenceResponse).found
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both are the same expression of the same connection; no row is looked at."""
+        other = as_operand(other)
+        if not isinstance(other, Relation):
+            return NotImplemented
+        return self._connection is other._connection and nodes.structure(self._node) == nodes.structure(other._node)
+
+    def __hash__(self) -> int:
+        return hash(nodes.structure(self._node))
+
+    def __contains__(self, item: object) -> bool:
+        return bool(self & item)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self._result().batches():
+            yield from _fetch.to_dicts(batch, opener=self._opener())
+
+    @on_class
+    def to_arrow(
+        self,
+        *attributes: str,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> pa.Table:
+        """Fetch as a table of Arrow with the exact type of every attribute.
+
+        Blobs come as the bytes that are stored; each field's metadata has `levada.type`.
+
+        Args:
+            attributes: Which; all if there are none.
+            order_by: `"name"`, `"name DESC"`, `"KEY"`, or several of these.
+            limit: At most so many entities.
+            offset: Pass over so many entities first.
+        """
+        return _selected(self._table(attributes, order_by, limit, offset), attributes)
+
+    @on_class
+    def to_dicts(
+        self,
+        *attributes: str,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        squeeze: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Fetch as a list of dictionaries in the order of the heading. Arguments as for `to_arrow`.
+
+        Args:
+            squeeze: Remove dimensions of length 1 from arrays.
+        """
+        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        return _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener())
+
+    @on_class
+    def to_pandas(
+        self,
+        *attributes: str,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        squeeze: bool = False,
+    ) -> pd.DataFrame:
+        """Fetch as a DataFrame whose index is the primary key. Arguments as for `to_dicts`."""
+        table = self._table(attributes, order_by, limit, offset)
+        # The key is the index, so it comes along whatever is asked for.
+        wanted = (*_fetch.primary_key_of(table.schema), *attributes) if attributes else ()
+        return _fetch.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
+
+    @on_class
+    def to_polars(
+        self,
+        *attributes: str,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> pl.DataFrame:
+        """Fetch as a DataFrame of polars. Arguments as for `to_arrow`."""
+        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        return _fetch.to_polars(table, opener=self._opener())
+
+    @on_class
+    def to_arrays(
+        self,
+        *attributes: str,
+        include_key: bool = False,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        squeeze: bool = False,
+    ) -> Fetched:
+        """Fetch as NumPy arrays of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
+
+        Args:
+            attributes: Which. One: its array. Several: a tuple of arrays. None: a structured array of all.
+            include_key: Put the list of keys before the arrays.
+            order_by: As for `to_arrow`.
+            limit: As for `to_arrow`.
+            offset: As for `to_arrow`.
+            squeeze: Remove dimensions of length 1 from arrays in blobs.
+        """
+        names = ("KEY", *attributes) if include_key and attributes else attributes
+        if not names:
+            table = self._table((), order_by, limit, offset)
+            return _fetch.to_records(table, squeeze=squeeze, opener=self._opener())
+        columns = self._columns(names, order_by, limit, offset, squeeze=squeeze)
+        return columns[0] if len(columns) == 1 else tuple(columns)
+
+    @on_class
+    def keys(
+        self,
+        *,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Fetch the primary keys as a list of dictionaries. Arguments as for `to_arrow`."""
+        keys: list[dict[str, Any]] = self._columns(("KEY",), order_by, limit, offset)[0]
+        return keys
+
+    @on_class
+    def head(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
+        """Fetch the first entities by key as a list of dictionaries; or as `fetch` does, by its arguments."""
+        return self._some_rows({"order_by": "KEY", **fetch_arguments, "limit": limit})
+
+    @on_class
+    def tail(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
+        """Fetch the last entities by key, in the order of the key, as `head` does."""
+        return self._some_rows({"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
+
+    def _some_rows(self, arguments: Mapping[str, Argument]) -> Any:  # noqa: ANN401  # as asked for
+        return self.fetch(**arguments) if arguments.keys() & {"as_dict", "format"} else self.to_dicts(**arguments)
+
+    @on_class
+    def fetch1(self, *attributes: str, squeeze: bool = False, download_path: str = ".") -> Fetched:
+        """Fetch exactly one entity.
+
+        Args:
+            attributes: None: a dictionary of all. One: its value. Several: a tuple of values. `"KEY"` is the key as a
+                dictionary.
+            squeeze: Remove dimensions of length 1 from arrays.
+            download_path: The folder for files of attachments, which are given as paths.
+
+        Raises:
+            NotFound: There is no entity.
+            InvalidRequest: There are several.
+        """
+        table = self._table(attributes, None, 2, None)
+        if table.num_rows != 1:
+            kind = InvalidRequest if table.num_rows else NotFound
+            found = "several" if table.num_rows else "none"
+            raise kind(f"fetch1 needs exactly one entity and there are {found}. Restrict the query by a whole key.")
+        row = _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path))[0]
+        if not attributes:
+            return row
+        key = {name: row[name] for name in _fetch.primary_key_of(table.schema)}
+        values = [key if name == "KEY" else row[name] for name in attributes]
+        return values[0] if len(values) == 1 else tuple(values)
+
+    @on_class
+    def fetch(
+        self,
+        *attributes: str,
+        offset: int | None = None,
+        limit: int | None = None,
+        order_by: str | Sequence[str] | None = None,
+        format: str | None = None,
+        as_dict: bool | None = None,
+        squeeze: bool = False,
+        download_path: str = ".",
+    ) -> Fetched:
+        """Fetch in the older way; `to_dicts`, `to_arrays`, `to_pandas` and `keys` say which form they give.
+
+        Args:
+            attributes: None: all. One: its array. Several: a list of arrays. `"KEY"` gives a list of keys.
+            offset: As for `to_arrow`.
+            limit: As for `to_arrow`.
+            order_by: As for `to_arrow`.
+            format: Without attributes: `"array"` (a structured array, the default) or `"frame"` (a DataFrame).
+            as_dict: A list of dictionaries.
+            squeeze: Remove dimensions of length 1 from arrays.
+            download_path: The folder for files of attachments; they are given as paths, as files of `<filepath@…>` are.
+        """
+        opener = self._opener(download_path, filepaths=True)
+        if attributes and not as_dict:
+            columns = self._columns(attributes, order_by, limit, offset, squeeze=squeeze, opener=opener)
+            return columns[0] if len(columns) == 1 else columns
+        form = format or config["fetch_format"]
+        if form not in ("array", "frame"):
+            raise InvalidRequest(f"fetch gives the formats 'array' and 'frame', not {form!r}.")
+        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        if as_dict:
+            return _fetch.to_dicts(table, squeeze=squeeze, opener=opener)
+        if form == "frame":
+            return _fetch.to_pandas(table, squeeze=squeeze, opener=opener)
+        return _fetch.to_records(table, squeeze=squeeze, opener=opener)
+
+    # -------------------------------------------------------------------------------------------- display
+
+    def __repr__(self) -> str:
+        if sys.is_finalizing() or self._connection is None:
+            return f"<{type(self).__name__}>"
+        return _preview.text(self)
+
+    def _repr_html_(self) -> str:
+        return _preview.html(self)
+
+    @on_class
+    def preview(self, limit: int | None = None, width: int | None = None) -> str:
+        """Show the first entities as text.
+
+        Args:
+            limit: At most so many; by default the setting `display.limit`.
+            width: Letters a column; by default the setting `display.width`.
+        """
+        return _preview.text(self, limit, width)
+
+    # --------------------------------------------------------------------------------------------- inside
+
+    def _message(self) -> pb.Relation:
+        """The expression as the protocol has it."""
+        return nodes.encode_relation(self._node)
+
+    def _server(self) -> Connection:
+        if self._connection is None:
+            raise InvalidRequest("U alone has no entities; restrict or aggregate a table by it: `U('name') & Table`.")
+        return self._connection
+
+    def _with_node(self: _Self, node: nodes.Node, connection: Connection | None) -> _Self:
+        """Make a relation of the same class, with whatever its user attached to it."""
+        result = copy.copy(self)
+        result._node, result._connection = node, connection
+        return result
+
+    def _restricted(self: _Self, condition: object, *, negated: bool, unchecked: bool) -> _Self:
+        condition = as_operand(condition)
+        if isinstance(condition, AndList) and any(isinstance(c, Top) for c in condition) and not negated:
+            # `A & AndList([c, top])` is `(A & c) & top`; the order matters.
+            result = self
+            for part in condition:
+                result = result._restricted(part, negated=False, unchecked=unchecked)
+            return result
+        if isinstance(condition, Top) and not negated:
+            return self._with_node(top_node(self._node, condition), self._connection)
+        if not isinstance(condition, (Operand, str)) and hasattr(condition, "__next__"):
+            condition = list(condition)  # type: ignore[call-overload]  # an iterator, read once
+        connection = self._connection
+        for other in connections_in(condition):
+            connection = _same_connection(connection, other)
+        node = condition_node(condition, unchecked=unchecked)
+        return self._with_node(nodes.restrict(self._node, node, negated=negated), connection)
+
+    def _other(self, other: object, operator: str) -> Relation:
+        relation = as_operand(other)
+        if not isinstance(relation, Relation):
+            raise InvalidRequest(f"`{operator}` needs a table or query on its right, not {other!r}.")
+        return relation
+
+    def _connection_with(self, other: Relation) -> Connection | None:
+        if other._connection is None:
+            return self._connection
+        return _same_connection(self._connection, other._connection)
+
+    def _opener(self, folder: str | None = None, *, filepaths: bool = False) -> Opener:
+        return Opener(self._connection, folder, filepaths)
+
+    def _result(self) -> _fetch.Result:
+        return _fetch.Result(self._server(), self._node)
+
+    def _table(
+        self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None
+    ) -> pa.Table:
+        """Fetch attributes, all if `names` is empty; the key and what it is ordered by come along."""
+        relation: Relation = self
+        if names:
+            ordering = [term.split()[0].strip("`") for term in order_terms(order_by)]
+            wanted = [name for name in (*names, *ordering) if name.upper() != "KEY"]
+            relation = relation.proj(*dict.fromkeys(wanted))
+        if order_by is not None or limit is not None or offset:
+            if offset and limit is None:
+                warn("An offset without a limit skips entities and fetches all the rest.")
+            relation = Relation(relation._connection, top_node(relation._node, Top(limit, order_by, offset)))
+        return relation._result().table()
+
+    def _columns(
+        self,
+        names: Sequence[str],
+        order_by: str | Sequence[str] | None,
+        limit: int | None,
+        offset: int | None,
+        *,
+        squeeze: bool = False,
+        opener: Opener | None = None,
+    ) -> list[Any]:  # Any: arrays, and for "KEY" a list of dictionaries
+        """Fetch some attributes, one array each."""
+        opener = opener or self._opener()
+        table = self._table(names, order_by, limit, offset)
+        return [
+            _fetch.to_dicts(_selected(table, ["KEY"]))
+            if name == "KEY"
+            else _fetch.to_array(table.column(name), table.schema.field(name), squeeze=squeeze, opener=opener)
+            for name in names
+        ]
+
+
+class U(Relation):
+    """All possible entities with some attributes; of use only in restrictions and aggregations.
+
+    `U("a", "b") & A` gives the distinct pairs of A; `U("a").aggr(A, n="count(*)")` groups by `a`;
+    `U().aggr(A, n="count(*)")` has one entity.
+    """
+
+    def __init__(self, *attributes: str) -> None:
+        super().__init__(None, nodes.universal_set(attributes))
+        self._attributes = attributes
+
+    def _with_node(self, node: nodes.Node, connection: Connection | None) -> Relation:  # type: ignore[override]
+        return Relation(connection, node)  # restricted, it is no U any more
+
+    def __repr__(self) -> str:
+        return f"U({', '.join(map(repr, self._attributes))})"
+
+
+def _selected(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Keep the columns that were asked for, all if none was, in the order of the heading."""
+    if not names:
+        return table
+    wanted = set(names)
+    if "KEY" in wanted:
+        wanted.update(_fetch.primary_key_of(table.schema))
+    return table.select([name for name in table.schema.names if name in wanted])
+
+
+def _project_items(
+    attributes: Sequence[str | EllipsisType], named_attributes: dict[str, str | Term]
+) -> list[pb.ProjectItem]:
+    items: list[pb.ProjectItem] = []
+    for attribute in attributes:
+        if attribute is Ellipsis:
+            items.append(pb.ProjectItem(remaining=True))
+        elif not isinstance(attribute, str):
+            raise InvalidRequest(f"An attribute is named by text or stands as `...`, not as {attribute!r}.")
+        elif attribute.startswith("-"):
+            items.append(pb.ProjectItem(excluded=attribute[1:].strip()))
+        else:
+            items.append(pb.ProjectItem(attribute=str(attribute)))
+    for name, given in named_attributes.items():
+        if not isinstance(given, (str, Term)):
+            raise InvalidRequest(f"`{name}` is given by the name of an attribute or an expression, not by {given!r}.")
+        term = given if isinstance(given, Term) else Term(str(given))
+        named = pb.NamedExpression(name=name, expression=pb.Expression(text=term.text, values=term.values))
+        items.append(pb.ProjectItem(named=named))
+    return items
+
+
+def _same_connection(first: Connection | None, second: Connection) -> Connection:
+    if first is not None and first is not second:
+        raise InvalidRequest(
+            f"Two servers cannot answer one query: {first.address} and {second.address}. Fetch one side first."
+        )
+    return second

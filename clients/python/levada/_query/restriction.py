@@ -1,0 +1,189 @@
+"""What may stand after `&` and `-`, turned into conditions of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from levada._base.errors import InvalidRequest
+from levada._query import nodes
+from levada._query.typed import Term
+from levada._values.tabular import is_tabular, to_arrow_table, to_ipc
+from levada._values.values import encode_condition_value, plain_scalar
+from levada_api.v1 import relation_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada._net.connection import Connection
+
+_MANY_MAPPINGS = 64
+"""From so many mappings on, a list of them is sent as one table of values: conditions are limited in number."""
+
+_ALLOWED = "a mapping, a list or table of them, text, True or False, a query, AndList, Not, Top or U may stand here"
+
+
+class Operand:
+    """Anything that is a relation: what a condition has to recognise of `Relation`."""
+
+    _node: nodes.Node
+    _connection: Connection | None
+
+
+class AndList(list[Any]):  # Any: conditions of every kind
+    """Conditions that must all hold; an empty one holds for all entities."""
+
+
+@dataclass(frozen=True)
+class Not:
+    """The opposite of a condition: what it does not hold for, or is unknown for."""
+
+    restriction: object
+
+
+@dataclass(frozen=True)
+class Top:
+    """The first entities in an order.
+
+    Args:
+        limit: How many at most; None for all.
+        order_by: `attribute`, `attribute DESC`, `KEY` or `KEY DESC`, or a list of these.
+        offset: How many to pass over first.
+    """
+
+    limit: int | None = 1
+    order_by: str | Sequence[str] | None = "KEY"
+    offset: int | None = 0
+
+
+def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
+    """Take an order apart: one term per attribute.
+
+    Raises:
+        InvalidRequest: A term is no text.
+    """
+    if order_by is None:
+        return []
+    terms = [order_by] if isinstance(order_by, str) else list(order_by)
+    if not all(isinstance(term, str) for term in terms):
+        raise InvalidRequest(f"order_by takes names such as 'KEY' or 'date DESC', not {order_by!r}.")
+    return [part.strip() for term in terms for part in term.split(",") if part.strip()]
+
+
+def top_node(operand: nodes.Node, top: Top) -> nodes.Node:
+    """Make the node of the first entities of an operand.
+
+    Raises:
+        InvalidRequest: A limit or offset is negative.
+    """
+    if (top.limit or 0) < 0 or (top.offset or 0) < 0:
+        raise InvalidRequest(f"limit and offset are not negative, as in {top}.")
+    limit = None if top.limit is None else int(top.limit)
+    return nodes.top(operand, limit, order_terms(top.order_by), int(top.offset or 0))
+
+
+def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
+    """Turn a condition into its node.
+
+    Args:
+        unchecked: Queries match on names alone.
+
+    Raises:
+        InvalidRequest: Nothing that can restrict.
+        WrongValue: A value cannot be sent.
+    """
+    condition = as_operand(condition)
+    if isinstance(condition, np.generic) and not isinstance(condition, np.void):
+        condition = condition.item()
+    match condition:
+        case Operand():
+            return nodes.match(condition._node, unchecked=unchecked)
+        case bool():
+            return nodes.constant(condition)
+        case str():
+            return nodes.expression(str(condition))
+        case Term():
+            return nodes.expression(condition.text, condition.values)
+        case Not(restriction):
+            return nodes.complement(condition_node(restriction, unchecked=unchecked))
+        case AndList():
+            return nodes.all_of([condition_node(c, unchecked=unchecked) for c in condition])
+        case Top():
+            raise InvalidRequest("Top restricts a query by itself: `query & Top(...)`, not in a list or after `-`.")
+        case np.void() if condition.dtype.names:
+            return _mapping_node({name: condition[name] for name in condition.dtype.names})
+        case Mapping():
+            return _mapping_node(condition)
+        case _ if is_tabular(condition):
+            return nodes.entities(to_ipc(to_arrow_table(condition)))
+        case list() | tuple() | Set() | Iterator() | np.ndarray():
+            return _any_node(list(condition), unchecked=unchecked)
+        case None:
+            raise InvalidRequest("A query cannot be restricted by None; True keeps all entities, False none.")
+        case _:
+            raise InvalidRequest(f"A query cannot be restricted by {condition!r}: {_ALLOWED}.")
+
+
+def connections_in(condition: object) -> Iterator[Connection]:
+    """Find the connections of the queries within a condition."""
+    condition = as_operand(condition)
+    if isinstance(condition, Operand):
+        if condition._connection is not None:
+            yield condition._connection
+    elif isinstance(condition, Not):
+        yield from connections_in(condition.restriction)
+    elif isinstance(condition, (list, tuple, Set)):
+        for item in condition:
+            if not isinstance(item, (str, Mapping)):
+                yield from connections_in(item)
+
+
+def as_operand(value: object) -> object:
+    """Turn the class of a table into the table; leave everything else."""
+    if isinstance(value, type) and issubclass(value, Operand):
+        return value()
+    return value
+
+
+def _mapping_node(mapping: Mapping[Any, object]) -> nodes.Node:  # Any: wrong keys are refused here
+    entries = pb.Mapping()
+    for name, value in mapping.items():
+        if not isinstance(name, str):
+            raise InvalidRequest(f"A mapping that restricts has attribute names as keys, not {name!r}.")
+        entry = entries.entries.add(name=name)
+        entry.value.CopyFrom(encode_condition_value(value, f"attribute `{name}`"))
+    return nodes.Node(pb.Condition(mapping=entries))
+
+
+def _any_node(items: list[object], *, unchecked: bool) -> nodes.Node:
+    if len(items) >= _MANY_MAPPINGS and (stream := _mappings_as_ipc(items)) is not None:
+        return nodes.entities(stream)
+    return nodes.any_of([condition_node(item, unchecked=unchecked) for item in items])
+
+
+def _mappings_as_ipc(items: list[object]) -> bytes | None:
+    """Write mappings with the same keys as one table; None where they are none, or their values of mixed kinds."""
+    first = items[0]
+    if not isinstance(first, Mapping) or not first:
+        return None
+    names = list(first)
+    if not all(isinstance(item, Mapping) and item.keys() == first.keys() for item in items):
+        return None
+    columns: list[pa.Array] = []
+    for name in names:
+        values = [plain_scalar(item[name]) for item in items]  # type: ignore[index]  # all are mappings
+        if any(isinstance(value, (list, tuple, Set, Mapping, np.ndarray, bytes)) for value in values):
+            return None
+        if all(value is None or isinstance(value, UUID) for value in values):
+            columns.append(pa.array([None if v is None else v.bytes for v in values], pa.binary(16)))  # type: ignore[attr-defined]  # UUIDs
+            continue
+        try:
+            columns.append(pa.array(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return None
+    return to_ipc(pa.Table.from_arrays(columns, names=names))

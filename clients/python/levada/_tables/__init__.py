@@ -1,0 +1,1 @@
+"""Tables: rows in, rows changed, rows out of the way."""

@@ -1,0 +1,152 @@
+"""Deleting entities and dropping tables: the plan, the question, the deed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from levada._base.config import config
+from levada._base.errors import HasChildren, InvalidRequest
+from levada._base.names import full_name
+from levada._base.prompt import confirm
+from levada_api.v1 import row_service_pb2 as pb
+from levada_api.v1 import schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from levada._net.connection import Connection
+    from levada_api.v1 import relation_pb2, schema_pb2
+
+_PART_INTEGRITY = {
+    "enforce": pb.PART_INTEGRITY_ENFORCE,
+    "ignore": pb.PART_INTEGRITY_IGNORE,
+    "cascade": pb.PART_INTEGRITY_CASCADE,
+}
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """Which entities are to go: those of a restricted table, and all that depend on them.
+
+    Args:
+        table: The table's full name.
+        part_integrity: What happens to a part whose master stays.
+    """
+
+    connection: Connection
+    table: str
+    relation: relation_pb2.Relation
+    part_integrity: str = "enforce"
+
+    def plan(self) -> DeletePlan:
+        """Ask what would go."""
+        request = pb.PlanDeleteRequest(relation=self.relation, part_integrity=self._integrity())
+        response = self.connection.call("RowService/PlanDelete", request, pb.PlanDeleteResponse)
+        return DeletePlan(self, tuple(response.tables), response.digest)
+
+    def run(self, digest: str = "", *, quick: bool = False) -> int:
+        """Delete, and give the number of the table's own entities that went.
+
+        Args:
+            digest: Of the plan that was confirmed; empty: whatever it takes.
+            quick: Do not touch other tables.
+        """
+        request = pb.DeleteRowsRequest(
+            relation=self.relation,
+            part_integrity=self._integrity(),
+            digest=digest,
+            quick=quick,
+            request_id=uuid4().hex,
+        )
+        response = self.connection.call("RowService/DeleteRows", request, pb.DeleteRowsResponse)
+        return counts(response.tables).get(self.table, 0)
+
+    def run_if_confirmed(self, prompt: bool | None) -> int:
+        """Delete after asking; give the number of the table's own entities that went."""
+        if not (config["safemode"] if prompt is None else prompt):
+            return self.run()
+        plan = self.plan()
+        if plan and confirm(str(plan).splitlines(), "Commit deletes?", True):
+            return plan.confirm()
+        return 0
+
+    def _integrity(self) -> pb.PartIntegrity:
+        try:
+            return _PART_INTEGRITY[self.part_integrity]
+        except KeyError:
+            raise InvalidRequest(
+                f"part_integrity is one of {', '.join(_PART_INTEGRITY)}, not {self.part_integrity!r}."
+            ) from None
+
+
+@dataclass(frozen=True)
+class DeletePlan:
+    """What a delete would take from every table; it is true if that is anything.
+
+    Attributes:
+        tables: The tables that lose rows and how many, leaves first.
+        digest: Identifies exactly these rows.
+    """
+
+    _deletion: Deletion
+    tables: tuple[schema_pb2.TableCount, ...]
+    digest: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows that each table loses, by its full name, leaves first."""
+        return counts(self.tables)
+
+    def __bool__(self) -> bool:
+        return any(self.counts.values())
+
+    def __str__(self) -> str:
+        if not self:
+            return "Nothing to delete."
+        return "\n".join(["About to delete:", *(f"{count:>9} from {name}" for name, count in self.counts.items())])
+
+    __repr__ = __str__
+
+    def confirm(self) -> int:
+        """Delete exactly these rows; give the number of the table's own.
+
+        Raises:
+            PlanChanged: They are not the same any more.
+        """
+        return self._deletion.run(self.digest)
+
+
+def drop_table(connection: Connection, name: schema_pb2.TableName, prompt: bool | None) -> None:
+    """Drop a table and all that depend on it, after asking."""
+    request = schema_service_pb2.PlanDropRequest(names=[name])
+    plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+    lines = [f"{table} ({count} entities)" for table, count in counts(plan.tables).items()]
+    if confirm(["About to drop:", *lines], "Proceed?", prompt):
+        _drop(connection, name, plan.digest)
+
+
+def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None:
+    """Drop a table without asking, if none depends on it.
+
+    Raises:
+        HasChildren: One does.
+    """
+    request = schema_service_pb2.PlanDropRequest(names=[name])
+    plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+    if len(plan.tables) > 1:
+        child, own = full_name(plan.tables[0].name), full_name(plan.tables[-1].name)
+        raise HasChildren(f"{child} depends on {own}; use drop() to drop both.", {"table": own, "child": child})
+    _drop(connection, name, plan.digest)
+
+
+def _drop(connection: Connection, name: schema_pb2.TableName, digest: str) -> None:
+    """Drop what was planned."""
+    request = schema_service_pb2.DropTablesRequest(names=[name], digest=digest, request_id=uuid4().hex)
+    connection.call("SchemaService/DropTables", request, schema_service_pb2.DropTablesResponse)
+
+
+def counts(tables: Iterable[schema_pb2.TableCount]) -> dict[str, int]:
+    """Give numbers of entities by the tables' full names."""
+    return {full_name(table.name): table.entity_count for table in tables}

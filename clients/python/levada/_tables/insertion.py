@@ -1,0 +1,129 @@
+"""Inserting rows: straight to the server, or into the buffer of the job that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from levada._base.callers import user_location
+from levada._base.errors import InvalidRequest, LevadaError
+from levada._net.job_context import job_of
+from levada._objects.staging import Stager
+from levada._query.relation import Relation
+from levada._query.restriction import as_operand
+from levada._values.rows import read_rows
+from levada._values.tabular import is_arrow, is_pandas, is_sliceable, slice_rows, to_arrow_table
+from levada_api.v1 import row_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada._net.connection import Connection
+    from levada._tables.table import Table
+
+_FEW_BYTES = 2**18
+"""Up to here rows go in one message: more would be copied together in vain where they turn out to be many."""
+
+
+def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
+    """Insert rows of any form, all or none, or so many at a time."""
+    rows = as_operand(rows)
+    if chunk_size is not None and isinstance(rows, Relation):
+        raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
+    if chunk_size is None:
+        _insert_chunk(table, rows, options)
+        return
+    for number, chunk in enumerate(_chunks(rows, chunk_size)):
+        try:
+            _insert_chunk(table, chunk, options)
+        except LevadaError as error:
+            if number == 0:
+                raise
+            first = number * chunk_size
+            raise type(error)(
+                f"{error} Rows are counted from row {first}, where this chunk begins; those before it are inserted.",
+                {**error.details, "first_row": first},
+            ) from None
+
+
+def frame_with_key(table: Table, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
+    """Bring the index of a DataFrame among its columns where it is the primary key, and drop it elsewhere.
+
+    Args:
+        index_as_pk: It is the key; None for whether its names are those of the key.
+
+    Raises:
+        InvalidRequest: No DataFrame of pandas, or an index that is to be the key and has other names.
+    """
+    if not is_pandas(frame):
+        raise InvalidRequest(f"insert_dataframe requires a pandas DataFrame, not a {type(frame).__name__}.")
+    names = [name for name in frame.index.names if name is not None]
+    matches = set(names) == set(table.primary_key) and bool(names)
+    if index_as_pk and not matches:
+        raise InvalidRequest(
+            f"The index ({', '.join(names) or 'without a name'}) and the primary key of `{table._name.table}` "
+            f"({', '.join(table.primary_key)}) do not match. Pass index_as_pk=False to leave the index out."
+        )
+    return frame.reset_index(drop=not (matches if index_as_pk is None else index_as_pk))
+
+
+def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:
+    name = table._name
+    job = job_of(table.connection)
+    buffered = job is not None and job.buffers(name)
+    if isinstance(rows, Relation) and not buffered:
+        request = pb.InsertRelationRequest(name=name, relation=rows._message(), options=options, request_id=uuid4().hex)
+        table.connection.call("RowService/InsertRelation", request, pb.InsertRelationResponse)
+        return
+    source = rows.to_arrow() if isinstance(rows, Relation) else rows
+    heading = table.heading
+    stager = Stager(table.connection, name, heading)
+    typed = read_rows(source, heading, name.table, ignore_extra_fields=options.ignore_extra_fields, stager=stager)
+    if job is not None and buffered:
+        job.insert(name, options, typed, user_location())
+    else:
+        token = job.open_transaction() if job is not None else ""
+        header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
+        _send(table.connection, header, typed.ipc_pieces())
+
+
+def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
+    """Insert a stream: in one message where it is small, and not in a transaction, which has a stream open."""
+    begin = b""
+    if not connection.in_transaction:
+        for piece in pieces:
+            begin += piece
+            if len(begin) > _FEW_BYTES:
+                break
+        else:
+            request = pb.InsertFewRowsRequest(header=header, arrow_ipc=begin)
+            connection.call("RowService/InsertFewRows", request, pb.InsertFewRowsResponse)
+            return
+    connection.send("RowService/InsertRows", _requests(header, begin, pieces), pb.InsertRowsResponse)
+
+
+def _requests(header: pb.InsertHeader, begin: bytes, pieces: Iterator[bytes]) -> Iterator[pb.InsertRowsRequest]:
+    yield pb.InsertRowsRequest(header=header)
+    if begin:
+        yield pb.InsertRowsRequest(arrow_ipc=begin)
+    for piece in pieces:
+        yield pb.InsertRowsRequest(arrow_ipc=piece)
+
+
+def _chunks(rows: object, size: int) -> Iterator[object]:
+    """Cut rows into pieces of at most `size`."""
+    if size < 1:
+        raise InvalidRequest(f"chunk_size is at least 1, not {size}.")
+    if is_sliceable(rows):
+        for start in range(0, len(rows), size):
+            yield slice_rows(rows, start, start + size)
+    elif is_arrow(rows):
+        yield from to_arrow_table(rows).to_batches(max_chunksize=size)
+    elif isinstance(rows, Iterable) and not isinstance(rows, (str, Mapping)):
+        iterator = iter(rows)
+        while chunk := list(islice(iterator, size)):
+            yield chunk
+    else:
+        yield rows

@@ -1,0 +1,507 @@
+"""Tables: rows in and out, what they depend on, and their place in the catalog."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from uuid import uuid4
+
+import numpy as np
+
+from levada._base.errors import InvalidRequest, NotFound, UnknownAttribute
+from levada._base.names import full_name, parse_full_name, stored_name
+from levada._objects.staging import Stager
+from levada._query import nodes
+from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
+from levada._query.relation import Relation, Restricted
+from levada._query.restriction import Not
+from levada._tables.deletion import Deletion, drop_table, drop_table_quick
+from levada._tables.insertion import frame_with_key, insert
+from levada._tables.validation import ValidationResult, validate
+from levada._values.codecs import encoder
+from levada._values.columns import Place, arrow_column
+from levada._values.values import encode_condition_value
+from levada_api.v1 import row_service_pb2 as row_pb
+from levada_api.v1 import schema_pb2, schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from levada._net.connection import Connection
+    from levada._pipeline.schema import Schema
+    from levada._values.heading import Heading
+
+Member: TypeAlias = Any  # whatever a class has
+Deleted: TypeAlias = Any  # the number of entities, or with `dry_run` the plan
+
+
+class TableMeta(type):
+    """Lets the class of a table stand for the table: `Session & key`, `Session.insert1(row)`."""
+
+    def __getattribute__(cls, name: str) -> Member:
+        if name in CLASS_LEVEL and "_abstract" not in type.__getattribute__(cls, "__dict__"):
+            return getattr(cls(), name)
+        return super().__getattribute__(name)
+
+    def __and__(cls, condition: object) -> Restricted:
+        return cls() & condition
+
+    def __sub__(cls, condition: object) -> Restricted:
+        return cls() - condition
+
+    def __xor__(cls, condition: object) -> Restricted:
+        return cls() ^ condition
+
+    def __neg__(cls) -> Not:
+        return Not(cls())
+
+    def __mul__(cls, other: object) -> Relation:
+        result: Relation = cls() * other
+        return result
+
+    def __matmul__(cls, other: object) -> Relation:
+        result: Relation = cls() @ other
+        return result
+
+    def __add__(cls, other: object) -> Relation:
+        result: Relation = cls() + other
+        return result
+
+    def __len__(cls) -> int:
+        return len(cls())
+
+    def __bool__(cls) -> bool:
+        # A class is true, as any class; `bool(Session())` asks for entities.
+        return True
+
+    def __iter__(cls) -> Iterator[dict[str, Any]]:
+        return iter(cls())
+
+    def __contains__(cls, item: object) -> bool:
+        return item in cls()
+
+
+class Table(Relation, metaclass=TableMeta):
+    """A table; restricted it stays one. Users subclass Manual, Lookup, Imported, Computed and Part.
+
+    All methods work on the class too: `Session.insert1(row)`.
+    """
+
+    _abstract: ClassVar[bool] = True
+    _schema: ClassVar[Schema | None] = None
+    _class_name: ClassVar[str] = ""
+    definition: str = ""
+
+    def __init__(self) -> None:
+        schema = type(self)._schema
+        if schema is None or not schema.database:
+            raise InvalidRequest(
+                f"`{type(self).__name__}` belongs to no schema yet: decorate it with @schema, and activate the schema."
+            )
+        self._name = schema_pb2.TableName(schema=schema.database, table=type(self)._class_name)
+        super().__init__(schema.connection, nodes.table(self._name.schema, self._name.table))
+
+    # ---------------------------------------------------------------------------------------------- names
+
+    @property_on_class
+    def database(self) -> str:
+        """The schema's name."""
+        return self._name.schema
+
+    @property_on_class
+    def table_name(self) -> str:
+        """The stored name: `session__trial`."""
+        return stored_name(self._name.table)
+
+    @property_on_class
+    def full_table_name(self) -> str:
+        """Schema and stored name: `` `lab`.`session__trial` ``."""
+        return full_name(self._name)
+
+    # -------------------------------------------------------------------------------------------- catalog
+
+    @property_on_class
+    def heading(self) -> Heading:
+        """The ordered attributes."""
+        return self._server().describe_table(self._name).heading
+
+    @property_on_class
+    def is_declared(self) -> bool:
+        """The table exists."""
+        try:
+            self._server().describe_table(self._name)
+        except NotFound:
+            return False
+        return True
+
+    @on_class
+    def describe(self, context: object = None, printout: bool = False) -> str:
+        """Give a definition that declares this table.
+
+        Args:
+            context: Not needed: names are those of the catalog.
+            printout: Write it to standard output too.
+        """
+        definition = self._server().describe_table(self._name).table.definition
+        if printout:
+            print(definition)  # noqa: T201  # asked for
+        return definition
+
+    @on_class
+    def parents(
+        self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
+    ) -> list[Any]:  # Any: names, tables, or pairs
+        """Give the tables that this one refers to, in the order of its definition.
+
+        Args:
+            primary: True: only by the primary key; False: only by other attributes; None: both.
+            as_objects: As tables rather than as full names.
+            foreign_key_info: As pairs with a dictionary about the foreign key.
+        """
+        keys = self._server().describe_table(self._name).table.foreign_keys
+        return self._relatives([(k.parent, k) for k in keys], primary, as_objects, foreign_key_info)
+
+    @on_class
+    def children(
+        self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
+    ) -> list[Any]:  # Any: names, tables, or pairs
+        """Give the tables that refer to this one; arguments as for `parents`."""
+        own = self._server().describe_table(self._name).table.name
+        keys = [(t.name, k) for t in self._graph(descendant_steps=1) for k in t.foreign_keys if k.parent == own]
+        return self._relatives(keys, primary, as_objects, foreign_key_info)
+
+    @on_class
+    def ancestors(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
+        """Give all tables that this one depends on, and itself, parents first."""
+        return self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
+
+    @on_class
+    def descendants(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
+        """Give all tables that depend on this one, and itself, parents first."""
+        return self._shown([t.name for t in self._graph(descendant_steps=-1)], as_objects)
+
+    @on_class
+    def parts(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
+        """Give the part tables."""
+        prefix = self._server().describe_table(self._name).table.name.table + "."
+        tables = self._graph(descendant_steps=1)
+        names = [t.name for t in tables if t.name.schema == self._name.schema and t.name.table.startswith(prefix)]
+        return self._shown(names, as_objects)
+
+    # ----------------------------------------------------------------------------------------------- rows
+
+    @on_class
+    def insert1(
+        self,
+        row: object,
+        *,
+        replace: bool = False,
+        skip_duplicates: bool = False,
+        ignore_extra_fields: bool = False,
+        allow_direct_insert: bool | None = None,
+    ) -> None:
+        """Insert one row: a mapping, or a sequence in the order of the heading. Arguments as for `insert`."""
+        self.insert(
+            [row],
+            replace=replace,
+            skip_duplicates=skip_duplicates,
+            ignore_extra_fields=ignore_extra_fields,
+            allow_direct_insert=allow_direct_insert,
+        )
+
+    @on_class
+    def insert(
+        self,
+        rows: object,
+        replace: bool = False,
+        skip_duplicates: bool = False,
+        ignore_extra_fields: bool = False,
+        allow_direct_insert: bool | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        """Insert rows, all or none. A missing field, or None, takes the attribute's default.
+
+        Args:
+            rows: An iterable of mappings, of sequences in the order of the heading, or of records; a structured array;
+                a DataFrame of pandas or polars; an Arrow table; the path of a CSV file; or a query, which is
+                inserted without a trip to this machine.
+            replace: Update rows whose primary key exists.
+            skip_duplicates: Leave out rows whose primary key exists.
+            ignore_extra_fields: Leave out fields that are no attributes.
+            allow_direct_insert: Insert into an Imported or Computed table outside its `make`.
+            chunk_size: Insert so many rows at a time, each time all or none.
+
+        Raises:
+            DuplicateEntity: A primary key exists.
+            MissingParent: A foreign key finds no parent.
+            MissingAttribute: A value is missing and there is no default.
+            UnknownAttribute: A field is no attribute.
+            WrongValue: A value does not fit its attribute.
+        """
+        options = row_pb.InsertOptions(
+            skip_duplicates=skip_duplicates,
+            replace=replace,
+            ignore_extra_fields=ignore_extra_fields,
+            allow_direct_insert=bool(allow_direct_insert),
+        )
+        insert(self, rows, options, chunk_size)
+
+    @on_class
+    def insert_dataframe(
+        self,
+        df: pd.DataFrame,
+        index_as_pk: bool | None = None,
+        *,
+        replace: bool = False,
+        skip_duplicates: bool = False,
+        ignore_extra_fields: bool = False,
+        allow_direct_insert: bool | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        """Insert a DataFrame of pandas, as `to_pandas` gives it. The other arguments are those of `insert`.
+
+        Args:
+            df: One column an attribute.
+            index_as_pk: Its index is the primary key (True), or is left out (False); None for whether the names fit.
+
+        Raises:
+            InvalidRequest: No DataFrame, or an index that is to be the key and has other names.
+        """
+        self.insert(
+            frame_with_key(self, df, index_as_pk),
+            replace=replace,
+            skip_duplicates=skip_duplicates,
+            ignore_extra_fields=ignore_extra_fields,
+            allow_direct_insert=allow_direct_insert,
+            chunk_size=chunk_size,
+        )
+
+    @on_class
+    def validate(self, rows: object, *, ignore_extra_fields: bool = False) -> ValidationResult:
+        """Find the rows that `insert` would refuse, and why: types, missing values, keys that exist, missing parents.
+
+        The rows are tried in a transaction that is undone; nothing is kept.
+
+        Args:
+            rows: As for `insert`, but no file.
+            ignore_extra_fields: Leave out fields that are no attributes.
+
+        Returns:
+            `is_valid`, `errors` with row, attribute and message of each, `rows_checked`, `summary()`.
+        """
+        options = row_pb.InsertOptions(ignore_extra_fields=ignore_extra_fields, allow_direct_insert=True)
+        return validate(self, rows, options)
+
+    @on_class
+    def update1(self, row: Mapping[str, Any]) -> None:  # Any: an attribute's value
+        """Change secondary attributes of one entity; None sets an attribute's default.
+
+        Args:
+            row: The whole primary key, and the attributes to change.
+
+        Raises:
+            NotFound: There is no entity with this key.
+        """
+        if not isinstance(row, Mapping):
+            raise InvalidRequest(f"update1 takes a mapping with the whole key, not a {type(row).__name__}.")
+        if self._restricted_here():
+            raise InvalidRequest("update1 works on the whole table: its row names the entity.")
+        request = row_pb.UpdateRowRequest(name=self._name, request_id=uuid4().hex)
+        for name, value in row.items():
+            entry = request.row.add(name=name)
+            entry.value.CopyFrom(encode_condition_value(self._stored(name, value, row), f"attribute `{name}`"))
+        self._server().call("RowService/UpdateRow", request, row_pb.UpdateRowResponse)
+
+    @on_class
+    def delete(
+        self,
+        transaction: bool = True,
+        safemode: bool | None = None,
+        force_parts: bool = False,
+        force_masters: bool = False,
+        *,
+        prompt: bool | None = None,
+        part_integrity: str = "enforce",
+        dry_run: bool = False,
+    ) -> Deleted:
+        """Delete the entities and all that depend on them, in every schema, after asking.
+
+        Args:
+            transaction: Not needed: a delete is one transaction.
+            safemode: The older name of `prompt`.
+            force_parts: The older `part_integrity="ignore"`.
+            force_masters: The older `part_integrity="cascade"`.
+            prompt: Ask first; by default as the setting `safemode` says.
+            part_integrity: `"enforce"`: refuse to delete parts without their master; `"ignore"`: do it;
+                `"cascade"`: delete the masters too.
+            dry_run: Delete nothing and give the plan.
+
+        Returns:
+            The number of this table's entities that were deleted; with `dry_run` a `DeletePlan`.
+        """
+        integrity = "cascade" if force_masters else "ignore" if force_parts else part_integrity
+        deletion = self._deletion(integrity)
+        return deletion.plan() if dry_run else deletion.run_if_confirmed(safemode if prompt is None else prompt)
+
+    @on_class
+    def delete_quick(self, get_count: bool = False) -> int | None:
+        """Delete the entities without asking, and only if nothing depends on them.
+
+        Args:
+            get_count: Give their number.
+
+        Raises:
+            HasChildren: Something depends on them.
+        """
+        count = self._deletion().run(quick=True)
+        return count if get_count else None
+
+    @on_class
+    def alter(
+        self,
+        prompt: bool | None = None,
+        context: Mapping[str, Any] | None = None,
+        rename: Mapping[str, str] | None = None,
+        *,
+        new_name: str = "",
+    ) -> bool:
+        """Alter the table to what the class's `definition` says now, after showing the changes and asking.
+
+        The primary key can only be renamed. Values that a new type cannot hold are an error, and nothing changes.
+
+        Args:
+            prompt: Ask first; by default as the setting `safemode` says.
+            context: Where the names after `->` are looked up; by default where the caller and the class live.
+            rename: `{"new": "old"}`: attributes that get another name. Without it the old one is dropped with its
+                values, and the new one is added.
+            new_name: The class's name afterwards; its parts follow. Rename the class in the code then.
+
+        Returns:
+            Whether something was altered.
+
+        Raises:
+            PlanChanged: The table changed since the changes were shown.
+            Conflict: The table is in use by long queries or transactions.
+        """
+        from levada._pipeline.alteration import alter  # which imports this module, as declarations do
+
+        frame = sys._getframe(1)
+        schema = type(self)._schema
+        added = {} if schema is None else schema._added
+        namespaces = [context or {}, added, frame.f_locals, frame.f_globals]
+        return alter(self, namespaces, rename or {}, new_name, prompt)
+
+    @on_class
+    def definition_history(self) -> list[tuple[datetime, str]]:
+        """Give the definitions that the table had: since when, in UTC, and as it was written; the present one last."""
+        request = schema_service_pb2.DescribeTableRequest(name=self._name, include_history=True)
+        response = self._server().call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
+        return [(past.create_time.ToDatetime(timezone.utc), past.definition) for past in response.history]
+
+    @on_class
+    def drop(self, prompt: bool | None = None) -> None:
+        """Drop the table and all that depend on it, after asking.
+
+        Args:
+            prompt: Ask first; by default as the setting `safemode` says.
+        """
+        if self._restricted_here():
+            raise InvalidRequest("A restricted table cannot be dropped; drop the table, or delete these entities.")
+        drop_table(self._server(), self._name, prompt)
+
+    @on_class
+    def drop_quick(self) -> None:
+        """Drop the table without asking, and only if no other depends on it.
+
+        Raises:
+            HasChildren: One does.
+        """
+        drop_table_quick(self._server(), self._name)
+
+    # --------------------------------------------------------------------------------------------- inside
+
+    def _deletion(self, part_integrity: str = "enforce") -> Deletion:
+        return Deletion(self._server(), self.full_table_name, self._message(), part_integrity)
+
+    def _stored(self, name: str, value: object, row: Mapping[str, object]) -> object:
+        """Bring a value to what its attribute stores, where that is bytes or lies in a store."""
+        if name not in self.heading:
+            raise UnknownAttribute(
+                f"`{self._name.table}` has no attribute `{name}`; it has {', '.join(self.heading.names)}.",
+                {"attribute": name},
+            )
+        attribute = self.heading[name]
+        if value is not None and attribute.parsed_type.codecs:
+            value = encoder(attribute.parsed_type)(value)
+            attribute = replace(attribute, type=str(attribute.parsed_type.stored))
+        if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array", "object"):
+            return value
+        if attribute.parsed_type.kind == "object":
+            stager = Stager(self._server(), self._name, self.heading)
+            return stager.stage([value], attribute, 0, key=lambda _: row)[0]
+        column = arrow_column([value], attribute, Place(self._name.table))
+        if attribute.parsed_type.kind != "array":
+            return column[0].as_py()
+        return np.ascontiguousarray(value, attribute.parsed_type.dtype).tobytes()
+
+    def _restricted_here(self) -> bool:
+        return bool(self._node.uses)
+
+    def _graph(self, ancestor_steps: int = 0, descendant_steps: int = 0) -> Sequence[schema_pb2.Table]:
+        request = schema_service_pb2.GetGraphRequest(
+            tables=[self._name], ancestor_steps=ancestor_steps, descendant_steps=descendant_steps
+        )
+        return self._server().call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse).tables
+
+    def _shown(self, names: Iterable[schema_pb2.TableName], as_objects: bool) -> list[Any]:  # Any: names or tables
+        return [free_table(self._server(), name) if as_objects else full_name(name) for name in names]
+
+    def _relatives(
+        self,
+        keys: Iterable[tuple[schema_pb2.TableName, schema_pb2.ForeignKey]],
+        primary: bool | None,
+        as_objects: bool,
+        foreign_key_info: bool,
+    ) -> list[Any]:  # Any: names, tables, or pairs
+        chosen = [(name, key) for name, key in keys if primary is None or key.primary_key == primary]
+        if not foreign_key_info:
+            # Two foreign keys may lead to one table.
+            unique = {full_name(name): name for name, _ in chosen}
+            return self._shown(unique.values(), as_objects)
+        return [
+            (
+                self._shown([name], as_objects)[0],
+                {
+                    "primary": key.primary_key,
+                    "multi": not key.unique,
+                    "aliased": any(pair.child != pair.parent for pair in key.attributes),
+                    "attr_map": {pair.child: pair.parent for pair in key.attributes},
+                },
+            )
+            for name, key in chosen
+        ]
+
+
+class FreeTable(Table):
+    """A table without a class of its own.
+
+    Args:
+        connection: Where it is.
+        full_table_name: `lab.Session`, `lab.session`, or `` `lab`.`#species` ``.
+    """
+
+    _abstract: ClassVar[bool] = True
+
+    def __init__(self, connection: Connection, full_table_name: str) -> None:
+        self._name = parse_full_name(full_table_name)
+        Relation.__init__(self, connection, nodes.table(self._name.schema, self._name.table))
+
+
+def free_table(connection: Connection, name: schema_pb2.TableName) -> FreeTable:
+    """Make a table without a class from its name."""
+    return FreeTable(connection, f"{name.schema}.{name.table}")

@@ -1,0 +1,1 @@
+"""Values and rows, as Python has them and as they travel."""

@@ -1,0 +1,230 @@
+"""Codecs: how values of a user's own kind become those of an attribute's type, and back.
+
+The server knows the type in which a codec stores its values, and the codec's name; the codec itself is Python, found by
+its name when a table is declared, written or read.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from functools import reduce
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from levada._base.errors import InvalidDefinition, Unsupported, WrongValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from levada._values.types import AttributeType
+
+ENTRY_POINTS = "levada.codecs"
+"""The group in which packages announce their codecs: `graph = "my_package.codecs:GraphCodec"`."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAMED = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:@\s*([A-Za-z0-9_-]*)\s*)?>")
+_BUILT_IN = frozenset({"array", "attach", "blob", "filepath", "hash", "npy", "object"})
+
+
+class Codec(ABC):
+    """How values of one kind are stored: a subclass with a `name` is registered when its class is made.
+
+    An attribute of the type `<name>` takes such values then. Define `dtype`, or `get_dtype` where it depends on whether
+    the values lie in a store, and `encode` and `decode`. A codec may be stored by another: `dtype = "<other>"`.
+
+    Attributes:
+        name: What stands between `<` and `>`.
+        dtype: The type in which the values are stored, as a definition spells it: `<blob>`, `json`, `varchar(40)`.
+    """
+
+    name: ClassVar[str | None] = None
+    dtype: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, register: bool = True, **kwargs: Any) -> None:  # noqa: ANN401  # of other bases
+        super().__init_subclass__(**kwargs)
+        if register and cls.name is not None:
+            _register(cls.name, cls())
+
+    def get_dtype(self, is_store: bool) -> str:
+        """Give the type in which values are stored.
+
+        Args:
+            is_store: The definition says `<name@store>`; `@` at the end of the type stands for that store.
+        """
+        if not self.dtype:
+            raise InvalidDefinition(f"The codec <{self.name}> does not say in which type it stores: give it a `dtype`.")
+        return f"{self.dtype[:-1]}@>" if is_store and self.dtype == "<blob>" else self.dtype
+
+    @abstractmethod
+    def encode(self, value: Any) -> Any:  # noqa: ANN401  # values of the user's kind become those of `dtype`
+        """Turn a value into one of `dtype`. A TypeError or ValueError refuses the value."""
+
+    @abstractmethod
+    def decode(self, stored: Any) -> Any:  # noqa: ANN401  # as above
+        """Turn a value of `dtype` back."""
+
+    def validate(self, value: Any) -> None:  # noqa: ANN401, B027  # optional, for values of the user's kind
+        """Raise a TypeError or ValueError for a value that `encode` cannot take."""
+
+
+class AttributeAdapter(ABC):
+    """A codec in the form of DataJoint 0.14: an instance under the name by which definitions call it."""
+
+    @property
+    @abstractmethod
+    def attribute_type(self) -> str:
+        """The type in which the values are stored."""
+
+    @abstractmethod
+    def put(self, obj: Any) -> Any:  # noqa: ANN401  # values of the user's kind become those of `attribute_type`
+        """Turn a value into one of `attribute_type`."""
+
+    @abstractmethod
+    def get(self, value: Any) -> Any:  # noqa: ANN401  # as above
+        """Turn a value of `attribute_type` back."""
+
+
+class _Adapted(Codec):
+    """An adapter as a codec."""
+
+    def __init__(self, adapter: AttributeAdapter) -> None:
+        self.adapter = adapter
+
+    def get_dtype(self, is_store: bool) -> str:
+        return self.adapter.attribute_type
+
+    def encode(self, value: Any) -> Any:  # noqa: ANN401  # as in Codec
+        return self.adapter.put(value)
+
+    def decode(self, stored: Any) -> Any:  # noqa: ANN401  # as in Codec
+        return self.adapter.get(stored)
+
+
+_registered: dict[str, Codec] = {}
+"""The codecs of this process, by name: like classes, they are made by the modules that a program imports."""
+
+
+def _register(name: str, codec: Codec) -> None:
+    if _NAME.fullmatch(name) is None or name.lower() in _BUILT_IN:
+        raise InvalidDefinition(
+            f"{name!r} cannot be the name of a codec: letters, digits and _, but not {', '.join(sorted(_BUILT_IN))}."
+        )
+    known = _registered.get(name)
+    # A cell of a notebook that runs again makes its classes anew.
+    if known is not None and not isinstance(codec, _Adapted) and _origin(known) != _origin(codec):
+        raise InvalidDefinition(f"There is a codec <{name}> already, {_origin(known)}; choose another name.")
+    _registered[name] = codec
+
+
+def _origin(codec: Codec) -> str:
+    return f"{type(codec).__module__}.{type(codec).__qualname__}"
+
+
+def list_codecs() -> list[str]:
+    """Give the names of all codecs that are registered or announced by an installed package."""
+    return sorted({*_registered, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def get_codec(name: str) -> Codec:
+    """Give a codec by its name.
+
+    Raises:
+        Unsupported: There is none here.
+    """
+    codec = _find(name)
+    if codec is None:
+        raise Unsupported(f"There is no codec <{name}> here; there are {', '.join(list_codecs()) or 'none'}.")
+    return codec
+
+
+def _find(name: str) -> Codec | None:
+    if name not in _registered:
+        for point in entry_points(group=ENTRY_POINTS, name=name):
+            loaded = point.load()
+            # Loading the class has registered it, if it names itself as it is announced.
+            if name not in _registered:
+                _register(name, loaded() if isinstance(loaded, type) else loaded)
+    return _registered.get(name)
+
+
+def register_adapters(namespace: Mapping[str, object]) -> None:
+    """Register the adapters of a namespace under their names there."""
+    for name, value in namespace.items():
+        if isinstance(value, AttributeAdapter):
+            _register(name, _Adapted(value))
+
+
+def codecs_of(definition: str, namespaces: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Give what the server needs to know of the codecs that a definition names.
+
+    Args:
+        namespaces: Where adapters are looked up, in this order, before all codecs of the process.
+
+    Returns:
+        For what stands between `<` and `>`, the type in which it is stored; for the codecs of these types too.
+    """
+    found: dict[str, str] = {}
+    pending = [definition]
+    while pending:
+        for written, name, store in _named(pending.pop()):
+            if written in found:
+                continue
+            for namespace in namespaces:
+                if isinstance(value := namespace.get(name), AttributeAdapter):
+                    _register(name, _Adapted(value))
+                    break
+            codec = _find(name)
+            if codec is not None:
+                dtype = codec.get_dtype(store is not None)
+                found[written] = dtype.replace("@>", f"@{store}>") if store else dtype
+                pending.append(found[written])
+    return found
+
+
+def _named(text: str) -> Iterator[tuple[str, str, str | None]]:
+    for match in _NAMED.finditer(text):
+        if match[1].lower() not in _BUILT_IN:
+            yield match[1] if match[2] is None else f"{match[1]}@{match[2]}", match[1], match[2]
+
+
+def encoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: values of the user's kind become stored ones
+    """Give the function that turns a value into one of the stored type.
+
+    Raises:
+        Unsupported: A codec is not here.
+    """
+    chain = [(name, _needed(name, type_)) for name in type_.codecs]
+
+    def encode(value: Any) -> Any:  # noqa: ANN401  # as above
+        for name, codec in chain:
+            try:
+                codec.validate(value)
+                value = codec.encode(value)
+            except (TypeError, ValueError) as error:
+                raise WrongValue(f"the codec <{name}> refuses a {type(value).__name__}: {error}") from error
+        return value
+
+    return encode
+
+
+def decoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: stored values become those of the user's kind
+    """Give the function that turns a value of the stored type back.
+
+    Raises:
+        Unsupported: A codec is not here.
+    """
+    chain = [_needed(name, type_) for name in reversed(type_.codecs)]
+    return lambda stored: reduce(lambda value, codec: codec.decode(value), chain, stored)
+
+
+def _needed(name: str, type_: AttributeType) -> Codec:
+    codec = _find(name)
+    if codec is None:
+        raise Unsupported(
+            f"Values of `{type_}` are written and read by the codec <{name}>, which is not here: import the module "
+            f"that defines it, or install the package that has it. To read what is stored, {type_.stored}, set "
+            "config['codecs.decode'] = False.",
+            {"codec": name},
+        )
+    return codec

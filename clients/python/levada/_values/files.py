@@ -1,0 +1,77 @@
+"""Files on this machine: where copies of attachments and objects are put, under names that lead nowhere else."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levada._base.config import config
+from levada._base.errors import WrongValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_REFUSED = frozenset(map(chr, (*range(32), 127))) | {"/", "\\"}
+
+
+def check_name(name: str) -> str:
+    """Give the name of a file back if it names one within a folder.
+
+    Raises:
+        WrongValue: It is none, or leads out of the folder.
+    """
+    if name in ("", ".", "..") or _REFUSED & set(name):
+        raise WrongValue(f"{name!r} is no name of a file.")
+    return name
+
+
+def cache_folder() -> Path:
+    """Give the folder of copies that can be made again: the setting `cache`, or the user's own cache."""
+    setting = config.get("cache")
+    if setting:
+        return Path(setting)
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "levada"
+
+
+def put(target: Path, write: Callable[[Path], None]) -> Path:
+    """Make a file, or a folder of files, that is never seen half written.
+
+    Args:
+        target: Where it is to be; what stands there is replaced.
+        write: Writes it at another place beside.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".levada-", dir=target.parent) as beside:
+        draft = Path(beside) / "draft"
+        write(draft)
+        try:
+            draft.replace(target)
+        except OSError:
+            if not target.is_dir():  # where somebody else has put the same folder just now
+                raise
+    return target
+
+
+def download_place(folder: str | os.PathLike[str], name: str, same: Callable[[Path], bool]) -> tuple[Path, bool]:
+    """Find the place for a file that is downloaded, and tell whether the same file is there already.
+
+    Another file of the name is left alone: the next free one of `name_0001.txt`, `name_0002.txt` and so on is taken.
+    """
+    first = Path(folder) / check_name(name)
+    for place in chain([first], _numbered(first)):
+        if not place.exists():
+            return place, False
+        if same(place):
+            return place, True
+    raise AssertionError("the numbers do not end")
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    number = 0
+    while True:
+        number += 1
+        yield path.with_name(f"{path.stem}_{number:04}{path.suffix}")

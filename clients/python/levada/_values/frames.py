@@ -1,0 +1,128 @@
+"""Columns that another library holds, as Arrow arrays of their attributes' types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from levada._values.columns import Place, arrow_column, narrowed, tensor_column
+
+if TYPE_CHECKING:
+    from levada._values.heading import Attribute
+    from levada._values.types import AttributeType
+
+    Array = np.ndarray[Any, Any]  # Any: of every dtype
+
+_DAY_US = 86_400 * 10**6
+
+
+def pandas_column(series: Any, attribute: Attribute, place: Place) -> pa.Array:  # noqa: ANN401  # pandas has no types
+    """Turn a column of a DataFrame of pandas into an Arrow array.
+
+    NaN is missing where the attribute is nullable, or holds no numbers.
+
+    Raises:
+        WrongValue: A value does not fit the attribute.
+    """
+    type_ = attribute.parsed_type
+    nan_is_missing = attribute.nullable or not (type_.floating or type_.integer)
+    if str(series.dtype) == "object":
+        values = series.tolist()
+        if nan_is_missing and float in set(map(type, values)):
+            values = [None if isinstance(value, float) and value != value else value for value in values]
+        return arrow_column(values, attribute, place)
+    try:
+        # To Arrow, what comes from pandas has NaN for missing; here only where something may be missing.
+        return _fitted(pa.array(series, from_pandas=nan_is_missing), attribute, place)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
+        return arrow_column(series.tolist(), attribute, place)
+
+
+def polars_column(series: Any, attribute: Attribute, place: Place) -> pa.Array:  # noqa: ANN401  # polars may be missing
+    """Turn a column of a DataFrame of polars into an Arrow array; NaN is missing where the attribute is nullable.
+
+    Raises:
+        WrongValue: A value does not fit the attribute.
+    """
+    if str(series.dtype) == "Object":
+        return arrow_column(series.to_list(), attribute, place)
+    column = series.to_arrow()
+    if attribute.nullable and pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    return _fitted(column, attribute, place)
+
+
+def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
+    """Turn one field of a structured array, of shape (n_rows, …), into an Arrow array.
+
+    Raises:
+        WrongValue: A value does not fit the attribute.
+    """
+    type_ = attribute.parsed_type
+    if array.ndim > 1:
+        if (
+            type_.dtype is not None
+            and not type_.codecs
+            and (array.shape[1:], array.dtype) == (type_.shape, type_.dtype)
+        ):
+            return tensor_column(array, np.zeros(len(array), bool), type_)
+        return arrow_column(list(array), attribute, place)
+    if array.dtype.kind in "OSV":
+        return arrow_column(array.tolist(), attribute, place)
+    try:
+        return _fitted(pa.array(array.astype(array.dtype.newbyteorder("="), copy=False)), attribute, place)
+    except pa.ArrowNotImplementedError:
+        return arrow_column(list(array), attribute, place)
+
+
+def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
+    """Bring an Arrow array to an attribute's type: all of it where that loses nothing, else value by value."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if attribute.parsed_type.kind in ("attach", "object") and not pa.types.is_struct(column.type):
+        return arrow_column(column.to_pylist(), attribute, place)  # of files, or of what goes into a store
+    try:
+        fitted = _cast(column, attribute.parsed_type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        fitted = None
+    return arrow_column(column.to_pylist(), attribute, place) if fitted is None else fitted
+
+
+def _cast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
+    """Cast where Arrow refuses what would lose something; None where it would not refuse, or means something else."""
+    given, target = column.type, type_.arrow
+    if type_.codecs:
+        return None
+    if given == target or pa.types.is_null(given):
+        return column.cast(target) if given != target else column
+    numbers = pa.types.is_integer(given) or pa.types.is_floating(given)
+    match type_.kind:
+        case "float32" if numbers:
+            return narrowed(column.cast(pa.float64()))
+        case "float64" if numbers:
+            return column.cast(target)
+        case "decimal" if pa.types.is_decimal(given):
+            return column.cast(target)
+        case "time" if pa.types.is_time(given):
+            return column.cast(target)
+        case "date" if pa.types.is_timestamp(given):
+            return _whole_days(column)
+        case "datetime" | "timestamp" | "timestamptz" if pa.types.is_timestamp(given) or pa.types.is_date(given):
+            return column.cast(pa.timestamp("us", given.tz if pa.types.is_timestamp(given) else None)).cast(target)
+        case _ if type_.integer and (numbers or pa.types.is_boolean(given)):
+            return column.cast(target)
+        case _ if type_.textual and (pa.types.is_string(given) or pa.types.is_large_string(given)):
+            return column.cast(target)
+        case _:
+            return None
+
+
+def _whole_days(column: pa.Array) -> pa.Array | None:
+    """Turn moments that are all midnights into days."""
+    if column.type.tz is not None:
+        return None
+    counts = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
+    return None if (counts.to_numpy() % _DAY_US).any() else column.cast(pa.date32())

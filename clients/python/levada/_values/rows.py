@@ -1,0 +1,386 @@
+"""Rows in whatever form people have them, as Arrow record batches typed by the table's heading."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from levada._base.errors import InvalidRequest, UnknownAttribute
+from levada._values.attached import AttachedFile
+from levada._values.columns import Place, arrow_column
+from levada._values.frames import numpy_column, pandas_column, polars_column
+from levada._values.tabular import (
+    DataFrame,
+    is_pandas,
+    is_polars,
+    is_structured,
+    is_tabular,
+    named_index_as_columns,
+    to_arrow_table,
+)
+from levada._values.types import type_of_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from levada._objects.staging import Stager
+    from levada._values.heading import Attribute, Heading
+
+_BATCH_ROWS = 16_384
+_COLUMN_BATCH_ROWS = 65_536
+_BATCH_BYTES = 16 * 2**20
+"""A batch is cut at so many rows, more where they come as columns, or at the bytes; one row may exceed these."""
+PIECE_BYTES = 2**20
+"""Bytes of an Arrow stream that go into one message."""
+_HEAVY = frozenset({"blob", "attach", "array", "bytes", "json", "object"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to insert.
+
+    Args:
+        schema: Columns in the order of the heading, some may be left out.
+        batches: Made as they are taken; taking them may raise what is wrong with a row.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+    def table(self) -> pa.Table:
+        """Take all batches as one table."""
+        return pa.Table.from_batches(list(self.batches), self.schema)
+
+    def ipc_pieces(self) -> Iterator[bytes]:
+        """Write the batches as one Arrow IPC stream, piece by piece."""
+        pending = _Pending()
+        with pa.ipc.new_stream(pa.PythonFile(pending, "w"), self.schema) as writer:
+            for batch in self.batches:
+                writer.write_batch(batch)
+                yield from pending.take()
+        yield from pending.take()
+
+
+def read_rows(
+    rows: object, heading: Heading, table: str, *, ignore_extra_fields: bool, stager: Stager | None = None
+) -> Rows:
+    """Bring rows of any form to the columns of a table.
+
+    Args:
+        rows: Mappings, sequences in heading order, records, an iterable of any of these, a structured array, a
+            DataFrame of pandas or polars, an Arrow table, batch or reader, or the path of a CSV file with a header.
+        table: The table's name, for errors.
+        stager: Puts values into stores.
+
+    Raises:
+        InvalidRequest: Nothing of that kind.
+        UnknownAttribute: A field is no attribute, unless `ignore_extra_fields`.
+        WrongValue: A value does not fit its attribute; here or while the batches are taken.
+    """
+    reader = _Reader(heading, table, ignore_extra_fields, stager)
+    if isinstance(rows, Mapping):
+        raise InvalidRequest(f"insert takes many rows; one mapping is one row: {table}.insert1({{…}}).")
+    if isinstance(rows, (str, os.PathLike)):
+        return reader.from_rows(_read_csv(Path(rows), heading))
+    if is_pandas(rows):
+        return reader.from_pandas(rows)
+    if is_polars(rows):
+        return reader.from_polars(rows)
+    if is_structured(rows):
+        return reader.from_structured(rows)
+    if is_tabular(rows):
+        return reader.from_arrow(to_arrow_table(rows))
+    if isinstance(rows, Iterable):
+        return reader.from_rows(iter(rows))
+    raise InvalidRequest(f"{table}: a {type(rows).__name__} holds no rows to insert.")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    heading: Heading
+    table: str
+    ignore_extra_fields: bool
+    stager: Stager | None
+
+    def _place(self, columns: Mapping[str, Any], first_row: int = 0) -> Place:
+        """Say where some columns stand, which are of any kind that gives the value of a row by its number."""
+
+        def key(row: int) -> dict[str, object]:
+            values = {name: columns[name][row] for name in self.heading.primary_key if name in columns}
+            return {name: value.as_py() if isinstance(value, pa.Scalar) else value for name, value in values.items()}
+
+        return Place(self.table, first_row, None if self.stager is None else partial(self.stager.stage, key=key))
+
+    def from_rows(self, rows: Iterator[object]) -> Rows:
+        """Read rows one by one; not more are held at once than make a batch."""
+        first = self._chunk(rows, 0)
+        after = next(rows, _END)
+        if after is _END:
+            # One batch: attributes that no row has are left out, so that the server knows them for missing; unless no
+            # row has any, and all are wanted by default.
+            attributes = [a for a in self._attributes if a.name in first.columns or not first.columns]
+            batches = iter([self._batch(first, attributes, 0)] if first.row_count else [])
+        else:
+            attributes = self._attributes
+            batches = self._batches(first, chain([after], rows), attributes)
+        return Rows(_schema(attributes), batches)
+
+    @property
+    def _attributes(self) -> list[Attribute]:
+        return list(self.heading.attributes.values())
+
+    def _batches(
+        self, first: _Chunk, rows: Iterator[object], attributes: Sequence[Attribute]
+    ) -> Iterator[pa.RecordBatch]:
+        count, chunk = 0, first
+        while chunk.row_count:
+            yield self._batch(chunk, attributes, count)
+            count += chunk.row_count
+            chunk = self._chunk(rows, count)
+
+    def _batch(self, chunk: _Chunk, attributes: Sequence[Attribute], first_row: int) -> pa.RecordBatch:
+        place = self._place(chunk.columns, first_row)
+        missing = [None] * chunk.row_count
+        columns = [arrow_column(chunk.columns.get(a.name, missing), a, place) for a in attributes]
+        return _record_batch(columns, attributes, chunk.row_count)
+
+    def _chunk(self, rows: Iterator[object], first_row: int) -> _Chunk:
+        """Take as many rows as make a batch, and turn them into columns."""
+        heavy = [a.name for a in self._attributes if a.parsed_type.kind in _HEAVY]
+        if not heavy:
+            taken = list(islice(rows, _BATCH_ROWS))
+        else:
+            taken, weight = [], 0
+            for row in islice(rows, _BATCH_ROWS):
+                taken.append(row)
+                fields = row if isinstance(row, dict) else self._fields(row, first_row + len(taken) - 1)
+                weight += sum(map(_byte_count, map(fields.get, heavy)))
+                if weight >= _BATCH_BYTES:
+                    break
+        return _Chunk(len(taken), self._as_columns(taken, first_row))
+
+    def _as_columns(self, rows: list[Any], first_row: int) -> Mapping[str, Sequence[object]]:
+        # Mostly all rows are alike, and there may be millions: no code of ours runs for each of them then.
+        classes = set(map(type, rows))
+        if classes <= {tuple, list} and set(map(len, rows)) == {len(self.heading)}:
+            return {name: list(map(itemgetter(index), rows)) for index, name in enumerate(self.heading.names)}
+        names: set[Any] = set().union(*rows) if classes == {dict} else set()
+        if not names or not names <= self.heading.attributes.keys():
+            rows = [self._fields(row, number) for number, row in enumerate(rows, first_row)]
+            names = set().union(*rows) & self.heading.attributes.keys()
+        return {name: _field(rows, name) for name in names}
+
+    def _fields(self, row: object, number: int) -> Mapping[str, object]:
+        """Read one row as a mapping from names to values.
+
+        Raises:
+            InvalidRequest: It is no row.
+            UnknownAttribute: A field is no attribute.
+        """
+        fields = row if isinstance(row, dict) else self._as_mapping(row, number)
+        if not fields.keys() <= self.heading.attributes.keys():
+            self._check_names([name for name in fields if name not in self.heading], number)
+        return fields
+
+    def _as_mapping(self, row: object, number: int) -> Mapping[str, object]:
+        if isinstance(row, np.void):
+            row = {name: row[name] for name in row.dtype.names} if row.dtype.names else row.item()
+        elif type(row).__name__ == "Series" and hasattr(row, "to_dict"):
+            row = row.to_dict()
+        if isinstance(row, Mapping):
+            return row
+        if isinstance(row, (list, tuple, np.ndarray)):
+            if len(row) != len(self.heading):
+                raise InvalidRequest(
+                    f"`{self.table}`, row {number}: {len(row)} values for {len(self.heading)} attributes "
+                    f"({', '.join(self.heading.names)}).",
+                    {"table": self.table, "row": number},
+                )
+            return dict(zip(self.heading.names, row, strict=True))
+        raise InvalidRequest(
+            f"`{self.table}`, row {number}: a row is a mapping or a sequence in the order of the heading, "
+            f"not a {type(row).__name__}.",
+            {"table": self.table, "row": number},
+        )
+
+    def _check_names(self, unknown: Sequence[object], row: int | None = None) -> None:
+        if unknown and not self.ignore_extra_fields:
+            where = f"`{self.table}`" if row is None else f"`{self.table}`, row {row}"
+            raise UnknownAttribute(
+                f"{where}: there is no attribute {', '.join(f'`{name}`' for name in unknown)}; there are "
+                f"{', '.join(self.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
+                {"table": self.table, "attribute": str(unknown[0]), **({} if row is None else {"row": row})},
+            )
+
+    def _check_unique(self, names: Sequence[object]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidRequest(f"`{self.table}`: two columns of the rows are called `{name}`.")
+
+    def from_structured(self, array: np.ndarray[Any, Any]) -> Rows:
+        """Read a structured array."""
+        flat = array.reshape(-1)
+        return self._from_frame({name: flat[name] for name in array.dtype.names or ()}, numpy_column, len(flat))
+
+    def from_pandas(self, frame: DataFrame) -> Rows:
+        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        frame = named_index_as_columns(frame)
+        self._check_unique(list(frame.columns))
+        return self._from_frame({name: frame[name] for name in frame.columns}, pandas_column, len(frame))
+
+    def from_polars(self, frame: DataFrame) -> Rows:
+        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        return self._from_frame({name: frame[name] for name in frame.columns}, polars_column, len(frame))
+
+    def _from_frame(
+        self, columns: Mapping[str, Any], convert: Callable[[Any, Attribute, Place], pa.Array], row_count: int
+    ) -> Rows:
+        self._check_names([name for name in columns if name not in self.heading])
+        if not row_count:
+            return self.from_rows(iter(()))
+        attributes = [a for a in self._attributes if a.name in columns]
+        place = self._place({name: _positional(column) for name, column in columns.items()})
+        arrays = [convert(columns[a.name], a, place) for a in attributes]
+        whole = pa.Table.from_batches([_record_batch(arrays, attributes, row_count)])
+        return Rows(whole.schema, _cut(whole))
+
+    def from_arrow(self, table: pa.Table) -> Rows:
+        """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
+        self._check_names([name for name in table.schema.names if name not in self.heading])
+        self._check_unique(table.schema.names)
+        attributes = [a for a in self.heading.attributes.values() if a.name in table.schema.names]
+        place = self._place({name: table.column(name) for name in table.schema.names})
+        arrays = [self._fitted(table.column(a.name), table.schema.field(a.name), a, place) for a in attributes]
+        fitted = pa.Table.from_arrays(arrays, names=[a.name for a in attributes])
+        return Rows(fitted.schema, _cut(fitted) if table.num_rows else iter(()))
+
+    def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
+        kind = attribute.parsed_type.kind
+        if attribute.parsed_type.codecs and type_of_column(field).codecs != attribute.parsed_type.codecs:
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
+        binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+        stored = type_of_column(field).kind == kind if kind == "blob" else kind == "attach" and binary
+        nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
+        plain = kind in ("json", "array") and nested
+        if (kind in ("blob", "attach") and not stored) or plain or (kind == "object" and not nested):
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, place)])
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some rows as columns, of which those are left out that no row has."""
+
+    row_count: int
+    columns: Mapping[str, Sequence[object]]
+
+
+def _positional(column: Any) -> Any:  # noqa: ANN401  # a column of pandas, polars or NumPy
+    """Give a column whose `[number]` is the value of a row."""
+    return getattr(column, "iloc", column)
+
+
+_END = object()
+
+
+class _Pending:
+    """A file that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def write(self, piece: bytes) -> int:
+        self._buffer += piece
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """What was written stays until it is taken."""
+
+    def take(self) -> Iterator[bytes]:
+        """Give what was written since the last time, in pieces of limited size."""
+        buffer, self._buffer = memoryview(self._buffer), bytearray()
+        for start in range(0, len(buffer), PIECE_BYTES):
+            yield bytes(buffer[start : start + PIECE_BYTES])
+
+
+def _cut(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    row_bytes = table.nbytes // max(table.num_rows, 1) + 1
+    return iter(table.to_batches(max_chunksize=max(min(_COLUMN_BATCH_ROWS, _BATCH_BYTES // row_bytes), 1)))
+
+
+def _schema(attributes: Sequence[Attribute]) -> pa.Schema:
+    return pa.schema([(a.name, a.parsed_type.arrow) for a in attributes])
+
+
+def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], row_count: int) -> pa.RecordBatch:
+    if not columns:
+        # A batch without columns still has a number of rows: the one row of a singleton table.
+        return pa.RecordBatch.from_struct_array(pa.array([{}] * row_count, pa.struct([])))
+    return pa.RecordBatch.from_arrays(list(columns), schema=_schema(attributes))
+
+
+def _field(rows: list[Any], name: str) -> list[object]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except KeyError:
+        return [row.get(name) for row in rows]
+
+
+def _byte_count(value: object) -> int:
+    match value:
+        case dict() | list() | None:
+            return 0
+        case str() | bytes() | bytearray():
+            return len(value)
+        case Path():
+            return value.stat().st_size if value.is_file() else 0
+        case AttachedFile():
+            return value.size
+        case _:
+            return int(getattr(value, "nbytes", 0))
+
+
+def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:
+    """Read a CSV file with a header; an empty cell is missing, but in text that must be given it is empty."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader, [])
+            if not header or len(set(header)) < len(header):
+                raise InvalidRequest(f"{path}: the first line must name the attributes, each once.")
+            attributes = [heading.attributes.get(name) for name in header]
+            for cells in reader:
+                if len(cells) != len(header):
+                    if not cells:  # an empty line
+                        continue
+                    raise InvalidRequest(
+                        f"{path}, line {reader.line_num}: {len(cells)} cells for {len(header)} names in the first line."
+                    )
+                yield {n: _read_cell(c, a) for n, c, a in zip(header, cells, attributes, strict=True)}
+        except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InvalidRequest(f"{path}, after line {reader.line_num}: {error}.") from None
+
+
+def _read_cell(cell: str, attribute: Attribute | None) -> object:
+    if attribute is None:
+        return cell
+    if not cell:
+        required = not attribute.nullable and attribute.default is None
+        return cell if attribute.parsed_type.textual and required else None
+    return json.loads(cell) if attribute.parsed_type.kind == "json" else cell

@@ -1,0 +1,1 @@
+"""Pipelines drawn and described for others."""

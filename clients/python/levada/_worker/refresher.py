@@ -1,0 +1,110 @@
+"""Keeps the jobs of a worker's tables up to date, and notices when nothing is left to do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from levada._base.errors import LevadaError
+from levada._jobs import jobs
+from levada_api.v1 import schema_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from levada._net.connection import Connection
+
+_IDLE_SECONDS = 2.0
+"""All tables are refreshed so often, as rows may come from anywhere; the server does that once for all workers."""
+_DRAIN_SECONDS = 0.5
+"""How often a draining worker looks whether anything is left."""
+_LONGEST_SECONDS = 60.0
+_SHARE = 10
+"""The pause after a refresh is so many times what it took, where that is longer, up to the limit above."""
+_CLOSE_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+"""Pause after the server was out of reach."""
+
+
+class Refresher:
+    """A thread that refreshes jobs at the start, and now and then; holds that thread.
+
+    What depends on committed results needs none: the server makes these jobs with the commit.
+
+    Args:
+        tables: Schema and name of each, parents first.
+        drain: Find out when nothing is left to do.
+        retry_errors: Make pending at the start what has failed.
+        say: Told once of each refusal of the server.
+
+    Attributes:
+        drained: Set when no job is pending or reserved, also after a refresh.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Iterable[tuple[str, str]],
+        *,
+        drain: bool,
+        retry_errors: bool = False,
+        say: Callable[[str], None],
+    ) -> None:
+        self._connection = connection
+        self._tables = [schema_pb2.TableName(schema=schema, table=table) for schema, table in tables]
+        self._drain = drain
+        self._unseen = list(self._tables)
+        self._retry_errors = retry_errors
+        self._say = say
+        self._said: set[str] = set()
+        self._closed = threading.Event()
+        self.drained = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="levada-refresh", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; a refresh that takes long is left to end by itself."""
+        self._closed.set()
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        usual = _DRAIN_SECONDS if self._drain else _IDLE_SECONDS
+        pause = 0.0
+        while not self._closed.wait(pause):
+            started = time.monotonic()
+            try:
+                self._round()
+            except LevadaError as error:
+                self._complain(error)
+                pause = _RETRY_SECONDS
+            else:
+                pause = min(max(usual, _SHARE * (time.monotonic() - started)), _LONGEST_SECONDS)
+
+    def _round(self) -> None:
+        if self._unseen:
+            self._begin()
+        elif not self._drain:
+            self._refresh(periodic=True)
+        elif not self._open_jobs() and not self._refresh() and not self._open_jobs():
+            # Nothing was reserved, so nothing was committed since; nothing new was found then, and nothing is now.
+            self.drained.set()
+
+    def _begin(self) -> None:
+        """Refresh each table for the first time."""
+        while self._unseen:
+            jobs.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors)
+            del self._unseen[0]
+
+    def _refresh(self, *, periodic: bool = False) -> int:
+        """Refresh all tables; give the number of jobs that are pending now and were not."""
+        answers = [jobs.refresh(self._connection, table, periodic=periodic) for table in self._tables]
+        return sum(answer.added_count + answer.reset_count for answer in answers)
+
+    def _open_jobs(self) -> int:
+        return sum(p.pending_count + p.reserved_count for p in jobs.progress(self._connection, self._tables))
+
+    def _complain(self, error: LevadaError) -> None:
+        if not self._closed.is_set() and not isinstance(error, jobs.PASSING) and str(error) not in self._said:
+            self._said.add(str(error))
+            self._say(f"cannot refresh: {error}")

@@ -1,0 +1,242 @@
+"""The worker daemon: a supervisor that imports nothing of the user's code, and processes that compute."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada._crew.crew import Crew, shares
+from levada._crew.crew_reports import Assignment, Broken, Died, Finished, Ready
+from levada._crew.limits import Limits
+from levada._jobs.jobs import PASSING
+from levada._worker.refresher import Refresher
+from levada._worker.reload import SourceWatch
+from levada._worker.worker_events import job_details, job_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+    from types import FrameType
+
+    from levada._crew.crew_reports import ServedTable
+    from levada._net.connection import Connection
+    from levada._worker.worker_events import Observer
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+"""Pauses before a process is replaced that died without finishing a job."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a worker works.
+
+    Args:
+        module: The module that has the tables.
+        tables: Their names; empty for all.
+        processes: How many compute side by side.
+        max_jobs: Run so many jobs and end; None for any number.
+        drain: End when nothing is left to do.
+        lease: How long its jobs are held for it when it is silent.
+        grace: How long jobs in hand may take when it is told to stop.
+        limits: Of one `make` of a table that sets none.
+        reload: Begin anew with processes when their source files change.
+        retry_errors: Try once more what has failed before.
+    """
+
+    module: str
+    tables: tuple[str, ...]
+    processes: int
+    max_jobs: int | None
+    drain: bool
+    lease: timedelta
+    grace: timedelta
+    limits: Limits = field(default_factory=Limits)
+    reload: bool = False
+    retry_errors: bool = False
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended.
+
+    Args:
+        code: Its exit code.
+        tables: What it worked for, parents first; empty if it could not begin.
+        stopped: It was told to stop, so there may be more to do.
+    """
+
+    code: int
+    tables: tuple[ServedTable, ...]
+    stopped: bool
+
+
+def work(connection: Connection, settings: Settings, observer: Observer) -> Ending:
+    """Compute jobs until told to stop, or as the settings say.
+
+    SIGTERM or SIGINT ends it after the jobs in hand; a second one at once.
+    """
+    assignment = Assignment(settings.module, settings.tables)
+
+    def reachable(back: bool) -> None:
+        if back:
+            observer.happened("server_back", f"the server at {connection.address} is back")
+        else:
+            text = f"the server at {connection.address} is out of reach; trying until it is back"
+            observer.happened("server_lost", text)
+
+    try:
+        with (
+            _stop_signals() as stop,
+            Crew(connection, assignment, settings.lease, reachable, settings.limits) as crew,
+        ):
+            return _Supervisor(connection, settings, crew, stop, observer).run()
+    finally:
+        observer.close()
+
+
+class _Stop:
+    """How often the process was told to stop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Supervisor:
+    """Replaces processes that die, tells what becomes of jobs, and knows when to end."""
+
+    def __init__(self, connection: Connection, settings: Settings, crew: Crew, stop: _Stop, observer: Observer) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._crew = crew
+        self._stop = stop
+        self._observer = observer
+        self._vacancies: list[int | None] = shares(settings.max_jobs, settings.processes)
+        self._hire_time = 0.0
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._tables: tuple[ServedTable, ...] = ()
+        self._refresher: Refresher | None = None
+        self._sources = SourceWatch() if settings.reload else None
+
+    def run(self) -> Ending:
+        try:
+            return Ending(self._run(), self._tables, stopped=bool(self._stop.count))
+        finally:
+            if self._refresher is not None:
+                self._refresher.close()
+
+    def _run(self) -> int:
+        while not self._stop.count and not (self._refresher and self._refresher.drained.is_set()):
+            self._fill_vacancies()
+            if not self._crew and not self._vacancies:
+                return EXIT_OK  # all have run as many jobs as they were to
+            if not self._attend():
+                return EXIT_FAILED
+            self._reload()
+        return self._finish()
+
+    def _fill_vacancies(self) -> None:
+        while self._vacancies and time.monotonic() >= self._hire_time:
+            try:
+                self._crew.hire(self._vacancies[0])
+            except PASSING:  # the heartbeat tells that the server is out of reach
+                self._hire_time = time.monotonic() + self._pause
+            else:
+                self._vacancies.pop(0)
+
+    def _attend(self, *, replace: bool = True) -> bool:
+        """Handle what the members report; False if none of them can work."""
+        for report in self._crew.reports():
+            self._observer.reported(report)
+            match report:
+                case Ready():
+                    self._begin(report)
+                case Broken(message):
+                    self._observer.happened("cannot_begin", message)
+                    if self._sources is None or self._refresher is None:
+                        return False
+                    self._hire_time = math.inf  # until the source has been mended
+                case Finished():
+                    self._pause = _FIRST_PAUSE_SECONDS
+                case Died() if replace:
+                    self._replace(report)
+                case _:
+                    pass
+        return True
+
+    def _begin(self, ready: Ready) -> None:
+        self._connection.expect_catalog(ready.catalog_version)
+        if self._sources is not None:
+            self._sources.add(ready.files)
+        if self._refresher is not None:
+            return
+        self._tables = ready.tables
+        count = f"{self._settings.processes} process" + "es" * (self._settings.processes != 1)
+        names = [table.full_name for table in ready.tables]
+        text = f"{count} for {', '.join(names)} at {self._connection.address}"
+        self._observer.happened("started", text, tables=names, processes=self._settings.processes)
+        self._refresher = Refresher(
+            self._connection,
+            [(table.schema, table.table) for table in ready.tables],
+            drain=self._settings.drain,
+            retry_errors=self._settings.retry_errors,
+            say=lambda text: self._observer.happened("cannot_refresh", text),
+        )
+
+    def _replace(self, died: Died) -> None:
+        if died.jobs_left == 0:
+            return
+        self._vacancies.append(died.jobs_left)
+        if died.code == 0:  # it was asked to, for it had old code
+            return
+        if died.judged:
+            text = f"process {died.pid} was ended for the job that it had in hand; another takes its place"
+        else:
+            doing = f" while it computed {job_text(died.in_hand)}" if died.in_hand is not None else ""
+            text = f"process {died.pid} {died.how}{doing}; another takes its place, and others what it had in hand"
+            self._hire_time = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        job = job_details(died.in_hand) if died.in_hand is not None else {}
+        self._observer.happened("process_died", text, process=died.pid, exit_code=died.code, **job)
+
+    def _reload(self) -> None:
+        if self._sources is not None and (changed := self._sources.changed()):
+            self._observer.happened("reloaded", f"{changed} has changed; processes begin anew with it", file=changed)
+            self._crew.ask_to_stop()
+            self._hire_time = 0.0
+
+    def _finish(self) -> int:
+        """Let the members finish what is in hand, for as long as the grace lasts."""
+        told = self._stop.count
+        self._crew.ask_to_stop()
+        grace = self._settings.grace.total_seconds()
+        if told:
+            self._observer.happened("stopping", f"stopping after the jobs in hand, at most {grace:.0f} s")
+        deadline = time.monotonic() + grace
+        while self._crew and time.monotonic() < deadline and self._stop.count <= max(told, 1):
+            self._attend(replace=False)
+        if self._crew:
+            text = f"gave up what {len(self._crew)} of its processes had in hand; others can take it"
+            self._observer.happened("gave_up", text)
+        return EXIT_OK

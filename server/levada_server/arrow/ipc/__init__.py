@@ -1,0 +1,1 @@
+"""Arrow's streams of record batches."""

@@ -1,0 +1,173 @@
+"""Rows of PostgreSQL → Arrow record batches → the bytes of an IPC stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from levada_server.arrow.ipc.ingest import END
+from levada_server.arrow.references import references
+from levada_server.arrow.types import arrow_schema, arrow_type
+from levada_server.errors import ValueOutOfRange
+from levada_server.model.types import AttributeType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada_server.model.heading import Heading
+
+BATCH_BYTES = 2**18
+"""About so many bytes of short rows become one batch: what PostgreSQL puts into a socket while they are decoded, so it
+need not wait, and what it sent meanwhile comes in one piece. Long rows are only copied, cheaper in larger batches."""
+MESSAGE_BYTES = 2**20
+"""About so many bytes of the stream go into one message on the wire."""
+_MOST_BYTES = MESSAGE_BYTES * 5 // 4
+"""Up to here one message is better than two."""
+
+Piece: TypeAlias = "list[bytes | memoryview]"
+"""Bytes of the stream that go into one message; they lie in several places."""
+
+
+class StreamWriter:
+    """Turns record batches into the bytes of one Arrow IPC stream, piece by piece."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        """Begin a stream."""
+        self._pending = _Pieces()
+        self._begun = False
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._pending, "w"), schema)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Append a batch, and keep its bytes for the next piece."""
+        self._writer.write_batch(batch)
+
+    def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
+        """Append a batch; give what is ready once it fills a message, and the first batch at once."""
+        self.add(batch)
+        if not self._begun or self._pending.size > MESSAGE_BYTES - BATCH_BYTES:
+            self._begun = True
+            yield from self._pending.take()
+
+    def finish(self) -> Iterator[Piece]:
+        """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
+        self._writer.close()
+        yield from self._pending.take()
+
+
+def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator[Piece]:
+    """Give few rows, as the driver gives them, as one whole stream.
+
+    Raises:
+        ValueOutOfRange: Arrow's type of a column cannot hold a value.
+    """
+    schema = arrow_schema(heading)
+    batch = record_batch(rows, heading, schema) if rows else None
+    if any(pa.types.is_dictionary(field.type) for field in schema):
+        writer = StreamWriter(schema)
+        if batch is not None:
+            writer.add(batch)
+        yield from writer.finish()
+        return
+    # Without dictionaries a stream is its messages side by side; a writer takes several times as long for one row.
+    parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
+    yield from _in_pieces([memoryview(part) for part in parts])
+
+
+class _Pieces:
+    """A file that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+        self.size = 0
+
+    def write(self, piece: bytes) -> int:
+        self._written.append(piece)
+        self.size += len(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The pieces stay until they are taken."""
+
+    def take(self) -> Iterator[Piece]:
+        written, self._written = self._written, []
+        self.size = 0
+        yield from _in_pieces(written)
+
+
+def _in_pieces(parts: Sequence[bytes | memoryview]) -> Iterator[Piece]:
+    """Cut bytes that lie in several places into pieces that each go into one message."""
+    size = sum(map(len, parts))
+    if size <= _MOST_BYTES:
+        yield list(parts)
+        return
+    whole = memoryview(b"".join(parts))
+    count = -(-size // _MOST_BYTES)
+    piece_bytes = -(-size // count)
+    for start in range(0, size, piece_bytes):
+        yield [whole[start : start + piece_bytes]]
+
+
+def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
+    """Turn rows as the driver gives them into a record batch of shape (len(rows), len(heading)).
+
+    Raises:
+        ValueOutOfRange: Arrow's type of a column cannot hold a value.
+    """
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(heading.attributes)
+    arrays = []
+    for values, attribute in zip(columns, heading, strict=True):
+        try:
+            arrays.append(_array(values, attribute.type))
+        except (pa.ArrowInvalid, KeyError) as error:
+            raise ValueOutOfRange(
+                f"`{attribute.name}` has a value outside of what a {attribute.type} holds: {error}.",
+                attribute=attribute.name,
+            ) from None
+    return assemble(arrays, len(rows), schema)
+
+
+def assemble(arrays: Sequence[pa.Array], row_count: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Put columns together; a batch without columns still has a number of rows."""
+    if arrays:
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    rows = pa.array([{}] * row_count, pa.struct([]))
+    return pa.RecordBatch.from_struct_array(rows).replace_schema_metadata(schema.metadata)
+
+
+def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
+    arrow = arrow_type(type_)
+    match type_.kind:
+        case Kind.ENUM:
+            codes = {label: code for code, label in enumerate(type_.labels)}
+            indices = pa.array([None if v is None else codes[str(v)] for v in values], pa.int32())
+            return pa.DictionaryArray.from_arrays(indices, pa.array(type_.labels, pa.utf8()))
+        case Kind.UUID:
+            stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
+            return pa.ExtensionArray.from_storage(arrow, stored)
+        case Kind.OBJECT:
+            return references(pa.array(values, pa.utf8()))
+        case Kind.JSON:
+            return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
+        case Kind.ARRAY:
+            return _tensors(values, type_, arrow)
+        case _:
+            return pa.array(values, arrow)
+
+
+def _tensors(values: Sequence[object], type_: AttributeType, arrow: pa.DataType) -> pa.Array:
+    # The stored bytes of all rows side by side are already the elements that Arrow wants; NULL takes zeros.
+    blank = bytes(type_.item_bytes)
+    elements = pa.py_buffer(b"".join(blank if v is None else bytes(v) for v in values))  # type: ignore[call-overload]  # bytes
+    element_type = arrow.storage_type.value_type
+    count = len(values) * arrow.storage_type.list_size
+    flat = pa.Array.from_buffers(element_type, count, [None, elements])
+    mask = pa.array([v is None for v in values], pa.bool_())
+    return pa.ExtensionArray.from_storage(
+        arrow, pa.FixedSizeListArray.from_arrays(flat, type=arrow.storage_type, mask=mask)
+    )

@@ -1,0 +1,58 @@
+"""JSON that PostgreSQL refuses: it names neither row nor attribute, so they are looked for afterwards."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NoReturn
+
+from levada_server.errors import WrongValue
+from levada_server.model.types import Kind
+
+if TYPE_CHECKING:
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.table import Table
+
+
+def wrong_document(table: Table, columns: Columns) -> WrongValue | None:
+    """Find the first document among some rows that is no JSON, or none that PostgreSQL holds; None if all are."""
+    for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
+        if attribute.type.kind is not Kind.JSON:
+            continue
+        for row, text in enumerate(array.to_pylist(), columns.first_row):
+            problem = None if text is None else _problem(text)
+            if problem is not None:
+                return WrongValue(
+                    f"`{table.name}`, row {row}, attribute `{attribute.name}`: {problem}.",
+                    table=table.name,
+                    attribute=attribute.name,
+                    row=row,
+                )
+    return None
+
+
+def _problem(text: str) -> str | None:
+    try:
+        document = json.loads(text, parse_constant=_refuse)
+        plain = json.dumps(document, ensure_ascii=False)
+        plain.encode()
+    except UnicodeEncodeError:
+        return "text with a lone surrogate, which is no valid Unicode"
+    except ValueError as error:
+        return f"this is no JSON: {error}"
+    return "text with the character NUL, which PostgreSQL cannot hold" if _has_nul(document) else None
+
+
+def _has_nul(document: object) -> bool:
+    match document:
+        case str():
+            return "\0" in document
+        case dict():
+            return any(_has_nul(part) for item in document.items() for part in item)
+        case list():
+            return any(map(_has_nul, document))
+        case _:
+            return False
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")

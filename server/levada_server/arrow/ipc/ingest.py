@@ -1,0 +1,261 @@
+"""Arrow from a client → columns that fit a table: names matched, types cast, each error with its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pyarrow as pa
+
+from levada_server.arrow.ipc.fitting import check_column, fit_column
+from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
+from levada_server.model.assignment import may_be_left_out
+from levada_server.model.types import Kind
+from levada_server.model.values import coerce
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada_server.model.heading import Attribute
+    from levada_server.model.table import Table
+
+PART_BYTES = 64 * 2**20
+"""Soft limit of the rows that are handled at once; a client may send larger batches."""
+
+END = b"\xff\xff\xff\xff\0\0\0\0"
+"""The last bytes of an Arrow IPC stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some rows of a table, as columns.
+
+    Args:
+        first_row: Number of the first row within its insert, from 0.
+        attributes: The attributes that are given, in heading order.
+        arrays: A column per attribute, in the type that `storage_type` gives it.
+        row_count: Length of each column.
+    """
+
+    first_row: int
+    attributes: tuple[Attribute, ...]
+    arrays: tuple[pa.Array, ...]
+    row_count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the columns."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def values(self, names: Sequence[str]) -> list[list[object]]:
+        """Give some columns as lists of the values that the driver binds."""
+        by_name = {a.name: (array, a) for a, array in zip(self.attributes, self.arrays, strict=True)}
+        return [_values(*by_name[name]) for name in names]
+
+    def row(self, index: int, names: Sequence[str]) -> list[object]:
+        """Give the values that one row has under some names."""
+        return [value for (value,) in self._slice(index).values(names)]
+
+    def check_sizes(self, table: Table, limit_bytes: int) -> None:
+        """Refuse values that are too large for a row.
+
+        Raises:
+            LimitReached: One is; the error names it.
+        """
+        for attribute, array in zip(self.attributes, self.arrays, strict=True):
+            check_column(array, attribute, table, self.first_row, limit_bytes)
+
+    def _slice(self, index: int) -> Columns:
+        arrays = tuple(array.slice(index, 1) for array in self.arrays)
+        return Columns(self.first_row + index, self.attributes, arrays, 1)
+
+
+def _values(array: pa.Array, attribute: Attribute) -> list[object]:
+    values: list[object] = array.to_pylist()
+    if attribute.type.kind is Kind.UUID:
+        return [None if v is None else UUID(bytes=v) for v in values]  # type: ignore[arg-type]  # bytes
+    return values
+
+
+def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bool) -> Iterator[Columns]:
+    """Read an Arrow IPC stream into columns of a table, part by part.
+
+    Raises:
+        InvalidRequest: It is no Arrow IPC stream.
+        UnknownAttribute: A column is no attribute, unless `ignore_extra_fields`.
+        MissingAttribute: An attribute without default has no column, or no value in some row.
+        WrongValue: A value does not fit; the error names row and attribute.
+    """
+    first_row = 0
+    try:
+        reader = pa.ipc.open_stream(content)
+        matched = _match_columns(reader.schema, table, ignore_extra_fields=ignore_extra_fields)
+        attributes = tuple(attribute for _, attribute in matched)
+        for batch in reader:
+            # Whatever is read from it before this may lie outside of its memory.
+            batch.validate(full=True)
+            for part in _parts(batch):
+                columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
+                yield Columns(first_row, attributes, columns, part.num_rows)
+                first_row += part.num_rows
+        _check_end(content, table)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a stream that is to be read: its first row, how many there are, and how many the stream has."""
+
+    first_row: int
+    row_count: int
+    total_count: int
+
+
+def read_streams(
+    contents: Sequence[tuple[pa.NativeFile, Sequence[Share]]], table: Table, *, ignore_extra_fields: bool
+) -> tuple[list[Columns], list[int]]:
+    """Read small Arrow IPC streams for one table together: those of the same columns become one.
+
+    Row numbers are those within what was put together.
+
+    Args:
+        contents: Each with what is to be read of it, in order and without overlap; nothing named: all.
+        table: The table.
+        ignore_extra_fields: Ignore columns that are no attributes.
+
+    Returns:
+        The columns, and the number of rows that were read of each stream.
+
+    Raises:
+        InvalidRequest: A stream has another number of rows than is said.
+        LevadaError: As `read_stream`.
+    """
+    alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
+    counts = []
+    try:
+        for content, shares in contents:
+            reader = pa.ipc.open_stream(content)
+            batches = list(reader)
+            for batch in batches:
+                batch.validate(full=True)
+            _check_end(content, table)
+            batches = _shared(batches, shares, table)
+            counts.append(sum(batch.num_rows for batch in batches))
+            same = next((found for schema, found in alike if schema.equals(reader.schema, check_metadata=True)), None)
+            if same is None:
+                alike.append((reader.schema, batches))
+            else:
+                same.extend(batches)
+        columns = [_put_together(schema, batches, table, ignore_extra_fields) for schema, batches in alike]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+    return columns, counts
+
+
+def _shared(batches: list[pa.RecordBatch], shares: Sequence[Share], table: Table) -> list[pa.RecordBatch]:
+    total = sum(batch.num_rows for batch in batches)
+    for share in shares:
+        if share.total_count != total:
+            raise InvalidRequest(
+                f"A stream has {total} rows of `{table.name}`, and its jobs are said to have {share.total_count}.",
+                table=table.name,
+                field="row_counts",
+            )
+    if sum(share.row_count for share in shares) == total or not shares:
+        return batches
+    taken = []
+    for share in shares:
+        first, last = share.first_row, share.first_row + share.row_count
+        for batch in batches:
+            if first < batch.num_rows and last > 0 and share.row_count:
+                begin = max(first, 0)
+                taken.append(batch.slice(begin, min(last, batch.num_rows) - begin))
+            first, last = first - batch.num_rows, last - batch.num_rows
+    return taken
+
+
+def _put_together(
+    schema: pa.Schema, batches: Sequence[pa.RecordBatch], table: Table, ignore_extra_fields: bool
+) -> Columns:
+    matched = _match_columns(schema, table, ignore_extra_fields=ignore_extra_fields)
+    whole = pa.Table.from_batches(batches, schema).combine_chunks()
+    arrays = []
+    for index, attribute in matched:
+        column = whole.column(index)
+        chunks = column.chunks or [pa.nulls(0, column.type)]
+        arrays.append(fit_column(pa.concat_arrays(chunks), attribute, table, 0))
+    return Columns(0, tuple(attribute for _, attribute in matched), tuple(arrays), whole.num_rows)
+
+
+def _check_end(content: pa.NativeFile, table: Table) -> None:
+    """Check that the reader stopped at the mark of the end: to Arrow, a stream cut between batches has ended."""
+    end = content.tell()
+    content.seek(max(end - len(END), 0))
+    if content.read(len(END)) != END:
+        raise InvalidRequest("The rows are cut off: their Arrow IPC stream lacks its end.", table=table.name)
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Halve a batch until each part is small, or a single row."""
+    if batch.num_rows <= 1 or sum(map(_own_bytes, batch.columns)) <= PART_BYTES:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _parts(batch.slice(0, middle))
+    yield from _parts(batch.slice(middle))
+
+
+def _own_bytes(column: pa.Array) -> int:
+    """Count the bytes of a column; a dictionary is shared by all parts."""
+    return int((column.indices if isinstance(column, pa.DictionaryArray) else column).nbytes)
+
+
+def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool) -> list[tuple[int, Attribute]]:
+    unknown = [name for name in schema.names if name not in table.heading]
+    if unknown and not ignore_extra_fields:
+        raise UnknownAttribute(
+            f"`{table.name}` has no attribute {', '.join(f'`{name}`' for name in unknown)}; it has "
+            f"{', '.join(table.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
+            table=table.name,
+            attribute=unknown[0],
+        )
+    if len(set(schema.names)) != len(schema.names):
+        raise InvalidRequest("Two columns of the rows have one name.", table=table.name)
+    positions = {name: index for index, name in enumerate(schema.names)}
+    if not any(name in positions for name in table.heading.names):
+        raise InvalidRequest(f"The rows have no attribute of `{table.name}`; give at least one.", table=table.name)
+    for attribute in table.heading:
+        if attribute.name not in positions and not may_be_left_out(attribute):
+            raise MissingAttribute(
+                f"`{table.name}` needs a value for `{attribute.name}`, which has no default, and the rows have none.",
+                table=table.name,
+                attribute=attribute.name,
+                row=0,
+            )
+    return [(positions[a.name], a) for a in table.heading if a.name in positions]
+
+
+def without_gaps(columns: Columns) -> Columns | None:
+    """Fill in the defaults of missing values, and leave out columns of which all are missing.
+
+    Returns:
+        None if only the database knows a default, such as the next number of a sequence, or if no column is left.
+    """
+    kept = []
+    for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
+        default = attribute.default
+        if array.null_count == columns.row_count:
+            continue
+        if array.null_count and (attribute.auto_increment or (default is not None and default.current_timestamp)):
+            return None
+        if array.null_count and default is not None and not default.null:
+            constant = coerce(default.text, attribute.type)
+            stored = constant.bytes if isinstance(constant, UUID) else constant
+            array = array.fill_null(pa.scalar(stored, array.type))
+        kept.append((attribute, array))
+    if not kept:
+        return None
+    attributes, arrays = zip(*kept, strict=True)
+    return Columns(columns.first_row, attributes, arrays, columns.row_count)

@@ -1,0 +1,243 @@
+"""The supervisor of the embedded PostgreSQL: makes its cluster in a data folder, starts and stops it.
+
+What a data folder holds:
+
+    server.lock         who holds the folder; empty after a clean end
+    postgres.lock       locked by every process of the PostgreSQL that runs, and by the initdb that makes it
+    postgres/           the cluster, a plain one: PostgreSQL's own tools work on it
+    log/                its log of the last seven days, and of its last start
+    levada.conf, pg_hba.conf, pg_ident.conf     written at every start; to tune, use ALTER SYSTEM
+    postgres.location   if PostgreSQL's user cannot enter the folder: where the rest is
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from levada_server.embedded import cluster, data_folder, postgres_programs
+from levada_server.embedded.cluster import CLUSTER, DATABASE, LOGS, PORT, ROLE
+from levada_server.errors import PreconditionFailed, Unavailable, Unsupported
+
+if TYPE_CHECKING:
+    from levada_server.embedded.postgres_programs import Account, Programs
+
+POINTER = "postgres.location"
+CLUSTERS = "clusters"
+START_LOG = f"{LOGS}/start.log"
+PID_FILE = f"{CLUSTER}/postmaster.pid"
+SOCKET_LOCK = f".s.PGSQL.{PORT}.lock"
+PROCESSES = Path("/proc")
+
+START_SECONDS = 300
+"""Includes replaying the log after a crash."""
+
+STOP_SECONDS = 60
+END_SECONDS = 30
+POLL_SECONDS = 0.02
+TAIL_BYTES = 4096
+
+POINTER_TEXT = """\
+# PostgreSQL does not run as root but as the user {account}, who cannot enter this folder.
+# The database of this folder is therefore in the following one; keep the two together.
+{home}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A PostgreSQL that runs for the server of one data folder.
+
+    It is no child of the server's process and outlives its death; `stop`, or the next `start`, ends it.
+
+    Attributes:
+        dsn: The address of the database, for asyncpg and libpq; it opens for the user of this process alone.
+    """
+
+    dsn: str
+    _held: ExitStack
+
+    def stop(self) -> None:
+        """Stop PostgreSQL and give the data folder up. A second call does nothing.
+
+        Raises:
+            Unavailable: It did not stop in time; the next `start` on the folder tries again.
+        """
+        try:
+            self._held.close()
+        except OSError as error:
+            raise Unavailable(f"PostgreSQL could not be stopped: {error}.") from error
+
+
+def start(folder: Path) -> EmbeddedPostgres:
+    """Start PostgreSQL in a data folder, made on first use, and become the folder's one server.
+
+    A PostgreSQL that an earlier server left running is stopped first, so that it comes up with the settings,
+    the programs and the sockets of this one.
+
+    Raises:
+        PreconditionFailed: The folder is held by another server, unfit, or of another version of PostgreSQL.
+        Unavailable: PostgreSQL did not start; the message quotes its log.
+        Unsupported: This is Windows.
+    """
+    if sys.platform == "win32":
+        raise Unsupported("The embedded PostgreSQL needs Linux or macOS. Use a PostgreSQL server with --database-url.")
+    try:
+        # PostgreSQL's user must pass through a folder of root; what is inside has its own permissions.
+        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        return _start(folder.resolve())
+    except OSError as error:
+        raise PreconditionFailed(f"The data folder {folder} cannot be used: {error}.", folder=folder) from error
+
+
+def _start(folder: Path) -> EmbeddedPostgres:
+    connections = data_folder.connection_folder(folder)
+    with ExitStack() as held:
+        held.callback(data_folder.hold(folder, connections).release)
+        home = _pointed_home(folder)
+        account = postgres_programs.account_for((home or folder) / CLUSTER)
+        programs = postgres_programs.find_programs(account)
+        home = home or _home(folder, account)
+        if home != folder:  # Two copies of one data folder point to the same home.
+            held.callback(data_folder.hold(home, connections).release)
+        cluster.check(home, account)
+        sockets = connections if account.ourselves else _socket_folder(home, account)
+        lock = _end(home, programs)
+        try:
+            _forget_dead_postmaster(home, sockets, programs)
+            cluster.make(home, programs, lock)
+            if home != folder:
+                cluster.write(folder / POINTER, POINTER_TEXT.format(account=account.name, home=home))
+            cluster.configure(home, account, sockets)
+            held.callback(lambda: os.close(_end(home, programs)))
+            _launch(home, programs, lock)
+        finally:
+            os.close(lock)  # The lock itself goes on, shared by PostgreSQL's processes.
+        dsn = f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={PORT}"
+        return EmbeddedPostgres(dsn, held.pop_all())
+
+
+def _pointed_home(folder: Path) -> Path | None:
+    """Read where the database of a folder of root is, if not in the folder itself."""
+    pointer = folder / POINTER
+    if not pointer.exists():
+        return None
+    home = Path(pointer.read_text().strip().rpartition("\n")[2])
+    if os.geteuid() != 0:
+        wrong = "and belongs to root. Start the server as root, or choose another folder."
+    elif home.parent != postgres_programs.root_folder(CLUSTERS):
+        wrong = f"which is not in {postgres_programs.root_folder(CLUSTERS)}. Correct the path in {pointer}."
+    elif not (home / CLUSTER).exists():
+        wrong = f"which is gone. Put it back; to begin with an empty database instead, delete {pointer}."
+    else:
+        return home
+    raise PreconditionFailed(f"The database of the folder {folder} is in {home}, {wrong}", folder=folder)
+
+
+def _home(folder: Path, account: Account) -> Path:
+    """Choose where a database is: in its folder, or in root's state if PostgreSQL's user cannot enter it."""
+    if (folder / CLUSTER).exists() or postgres_programs.can_enter(account, folder):
+        return folder
+    home = Path(tempfile.mkdtemp(prefix=f"{folder.name[:40]}-", dir=postgres_programs.root_folder(CLUSTERS)))
+    home.chmod(0o711)
+    return home
+
+
+def _socket_folder(home: Path, account: Account) -> Path:
+    """Make a folder for the socket of a PostgreSQL of another user, who must not enter the server's own."""
+    sockets = postgres_programs.root_folder("sockets") / data_folder.folder_key(home)
+    sockets.mkdir(mode=0o700, exist_ok=True)
+    os.chown(sockets, account.uid, account.gid, follow_symlinks=False)
+    return sockets
+
+
+def _launch(home: Path, programs: Programs, lock: int) -> None:
+    """Start the cluster and wait until it answers.
+
+    Paths are relative to the home, as pg_ctl hands them to a shell.
+    """
+    (home / START_LOG).unlink(missing_ok=True)
+    arguments = ("--silent", "--wait", f"--timeout={START_SECONDS}", "-D", CLUSTER, "-l", START_LOG)
+    limit = START_SECONDS + END_SECONDS
+    answer = programs.run("pg_ctl", "start", *arguments, within=home, seconds=limit, lock=lock)
+    if answer.returncode == 0:
+        return
+    logs = sorted((home / LOGS).iterdir(), key=lambda log: log.stat().st_mtime)
+    words = "".join(_tail(log) for log in logs[-2:]) or answer.stdout
+    raise Unavailable(
+        f"PostgreSQL did not start on {home / CLUSTER}. The end of its log: {cluster.quoted(words)}",
+        folder=home,
+    )
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _end(home: Path, programs: Programs) -> int:
+    """Stop the PostgreSQL of a home, if one runs, and take the lock that its processes share.
+
+    The lock, not postmaster.pid, tells whether one runs: it is never stale and covers every process of it, in
+    other containers too, and an initdb that outlived the server that began it.
+
+    Returns:
+        The open file with the lock, for the caller to close.
+
+    Raises:
+        Unavailable: Processes of it still run.
+    """
+    lock = data_folder.open_lock(home / "postgres.lock")
+    try:
+        free = data_folder.try_lock(lock)
+        if not free and _postmaster_runs(home, programs):
+            arguments = ("--silent", "--wait", f"--timeout={STOP_SECONDS}", "--mode=fast", "-D", CLUSTER)
+            programs.run("pg_ctl", "stop", *arguments, within=home, seconds=STOP_SECONDS + END_SECONDS)
+        # The processes of a postmaster that was killed end by themselves, and an initdb does.
+        deadline = time.monotonic() + END_SECONDS
+        while not (free or data_folder.try_lock(lock)):
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    f"Processes of the PostgreSQL in {home} still run. Wait or end them, then start again.",
+                    folder=home,
+                )
+            time.sleep(POLL_SECONDS)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _forget_dead_postmaster(home: Path, sockets: Path, programs: Programs) -> None:
+    """Remove the process numbers that a postmaster left when it was killed.
+
+    PostgreSQL believes them while any process has that number: another one by now, as numbers come again soon
+    in a container, or the dead one, where the first process of a container does not attend to the dead.
+    """
+    if not _postmaster_runs(home, programs):
+        (home / PID_FILE).unlink(missing_ok=True)
+        (sockets / SOCKET_LOCK).unlink(missing_ok=True)
+
+
+def _postmaster_runs(home: Path, programs: Programs) -> bool:
+    """Tell whether the process that postmaster.pid names is a postmaster of this cluster: it works in there.
+
+    Asked as the user of that process, since root in a container may not look into those of others. Where the
+    system does not tell (macOS), the file is believed.
+    """
+    try:
+        number = (home / PID_FILE).read_text().partition("\n")[0].strip()
+    except FileNotFoundError:
+        return False
+    if not (PROCESSES / "self").exists():
+        return True
+    test = ("-c", 'test "$1" -ef "$2"', "sh", str(PROCESSES / number / "cwd"), CLUSTER)
+    return programs.run("/bin/sh", *test, within=home, seconds=END_SECONDS).returncode == 0

@@ -1,0 +1,1 @@
+"""Completing jobs: their results and what they insert."""

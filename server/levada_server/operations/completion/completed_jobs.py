@@ -1,0 +1,146 @@
+"""What workers hand in for jobs, and its rows: those of alike inserts are read together."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from io import SEEK_END
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_server.arrow.ipc.ingest import read_streams
+from levada_server.jobs.signing import merged
+from levada_server.storage.jobs.jobs import Finished
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    from levada_server.arrow.ipc.ingest import Columns, Share
+    from levada_server.jobs.signing import Receipt
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.own_keys import Spelled
+    from levada_server.operations.rows import InsertOptions
+    from levada_server.query.algebra import Relation
+
+MERGED_BYTES = 2**20
+"""Inserts of several jobs up to this size are put together."""
+_JSON = json.JSONEncoder()
+
+
+@dataclass(frozen=True, slots=True)
+class BufferedInsert:
+    """One insert that `make` did.
+
+    Args:
+        table: Where its rows go.
+        options: How.
+        content: An Arrow IPC stream that has them.
+        location: Where it stands in the code.
+        share: Which rows of the stream they are; None: all.
+    """
+
+    table: TableName
+    options: InsertOptions
+    content: IO[bytes]
+    location: str
+    share: Share | None = None
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of its stream."""
+        self.content.seek(0, SEEK_END)
+        return self.content.tell()
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedJob:
+    """What a worker hands in for one job.
+
+    Args:
+        table: The table that was computed.
+        job_id: The job.
+        token: Of its lease.
+        key: Of the job, as its lease says.
+        duration: How long `make` ran.
+        code_version: Of the code that computed it.
+        inserts: What it inserted, in order.
+        receipts: Of what it read.
+        inputs: What is read again within the commit, each with the digest of its rows when it was fetched.
+    """
+
+    table: TableName
+    job_id: int
+    token: UUID
+    key: Spelled
+    duration: timedelta
+    code_version: str
+    inserts: tuple[BufferedInsert, ...]
+    receipts: tuple[Receipt, ...] = ()
+    inputs: tuple[tuple[Relation, str], ...] = ()
+
+    def finished(self, written: dict[str, int]) -> Finished:
+        """Give what is kept of it, with the number of rows that it wrote to each table."""
+        reads = {
+            name: {"rows": read.rows, "key_restricted": read.key_restricted}
+            for name, read in merged(receipt.reads for receipt in self.receipts).items()
+        }
+        return Finished(
+            self.job_id, self.duration.total_seconds(), self.code_version, _JSON.encode(reads), _JSON.encode(written)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeInserts:
+    """Inserts of some jobs into one table in one way.
+
+    Args:
+        table: The table.
+        options: The way.
+        inserts: At least one, each with the number of its job.
+        together: They may be read together; else it is but one.
+    """
+
+    table: TableName
+    options: InsertOptions
+    inserts: list[tuple[int, BufferedInsert]]
+    together: bool
+
+    def read(self, target: Table) -> tuple[list[Columns], list[int]]:
+        """Read the rows of all together; give them with the number of rows of each insert. Blocks."""
+        shares: dict[int, list[Share]] = {}
+        for _, insert in self.inserts:
+            shares.setdefault(id(insert.content), []).extend([insert.share] if insert.share else [])
+        streams = {id(insert.content): insert.content for _, insert in self.inserts}
+        contents = [(arrow_file(content), shares[number]) for number, content in streams.items()]
+        columns, counts = read_streams(contents, target, ignore_extra_fields=self.options.ignore_extra_fields)
+        whole = dict(zip(streams, counts, strict=True))
+        return columns, [
+            whole[id(insert.content)] if insert.share is None else insert.share.row_count for _, insert in self.inserts
+        ]
+
+
+def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
+    """Group the inserts of some jobs by table and options, in the order of the first of each; some stay alone."""
+    groups: dict[object, AlikeInserts] = {}
+    for number, job in enumerate(jobs):
+        for insert in job.inserts:
+            options = insert.options
+            # Of these only PostgreSQL knows how many rows are new.
+            counted = options.skip_duplicates or options.replace
+            # Large ones are not to be in memory whole; what is shared came in one message.
+            together = not counted and (insert.share is not None or insert.byte_count <= MERGED_BYTES)
+            kind = (insert.table, options, None if together else id(insert))
+            groups.setdefault(kind, AlikeInserts(insert.table, options, [], together)).inserts.append((number, insert))
+    return list(groups.values())
+
+
+def arrow_file(content: IO[bytes]) -> pa.NativeFile:
+    """Open a stream from its beginning; what is in memory is not copied."""
+    if isinstance(content, io.BytesIO):
+        return pa.BufferReader(content.getvalue())
+    content.seek(0)
+    return pa.PythonFile(content, "r")

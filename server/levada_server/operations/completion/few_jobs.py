@@ -1,0 +1,94 @@
+"""Jobs whose rows are few: rows, state and record of all by one statement, which is a transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from levada_server.model.dependencies import is_within
+from levada_server.operations.completion.completed_jobs import alike_inserts
+from levada_server.operations.completion.job_inserts import check_targets
+from levada_server.operations.contract import judge_key
+from levada_server.operations.jobs import computed_table
+from levada_server.operations.objects.object_claims import claim_columns
+from levada_server.operations.own_keys import first_stray, keys_of_rows
+from levada_server.storage.jobs.few_jobs import complete_jobs
+from levada_server.storage.rows.rows import fit_one_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.heading import Key
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
+    from levada_server.operations.engine import Engine
+
+MAX_KINDS = 8
+"""Inserts of so many kinds go into one statement."""
+INLINE_BYTES = 2**16
+"""Up to here it is quicker to read rows than to hand them to a thread."""
+
+Committed = list[tuple["TableName", list["Key"]]]
+"""Keys that were committed, by table."""
+
+
+async def complete_at_once(
+    engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
+) -> tuple[list[str], Committed] | None:
+    """Complete jobs of one table, all or none.
+
+    Returns:
+        What the caller is told, and the keys. None if nothing was done: the jobs are not of this sort, or it takes a
+        closer look to see what becomes of each.
+
+    Raises:
+        LevadaError: As the outcomes of `complete`, but what is wrong may be named less exactly.
+    """
+    kinds = alike_inserts(jobs)
+    if not _may_be(jobs, kinds):
+        return None
+    table = computed_table(catalog, jobs[0].table)
+    told = check_targets(catalog, table, jobs)
+    keys = {job.key for job in jobs}
+    inserted: set[tuple[str, ...]] = set()
+    counts: list[Counter[str]] = [Counter() for _ in jobs]
+    inserts: list[tuple[Table, Columns]] = []
+    for kind in kinds:
+        target = catalog.table(kind.table)
+        columns_list, row_counts = await _read(kind, target)
+        for (number, _), rows in zip(kind.inserts, row_counts, strict=True):
+            counts[number][str(target.name)] += rows
+        for columns in columns_list:
+            if not fit_one_statement(columns):
+                return None
+            if is_within(target.name, table.name):
+                found = keys_of_rows(catalog, table, target, columns) or {}
+                told += judge_key(table, first_stray(table, found, keys))
+                inserted.update(found if target.name == table.name else ())
+            inserts.append((target, await claim_columns(engine, target, columns)))
+    if not keys <= inserted or len(inserts) > MAX_KINDS:
+        return None
+    finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
+    async with engine.database.connection() as connection:
+        tokens = [job.token for job in jobs]
+        committed = await complete_jobs(connection, table, tokens, finished, inserts, catalog.version)
+    return None if committed is None else (told, [(table.name, committed)])
+
+
+def _may_be(jobs: Sequence[CompletedJob], kinds: Sequence[AlikeInserts]) -> bool:
+    return (
+        len({job.table for job in jobs}) == 1
+        and len({job.job_id for job in jobs}) == len(jobs)
+        and not any(job.inputs for job in jobs)
+        and all(kind.together for kind in kinds)
+    )
+
+
+async def _read(kind: AlikeInserts, target: Table) -> tuple[list[Columns], list[int]]:
+    contents = {id(insert.content): insert for _, insert in kind.inserts}
+    if sum(insert.byte_count for insert in contents.values()) <= INLINE_BYTES:
+        return kind.read(target)
+    return await asyncio.to_thread(kind.read, target)

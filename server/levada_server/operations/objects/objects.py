@@ -1,0 +1,257 @@
+"""Objects into their stores: stage, upload, commit, register."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
+from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
+from levada_server.model.types import Kind
+from levada_server.operations.objects.object_collection import remove_bytes
+from levada_server.operations.objects.object_downloads import open_file
+from levada_server.storage.objects import objects as storage
+from levada_server.storage.objects.objects import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from levada_server.model.heading import Attribute
+    from levada_server.model.object_reference import ObjectReference
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.engine import Caller, Engine
+    from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.npy_header import NpyHeader
+    from levada_server.storage.objects.object_content import Content
+    from levada_server.storage.objects.objects import StoredObject
+    from levada_server.storage.postgres.database import Connection
+
+BY_CONTENT = frozenset({"blob", "hash"})
+"""Codecs whose objects are there once for each content."""
+_NAMED = frozenset({"attach", "object"})
+_UNKNOWN_HASH = "0" * 64
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The attribute that is to hold an object.
+
+    Args:
+        table: The table's name.
+        attribute: The attribute's.
+    """
+
+    table: TableName
+    attribute: str
+
+
+async def stage(
+    engine: Engine,
+    caller: Caller,
+    target: Target,
+    *,
+    key: Mapping[str, object],
+    file_name: str,
+    folder: bool,
+    hash_: str,
+) -> UUID | ObjectReference:
+    """Begin an object; give the id of its upload, or the object if the same content is there.
+
+    Raises:
+        UnknownStore: The server has not the attribute's store.
+        InvalidRequest: The attribute holds no such object, or the name or the hash is none.
+        DamagedObject: The store lost the object of the same content.
+    """
+    table, attribute = await _target(engine, caller, target)
+    codec = attribute.type.codec
+    store = engine.objects.store(attribute.type.store)
+    if codec == "filepath":
+        raise InvalidRequest("A <filepath@…> takes files that lie in its store: register them.", field="attribute")
+    if folder and codec != "object":
+        raise InvalidRequest(f"{attribute.type} takes no folder; <object@…> does.", field="folder")
+    if hash_:
+        _check_hash(hash_)
+    if codec in _NAMED:
+        check_file_name(file_name)
+    id_ = uuid4()
+    async with engine.objects.connection() as connection:
+        schema_id = await _schema_id(connection, table)
+        name = file_name if codec in _NAMED else f"{attribute.name}.npy" if codec == "npy" else ""
+        known = {column: value for column in table.heading.primary_key if (value := key.get(column)) is not None}
+        if codec in BY_CONTENT:
+            path = content_path(codec, hash_ or _UNKNOWN_HASH, id_)
+        elif codec == "attach":
+            path = attachment_path(name, id_)
+        else:
+            path = keyed_path(table.name, attribute.name, known.items(), name, id_)
+        upload = Upload(id_, schema_id, codec, store.name, path, name, folder)
+        if hash_ and (same := await storage.claim_content(connection, upload, hash_)) is not None:
+            await _check_there(store, same)
+            return same.reference
+        await storage.insert_upload(connection, upload)
+    await asyncio.to_thread(store.begin, id_, folder=folder)
+    return id_
+
+
+async def _target(engine: Engine, caller: Caller, target: Target) -> tuple[Table, Attribute]:
+    table = (await engine.catalog(caller)).table(target.table)
+    attribute = table.heading[target.attribute]
+    if attribute.type.kind is not Kind.OBJECT:
+        raise InvalidRequest(
+            f"`{attribute.name}` of `{table.name}` is a {attribute.type}, which lies in no store.", field="attribute"
+        )
+    return table, attribute
+
+
+async def _schema_id(connection: Connection, table: Table) -> int:
+    found = await storage.schema_id(connection, table.name.schema)
+    if found is None:  # dropped since the catalog was read
+        raise UnknownSchema(f"There is no schema `{table.name.schema}`.", schema=table.name.schema)
+    return found
+
+
+def _check_hash(text: str) -> None:
+    if not _HASH.fullmatch(text):
+        raise InvalidRequest("A hash is BLAKE3 in 64 hexadecimal digits, in lower case.", field="hash")
+
+
+async def open_upload(engine: Engine, _caller: Caller, id_: UUID) -> OpenUpload:
+    """Give an upload to write to; it lives on.
+
+    Raises:
+        UnknownObject: It has expired, or is committed.
+    """
+    async with engine.objects.connection() as connection:
+        upload = await storage.renew_upload(connection, id_)
+    if upload is None:
+        raise UnknownObject("There is no such upload: it has expired or is committed. Begin another.", object=id_)
+    return OpenUpload(upload, engine.objects.store(upload.store))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload, and the store that it goes to."""
+
+    upload: Upload
+    store: FolderStore
+
+    async def received_bytes(self, path: str) -> int:
+        """Tell how much of a file has arrived."""
+        return await asyncio.to_thread(self.store.received_bytes, self.upload.id, self._checked(path))
+
+    async def rewind(self, path: str, offset: int) -> None:
+        """Let a file go on at an offset."""
+        await asyncio.to_thread(self.store.rewind, self.upload.id, self._checked(path), offset)
+
+    async def write(self, path: str, offset: int, content: bytes) -> None:
+        """Write bytes of a file."""
+        await asyncio.to_thread(self.store.write, self.upload.id, path, offset, content)
+
+    def _checked(self, path: str) -> str:
+        if bool(path) is not self.upload.folder:
+            raise InvalidRequest(
+                "The files of a folder have paths." if self.upload.folder else "A single file has no path.",
+                field="path",
+            )
+        return path
+
+
+async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_bytes: int) -> ObjectReference:
+    """Check what was uploaded and put it to its place; give the object that rows may name.
+
+    Raises:
+        UnknownObject: The upload has expired.
+        DamagedObject: Size or hash differ from what the client has; the upload is dropped.
+        WrongValue: An array is none.
+    """
+    try:
+        async with engine.objects.committing(id_):
+            return await _commit(engine, await open_upload(engine, caller, id_), hash_, size_bytes)
+    except UnknownObject:
+        # It may be committed already: the answer was lost, and the client asks again.
+        async with engine.objects.connection() as connection:
+            done = await storage.read_object(connection, id_)
+        if done is None:
+            raise
+        return done.reference
+
+
+async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
+    upload, store, id_ = opened.upload, opened.store, opened.upload.id
+    content = await asyncio.to_thread(store.content, id_, folder=upload.folder)
+    header: NpyHeader | None = None
+    try:
+        if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
+            raise DamagedObject(
+                f"{content.size_bytes} bytes with the hash {content.hash} arrived, and {size_bytes} with "
+                f"{hash_ or 'any'} were sent. Upload them again.",
+                object=id_,
+            )
+        if upload.codec == "npy":
+            header = await asyncio.to_thread(store.npy_header, id_)
+    except (DamagedObject, WrongValue):
+        await _drop(engine, upload, store)
+        raise
+    if upload.codec in BY_CONTENT:
+        upload = replace(upload, path=content_path(upload.codec, content.hash, id_))
+    same = await _claim_content(engine, upload, content)
+    if same is None:
+        if upload.path != opened.upload.path:
+            async with engine.objects.connection() as connection:
+                await storage.place_upload(connection, id_, upload.path)
+        await asyncio.to_thread(store.publish, id_, upload.path, content)
+        async with engine.objects.connection() as connection:
+            whole = await storage.commit_upload(connection, id_, content, header)
+        if whole is not None:
+            return whole.reference
+        # Somebody else committed the same content just now, or the upload is gone.
+        same = await _claim_content(engine, upload, content)
+    await _drop(engine, upload, store)
+    if same is None:
+        raise UnknownObject("The upload has expired; begin another.", object=id_)
+    await _check_there(store, same)
+    return same.reference
+
+
+async def _claim_content(engine: Engine, upload: Upload, content: Content) -> StoredObject | None:
+    if upload.codec not in BY_CONTENT:
+        return None
+    async with engine.objects.connection() as connection:
+        return await storage.claim_content(connection, upload, content.hash)
+
+
+async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
+    """Remove an upload, wherever its bytes are."""
+    async with engine.objects.connection() as connection:
+        await storage.doom_upload(connection, upload.id)
+    await asyncio.to_thread(remove_bytes, store, upload)
+    async with engine.objects.connection() as connection:
+        await storage.delete_doomed(connection, upload.id)
+
+
+async def register(engine: Engine, caller: Caller, target: Target, path: str) -> ObjectReference:
+    """Take a file that lies in a store; give what rows may name.
+
+    Raises:
+        NotFound: There is no such file.
+        InvalidRequest: The attribute is no `<filepath@…>`, or the path leaves the store.
+    """
+    table, attribute = await _target(engine, caller, target)
+    if attribute.type.codec != "filepath":
+        raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, and takes copies.", field="attribute")
+    store = engine.objects.store(attribute.type.store)
+    content = await asyncio.to_thread(store.register, path)
+    async with engine.objects.connection() as connection:
+        schema_id = await _schema_id(connection, table)
+        name = path.rpartition("/")[2]
+        file = Upload(uuid4(), schema_id, "filepath", store.name, path, name, folder=False)
+        return (await storage.insert_registered(connection, file, content)).reference
+
+
+async def _check_there(store: FolderStore, found: StoredObject) -> None:
+    """Make sure that an object which is there again by its content is there on the disk."""
+    (await open_file(store, found, "")).close()

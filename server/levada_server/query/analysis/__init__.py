@@ -1,0 +1,1 @@
+"""What a relation reads, and how much work it is."""

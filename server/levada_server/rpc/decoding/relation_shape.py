@@ -1,0 +1,40 @@
+"""The shape of a relation: its message without the values of its mappings."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from levada_api.v1 import relation_pb2 as pb
+from levada_server.operations.plans import Asked, Shape
+from levada_server.rpc.decoding import decode
+from levada_server.rpc.decoding.decode_relation import is_parameter, received_relation
+
+MAX_BYTES = 8 * 2**10
+"""A larger relation is compiled each time: it is seldom asked again, and its plan would fill the memory."""
+
+
+def asked_relation(field: str, message: pb.Relation) -> Asked:
+    """Read a relation of a request as far as is needed to find it among those that were compiled before.
+
+    Raises:
+        InvalidRequest: A value is malformed.
+    """
+    shape = _shape(message) if message.ByteSize() <= MAX_BYTES else None
+    return Asked(
+        partial(received_relation, field, message), partial(received_relation, field, message, parameters=True), shape
+    )
+
+
+def _shape(message: pb.Relation) -> Shape:
+    bare = pb.Relation()
+    bare.CopyFrom(message)
+    kinds: list[str] = []
+    values: list[object] = []
+    for condition in bare.conditions:
+        for entry in condition.mapping.entries if condition.HasField("mapping") else ():
+            if is_parameter(entry.value):
+                kinds.append(str(entry.value.WhichOneof("kind")))
+                values.append(decode.value(entry.value))
+                entry.value.Clear()
+    # An entry that had no value from the start is refused when it is read, so it has no plan that could be found.
+    return Shape((bare.SerializeToString(deterministic=True), *kinds), tuple(values))

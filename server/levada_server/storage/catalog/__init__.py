@@ -1,0 +1,1 @@
+"""The catalog: schemas, tables and their attributes."""

@@ -1,0 +1,335 @@
+"""Read and write the tables' definitions, and keep the catalog of this process at the newest version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from levada_server.errors import AlreadyExists, Conflict, HasChildren, LevadaError
+from levada_server.model.dependencies import Catalog
+from levada_server.model.heading import Attribute, Default, Heading, Origin
+from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
+from levada_server.model.types import parse_type
+from levada_server.query import ddl
+from levada_server.query.sql import Select, TableSource, render_count
+from levada_server.storage.postgres.sql_files import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+    from levada_server.storage.postgres.database import Connection, Database
+
+_SQL = statements("catalog")
+
+KEEP_UP_S = 1.0
+"""How long a server may give what a table was before another server altered it, to clients that know nothing of it."""
+
+
+class CatalogCache:
+    """The catalog as this process last read it."""
+
+    def __init__(self, database: Database) -> None:
+        """Start empty; the first use reads."""
+        self._database = database
+        self._catalog: Catalog | None = None
+        self._highest_asked = 0
+        self._reading = asyncio.Lock()
+
+    async def current(self, at_least: int = 0) -> Catalog:
+        """Give the catalog, read again if it is older than a version that a client has seen."""
+        catalog = self._catalog
+        # A version that PostgreSQL does not have, as after a restore, is looked for once.
+        if catalog is not None and (catalog.version >= at_least or at_least <= self._highest_asked):
+            return catalog
+        async with self._reading:
+            catalog = self._catalog
+            if catalog is None or catalog.version < at_least:
+                self._highest_asked = max(at_least, self._highest_asked)
+                async with self._database.transaction(read_only=True) as connection:
+                    catalog = await read_catalog(connection)
+                self.replace(catalog)
+        return catalog
+
+    async def catch_up(self, known: Catalog | None = None) -> bool:
+        """Read the catalog again if another process has changed it; tell whether it had.
+
+        Args:
+            known: What was worked with; it may have been replaced since. None: what this process has now.
+        """
+        known = known or await self.current()
+        async with self._database.connection() as connection:
+            version: int = await connection.fetchval(_SQL["read_version"])
+        if version <= known.version:
+            return False
+        current = await self.current(version)
+        if any(current.tables.get(name) != table for name, table in known.tables.items()):
+            await self._database.forget_plans()
+        return True
+
+    async def keep_up(self) -> None:
+        """Catch up again and again, for the clients whose requests would never tell that the catalog is old."""
+        while True:
+            await asyncio.sleep(KEEP_UP_S)
+            with suppress(LevadaError):  # whoever asks for something is told
+                await self.catch_up()
+
+    def replace(self, catalog: Catalog) -> None:
+        """Take over a catalog that was just read or written, unless a newer one is here."""
+        if self._catalog is None or catalog.version > self._catalog.version:
+            self._catalog = catalog
+
+
+async def require_version(connection: Connection, version: int) -> None:
+    """Check that the catalog is not newer than what a change was made for.
+
+    After the change, in its transaction: the locks that the change took keep its tables as they are from then on.
+
+    Raises:
+        Conflict: It is.
+    """
+    if await connection.fetchval(_SQL["read_version"]) > version:
+        raise Conflict("The catalog was changed by another process meanwhile; repeat.")
+
+
+async def read_catalog(connection: Connection) -> Catalog:
+    """Read the whole catalog, within the transaction of the connection."""
+    version = await connection.fetchval(_SQL["read_version"])
+    schemas = frozenset(row["name"] for row in await connection.fetch(_SQL["read_schemas"]))
+    return Catalog(version, schemas, await _read_tables(connection, {}, None))
+
+
+async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
+    """Read one table, whose parents are in a catalog: less than to read them all for it."""
+    names = {table.id: name for name, table in catalog.tables.items()}
+    (table,) = (await _read_tables(connection, names, table_id)).values()
+    return table
+
+
+async def _read_tables(
+    connection: Connection, known: Mapping[int, TableName], table_id: int | None
+) -> dict[TableName, Table]:
+    rows = await connection.fetch(_SQL["read_tables"], table_id)
+    names = {**known, **{row["id"]: TableName(row["schema"], row["name"]) for row in rows}}
+    attributes = _grouped(await connection.fetch(_SQL["read_attributes"], table_id))
+    foreign_keys = _grouped(await connection.fetch(_SQL["read_foreign_keys"], table_id))
+    indexes = _grouped(await connection.fetch(_SQL["read_indexes"], table_id))
+    tables = {}
+    for row in rows:
+        name = names[row["id"]]
+        tables[name] = Table(
+            id=row["id"],
+            name=name,
+            tier=Tier(row["tier"]),
+            heading=Heading(tuple(_attribute(a) for a in attributes[row["id"]])),
+            foreign_keys=tuple(_foreign_key(k, names) for k in foreign_keys[row["id"]]),
+            indexes=tuple(Index(tuple(i["expressions"]), i["is_unique"]) for i in indexes[row["id"]]),
+            comment=row["comment"],
+            has_make=row["has_make"],
+            key_source=row["key_source"],
+            source_key=None if row["source_key"] is None else tuple(row["source_key"]),
+            retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
+            contract=Contract(row["make_contract"]),
+        )
+    return tables
+
+
+def _grouped(rows: Sequence[asyncpg.Record]) -> dict[int, list[asyncpg.Record]]:
+    groups: dict[int, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        groups[row["table_id"]].append(row)
+    return groups
+
+
+def _attribute(row: asyncpg.Record) -> Attribute:
+    return Attribute(
+        name=row["name"],
+        type=parse_type(row["type"]),
+        primary_key=row["primary_key"],
+        nullable=row["nullable"],
+        default=None if row["default_text"] is None else Default(row["default_text"], row["default_quoted"]),
+        auto_increment=row["auto_increment"],
+        comment=row["comment"],
+        origin=None if row["origin_id"] is None else Origin(row["origin_id"], row["origin_label"]),
+    )
+
+
+def _foreign_key(row: asyncpg.Record, names: Mapping[int, TableName]) -> ForeignKey:
+    return ForeignKey(
+        parent=names[row["parent_id"]],
+        columns=tuple(zip(row["child_names"], row["parent_names"], strict=True)),
+        primary_key=row["primary_key"],
+        nullable=row["nullable"],
+        unique=row["is_unique"],
+        comment=row["comment"],
+    )
+
+
+async def lock_catalog(connection: Connection, known: Catalog | None = None) -> Catalog:
+    """Make other changes of the catalog wait for this transaction, and give it as it is then.
+
+    The version is raised: whoever sees this transaction's changes sees that its catalog is old.
+
+    Args:
+        connection: In a transaction.
+        known: The catalog as it was read before; where nobody has changed it since, it is not read again.
+    """
+    version: int = await connection.fetchval(_SQL["raise_version"])
+    if known is not None and known.version == version - 1:
+        return Catalog(version, known.schemas, known.tables)
+    return await read_catalog(connection)
+
+
+async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int, Contract]]:
+    """List name, time of creation, number of tables and make contract of every schema, by name."""
+    rows = await connection.fetch(_SQL["read_schemas"])
+    return [(*tuple(row)[:3], Contract(row["make_contract"])) for row in rows]
+
+
+async def insert_schema(connection: Connection, name: str) -> datetime:
+    """Create a schema; give its time of creation.
+
+    Raises:
+        AlreadyExists: PostgreSQL has a schema of this name, which is not in the catalog.
+    """
+    if await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name):
+        raise AlreadyExists(
+            f"The database has a schema `{name}` that Levada did not make; choose another name.", schema=name
+        )
+    created: datetime = await connection.fetchval(_SQL["insert_schema"], name)
+    await connection.execute(ddl.create_schema(name))
+    return created
+
+
+async def delete_schema(connection: Connection, catalog: Catalog, name: str) -> int:
+    """Drop a schema with its tables; give their number.
+
+    Raises:
+        HasChildren: Tables of other schemas refer to it.
+    """
+    tables = [t for t in catalog.order if t.schema == name]
+    for table in tables:
+        for child, _ in catalog.children(table):
+            if child.name.schema != name:
+                raise HasChildren(f"`{child.name}` refers to `{table}`; drop it first.", table=table, child=child.name)
+    for table in reversed(tables):
+        await delete_table(connection, catalog.tables[table])
+    await connection.execute(_SQL["delete_schema"], name)
+    await connection.execute(ddl.drop_schema(name))
+    return len(tables)
+
+
+async def insert_table(connection: Connection, catalog: Catalog, table: Table, definition: str) -> Table:
+    """Create a table, without its jobs; give it with its id."""
+    table_id: int = await connection.fetchval(
+        _SQL["insert_table"],
+        table.name.schema,
+        table.name.table,
+        table.name.stored,
+        table.tier.value,
+        table.comment,
+        table.has_make,
+        table.key_source,
+        definition,
+        table.retry.max_attempts,
+        table.retry.delay,
+    )
+    for position, attribute in enumerate(table.heading):
+        await insert_attribute(connection, table_id, position, attribute)
+    await insert_references(connection, catalog, replace(table, id=table_id))
+    await insert_definition(connection, table_id, definition)
+    stored = await read_table(connection, catalog, table_id)
+    for statement in ddl.create_table(stored):
+        await connection.execute(statement)
+    return stored
+
+
+async def insert_attribute(connection: Connection, table_id: int, position: int, attribute: Attribute) -> None:
+    """Record an attribute of a table."""
+    default = attribute.default
+    await connection.execute(
+        _SQL["insert_attribute"],
+        table_id,
+        position,
+        attribute.name,
+        str(attribute.type),
+        attribute.primary_key,
+        attribute.nullable,
+        default.text if default else None,
+        default.quoted if default else False,
+        attribute.auto_increment,
+        attribute.comment,
+        attribute.origin.attribute_id if attribute.origin else None,
+    )
+
+
+async def insert_references(connection: Connection, catalog: Catalog, table: Table) -> None:
+    """Record the foreign keys and indexes of a table."""
+    for position, key in enumerate(table.foreign_keys):
+        await connection.execute(
+            _SQL["insert_foreign_key"],
+            table.id,
+            position,
+            catalog.tables[key.parent].id,
+            [child for child, _ in key.columns],
+            [parent for _, parent in key.columns],
+            key.primary_key,
+            key.nullable,
+            key.unique,
+            key.comment,
+        )
+    for position, index in enumerate(table.indexes):
+        await connection.execute(_SQL["insert_index"], table.id, position, list(index.expressions), index.unique)
+
+
+async def read_definitions(connection: Connection, table: Table, limit: int) -> list[tuple[str, datetime]]:
+    """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    return [tuple(row) for row in await connection.fetch(_SQL["read_definitions"], table.id, limit)]
+
+
+async def insert_definition(connection: Connection, table_id: int, definition: str) -> None:
+    """Add a definition to the history of a table."""
+    await connection.execute(_SQL["insert_definition"], table_id, definition)
+
+
+async def update_make(
+    connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None, retry: RetryPolicy
+) -> None:
+    """Record that the class of a table gained or lost its `make`, changed its key source, or how often it is tried."""
+    await connection.execute(_SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay)
+
+
+async def update_source_key(connection: Connection, table: Table) -> None:
+    """Record what a class's own key source gives of the primary key."""
+    await connection.execute(_SQL["update_source_key"], table.id, table.source_key)
+
+
+async def create_job_table(connection: Connection, table: Table) -> None:
+    """Create the jobs of a table, in place of those it has, and record what identifies them."""
+    await update_source_key(connection, table)
+    await connection.execute(ddl.drop_job_table(table))
+    for statement in ddl.create_job_table(table):
+        await connection.execute(statement)
+
+
+async def update_contract(connection: Connection, name: str, contract: Contract) -> None:
+    """Record what the `make` of a schema's tables may do."""
+    await connection.execute(_SQL["update_contract"], name, contract.value)
+
+
+async def delete_table(connection: Connection, table: Table) -> None:
+    """Drop a table and its jobs; nothing may refer to it."""
+    for statement in ddl.drop_table(table):
+        await connection.execute(statement)
+    await connection.execute(_SQL["delete_table"], table.id)
+
+
+async def count_rows(connection: Connection, table: Table) -> int:
+    """Count the entities of a table."""
+    statement = render_count(Select((), TableSource(table.name.schema, table.name.stored, "t")))
+    return int(await connection.fetchval(statement.text))

@@ -1,0 +1,1 @@
+"""Deleting entities with all that depends on them."""

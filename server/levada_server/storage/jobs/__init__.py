@@ -1,0 +1,1 @@
+"""Jobs, their tables and the sessions of workers."""

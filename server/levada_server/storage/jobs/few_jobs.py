@@ -1,0 +1,67 @@
+"""Jobs with few rows: the statement that completes them, rows and all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.storage.jobs.job_tables import job_statement, key_names
+from levada_server.storage.rows.bound_rows import bound_rows
+from levada_server.storage.rows.rows import if_current, insert_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.heading import Key
+    from levada_server.model.table import Table
+    from levada_server.storage.jobs.jobs import Finished
+    from levada_server.storage.postgres.database import Connection
+
+
+async def complete_jobs(
+    connection: Connection,
+    table: Table,
+    tokens: Sequence[UUID],
+    jobs: Sequence[Finished],
+    inserts: Sequence[tuple[Table, Columns]],
+    version: int,
+) -> list[Key] | None:
+    """Insert rows and mark the jobs that they are of as succeeded, if all are still held under their tokens.
+
+    Args:
+        connection: In no transaction: this is one of its own.
+        table: The table that is computed.
+        tokens: Of the jobs' leases.
+        jobs: Each once.
+        inserts: Few rows each.
+        version: Of the catalog that the tables are from.
+
+    Returns:
+        The keys of the jobs. None if nothing was done: a job is not held any more, or the catalog is newer.
+    """
+    values: list[object] = [
+        [job.job_id for job in jobs],
+        tokens,
+        [job.duration_s for job in jobs],
+        [job.code_version for job in jobs],
+        [job.reads for job in jobs],
+        [job.writes for job in jobs],
+        version,
+    ]
+    parts = []
+    for number, (target, columns) in enumerate(inserts):
+        source = f"{bound_rows(columns.attributes, before=len(values))} CROSS JOIN ready"
+        parts.append(f", inserted{number} AS ({insert_statement(target, columns.attributes, source)})")
+        values += columns.values([attribute.name for attribute in columns.attributes])
+    statement = job_statement(
+        "jobs",
+        "complete_jobs",
+        table,
+        here=if_current(6),
+        inserts="".join(parts),
+        key=", ".join(f"j.{name}" for name in key_names(table)) or "true",
+    )
+    rows = await connection.fetch(statement, *values)
+    names = table.job_key
+    return [tuple((name, row[name]) for name in names) for row in rows] if rows else None

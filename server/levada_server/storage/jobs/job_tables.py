@@ -1,0 +1,70 @@
+"""Statements over job tables: the named ones, with a table's names put in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.query import sql
+from levada_server.query.ddl import job_table_name, qualified
+from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from levada_server.model.table import Table
+
+_PARTS = statements("jobs")
+PEND = fill(_PARTS["pend"], now=_PARTS["now"])
+"""What a job is that waits for its first try, as the changes of an UPDATE."""
+_SUCCEED = fill(_PARTS["succeed"], now=_PARTS["now"])
+
+
+def job_statement(file: str, name: str, table: Table, **more: str) -> str:
+    """Give a named statement for one table's jobs, `j`, and results, `t`."""
+    jobs = job_table_name(table)
+    return fill(
+        statements(file)[name],
+        jobs=jobs,
+        table=qualified(table.name),
+        key_and_comma="".join(f"{name}, " for name in key_names(table)),
+        same=same_key(table),
+        now=_PARTS["now"],
+        pend=PEND,
+        succeed=_SUCCEED,
+        still_held=_PARTS["still_held"],
+        dead_sessions=fill(_PARTS["dead_sessions"], jobs=jobs),
+        **more,
+    )
+
+
+def restricted(
+    file: str, name: str, table: Table, restriction: sql.Select | None, *before: object
+) -> tuple[str, tuple[object, ...]]:
+    """Give a named statement for those jobs whose key a query has, or for all, and the values that it binds.
+
+    Args:
+        file: Where the statement is.
+        name: Its name.
+        table: The table.
+        restriction: Has the key's attributes; None for all jobs.
+        before: The values that the statement itself binds.
+    """
+    if restriction is None:
+        return job_statement(file, name, table, restriction="TRUE"), before
+    inner = sql.render(restriction, before=before)
+    condition = f"EXISTS (SELECT FROM ({inner.text}) AS t WHERE {same_key(table)})"
+    return job_statement(file, name, table, restriction=condition), inner.values
+
+
+def key_names(table: Table) -> list[str]:
+    """Give the columns of the key of a table's jobs, quoted."""
+    return [quote_name(name) for name in table.job_key]
+
+
+def same_key(table: Table) -> str:
+    """Write that a job `j` and a row `t` have the same key."""
+    return " AND ".join(f"t.{name} = j.{name}" for name in key_names(table)) or "TRUE"
+
+
+def count_of(tag: str) -> int:
+    """Read the number of rows out of what PostgreSQL says of a statement."""
+    return int(tag.rsplit(" ", 1)[1])

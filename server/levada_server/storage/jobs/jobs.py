@@ -1,0 +1,292 @@
+"""The job tables: what each move of a job's life does to its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from levada_server.errors import UnknownJob
+from levada_server.jobs.lease import Lease
+from levada_server.jobs.retry import lost_attempts
+from levada_server.jobs.state import Standing
+from levada_server.storage.jobs.job_tables import count_of, job_statement, restricted
+from levada_server.storage.jobs.worker_sessions import check_session
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    import asyncpg
+
+    from levada_server.jobs.lease import Failure
+    from levada_server.model.heading import Key
+    from levada_server.model.table import Table
+    from levada_server.query import sql
+    from levada_server.storage.postgres.database import Connection
+
+LEAST_URGENT = 2**31 - 1
+_FILE = "jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order of urgency of a table's jobs."""
+
+    priority: int
+    scheduled_time: datetime
+    job_id: int
+
+
+FIRST_PLACE = Place(-(2**31), datetime.min, 0)
+
+
+async def most_urgent(
+    connection: Connection,
+    tables: Sequence[Table],
+    session: UUID,
+    held: Collection[UUID] | None,
+    starts: Sequence[Place],
+) -> list[int | None]:
+    """Give for each table the priority of its most urgent job that a session could take; None where there is none.
+
+    Args:
+        connection: In a transaction or not.
+        tables: The tables.
+        session: The worker's session.
+        held: As for `reserve`.
+        starts: As for `reserve`, for each table.
+    """
+    looks = " UNION ALL ".join(
+        job_statement(_FILE, "most_urgent", table, number=str(number)) for number, table in enumerate(tables, 1)
+    )
+    rows = await connection.fetch(
+        looks,
+        session,
+        None if held is None else list(held),
+        [start.priority for start in starts],
+        [start.scheduled_time for start in starts],
+        [start.job_id for start in starts],
+        [start == FIRST_PLACE for start in starts],
+    )
+    found = {row["number"]: row["priority"] for row in rows}
+    return [found[number] for number in range(1, len(tables) + 1)]
+
+
+async def reserve(
+    connection: Connection,
+    table: Table,
+    session: UUID,
+    max_jobs: int,
+    restriction: sql.Select | None,
+    *,
+    held: Collection[UUID] | None = None,
+    least_urgent: int = LEAST_URGENT,
+    start: Place = FIRST_PLACE,
+) -> tuple[list[Lease], Place | None]:
+    """Lease the most urgent jobs of a table to a session, in one statement.
+
+    Args:
+        connection: In a transaction or not.
+        table: The table.
+        session: The worker's session.
+        max_jobs: At most this many, ≥ 1.
+        restriction: Only jobs whose key this query has; it selects from the job table.
+        held: Tokens that the session knows of; any other of its leases is handed out again. None: not told.
+        least_urgent: No job of a higher number of priority.
+        start: Of the jobs that wait, only those from this place on. Where that is not the first, jobs of lost workers
+            are not looked for.
+
+    Returns:
+        The leases, and the place of the first that had waited.
+
+    Raises:
+        UnknownWorkerSession: The session has ended.
+    """
+    known = None if held is None else list(held)
+    before = (
+        max_jobs,
+        session,
+        known,
+        lost_attempts(table.retry),
+        least_urgent,
+        start.priority,
+        start.scheduled_time,
+        start.job_id,
+        start == FIRST_PLACE,
+    )
+    statement, values = restricted(_FILE, "reserve", table, restriction, *before)
+    rows = await connection.fetch(statement, *values)
+    if not rows:
+        await check_session(connection, session)
+    first = next((row for row in rows if row["waited"]), None)
+    reached = None if first is None else Place(first["_priority"], first["_scheduled_time"], first["_job_id"])
+    names = table.job_key
+    leases = [
+        Lease(
+            table=table.name,
+            table_id=table.id,
+            job_id=row["_job_id"],
+            key=_key(names, row),
+            token=row["_lease_token"],
+            attempt=row["_attempt"],
+        )
+        for row in rows
+    ]
+    return leases, reached
+
+
+def _key(names: Sequence[str], row: asyncpg.Record) -> Key:
+    return tuple((name, row[name]) for name in names)
+
+
+async def mark_started(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> None:
+    """Count the try of jobs, by id and token, whose worker was lost after it had begun them."""
+    await connection.execute(job_statement(_FILE, "mark_started", table), *_columns(leases))
+
+
+def _columns(leases: Sequence[tuple[int, UUID]]) -> tuple[list[int], list[UUID]]:
+    return [job_id for job_id, _ in leases], [token for _, token in leases]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedJob:
+    """A job that is locked until the transaction ends: how it stands, and its key."""
+
+    standing: Standing
+    key: Key
+
+
+async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]) -> dict[int, LockedJob]:
+    """Lock jobs until the transaction ends.
+
+    Raises:
+        UnknownJob: One is not there.
+    """
+    rows = await connection.fetch(job_statement(_FILE, "lock_jobs", table), list(job_ids))
+    names = table.job_key
+    locked = {
+        row["_job_id"]: LockedJob(
+            Standing(
+                row["_job_id"],
+                row["_state"],
+                row["_attempt"],
+                row["_lease_token"],
+                row["_failed_token"],
+                row["_error_type"],
+            ),
+            _key(names, row),
+        )
+        for row in rows
+    }
+    for job_id in job_ids:
+        if job_id not in locked:
+            raise UnknownJob(
+                f"`{table.name}` has no job {job_id}; its key left the key source, or its parents were deleted.",
+                job=job_id,
+                table=table.name,
+            )
+    return locked
+
+
+async def is_held(connection: Connection, table: Table, job_id: int, token: UUID) -> bool:
+    """Tell whether a lease is still that of its job; locks nothing."""
+    return bool(await connection.fetchval(job_statement(_FILE, "is_held", table), job_id, token))
+
+
+async def is_renewed(connection: Connection, table: Table, job_id: int, token: UUID, grace: timedelta) -> bool:
+    """Tell whether a worker holds a job under a lease that ran out no longer ago than the grace."""
+    return bool(await connection.fetchval(job_statement(_FILE, "is_renewed", table), job_id, token, grace))
+
+
+async def first_absent(connection: Connection, table: Table, job_ids: Sequence[int]) -> int | None:
+    """Give the first of some jobs whose entity the table has not; None if it has all."""
+    absent: int | None = await connection.fetchval(job_statement(_FILE, "absent_results", table), list(job_ids))
+    return absent
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is kept of a job that succeeded: seconds of `make`, version of its code, what it read and wrote, as JSON."""
+
+    job_id: int
+    duration_s: float
+    code_version: str
+    reads: str
+    writes: str
+
+
+async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finished]) -> None:
+    """Mark locked jobs as succeeded. They keep their tokens: a repeated Complete is recognized by them."""
+    await connection.execute(
+        job_statement(_FILE, "finish_jobs", table),
+        [job.job_id for job in jobs],
+        [job.duration_s for job in jobs],
+        [job.code_version for job in jobs],
+        [job.reads for job in jobs],
+        [job.writes for job in jobs],
+    )
+
+
+async def fail_job(
+    connection: Connection,
+    table: Table,
+    job_id: int,
+    duration_s: float,
+    code_version: str,
+    failure: Failure,
+    retry_after: timedelta | None,
+) -> None:
+    """Mark a locked job as failed, or let it wait for its next try."""
+    values = (job_id, duration_s, code_version, failure.type, failure.message, failure.stack)
+    if retry_after is None:
+        await connection.execute(job_statement(_FILE, "fail_job", table), *values)
+    else:
+        await connection.execute(job_statement(_FILE, "postpone_job", table), *values, retry_after)
+
+
+async def release_jobs(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> int:
+    """Give jobs back untouched, by id and token; give how many were still held."""
+    return count_of(await connection.execute(job_statement(_FILE, "release_jobs", table), *_columns(leases)))
+
+
+async def ignore_jobs(connection: Connection, table: Table, jobs: sql.Select | None) -> int:
+    """Pass over jobs that are pending or failed; give their number."""
+    statement, values = restricted(_FILE, "ignore_jobs", table, jobs)
+    return count_of(await connection.execute(statement, *values))
+
+
+async def retry_jobs(connection: Connection, table: Table, states: Collection[str], jobs: sql.Select | None) -> int:
+    """Make jobs of some states pending again; give their number."""
+    statement, values = restricted(_FILE, "retry_jobs", table, jobs, list(states))
+    return count_of(await connection.execute(statement, *values))
+
+
+async def cancel_jobs(
+    connection: Connection, table: Table, jobs: sql.Select | None, message: str
+) -> list[tuple[Lease, UUID]]:
+    """Make errors of jobs that are reserved; give the leases that ended, each with the session that held it."""
+    statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
+    names = table.job_key
+    return [
+        (
+            Lease(table.name, table.id, row["_job_id"], _key(names, row), row["_lease_token"], row["_attempt"]),
+            row["_session_id"],
+        )
+        for row in await connection.fetch(statement, *values)
+    ]
+
+
+async def list_jobs(
+    connection: Connection, table: Table, states: Sequence[str], after: int, limit: int
+) -> list[Mapping[str, Any]]:  # Any: of many columns
+    """List jobs of some states, or of all, by id, with all their columns."""
+    rows = await connection.fetch(job_statement(_FILE, "list_jobs", table), after, list(states), limit)
+    return [dict(row) for row in rows]
+
+
+async def count_states(connection: Connection, table: Table) -> dict[str, int]:
+    """Count the jobs of a table by state."""
+    rows = await connection.fetch(job_statement(_FILE, "count_states", table))
+    return {row["_state"]: row["count"] for row in rows}

@@ -1,0 +1,85 @@
+"""Worker sessions: who computes, until when it is trusted to, and which of its leases were cancelled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.errors import UnknownWorkerSession
+from levada_server.jobs.signing import Signer
+from levada_server.storage.postgres.sql_files import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from levada_server.jobs.lease import Worker
+    from levada_server.storage.postgres.database import Connection, Database
+
+_SQL = statements("jobs")
+
+
+async def read_signer(database: Database) -> Signer:
+    """Give what signs leases, in the same way for all servers of a database."""
+    async with database.connection() as connection:
+        return Signer(await connection.fetchval(_SQL["read_signing_key"]))
+
+
+async def create_session(connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str) -> UUID:
+    """Begin a worker session; forget those that are long dead."""
+    await connection.execute(_SQL["prune_sessions"])
+    session: UUID = await connection.fetchval(
+        _SQL["create_session"], worker.host, worker.process, worker.user, code_version, lease_duration
+    )
+    return session
+
+
+async def renew_sessions(connection: Connection, sessions: Sequence[UUID]) -> datetime:
+    """Renew sessions; give the time, by the database's clock, at which the first of them expires.
+
+    Raises:
+        UnknownWorkerSession: One has ended.
+    """
+    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions))
+    missing = set(sessions) - {row["id"] for row in rows}
+    if missing:
+        raise _unknown_session(min(missing))
+    earliest: datetime = min(row["expire_time"] for row in rows)
+    return earliest
+
+
+async def check_session(connection: Connection, session: UUID) -> None:
+    """Refuse a session that has ended.
+
+    Raises:
+        UnknownWorkerSession: It has.
+    """
+    if await connection.fetchval(_SQL["session_exists"], session) is None:
+        raise _unknown_session(session)
+
+
+def _unknown_session(session: UUID) -> UnknownWorkerSession:
+    return UnknownWorkerSession(
+        f"There is no worker session {session}, or it has ended; begin a new one.", worker_session=session
+    )
+
+
+async def delete_session(connection: Connection, session: UUID) -> None:
+    """End a session: what it holds can be taken over at once.
+
+    Raises:
+        UnknownWorkerSession: It has ended already.
+    """
+    if await connection.fetchval(_SQL["delete_session"], session) is None:
+        raise _unknown_session(session)
+
+
+async def cancelled_leases(connection: Connection, sessions: Sequence[UUID]) -> list[str]:
+    """Give the tokens of the leases of some sessions that were cancelled."""
+    return [row["lease_token"] for row in await connection.fetch(_SQL["cancelled_leases"], list(sessions))]
+
+
+async def add_cancelled_leases(connection: Connection, leases: Iterable[tuple[UUID, str]]) -> None:
+    """Record that leases were cancelled, by session and token."""
+    sessions, tokens = zip(*leases, strict=True)
+    await connection.execute(_SQL["add_cancelled_leases"], list(sessions), list(tokens))

@@ -1,0 +1,301 @@
+"""A store that is a folder: uploads, objects in their places, and files that were there before.
+
+All of it blocks, so it runs in threads.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
+from levada_server.model.object_names import MANAGED_FOLDER, check_path
+from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
+from levada_server.storage.objects.object_content import (
+    Content,
+    StoredFile,
+    file_content,
+    files_of,
+    folder_content,
+    listing,
+    opened_content,
+    read_listing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+    from uuid import UUID
+
+_STAGING = f"{MANAGED_FOLDER}/staging"
+_CONTENT = "content"
+_LIST_SUFFIX = ".files"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_READ_ONLY = 0o444
+
+
+class FolderStore:
+    """A folder on a disk of the server.
+
+    The server's own files lie under `MANAGED_FOLDER`. An upload is a folder of its own there, named by its id, until it
+    is published: moved to its place, whole and on the disk.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        """Take a folder that exists.
+
+        Raises:
+            PreconditionFailed: It does not: perhaps its disk is not mounted.
+        """
+        if not folder.is_dir():
+            raise PreconditionFailed(
+                f"The folder {folder} of the store `{name}` does not exist; mount its disk or make it.", store=name
+            )
+        self.name = name
+        self.folder = folder.resolve()
+
+    # --------------------------------------------------------------------------------------------- uploads
+
+    def begin(self, upload: UUID, *, folder: bool) -> None:
+        """Make the place of an upload."""
+        with self._writing():
+            place = self._staged(upload)
+            (place if folder else place.parent).mkdir(parents=True)
+
+    def received_bytes(self, upload: UUID, path: str) -> int:
+        """Tell how much of a file has arrived."""
+        try:
+            return self._staged(upload, path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+
+    def rewind(self, upload: UUID, path: str, offset: int) -> None:
+        """Let a file go on at an offset; what stood behind it is dropped.
+
+        Raises:
+            InvalidRequest: Not so much has arrived, or the path is one of a folder.
+        """
+        received = self.received_bytes(upload, path)
+        if not 0 <= offset <= received:
+            raise InvalidRequest(
+                f"{received} bytes have arrived, so the upload cannot go on at {offset}.", field="offset"
+            )
+        target = self._staged(upload, path)
+        with self._writing():
+            if path:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("ab") as file:
+                file.truncate(offset)
+
+    def write(self, upload: UUID, path: str, offset: int, content: bytes) -> None:
+        """Write bytes of a file. Where that fails nothing of them counts as arrived.
+
+        Raises:
+            LimitReached: The disk is full.
+        """
+        with self._writing(), self._staged(upload, path).open("r+b", buffering=0) as file:
+            try:
+                file.seek(offset)
+                written = 0
+                while written < len(content):
+                    written += file.write(memoryview(content)[written:])
+            except OSError:
+                file.truncate(offset)
+                raise
+
+    def content(self, upload: UUID, *, folder: bool) -> Content:
+        """Read what an upload holds, from the disk.
+
+        Raises:
+            UnknownObject: Nothing has arrived.
+        """
+        place = self._staged(upload)
+        try:
+            if not folder:
+                return file_content(place)
+            return folder_content(place)
+        except FileNotFoundError:
+            raise UnknownObject("Nothing was uploaded yet; send a header at least.", object=upload) from None
+
+    def npy_header(self, upload: UUID) -> NpyHeader:
+        """Read what an uploaded array says of itself.
+
+        Raises:
+            WrongValue: It is no array that can be read without pickle.
+        """
+        with self._staged(upload).open("rb") as file:
+            return read_npy_header(file)
+
+    def publish(self, upload: UUID, path: str, content: Content) -> None:
+        """Put an upload to its place for good, once all of it is on the disk.
+
+        Raises:
+            LimitReached: The disk is full.
+        """
+        place, target = self._staged(upload), self.folder / path
+        with self._writing():
+            for file in files_of(place):
+                file.chmod(_READ_ONLY)
+                _sync(file)
+            for folder, _, _ in os.walk(place):
+                _sync(Path(folder))
+            _move(place, target)
+            if content.files is not None:
+                listed = target.with_name(target.name + _LIST_SUFFIX)
+                listed.write_bytes(listing(content.files))
+                _sync(listed)
+            _sync(target.parent)
+        place.parent.rmdir()
+
+    def discard(self, upload: UUID) -> None:
+        """Remove an upload that was not published."""
+        shutil.rmtree(self._staged(upload).parent, ignore_errors=True)
+
+    def remove(self, path: str) -> None:
+        """Remove an object from its place, with the folders that are empty then.
+
+        Raises:
+            OSError: It is there and cannot be removed.
+        """
+        target = self.folder / path
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+        target.with_name(target.name + _LIST_SUFFIX).unlink(missing_ok=True)
+        for folder in target.relative_to(self.folder).parents:
+            if len(folder.parts) <= 1:
+                break
+            try:
+                (self.folder / folder).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:  # somebody else's object is in it
+                break
+
+    # ----------------------------------------------------------------------------------------------- files
+
+    def register(self, path: str) -> Content:
+        """Read a file that lies in the store already.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidRequest: The path leaves the store, or is the server's own.
+        """
+        with self.open(path, others=True) as file:
+            return opened_content(file)
+
+    def open(self, path: str, *, others: bool = False) -> BinaryIO:
+        """Open a file for reading.
+
+        Links are followed within the store. Afterwards each step of the way is opened without following any, so that
+        nobody can put a link in between that leads elsewhere.
+
+        Args:
+            path: Within the store, with `/`.
+            others: It is none of the server's own.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidRequest: The path leaves the store, or is the server's own although it is another's that is wanted.
+        """
+        check_path(path)
+        missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
+        real = Path(os.path.realpath(self.folder / path))
+        if not real.is_relative_to(self.folder):
+            raise InvalidRequest(f"{path!r} leads out of the store `{self.name}`.", field="path", store=self.name)
+        parts = real.relative_to(self.folder).parts
+        if others and parts[:1] == (MANAGED_FOLDER,):
+            raise InvalidRequest(
+                f"What lies under {MANAGED_FOLDER!r} belongs to the server and cannot be registered.", field="path"
+            )
+        if not parts:
+            raise missing
+        try:
+            descriptor = _open_beneath(self.folder, parts)
+        except OSError:
+            raise missing from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise missing
+        return os.fdopen(descriptor, "rb")
+
+    def open_listing(self, path: str) -> BinaryIO:
+        """Open the list of the files of a folder that is an object.
+
+        Raises:
+            NotFound: It is gone.
+        """
+        return self.open(path + _LIST_SUFFIX)
+
+    def files(self, path: str) -> list[StoredFile]:
+        """List the files of a folder that is an object.
+
+        Raises:
+            NotFound: Its list is gone.
+        """
+        with self.open_listing(path) as lines:
+            return read_listing(lines)
+
+    # ---------------------------------------------------------------------------------------------- inside
+
+    def _staged(self, upload: UUID, path: str = "") -> Path:
+        place = self.folder / _STAGING / upload.hex / _CONTENT
+        return place / check_path(path) if path else place
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise InvalidRequest("A path of the upload is a file and a folder at once.", field="path") from None
+        except FileNotFoundError:
+            raise UnknownObject("The upload is gone; begin another one.") from None
+        except OSError as error:
+            if error.errno in _FULL:
+                raise LimitReached(
+                    f"The store `{self.name}` is full: {os.strerror(error.errno)}. Free some space, or ask its owner.",
+                    limit="store",
+                    store=self.name,
+                ) from error
+            raise
+
+
+def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:
+    """Open a file step by step, and follow no link."""
+    if os.open not in os.supports_dir_fd:  # Windows
+        return os.open(folder.joinpath(*parts), os.O_RDONLY)
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = inner
+        # A pipe would wait for somebody to write into it.
+        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def _move(place: Path, target: Path) -> None:
+    """Move to where folders may be missing; one that is made may be removed again as an empty one by `remove`."""
+    while place.exists():
+        with suppress(FileNotFoundError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place.replace(target)
+            return
+    raise FileNotFoundError(place)
+
+
+def _sync(path: Path) -> None:
+    """Have a file or folder on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

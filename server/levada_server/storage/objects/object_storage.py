@@ -1,0 +1,96 @@
+"""The stores of a server, and its own connections to the table of what lies in them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from levada_server.errors import UnknownStore
+from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.postgres.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+    from uuid import UUID
+
+    from levada_server.storage.postgres.database import Connection
+
+POOL_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFolders:
+    """Where the stores of a server lie.
+
+    Args:
+        folders: By name.
+        preferred: The store that `<blob@>` means; None if there is none.
+        file: Where others can be named, for messages.
+    """
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    preferred: str | None = None
+    file: str = "the server's file stores.toml"
+
+
+class ObjectStorage:
+    """The stores, and connections apart from everybody's pool.
+
+    What is done to the table of objects is done at once, whatever becomes of the transaction that the caller may be in.
+    A connection of the same pool would then be waited for by those who hold all others.
+    """
+
+    def __init__(self, database_url: str, stores: StoreFolders) -> None:
+        """Open the stores; connections are made when they are first needed.
+
+        Raises:
+            PreconditionFailed: The folder of a store does not exist.
+        """
+        self.stores = {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
+        self.preferred = stores.preferred
+        self._file = stores.file
+        self._database_url = database_url
+        self._database: Database | None = None
+        self._opening = asyncio.Lock()
+        self._committing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    def store(self, name: str) -> FolderStore:
+        """Give the store of a name; of an empty one, the preferred store.
+
+        Raises:
+            UnknownStore: There is none.
+        """
+        found = self.stores.get(name or self.preferred or "")
+        if found is None:
+            what = f"no store `{name}`" if name else "no preferred store, which a definition with `@` alone means"
+            known = (
+                f"it has {', '.join(f'`{known}`' for known in self.stores)}" if self.stores else "it has none at all"
+            )
+            raise UnknownStore(
+                f"This server has {what}; {known}. Stores are named in {self._file}, by a table "
+                f'[stores.{name or "name"}] with a line such as folder = "/data"; the settings of a client name none.',
+                store=name or None,
+            )
+        return found
+
+    def committing(self, upload: UUID) -> asyncio.Lock:
+        """Give the lock under which an upload is committed: a client may ask again while the first call still works."""
+        return self._committing.setdefault(upload, asyncio.Lock())
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit."""
+        async with self._opening:
+            if self._database is None:
+                self._database = await Database.connect(self._database_url, size=POOL_SIZE)
+        async with self._database.connection() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._database is not None:
+            await self._database.close()

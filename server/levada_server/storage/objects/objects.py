@@ -1,0 +1,212 @@
+"""The table of objects: what lies in stores, and in which state it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from levada_server.model.object_reference import ObjectReference
+from levada_server.model.types import Kind
+from levada_server.query.ddl import qualified
+from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.storage.objects.npy_header import NpyHeader
+    from levada_server.storage.objects.object_content import Content
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("objects")
+
+LIFETIME = timedelta(days=7)
+"""How long an object stays that no row names, from the last call that did. No transaction lasts nearly as long, so what
+was claimed for rows is there when they are committed."""
+QUARANTINE = timedelta(days=1)
+"""How long an object stays after it was found without a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An object whose bytes come in."""
+
+    id: UUID
+    schema_id: int
+    codec: str
+    store: str
+    path: str
+    name: str
+    folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that is whole."""
+
+    codec: str
+    folder: bool
+    reference: ObjectReference
+
+
+async def schema_id(connection: Connection, name: str) -> int | None:
+    """Give the id of a schema; None if there is none."""
+    found: int | None = await connection.fetchval(_SQL["schema_id"], name)
+    return found
+
+
+async def insert_upload(connection: Connection, upload: Upload) -> None:
+    """Begin an upload."""
+    await connection.execute(
+        _SQL["insert_upload"],
+        upload.id,
+        upload.schema_id,
+        upload.codec,
+        upload.store,
+        upload.path,
+        upload.name,
+        upload.folder,
+        LIFETIME,
+    )
+
+
+async def renew_upload(connection: Connection, id_: UUID) -> Upload | None:
+    """Let an upload live on, and give it; None if there is none."""
+    row = await connection.fetchrow(_SQL["renew_upload"], id_, LIFETIME)
+    return None if row is None else _upload(row)
+
+
+async def place_upload(connection: Connection, id_: UUID, path: str) -> None:
+    """Say where the bytes of an upload are about to go."""
+    await connection.execute(_SQL["place_upload"], id_, path)
+
+
+async def commit_upload(
+    connection: Connection, id_: UUID, content: Content, header: NpyHeader | None
+) -> StoredObject | None:
+    """Make an upload an object that rows may name.
+
+    Returns:
+        None if the same content is there already, or if the upload is gone.
+    """
+    try:
+        row = await connection.fetchrow(
+            _SQL["commit_upload"],
+            id_,
+            content.size_bytes,
+            content.hash,
+            None if content.files is None else len(content.files),
+            None if header is None else header.dtype,
+            None if header is None else header.shape,
+            LIFETIME,
+        )
+    except asyncpg.UniqueViolationError:
+        return None
+    return None if row is None else _stored(row)
+
+
+async def insert_registered(connection: Connection, file: Upload, content: Content) -> StoredObject:
+    """Note a file that lay in its store before."""
+    row = await connection.fetchrow(
+        _SQL["insert_registered"],
+        file.id,
+        file.schema_id,
+        file.codec,
+        file.store,
+        file.path,
+        file.name,
+        content.size_bytes,
+        content.hash,
+        LIFETIME,
+    )
+    assert row is not None
+    return _stored(row)
+
+
+async def doom_upload(connection: Connection, id_: UUID) -> None:
+    """Give an upload up."""
+    await connection.execute(_SQL["doom_upload"], id_)
+
+
+async def claim_content(connection: Connection, upload: Upload, hash_: str) -> StoredObject | None:
+    """Find the object that has the same content as an upload, in its schema and store, and let it live on."""
+    row = await connection.fetchrow(
+        _SQL["claim_content"], upload.schema_id, upload.store, upload.codec, hash_, LIFETIME
+    )
+    return None if row is None else _stored(row)
+
+
+async def claim(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredObject]:
+    """Let objects live on that rows are about to name; those that are gone are left out."""
+    rows = await connection.fetch(_SQL["claim"], list(ids), LIFETIME)
+    return {row["id"]: _stored(row) for row in rows}
+
+
+async def read_object(connection: Connection, id_: UUID) -> StoredObject | None:
+    """Give an object; None if there is none."""
+    row = await connection.fetchrow(_SQL["read_object"], id_)
+    return None if row is None else _stored(row)
+
+
+async def find_named(connection: Connection, catalog: Catalog) -> None:
+    """Collect the ids of all objects that rows name, in a temporary table of the transaction."""
+    await connection.execute(_SQL["lift_time_limit"])
+    await connection.execute(_SQL["create_named"])
+    for table in catalog.tables.values():
+        for attribute in table.heading:
+            if attribute.type.kind is Kind.OBJECT:
+                await connection.execute(
+                    fill(_SQL["add_named"], column=quote_name(attribute.name), table=qualified(table.name))
+                )
+
+
+async def quarantine(connection: Connection) -> list[int]:
+    """Put objects that no row names into quarantine, and take those out that some row names; give the bytes of each.
+
+    `find_named` has been called in this transaction.
+    """
+    await connection.execute(_SQL["release"])
+    return [row["size_bytes"] for row in await connection.fetch(_SQL["quarantine"])]
+
+
+async def doom(connection: Connection) -> None:
+    """Give up what was in quarantine for long enough, and uploads that have expired.
+
+    `find_named` has been called in this transaction.
+    """
+    await connection.execute(_SQL["doom"], QUARANTINE)
+
+
+async def read_doomed(connection: Connection) -> list[tuple[Upload, int]]:
+    """List what is to be removed, with its bytes; 0 for an upload."""
+    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["read_doomed"])]
+
+
+async def delete_doomed(connection: Connection, id_: UUID) -> None:
+    """Forget an object that was removed."""
+    await connection.execute(_SQL["delete_doomed"], id_)
+
+
+def _upload(row: asyncpg.Record) -> Upload:
+    return Upload(row["id"], row["schema_id"], row["codec"], row["store"], row["path"], row["name"], row["folder"])
+
+
+def _stored(row: asyncpg.Record) -> StoredObject:
+    shape = row["shape"]
+    reference = ObjectReference(
+        id=row["id"],
+        store=row["store"],
+        path=row["path"],
+        name=row["name"],
+        size_bytes=row["size_bytes"],
+        hash=row["hash"],
+        file_count=row["file_count"],
+        dtype=row["dtype"],
+        shape=None if shape is None else tuple(shape),
+    )
+    return StoredObject(row["codec"], row["folder"], reference)

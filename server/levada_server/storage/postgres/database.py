@@ -1,0 +1,255 @@
+"""The pool of connections, and the one way to open a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import asyncpg
+
+from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
+from levada_server.storage.postgres.failures import translated
+from levada_server.storage.postgres.moments import bind_moments_as_they_are
+from levada_server.storage.postgres.pipe import SpoolSpace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator
+
+    from levada_server.model.heading import Key
+    from levada_server.model.table import TableName
+    from levada_server.storage.postgres.pipe import Pipe
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
+
+POOL_SIZE = 20
+CONNECT_TIMEOUT_S = 10.0
+ACQUIRE_TIMEOUT_S = 60.0
+"""How long a call waits for a connection while others use them all."""
+STATEMENT_TIMEOUT_S = 600
+MIN_POSTGRESQL = 15
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    spool_space: SpoolSpace | None
+    """Where results wait for slow readers; None where they hold no connection that others could use."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        postgresql_version: str,
+        spool_space: SpoolSpace | None = None,
+        size: int | None = None,
+    ) -> None:
+        """Take over an open pool; `close` closes it."""
+        self._pool = pool
+        self._size = size or POOL_SIZE
+        self._wanted = 0  # connections in use, and those that are waited for
+        self._lent: set[Pipe] = set()
+        self.postgresql_version = postgresql_version
+        self.spool_space = spool_space or SpoolSpace()
+
+    @classmethod
+    async def connect(cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None) -> Database:
+        """Open a pool.
+
+        Args:
+            url: As libpq reads it, `postgresql://user@host/database`.
+            spool_space: Where results wait for slow readers; by default in the system's temporary folder.
+            size: Most connections; by default `POOL_SIZE`.
+
+        Raises:
+            Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size or POOL_SIZE,
+                timeout=CONNECT_TIMEOUT_S,
+                init=bind_moments_as_they_are,
+                reset=_leave_as_is,
+                server_settings={
+                    "application_name": "levada",
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "search_path": "pg_catalog",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
+                },
+            )
+        except (OSError, asyncio.TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
+        async with pool.acquire() as connection:
+            version = connection.get_server_version()
+        if version.major < MIN_POSTGRESQL:
+            await pool.close()
+            raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
+        return cls(pool, f"{version.major}.{version.minor}", spool_space, size)
+
+    @property
+    def pinned(self) -> bool:
+        """It is one connection inside a transaction that lasts."""
+        return False
+
+    @property
+    def written(self) -> Counter[str]:
+        """Rows that a job wrote in the transaction that lasts, by table; counted by who writes."""
+        raise AssertionError("no transaction lasts")
+
+    @property
+    def committed(self) -> list[tuple[TableName, Key]]:
+        """What jobs completed in the transaction that lasts, known to all once it is committed."""
+        raise AssertionError("no transaction lasts")
+
+    async def close(self) -> None:
+        """Wait for the connections in use, then close all."""
+        await self._pool.close()
+
+    async def forget_plans(self) -> None:
+        """Replace every connection on its next use: its plans were made for tables that have changed."""
+        await self._pool.expire_connections()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit; for single statements.
+
+        Raises:
+            LimitReached: Others use all connections for too long.
+        """
+        with translated():
+            self._wanted += 1
+            try:
+                connection = await self._acquire()
+                try:
+                    yield connection
+                finally:
+                    await self._pool.release(connection)
+            finally:
+                self._wanted -= 1
+
+    async def _acquire(self) -> Connection:
+        if self._wanted <= self._size:
+            return await self._pool.acquire()
+        for pipe in self._lent:
+            pipe.hurry()
+        try:
+            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise LimitReached(
+                f"The server's {self._size} connections to PostgreSQL are all in use; try again, with fewer at once.",
+                limit="connections",
+                value=self._size,
+            ) from None
+
+    @contextmanager
+    def lent_to(self, pipe: Pipe) -> Iterator[None]:
+        """Note that a connection writes to a pipe within the block: it is hurried when connections are short."""
+        if self._wanted > self._size:
+            pipe.hurry()
+        self._lent.add(pipe)
+        try:
+            yield
+        finally:
+            self._lent.discard(pipe)
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+    ) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            OutcomeUnknown: The connection broke during the commit.
+        """
+        async with self.connection() as connection:
+            transaction = connection.transaction(isolation=isolation, readonly=read_only)
+            await uncut(connection, transaction.start())
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await uncut(connection, transaction.rollback())
+                raise
+            await commit(connection, transaction)
+
+
+class PinnedDatabase(Database):
+    """One connection inside a transaction that lasts: each use is a savepoint, so that a failure undoes it alone."""
+
+    def __init__(self, connection: Connection, postgresql_version: str) -> None:
+        """Use a connection on which a transaction is open; whoever opened it ends it."""
+        self._connection = connection
+        self._size = 1
+        self._wanted = 0  # connections in use, and those that are waited for
+        self._lent = set()
+        self._written: Counter[str] = Counter()
+        self._committed: list[tuple[TableName, Key]] = []
+        self.postgresql_version = postgresql_version
+        self.spool_space = None
+
+    @property
+    def pinned(self) -> bool:
+        """It is one connection inside a transaction that lasts."""
+        return True
+
+    @property
+    def written(self) -> Counter[str]:
+        """Rows that a job wrote in this transaction, by table."""
+        return self._written
+
+    @property
+    def committed(self) -> list[tuple[TableName, Key]]:
+        """What jobs completed in this transaction."""
+        return self._committed
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection."""
+        with translated():
+            async with self._connection.transaction():
+                yield self._connection
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        *,
+        read_only: bool = False,
+        isolation: Isolation = "read_committed",
+    ) -> AsyncIterator[Connection]:
+        """Lend the connection; the transaction around decides how it sees others."""
+        async with self.connection() as connection:
+            yield connection
+
+
+async def uncut(connection: Connection, step: Awaitable[None]) -> None:
+    """Begin or end a transaction; if that is cut off, give its connection up, as nobody knows where it stands."""
+    try:
+        await step
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+
+
+async def commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Commit.
+
+    Raises:
+        OutcomeUnknown: The connection broke meanwhile: it may have been committed or not.
+    """
+    try:
+        await uncut(connection, transaction.commit())
+    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+        raise OutcomeUnknown(
+            "The connection to PostgreSQL broke during the commit: look whether the change is there, then repeat it."
+        ) from error
+
+
+async def _leave_as_is(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Leave a returned connection as it is: every use ends its transaction and changes no setting of the session.
+
+    The driver's own reset would cost one more trip to PostgreSQL per call.
+    """

@@ -1,0 +1,136 @@
+"""What came of requests that carry an id: kept for some days, so that a repeated request has one effect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from levada_server.errors import AlreadyExists, LevadaError
+from levada_server.query.sql import quote_text
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from levada_server.storage.postgres.database import Connection, Database
+
+_SQL = statements("outcomes")
+
+KEPT_DAYS = 2
+"""Whole days for which outcomes are kept; nobody repeats a request for longer."""
+PREPARED_DAYS = 3
+"""Days that have a partition ahead of time."""
+_LOCK = 0x1E7ADB
+"""Key of the advisory lock under which partitions are made and dropped."""
+_PREFIX = "request_outcome_"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, once.
+
+    Args:
+        id: Chosen by the client.
+        method: What is asked; an id stands for one method.
+    """
+
+    id: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request: JSON text; None if it was given up."""
+
+    method: str
+    content: str | None
+
+
+async def insert_outcome(connection: Connection, request: Request, content: str) -> None:
+    """Keep what came of a request, in the transaction of its change.
+
+    Raises:
+        AlreadyExists: It was done before, or given up: nothing of this transaction may be kept.
+    """
+    try:
+        await connection.execute(_SQL["insert"], request.id, request.method, content)
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyExists("The request was answered before.") from error
+
+
+def recording(values: int, request: Request, content: int, source: str) -> tuple[str, list[object]]:
+    """Let a statement keep what came of a request too: all of it is done, or nothing.
+
+    Args:
+        values: How many values are bound to the statement.
+        request: What was asked.
+        content: What came of it.
+        source: Of one row; without that row nothing is kept.
+
+    Returns:
+        What goes before the statement, and its further values.
+    """
+    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "content"), 1)}
+    return fill(_SQL["recorded"], source=source, **marks) + "\n", [request.id, request.method, str(content)]
+
+
+def recording_each(statement: str, values: int, request: Request) -> tuple[str, list[object]]:
+    """As `recording`, for a statement that changes at most one row, and only if it does."""
+    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method"), 1)}
+    changing = statement.rstrip("; \n")
+    return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method]
+
+
+async def find_outcome(database: Database, request: Request) -> Outcome | None:
+    """Give what came of a request; None if nothing is known of it."""
+    async with database.connection() as connection:
+        row = await connection.fetchrow(_SQL["find"], request.id)
+    return None if row is None else Outcome(row["method"], row["content"])
+
+
+async def give_up(database: Database, request: Request) -> Outcome:
+    """See to it that a request that was not done never will be; give what came of it."""
+    async with database.connection() as connection:
+        await connection.execute(_SQL["give_up"], request.id, request.method)
+    found = await find_outcome(database, request)
+    assert found is not None  # it is there now, whoever wrote it
+    return found
+
+
+async def keep_days(database: Database) -> None:
+    """Make the partitions of the coming days, and drop those of days long past.
+
+    Where others hold the table for too long it is left for the next time.
+    """
+    today = dt.datetime.now(dt.timezone.utc).date()
+    async with database.connection() as connection:
+        present = {row["name"] for row in await connection.fetch(_SQL["partitions"])}
+    wanted = {_name(day): day for day in (today + dt.timedelta(days=n) for n in range(PREPARED_DAYS))}
+    oldest = _name(today - dt.timedelta(days=KEPT_DAYS))
+    changes = [
+        fill(
+            _SQL["create_partition"],
+            name=name,
+            day=quote_text(str(day)),
+            next_day=quote_text(str(day + dt.timedelta(days=1))),
+        )
+        for name, day in wanted.items()
+        if name not in present
+    ]
+    days = [name for name in present if name.removeprefix(_PREFIX).isdecimal()]
+    changes += [fill(_SQL["drop_partition"], name=name) for name in days if name < oldest]
+    for change in changes:
+        try:
+            async with database.transaction() as connection:
+                await connection.execute("SET LOCAL lock_timeout = '2s'")
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+                await connection.execute(change)
+        except LevadaError:
+            continue  # another replica did it, or somebody holds the table
+    async with database.connection() as connection:
+        await connection.execute(_SQL["delete_others"], today - dt.timedelta(days=KEPT_DAYS))
+
+
+def _name(day: dt.date) -> str:
+    return f"{_PREFIX}{day:%Y%m%d}"

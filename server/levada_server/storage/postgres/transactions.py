@@ -1,0 +1,140 @@
+"""Transactions that last over several requests of one client."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LevadaError, NotFound, PreconditionFailed
+from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.database import PinnedDatabase, commit, uncut
+from levada_server.storage.postgres.failures import translated
+from levada_server.storage.postgres.outcomes import insert_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from types import TracebackType
+
+    import asyncpg
+
+    from levada_server.storage.postgres.database import Connection, Database, Isolation
+    from levada_server.storage.postgres.outcomes import Request
+
+
+class Transactions:
+    """The transactions of one session, one after the other. Whatever is open when the block ends is rolled back."""
+
+    def __init__(self, database: Database) -> None:
+        self._outside = database
+        self._held = AsyncExitStack()
+        self._connection: Connection | None = None
+        self._transaction: asyncpg.transaction.Transaction | None = None
+        self._savepoints: list[str] = []
+        self._read_only = False
+        self.database = database
+
+    async def __aenter__(self) -> Transactions:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.open:
+            await self.roll_back()
+
+    @property
+    def open(self) -> bool:
+        """A transaction is open."""
+        return self._transaction is not None
+
+    async def begin(self, isolation: Isolation, *, read_only: bool) -> None:
+        """Begin a transaction; from now on `database` works inside it.
+
+        Raises:
+            PreconditionFailed: One is open.
+        """
+        if self._transaction is not None:
+            raise PreconditionFailed("A transaction is open already; use a savepoint inside it.")
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._outside.connection())
+            with translated():
+                transaction = connection.transaction(isolation=isolation, readonly=read_only)
+                await uncut(connection, transaction.start())
+            self._held = stack.pop_all()
+        self._connection, self._transaction, self._savepoints = connection, transaction, []
+        self._read_only = read_only
+        self.database = PinnedDatabase(connection, self._outside.postgresql_version)
+
+    async def savepoint(self, name: str) -> None:
+        """Mark a point to return to."""
+        await self._execute(f"SAVEPOINT {quote_name(name)}")
+        self._savepoints.append(name)
+
+    async def release(self, name: str) -> None:
+        """Forget a savepoint; what was done since stays.
+
+        Raises:
+            NotFound: There is none of this name.
+        """
+        position = self._position(name)
+        await self._execute(f"RELEASE SAVEPOINT {quote_name(name)}")
+        del self._savepoints[position:]
+
+    async def roll_back_to(self, name: str) -> None:
+        """Undo what was done since a savepoint, which stays.
+
+        Raises:
+            NotFound: There is none of this name.
+        """
+        position = self._position(name)
+        await self._execute(f"ROLLBACK TO SAVEPOINT {quote_name(name)}")
+        del self._savepoints[position + 1 :]
+
+    async def commit(self, request: Request | None = None) -> None:
+        """Commit.
+
+        Args:
+            request: Record that it was done, so that it can be asked again what became of it.
+
+        Raises:
+            AlreadyExists: The request was given up; nothing is committed.
+            Conflict: A concurrent transaction got in the way; nothing is committed.
+            OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
+        """
+        connection, transaction = self._require()
+        if request is not None and not self._read_only:
+            try:
+                with translated():
+                    await insert_outcome(connection, request, "true")
+            except LevadaError:
+                await self.roll_back()
+                raise
+        await self._end(commit(connection, transaction))
+
+    async def roll_back(self) -> None:
+        """Undo everything."""
+        connection, transaction = self._require()
+        await self._end(uncut(connection, transaction.rollback()))
+
+    def _position(self, name: str) -> int:
+        if name not in self._savepoints:
+            raise NotFound(f"There is no savepoint `{name}` in this transaction.")
+        return len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
+
+    def _require(self) -> tuple[Connection, asyncpg.transaction.Transaction]:
+        if self._connection is None or self._transaction is None:
+            raise PreconditionFailed("No transaction is open; begin one first.")
+        return self._connection, self._transaction
+
+    async def _execute(self, statement: str) -> None:
+        connection, _ = self._require()
+        with translated():
+            await connection.execute(statement)
+
+    async def _end(self, ending: Awaitable[None]) -> None:
+        """End the transaction and give its connection back, whether the end succeeds or not."""
+        held, self._held = self._held, AsyncExitStack()
+        self._connection = self._transaction = None
+        self.database = self._outside
+        async with held:
+            await ending

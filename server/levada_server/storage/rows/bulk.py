@@ -1,0 +1,84 @@
+"""Many rows: COPY into a table, or into a temporary one that a statement then reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from levada_server.arrow.copy.copy_encoder import encode
+from levada_server.model.types import AttributeType, Kind
+from levada_server.query.ddl import qualified
+from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.table import Table
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("rows")
+
+NEW_PART = 0.1
+"""Where more of a table is new, PostgreSQL's picture of it is out of date."""
+
+_STAGE = "_levada_rows"
+STAGED_ROWS = f'pg_temp."{_STAGE}" AS r'
+"""The source of rows `r` for the statement of `insert_staged`; `_row` is the number of each, from 1."""
+
+
+async def copy_rows(connection: Connection, table: Table, columns: Columns) -> str:
+    """Copy rows into a table; attributes that are not given take their defaults. Give PostgreSQL's tag.
+
+    Raises:
+        asyncpg.PostgresError: A constraint is in the way.
+    """
+    names = [a.name for a in columns.attributes]
+    pieces = encode(columns.arrays, [a.type for a in columns.attributes], columns.row_count)
+    return await _copy(connection, table.name.schema, table.name.stored, names, pieces)
+
+
+async def insert_staged(connection: Connection, table: Table, columns: Columns, statement: str) -> str:
+    """Copy rows into a temporary table, and run a statement that inserts from there; give its tag.
+
+    Raises:
+        asyncpg.PostgresError: A constraint is in the way.
+    """
+    names = [a.name for a in columns.attributes]
+    types = [a.type for a in columns.attributes]
+    numbers = pa.array(np.arange(1, columns.row_count + 1))
+    pieces = encode([*columns.arrays, numbers], [*types, AttributeType(Kind.INT64)], columns.row_count)
+    marks = {"stage": f"pg_temp.{quote_name(_STAGE)}", "names": ", ".join(map(quote_name, names))}
+    async with connection.transaction():
+        await connection.execute(fill(_SQL["create_stage"], table=qualified(table.name), **marks))
+        await _copy(connection, "pg_temp", _STAGE, [*names, "_row"], pieces)
+        tag: str = await connection.execute(statement)
+        await connection.execute(fill(_SQL["drop_stage"], **marks))
+    return tag
+
+
+async def analyze(connection: Connection, table: Table, new_rows: int) -> None:
+    """Let PostgreSQL learn what a table holds now, if much of it is new.
+
+    Its own daemon, which does so where a tenth is new, comes later, and never to what is not committed.
+    """
+    name = qualified(table.name)
+    known = await connection.fetchval(_SQL["rows_known"], name)
+    if new_rows > known * NEW_PART:
+        await connection.execute(fill(_SQL["analyze"], table=name))
+
+
+async def _copy(connection: Connection, schema: str, table: str, names: list[str], pieces: Iterator[memoryview]) -> str:
+    tag: str = await connection.copy_to_table(
+        table, schema_name=schema, columns=names, source=_source(pieces), format="binary"
+    )
+    return tag
+
+
+async def _source(pieces: Iterator[memoryview]) -> AsyncIterator[memoryview]:
+    """Encode while PostgreSQL works on what it has; the driver asks for more only when that is sent."""
+    for piece in pieces:
+        yield piece

@@ -1,0 +1,121 @@
+"""The rows of a query: a few by one statement, any number as a stream of COPY that waits for its reader."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from levada_server.arrow.copy.copy_binary import LONG_ROW_BYTES, MARK, CopyReader
+from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
+from levada_server.errors import ValueOutOfRange
+from levada_server.storage.postgres.pipe import Pipe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+    import pyarrow as pa
+
+    from levada_server.query.compile import Query
+    from levada_server.storage.postgres.database import Connection, Database
+
+LEAVE_S = 0.25
+"""How long a reader that leaves waits for the next piece, at which the stream stops by itself."""
+CANCEL_S = 5.0
+"""How long PostgreSQL has to stop a query; then its connection is cut."""
+
+
+async def fetch_rows(database: Database, query: Query) -> list[asyncpg.Record]:
+    """Give the rows of a query that has few, in one trip to PostgreSQL.
+
+    Raises:
+        ValueOutOfRange: A date or time is outside of what Python holds.
+    """
+    statement = query.fetch()
+    async with database.connection() as connection:
+        try:
+            return list(await connection.fetch(statement.text, *statement.values))
+        except (OverflowError, ValueError) as error:
+            raise ValueOutOfRange(f"The result has a value that cannot be given: {error}.") from error
+
+
+@asynccontextmanager
+async def stream_batches(database: Database, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
+    """Open the rows of a query as record batches; the end of the block stops the query.
+
+    A batch has about `BATCH_BYTES`, of long rows about `MESSAGE_BYTES`.
+
+    They are read in a read-only transaction, or in the one that is there. The first batch comes as soon as there are
+    rows. Memory stays flat: PostgreSQL waits while the reader does. It does not wait for long, unless the transaction
+    was there before: then the rest goes to disk, and the connection and the snapshot of the data are free.
+
+    Raises:
+        ValueOutOfRange: By the iterator: a value is outside of what Arrow or Python holds.
+    """
+    stream = _CopyStream(database, query)
+    try:
+        yield stream.batches()
+    finally:
+        await stream.leave()
+
+
+class _CopyStream:
+    """A COPY in a task of its own, and the pieces that it has handed over.
+
+    That task is not simply cancelled: a driver that is cancelled while data come in may lose its connection. It
+    leaves by an error of the sink instead, and is cancelled only where no data come.
+    """
+
+    def __init__(self, database: Database, query: Query) -> None:
+        self._query = query
+        self._pipe = Pipe(database.spool_space)
+        self._connection: Connection | None = None
+        self._task = asyncio.create_task(self._copy(database))
+        self._task.add_done_callback(lambda _: self._pipe.end())
+
+    async def _copy(self, database: Database) -> None:
+        async with database.transaction(read_only=True) as connection:
+            self._connection = connection
+            spelled = self._query.literals()
+            literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
+            statement = self._query.bulk_fetch(MARK, literals)
+            with database.lent_to(self._pipe):
+                await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
+
+    async def batches(self) -> AsyncIterator[pa.RecordBatch]:
+        reader = CopyReader(self._query.heading)
+        wanted_bytes = 1  # the first rows go out as they come
+        while pieces := await self._pipe.get(wanted_bytes):
+            batch = reader.read(pieces)
+            if batch is not None:
+                long = sum(map(len, pieces)) > batch.num_rows * LONG_ROW_BYTES
+                wanted_bytes = MESSAGE_BYTES if long else BATCH_BYTES
+                yield batch
+        await self._task
+        reader.finish()
+
+    async def leave(self) -> None:
+        """Stop the COPY if it is not at its end, and give its connection back, whoever cancels meanwhile."""
+        self._pipe.leave()
+        stopping = asyncio.create_task(self._stop())
+        cancelled: asyncio.CancelledError | None = None
+        while not stopping.done():
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    async def _stop(self) -> None:
+        done, _ = await asyncio.wait({self._task}, timeout=LEAVE_S)
+        if not done:
+            self._task.cancel()
+            done, _ = await asyncio.wait({self._task}, timeout=CANCEL_S)
+        if not done and self._connection is not None:
+            self._connection.terminate()
+            await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.exception()  # whoever left does not ask; a reader that stayed has met it in `batches`
+        await self._pipe.close()

@@ -1,0 +1,151 @@
+"""Constraints that were in the way: which row, which key, which parent."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from levada_server.errors import DuplicateEntity, LevadaError, MissingParent
+from levada_server.model.values import show_key
+from levada_server.query import ddl
+from levada_server.query.ddl import qualified
+from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.sql_files import fill, statements
+from levada_server.storage.rows.bound_rows import bound_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.heading import Attribute
+    from levada_server.model.table import ForeignKey, Table
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("rows")
+
+_VALUES_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
+"""As PostgreSQL tells a key in every language: `Key (a, b)=(1, 2) already exists.`"""
+
+
+async def find_violation(
+    connection: Connection,
+    table: Table,
+    columns: Columns | None,
+    error: asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError,
+) -> LevadaError:
+    """Say which row a constraint refused, after the change was undone.
+
+    Args:
+        connection: Usable: outside of the statement that failed, and of its savepoint.
+        table: That was changed.
+        columns: The rows; None if they did not come from a client.
+        error: As PostgreSQL raised it: a foreign key's names no row, and no other one names its number.
+    """
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return await _duplicate(connection, table, columns, error)
+    return await _missing_parent(connection, table, columns, error)
+
+
+async def _duplicate(
+    connection: Connection, table: Table, columns: Columns | None, error: asyncpg.UniqueViolationError
+) -> DuplicateEntity:
+    constraint = error.constraint_name or ""
+    names = _unique_names(table, constraint)
+    primary = constraint == ddl.primary_key_constraint(table)
+    kind = "key" if primary else "unique combination"
+    row = None if columns is None else await _first_duplicate(connection, table, columns, names)
+    where, key = _place(table, columns, row, names, error)
+    return DuplicateEntity(
+        f"{where}: an entity with this {kind} exists already: {key}. Nothing was changed"
+        + ("; an insert with skip_duplicates=True leaves such rows out." if primary else "."),
+        table=table.name,
+        row=row,
+        key=key,
+        constraint=constraint,
+    )
+
+
+def _unique_names(table: Table, constraint: str) -> tuple[str, ...]:
+    for position, key in enumerate(table.foreign_keys):
+        if constraint == ddl.unique_reference_constraint(table, position):
+            return key.child_columns
+    for position, index in enumerate(table.indexes):
+        if constraint == ddl.index_name(table, position):
+            return index.expressions
+    return table.heading.primary_key
+
+
+async def _first_duplicate(
+    connection: Connection, table: Table, columns: Columns, names: tuple[str, ...]
+) -> int | None:
+    """Find the first row whose values under these names are in the table or in an earlier row."""
+    attributes = _given(columns, names)
+    if not attributes:
+        return None
+    statement = fill(
+        _SQL["first_duplicate"],
+        table=qualified(table.name),
+        rows=bound_rows(attributes),
+        partition=", ".join(f"r.{quote_name(n)}" for n in names),
+        filled=" AND ".join(f"r.{quote_name(n)} IS NOT NULL" for n in names),
+        same=" AND ".join(f"t.{quote_name(n)} = r.{quote_name(n)}" for n in names),
+    )
+    row = await connection.fetchval(statement, *columns.values([a.name for a in attributes]))
+    return None if row is None else columns.first_row + int(row) - 1
+
+
+async def _missing_parent(
+    connection: Connection, table: Table, columns: Columns | None, error: asyncpg.ForeignKeyViolationError
+) -> MissingParent:
+    constraint = error.constraint_name or ""
+    position = next(i for i in range(len(table.foreign_keys)) if ddl.foreign_key_constraint(table, i) == constraint)
+    key = table.foreign_keys[position]
+    row = None if columns is None else await _first_orphan(connection, columns, key)
+    where, shown = _place(table, columns, row, key.child_columns, error)
+    return MissingParent(
+        f"{where}: `{key.parent}` has no entity for {shown}. Nothing was changed; insert the parent first.",
+        table=table.name,
+        row=row,
+        key=shown,
+        constraint=constraint,
+        parent=key.parent,
+    )
+
+
+async def _first_orphan(connection: Connection, columns: Columns, key: ForeignKey) -> int | None:
+    attributes = _given(columns, key.child_columns)
+    if not attributes:
+        return None
+    statement = fill(
+        _SQL["first_orphan"],
+        rows=bound_rows(attributes),
+        parent=qualified(key.parent),
+        filled=" AND ".join(f"r.{quote_name(child)} IS NOT NULL" for child in key.child_columns),
+        same=" AND ".join(f"p.{quote_name(parent)} = r.{quote_name(child)}" for child, parent in key.columns),
+    )
+    row = await connection.fetchval(statement, *columns.values([a.name for a in attributes]))
+    return None if row is None else columns.first_row + int(row) - 1
+
+
+def _given(columns: Columns, names: Sequence[str]) -> list[Attribute]:
+    """Give the attributes of these names; none of them if any is not among the columns."""
+    found = [a for a in columns.attributes if a.name in names]
+    return found if len(found) == len(set(names)) else []
+
+
+def _place(
+    table: Table,
+    columns: Columns | None,
+    row: int | None,
+    names: Sequence[str],
+    error: asyncpg.IntegrityConstraintViolationError,
+) -> tuple[str, str]:
+    """Say where a constraint was violated, and by which values: as PostgreSQL has them if the row is not known."""
+    if columns is None or row is None:
+        found = _VALUES_IN_DETAIL.search(error.detail or "")
+        return f"`{table.name}`", f"{', '.join(names)} = {found[1]}" if found else ", ".join(names)
+    given = [name for name in names if any(a.name == name for a in columns.attributes)]
+    key = show_key(zip(given, columns.row(row - columns.first_row, given), strict=True))
+    return f"`{table.name}`, row {row}", key
