@@ -22,7 +22,7 @@ from benchmarks.bulk import (
 )
 from benchmarks.place import declare
 from benchmarks.timing import Line, at_least, at_most, interleaved, seconds
-from levada_server.arrow.copy.copy_encoder import encode_any
+from levada_server.arrow.copy.encoder import encode_any
 from levada_server.model.types import parse_type
 
 if TYPE_CHECKING:

@@ -20,15 +20,15 @@ import pytest_asyncio
 from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.embedded import embedded
+from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
-from levada_server.operations.engine import Engine
 from levada_server.operations.job_refresh import Refreshes
 from levada_server.operations.transactions import TransactionLimits
-from levada_server.rpc.decoding.decode_relation import stored_relation
+from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.storage.catalog.catalog import CatalogCache
-from levada_server.storage.jobs.lookout import Lookout
+from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
-from levada_server.storage.objects.object_storage import ObjectStorage, StoreFolders
+from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_server.config import STORES_FILE
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
+from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
-from levada_server.operations.engine import Engine
 from levada_server.operations.job_refresh import Refreshes
-from levada_server.rpc.decoding.decode_relation import stored_relation
+from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.catalog.catalog import CatalogCache
-from levada_server.storage.jobs.lookout import Lookout
+from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
-from levada_server.storage.objects.object_storage import ObjectStorage, StoreFolders
+from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
-from levada_server.storage.postgres.outcomes import keep_days
-from levada_server.storage.postgres.pipe import SpoolSpace
+from levada_server.storage.postgres.request_outcomes import keep_days
+from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -13,7 +13,7 @@ from levada_server.errors import LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
-from levada_server.storage.objects.object_storage import StoreFolders
+from levada_server.storage.objects.storage import StoreFolders
 
 EXIT_FAILED = 1
 EXIT_IN_USE = 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidRequest
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
-from levada_server.storage.objects.object_storage import StoreFolders
+from levada_server.storage.objects.storage import StoreFolders
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levada_server.arrow.copy.copy_binary import LONG_ROW_BYTES, MARK, CopyReader
-from levada_server.arrow.copy.copy_encoder import PLAIN, encode, encode_any
+from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
+from levada_server.arrow.copy.encoder import PLAIN, encode, encode_any
 from levada_server.arrow.ipc.batches import record_batch
 from levada_server.arrow.types import arrow_schema, storage_type
 from levada_server.errors import ValueOutOfRange

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levada_server.arrow.ipc.frames import Frames
+from levada_server.arrow.ipc.framing import Frames
 
 
 def batch(count: int) -> pa.RecordBatch:

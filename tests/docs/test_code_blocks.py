@@ -19,7 +19,7 @@ PAGE_TIMEOUT_S = 120
 COMMAND_TIMEOUT_S = 60
 
 # What the script `levada` does, in the Python that runs the tests.
-_CALL_LEVADA = "import sys; from levada._cli.cli import main; sys.exit(main())"
+_CALL_LEVADA = "import sys; from levada._cli.main import main; sys.exit(main())"
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 # What is neither run nor checked. Python is not among it under any other name.
 _PROSE_LANGUAGES = {"ini", "json", "matlab", "mermaid", "proto", "sql", "text", "toml", "yaml"}

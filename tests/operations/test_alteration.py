@@ -22,7 +22,7 @@ from tests.support.make import ME, named
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Connection
 
 SUBJECT = """# an animal

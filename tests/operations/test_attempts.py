@@ -14,7 +14,7 @@ from levada_server.jobs.lease import Failure
 from levada_server.jobs.retry import LOST_ATTEMPTS
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, Tier
 from levada_server.operations import job_refresh, jobs
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, JobOperand, Restrict
 from tests.support import make
 from tests.support.make import ME, named
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.jobs.lease import Lease
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 SESSIONS = 4
 FAILURE = Failure("ValueError", "no spikes", "Traceback …")
@@ -49,7 +49,7 @@ async def rows_of(engine: Engine) -> list[Mapping[str, Any]]:
 
 
 async def fail(engine: Engine, lease: Lease) -> str:
-    return await job_results.fail(
+    return await results.fail(
         engine,
         ME,
         named("Stat"),

@@ -19,7 +19,7 @@ from tests.support.make import ME, named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 Row = dict[str, object]
 TABLES = 7

@@ -8,12 +8,12 @@ import pytest_asyncio
 
 from levada_server.model.table import Tier
 from levada_server.operations import jobs
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results
 from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 
 @pytest_asyncio.fixture
@@ -44,12 +44,12 @@ async def test_the_committed_keys_become_jobs_below(pipeline: Engine) -> None:
         )
         for lease in leases
     ]
-    assert (await job_results.complete(pipeline, ME, done[:2])).outcomes == (None, None)
+    assert (await results.complete(pipeline, ME, done[:2])).outcomes == (None, None)
     await pipeline.downstream.settled()
     assert await keys(pipeline, "Summary") == [(0,), (1,)]
     assert await keys(pipeline, "BinFit") == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert await keys(pipeline, "Pair") == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    await job_results.complete(pipeline, ME, done)  # the first two are repeated
+    await results.complete(pipeline, ME, done)  # the first two are repeated
     await pipeline.downstream.settled()
     assert await keys(pipeline, "Summary") == [(0,), (1,), (2,)]
     assert len(await keys(pipeline, "Pair")) == 9
@@ -58,6 +58,6 @@ async def test_the_committed_keys_become_jobs_below(pipeline: Engine) -> None:
 
 async def test_a_job_that_fails_makes_none_below(pipeline: Engine) -> None:
     (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
-    assert (await job_results.complete(pipeline, ME, [make.completed(lease, {})])).outcomes != (None,)
+    assert (await results.complete(pipeline, ME, [make.completed(lease, {})])).outcomes != (None,)
     await pipeline.downstream.settled()
     assert await keys(pipeline, "Summary") == []

@@ -10,13 +10,13 @@ import pytest_asyncio
 
 from levada_server.model.table import Tier
 from levada_server.operations import jobs, schemas
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.notation import Query, U, table
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
 SESSION, STAT, SUBJECT = table("Session"), table("Stat"), table("Subject")
@@ -75,7 +75,7 @@ async def test_nothing_is_left_to_a_full_refresh(pipeline: Engine, name: str) ->
         for lease in await make.reserve(pipeline, session, "Stat", count):
             key = dict(lease.key)
             rows = {"Stat": [{**key, "rate": 1}], "Stat.Bin": [{**key, "bin": bin_} for bin_ in (1, 2)]}
-            assert (await job_results.complete(pipeline, ME, [make.completed(lease, rows)])).outcomes == (None,)
+            assert (await results.complete(pipeline, ME, [make.completed(lease, rows)])).outcomes == (None,)
         await pipeline.downstream.settled()
         assert (await make.refresh(pipeline, "Own")).added == 0
     assert (await jobs.list_jobs(pipeline, ME, named("Own"), (), after=0, limit=100))[1]

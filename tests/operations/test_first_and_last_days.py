@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from levada_server.operations import queries, rows
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import EntitySet, Equalities, ExpressionText, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named
@@ -16,7 +16,7 @@ from tests.support.make import ME, named
 if TYPE_CHECKING:
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Condition
 
 UTC = dt.timezone.utc

@@ -24,7 +24,7 @@ from levada_server.errors import DuplicateEntity, LeaseLost, LevadaError, Missin
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, RetryPolicy, Tier
 from levada_server.operations import jobs, rows
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results as job_results
 from levada_server.query.algebra import Equalities, JobOperand, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, NO_TIME, named
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.jobs.lease import Lease
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 ATTEMPTS = 2
 KEYS = st.integers(0, 2)

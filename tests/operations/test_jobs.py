@@ -21,10 +21,10 @@ from levada_server.errors import (
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import job_refresh, jobs, rows, schemas
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.jobs.jobs import FIRST_PLACE, Place
-from levada_server.storage.jobs.lookout import PATIENCE_S, SLOW_S
+from levada_server.storage.jobs.notifications import PATIENCE_S, SLOW_S
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from levada_server.jobs.lease import Lease
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 SESSIONS = 20
 
@@ -160,7 +160,7 @@ async def test_a_failed_job_keeps_its_error_and_is_not_reserved_again(pipeline: 
     (lease,) = await make.reserve(pipeline, session, "Stat")
     failure = Failure("ValueError", "no spikes", "Traceback …")
     for _ in range(2):  # the second time the answer had been lost
-        state = await job_results.fail(
+        state = await results.fail(
             pipeline, ME, named("Stat"), lease.job_id, lease.token, failure, duration=timedelta(1), code_version="v1"
         )
         assert state == "error"
@@ -207,11 +207,11 @@ async def test_a_result_that_breaks_a_rule_leaves_nothing_behind(
 
 async def test_jobs_are_completed_in_a_group_and_one_by_one_when_one_of_them_fails(pipeline: Engine) -> None:
     leases = await make.reserve(pipeline, await make.make_session(pipeline), "Stat", 4)
-    done = await job_results.complete(pipeline, ME, [make.completed(lease, result(lease)) for lease in leases[:2]])
+    done = await results.complete(pipeline, ME, [make.completed(lease, result(lease)) for lease in leases[:2]])
     assert done.outcomes == (None, None)
     bad = make.completed(leases[2], {})
     good = make.completed(leases[3], result(leases[3]))
-    outcomes = (await job_results.complete(pipeline, ME, [good, bad])).outcomes
+    outcomes = (await results.complete(pipeline, ME, [good, bad])).outcomes
     assert outcomes[0] is None
     assert isinstance(outcomes[1], MakeContract)
     assert await states(pipeline) == {"success": 3, "reserved": 1, "pending": SESSIONS - 4}
@@ -321,7 +321,7 @@ async def test_bad_requests_are_refused(pipeline: Engine) -> None:
         await make.reserve(pipeline, session, "Stat", jobs.MAX_JOBS + 1)
     (lease,) = await make.reserve(pipeline, session, "Stat")
     with pytest.raises(UnknownJob):
-        await job_results.fail(
+        await results.fail(
             pipeline,
             ME,
             named("Stat"),

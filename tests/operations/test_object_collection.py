@@ -18,18 +18,18 @@ from levada_server.errors import Conflict, UnknownObject
 from levada_server.model.table import PartIntegrity
 from levada_server.operations import rows, schemas
 from levada_server.operations.objects import objects
-from levada_server.operations.objects.object_claims import claim_copied
+from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
 from levada_server.operations.transactions import open_session
 from levada_server.query.algebra import TableOperand
-from levada_server.storage.objects.object_storage import ObjectStorage, StoreFolders
+from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from tests.support.make import ME, fetch, insert, make_table, named
 from tests.support.objects import age, collect, get, put, stage, states, stored_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -17,8 +17,8 @@ from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
-    from levada_server.storage.deletion.doomed_keys import Doomed
+    from levada_server.operations.context import Engine
+    from levada_server.storage.deletion.keys import Doomed
 
 SUBJECT = """
 subject : int16

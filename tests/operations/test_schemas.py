@@ -12,7 +12,7 @@ from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, queries, rows, schemas
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
 from levada_server.storage.catalog.catalog import CatalogCache, read_catalog
@@ -22,7 +22,7 @@ from tests.support.make import ME, named
 if TYPE_CHECKING:
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 EVERY_TYPE = """# a table of every type
 tiny : int8

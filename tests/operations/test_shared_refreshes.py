@@ -18,7 +18,7 @@ from tests.support.make import ME, NO_TIME, named
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 ASKERS = 50
 

@@ -9,7 +9,7 @@ import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import queries, rows, schemas
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
 from tests.support import make
@@ -17,7 +17,7 @@ from tests.support.make import ME, named
 from tests.support.statements import log_statements
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 
 @pytest.fixture

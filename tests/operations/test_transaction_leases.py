@@ -15,7 +15,7 @@ from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 LIMITS = TransactionLimits(idle_s=60)
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2
-from levada_server.operations import upcoming
+from levada_server.operations import incoming_rows
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
@@ -23,7 +23,7 @@ from tests.support import make
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 ROWS = 1000
 """Of a batch: more than a single statement takes."""
@@ -113,7 +113,7 @@ async def until_inserting(engine: Engine) -> None:
 async def test_rows_are_inserted_while_others_still_arrive(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upcoming, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 60.0)
     sender = Sender(stub)
     await sender.send(*GOOD[:3])
     await until_inserting(engine)
@@ -130,7 +130,7 @@ async def test_a_sender_that_stalls_holds_no_connection(
     monkeypatch: pytest.MonkeyPatch,
     options: dict[str, bool],
 ) -> None:
-    monkeypatch.setattr(upcoming, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 0.05)
     if options:
         await make.insert(engine, "Thing", [{"id": id_, "name": "old"} for id_ in range(0, len(ALL), 2)])
     there = await stored(engine)
@@ -185,7 +185,7 @@ async def test_a_key_that_exists_is_told_before_all_has_arrived(
 async def test_a_sender_that_leaves_has_inserted_nothing(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upcoming, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 60.0)
     sender = Sender(stub)
     await sender.send(*GOOD[:3])
     await until_inserting(engine)

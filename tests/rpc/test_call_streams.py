@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 WAIT_S = 60.0
 NAME = schema_pb2.TableName(schema="lab", table="Subject")

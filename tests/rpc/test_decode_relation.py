@@ -8,7 +8,7 @@ from levada_api.v1 import relation_pb2 as pb
 from levada_api.v1 import schema_pb2
 from levada_server.errors import InvalidRequest, QueryTooDeep
 from levada_server.query import algebra
-from levada_server.rpc.decoding.decode_relation import MAX_DEPTH, MAX_NODES, relation
+from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES, relation
 
 TABLE = pb.RelationNode(table=pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Subject")))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 SESSIONS = 6
 STAT, BIN = "Stat", "Stat.Bin"

@@ -16,7 +16,7 @@ from tests.support import make
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 NAME = schema_pb2.TableName(schema="lab", table="Stat")
 

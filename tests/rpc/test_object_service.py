@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from levada_server.operations.engine import Engine
-    from levada_server.storage.objects.object_storage import StoreFolders
+    from levada_server.operations.context import Engine
+    from levada_server.storage.objects.storage import StoreFolders
 
 DEFINITION = """
 subject : varchar(100)

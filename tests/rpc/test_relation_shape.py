@@ -11,7 +11,7 @@ from levada_api.v1 import schema_pb2, value_pb2
 from levada_server.errors import InvalidRequest, WrongValue
 from levada_server.model.dependencies import Catalog
 from levada_server.operations import plans
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.operations.plans import Plans
 from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation
 from tests.support.pipelines import SCHEMA, declare_table

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 NAME = schema_pb2.TableName(schema="lab", table="Subject")
 TABLE = relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))])

@@ -21,7 +21,7 @@ from tests.support import make
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 BEGIN = session_service_pb2.OpenSessionRequest(begin=session_service_pb2.Begin())
 CONNECTIONS = 3

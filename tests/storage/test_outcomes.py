@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.errors import AlreadyExists
-from levada_server.storage.postgres import outcomes
-from levada_server.storage.postgres.outcomes import KEPT_DAYS, PREPARED_DAYS, Outcome, Request, keep_days
+from levada_server.storage.postgres import request_outcomes
+from levada_server.storage.postgres.request_outcomes import KEPT_DAYS, PREPARED_DAYS, Outcome, Request, keep_days
 
 if TYPE_CHECKING:
     import asyncpg
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -45,21 +45,21 @@ async def test_days_are_made_ahead_and_dropped_whole(
         assert found == [_name(-KEPT_DAYS), *(_name(days) for days in range(PREPARED_DAYS))]
     assert await connection.fetchval("SELECT count(*) FROM levada.request_outcome") == 0
     async with engine.database.transaction() as inside:
-        await outcomes.insert_outcome(inside, REQUEST, "1")
+        await request_outcomes.insert_outcome(inside, REQUEST, "1")
     assert (
         await connection.fetchval("SELECT tableoid::regclass::text FROM levada.request_outcome") == f"levada.{_name(0)}"
     )
 
 
 async def test_what_is_given_up_is_never_done(engine: Engine) -> None:
-    assert await outcomes.find_outcome(engine.database, REQUEST) is None
-    assert await outcomes.give_up(engine.database, REQUEST) == Outcome("UpdateRow", None)
+    assert await request_outcomes.find_outcome(engine.database, REQUEST) is None
+    assert await request_outcomes.give_up(engine.database, REQUEST) == Outcome("UpdateRow", None)
     with pytest.raises(AlreadyExists):
         async with engine.database.transaction() as connection:
-            await outcomes.insert_outcome(connection, REQUEST, "1")
+            await request_outcomes.insert_outcome(connection, REQUEST, "1")
 
 
 async def test_what_is_done_cannot_be_given_up(engine: Engine) -> None:
     async with engine.database.transaction() as connection:
-        await outcomes.insert_outcome(connection, REQUEST, "1")
-    assert await outcomes.give_up(engine.database, REQUEST) == Outcome("UpdateRow", "1")
+        await request_outcomes.insert_outcome(connection, REQUEST, "1")
+    assert await request_outcomes.give_up(engine.database, REQUEST) == Outcome("UpdateRow", "1")

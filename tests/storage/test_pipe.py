@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.errors import LimitReached
-from levada_server.storage.postgres.pipe import MEMORY_BYTES, Left, Pipe, SpoolSpace
+from levada_server.storage.postgres.spool import MEMORY_BYTES, Left, Pipe, SpoolSpace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ async def test_all_bytes_come_in_order_however_the_reader_keeps_up(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = random.Random(seed)
-    monkeypatch.setattr("levada_server.storage.postgres.pipe.MEMORY_BYTES", 10_000)
+    monkeypatch.setattr("levada_server.storage.postgres.spool.MEMORY_BYTES", 10_000)
     # Sometimes so little that the writer has to wait for the reader again.
     space = SpoolSpace(tmp_path, limit_bytes=rng.choice([0, 50_000, 2**30]))
     pipe = Pipe(space)
@@ -77,7 +77,7 @@ async def test_a_reader_that_catches_up_frees_the_disk(tmp_path: Path) -> None:
 
 
 async def test_a_writer_waits_no_longer_than_its_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("levada_server.storage.postgres.pipe.PATIENCE_S", 0.01)
+    monkeypatch.setattr("levada_server.storage.postgres.spool.PATIENCE_S", 0.01)
     pipe = Pipe(SpoolSpace(tmp_path))
     for _ in range(IN_MEMORY + 3):
         await pipe.put(PIECE)

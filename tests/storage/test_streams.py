@@ -25,7 +25,7 @@ from tests.support.typed_columns import NASTY_TEXTS, TABLES, Drawn, heading
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 _T = TypeVar("_T")
 INT64 = AttributeType(Kind.INT64)

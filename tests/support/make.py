@@ -12,10 +12,10 @@ from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import job_refresh, jobs, rows, schemas
-from levada_server.operations.compilation import compiled
-from levada_server.operations.completion import job_results
+from levada_server.operations.compiling import compiled
+from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
-from levada_server.operations.engine import Caller
+from levada_server.operations.context import Caller
 from levada_server.operations.rows import InsertOptions
 from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.table import Table
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 ME = Caller("tester")
 NO_TIME = timedelta(0)
@@ -102,7 +102,7 @@ def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]
 
 async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
     """Complete a job with some rows by table."""
-    (error,) = (await job_results.complete(engine, ME, [completed(lease, inserts)])).outcomes
+    (error,) = (await results.complete(engine, ME, [completed(lease, inserts)])).outcomes
     if error is not None:
         raise error
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from blake3 import blake3
 
-from levada_server.operations.objects import object_collection, object_downloads, objects
+from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import Target
 from tests.support.make import ME, named
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from levada_server.model.object_reference import ObjectReference
-    from levada_server.operations.engine import Engine
-    from levada_server.operations.objects.object_collection import Collected
-    from levada_server.storage.objects.object_storage import StoreFolders
+    from levada_server.operations.context import Engine
+    from levada_server.operations.objects.collection import Collected
+    from levada_server.storage.objects.storage import StoreFolders
 
 
 async def stage(engine: Engine, table: str, attribute: str, *, hash_: str = "", name: str = "a.bin") -> UUID | None:
@@ -42,13 +42,13 @@ async def put(engine: Engine, table: str, attribute: str, content: bytes) -> Obj
 
 async def get(engine: Engine, id_: UUID) -> bytes:
     """Give the bytes of an object."""
-    chunks = object_downloads.download(engine, ME, id_, "", offset=0, length_bytes=None)
+    chunks = downloads.download(engine, ME, id_, "", offset=0, length_bytes=None)
     return b"".join([chunk async for chunk in chunks])
 
 
 async def collect(engine: Engine, *, dry_run: bool = False) -> Collected:
     """Collect what no row names."""
-    return await object_collection.collect(engine, ME, dry_run=dry_run)
+    return await collection.collect(engine, ME, dry_run=dry_run)
 
 
 async def age(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hypothesis import strategies as st
 
-from levada_server.arrow.copy.copy_binary import MARK
+from levada_server.arrow.copy.binary import MARK
 from levada_server.model.heading import Attribute, Heading
 from levada_server.model.types import INTEGER_RANGES, AttributeType, Kind, parse_type
 from levada_server.query import sql

@@ -13,7 +13,7 @@ from levada._base.errors import DataJointError, LevadaError, LevadaWarning
 from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
 from levada._net.connection import Connection, conn, connect
-from levada._objects.stored import StoredArray, StoredFile, StoredFolder
+from levada._objects.handles import StoredArray, StoredFile, StoredFolder
 from levada._pipeline.schema import (
     Schema,
     VirtualModule,

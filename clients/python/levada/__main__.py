@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from levada._cli.cli import main
+from levada._cli.main import main
 
 if __name__ == "__main__":  # processes of a worker import this module under another name
     sys.exit(main())

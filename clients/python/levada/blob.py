@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from levada._values.values import decode_blob, encode_blob
+from levada._values.blob import decode_blob, encode_blob
 
 __all__ = ["pack", "unpack"]
 

@@ -11,8 +11,8 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
-from levada_server.operations.objects.object_claims import check_stores
-from levada_server.operations.once import once, record
+from levada_server.operations.objects.claims import check_stores
+from levada_server.operations.request_ids import once, record
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from levada_server.model.alteration import Alteration
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Contract, Table, Tier
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.storage.postgres.database import Connection
 
 _T = TypeVar("_T")

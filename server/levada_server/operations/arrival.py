@@ -7,7 +7,7 @@ import tempfile
 import threading
 from typing import IO
 
-from levada_server.arrow.ipc.frames import Frames
+from levada_server.arrow.ipc.framing import Frames
 
 SPOOL_BYTES = 8 * 2**20
 """What a client sends is kept in memory up to here, on disk from here on."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.analysis.reads import stands_by_itself, tables_in
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import new_keys, parent_keys
-from levada_server.storage.jobs import job_refresh
+from levada_server.storage.jobs import refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 COALESCE_S = 0.05
 """Commits that come within this time are refreshed for together."""
@@ -86,7 +86,7 @@ async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> No
 async def _add_jobs(engine: Engine, catalog: Catalog, table: Table, source: Relation) -> None:
     missing = (await compiled(new_keys(source, table), catalog)).select
     async with engine.database.transaction() as connection:
-        await job_refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
+        await refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
 
 
 def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:

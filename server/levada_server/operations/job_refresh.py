@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.operations.jobs import computed_table, own_key_source
 from levada_server.query.key_source import keys_of, new_keys
-from levada_server.storage.jobs import job_refresh
 from levada_server.storage.jobs import jobs as storage
+from levada_server.storage.jobs import refresh as job_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import timedelta
 
     from levada_server.model.table import TableName
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.query.algebra import Relation
 
 DEFAULT_PRIORITY = 5

@@ -13,7 +13,7 @@ from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Lease, Worker, check_lease_duration
 from levada_server.jobs.signing import claim_of
 from levada_server.jobs.state import ERROR, IGNORED
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
 from levada_server.storage.jobs import jobs as storage
 from levada_server.storage.jobs import worker_sessions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
     from levada_server.storage.jobs.jobs import Place

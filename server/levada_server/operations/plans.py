@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.operations.compilation import compiled
+from levada_server.operations.compiling import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable

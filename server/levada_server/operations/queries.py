@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from levada_server.arrow.ipc.batches import Piece
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.operations.plans import Asked
     from levada_server.query.compile import Query
 

@@ -24,16 +24,16 @@ from levada_server.model.sizes import check_sizes
 from levada_server.model.table import TableName
 from levada_server.model.types import Kind
 from levada_server.model.values import show_key
-from levada_server.operations.compilation import compiled
-from levada_server.operations.contract import computed_table, judge_key, judge_write
-from levada_server.operations.objects.object_claims import claim_changes, claim_columns, claim_copied
-from levada_server.operations.once import once, record, through_conflicts
+from levada_server.operations.compiling import compiled
+from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
+from levada_server.operations.make_contract import computed_table, judge_key, judge_write
+from levada_server.operations.objects.claims import claim_changes, claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
-from levada_server.operations.upcoming import Stalled, Upcoming, until_whole
+from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.query.algebra import Keep, Project, Relation, Restrict, TableOperand
 from levada_server.storage.catalog.catalog import require_version
 from levada_server.storage.deletion import deletion
-from levada_server.storage.deletion.doomed_keys import Doomed
+from levada_server.storage.deletion.keys import Doomed
 from levada_server.storage.jobs.jobs import is_held
 from levada_server.storage.rows import rows as storage
 from levada_server.storage.rows.bulk import analyze
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table
     from levada_server.operations.arrival import Arrival
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.storage.postgres.database import Connection
-    from levada_server.storage.postgres.outcomes import Request
+    from levada_server.storage.postgres.request_outcomes import Request
 
 
 ANALYZED_ROWS = 5_000

@@ -27,8 +27,8 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
-from levada_server.operations.objects.object_claims import check_stores
-from levada_server.operations.once import once, record
+from levada_server.operations.objects.claims import check_stores
+from levada_server.operations.request_ids import once, record
 from levada_server.query.compile import compile_relation
 from levada_server.storage.catalog import catalog as storage
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from levada_server.model.dependencies import Catalog
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.storage.postgres.database import Connection
 
 

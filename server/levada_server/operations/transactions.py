@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, PreconditionFailed
 from levada_server.storage.jobs import jobs
-from levada_server.storage.postgres.outcomes import give_up
+from levada_server.storage.postgres.request_outcomes import give_up
 from levada_server.storage.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_server.jobs.signing import Claim
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Isolation
-    from levada_server.storage.postgres.outcomes import Request
+    from levada_server.storage.postgres.request_outcomes import Request
 
 
 MAX_OPEN_S = 86_400.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LevadaError
 from levada_server.model.values import coerce
 from levada_server.query import sql
-from levada_server.query.lower import lower
-from levada_server.query.lowering import Lowered, Lowering
+from levada_server.query.lowered import Lowered, Lowering
+from levada_server.query.operators import lower
 from levada_server.query.postgres_types import wire_type
 
 if TYPE_CHECKING:

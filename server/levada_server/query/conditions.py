@@ -24,14 +24,14 @@ from levada_server.query.algebra import (
 )
 from levada_server.query.expression import condition as expression_condition
 from levada_server.query.headings import shared_names
-from levada_server.query.lowering import matches, opened
+from levada_server.query.lowered import matches, opened
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from levada_server.model.heading import Attribute
-    from levada_server.query.lowering import Lowered, Lowering
+    from levada_server.query.lowered import Lowered, Lowering
 
 MIN_ENTITY_SET = 4
 """From so many alternatives with the same names on, one table of values is shorter than a chain of OR."""

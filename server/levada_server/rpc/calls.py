@@ -8,13 +8,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from levada_server.errors import InvalidRequest
-from levada_server.operations.engine import Caller
-from levada_server.storage.postgres.outcomes import Request
+from levada_server.operations.context import Caller
+from levada_server.storage.postgres.request_outcomes import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
 """What goes with a call or its answer, by key."""

@@ -12,13 +12,13 @@ from levada_api.v1 import job_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import jobs
-from levada_server.operations.completion import job_results
+from levada_server.operations.completion import results
 from levada_server.operations.job_refresh import refresh
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decoding import decode
-from levada_server.rpc.decoding.completion_stream import completed_groups, few_jobs_groups
-from levada_server.rpc.decoding.decode_relation import received_relation
+from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups
+from levada_server.rpc.decoding.relations import received_relation
 from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.status import status
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.table import TableName
     from levada_server.operations.completion.completed_jobs import CompletedJob
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.calls import Context
 
@@ -53,7 +53,7 @@ class JobService(pb_grpc.JobServiceServicer):
     ) -> pb.CreateWorkerSessionResponse:
         """Begin a worker session."""
         worker = Worker(request.worker.host, request.worker.process, request.worker.user)
-        lease = decode.duration(request.lease_duration) if request.HasField("lease_duration") else None
+        lease = values.duration(request.lease_duration) if request.HasField("lease_duration") else None
         session, duration = await jobs.create_session(
             self._engine, caller(context), worker, lease, request.code_version
         )
@@ -63,7 +63,7 @@ class JobService(pb_grpc.JobServiceServicer):
         self, request: pb.RenewWorkerSessionsRequest, context: Context
     ) -> pb.RenewWorkerSessionsResponse:
         """Renew all that some worker sessions hold."""
-        sessions = [decode.uuid("worker_sessions", text) for text in request.worker_sessions]
+        sessions = [values.uuid("worker_sessions", text) for text in request.worker_sessions]
         expires, cancelled = await jobs.renew_sessions(self._engine, caller(context), sessions)
         return pb.RenewWorkerSessionsResponse(expire_time=encode.timestamp(expires), cancelled_lease_tokens=cancelled)
 
@@ -71,7 +71,7 @@ class JobService(pb_grpc.JobServiceServicer):
         self, request: pb.DeleteWorkerSessionRequest, context: Context
     ) -> pb.DeleteWorkerSessionResponse:
         """End a worker session."""
-        session = decode.uuid("worker_session", request.worker_session)
+        session = values.uuid("worker_session", request.worker_session)
         started = self._leases(request.started_leases)
         await jobs.delete_session(self._engine, caller(context), session, started)
         return pb.DeleteWorkerSessionResponse()
@@ -81,10 +81,10 @@ class JobService(pb_grpc.JobServiceServicer):
         refreshed = await refresh(
             self._engine,
             caller(context),
-            decode.table_name("name", request.name),
+            values.table_name("name", request.name),
             await _relation_or_none("key_source", request),
             priority=request.priority if request.HasField("priority") else None,
-            delay=decode.duration(request.delay),
+            delay=values.duration(request.delay),
             retry_errors=request.retry_errors,
             periodic=request.periodic,
         )
@@ -98,10 +98,10 @@ class JobService(pb_grpc.JobServiceServicer):
         leases = await jobs.reserve(
             self._engine,
             caller(context),
-            decode.uuid("worker_session", request.worker_session),
-            [decode.table_name("names", name) for name in request.names],
+            values.uuid("worker_session", request.worker_session),
+            [values.table_name("names", name) for name in request.names],
             max_jobs=request.max_jobs,
-            wait=decode.duration(request.wait_duration),
+            wait=values.duration(request.wait_duration),
             restriction=await _relation_or_none("restriction", request),
             held=[self._token(token) for token in request.held_leases.lease_tokens]
             if request.HasField("held_leases")
@@ -133,7 +133,7 @@ class JobService(pb_grpc.JobServiceServicer):
     async def _complete(
         self, context: Context, group: Sequence[CompletedJob], warnings: dict[str, None]
     ) -> list[pb.JobOutcome]:
-        done = await job_results.complete(self._engine, caller(context), group)
+        done = await results.complete(self._engine, caller(context), group)
         warnings |= dict.fromkeys(done.warnings)
         return [
             pb.JobOutcome(job_id=job.job_id, error=None if error is None else status(error)[1])
@@ -142,14 +142,14 @@ class JobService(pb_grpc.JobServiceServicer):
 
     async def FailJob(self, request: pb.FailJobRequest, context: Context) -> pb.FailJobResponse:
         """Record that `make` failed."""
-        state = await job_results.fail(
+        state = await results.fail(
             self._engine,
             caller(context),
-            decode.table_name("name", request.name),
+            values.table_name("name", request.name),
             request.job_id,
             self._token(request.lease_token),
             Failure(request.error.type, request.error.message, request.error.stack),
-            duration=decode.duration(request.duration),
+            duration=values.duration(request.duration),
             code_version=request.code_version,
             interrupted=request.interrupted,
         )
@@ -162,7 +162,7 @@ class JobService(pb_grpc.JobServiceServicer):
 
     def _leases(self, messages: Iterable[pb.LeaseName]) -> list[jobs.LeaseName]:
         return [
-            (decode.table_name("table", lease.table), lease.job_id, self._token(lease.lease_token))
+            (values.table_name("table", lease.table), lease.job_id, self._token(lease.lease_token))
             for lease in messages
         ]
 
@@ -183,17 +183,17 @@ class JobService(pb_grpc.JobServiceServicer):
 
     async def _change(self, operation: _Change, request: _ChangeRequest, context: Context) -> int:
         selected = await received_relation("jobs", request.jobs) if request.HasField("jobs") else None
-        name = decode.table_name("name", request.name)
+        name = values.table_name("name", request.name)
         return await operation(self._engine, caller(context), name, selected)
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """List the jobs of a table by id."""
-        size = decode.page_size(request.page_size, default=LISTED_JOBS)
+        size = values.page_size(request.page_size, default=LISTED_JOBS)
         table, rows = await jobs.list_jobs(
             self._engine,
             caller(context),
-            decode.table_name("name", request.name),
-            [decode.job_state(state) for state in request.states],
+            values.table_name("name", request.name),
+            [values.job_state(state) for state in request.states],
             after=read_number(request.page_token) if request.page_token else 0,
             limit=size + 1,
         )
@@ -207,7 +207,7 @@ class JobService(pb_grpc.JobServiceServicer):
         self, request: pb.WatchProgressRequest, context: Context
     ) -> AsyncIterator[pb.WatchProgressResponse]:
         """Tell how far some tables are, whenever that changes."""
-        names = [decode.table_name("names", name) for name in request.names]
+        names = [values.table_name("names", name) for name in request.names]
         last: list[jobs.Progress] = []
         while True:
             began = time.monotonic()
@@ -224,7 +224,7 @@ class JobService(pb_grpc.JobServiceServicer):
         if source is not None and len(request.names) != 1:
             raise InvalidRequest("A key source goes with one table.", field="key_source")
         found = [
-            await jobs.progress(self._engine, caller(context), decode.table_name("names", name), source)
+            await jobs.progress(self._engine, caller(context), values.table_name("names", name), source)
             for name in request.names
         ]
         return pb.GetProgressResponse(progress=map(encode.progress, found))

@@ -11,10 +11,10 @@ from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 from levada_api.v1 import object_service_pb2_grpc as pb_grpc
 from levada_server.errors import DamagedObject, InvalidRequest
-from levada_server.operations.objects import object_collection, object_downloads, objects
+from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import OpenUpload, Target
 from levada_server.rpc.calls import caller
-from levada_server.rpc.decoding import decode
+from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import schema_pb2
     from levada_server.model.object_reference import ObjectReference
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.rpc.calls import Context
 
 STORES_PAGE = 100
@@ -38,7 +38,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
     async def ListStores(self, request: pb.ListStoresRequest, _context: Context) -> pb.ListStoresResponse:
         """List the stores by name."""
         storage = self._engine.objects
-        size = decode.page_size(request.page_size, default=STORES_PAGE)
+        size = values.page_size(request.page_size, default=STORES_PAGE)
         shown, next_token = page(
             list(storage.stores.values()), lambda store: store.name, size=size, token=request.page_token
         )
@@ -53,7 +53,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
             self._engine,
             caller(context),
             _target(request.name, request.attribute),
-            key={entry.name: decode.value(entry.value) for entry in request.key},
+            key={entry.name: values.value(entry.value) for entry in request.key},
             file_name=request.file_name,
             folder=request.folder,
             hash_=request.hash,
@@ -71,7 +71,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         async for request in request_iterator:
             match request.WhichOneof("content"):
                 case "header":
-                    id_ = decode.uuid("upload_id", request.header.upload_id)
+                    id_ = values.uuid("upload_id", request.header.upload_id)
                     if upload is None or upload.upload.id != id_:
                         upload = await objects.open_upload(self._engine, caller(context), id_)
                     path, offset = request.header.path, request.header.offset
@@ -87,7 +87,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
 
     async def GetUpload(self, request: pb.GetUploadRequest, context: Context) -> pb.GetUploadResponse:
         """Tell how much of a file has arrived."""
-        upload = await objects.open_upload(self._engine, caller(context), decode.uuid("upload_id", request.upload_id))
+        upload = await objects.open_upload(self._engine, caller(context), values.uuid("upload_id", request.upload_id))
         return pb.GetUploadResponse(received_bytes=await upload.received_bytes(request.path))
 
     async def CommitObject(self, request: pb.CommitObjectRequest, context: Context) -> pb.CommitObjectResponse:
@@ -95,7 +95,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         reference = await objects.commit(
             self._engine,
             caller(context),
-            decode.uuid("upload_id", request.upload_id),
+            values.uuid("upload_id", request.upload_id),
             hash_=request.hash,
             size_bytes=request.size_bytes,
         )
@@ -111,10 +111,10 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         self, request: pb.DownloadObjectRequest, context: Context
     ) -> AsyncIterator[pb.DownloadObjectResponse]:
         """Give bytes of an object."""
-        chunks = object_downloads.download(
+        chunks = downloads.download(
             self._engine,
             caller(context),
-            decode.uuid("object_id", request.object_id),
+            values.uuid("object_id", request.object_id),
             request.path,
             offset=request.offset,
             length_bytes=request.length_bytes if request.HasField("length_bytes") else None,
@@ -127,17 +127,15 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
 
     async def ListObjectFiles(self, request: pb.ListObjectFilesRequest, context: Context) -> pb.ListObjectFilesResponse:
         """List the files of a folder by path."""
-        size = decode.page_size(request.page_size, default=FILES_PAGE)
-        found = await object_downloads.list_files(
-            self._engine, caller(context), decode.uuid("object_id", request.object_id)
-        )
+        size = values.page_size(request.page_size, default=FILES_PAGE)
+        found = await downloads.list_files(self._engine, caller(context), values.uuid("object_id", request.object_id))
         shown, next_token = page(found, lambda file: file.path, size=size, token=request.page_token)
         files = [object_pb2.ObjectFile(path=f.path, size_bytes=f.size_bytes, hash=f.hash) for f in shown]
         return pb.ListObjectFilesResponse(files=files, next_page_token=next_token)
 
     async def CollectObjects(self, request: pb.CollectObjectsRequest, context: Context) -> pb.CollectObjectsResponse:
         """Remove what no row names."""
-        collected = await object_collection.collect(self._engine, caller(context), dry_run=request.dry_run)
+        collected = await collection.collect(self._engine, caller(context), dry_run=request.dry_run)
         return pb.CollectObjectsResponse(
             quarantined_count=collected.quarantined_count,
             quarantined_bytes=collected.quarantined_bytes,
@@ -147,7 +145,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
 
 
 def _target(name: schema_pb2.TableName, attribute: str) -> Target:
-    return Target(decode.table_name("name", name), attribute)
+    return Target(values.table_name("name", name), attribute)
 
 
 def _checked(chunk: object_pb2.ObjectChunk) -> bytes:

@@ -9,8 +9,8 @@ from levada_api.v1 import query_service_pb2 as pb
 from levada_api.v1 import query_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
-from levada_server.operations.contract import begin_read
-from levada_server.operations.engine import PERHAPS_BEHIND
+from levada_server.operations.context import PERHAPS_BEHIND
+from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decoding.relation_shape import asked_relation
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import relation_pb2
     from levada_server.arrow.ipc.batches import Piece
-    from levada_server.operations.contract import Reading
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
+    from levada_server.operations.make_contract import Reading
     from levada_server.query.compile import Query
     from levada_server.rpc.calls import Context
 

@@ -12,16 +12,16 @@ from levada_api.v1 import row_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
 from levada_server.operations.arrival import Arrival
-from levada_server.operations.contract import begin_read
+from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller, worker
-from levada_server.rpc.decoding import decode
-from levada_server.rpc.decoding.decode_relation import received_relation
+from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.relations import received_relation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.rpc.calls import Context
 
 
@@ -44,7 +44,7 @@ class RowService(pb_grpc.RowServiceServicer):
             if self._engine.database.pinned:
                 # The connection waits for this client in any case, and the next request comes after the rows.
                 await content.whole()
-            name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
+            name, options = values.table_name("name", header.name), values.insert_options(header.options)
             who = worker(context, self._engine, header.lease_token, header)
             count = await rows.insert(self._engine, who, name, options, content)
         await answer(context, self._engine, notices=who.told)
@@ -53,7 +53,7 @@ class RowService(pb_grpc.RowServiceServicer):
     async def InsertFewRows(self, request: pb.InsertFewRowsRequest, context: Context) -> pb.InsertFewRowsResponse:
         """Insert the rows of one message."""
         header = request.header
-        name, options = decode.table_name("name", header.name), decode.insert_options(header.options)
+        name, options = values.table_name("name", header.name), values.insert_options(header.options)
         who = worker(context, self._engine, header.lease_token, header)
         count = await rows.insert(self._engine, who, name, options, io.BytesIO(request.arrow_ipc))
         await answer(context, self._engine, notices=who.told)
@@ -67,9 +67,9 @@ class RowService(pb_grpc.RowServiceServicer):
         count = await rows.insert_relation(
             self._engine,
             who,
-            decode.table_name("name", request.name),
+            values.table_name("name", request.name),
             relation,
-            decode.insert_options(request.options),
+            values.insert_options(request.options),
         )
         await answer(context, self._engine, notices=who.told)
         if reading is None:
@@ -79,9 +79,9 @@ class RowService(pb_grpc.RowServiceServicer):
 
     async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
         """Change secondary attributes of one entity."""
-        row = {entry.name: decode.value(entry.value) for entry in request.row}
+        row = {entry.name: values.value(entry.value) for entry in request.row}
         who = worker(context, self._engine, request.lease_token, request)
-        await rows.update(self._engine, who, decode.table_name("name", request.name), row)
+        await rows.update(self._engine, who, values.table_name("name", request.name), row)
         await answer(context, self._engine, notices=who.told)
         return pb.UpdateRowResponse()
 
@@ -91,7 +91,7 @@ class RowService(pb_grpc.RowServiceServicer):
             self._engine,
             caller(context),
             await received_relation("relation", request.relation),
-            decode.part_integrity(request.part_integrity),
+            values.part_integrity(request.part_integrity),
         )
         await answer(context, self._engine)
         return pb.PlanDeleteResponse(tables=encode.counts(doomed.counts), digest=doomed.digest)
@@ -103,7 +103,7 @@ class RowService(pb_grpc.RowServiceServicer):
             self._engine,
             who,
             await received_relation("relation", request.relation),
-            decode.part_integrity(request.part_integrity),
+            values.part_integrity(request.part_integrity),
             digest=request.digest,
             quick=request.quick,
         )

@@ -10,12 +10,12 @@ from levada_server.errors import LimitReached
 from levada_server.operations import alteration, schemas
 from levada_server.rpc import encode
 from levada_server.rpc.calls import answer, caller
-from levada_server.rpc.decoding import decode
-from levada_server.rpc.decoding.decode_relation import relation
+from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.relations import relation
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.rpc.calls import Context
 
 PAGE_SIZE_DEFAULT = 1_000
@@ -45,7 +45,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def UpdateSchema(self, request: pb.UpdateSchemaRequest, context: Context) -> pb.UpdateSchemaResponse:
         """Change the settings of a schema."""
-        contract = decode.contract(request.make_contract)
+        contract = values.contract(request.make_contract)
         schema = await schemas.update_schema(self._engine, caller(context), request.name, contract)
         await answer(context, self._engine)
         return pb.UpdateSchemaResponse(schema=encode.schema(schema))
@@ -58,7 +58,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def ListSchemas(self, request: pb.ListSchemasRequest, context: Context) -> pb.ListSchemasResponse:
         """List the schemas by name."""
-        size = decode.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
+        size = values.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
         found = await schemas.list_schemas(self._engine, caller(context))
         shown, next_token = page(found, lambda schema: schema.name, size=size, token=request.page_token)
         return pb.ListSchemasResponse(schemas=map(encode.schema, shown), next_page_token=next_token)
@@ -75,13 +75,13 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
                 )
             relation("key_source", request.key_source)
         declaration = schemas.Declaration(
-            name=decode.table_name("name", request.name),
-            tier=decode.tier(request.tier),
+            name=values.table_name("name", request.name),
+            tier=values.tier(request.tier),
             definition=request.definition,
-            references={text: decode.table_name("references", name) for text, name in request.references.items()},
-            codecs=decode.codecs(request.codecs),
+            references={text: values.table_name("references", name) for text, name in request.references.items()},
+            codecs=values.codecs(request.codecs),
             has_make=request.has_make,
-            retry=decode.retry_policy(request.retry_policy),
+            retry=values.retry_policy(request.retry_policy),
             key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
         )
         declared = await schemas.declare_table(self._engine, caller(context), declaration)
@@ -104,7 +104,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def DescribeTable(self, request: pb.DescribeTableRequest, context: Context) -> pb.DescribeTableResponse:
         """Describe one table."""
-        table = await schemas.describe_table(self._engine, caller(context), decode.table_name("name", request.name))
+        table = await schemas.describe_table(self._engine, caller(context), values.table_name("name", request.name))
         history = await schemas.list_definitions(self._engine, table) if request.include_history else []
         await answer(context, self._engine)
         return pb.DescribeTableResponse(
@@ -114,7 +114,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
         """List the tables of a schema, parents first."""
-        size = decode.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
+        size = values.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
         tables = await schemas.list_tables(self._engine, caller(context), request.schema)
         shown, next_token = page(tables, lambda table: table.name.table, size=size, token=request.page_token)
         await answer(context, self._engine)
@@ -122,13 +122,13 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 
     async def PlanDrop(self, request: pb.PlanDropRequest, context: Context) -> pb.PlanDropResponse:
         """Tell which tables a drop would take along."""
-        names = [decode.table_name("names", name) for name in request.names]
+        names = [values.table_name("names", name) for name in request.names]
         plan = await schemas.plan_drop(self._engine, caller(context), names)
         return pb.PlanDropResponse(tables=encode.counts(plan.tables), digest=plan.digest)
 
     async def DropTables(self, request: pb.DropTablesRequest, context: Context) -> pb.DropTablesResponse:
         """Drop tables with all that depend on them."""
-        names = [decode.table_name("names", name) for name in request.names]
+        names = [values.table_name("names", name) for name in request.names]
         dropped = await schemas.drop_tables(self._engine, caller(context, request), names, request.digest)
         await answer(context, self._engine)
         return pb.DropTablesResponse(names=map(encode.table_name, dropped))
@@ -139,7 +139,7 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
             self._engine,
             caller(context),
             request.schemas,
-            [decode.table_name("tables", name) for name in request.tables],
+            [values.table_name("tables", name) for name in request.tables],
             ancestor_steps=request.ancestor_steps,
             descendant_steps=request.descendant_steps,
         )
@@ -150,11 +150,11 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
 def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alteration.WantedTable:
     """Read what a table shall become."""
     return alteration.WantedTable(
-        name=decode.table_name("name", request.name),
+        name=values.table_name("name", request.name),
         definition=request.definition,
-        references={text: decode.table_name("references", name) for text, name in request.references.items()},
+        references={text: values.table_name("references", name) for text, name in request.references.items()},
         renames=dict(request.renames),
         new_name=request.new_name,
-        tier=decode.tier(request.tier) if request.tier else None,
-        codecs=decode.codecs(request.codecs),
+        tier=values.tier(request.tier) if request.tier else None,
+        codecs=values.codecs(request.codecs),
     )

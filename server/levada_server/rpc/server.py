@@ -36,7 +36,7 @@ from levada_server.rpc.streams.call_streams import CallStreams
 from levada_server.rpc.streams.session_service import SessionService
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits
 
 _SERVICES = [

@@ -8,10 +8,10 @@ from levada_api.v1 import server_service_pb2 as pb
 from levada_api.v1 import server_service_pb2_grpc as pb_grpc
 from levada_server.operations.jobs import MAX_JOBS
 from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
-from levada_server.rpc.decoding.decode_relation import MAX_DEPTH, MAX_NODES
+from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
 
 if TYPE_CHECKING:
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.rpc.calls import Context
 
 MESSAGE_BYTES = 64 * 2**20

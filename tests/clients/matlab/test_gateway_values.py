@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from levada._values.values import decode_blob, encode_blob
+from levada._values.blob import decode_blob, encode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable

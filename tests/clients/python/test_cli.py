@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 import levada as lv
-from levada._cli import cli
+from levada._cli import main
 from levada._net import connection as connections
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def url(server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPa
 
 def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        main.main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for command in ("serve", "worker", "connect", "schemas", "describe", "objects", "jobs"):
@@ -54,15 +54,15 @@ def test_serve_is_the_server_itself() -> None:
 
 
 def test_serve_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
-    assert cli.main(["serve"]) == 1
+    monkeypatch.setattr(main, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
+    assert main.main(["serve"]) == 1
     error = capsys.readouterr().err
     assert "a_module_that_is_missing" in error
     assert 'pip install "levada[server]"' in error
 
 
 def test_connect_check_tells_who_answers(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["connect", "check"]) == 0
+    assert main.main(["connect", "check"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[0] != "r")
     assert lines["server"] == url
     assert lines["PostgreSQL"][0].isdigit()
@@ -72,25 +72,25 @@ def test_server_out_of_reach_is_one_line_and_a_code(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("levada._net.transport._RETRY_SECONDS", 0)
-    assert cli.main(["schemas", "--url", "127.0.0.1:1"]) == 1
+    assert main.main(["schemas", "--url", "127.0.0.1:1"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("levada schemas: The server at 127.0.0.1:1 is out of reach")
     assert error.count("\n") == 1
 
 
 def test_schemas_are_listed(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["schemas"]) == 0
+    assert main.main(["schemas"]) == 0
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["schema", "tables", "created"]
     assert row.split()[:2] == ["lab", "4"]
 
 
 def test_describe_shows_a_definition(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["describe", "lab.Session.Trial"]) == 0
+    assert main.main(["describe", "lab.Session.Trial"]) == 0
     assert "trial : int16" in capsys.readouterr().out
-    assert cli.main(["describe", "lab.Nothing"]) == 1
+    assert main.main(["describe", "lab.Nothing"]) == 1
     assert capsys.readouterr().err.startswith("levada describe: ")
-    assert cli.main(["describe", "Session"]) == 1
+    assert main.main(["describe", "Session"]) == 1
     assert "schema.Table" in capsys.readouterr().err
 
 
@@ -115,7 +115,7 @@ def test_jobs_shows_how_far_each_table_is(
         """
 
     Weight.populate(suppress_errors=True)
-    assert cli.main(["jobs", "list", "lab"]) == 0
+    assert main.main(["jobs", "list", "lab"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["table", "keys", "remaining", "pending", "reserved", "success", "error", "ignored"]
     assert sorted(lines[1:]) == [["lab.Idle", *"-------"], ["lab.Weight", "3", "1", "0", "0", "2", "1", "0"]]
@@ -131,12 +131,12 @@ def test_objects_are_collected(
     Picture.insert1((1, b"x" * 2048))
     Picture.delete(prompt=False)
     asyncio.run(pass_days(database_url))
-    assert cli.main(["objects", "collect", "--dry-run"]) == 0
+    assert main.main(["objects", "collect", "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "0 objects would be removed (0.00B)" in told
     assert "1 objects would be put into quarantine (2.00kB)" in told
     for quarantined, removed in ((1, 0), (0, 1)):
-        assert cli.main(["objects", "collect"]) == 0
+        assert main.main(["objects", "collect"]) == 0
         told = capsys.readouterr().out
         assert f"{removed} objects removed" in told
         assert f"{quarantined} objects put into quarantine" in told
@@ -172,11 +172,11 @@ def test_failed_jobs_are_shown_and_acted_upon(
         definition = "-> Subject"
 
     Weight.populate(suppress_errors=True)
-    assert cli.main(["jobs", "errors", "lab"]) == 0
+    assert main.main(["jobs", "errors", "lab"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)
     ]
-    assert cli.main(["jobs", "errors", "lab.Weight", "--json"]) == 0
+    assert main.main(["jobs", "errors", "lab.Weight", "--json"]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (record["key"], record["attempt"]) == ({"subject_id": 2}, 1)
     assert "in make" in record["error_stack"]
@@ -189,14 +189,14 @@ def test_failed_jobs_are_shown_and_acted_upon(
             ["success", "pending", "pending"],
         ),
     ):
-        assert cli.main(["jobs", *words]) == 0
+        assert main.main(["jobs", *words]) == 0
         assert capsys.readouterr().out == done
         assert Weight.jobs.to_arrays("state", order_by="KEY").tolist() == states
-    assert cli.main(["jobs", "list", "lab", "--json"]) == 0
+    assert main.main(["jobs", "list", "lab", "--json"]) == 0
     unmade, weight = map(json.loads, capsys.readouterr().out.splitlines())
     assert (unmade["table"], unmade["pending"]) == ("lab.Unmade", None)
     assert (weight["table"], weight["pending"]) == ("lab.Weight", 2)
-    assert cli.main(["jobs", "retry", "lab.Nothing"]) == 1
+    assert main.main(["jobs", "retry", "lab.Nothing"]) == 1
 
 
 def test_progress_is_watched(url: str, lab: lv.VirtualModule) -> None:
@@ -245,7 +245,7 @@ class Half(lv.Computed):
 
     def populate(table: str, *words: str) -> int:
         try:
-            return cli.main(["populate", "typed_pipeline", table, *words])
+            return main.main(["populate", "typed_pipeline", table, *words])
         finally:
             del sys.modules["typed_pipeline"]  # each command is a process of its own otherwise
 
@@ -261,13 +261,13 @@ class Half(lv.Computed):
     }
     assert populate("Half", "--reserve-jobs") == 0
     assert populate("Number") == 1
-    assert cli.main(["populate", "no_such_module", "Half"]) == 1
+    assert main.main(["populate", "no_such_module", "Half"]) == 1
 
 
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
         with pytest.raises(SystemExit) as ended:
-            cli.main(words)
+            main.main(words)
         assert ended.value.code == 2
     capsys.readouterr()
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import levada as lv
 from levada._values.columns import Place, _at_once, _converted, arrow_column
-from levada._values.frames import numpy_column, pandas_column, polars_column
+from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.heading import Attribute
 from levada._values.rows import read_rows
 from tests.support.values import moments

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import levada as lv
+from levada._values.blob import decode_blob, encode_blob
 from levada._values.datajoint_blobs import decode_datajoint_blob
-from levada._values.values import decode_blob, encode_blob
 from tests.samples.datajoint_blobs import FILE, VALUES
 from tests.support.values import same
 

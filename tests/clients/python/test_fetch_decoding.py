@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._query import fetch
-from levada._query.fetch import PieceReader
-from levada._values.values import encode_blob
+from levada._query import fetching
+from levada._query.fetching import PieceReader
+from levada._values.blob import encode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -75,7 +75,7 @@ def table() -> pa.Table:
 
 
 def test_dictionaries_hold_plain_values_in_heading_order(table: pa.Table) -> None:
-    first, second = fetch.to_dicts(table)
+    first, second = fetching.to_dicts(table)
     assert list(first) == list(COLUMNS)
     array = first.pop("a")
     assert first == FIRST
@@ -86,7 +86,7 @@ def test_dictionaries_hold_plain_values_in_heading_order(table: pa.Table) -> Non
 
 
 def test_arrays_have_wide_numbers_and_objects_for_the_rest(table: pa.Table) -> None:
-    records = fetch.to_records(table)
+    records = fetching.to_records(table)
     dtypes = {name: records.dtype[name] for name in COLUMNS}
     assert dtypes["key"] == np.int64
     assert dtypes["f"] == np.float64
@@ -97,7 +97,7 @@ def test_arrays_have_wide_numbers_and_objects_for_the_rest(table: pa.Table) -> N
 
 
 def test_columns_without_missing_values_become_typed_arrays(table: pa.Table) -> None:
-    records = fetch.to_records(table.slice(0, 1))
+    records = fetching.to_records(table.slice(0, 1))
     assert (records.i.dtype, records.ok.dtype) == (np.int64, np.bool_)
     assert records["a"].shape == (1, 2)
     assert records["a"].dtype == np.float32
@@ -107,12 +107,12 @@ def test_columns_without_missing_values_become_typed_arrays(table: pa.Table) -> 
 def test_a_slice_of_arrays_keeps_its_rows() -> None:
     column = pa.chunked_array([_extension(TENSOR, [[1, 2], [3, 4], [5, 6]]).slice(1), _extension(TENSOR, [[7, 8]])])
     field = pa.field("a", TENSOR, metadata={"levada.type": "<array float32(2,)>"})
-    rows = fetch.to_dicts(pa.Table.from_arrays([column], schema=pa.schema([field])))
+    rows = fetching.to_dicts(pa.Table.from_arrays([column], schema=pa.schema([field])))
     assert [row["a"].tolist() for row in rows] == [[3, 4], [5, 6], [7, 8]]
 
 
 def test_a_data_frame_has_the_key_as_index(table: pa.Table) -> None:
-    frame = fetch.to_pandas(table)
+    frame = fetching.to_pandas(table)
     assert frame.index.names == ["key"]
     assert frame.index.dtype == np.int64
     assert (frame["i"].dtype, frame["ok"].dtype, frame["f"].dtype) == ("Int64", "boolean", "float64")
@@ -122,12 +122,12 @@ def test_a_data_frame_has_the_key_as_index(table: pa.Table) -> None:
     assert frame["t"].tolist()[0] == "x"
     assert frame.loc[1, "b"] == {"x": 1}
     assert frame.loc[1, "day"] == MOMENT.date()
-    whole = fetch.to_pandas(table.slice(0, 1))
+    whole = fetching.to_pandas(table.slice(0, 1))
     assert (whole["i"].dtype, whole["ok"].dtype) == ("int64", "bool")
 
 
 def test_polars_keeps_the_width_of_numbers(table: pa.Table) -> None:
-    frame = fetch.to_polars(table)
+    frame = fetching.to_polars(table)
     assert frame.columns == list(COLUMNS)
     assert [frame[n].dtype for n in ("key", "i", "f")] == [pl.Int16(), pl.Int32(), pl.Float32()]
     assert frame["u"].to_list() == [str(UUID(int=5)), None]
@@ -137,22 +137,22 @@ def test_polars_keeps_the_width_of_numbers(table: pa.Table) -> None:
 
 def test_an_empty_result_has_full_types(table: pa.Table) -> None:
     empty = table.slice(0, 0)
-    assert fetch.to_dicts(empty) == []
-    assert fetch.to_pandas(empty)["i"].dtype == "int64"
-    assert fetch.to_records(empty).dtype["a"].shape == (2,)
-    assert fetch.to_polars(empty)["i"].dtype == pl.Int32
+    assert fetching.to_dicts(empty) == []
+    assert fetching.to_pandas(empty)["i"].dtype == "int64"
+    assert fetching.to_records(empty).dtype["a"].shape == (2,)
+    assert fetching.to_polars(empty)["i"].dtype == pl.Int32
 
 
 def test_one_entity_without_attributes_is_one_row() -> None:
     batch = pa.RecordBatch.from_struct_array(pa.array([{}], pa.struct([])))
-    assert fetch.to_dicts(batch) == [{}]
+    assert fetching.to_dicts(batch) == [{}]
 
 
 def test_arrays_are_squeezed_on_request() -> None:
     field = pa.field("b", pa.binary(), metadata={"levada.type": "<blob>"})
     table = pa.Table.from_arrays([pa.array([encode_blob(np.ones((1, 3, 1)))])], schema=pa.schema([field]))
-    assert fetch.to_dicts(table)[0]["b"].shape == (1, 3, 1)
-    assert fetch.to_dicts(table, squeeze=True)[0]["b"].shape == (3,)
+    assert fetching.to_dicts(table)[0]["b"].shape == (1, 3, 1)
+    assert fetching.to_dicts(table, squeeze=True)[0]["b"].shape == (3,)
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 7, 64, 100_000])
@@ -184,7 +184,7 @@ def test_the_first_batch_is_there_before_the_stream_ends(table: pa.Table) -> Non
 
 
 def test_pandas_and_dictionaries_agree(table: pa.Table) -> None:
-    frame = fetch.to_pandas(table)
+    frame = fetching.to_pandas(table)
     for name in ("t", "e", "u", "j", "raw", "d"):
         assert [None if value is pd.NA or value != value else value for value in frame[name]] == [FIRST[name], None]
 
@@ -192,7 +192,7 @@ def test_pandas_and_dictionaries_agree(table: pa.Table) -> None:
 def test_a_damaged_blob_is_named_by_attribute_and_row() -> None:
     field = pa.field("trace", pa.binary(), metadata={"levada.type": "<blob>"})
     table = pa.Table.from_arrays([pa.array([encode_blob(1), None, b"mYm\0broken"])], schema=pa.schema([field]))
-    for read in (fetch.to_dicts, fetch.to_records, fetch.to_pandas, fetch.to_polars):
+    for read in (fetching.to_dicts, fetching.to_records, fetching.to_pandas, fetching.to_polars):
         with pytest.raises(lv.errors.WrongValue, match="Attribute `trace`: row 2 of the result: The blob") as caught:
             read(table)
         assert caught.value.details["row"] == "2"

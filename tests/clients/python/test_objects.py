@@ -26,7 +26,7 @@ from levada.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.storage.objects.object_storage import StoreFolders
+    from levada_server.storage.objects.storage import StoreFolders
 
 ODD_NAME = "Übung №3 — 測定 (a b).tar.gz"
 

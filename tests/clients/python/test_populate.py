@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada._jobs import jobs as _jobs
-from levada._jobs import worker_session
+from levada._jobs import job_calls, worker_session
 from levada._net import connection as connections
 from levada._pipeline import populate
 
@@ -358,12 +357,12 @@ def test_heartbeat_keeps_a_lease_alive(bench: Bench, connection: lv.Connection) 
     with worker_session.Heartbeat(connection, lease) as heartbeat:
         kept, silent = (worker_session.open_session(connection, lease) for _ in range(2))
         heartbeat.add(kept)
-        held = _jobs.reserve(connection, kept, [squares()._name], 1)
-        dropped = _jobs.reserve(connection, silent, [squares()._name], 4)
+        held = job_calls.reserve(connection, kept, [squares()._name], 1)
+        dropped = job_calls.reserve(connection, silent, [squares()._name], 4)
         # The wait ends when the silent session's lease does; by then the other has had to be renewed.
         tokens = [lease.token for lease in held]
         wait = timedelta(seconds=30)
-        found = _jobs.reserve(connection, kept, [squares()._name], 5, wait=wait, held=tokens)
+        found = job_calls.reserve(connection, kept, [squares()._name], 5, wait=wait, held=tokens)
         # Of a batch it is not known which job had begun, so its jobs come one by one.
         assert [lease.job_id for lease in found] == [dropped[0].job_id]
         assert held[0].job_id not in {lease.job_id for lease in found}

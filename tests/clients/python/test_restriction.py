@@ -16,7 +16,7 @@ import pytest
 import levada as lv
 from levada._query.nodes import encode_relation, restrict, table
 from levada._query.restriction import condition_node, order_terms
-from levada._values.value_decoding import decode_value
+from levada._values.message_decoding import decode_value
 from levada_api.v1 import value_pb2
 
 if TYPE_CHECKING:

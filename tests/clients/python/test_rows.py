@@ -16,10 +16,10 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._query.fetch import to_dicts
+from levada._query.fetching import to_dicts
+from levada._values.blob import decode_blob, encode_blob
 from levada._values.heading import Attribute, Heading
 from levada._values.rows import read_rows
-from levada._values.values import decode_blob, encode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

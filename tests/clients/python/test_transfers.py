@@ -23,7 +23,7 @@ from tests.support.objects import stored_files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada_server.storage.objects.object_storage import StoreFolders
+    from levada_server.storage.objects.storage import StoreFolders
 
 MIB = 2**20
 DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <object@raw>\ndata = null : <blob@>"

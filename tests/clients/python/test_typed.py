@@ -13,7 +13,7 @@ import levada as lv
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from levada._query.typed import Columns, Term
+    from levada._query.terms import Columns, Term
 
 
 @pytest.mark.parametrize(

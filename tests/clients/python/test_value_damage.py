@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import levada as lv
-from levada._values.value_decoding import decode_value
-from levada._values.values import decode_blob, encode_blob
+from levada._values.blob import decode_blob, encode_blob
+from levada._values.message_decoding import decode_value
 from levada_api.v1 import value_pb2 as pb
 from tests.support.values import VALUES
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._values.values import decode_blob, encode_blob
+from levada._values.blob import decode_blob, encode_blob
 from levada_api.v1 import value_pb2 as pb
 from tests.support.values import same
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import levada as lv
-from levada._values.values import decode_blob, encode_blob
+from levada._values.blob import decode_blob, encode_blob
 from tests.support.values import UTC, VALUES, ZONES, same
 
 if TYPE_CHECKING:
-    from levada._values.value_decoding import Stored
+    from levada._values.message_decoding import Stored
 
 
 def there_and_back(value: object) -> Stored:

@@ -19,12 +19,12 @@ from rich.console import Console
 
 import levada as lv
 from levada._base.errors import InvalidRequest, LevadaError
-from levada._cli.cli_worker import _stays_here
-from levada._crew.crew_reports import Began, Died, Ended, Finished, Ready
-from levada._jobs.jobs import Lease
+from levada._cli.worker import _stays_here
+from levada._crew.reports import Began, Died, Ended, Finished, Ready
+from levada._jobs.job_calls import Lease
+from levada._worker.events import JsonLog
 from levada._worker.slurm import ArrayJob, submit
-from levada._worker.worker_events import JsonLog
-from levada._worker.worker_view import View
+from levada._worker.view import View
 from levada_api.v1 import schema_pb2
 from tests.support.processes import TIMEOUT, Worker
 

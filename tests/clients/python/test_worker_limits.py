@@ -13,8 +13,7 @@ import pytest
 
 import levada as lv
 from levada._crew.limits import Limits, limits_of, parse_size, parse_time, show_size
-from levada._jobs import jobs as _jobs
-from levada._jobs import worker_session
+from levada._jobs import job_calls, worker_session
 from tests.support.processes import TIMEOUT, Worker
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def test_make_that_holds_the_interpreter_keeps_its_lease(
         session = worker_session.open_session(connection, timedelta(seconds=60))
         name = lv.FreeTable(connection, "limits.Result")._name
         # Longer than the lease: it would be taken over here if nobody renewed it.
-        assert _jobs.reserve(connection, session, [name], 1, wait=timedelta(seconds=1.5)) == []
+        assert job_calls.reserve(connection, session, [name], 1, wait=timedelta(seconds=1.5)) == []
         with (folder / "go_on").open("w", encoding="utf-8"):
             worker.said("success limits.Result")
         worker.process.send_signal(signal.SIGTERM)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.rpc import error_details_pb2
 
-from levada._base.callers import stack_level
+from levada._base.user_code import stack_level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
-from levada._crew.crew_reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
 from levada._crew.limits import Limits, show_size
-from levada._jobs import jobs
-from levada._jobs.jobs import Failure
+from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
+from levada._jobs import job_calls
+from levada._jobs.job_calls import Failure
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from multiprocessing.context import SpawnProcess
 
-    from levada._crew.crew_reports import Assignment, Report
+    from levada._crew.reports import Assignment, Report
+    from levada._jobs.job_calls import Lease
     from levada._jobs.job_loop import Outcome
-    from levada._jobs.jobs import Lease
     from levada._net.connection import Connection
 
 # A forked copy of a process with gRPC's threads may hang; a new one imports what it needs.
@@ -209,7 +209,7 @@ class Crew:
             member.process.join()
             for _ in self._received(member):
                 pass
-            jobs.release(self._connection, member.leases.values())
+            job_calls.release(self._connection, member.leases.values())
             self._forget(member)
 
     def _bury(self, member: _Member) -> Iterator[Finished | Died]:
@@ -221,7 +221,7 @@ class Crew:
             if member.verdict is not None and member.verdict[0] == in_hand.token:
                 judged = True
                 yield self._fail(member, in_hand, member.verdict[1])
-        jobs.release(self._connection, member.leases.values())
+        job_calls.release(self._connection, member.leases.values())
         self._forget(member, [in_hand] if in_hand is not None else [])
         yield Died(member.pid, member.process.exitcode or 0, member.jobs_left, in_hand, judged)
 
@@ -278,10 +278,10 @@ class Crew:
         seconds = time.monotonic() - member.begin_seconds
         state = "error"
         try:
-            jobs.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
+            job_calls.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
         except _LOST:
             state = "lost"
-        except jobs.PASSING:
+        except job_calls.PASSING:
             pass  # its lease runs out, and the try counts
         member.finished += 1
         self._cancelled.discard(lease.token)
@@ -317,7 +317,7 @@ def _start(
     pipe: pipes.Connection[Any, Any],  # Any: reports
 ) -> None:
     """Begin in the new process."""
-    from levada._crew.crew_member import main  # what only the new process needs
+    from levada._crew.member import main  # what only the new process needs
 
     main(assignment, server, session, max_jobs, pipe)
 

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
-from levada._crew.crew_reports import Finished, finished, read_outcome
-from levada._jobs import jobs
+from levada._crew.reports import Finished, finished, read_outcome
+from levada._jobs import job_calls
 from levada._jobs.job_loop import JobLoop
 from levada._net import connection as connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    from levada._jobs.job_calls import Lease
     from levada._jobs.job_loop import Outcome
-    from levada._jobs.jobs import Lease
     from levada._pipeline.auto_populated import AutoPopulated
 
 _PATIENCE_SECONDS = 60.0
@@ -123,7 +123,7 @@ class EnginePopulate:
         finally:
             for future in futures.values():
                 future.cancel()
-            jobs.release(self.table.connection, self._held.values())
+            job_calls.release(self.table.connection, self._held.values())
 
     def _submitter(self) -> tuple[Callable[..., Future], object]:
         """Give what hands a job over, and what every job needs.

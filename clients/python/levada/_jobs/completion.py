@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, error_from_status
-from levada._jobs.jobs import PASSING, duration, persist
+from levada._jobs.job_calls import PASSING, duration, persist
 from levada._jobs.made_rows import few_rows_stream
 from levada._values.rows import PIECE_BYTES
 from levada_api.v1 import job_service_pb2 as pb
@@ -16,7 +16,7 @@ from levada_api.v1 import job_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from levada._jobs.jobs import Lease
+    from levada._jobs.job_calls import Lease
     from levada._jobs.made_rows import MadeRows
     from levada._net.connection import Connection
 

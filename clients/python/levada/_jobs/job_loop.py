@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import LeaseLost, UnknownJob
 from levada._base.names import stored_name
-from levada._jobs import jobs
+from levada._jobs import job_calls
 from levada._jobs.code_version import code_version
+from levada._jobs.completion_queue import Sender
 from levada._jobs.make import MakeFailed, failure, make
-from levada._jobs.sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from levada._jobs.jobs import Lease
-    from levada._jobs.sender import Settled
+    from levada._jobs.completion_queue import Settled
+    from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
     from levada._pipeline.auto_populated import AutoPopulated
 
@@ -139,11 +139,11 @@ class JobLoop:
                     yield self._settle(lease, failed.seconds, failed.cause, held)
             yield from self._outcomes(sender.flush(), held)
         except GeneratorExit:  # nobody asks for more, but what was made is kept
-            with suppress(*jobs.PASSING):
+            with suppress(*job_calls.PASSING):
                 self._outcomes(sender.flush(), held)
             raise
         finally:
-            jobs.release(self.connection, held.values())
+            job_calls.release(self.connection, held.values())
         return count
 
     def _table(self, lease: Lease) -> AutoPopulated:
@@ -158,8 +158,10 @@ class JobLoop:
         if error is not None and not isinstance(error, _LOST):
             try:
                 version = code_version(type(self._table(lease)))
-                told, passing = failure(error), isinstance(error, jobs.PASSING)
-                again = jobs.fail(self.connection, lease, told, seconds, self.patience, version, interrupted=passing)
+                told, passing = failure(error), isinstance(error, job_calls.PASSING)
+                again = job_calls.fail(
+                    self.connection, lease, told, seconds, self.patience, version, interrupted=passing
+                )
                 released = passing and again
             except _LOST as lost:
                 error = lost

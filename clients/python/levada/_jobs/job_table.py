@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
-from levada._jobs import jobs
+from levada._jobs import job_calls
 from levada._query import nodes
 from levada._query.relation import Relation, U
 from levada_api.v1 import job_service_pb2 as pb
@@ -117,7 +117,7 @@ class Jobs(Relation):
         Returns:
             `added`, `removed` and `re_pended`: how many jobs.
         """
-        done = jobs.refresh(
+        done = job_calls.refresh(
             self.connection,
             self._name,
             self._source(restrictions),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from google.protobuf.message import Message
 
-    from levada._jobs.jobs import Lease
+    from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
     from levada._net.transaction import Transaction
     from levada._values.rows import Rows

@@ -10,15 +10,15 @@ from inspect import isgenerator
 from typing import TYPE_CHECKING, Any
 
 from levada._jobs.code_version import code_version
+from levada._jobs.job_calls import Failure
 from levada._jobs.job_work import JobWork
-from levada._jobs.jobs import Failure
 from levada._net.job_context import reset_job, set_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from levada._jobs.completion import Made
-    from levada._jobs.jobs import Lease
+    from levada._jobs.job_calls import Lease
     from levada._pipeline.auto_populated import AutoPopulated
 
 

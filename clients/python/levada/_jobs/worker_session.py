@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, UnknownWorkerSession
-from levada._jobs.jobs import PASSING, duration, lease_names
+from levada._jobs.job_calls import PASSING, duration, lease_names
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
-    from levada._jobs.jobs import Lease
+    from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
 
 _BEATS_PER_LEASE = 3

@@ -22,8 +22,8 @@ from levada._base.errors import (
     error_from_status,
     warn,
 )
-from levada._net.open_calls import OPEN_CALLS
-from levada._net.requests import Handover, Kept, RequestQueue
+from levada._net.lingering_calls import OPEN_CALLS
+from levada._net.request_queue import Handover, Kept, RequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -15,11 +15,11 @@ import numpy as np
 from blake3 import blake3
 
 from levada._base.errors import InvalidRequest, LevadaError, WrongValue
-from levada._objects.stored import StoredObject
+from levada._objects.handles import StoredObject
 from levada._objects.transfer import FileSource, MemorySource, Source, hash_of, persist, upload
 from levada._values.attached import AttachedFile
+from levada._values.blob import encode_blob, encode_condition_value
 from levada._values.tabular import is_missing_scalar
-from levada._values.values import encode_blob, encode_condition_value
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
-from levada._jobs import jobs as _jobs
+from levada._jobs import job_calls
 from levada._jobs.job_table import Jobs
 from levada._jobs.make import has_make, own_names
 from levada._net.job_context import job_of
@@ -87,7 +87,7 @@ class AutoPopulated(Table):
         Returns:
             The number of keys that are not computed yet, and that of all.
         """
-        answer = _jobs.progress(self.connection, [self._name], self._source(restrictions, None))[0]
+        answer = job_calls.progress(self.connection, [self._name], self._source(restrictions, None))[0]
         remaining, total = answer.remaining_count, answer.total_count
         if display:
             done = total - remaining
@@ -151,7 +151,7 @@ class AutoPopulated(Table):
             raise InvalidRequest("Either processes or an engine computes: the engine has its own number of processes.")
         source = self._source(restrictions, keys)
         if refresh is not False:
-            _jobs.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
+            job_calls.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
         jobs = self.jobs
         if source is not None:
             # On names alone: they are those of the table, whatever the source computes them from.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._base.errors import InvalidDefinition, PermissionDenied, warn
-from levada._jobs.jobs import duration
+from levada._jobs.job_calls import duration
 from levada._jobs.make import has_make, own_names
 from levada._pipeline.auto_populated import AutoPopulated
 from levada._pipeline.tiers import Lookup, Part, tier_of

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada._base.errors import InvalidRequest, UnknownWorkerSession
 from levada._base.names import stored_name
 from levada._crew.crew import Crew, shares
-from levada._crew.crew_reports import Assignment
 from levada._crew.engine import EnginePopulate
-from levada._jobs import jobs as _jobs
+from levada._crew.reports import Assignment
+from levada._jobs import job_calls
 from levada._jobs.job_loop import JobLoop
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from levada._jobs.job_calls import Lease
     from levada._jobs.job_loop import Outcome
     from levada._jobs.job_table import Jobs
-    from levada._jobs.jobs import Lease
     from levada._net.connection import Connection
     from levada._pipeline.auto_populated import AutoPopulated
 
@@ -234,16 +234,16 @@ class _Session:
         self, table: AutoPopulated, max_jobs: int, restriction: bytes | None, held: Iterable[str]
     ) -> list[Lease]:
         def reserve() -> list[Lease]:
-            return _jobs.reserve(
+            return job_calls.reserve(
                 self._connection, self._session, [table._name], max_jobs, restriction=restriction, held=held
             )
 
         try:
-            return _jobs.persist(reserve, _PATIENCE_SECONDS)
+            return job_calls.persist(reserve, _PATIENCE_SECONDS)
         except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
-            return _jobs.persist(reserve, _PATIENCE_SECONDS)
+            return job_calls.persist(reserve, _PATIENCE_SECONDS)
 
 
 # ------------------------------------------------------------------------------------------------ in processes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.config import config
 from levada._base.errors import LevadaError
-from levada._query import fetch, nodes
+from levada._query import fetching, nodes
 
 if TYPE_CHECKING:
     from levada._query.relation import Relation
@@ -89,7 +89,7 @@ def _load(relation: Relation, limit: int | None) -> _Preview:
     light = [name for name, type_ in types.items() if type_.kind not in _HEAVY and not type_.codecs]
     # One row more than shown tells whether there are more, mostly without counting.
     node = nodes.top(relation.proj(*light)._node, most + 1, (), 0)
-    values = fetch.to_dicts(fetch.Result(relation.connection, node).table())
+    values = fetching.to_dicts(fetching.Result(relation.connection, node).table())
     rows = [
         [_cell(row[name]) if name in row else f"={labels[name].upper()}=" for name in heading.names]
         for row in values[:most]

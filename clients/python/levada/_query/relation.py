@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, warn
-from levada._objects.opening import Opener
-from levada._query import fetch as _fetch
-from levada._query import nodes
+from levada._objects.fetched_handles import Opener
+from levada._query import fetching, nodes
 from levada._query import preview as _preview
 from levada._query.class_level import on_class, property_on_class
 from levada._query.restriction import (
@@ -24,7 +23,7 @@ from levada._query.restriction import (
     order_terms,
     top_node,
 )
-from levada._query.typed import Columns, Term
+from levada._query.terms import Columns, Term
 from levada._values.heading import Heading, heading_from_message
 from levada_api.v1 import query_service_pb2 as query_pb
 from levada_api.v1 import relation_pb2 as pb
@@ -202,7 +201,7 @@ class Relation(Operand):
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for batch in self._result().batches():
-            yield from _fetch.to_dicts(batch, opener=self._opener())
+            yield from fetching.to_dicts(batch, opener=self._opener())
 
     @on_class
     def to_arrow(
@@ -239,7 +238,7 @@ class Relation(Operand):
             squeeze: Remove dimensions of length 1 from arrays.
         """
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
-        return _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener())
+        return fetching.to_dicts(table, squeeze=squeeze, opener=self._opener())
 
     @on_class
     def to_pandas(
@@ -253,8 +252,8 @@ class Relation(Operand):
         """Fetch as a DataFrame whose index is the primary key. Arguments as for `to_dicts`."""
         table = self._table(attributes, order_by, limit, offset)
         # The key is the index, so it comes along whatever is asked for.
-        wanted = (*_fetch.primary_key_of(table.schema), *attributes) if attributes else ()
-        return _fetch.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
+        wanted = (*fetching.primary_key_of(table.schema), *attributes) if attributes else ()
+        return fetching.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
 
     @on_class
     def to_polars(
@@ -266,7 +265,7 @@ class Relation(Operand):
     ) -> pl.DataFrame:
         """Fetch as a DataFrame of polars. Arguments as for `to_arrow`."""
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
-        return _fetch.to_polars(table, opener=self._opener())
+        return fetching.to_polars(table, opener=self._opener())
 
     @on_class
     def to_arrays(
@@ -291,7 +290,7 @@ class Relation(Operand):
         names = ("KEY", *attributes) if include_key and attributes else attributes
         if not names:
             table = self._table((), order_by, limit, offset)
-            return _fetch.to_records(table, squeeze=squeeze, opener=self._opener())
+            return fetching.to_records(table, squeeze=squeeze, opener=self._opener())
         columns = self._columns(names, order_by, limit, offset, squeeze=squeeze)
         return columns[0] if len(columns) == 1 else tuple(columns)
 
@@ -339,10 +338,10 @@ class Relation(Operand):
             kind = InvalidRequest if table.num_rows else NotFound
             found = "several" if table.num_rows else "none"
             raise kind(f"fetch1 needs exactly one entity and there are {found}. Restrict the query by a whole key.")
-        row = _fetch.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path))[0]
+        row = fetching.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path))[0]
         if not attributes:
             return row
-        key = {name: row[name] for name in _fetch.primary_key_of(table.schema)}
+        key = {name: row[name] for name in fetching.primary_key_of(table.schema)}
         values = [key if name == "KEY" else row[name] for name in attributes]
         return values[0] if len(values) == 1 else tuple(values)
 
@@ -379,10 +378,10 @@ class Relation(Operand):
             raise InvalidRequest(f"fetch gives the formats 'array' and 'frame', not {form!r}.")
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
         if as_dict:
-            return _fetch.to_dicts(table, squeeze=squeeze, opener=opener)
+            return fetching.to_dicts(table, squeeze=squeeze, opener=opener)
         if form == "frame":
-            return _fetch.to_pandas(table, squeeze=squeeze, opener=opener)
-        return _fetch.to_records(table, squeeze=squeeze, opener=opener)
+            return fetching.to_pandas(table, squeeze=squeeze, opener=opener)
+        return fetching.to_records(table, squeeze=squeeze, opener=opener)
 
     # -------------------------------------------------------------------------------------------- display
 
@@ -453,8 +452,8 @@ class Relation(Operand):
     def _opener(self, folder: str | None = None, *, filepaths: bool = False) -> Opener:
         return Opener(self._connection, folder, filepaths)
 
-    def _result(self) -> _fetch.Result:
-        return _fetch.Result(self._server(), self._node)
+    def _result(self) -> fetching.Result:
+        return fetching.Result(self._server(), self._node)
 
     def _table(
         self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None
@@ -485,9 +484,9 @@ class Relation(Operand):
         opener = opener or self._opener()
         table = self._table(names, order_by, limit, offset)
         return [
-            _fetch.to_dicts(_selected(table, ["KEY"]))
+            fetching.to_dicts(_selected(table, ["KEY"]))
             if name == "KEY"
-            else _fetch.to_array(table.column(name), table.schema.field(name), squeeze=squeeze, opener=opener)
+            else fetching.to_array(table.column(name), table.schema.field(name), squeeze=squeeze, opener=opener)
             for name in names
         ]
 
@@ -516,7 +515,7 @@ def _selected(table: pa.Table, names: Sequence[str]) -> pa.Table:
         return table
     wanted = set(names)
     if "KEY" in wanted:
-        wanted.update(_fetch.primary_key_of(table.schema))
+        wanted.update(fetching.primary_key_of(table.schema))
     return table.select([name for name in table.schema.names if name in wanted])
 
 

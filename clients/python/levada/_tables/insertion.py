@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from levada._base.callers import user_location
 from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.user_code import user_location
 from levada._net.job_context import job_of
 from levada._objects.staging import Stager
 from levada._query.relation import Relation

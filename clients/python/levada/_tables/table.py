@@ -21,9 +21,9 @@ from levada._query.restriction import Not
 from levada._tables.deletion import Deletion, drop_table, drop_table_quick
 from levada._tables.insertion import frame_with_key, insert
 from levada._tables.validation import ValidationResult, validate
+from levada._values.blob import encode_condition_value
 from levada._values.codecs import encoder
 from levada._values.columns import Place, arrow_column
-from levada._values.values import encode_condition_value
 from levada_api.v1 import row_service_pb2 as row_pb
 from levada_api.v1 import schema_pb2, schema_service_pb2
 

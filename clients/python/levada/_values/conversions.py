@@ -15,9 +15,9 @@ import numpy as np
 
 from levada._base.errors import ValueOutOfRange, WrongValue
 from levada._values.attached import encode_attachment
+from levada._values.blob import encode_blob, plain_scalar
+from levada._values.message_encoding import plain_text
 from levada._values.unstorable import Unstorable
-from levada._values.value_encoding import plain_text
-from levada._values.values import encode_blob, plain_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ import pyarrow as pa
 from levada._base.errors import InvalidRequest, UnknownAttribute
 from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
-from levada._values.frames import numpy_column, pandas_column, polars_column
+from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.tabular import (
     DataFrame,
     is_pandas,

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
-from levada._jobs import jobs
+from levada._jobs import job_calls
 from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
@@ -93,18 +93,18 @@ class Refresher:
     def _begin(self) -> None:
         """Refresh each table for the first time."""
         while self._unseen:
-            jobs.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors)
+            job_calls.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors)
             del self._unseen[0]
 
     def _refresh(self, *, periodic: bool = False) -> int:
         """Refresh all tables; give the number of jobs that are pending now and were not."""
-        answers = [jobs.refresh(self._connection, table, periodic=periodic) for table in self._tables]
+        answers = [job_calls.refresh(self._connection, table, periodic=periodic) for table in self._tables]
         return sum(answer.added_count + answer.reset_count for answer in answers)
 
     def _open_jobs(self) -> int:
-        return sum(p.pending_count + p.reserved_count for p in jobs.progress(self._connection, self._tables))
+        return sum(p.pending_count + p.reserved_count for p in job_calls.progress(self._connection, self._tables))
 
     def _complain(self, error: LevadaError) -> None:
-        if not self._closed.is_set() and not isinstance(error, jobs.PASSING) and str(error) not in self._said:
+        if not self._closed.is_set() and not isinstance(error, job_calls.PASSING) and str(error) not in self._said:
             self._said.add(str(error))
             self._say(f"cannot refresh: {error}")

@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada._crew.crew import Crew, shares
-from levada._crew.crew_reports import Assignment, Broken, Died, Finished, Ready
 from levada._crew.limits import Limits
-from levada._jobs.jobs import PASSING
+from levada._crew.reports import Assignment, Broken, Died, Finished, Ready
+from levada._jobs.job_calls import PASSING
+from levada._worker.events import job_details, job_text
 from levada._worker.refresher import Refresher
 from levada._worker.reload import SourceWatch
-from levada._worker.worker_events import job_details, job_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
     from types import FrameType
 
-    from levada._crew.crew_reports import ServedTable
+    from levada._crew.reports import ServedTable
     from levada._net.connection import Connection
-    from levada._worker.worker_events import Observer
+    from levada._worker.events import Observer
 
 EXIT_OK = 0
 EXIT_FAILED = 1

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from levada_server.arrow.ipc.fitting import check_column, fit_column
+from levada_server.arrow.ipc.coercion import check_column, fit_column
 from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
 from levada_server.model.types import Kind

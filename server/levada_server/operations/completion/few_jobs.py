@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from levada_server.model.dependencies import is_within
 from levada_server.operations.completion.completed_jobs import alike_inserts
-from levada_server.operations.completion.job_inserts import check_targets
-from levada_server.operations.contract import judge_key
+from levada_server.operations.completion.inserts import check_targets
 from levada_server.operations.jobs import computed_table
-from levada_server.operations.objects.object_claims import claim_columns
+from levada_server.operations.make_contract import judge_key
+from levada_server.operations.objects.claims import claim_columns
 from levada_server.operations.own_keys import first_stray, keys_of_rows
 from levada_server.storage.jobs.few_jobs import complete_jobs
 from levada_server.storage.rows.rows import fit_one_statement
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
     from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
 
 MAX_KINDS = 8
 """Inserts of so many kinds go into one statement."""

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
 from levada_server.model.types import Kind
-from levada_server.operations.objects.object_collection import remove_bytes
-from levada_server.operations.objects.object_downloads import open_file
+from levada_server.operations.objects.collection import remove_bytes
+from levada_server.operations.objects.downloads import open_file
 from levada_server.storage.objects import objects as storage
 from levada_server.storage.objects.objects import Upload
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.object_reference import ObjectReference
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.engine import Caller, Engine
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.storage.objects.content import Content
     from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.npy_header import NpyHeader
-    from levada_server.storage.objects.object_content import Content
     from levada_server.storage.objects.objects import StoredObject
     from levada_server.storage.postgres.database import Connection
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from levada_server.query.expression.comparison import truth
 from levada_server.query.expression.conversions import by_itself
-from levada_server.query.expression.lowering import lower_text
 from levada_server.query.expression.moments import out_of_span
 from levada_server.query.expression.operands import TYPES, Family, Scope
 from levada_server.query.expression.syntax import Path
+from levada_server.query.expression.typing import lower_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from functools import partial
 
 from levada_api.v1 import relation_pb2 as pb
 from levada_server.operations.plans import Asked, Shape
-from levada_server.rpc.decoding import decode
-from levada_server.rpc.decoding.decode_relation import is_parameter, received_relation
+from levada_server.rpc.decoding import values as decode
+from levada_server.rpc.decoding.relations import is_parameter, received_relation
 
 MAX_BYTES = 8 * 2**10
 """A larger relation is compiled each time: it is seldom asked again, and its plan would fill the memory."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.rpc.calls import Context, Metadata
     from levada_server.rpc.interceptors import Activity
     from levada_server.rpc.time_limit import RunningCall

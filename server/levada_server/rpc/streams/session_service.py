@@ -10,11 +10,11 @@ from levada_api.v1 import query_service_pb2, row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError
-from levada_server.operations.completion.job_results import complete_in_transaction
+from levada_server.operations.completion.results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
 from levada_server.rpc.calls import caller, request_of
-from levada_server.rpc.decoding import decode
-from levada_server.rpc.decoding.completion_stream import completed_job
+from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.completions import completed_job
 from levada_server.rpc.query_service import QueryService
 from levada_server.rpc.row_service import RowService
 from levada_server.rpc.status import status
@@ -24,7 +24,7 @@ from levada_server.rpc.streams.transaction_guard import TransactionGuard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.calls import Context
     from levada_server.rpc.streams.call_streams import CallStreams
@@ -82,7 +82,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
         async with open_session(self._engine) as session, inbox, guard:
             while (request := await inbox.next(guard)) is not None:
                 try:
-                    timeout = decode.duration(request.timeout).total_seconds() or None
+                    timeout = values.duration(request.timeout).total_seconds() or None
                     answers = _answer(session, request, inbox, context)
                     async for answer in _bounded(answers, inbox.cancelled, timeout):
                         yield answer

@@ -11,7 +11,7 @@ from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
     from levada_server.jobs.signing import Claim
-    from levada_server.operations.engine import Engine
+    from levada_server.operations.context import Engine
     from levada_server.operations.transactions import Session, TransactionLimits
 
 

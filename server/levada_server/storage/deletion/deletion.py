@@ -18,7 +18,7 @@ from levada_server.model.values import show_key
 from levada_server.query import sql
 from levada_server.query.postgres_types import column_type
 from levada_server.query.sql import quote_name
-from levada_server.storage.deletion.doomed_keys import Doomed, DoomedKeys, key_of
+from levada_server.storage.deletion.keys import Doomed, DoomedKeys, key_of
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:

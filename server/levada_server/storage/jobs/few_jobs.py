@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from levada_server.storage.jobs.job_tables import job_statement, key_names
+from levada_server.storage.jobs.tables import job_statement, key_names
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.rows import if_current, insert_statement
 

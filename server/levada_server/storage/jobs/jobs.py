@@ -10,7 +10,7 @@ from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease
 from levada_server.jobs.retry import lost_attempts
 from levada_server.jobs.state import Standing
-from levada_server.storage.jobs.job_tables import count_of, job_statement, restricted
+from levada_server.storage.jobs.tables import count_of, job_statement, restricted
 from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LimitReached, NotFound, PreconditionFailed, UnknownObject
 from levada_server.model.object_names import MANAGED_FOLDER, check_path
-from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
-from levada_server.storage.objects.object_content import (
+from levada_server.storage.objects.content import (
     Content,
     StoredFile,
     file_content,
@@ -26,6 +25,7 @@ from levada_server.storage.objects.object_content import (
     opened_content,
     read_listing,
 )
+from levada_server.storage.objects.npy_header import NpyHeader, read_npy_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

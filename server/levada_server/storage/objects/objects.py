@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
+    from levada_server.storage.objects.content import Content
     from levada_server.storage.objects.npy_header import NpyHeader
-    from levada_server.storage.objects.object_content import Content
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("objects")

@@ -12,14 +12,14 @@ import asyncpg
 from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
 from levada_server.storage.postgres.failures import translated
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
-from levada_server.storage.postgres.pipe import SpoolSpace
+from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.model.heading import Key
     from levada_server.model.table import TableName
-    from levada_server.storage.postgres.pipe import Pipe
+    from levada_server.storage.postgres.spool import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]

@@ -9,7 +9,7 @@ from levada_server.errors import LevadaError, NotFound, PreconditionFailed
 from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.database import PinnedDatabase, commit, uncut
 from levada_server.storage.postgres.failures import translated
-from levada_server.storage.postgres.outcomes import insert_outcome
+from levada_server.storage.postgres.request_outcomes import insert_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from levada_server.storage.postgres.database import Connection, Database, Isolation
-    from levada_server.storage.postgres.outcomes import Request
+    from levada_server.storage.postgres.request_outcomes import Request
 
 
 class Transactions:

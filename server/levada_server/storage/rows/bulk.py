@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from levada_server.arrow.copy.copy_encoder import encode
+from levada_server.arrow.copy.encoder import encode
 from levada_server.model.types import AttributeType, Kind
 from levada_server.query.ddl import qualified
 from levada_server.query.sql import quote_name

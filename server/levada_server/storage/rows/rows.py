@@ -13,7 +13,7 @@ from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
 from levada_server.storage.catalog.catalog import require_version
-from levada_server.storage.postgres.outcomes import recording, recording_each
+from levada_server.storage.postgres.request_outcomes import recording, recording_each
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.sql import Select, Statement
     from levada_server.storage.postgres.database import Connection
-    from levada_server.storage.postgres.outcomes import Request
+    from levada_server.storage.postgres.request_outcomes import Request
 
 _SQL = statements("rows")
 

@@ -6,10 +6,10 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.copy.copy_binary import LONG_ROW_BYTES, MARK, CopyReader
+from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
 from levada_server.errors import ValueOutOfRange
-from levada_server.storage.postgres.pipe import Pipe
+from levada_server.storage.postgres.spool import Pipe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

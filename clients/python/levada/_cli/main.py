@@ -1,0 +1,148 @@
+"""The command `levada`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from levada._base.errors import LevadaError
+from levada._base.names import parse_full_name
+from levada._cli import jobs, worker
+from levada._cli.output import print_table
+from levada._jobs.job_calls import persist
+from levada._net.connection import connect
+from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada._net.connection import Connection
+
+_EXIT_INTERRUPTED = 130
+_ROUND_TRIPS = 5
+_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; give the exit code: 0, 1 for a failure, 2 for wrong arguments, 130 for an interrupt."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["serve"]:
+        return _serve(words[1:])
+    options = _parser().parse_args(words)
+    try:
+        with persist(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
+            code: int = options.run(connection, options)
+            return code
+    except LevadaError as error:
+        print(f"levada {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = None  # so that Python does not try to flush it
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("serve", help="run a server (`levada serve --help` has its options)", add_help=False)
+
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument(
+        "--url", help="address of the server, as host:port (default: LEVADA_URL, levada.toml, or a server of one's own)"
+    )
+
+    worker.add_commands(commands, server)
+
+    check = commands.add_parser("connect", help="look after the connection")
+    checks = check.add_subparsers(dest="action", metavar="ACTION", required=True)
+    checks.add_parser("check", parents=[server], help="tell which server answers, and how fast").set_defaults(
+        run=_check
+    )
+
+    schemas = commands.add_parser("schemas", parents=[server], help="list the schemas")
+    schemas.set_defaults(run=_schemas)
+
+    describe = commands.add_parser("describe", parents=[server], help="show the definition of a table")
+    describe.add_argument("table", help="its name, such as lab.Session or lab.Session.Trial")
+    describe.set_defaults(run=_describe)
+
+    objects = commands.add_parser("objects", help="look after what lies in stores")
+    actions = objects.add_subparsers(dest="action", metavar="ACTION", required=True)
+    collect = actions.add_parser("collect", parents=[server], help="remove what no row has named for some days")
+    collect.add_argument("--dry-run", action="store_true", help="change nothing, and tell what would be done")
+    collect.set_defaults(run=_collect)
+
+    jobs.add_commands(commands, server)
+    return parser
+
+
+# ---------------------------------------------------------------------------------------------------- commands
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    """Become the server; it has a command line of its own."""
+    missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        why = f"the server is not installed whole ({missing[0]} is missing)"
+        print(f'levada serve: {why}; run pip install "levada[server]"', file=sys.stderr)
+        return 1
+    os.execv(sys.executable, [sys.executable, "-m", "levada_server", "serve", *arguments])
+
+
+def _check(connection: Connection, _options: argparse.Namespace) -> int:
+    times: list[float] = []
+    for _ in range(_ROUND_TRIPS):
+        started = time.perf_counter()
+        info = connection.call(
+            "ServerService/GetServerInfo",
+            server_service_pb2.GetServerInfoRequest(),
+            server_service_pb2.GetServerInfoResponse,
+        )
+        times.append(time.perf_counter() - started)
+    print(f"server      {connection.address}")
+    print(f"version     {info.version}")
+    print(f"PostgreSQL  {info.postgresql_version}{' (embedded)' if info.embedded else ''}")
+    print(f"round trip  {1000 * statistics.median(times):.1f} ms")
+    return 0
+
+
+def _schemas(connection: Connection, _options: argparse.Namespace) -> int:
+    request = schema_service_pb2.ListSchemasRequest()
+    rows: list[Sequence[object]] = []
+    while True:
+        page = connection.call("SchemaService/ListSchemas", request, schema_service_pb2.ListSchemasResponse)
+        rows += [(s.name, s.table_count, f"{s.create_time.ToDatetime():%Y-%m-%d}") for s in page.schemas]
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    print_table(("schema", "tables", "created"), rows)
+    return 0
+
+
+def _collect(connection: Connection, options: argparse.Namespace) -> int:
+    request = object_service_pb2.CollectObjectsRequest(dry_run=options.dry_run)
+    done = connection.call("ObjectService/CollectObjects", request, object_service_pb2.CollectObjectsResponse)
+    would = "would be " if options.dry_run else ""
+    print(f"{done.deleted_count} objects {would}removed ({_size(done.deleted_bytes)})")
+    print(f"{done.quarantined_count} objects {would}put into quarantine ({_size(done.quarantined_bytes)})")
+    return 0
+
+
+def _size(size: int) -> str:
+    text: str = tqdm.format_sizeof(size, "B", divisor=1024)
+    return text
+
+
+def _describe(connection: Connection, options: argparse.Namespace) -> int:
+    table = connection.describe_table(parse_full_name(options.table)).table
+    print(table.definition)
+    return 0

@@ -1,0 +1,267 @@
+"""What runs in a process of a crew: import the user's module, find its tables, and run their jobs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import queue
+import signal
+import sys
+import sysconfig
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSession
+from levada._base.names import stored_name
+from levada._crew.limits import limits_of
+from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
+from levada._jobs import job_calls
+from levada._jobs.job_loop import JobLoop
+from levada._jobs.make import has_make
+from levada._net import connection as connections
+from levada._pipeline.auto_populated import AutoPopulated
+from levada_api.v1 import schema_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from multiprocessing.connection import Connection as Pipe
+
+    from levada._crew.reports import Assignment, Report
+    from levada._jobs.job_calls import Lease
+    from levada._net.connection import Connection
+    from levada_api.v1 import schema_pb2
+
+_WAIT = timedelta(seconds=1)
+"""How long one reserve waits for a job; so long an idle process may take to stop."""
+_PAUSE_SECONDS = 1.0
+"""Pause after the server was out of reach."""
+_POPULATE_PATIENCE_SECONDS = 60.0
+_EXIT_LEFT_ALONE = 1
+_EXIT_SESSION_ENDED = 3
+_EXIT_OUT_OF_REACH = 4
+
+
+def main(
+    assignment: Assignment,
+    server: tuple[Any, ...],  # Any: arguments of Connection
+    session: str,
+    max_jobs: int | None,
+    pipe: Pipe[Any, Any],  # Any: reports
+) -> None:
+    """Run jobs until told to stop, or there are no more.
+
+    Args:
+        server: What opens a connection to the server.
+        session: The worker session, which the starting process renews.
+        max_jobs: Run at most so many; None for any number.
+        pipe: Takes reports. When its other end is gone, so is this process.
+    """
+    stopping = threading.Event()
+    _handle_signals(stopping)
+    _volunteer_for_oom()
+    singles: queue.SimpleQueue[list[bytes | None]] = queue.SimpleQueue()
+    threading.Thread(target=_hear_starter, args=(pipe, singles), name="levada-starter", daemon=True).start()
+    try:
+        connection = job_calls.persist(lambda: connections.reopened(*server), _patience(assignment))
+        connections.use(connection)
+        if assignment.as_datajoint:
+            importlib.import_module("levada.as_datajoint")
+        before = set(sys.modules)
+        tables = _load(assignment, connection)
+        ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)
+    except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
+        if isinstance(error, job_calls.PASSING) and not assignment.until_empty:
+            sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
+        pipe.send(Broken(_explain(assignment, error)))
+        return
+
+    def tell(report: Report | Asked) -> None:
+        try:
+            pipe.send(report)
+        except OSError:  # who started this process is gone
+            os._exit(_EXIT_LEFT_ALONE)
+
+    def beginning(lease: Lease | None) -> None:
+        tell(Ended(os.getpid()) if lease is None else Began(os.getpid(), lease))
+
+    tell(ready)
+
+    loop = JobLoop(
+        connection,
+        {(t._name.schema, stored_name(t._name.table)): t for t in tables},
+        pickle.loads(assignment.make_kwargs),
+        _POPULATE_PATIENCE_SECONDS if assignment.until_empty else sys.maxsize,
+        stopping.is_set,
+        beginning,
+    )
+
+    def ask() -> list[bytes | None]:
+        tell(Asked())
+        return singles.get()
+
+    def reserve(most: int) -> Sequence[Lease] | None:
+        leases = reserving.jobs(most)
+        if leases:
+            tell(Took(tuple(leases)))
+        return leases
+
+    reserving = _Reserving(connection, session, [table._name for table in tables], assignment, stopping, ask)
+    try:
+        for outcome in loop.run(reserve, max_jobs):
+            tell(finished(outcome, with_exception=assignment.until_empty))
+    except UnknownWorkerSession:
+        sys.exit(_EXIT_SESSION_ENDED)
+
+
+@dataclass
+class _Reserving:
+    """Takes jobs under a session: as they come, or first in an order that the starting process knows.
+
+    Args:
+        tables: Of these.
+        ask: Gives what restricts the next reserve in that order, as a list of one, or of none at the end.
+    """
+
+    connection: Connection
+    session: str
+    tables: Sequence[schema_pb2.TableName]
+    assignment: Assignment
+    stopping: threading.Event
+    ask: Callable[[], list[bytes | None]]
+
+    def jobs(self, most: int) -> Sequence[Lease] | None:
+        """Take some jobs, and wait a moment for them; None at the end."""
+        if self.assignment.until_empty:
+            return self._next_single() or self._reserve(most, self.assignment.restriction) or None
+        try:
+            return self._reserve(most, self.assignment.restriction, _WAIT)
+        except job_calls.PASSING:
+            time.sleep(_PAUSE_SECONDS)
+            return ()
+
+    def _next_single(self) -> Sequence[Lease]:
+        while not self.stopping.is_set() and (given := self.ask()):
+            if leases := self._reserve(1, given[0]):
+                return leases
+        return ()
+
+    def _reserve(self, most: int, restriction: bytes | None, wait: timedelta = timedelta(0)) -> Sequence[Lease]:
+        def reserve() -> Sequence[Lease]:
+            return job_calls.reserve(
+                self.connection, self.session, self.tables, most, wait=wait, restriction=restriction
+            )
+
+        return job_calls.persist(reserve, _patience(self.assignment))
+
+
+def _patience(assignment: Assignment) -> float:
+    """Give for how many seconds a populate tries to reach its server; a worker looks at its signals meanwhile."""
+    return _POPULATE_PATIENCE_SECONDS if assignment.until_empty else 0.0
+
+
+def _handle_signals(stopping: threading.Event) -> None:
+    """Stop after the job in hand on SIGTERM; a terminal's SIGINT is the starting process's to judge."""
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _volunteer_for_oom() -> None:
+    """Let Linux, when memory runs out, end this process rather than the one that started it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def _hear_starter(
+    pipe: Pipe[Any, Any],  # Any: reports
+    singles: queue.SimpleQueue[list[bytes | None]],
+) -> None:
+    """Take what the starting process answers; end when it is gone, as nobody renews this one's leases any more."""
+    try:
+        while True:
+            singles.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(_EXIT_LEFT_ALONE)
+
+
+def _explain(assignment: Assignment, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == assignment.module.partition(".")[0]:
+        return f"There is no module `{assignment.module}`; work in the folder that holds it, or set PYTHONPATH to that."
+    if isinstance(error, LevadaError):
+        return str(error)
+    return f"The module `{assignment.module}` cannot be imported:\n{''.join(traceback.format_exception(error))}"
+
+
+def _served(table: AutoPopulated) -> ServedTable:
+    return ServedTable(table._name.schema, table._name.table, limits_of(type(table)))
+
+
+def _source_files(before: set[str]) -> tuple[str, ...]:
+    """Give the files of the modules that the user's module has brought in, without installed packages."""
+    installed = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+    brought = [m for name, m in sys.modules.items() if name not in before and not name.startswith("levada.")]
+    files = {getattr(module, "__file__", None) for module in brought}
+    return tuple(sorted(file for file in files if file and not file.startswith(installed)))
+
+
+# ------------------------------------------------------------------------------------------------------ tables
+
+
+def _load(assignment: Assignment, connection: Connection) -> list[AutoPopulated]:
+    """Import a module and give its tables that have a `make`, parents first.
+
+    Raises:
+        InvalidRequest: There is none, or not the one that was asked for.
+    """
+    module = importlib.import_module(assignment.module)
+    classes = [table for table in _classes(module, set()) if has_make(table)]
+    wanted = assignment.tables
+    found = {name for table in classes for name in _names(table)}
+    if unknown := [name for name in wanted if name not in found]:
+        raise InvalidRequest(
+            f"The module `{module.__name__}` has no Imported or Computed table with a make that is called "
+            f"{' or '.join(unknown)}; it has {', '.join(table.__name__ for table in classes) or 'none at all'}."
+        )
+    if not classes:
+        raise InvalidRequest(f"The module `{module.__name__}` has no Imported or Computed table with a make.")
+    for table in classes:
+        if (address := table().connection.address) != connection.address:
+            raise InvalidRequest(
+                f"`{table.__name__}` is at {address}, and this process is to work for {connection.address}. Leave the "
+                "choice of the server to LEVADA_URL in both, or name the same."
+            )
+    return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
+
+
+def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[AutoPopulated]]:
+    """Find the declared tables with jobs in a module and, if it is a package, in the modules it has imported."""
+    seen.add(module)
+    for value in list(vars(module).values()):
+        if isinstance(value, ModuleType):
+            if value not in seen and value.__name__.startswith(f"{module.__name__}."):
+                yield from _classes(value, seen)
+        elif isinstance(value, type) and issubclass(value, AutoPopulated) and value not in seen:
+            seen.add(value)
+            if "_abstract" not in vars(value) and value._schema is not None and value._schema.database:
+                yield value
+
+
+def _names(table: type[AutoPopulated]) -> tuple[str, str]:
+    schema = table._schema
+    return table.__name__, f"{schema.database if schema else ''}.{table.__name__}"
+
+
+def _parents_first(connection: Connection, tables: Iterable[AutoPopulated]) -> list[AutoPopulated]:
+    by_name = {(t._name.schema, t._name.table): t for t in tables}
+    request = schema_service_pb2.GetGraphRequest(tables=[t._name for t in by_name.values()])
+    graph = connection.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse)
+    return [by_name[t.name.schema, t.name.table] for t in graph.tables if (t.name.schema, t.name.table) in by_name]

@@ -1,0 +1,187 @@
+"""What the processes of a crew are told and what they report; plain, so that its reader imports no user's code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from levada._base.errors import LevadaError
+from levada._jobs.job_loop import Outcome
+from levada._jobs.make import failure
+
+if TYPE_CHECKING:
+    from levada._crew.limits import Limits
+    from levada._jobs.job_calls import Lease
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What every member of a crew is to do.
+
+    Args:
+        module: The module that has the tables.
+        tables: Their names, `Table` or `schema.Table`; empty for all that have a `make`.
+        make_kwargs: Further arguments of `make`, pickled.
+        restriction: Only jobs that this relation over the job table has, serialized; with one table.
+        until_empty: End when there is no job. Otherwise wait for more.
+        as_datajoint: The module may import `datajoint`, which is to be this package, as where the crew was started.
+    """
+
+    module: str
+    tables: tuple[str, ...] = ()
+    make_kwargs: bytes = pickle.dumps({})
+    restriction: bytes | None = None
+    until_empty: bool = False
+    as_datajoint: bool = field(default_factory=lambda: "levada.as_datajoint" in sys.modules)
+
+
+@dataclass(frozen=True)
+class ServedTable:
+    """A table that a member computes, and what one `make` of it may use."""
+
+    schema: str
+    table: str
+    limits: Limits
+
+    @property
+    def full_name(self) -> str:
+        """`schema.Table`."""
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A member has found its tables; parents come first.
+
+    Args:
+        files: The source files of the user's modules.
+        catalog_version: The catalog's version once they were declared.
+    """
+
+    pid: int
+    tables: tuple[ServedTable, ...]
+    files: tuple[str, ...]
+    catalog_version: int
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A member cannot begin, and no other could; the message says why."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A member asks what restricts its next reserve; it is sent a list of that one restriction, empty at the end."""
+
+
+@dataclass(frozen=True)
+class Took:
+    """A member has reserved jobs; what it had before is settled or given back."""
+
+    leases: tuple[Lease, ...]
+
+
+@dataclass(frozen=True)
+class Began:
+    """A member has begun a `make`."""
+
+    pid: int
+    lease: Lease
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A `make` has ended; what it made waits to be committed."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A member is done with a job.
+
+    Args:
+        state: `success`, `error`, `lost` to another worker, or `released`: the server was out of reach.
+        message: The error in one text.
+        stack: The error's stack.
+        exception: The error itself, pickled, where it can be.
+    """
+
+    pid: int
+    lease: Lease
+    seconds: float
+    state: str
+    message: str = ""
+    stack: str = ""
+    exception: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Died:
+    """A member has ended.
+
+    Args:
+        code: Its exit code; negative for the signal that killed it.
+        jobs_left: How many more it might have run; None for any number.
+        in_hand: What it was computing.
+        judged: It was killed for that job, which is reported as finished.
+    """
+
+    pid: int
+    code: int
+    jobs_left: int | None
+    in_hand: Lease | None = None
+    judged: bool = False
+
+    @property
+    def how(self) -> str:
+        """How it ended, in words."""
+        if self.code < 0:
+            return f"was killed by {signal.Signals(-self.code).name}"
+        return f"ended with exit code {self.code}"
+
+
+Report: TypeAlias = Ready | Broken | Took | Began | Ended | Finished | Died
+
+
+class RemoteStack(Exception):
+    """The stack of an error in another process, shown as its cause."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def read_outcome(report: Finished) -> Outcome:
+    """Give the outcome that a member tells of, with the error as it was raised there where that can be."""
+    if report.state == "success":
+        return Outcome(report.lease, report.seconds)
+    error: BaseException = LevadaError(report.message)
+    if report.exception is not None:
+        error = pickle.loads(report.exception)
+    error.__cause__ = RemoteStack(report.stack)
+    return Outcome(report.lease, report.seconds, error, released=report.state == "released")
+
+
+def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
+    """Describe an outcome of this process for another one.
+
+    Args:
+        with_exception: Send the error itself along, where it can be pickled.
+    """
+    error = outcome.error
+    plain = (os.getpid(), outcome.lease, outcome.seconds)
+    if error is None:
+        return Finished(*plain, outcome.state)
+    try:
+        exception = pickle.dumps(error) if with_exception else None
+        if exception is not None:
+            pickle.loads(exception)  # some classes only seem to be picklable
+    except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
+        exception = None
+    return Finished(*plain, outcome.state, outcome.message, failure(error).stack, exception)

@@ -1,0 +1,224 @@
+"""Jobs: the calls by which workers take, finish and give back what is to be computed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+
+from levada._base.errors import Conflict, OutcomeUnknown, Unavailable
+from levada._values.message_decoding import decode_value
+from levada_api.v1 import job_pb2
+from levada_api.v1 import job_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from levada._net.connection import Connection
+    from levada._query.relation import Relation
+    from levada_api.v1 import schema_pb2
+
+_Result = TypeVar("_Result")
+
+PASSING = (Unavailable, OutcomeUnknown, Conflict)
+"""Failures after which the same call may succeed. Complete and Fail are safe to repeat: their token identifies them."""
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+_TEXT_LETTERS = 2**18
+"""Letters of an error's message or stack that are kept."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to compute one entity.
+
+    Args:
+        table: The table to compute.
+        job_id: The job, unique within the table.
+        key: The entity's primary key, in the order of the heading.
+        token: Proof of the right.
+        attempt: Which try this is, from 1.
+    """
+
+    table: schema_pb2.TableName
+    job_id: int
+    key: dict[str, Any]  # Any: an attribute's value
+    token: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a `make`: the exception's class, its message, and the stack as Python prints it."""
+
+    type: str
+    message: str
+    stack: str
+
+
+# --------------------------------------------------------------------------------------------- tables of jobs
+
+
+def refresh(
+    connection: Connection,
+    table: schema_pb2.TableName,
+    key_source: Relation | None = None,
+    *,
+    delay: float | timedelta = 0,
+    priority: int | None = None,
+    retry_errors: bool = False,
+    periodic: bool = False,
+) -> pb.RefreshJobsResponse:
+    """Make jobs of what the key source has and the table has not.
+
+    Args:
+        key_source: Only for these keys; None for the table's own source.
+        delay: New jobs wait so many seconds.
+        priority: Of new jobs, 0 first; None for the server's default.
+        retry_errors: Make failed jobs pending again.
+        periodic: Do nothing where that was done a moment ago, for whomever.
+    """
+    request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
+    if delay:
+        request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
+    if key_source is not None:
+        request.key_source.CopyFrom(key_source._message())
+    return connection.call("JobService/RefreshJobs", request, pb.RefreshJobsResponse)
+
+
+def progress(
+    connection: Connection, tables: Iterable[schema_pb2.TableName], key_source: Relation | None = None
+) -> Sequence[job_pb2.Progress]:
+    """Tell how far some tables are; with a key source, how far one table is with these keys."""
+    request = pb.GetProgressRequest(names=tables)
+    if key_source is not None:
+        request.key_source.CopyFrom(key_source._message())
+    return connection.call("JobService/GetProgress", request, pb.GetProgressResponse).progress
+
+
+# ------------------------------------------------------------------------------------------------------ leases
+
+
+def reserve(
+    connection: Connection,
+    session: str,
+    tables: Iterable[schema_pb2.TableName],
+    max_jobs: int,
+    *,
+    wait: timedelta = timedelta(0),
+    restriction: bytes | None = None,
+    held: Iterable[str] = (),
+) -> list[Lease]:
+    """Lease the most urgent jobs of some tables.
+
+    Args:
+        wait: How long to wait for the first.
+        restriction: Only jobs that this relation over the job table has, as a serialized message; with one table.
+        held: The tokens of all leases that the session still holds. What else was leased to it went with an answer that
+            was lost, and is leased anew.
+
+    Raises:
+        UnknownWorkerSession: The session has ended.
+    """
+    request = pb.ReserveJobsRequest(
+        worker_session=session,
+        names=tables,
+        max_jobs=max_jobs,
+        wait_duration=duration(wait),
+        held_leases=pb.HeldLeases(lease_tokens=held),
+    )
+    if restriction is not None:
+        request.restriction.ParseFromString(restriction)
+    leases = connection.call("JobService/ReserveJobs", request, pb.ReserveJobsResponse).leases
+    return [
+        Lease(
+            table=lease.table,
+            job_id=lease.job_id,
+            key={entry.name: decode_value(entry.value) for entry in lease.key},
+            token=lease.lease_token,
+            attempt=lease.attempt,
+        )
+        for lease in leases
+    ]
+
+
+def fail(
+    connection: Connection,
+    lease: Lease,
+    failure: Failure,
+    seconds: float,
+    patience: float,
+    code_version: str = "",
+    *,
+    interrupted: bool = False,
+) -> bool:
+    """Record that a `make` failed; tell whether it is tried again.
+
+    Args:
+        seconds: How long it ran.
+        patience: Seconds to keep trying while the server is out of reach.
+        interrupted: By one of the errors `PASSING`, which are no fault of the code.
+
+    Raises:
+        LeaseLost: The job was handed to another worker.
+        UnknownJob: Its key is gone.
+        Unavailable: The server stayed out of reach.
+    """
+    request = pb.FailJobRequest(
+        name=lease.table,
+        job_id=lease.job_id,
+        lease_token=lease.token,
+        error=job_pb2.JobError(
+            type=_storable(failure.type), message=_storable(failure.message), stack=_storable(failure.stack)
+        ),
+        duration=duration(timedelta(seconds=seconds)),
+        code_version=code_version,
+        interrupted=interrupted,
+    )
+    answer = persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
+    return answer.state == job_pb2.JOB_STATE_PENDING
+
+
+def release(connection: Connection, leases: Iterable[Lease]) -> None:
+    """Give jobs back untouched; where the server is out of reach, their leases run out instead."""
+    names = lease_names(leases)
+    if names:
+        with suppress(*PASSING):
+            connection.call("JobService/ReleaseJobs", pb.ReleaseJobsRequest(leases=names), pb.ReleaseJobsResponse)
+
+
+def lease_names(leases: Iterable[Lease]) -> list[pb.LeaseName]:
+    """Name leases as the protocol does."""
+    return [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
+
+
+def persist(call: Callable[[], _Result], patience: float) -> _Result:
+    """Repeat a call until it gets through or the patience, in seconds, is over; give its result."""
+    deadline = time.monotonic() + patience
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return call()
+        except PASSING:
+            if time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _storable(text: str) -> str:
+    """Bring text to what a database stores: no NUL, no half of a surrogate pair, and not without end."""
+    cut = text if len(text) <= _TEXT_LETTERS else text[:_TEXT_LETTERS] + " …"
+    return cut.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+
+
+def duration(span: timedelta) -> Duration:
+    """Write a span of time as the protocol has it."""
+    message = Duration()
+    message.FromTimedelta(span)
+    return message

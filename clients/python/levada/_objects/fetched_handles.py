@@ -1,0 +1,100 @@
+"""What a fetch makes of files that lie in rows and in stores: values, handles, or paths of copies on this machine."""
+
+from __future__ import annotations
+
+import ast
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from levada._objects.handles import StoredArray, StoredFile, StoredFolder
+from levada._objects.transfer import download
+from levada._values.attached import decode_attachment
+from levada._values.blob import decode_blob
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from levada._net.connection import Connection
+    from levada._values.types import AttributeType
+
+_PARALLEL = 4
+"""Values of one column that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens the files of one fetch.
+
+    Args:
+        connection: To the server that has them; None: what a row holds of an object is given as it is.
+        folder: Attachments become paths of copies in this folder; None: handles.
+        filepaths: Files of `<filepath@…>` become paths too.
+    """
+
+    connection: Connection | None = None
+    folder: str | None = None
+    filepaths: bool = False
+
+    def attachment(self, stored: bytes) -> Any:  # noqa: ANN401  # a handle or a path
+        """Open an `<attach>` value."""
+        handle = decode_attachment(stored)
+        return handle if self.folder is None else str(handle.download(self.folder))
+
+    def objects(self, references: Sequence[Mapping[str, Any] | None], type_: AttributeType) -> list[Any]:
+        """Open what a column names: values of `<blob@…>` and `<hash@…>`, handles or paths of the rest.
+
+        Args:
+            references: What the rows hold; None where there is nothing.
+            type_: Of the attribute.
+        """
+        connection = self.connection
+        if connection is None:
+            return list(references)
+
+        def one(reference: Mapping[str, Any] | None) -> object:
+            if reference is None:
+                return None
+            if type_.codec in ("blob", "hash"):
+                content = b"".join(download(connection, reference["id"], ""))
+                return decode_blob(content) if type_.codec == "blob" else content
+            handle = _handle(connection, type_.codec, reference)
+            if self.folder is None or not (type_.codec == "attach" or (self.filepaths and type_.codec == "filepath")):
+                return handle
+            local = handle.local_path if type_.codec == "filepath" else None
+            return str(local or handle.download(self.folder))
+
+        if type_.codec not in ("blob", "hash") or len(references) < 2:
+            return [one(reference) for reference in references]
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return list(pool.map(one, references))
+
+
+HANDLES = Opener()
+"""Opens attachments, and nothing from stores."""
+
+
+def _handle(connection: Connection, codec: str, reference: Mapping[str, Any]) -> StoredFile | StoredFolder:
+    common = (
+        reference["id"],
+        codec,
+        reference["store"],
+        reference["path"],
+        reference["name"],
+        reference["size_bytes"],
+        reference["hash"],
+        connection,
+    )
+    if reference["file_count"] is not None:
+        return StoredFolder(*common, file_count=reference["file_count"])
+    if codec == "npy":
+        return StoredArray(*common, dtype=_dtype(reference["dtype"]), shape=tuple(reference["shape"]))
+    return StoredFile(*common)
+
+
+def _dtype(described: str) -> np.dtype[Any]:  # Any: as the array has it
+    """Read a dtype as the header of NumPy's format writes it: a name, or a list of fields."""
+    descriptor: Any = ast.literal_eval(described) if described.startswith("[") else described  # Any: as NumPy has it
+    return np.lib.format.descr_to_dtype(descriptor)

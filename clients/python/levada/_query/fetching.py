@@ -1,0 +1,379 @@
+"""Results: the Arrow stream of a relation, as it is and as Python, NumPy, pandas and polars hold it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from levada._base.config import config
+from levada._base.errors import Unsupported, WrongValue
+from levada._objects.fetched_handles import HANDLES, Opener
+from levada._query.nodes import encode_relation
+from levada._values.blob import decode_blob
+from levada._values.codecs import decoder
+from levada._values.types import AttributeType, type_of_column
+from levada_api.v1 import query_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    import pandas as pd
+    import polars as pl
+
+    from levada._net.connection import Connection
+    from levada._query.nodes import Node
+
+    Array = np.ndarray[Any, Any]  # Any: an attribute's type decides
+
+
+_ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""The last bytes of an Arrow IPC stream, though they may stand elsewhere too."""
+_NO_TIME = int(np.iinfo(np.int64).min)
+"""To NumPy this count is NaT, which becomes None."""
+
+
+class Result:
+    """The answer to a query: batches that are read from the network as they are asked for.
+
+    Raises:
+        LevadaError: When it is made, or while it is read.
+    """
+
+    def __init__(self, connection: Connection, node: Node) -> None:
+        request = pb.FetchRelationRequest(relation=encode_relation(node))
+        responses = connection.receive("QueryService/FetchRelation", request, Fetched)
+        pieces = (response.arrow_ipc for response in responses if response.arrow_ipc)
+        first = next(pieces, b"")
+        second = next(pieces, None) if first[-len(_END) :] == _END else b""
+        self._pieces = PieceReader(_joined(first, second or b"", pieces))
+        # Where one piece is all, as most often for few rows, Arrow need not ask us for its bytes.
+        source = pa.py_buffer(first) if second is None else pa.PythonFile(self._pieces, "r")
+        self._reader = pa.ipc.open_stream(source)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Give the batches one by one; closing the iterator stops the query."""
+        try:
+            yield from self._reader
+            self._pieces.drain()
+        finally:
+            self._pieces.close()
+
+    def table(self) -> pa.Table:
+        """Read all batches into one table."""
+        table = self._reader.read_all()
+        self._pieces.drain()
+        return table
+
+
+def _joined(
+    first: bytes | memoryview, second: bytes | memoryview, others: Generator[bytes | memoryview, None, None]
+) -> Generator[bytes | memoryview, None, None]:
+    try:
+        yield first
+        yield second
+        yield from others
+    finally:
+        others.close()
+
+
+class Fetched:
+    """A FetchRelationResponse that is nothing but a piece of the stream, whose bytes stay where they arrived.
+
+    Source: Protocol Buffers, "Encoding".
+    """
+
+    __slots__ = ("arrow_ipc",)
+
+    def __init__(self, arrow_ipc: memoryview) -> None:
+        self.arrow_ipc = arrow_ipc
+
+    @staticmethod
+    def FromString(content: bytes, /) -> Fetched | pb.FetchRelationResponse:  # as messages have it
+        """Read a response."""
+        if content[:1] == _ARROW_IPC_TAG:
+            size = shift = 0
+            start = 1
+            while (octet := content[start]) & 0x80:
+                size |= (octet & 0x7F) << shift
+                start, shift = start + 1, shift + 7
+            size |= octet << shift
+            if start + 1 + size == len(content):
+                return Fetched(memoryview(content)[start + 1 :])
+        return pb.FetchRelationResponse.FromString(content)
+
+
+class PieceReader:
+    """A file made of pieces of bytes that arrive one by one."""
+
+    closed = False
+
+    def __init__(self, pieces: Generator[bytes | memoryview, None, None]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """Read `size` bytes, fewer only at the end; all that is left if it is negative."""
+        if 0 <= size <= len(self._rest):
+            taken, self._rest = self._rest[:size], self._rest[size:]
+            return bytes(taken)
+        parts, length = [self._rest], len(self._rest)
+        while size < 0 or length < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(memoryview(piece))
+            length += len(piece)
+        surplus = max(length - size, 0) if size >= 0 else 0
+        last = parts[-1]
+        parts[-1], self._rest = last[: len(last) - surplus], last[len(last) - surplus :]
+        return b"".join(parts)
+
+    def drain(self) -> None:
+        """Take what follows the end of the Arrow stream: no bytes, but what the server says at the end of a call."""
+        for _ in self._pieces:
+            pass
+
+    def close(self) -> None:
+        """Stop the call that the pieces come from."""
+        self.closed = True
+        self._pieces.close()
+
+
+def primary_key_of(schema: pa.Schema) -> list[str]:
+    """Give the names of the key of a result, in order."""
+    names = (schema.metadata or {}).get(b"levada.primary_key", b"").decode()
+    return names.split(",") if names else []
+
+
+def to_dicts(
+    table: pa.Table | pa.RecordBatch, *, squeeze: bool = False, opener: Opener = HANDLES
+) -> list[dict[str, Any]]:
+    """Turn rows into dictionaries of plain Python values, in the order of the heading."""
+    names = table.schema.names
+    if not names:
+        return [{} for _ in range(table.num_rows)]
+    columns = [
+        python_values(table.column(index), field, squeeze=squeeze, opener=opener)
+        for index, field in enumerate(table.schema)
+    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def python_values(
+    column: pa.Array | pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES
+) -> list[Any]:
+    """Turn a column into Python values: the fourth column of the table of types.
+
+    Raises:
+        WrongValue: A value is damaged; the message names attribute and row.
+        Unsupported: A codec is not here.
+    """
+    type_ = type_read(field)
+    try:
+        if type_.codecs:
+            return _decoded(_stored_values(column, type_, squeeze=False, opener=opener), decoder(type_))
+        return _stored_values(column, type_, squeeze=squeeze, opener=opener)
+    except (Unsupported, WrongValue) as error:
+        raise type(error)(f"Attribute `{field.name}`: {error}", error.details) from None
+
+
+def type_read(field: pa.Field) -> AttributeType:
+    """Give the type of a column, without its codecs where these are to be left alone."""
+    type_ = type_of_column(field)
+    return type_ if config["codecs.decode"] else type_.stored
+
+
+def _stored_values(
+    column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool, opener: Opener
+) -> list[Any]:
+    match type_.kind:
+        case "blob":
+            return _decoded(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
+        case "attach":
+            return _some(_storage(column).to_pylist(), opener.attachment)
+        case "object":
+            values = opener.objects(column.to_pylist(), type_)
+            return [_squeezed(value, squeeze) for value in values] if type_.codec == "blob" else values
+        case "json":
+            return _some(_storage(column).to_pylist(), json.loads)
+        case "uuid":
+            return _some(_storage(column).to_pylist(), lambda octets: UUID(bytes=octets))
+        case "array":
+            return list(_array_rows(column, type_, squeeze=squeeze))
+        case "timestamptz":
+            return _some(_moments(column), lambda moment: moment.replace(tzinfo=dt.timezone.utc))
+        case "date" | "datetime" | "timestamp":
+            return _moments(column)
+        case "enum":
+            return list(column.cast(pa.utf8()).to_pylist())
+        case _ if (type_.integer or type_.floating) and column.null_count == 0:
+            numbers: list[Any] = column.to_numpy().tolist()
+            return numbers
+        case _:
+            return list(_storage(column).to_pylist())
+
+
+def _moments(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Turn dates, or moments of whatever zone, into Python's; NumPy is quicker at it than Arrow."""
+    day = pa.types.is_date32(column.type)
+    counts = column.cast(pa.int32() if day else pa.int64()).cast(pa.int64()).fill_null(_NO_TIME)
+    moments: list[Any] = counts.to_numpy().view("datetime64[D]" if day else "datetime64[us]").tolist()
+    return moments
+
+
+def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
+    """Turn a column into an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
+
+    Whole numbers become int64, or objects where some are missing; floating ones float64 with NaN for missing; bool
+    stays; everything else is an array of objects with None for missing.
+    """
+    type_ = type_read(field)
+    if type_.codecs:
+        return _objects(python_values(column, field, opener=opener))
+    # np.array copies: what Arrow holds cannot be written to, and people compute in place.
+    if type_.integer and column.null_count == 0:
+        return np.array(column.to_numpy(), dtype=np.int64)
+    if type_.floating:
+        return np.array(column.to_numpy(), dtype=np.float64)
+    if type_.kind == "bool" and column.null_count == 0:
+        return np.array(column.to_numpy(), dtype=np.bool_)
+    if type_.dtype is not None and column.null_count == 0:
+        return _stacked(column, type_)
+    return _objects(python_values(column, field, squeeze=squeeze, opener=opener))
+
+
+def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> np.recarray[Any, Any]:
+    """Turn rows into a structured array of shape (n_rows,) with one field per attribute."""
+    columns = [
+        to_array(table.column(index), field, squeeze=squeeze, opener=opener) for index, field in enumerate(table.schema)
+    ]
+    dtype = [(n, c.dtype, c.shape[1:]) for n, c in zip(table.schema.names, columns, strict=True)]
+    records = np.empty(table.num_rows, dtype=dtype)
+    for name, column in zip(table.schema.names, columns, strict=True):
+        records[name] = column
+    return records.view(np.recarray)
+
+
+def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
+    """Turn rows into a DataFrame whose index is the primary key.
+
+    Whole numbers become int64, or Int64 where some are missing; floating ones float64; dates and moments
+    datetime64[us]; the rest objects or text.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {}  # Any: what pandas takes as a column
+    for index, field in enumerate(table.schema):
+        column, type_ = table.column(index), type_read(field)
+        if type_.codecs:
+            columns[field.name] = to_array(column, field, opener=opener)
+        elif type_.integer and column.null_count:
+            columns[field.name] = pd.array(column.to_pylist(), dtype="Int64")
+        elif type_.kind == "bool" and column.null_count:
+            columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
+        elif type_.textual:
+            columns[field.name] = column.cast(pa.utf8()).to_pandas().array
+        elif type_.kind in ("datetime", "timestamp", "timestamptz"):
+            columns[field.name] = column.to_pandas().array
+        elif type_.kind == "array":
+            columns[field.name] = _objects(python_values(column, field, squeeze=squeeze, opener=opener))
+        else:
+            columns[field.name] = to_array(column, field, squeeze=squeeze, opener=opener)
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), columns=table.schema.names)
+    key = primary_key_of(table.schema)
+    return frame.set_index(key) if key else frame
+
+
+def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
+    """Turn rows into a DataFrame of polars with the exact width of every number.
+
+    UUIDs become text; JSON and blobs objects; fixed-shape arrays polars' own arrays.
+    """
+    import polars as pl
+
+    series: list[pl.Series] = []
+    for index, field in enumerate(table.schema):
+        column, type_ = table.column(index), type_read(field)
+        match "codec" if type_.codecs else type_.kind:
+            case "uuid":
+                values = [None if v is None else str(v) for v in python_values(column, field)]
+                series.append(pl.Series(field.name, values, dtype=pl.String))
+            case "codec" | "json" | "blob" | "attach" | "object":
+                values = python_values(column, field, opener=opener)
+                series.append(pl.Series(field.name, values, dtype=pl.Object))
+            case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
+                series.append(pl.Series(field.name, _stacked(column, type_)))
+            case "array":
+                series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
+            case _:
+                plain = column.cast(pa.utf8()) if type_.textual else _storage(column)
+                series.append(pl.Series(field.name, plain))
+    return pl.DataFrame(series)
+
+
+def _storage(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Take the values of a column of an extension type as what they are stored in."""
+    if not isinstance(column.type, pa.BaseExtensionType):
+        return column
+    if isinstance(column, pa.ChunkedArray):
+        return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    return column.storage
+
+
+def _some(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
+    return [None if value is None else decode(value) for value in values]
+
+
+def _decoded(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
+    """Decode values; an error tells the row."""
+    decoded: list[Any] = []
+    try:
+        for value in values:
+            decoded.append(None if value is None else decode(value))
+    except WrongValue as error:
+        raise WrongValue(f"row {len(decoded)} of the result: {error}", {"row": len(decoded)}) from None
+    return decoded
+
+
+def _objects(values: Sequence[object]) -> Array:
+    # np.array would look into lists and arrays among the values and build more dimensions.
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def _squeezed(value: object, squeeze: bool) -> object:
+    return value.squeeze() if squeeze and isinstance(value, np.ndarray) else value
+
+
+def _array_rows(column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool) -> Iterator[Array | None]:
+    stacked = _stacked(column, type_)
+    valid = column.is_valid().to_pylist() if column.null_count else None
+    for index, row in enumerate(stacked):
+        yield None if valid and not valid[index] else row.squeeze() if squeeze else row
+
+
+def _stacked(column: pa.Array | pa.ChunkedArray, type_: AttributeType) -> Array:
+    """Give all arrays of a column as one new array of shape (n_rows, …)."""
+    assert type_.dtype is not None
+    storage = _storage(column)
+    chunks = storage.chunks if isinstance(storage, pa.ChunkedArray) else [storage]
+    parts = [_stacked_chunk(chunk, type_) for chunk in chunks]
+    return np.concatenate(parts) if parts else np.empty((0, *type_.shape), type_.dtype)
+
+
+def _stacked_chunk(chunk: pa.FixedSizeListArray, type_: AttributeType) -> Array:
+    assert type_.dtype is not None
+    length, items = len(chunk), chunk.type.list_size
+    elements = chunk.values
+    width = type_.dtype.itemsize
+    start = (chunk.offset * items + elements.offset) * width
+    buffer = elements.buffers()[1]
+    if length == 0 or buffer is None:
+        return np.zeros((length, *type_.shape), type_.dtype)
+    flat = np.frombuffer(buffer, dtype=type_.dtype, count=length * items, offset=start)
+    return flat.reshape((length, *type_.shape))

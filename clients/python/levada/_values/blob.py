@@ -1,0 +1,128 @@
+"""What `<blob>` attributes store, and the values that conditions and keys send."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Set
+
+import numpy as np
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from levada._base.errors import WrongValue
+from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
+from levada._values.message_decoding import Stored, decode_value
+from levada._values.message_encoding import encode_value
+from levada._values.tabular import is_missing_scalar
+from levada_api.v1 import value_pb2 as pb
+
+_PLAIN, _COMPRESSED = b"lv1\0", b"lv1z"
+"""What a blob begins with: then a `Value` message, as it is or compressed with zstd."""
+_COMPRESS_BYTES = 1024
+"""Blobs up to this size are never compressed."""
+_MAX_BYTES = 2**31 - 1
+"""Of a message of protobuf."""
+_MAX_RATIO = 2**16
+"""No frame of zstd has more content than so many times its own bytes."""
+
+
+def encode_blob(value: object, path: str = "value") -> bytes:
+    """Make the bytes that a `<blob>` attribute stores.
+
+    Args:
+        path: How an error calls the value: `row 3, attribute `trace``.
+
+    Raises:
+        WrongValue: It holds something that no other language could read; the message gives the path to it.
+    """
+    message = encode_value(value, path)
+    size = message.ByteSize()
+    if size > _MAX_BYTES:
+        raise WrongValue(f"{path}: a value of {size} bytes; keep it in a store: <blob@store>.")
+    raw = message.SerializeToString()
+    if len(raw) > _COMPRESS_BYTES:
+        compressed: bytes = pa.compress(raw, codec="zstd", asbytes=True)
+        if len(compressed) < len(raw):
+            return _COMPRESSED + compressed
+    return _PLAIN + raw
+
+
+def decode_blob(blob: bytes) -> Stored:
+    """Read what a `<blob>` attribute stores, as this client or DataJoint wrote it.
+
+    Raises:
+        WrongValue: The bytes are no blob, or damaged.
+    """
+    if blob.startswith(HEADERS):
+        return decode_datajoint_blob(blob)
+    header, body = blob[:4], memoryview(blob)[4:]
+    message = pb.Value()
+    try:
+        if header == _COMPRESSED:
+            message.ParseFromString(_decompressed(body))
+        elif header == _PLAIN:
+            message.ParseFromString(body)  # type: ignore[arg-type]  # takes any buffer
+        else:
+            raise WrongValue(f"The blob begins with {bytes(header)!r}, which is no format that this client reads.")
+    except (DecodeError, OSError):
+        raise WrongValue("The blob is damaged: its bytes cannot be parsed.") from None
+    return decode_value(message)
+
+
+def _decompressed(body: memoryview) -> bytes:
+    size = _content_bytes(body)
+    if size is None:
+        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+            raw: bytes = stream.read(_MAX_BYTES)
+            return raw
+    if size > min(_MAX_BYTES, _MAX_RATIO * len(body)):
+        raise WrongValue(f"The blob is damaged: it says that it takes {size} bytes.")
+    whole: bytes = pa.decompress(body, size, codec="zstd", asbytes=True)
+    return whole
+
+
+def _content_bytes(body: memoryview) -> int | None:
+    """Read how long the content of a zstd frame is; None where its writer did not say.
+
+    Source: RFC 8878, "Zstandard Frames".
+    """
+    descriptor = body[4] if len(body) > 4 else 0
+    single_segment, flag = bool(descriptor & 0x20), descriptor >> 6
+    width = (int(single_segment), 2, 4, 8)[flag]
+    start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    if not width:
+        return None
+    return int.from_bytes(body[start : start + width], "little") + (256 if width == 2 else 0)
+
+
+def encode_condition_value(value: object, path: str) -> pb.Value:
+    """Make the message of a value that an attribute is compared with.
+
+    Numpy's and pandas' scalars count as the plain values they hold; a list, tuple, set or array as a list of them.
+
+    Raises:
+        WrongValue: As `encode_value`.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind != "M" else list(value)
+    if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
+        return encode_value([plain_scalar(item) for item in value], path)
+    return encode_value(plain_scalar(value), path)
+
+
+def plain_scalar(value: object) -> object:
+    """Turn a scalar of numpy or pandas into the plain Python value that it holds; NaT and NA are None."""
+    if isinstance(value, np.datetime64):
+        if np.isnat(value):
+            return None
+        days = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D")
+        return value.astype("datetime64[D]" if days else "datetime64[us]").item()
+    if isinstance(value, np.timedelta64):
+        return None if np.isnat(value) else value.astype("timedelta64[us]").item()
+    if isinstance(value, np.generic):
+        return value.item()
+    if is_missing_scalar(value):
+        return None
+    if isinstance(value, dt.datetime) and type(value) is not dt.datetime and hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime()
+    return value

@@ -1,0 +1,135 @@
+"""What happens in a worker, for whoever wants to know: the log, the metrics, the view in a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from levada._crew.reports import Began, Broken, Died, Ended, Finished, Ready, Took
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from levada._crew.reports import Report
+    from levada._jobs.job_calls import Lease
+
+
+_TOLD = ("error", "released")
+"""States of jobs whose error is told."""
+
+
+class Observer:
+    """Told of all that happens in a worker, in its main thread but for `happened`; does nothing by itself."""
+
+    def reported(self, report: Report) -> None:
+        """Take note of what a process reports."""
+
+    def happened(self, event: str, text: str, **details: object) -> None:
+        """Take note of an event: its name in words with `_` between them, the same for people, and its details."""
+
+    def close(self) -> None:
+        """The worker ends."""
+
+
+class Observers(Observer):
+    """Passes everything on to others."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def reported(self, report: Report) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.reported(report)
+
+    def happened(self, event: str, text: str, **details: object) -> None:
+        """Pass it on."""
+        for observer in self._observers:
+            observer.happened(event, text, **details)
+
+    def close(self) -> None:
+        """Close them."""
+        for observer in self._observers:
+            observer.close()
+
+
+def _to_standard_error(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class TextLog(Observer):
+    """Writes one line per job and event.
+
+    Args:
+        command: What is running, `worker` or `run`.
+        write: Takes a line.
+    """
+
+    def __init__(self, command: str, write: Callable[[str], None] = _to_standard_error) -> None:
+        self._command = command
+        self._write = write
+
+    def reported(self, report: Report) -> None:
+        """Write of jobs that ended."""
+        if isinstance(report, Finished):
+            self._say(_line(report))
+
+    def happened(self, event: str, text: str, **details: object) -> None:
+        """Write the text."""
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._write(f"{now} levada {self._command}: {text}")
+
+
+def _line(report: Finished) -> str:
+    """One line per job: state, table, key, time, and for errors their message."""
+    message = f"  {report.message.splitlines()[0]}" if report.state in _TOLD and report.message else ""
+    return f"{report.state:<7} {job_text(report.lease)} {report.seconds:.3f} s{message}"
+
+
+def job_text(lease: Lease) -> str:
+    """Name a job by its table and key."""
+    key = json.dumps(lease.key, default=str, ensure_ascii=False)
+    return f"{lease.table.schema}.{lease.table.table} {key}"
+
+
+class JsonLog(Observer):
+    """Writes one JSON object per line, for machines: `time`, `event`, and what belongs to the event."""
+
+    def __init__(self, command: str, write: Callable[[str], None] = _to_standard_error) -> None:
+        self._command = command
+        self._write = write
+
+    def reported(self, report: Report) -> None:
+        """Write of processes and jobs."""
+        match report:
+            case Ready():
+                self._event("process_ready", process=report.pid)
+            case Began():
+                self._event("job_began", process=report.pid, **job_details(report.lease))
+            case Finished():
+                error = {"error": report.message, "stack": report.stack} if report.state in _TOLD else {}
+                details = {"process": report.pid, **job_details(report.lease), "state": report.state}
+                self._event("job_ended", **details, duration_seconds=round(report.seconds, 6), **error)
+            case Took() | Ended() | Broken() | Died():
+                pass  # the worker tells of the last two in its own words
+
+    def happened(self, event: str, text: str, **details: object) -> None:
+        """Write it."""
+        self._event(event, message=text, **details)
+
+    def _event(self, event: str, **details: object) -> None:
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        record = {"time": now, "command": self._command, "event": event, **details}
+        self._write(json.dumps(record, default=str, ensure_ascii=False))
+
+
+def job_details(lease: Lease) -> dict[str, object]:
+    """Tell of a job what an event of it carries."""
+    table = f"{lease.table.schema}.{lease.table.table}"
+    return {"table": table, "job_id": lease.job_id, "attempt": lease.attempt, "key": lease.key}

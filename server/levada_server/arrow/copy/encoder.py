@@ -1,0 +1,179 @@
+"""Arrow columns → PostgreSQL's binary COPY format, many rows at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pgpq
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from levada_server.arrow.copy.binary import HEADER, TRAILER
+from levada_server.arrow.copy.decimals import decimals_to_wire
+from levada_server.arrow.copy.wire import EPOCHS, JSONB_VERSION, WIRE_TYPES
+from levada_server.model.types import TEXTS, AttributeType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada_server.arrow.copy.wire import Array
+
+PIECE_BYTES = 2**18
+"""Soft limit of the Arrow columns that are encoded at once: less than what lies in the sockets, so nobody waits."""
+
+PLAIN = frozenset(
+    {Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.FLOAT32, Kind.FLOAT64}
+    | {Kind.BOOL, Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+    | {Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM, Kind.BYTES, Kind.BLOB, Kind.ATTACH}
+)
+"""Kinds of which pgpq writes the same bytes."""
+
+_NULL = b"\xff\xff\xff\xff"
+
+
+def encode(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
+    """Write columns as the bytes of `COPY … FROM STDIN (FORMAT binary)`, piece by piece.
+
+    A row is the number of its columns, and of each its length and its bytes. pgpq writes it where it knows all types,
+    and NumPy where it does not.
+
+    Args:
+        columns: As `storage_type` gives their types; at least one.
+        types: Of the attributes.
+        row_count: Of each column.
+
+    Source: PostgreSQL manual, COPY, "Binary Format".
+    """
+    write = _encode_plain if PLAIN.issuperset(type_.kind for type_ in types) else encode_any
+    yield from write(columns, types, row_count)
+
+
+def _encode_plain(columns: Sequence[pa.Array], _: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
+    names = [str(number) for number in range(len(columns))]
+    batch = pa.RecordBatch.from_arrays(list(columns), names)
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
+    yield memoryview(encoder.write_header())
+    for start, stop in _slices(columns, 0, row_count):
+        # It gives what it has once that is much.
+        if piece := encoder.write_batch(batch.slice(start, stop - start)):
+            yield memoryview(piece)
+    yield memoryview(encoder.finish())
+
+
+def encode_any(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
+    """Encode columns of any types.
+
+    Neighbouring columns of fixed width become one array of records; Arrow then joins those and the columns of texts
+    and bytes row by row.
+    """
+    yield memoryview(HEADER)
+    for start, stop in _slices(columns, 0, row_count):
+        yield _rows([column.slice(start, stop - start) for column in columns], types)
+    yield memoryview(TRAILER)
+
+
+def _slices(columns: Sequence[pa.Array], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Halve the rows until each part is small, or a single row."""
+    size = sum(column.slice(start, stop - start).nbytes for column in columns)
+    if stop - start <= 1 or size <= PIECE_BYTES:
+        if stop > start:
+            yield start, stop
+        return
+    middle = (start + stop) // 2
+    yield from _slices(columns, start, middle)
+    yield from _slices(columns, middle, stop)
+
+
+class _Parts:
+    """The parts of some rows, each a column of binary values: joined row by row, they are the rows."""
+
+    def __init__(self, row_count: int) -> None:
+        self._row_count = row_count
+        self._done: list[pa.Array] = []
+        self._fixed: list[tuple[Any, Any]] = []  # Any: what NumPy takes for a type, and for values
+
+    def add(self, wire: str, values: Array | int) -> None:
+        """Append values of one width, or one value for all rows."""
+        self._fixed.append((wire, values))
+
+    def add_binary(self, values: pa.Array) -> None:
+        """Append values of any widths."""
+        self._flush()
+        self._done.append(values)
+
+    def _flush(self) -> None:
+        if self._fixed:
+            self._done.append(_records(self._fixed, self._row_count))
+            self._fixed = []
+
+    def joined(self) -> memoryview:
+        """Give the rows, one after the other."""
+        self._flush()
+        rows = pc.binary_join_element_wise(*self._done, pa.scalar(b"", pa.large_binary()))
+        return memoryview(rows.buffers()[2])
+
+
+def _rows(columns: Sequence[pa.Array], types: Sequence[AttributeType]) -> memoryview:
+    row_count = len(columns[0])
+    parts = _Parts(row_count)
+    parts.add(">i2", len(columns))
+    for column, type_ in zip(columns, types, strict=True):
+        if type_.kind in _VARIABLE:
+            stored = column.cast(pa.large_binary())
+            if type_.kind in (Kind.JSON, Kind.OBJECT):
+                version = pa.scalar(JSONB_VERSION, pa.large_binary())
+                stored = pc.binary_join_element_wise(version, stored, pa.scalar(b"", pa.large_binary()))
+            parts.add(">i4", pc.binary_length(stored).fill_null(-1).to_numpy())
+            parts.add_binary(stored.fill_null(b""))
+            continue
+        values = _fixed(column, type_)
+        width = values.dtype.itemsize
+        if column.null_count:
+            # What is missing has a length of -1 and no bytes.
+            given = _records([(">i4", width), (values.dtype, values)], row_count)
+            parts.add_binary(pc.if_else(column.is_valid(), given, pa.scalar(_NULL, pa.large_binary())))
+        else:
+            parts.add(">i4", width)
+            parts.add(values.dtype.str, values)
+    return parts.joined()
+
+
+def _records(fields: Sequence[tuple[Any, Any]], row_count: int) -> pa.Array:  # Any: as in _Parts
+    """Put values of fixed width side by side, as one binary value a row."""
+    records = np.empty(row_count, [(str(i), dtype) for i, (dtype, _) in enumerate(fields)])
+    for i, (_, values) in enumerate(fields):
+        records[str(i)] = values
+    width = records.dtype.itemsize
+    offsets = np.arange(row_count + 1) * width
+    return pa.Array.from_buffers(pa.large_binary(), row_count, [None, pa.py_buffer(offsets), pa.py_buffer(records)])
+
+
+_VARIABLE = TEXTS | {Kind.JSON, Kind.OBJECT} | {Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}
+
+
+def _fixed(column: pa.Array, type_: AttributeType) -> Array:
+    """Give the bytes of a column of fixed width, in network order; anything where a value is missing."""
+    match type_.kind:
+        case Kind.BOOL:
+            values: Array = column.cast(pa.uint8()).fill_null(0).to_numpy()
+            return values
+        case Kind.DECIMAL:
+            assert type_.precision is not None and type_.scale is not None
+            limbs = _values(column, np.dtype(("<u4", 4)))
+            words = decimals_to_wire(limbs, type_.precision, type_.scale)
+            return words.view(f"V{words.shape[1] * words.itemsize}")[:, 0]
+        case kind if kind in EPOCHS:
+            days_or_us = _values(column, np.dtype(WIRE_TYPES[kind]).newbyteorder("="))
+            return (days_or_us - EPOCHS[kind]).astype(WIRE_TYPES[kind])
+        case Kind.UUID:
+            return _values(column, np.dtype("V16"))
+        case kind:
+            return _values(column, np.dtype(column.type.to_pandas_dtype())).astype(WIRE_TYPES[kind])
+
+
+def _values(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of whatever type
+    """Look at the values of a column as they lie in memory."""
+    if not len(column):
+        return np.empty(0, dtype)
+    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)

@@ -1,0 +1,126 @@
+"""The rows that jobs hand in: where they may go, and putting them there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LevadaError
+from levada_server.model.dependencies import is_within
+from levada_server.operations.completion.completed_jobs import AlikeInserts, alike_inserts
+from levada_server.operations.make_contract import judge_key, judge_write
+from levada_server.operations.own_keys import stray_key
+from levada_server.operations.rows import check_direct_insert, check_options, insert_batch, read_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table
+    from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
+    from levada_server.operations.context import Engine
+    from levada_server.operations.own_keys import Spelled
+    from levada_server.operations.rows import InsertOptions
+    from levada_server.storage.postgres.database import Connection
+
+
+def check_targets(catalog: Catalog, table: Table, jobs: Sequence[CompletedJob]) -> list[str]:
+    """Check that the rows of jobs go where they may; give what the caller is told.
+
+    Raises:
+        MakeContract: The contract is held, and a target is neither the jobs' own table nor a part of it.
+        PermissionDenied: A target is filled by its own jobs.
+    """
+    told: list[str] = []
+    targets = {(insert.table, insert.options): insert for job in jobs for insert in job.inserts}
+    for insert in targets.values():
+        target = catalog.table(insert.table)
+        with located(insert.location):
+            told += judge_write(catalog, table, target.name)
+            if target.name not in catalog.own_tables(table.name):
+                check_direct_insert(catalog, target, insert.options)
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Inserting:
+    """Inserts the rows of jobs of one table.
+
+    Args:
+        engine: The parts to work with.
+        connection: In the transaction that completes them.
+        catalog: Where tables are looked up.
+        table: The table that is computed.
+        keys: Those of the jobs.
+        warnings: Takes what the caller is told.
+    """
+
+    engine: Engine
+    connection: Connection
+    catalog: Catalog
+    table: Table
+    keys: set[Spelled]
+    warnings: list[str]
+
+    async def in_order(self, job: CompletedJob) -> Counter[str]:
+        """Insert the rows of one job; give their number by table."""
+        counts: Counter[str] = Counter()
+        for insert in job.inserts:
+            target = self.catalog.table(insert.table)
+            counts[str(target.name)] += await self._one(target, insert)
+        return counts
+
+    async def together(self, jobs: Sequence[CompletedJob]) -> list[Counter[str]]:
+        """Insert the rows of some jobs by one statement for each table; give their number by job and table.
+
+        Tables come in the order of their first insert. Where that is wrong for some job, or a row is, the group fails
+        and each job is committed on its own.
+        """
+        counts: list[Counter[str]] = [Counter() for _ in jobs]
+        for alike in alike_inserts(jobs):
+            target = self.catalog.table(alike.table)
+            if alike.together:
+                columns_list, row_counts = await asyncio.to_thread(alike.read, target)
+                for columns in columns_list:
+                    await self._batch(target, columns, alike.options)
+            else:
+                row_counts = [await self._one(target, alike.inserts[0][1])]
+            for (number, _), rows in zip(alike.inserts, row_counts, strict=True):
+                counts[number][str(target.name)] += rows
+        return counts
+
+    async def _one(self, target: Table, insert: BufferedInsert) -> int:
+        count = 0
+        with located(insert.location):
+            batches = _batches(insert, target)
+            while (columns := await asyncio.to_thread(next, batches, None)) is not None:
+                count += await self._batch(target, columns, insert.options)
+        return count
+
+    async def _batch(self, target: Table, columns: Columns, options: InsertOptions) -> int:
+        if is_within(target.name, self.table.name):
+            self.warnings.extend(judge_key(self.table, stray_key(self.catalog, self.table, target, columns, self.keys)))
+        return await insert_batch(self.engine, self.connection, target, columns, options)
+
+
+def _batches(insert: BufferedInsert, target: Table) -> Iterator[Columns]:
+    if insert.share is None:
+        yield from read_batches(insert.content, target, insert.options)
+    else:
+        check_options(insert.options)
+        yield from AlikeInserts(insert.table, insert.options, [(0, insert)], together=True).read(target)[0]
+
+
+@contextmanager
+def located(location: str) -> Iterator[None]:
+    """Tell in an error where in the user's code the insert stands."""
+    try:
+        yield
+    except LevadaError as error:
+        if location:
+            error.message += f" (inserted at {location})"
+        raise

@@ -1,0 +1,246 @@
+"""What becomes of jobs: their rows are committed together with their state, or they failed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InputsChanged, LevadaError, MakeContract, OutcomeUnknown, PreconditionFailed
+from levada_server.jobs.retry import next_try, next_try_of_interrupted
+from levada_server.jobs.signing import spelled
+from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
+from levada_server.model.values import show_key
+from levada_server.operations.compiling import compiled
+from levada_server.operations.completion.few_jobs import complete_at_once
+from levada_server.operations.completion.inserts import Inserting, check_targets
+from levada_server.operations.context import PERHAPS_BEHIND
+from levada_server.operations.jobs import computed_table
+from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.jobs import jobs as storage
+from levada_server.storage.rows.rows import digest_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    from levada_server.jobs.lease import Failure
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.completion.completed_jobs import CompletedJob
+    from levada_server.operations.completion.few_jobs import Committed
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.storage.jobs.jobs import LockedJob
+    from levada_server.storage.postgres.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What became of some jobs.
+
+    Args:
+        outcomes: For each, in order, None if it is committed, or why nothing of it is.
+        warnings: What the caller is told although it was committed, each once.
+    """
+
+    outcomes: tuple[LevadaError | None, ...]
+    warnings: tuple[str, ...]
+
+
+async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
+    """Commit the rows of some jobs, each together with its state. Repeating it changes nothing.
+
+    All go into one transaction. When one of them fails, each is committed on its own, so that none suffers for another.
+
+    Returns:
+        For each job None or: LeaseLost if it was handed to another worker, cancelled or given up; MakeContract if its
+        key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
+        wrong with a row, naming it and the insert.
+    """
+    known = await engine.cache.current()
+    completion = await _complete(engine, caller, jobs)
+    if any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes) and await engine.cache.catch_up(known):
+        return await _complete(engine, caller, jobs)
+    return completion
+
+
+async def _complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
+    catalog = await engine.catalog(caller)
+    if len(jobs) > 1:
+        try:
+            told = await _commit(engine, catalog, jobs)
+        except OutcomeUnknown:
+            raise
+        except LevadaError:
+            pass  # which one it was, and what becomes of the others, is seen one by one
+        else:
+            return Completion((None,) * len(jobs), tuple(dict.fromkeys(told)))
+    outcomes: list[LevadaError | None] = []
+    warnings: dict[str, None] = {}
+    for job in jobs:
+        try:
+            warnings |= dict.fromkeys(await _commit(engine, catalog, (job,)))
+            outcomes.append(None)
+        except OutcomeUnknown:
+            raise
+        except LevadaError as error:
+            outcomes.append(error)
+    return Completion(tuple(outcomes), tuple(warnings))
+
+
+async def _commit(engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]) -> list[str]:
+    """Commit jobs, all or none; give what the caller is told."""
+    done = await _commit_at_once(engine, catalog, jobs)
+    if done is None:
+        async with engine.database.transaction() as connection:
+            done = await _complete_group(engine, connection, catalog, jobs)
+    told, committed = done
+    for name, keys in committed:
+        engine.downstream.committed(engine, name, keys)
+    return told
+
+
+async def _commit_at_once(
+    engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
+) -> tuple[list[str], Committed] | None:
+    """Commit jobs by one statement; None if that cannot be, or if what is wrong with the one is still to be found."""
+    try:
+        return await complete_at_once(engine, catalog, jobs)
+    except OutcomeUnknown:
+        raise
+    except LevadaError:
+        if len(jobs) > 1:
+            raise
+        return None
+
+
+async def _complete_group(
+    engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
+) -> tuple[list[str], Committed]:
+    """Complete jobs in a transaction, by few statements for all of a table.
+
+    Returns:
+        What the caller is told, and the keys.
+    """
+    by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
+    for job in jobs:
+        by_table[job.table].append(job)
+    tables = [(computed_table(catalog, name), group) for name, group in by_table.items()]
+    warnings: list[str] = []
+    committed: Committed = []
+    for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
+        locked = await storage.lock_jobs(connection, table, [job.job_id for job in group])
+        accepted = [
+            job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
+        ]
+        if accepted:
+            warnings += await _commit_results(engine, connection, catalog, table, accepted, locked)
+            committed.append((table.name, [locked[job.job_id].key for job in accepted]))
+    await require_version(connection, catalog.version)
+    return warnings, committed
+
+
+async def _commit_results(
+    engine: Engine,
+    connection: Connection,
+    catalog: Catalog,
+    table: Table,
+    jobs: Sequence[CompletedJob],
+    locked: dict[int, LockedJob],
+) -> list[str]:
+    for job in jobs:
+        await _check_inputs(connection, catalog, table, job)
+    warnings = check_targets(catalog, table, jobs)
+    keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
+    inserting = Inserting(engine, connection, catalog, table, keys, warnings)
+    counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]
+    await _check_present(connection, table, jobs, locked)
+    await storage.finish_jobs(
+        connection, table, [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
+    )
+    return warnings
+
+
+async def _check_present(
+    connection: Connection, table: Table, jobs: Sequence[CompletedJob], locked: dict[int, LockedJob]
+) -> None:
+    absent = await storage.first_absent(connection, table, [job.job_id for job in jobs])
+    if absent is not None:
+        raise MakeContract(
+            f"make of `{table.name}` did not insert its key, {show_key(locked[absent].key)}; "
+            "end it with self.insert1({**key, ...}).",
+            table=table.name,
+        )
+
+
+async def _check_inputs(connection: Connection, catalog: Catalog, table: Table, job: CompletedJob) -> None:
+    for number, (relation, digest) in enumerate(job.inputs, 1):
+        if await digest_rows(connection, (await compiled(relation, catalog)).fetch()) != digest:
+            raise InputsChanged(
+                f"What make_fetch of `{table.name}` had fetched ({number}. query) was changed before its result could "
+                "be committed; nothing of it is kept. Let it be computed again.",
+                table=table.name,
+            )
+
+
+async def complete_in_transaction(engine: Engine, caller: Caller, job: CompletedJob) -> None:
+    """Finish a job whose rows were written under its lease in the open transaction, which commits them with it.
+
+    Raises:
+        PreconditionFailed: No transaction is open.
+        LevadaError: As the outcomes of `complete`.
+    """
+    catalog = await engine.catalog(caller)
+    if not engine.database.pinned:
+        raise PreconditionFailed("No transaction is open in which the job's rows were written; begin one first.")
+    table = computed_table(catalog, job.table)
+    async with engine.database.transaction() as connection:
+        locked = await storage.lock_jobs(connection, table, (job.job_id,))
+        if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
+            raise PreconditionFailed("The job is completed already; roll back.", job=job.job_id)
+        await _check_inputs(connection, catalog, table, job)
+        await _check_present(connection, table, (job,), locked)
+        written = {str(name): count for name, count in engine.database.written.items()}
+        await storage.finish_jobs(connection, table, [job.finished(written)])
+        engine.database.committed.append((table.name, locked[job.job_id].key))
+
+
+async def fail(
+    engine: Engine,
+    caller: Caller,
+    name: TableName,
+    job_id: int,
+    token: UUID,
+    failure: Failure,
+    *,
+    duration: timedelta,
+    code_version: str,
+    interrupted: bool = False,
+) -> str:
+    """Record that `make` failed; give the job's state now: error, or pending if it is tried again.
+
+    Repeating it changes nothing.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        job_id: The job.
+        token: Of its lease.
+        failure: What went wrong.
+        duration: How long `make` ran.
+        code_version: Of the code that computed it.
+        interrupted: It was no fault of the code: the try counts as that of a lost worker does.
+
+    Raises:
+        LeaseLost: The job was handed to another worker, or cancelled.
+    """
+    table = computed_table(await engine.catalog(caller), name)
+    async with engine.database.transaction() as connection:
+        standing = (await storage.lock_jobs(connection, table, (job_id,)))[job_id].standing
+        if judge(standing, token, final=ERROR) is Answer.REPEATED:
+            return standing.state if standing.token == token else PENDING
+        pause = (next_try_of_interrupted if interrupted else next_try)(table.retry, standing.attempt)
+        await storage.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
+        return ERROR if pause is None else PENDING

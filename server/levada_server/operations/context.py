@@ -1,0 +1,94 @@
+"""What every operation is handed: the database, the catalog, and who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from levada_server.errors import Conflict, InvalidRequest, NotFound
+from levada_server.model.sizes import VALUE_BYTES
+from levada_server.operations.plans import Plans
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from levada_server.jobs.signing import Claim, Signer
+    from levada_server.model.dependencies import Catalog
+    from levada_server.operations.downstream import Downstream
+    from levada_server.operations.job_refresh import Refreshes
+    from levada_server.query.algebra import Relation
+    from levada_server.storage.catalog.catalog import CatalogCache
+    from levada_server.storage.jobs.notifications import Lookout
+    from levada_server.storage.objects.storage import ObjectStorage
+    from levada_server.storage.postgres.database import Database
+    from levada_server.storage.postgres.request_outcomes import Request
+
+_Result = TypeVar("_Result")
+
+PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
+"""Errors that may come of a catalog that another process has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Args:
+        user: Name of the user.
+        catalog_version: The highest version of the catalog that the caller has seen; 0 if none.
+        request: The id of what they ask, where asking twice must not do it twice; None for reads.
+        job: The lease under which they read or write; None outside of `make`.
+        told: What they are to be told beside the answer; added to by the operation.
+    """
+
+    user: str
+    catalog_version: int = 0
+    request: Request | None = None
+    job: Claim | None = None
+    told: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts that operations work with.
+
+    Args:
+        database: PostgreSQL.
+        cache: The catalog of this process.
+        lookout: Where waiting workers learn of new jobs.
+        decode_relation: Reads a relation back that was stored as a client sent it.
+        signer: Signs leases and receipts, as every replica of this database does.
+        objects: The stores.
+        downstream: Makes jobs of what depends on committed keys.
+        refreshes: Shares refreshes among those who ask.
+        value_bytes: What a value in a row may have.
+        plans: Queries that were compiled before.
+    """
+
+    database: Database
+    cache: CatalogCache
+    lookout: Lookout
+    decode_relation: Callable[[bytes], Relation]
+    signer: Signer
+    objects: ObjectStorage
+    downstream: Downstream
+    refreshes: Refreshes
+    value_bytes: int = VALUE_BYTES
+    plans: Plans = field(default_factory=Plans)
+
+    async def catalog(self, caller: Caller) -> Catalog:
+        """Give a catalog at least as new as what the caller has seen."""
+        return await self.cache.current(caller.catalog_version)
+
+    async def with_current_catalog(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Do something that changes all or nothing; once more if it failed and the catalog of this process was old.
+
+        Another process may have declared the table that is not found here, or altered the one that is.
+        """
+        known = await self.cache.current()
+        try:
+            return await work()
+        except PERHAPS_BEHIND:
+            if not await self.cache.catch_up(known):
+                raise
+        return await work()

@@ -1,0 +1,156 @@
+"""The contract of `make`: it reads what its table depends on, and writes its own table and its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LeaseLost, MakeContract
+from levada_server.jobs.signing import Receipt, TableRead, merged, spelled
+from levada_server.model.table import Contract
+from levada_server.query.analysis.reads import bound_names, tables_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from levada_server.jobs.signing import Claim, Signer
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.query.algebra import Relation
+
+_SHOWN = 12
+"""Names of tables in a message."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """A read of a job that is under way.
+
+    Args:
+        rows: How many rows came of it so far.
+    """
+
+    _signer: Signer
+    _earlier: Receipt
+    _tables: dict[str, bool]
+    rows: int = 0
+
+    def add(self, rows: int) -> None:
+        """Count rows that came of it."""
+        self.rows += rows
+
+    def receipt(self) -> bytes:
+        """Give the receipt of all that the job read, this included."""
+        reads = {name: TableRead(self.rows, restricted) for name, restricted in self._tables.items()}
+        return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads))))
+
+
+async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier: bytes) -> Reading:
+    """Judge what a job is to read.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks, under the lease of the job.
+        relation: What is read.
+        earlier: The receipt of what the job read before; empty if there is none.
+
+    Raises:
+        InvalidRequest: The receipt is none of ours.
+        MakeContract: The contract is held, and the table does not depend on what is read.
+    """
+    claim = caller.job
+    assert claim is not None, "only jobs have a contract"
+    before = engine.signer.read_receipt(earlier, claim.token) if earlier else Receipt(claim.token, {})
+    catalog = await engine.catalog(caller)
+    table = computed_table(catalog, claim)
+    bound = bound_names(relation, lambda name, value: _is_of_key(claim, name, value))
+    tables = {catalog.table(name).name: names for name, names in bound.items()}
+    caller.told.extend(_judge_reads(engine, catalog, table, tables))
+    read = {str(name): _is_restricted(catalog.tables[name], names, claim) for name, names in tables.items()}
+    return Reading(engine.signer, before, read)
+
+
+def computed_table(catalog: Catalog, claim: Claim) -> Table:
+    """Give the table that a lease is for.
+
+    Raises:
+        LeaseLost: It was dropped.
+    """
+    table = catalog.by_id.get(claim.table_id)
+    if table is None:
+        raise LeaseLost("The table that this job computes was dropped; drop the result.", job=claim.job_id)
+    return table
+
+
+def _is_of_key(claim: Claim, name: str, value: object) -> bool:
+    if name in claim.key:
+        return claim.key[name] == spelled(value)
+    return spelled(value) in claim.key.values()  # a foreign key may have renamed it
+
+
+def _is_restricted(table: Table, bound: frozenset[str], claim: Claim) -> bool:
+    key = frozenset(table.heading.primary_key)
+    return bool(key & bound) and key & claim.key.keys() <= bound
+
+
+def _judge_reads(engine: Engine, catalog: Catalog, table: Table, names: Iterable[TableName]) -> tuple[str, ...]:
+    if table.contract is Contract.OFF:
+        return ()
+    cone = catalog.cone(table.name)
+    outside = [name for name in names if name not in cone]
+    if outside and table.key_source is not None:
+        source = {catalog.table(name).name for name in tables_in(engine.decode_relation(table.key_source))}
+        outside = [name for name in outside if name not in source]
+        cone |= source
+    return tuple(_told(table, _of_read(table, name, cone), name) for name in outside)
+
+
+def _of_read(table: Table, name: TableName, cone: Iterable[TableName]) -> str:
+    return (
+        f"make of `{table.name}` reads `{name}`, which `{table.name}` does not depend on; it may read {_listed(cone)}. "
+        f"Add the line `-> {name}` to its definition, or read `{name}` before populate."
+    )
+
+
+def judge_write(catalog: Catalog, table: Table, target: TableName) -> tuple[str, ...]:
+    """Judge into which table a job writes; give what its caller is told.
+
+    Raises:
+        MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+    """
+    own = catalog.own_tables(table.name)
+    if target in own or table.contract is Contract.OFF:
+        return ()
+    message = (
+        f"make of `{table.name}` writes into `{target}`, which is neither its own table nor a part of it; it may write "
+        f"into {_listed(own)}. Write into `{target}` before populate, or make it a part of `{table.name}`."
+    )
+    return (_told(table, message, target),)
+
+
+def judge_key(table: Table, stray: str | None) -> tuple[str, ...]:
+    """Judge a row that a job inserts for another key than its own; give what its caller is told.
+
+    Raises:
+        MakeContract: The contract is held.
+    """
+    if stray is None or table.contract is Contract.OFF:
+        return ()
+    message = (
+        f"make of `{table.name}` inserts rows of another key than its own, {stray}: they are the work of another job. "
+        "Insert for the key that make is given."
+    )
+    return (_told(table, message, table.name),)
+
+
+def _told(table: Table, message: str, about: TableName) -> str:
+    if table.contract is Contract.ON:
+        raise MakeContract(message, table=about)
+    return message
+
+
+def _listed(names: Iterable[TableName]) -> str:
+    spelled_names = sorted(f"`{name}`" for name in names)
+    more = len(spelled_names) - _SHOWN
+    return ", ".join(spelled_names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

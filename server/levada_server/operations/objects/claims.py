@@ -1,0 +1,106 @@
+"""Objects that rows are about to name: they live on, and the rows get what they hold of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pyarrow as pa
+
+from levada_server.errors import LevadaError, UnknownObject, WrongValue
+from levada_server.model.types import Kind
+from levada_server.storage.objects import objects as storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.heading import Attribute
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.context import Engine
+    from levada_server.storage.objects.objects import StoredObject
+
+
+def check_stores(engine: Engine, attributes: Iterable[Attribute], table: TableName) -> None:
+    """Refuse new attributes of a table that keep objects in stores which this server has not.
+
+    Raises:
+        UnknownStore: It does; the message names the attribute.
+    """
+    for attribute in attributes:
+        if attribute.type.kind is Kind.OBJECT:
+            try:
+                engine.objects.store(attribute.type.store)
+            except LevadaError as error:
+                error.message = f"`{table}`, attribute `{attribute.name}` of the type {attribute.type}: {error}"
+                raise
+
+
+async def claim_columns(engine: Engine, table: Table, columns: Columns) -> Columns:
+    """Let the objects live on that some rows are about to name, and put in what the rows hold of them.
+
+    It is done before the rows are committed, whatever transaction they belong to: from then on nobody collects these
+    objects for longer than any transaction lasts.
+
+    Raises:
+        UnknownObject: A row names an object that is gone.
+        WrongValue: A row names an object of another kind or store.
+    """
+    places = [i for i, a in enumerate(columns.attributes) if a.type.kind is Kind.OBJECT]
+    if not places:
+        return columns
+    ids = {i: columns.arrays[i].to_pylist() for i in places}
+    claimed = await _claim(engine, {UUID(id_) for column in ids.values() for id_ in column if id_ is not None})
+    arrays = list(columns.arrays)
+    for i, column in ids.items():
+        texts = []
+        for row, id_ in enumerate(column, columns.first_row):
+            where = f"`{table.name}`, row {row}, attribute `{columns.attributes[i].name}`"
+            texts.append(None if id_ is None else _fitting(columns.attributes[i], claimed, UUID(id_), where))
+        arrays[i] = pa.array(texts, pa.utf8())
+    return replace(columns, arrays=tuple(arrays))
+
+
+async def claim_changes(engine: Engine, table: Table, changes: Mapping[str, object]) -> dict[str, object]:
+    """Do as `claim_columns` for the new values of one row."""
+    result = dict(changes)
+    ids = {
+        name: UUID(str(value))
+        for name, value in changes.items()
+        if value is not None and table.heading[name].type.kind is Kind.OBJECT
+    }
+    claimed = await _claim(engine, set(ids.values())) if ids else {}
+    for name, id_ in ids.items():
+        result[name] = _fitting(table.heading[name], claimed, id_, f"`{table.name}`, attribute `{name}`")
+    return result
+
+
+async def claim_copied(engine: Engine, ids: Iterable[str]) -> None:
+    """Let the objects live on that rows name which were copied within PostgreSQL and are not committed yet.
+
+    Raises:
+        UnknownObject: One is gone.
+    """
+    wanted = {UUID(id_) for id_ in ids}
+    gone = wanted - (await _claim(engine, wanted)).keys() if wanted else set()
+    if gone:
+        raise UnknownObject("An object of the copied rows is gone; fetch them again.", object=next(iter(gone)))
+
+
+async def _claim(engine: Engine, ids: set[UUID]) -> dict[UUID, StoredObject]:
+    async with engine.objects.connection() as connection:
+        return await storage.claim(connection, ids)
+
+
+def _fitting(attribute: Attribute, claimed: Mapping[UUID, StoredObject], id_: UUID, where: str) -> str:
+    """Give what a row holds of an object, if its attribute takes it."""
+    found = claimed.get(id_)
+    if found is None:
+        raise UnknownObject(f"{where}: the object {id_} is gone, or never was. Insert its content again.", object=id_)
+    wanted = attribute.type
+    if found.codec != wanted.codec or (wanted.store and found.reference.store != wanted.store):
+        raise WrongValue(
+            f"{where}: the object is a <{found.codec}@{found.reference.store}>, and the attribute takes {wanted}."
+        )
+    return found.reference.to_json()

@@ -1,0 +1,76 @@
+"""Objects that no row names any more: quarantined, then removed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LevadaError
+from levada_server.storage.catalog.catalog import read_catalog
+from levada_server.storage.objects import objects as storage
+
+if TYPE_CHECKING:
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.objects import Upload
+
+_LOG = logging.getLogger("levada.objects")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did: how many objects, and their bytes."""
+
+    quarantined_count: int
+    quarantined_bytes: int
+    deleted_count: int
+    deleted_bytes: int
+
+
+class _Rehearsed(Exception):
+    """Ends the transaction of a collection that was only to tell what it would do."""
+
+
+async def collect(engine: Engine, _caller: Caller, *, dry_run: bool) -> Collected:
+    """Remove what no row names.
+
+    First every reference is read. An object without one, that nobody claimed for `LIFETIME`, goes into quarantine; one
+    that has been there for `QUARANTINE`, and is not named now either, is given up, and nothing can name it any more.
+    Then its bytes go. Whoever claims an object before that takes it out of quarantine, so that no row is left without.
+    """
+    found: list[int] = []
+    doomed: list[tuple[Upload, int]] = []
+    try:
+        async with engine.database.transaction() as connection:
+            await storage.find_named(connection, await read_catalog(connection))
+            await storage.doom(connection)
+            found = await storage.quarantine(connection)
+            doomed = await storage.read_doomed(connection)
+            if dry_run:
+                raise _Rehearsed
+    except _Rehearsed:
+        removed = doomed
+    else:
+        removed = [entry for entry in doomed if await _removed(engine, entry[0])]
+    return Collected(len(found), sum(found), len(removed), sum(size for _, size in removed))
+
+
+async def _removed(engine: Engine, doomed: Upload) -> bool:
+    """Remove the bytes of an object, then forget it; tell whether it worked, or is for the next collection."""
+    try:
+        await asyncio.to_thread(remove_bytes, engine.objects.store(doomed.store), doomed)
+    except (OSError, LevadaError) as error:
+        _LOG.warning("the object %s in the store %s cannot be removed: %s", doomed.path, doomed.store, error)
+        return False
+    async with engine.objects.connection() as connection:
+        await storage.delete_doomed(connection, doomed.id)
+    return True
+
+
+def remove_bytes(store: FolderStore, upload: Upload) -> None:
+    """Remove an object or an upload, wherever its bytes are; a file that was there before it stays."""
+    store.discard(upload.id)
+    if upload.codec != "filepath":
+        store.remove(upload.path)

@@ -1,0 +1,111 @@
+"""Objects from their stores: whole, in part, or the list of a folder's files."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import IO, TYPE_CHECKING
+
+from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
+from levada_server.storage.objects import objects as storage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from uuid import UUID
+
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.storage.objects.content import StoredFile
+    from levada_server.storage.objects.folder_store import FolderStore
+    from levada_server.storage.objects.objects import StoredObject
+
+CHUNK_BYTES = 2**20
+"""Of a download."""
+
+
+async def download(
+    engine: Engine, _caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
+) -> AsyncGenerator[bytes, None]:
+    """Give the bytes of an object, of a file of a folder, or of a folder's list of files, from an offset on.
+
+    Raises:
+        UnknownObject: There is no such object.
+        NotFound: The folder has no such file.
+        DamagedObject: The store lost it, or its size is another one.
+        InvalidRequest: The offset is past the end.
+    """
+    found, store = await _find(engine, id_)
+    if path and not found.folder:
+        raise InvalidRequest("The object is a single file, and has no others in it.", field="path")
+    file = await open_file(store, found, path)
+    try:
+        end = file.seek(0, 2)
+        if not 0 <= offset <= end or (length_bytes is not None and length_bytes < 0):
+            raise InvalidRequest(f"The file has {end} bytes, and its part begins at {offset}.", field="offset")
+        file.seek(offset)
+        left = end - offset if length_bytes is None else min(length_bytes, end - offset)
+        while left:
+            chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))
+            if not chunk:
+                raise DamagedObject(f"`{found.reference.path}` became shorter while it was read.", object=id_)
+            left -= len(chunk)
+            yield chunk
+    finally:
+        file.close()
+
+
+async def list_files(engine: Engine, _caller: Caller, id_: UUID) -> Sequence[StoredFile]:
+    """List the files of a folder.
+
+    Raises:
+        UnknownObject: There is no such object.
+        InvalidRequest: It is no folder.
+        DamagedObject: The store lost the list.
+    """
+    found, store = await _find(engine, id_)
+    if not found.folder:
+        raise InvalidRequest("The object is a single file, and has no list of files.", field="object_id")
+    try:
+        return await asyncio.to_thread(store.files, found.reference.path)
+    except NotFound:
+        raise _lost(store, found) from None
+
+
+async def _find(engine: Engine, id_: UUID) -> tuple[StoredObject, FolderStore]:
+    async with engine.objects.connection() as connection:
+        found = await storage.read_object(connection, id_)
+    if found is None:
+        raise UnknownObject("There is no such object; perhaps no row names it any more.", object=id_)
+    return found, engine.objects.store(found.reference.store)
+
+
+async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[bytes]:
+    """Open an object for reading, after a look at its size: the cheapest sign of damage."""
+    reference = found.reference
+    if found.folder and not path:
+        try:
+            return await asyncio.to_thread(store.open_listing, reference.path)
+        except NotFound:
+            raise _lost(store, found) from None
+    if found.folder:
+        try:
+            return await asyncio.to_thread(store.open, f"{reference.path}/{path}")
+        except NotFound:
+            raise NotFound(f"The folder has no file {path!r}, or its store lost it.", object=reference.id) from None
+    try:
+        file = await asyncio.to_thread(store.open, reference.path)
+    except NotFound:
+        raise _lost(store, found) from None
+    size = file.seek(0, 2)
+    if size != reference.size_bytes:
+        file.close()
+        raise DamagedObject(
+            f"`{reference.path}` in the store `{store.name}` has {size} bytes and had {reference.size_bytes}.",
+            object=reference.id,
+        )
+    return file
+
+
+def _lost(store: FolderStore, found: StoredObject) -> DamagedObject:
+    return DamagedObject(
+        f"The store `{store.name}` lost `{found.reference.path}`; bring it back from a backup.",
+        object=found.reference.id,
+    )

@@ -1,0 +1,172 @@
+"""What CompleteJobs and CompleteFewJobs bring → groups of jobs, each of which goes into one transaction."""
+
+from __future__ import annotations
+
+import io
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import IO, TYPE_CHECKING
+
+from levada_server.arrow.ipc.ingest import Share
+from levada_server.errors import InvalidRequest, LimitReached
+from levada_server.operations import jobs
+from levada_server.operations.arrival import spool
+from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
+from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.relations import received_relation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from levada_api.v1 import job_service_pb2 as pb
+    from levada_server.operations.context import Engine
+
+GROUP_JOBS = 64
+GROUP_BYTES = 16 * 2**20
+"""So many jobs, or bytes of their rows, share one transaction: past that a commit costs little beside the rest."""
+MAX_RECEIPTS = 1_000
+MAX_INPUTS = 1_000
+
+
+async def completed_groups(
+    requests: AsyncIterator[pb.CompleteJobsRequest], engine: Engine
+) -> AsyncGenerator[list[CompletedJob], None]:
+    """Put the messages of a call together; the rows of a group are gone when the next one is asked for.
+
+    Raises:
+        InvalidRequest: The messages are in no order, or one is malformed.
+        LimitReached: There are too many jobs.
+    """
+    with ExitStack() as opened:
+        group = _Group(opened)
+        count = 0
+        async for request in requests:
+            if request.HasField("job"):
+                count += 1
+                _check_count(count)
+                if group.full:
+                    yield await group.jobs(engine)
+                    opened.close()
+                    group = _Group(opened)
+            group.add(request)
+        yield await group.jobs(engine)
+
+
+async def few_jobs_groups(request: pb.CompleteFewJobsRequest, engine: Engine) -> list[list[CompletedJob]]:
+    """Read the jobs of a call that come in one message.
+
+    Raises:
+        InvalidRequest: An insert does not say how many rows each job has, or something is malformed.
+        LimitReached: There are too many jobs.
+    """
+    _check_count(sum(len(group.jobs) for group in request.groups))
+    groups = []
+    for group in request.groups:
+        by_insert = [_shared_inserts(insert, len(group.jobs)) for insert in group.inserts]
+        found = [
+            await completed_job(engine, header, tuple(insert for insert in inserts if insert is not None))
+            for header, *inserts in zip(group.jobs, *by_insert, strict=True)
+        ]
+        groups += [found[begin : begin + GROUP_JOBS] for begin in range(0, len(found), GROUP_JOBS)]
+    return groups
+
+
+def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInsert | None]:
+    """Give the share of each job in an insert; None for those that have none."""
+    counts = list(message.row_counts)
+    if len(counts) != job_count or min(counts, default=0) < 0:
+        raise InvalidRequest(
+            f"`row_counts` has the number of rows of each of the {job_count} jobs, ≥ 0.", field="row_counts"
+        )
+    whole = _insert((message.rows, io.BytesIO(message.arrow_ipc)))
+    ends = list(accumulate(counts))
+    return [
+        BufferedInsert(whole.table, whole.options, whole.content, whole.location, Share(end - count, count, ends[-1]))
+        if count
+        else None
+        for count, end in zip(counts, ends, strict=True)
+    ]
+
+
+def _check_count(count: int) -> None:
+    if count > jobs.MAX_JOBS:
+        raise LimitReached(f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What came of one job so far."""
+
+    header: pb.JobHeader
+    inserts: list[tuple[pb.JobRows, IO[bytes]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The jobs of one transaction."""
+
+    _opened: ExitStack
+    _jobs: list[_Parts] = field(default_factory=list)
+    _bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Another job goes into the next group."""
+        return len(self._jobs) >= GROUP_JOBS or self._bytes >= GROUP_BYTES
+
+    def add(self, request: pb.CompleteJobsRequest) -> None:
+        """Take what a message adds: another job, or something to the last one."""
+        kind = request.WhichOneof("content")
+        if kind == "job":
+            self._jobs.append(_Parts(request.job))
+            return
+        if not self._jobs:
+            raise InvalidRequest("CompleteJobs begins with a job's header.", field="content")
+        inserts = self._jobs[-1].inserts
+        match kind:
+            case "rows":
+                inserts.append((request.rows, self._opened.enter_context(spool())))
+            case "arrow_ipc" if inserts:
+                inserts[-1][1].write(request.arrow_ipc)
+                self._bytes += len(request.arrow_ipc)
+            case _:
+                raise InvalidRequest("The rows of an insert come after its beginning.", field="content")
+
+    async def jobs(self, engine: Engine) -> list[CompletedJob]:
+        """Give the whole jobs."""
+        return [await completed_job(engine, parts.header, tuple(map(_insert, parts.inserts))) for parts in self._jobs]
+
+
+def _insert(received: tuple[pb.JobRows, IO[bytes]]) -> BufferedInsert:
+    rows, content = received
+    return BufferedInsert(
+        values.table_name("name", rows.name), values.insert_options(rows.options), content, rows.location
+    )
+
+
+async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[BufferedInsert, ...] = ()) -> CompletedJob:
+    """Read what a worker hands in for a job.
+
+    Raises:
+        InvalidRequest: A token or receipt is none of ours, or a relation is malformed.
+    """
+    if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_INPUTS:
+        raise LimitReached(
+            f"A job hands in at most {MAX_RECEIPTS} receipts and {MAX_INPUTS} reads to verify.", limit="receipts"
+        )
+    claim = engine.signer.read_lease(header.lease_token)
+    token = claim.token
+    return CompletedJob(
+        table=values.table_name("name", header.name),
+        job_id=header.job_id,
+        token=token,
+        key=tuple(claim.key.values()),
+        duration=values.duration(header.duration),
+        code_version=header.code_version,
+        inserts=inserts,
+        receipts=tuple([engine.signer.read_receipt(content, token) for content in header.read_receipts]),
+        inputs=tuple(
+            [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
+        ),
+    )

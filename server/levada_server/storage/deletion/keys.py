@@ -1,0 +1,172 @@
+"""The pieces of SQL by which a delete finds what depends on its rows, and takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada_server.query.ddl import job_table_name, qualified
+from levada_server.query.sql import quote_name
+from levada_server.storage.jobs.tables import PEND
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table, TableName
+
+_SQL = statements("deletion")
+
+
+@dataclass(slots=True)
+class Doomed:
+    """What a delete takes.
+
+    Args:
+        root: The table that was asked for.
+        counts: Tables that lose rows, and how many, leaves first.
+        digest: Identifies exactly these rows; empty if nobody asked.
+        collected: Tables of which keys were collected in temporary tables, some of them none.
+        deleted: The rows are gone already, unless the transaction is undone.
+    """
+
+    root: TableName
+    counts: list[tuple[TableName, int]] = field(default_factory=list)
+    digest: str = ""
+    collected: frozenset[TableName] = frozenset()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DoomedKeys:
+    """The keys that go, in one relation for each table.
+
+    Args:
+        catalog: Has the tables.
+        place: Where these relations are: `pg_temp.` for temporary tables, nothing for parts of one statement.
+    """
+
+    catalog: Catalog
+    place: str
+
+    def name(self, table: Table) -> str:
+        """Give the relation of a table."""
+        return f"{self.place}doomed_{table.id}"
+
+    def children(self, table: Table, parents: Collection[TableName]) -> str:
+        """Write which rows of a table depend on those that go of its parents; empty if no key refers to these."""
+        return " UNION ".join(
+            fill(
+                _SQL["children"],
+                table=qualified(table.name),
+                key=key_of(table, "t"),
+                parent_doomed=self.name(self.catalog.tables[key.parent]),
+                same=same((f"t.{quote_name(c)}", f"p.{quote_name(p)}") for c, p in key.columns),
+            )
+            for key in table.foreign_keys
+            if key.parent in parents
+        )
+
+    def masters(self, part: Table) -> str:
+        """Write which masters have parts that go."""
+        master = self._master(part)
+        return fill(
+            _SQL["masters"],
+            doomed=self.name(part),
+            master=qualified(master.name),
+            key=key_of(master, "t"),
+            same=self._same_as_master(part, "p", "t"),
+        )
+
+    def stray_part(self, part: Table, reached: Collection[TableName]) -> str:
+        """Write the first part that goes although its master stays."""
+        master = self._master(part)
+        stays = fill(_SQL["master_stays"], master_doomed=self.name(master), same=self._same_as_master(part, "t", "p"))
+        return fill(
+            _SQL["first_stray_part"],
+            key=key_of(part, "t"),
+            doomed=self.name(part),
+            stays=stays if master.name in reached else "TRUE",
+        )
+
+    def digest(self, position: int, table: Table) -> str:
+        """Write what identifies the keys of a table."""
+        return fill(_SQL["digest"], position=str(position), doomed=self.name(table))
+
+    def changes(self, names: Iterable[TableName]) -> list[str]:
+        """Write what deletes the rows of tables, leaves first, and brings their jobs in step.
+
+        Each row is changed by one of these at most, so that they can be parts of one statement.
+        """
+        names = tuple(names)
+        changes = []
+        for name in names:
+            table = self.catalog.tables[name]
+            pairs = [(f"t.{quote_name(n)}", f"p.{quote_name(n)}") for n in table.heading.primary_key]
+            changes.append(
+                fill(_SQL["delete_doomed"], table=qualified(name), doomed=self.name(table), same=same(pairs))
+            )
+            if table.tier.auto_populated:
+                changes.append(self._reset_jobs(table, names))
+        for name in names:
+            for child, _ in self.catalog.children(name):
+                changes += [
+                    fill(_SQL["delete_jobs"], jobs=job_table_name(child), orphaned=orphaned)
+                    for orphaned in self._orphaned(child, (name,))
+                ]
+        return changes
+
+    def _reset_jobs(self, table: Table, gone: Collection[TableName]) -> str:
+        names = [quote_name(n) for n in table.job_key]
+        key = table.heading.primary_key
+        told = set(table.job_key) <= set(key)
+        left = fill(
+            _SQL["result_left"],
+            table=qualified(table.name),
+            doomed=self.name(table),
+            left=same((f"t.{n}", f"r.{n}") for n in names),
+            gone=same((f"d.{quote_name(n)}", f"r.{quote_name(n)}") for n in key),
+        )
+        return fill(
+            _SQL["reset_jobs" if told else "reset_jobs_without_results"],
+            jobs=job_table_name(table),
+            doomed=self.name(table),
+            same=same((f"t.{n}", f"p.{n}") for n in names),
+            left="FALSE" if set(table.job_key) == set(key) else left,
+            orphaned=" OR ".join(self._orphaned(table, gone)) or "FALSE",
+            pend=PEND,
+        )
+
+    def _orphaned(self, table: Table, gone: Collection[TableName]) -> list[str]:
+        """Write conditions on the jobs of a table: that a parent goes, which leaves nothing to compute."""
+        if not table.tier.auto_populated:
+            return []
+        return [
+            fill(
+                _SQL["orphaned"],
+                parent_doomed=self.name(self.catalog.tables[key.parent]),
+                same=same((f"t.{quote_name(c)}", f"q.{quote_name(p)}") for c, p in key.columns),
+            )
+            for key in table.foreign_keys
+            if key.parent in gone and set(key.child_columns) <= set(table.job_key)
+        ]
+
+    def _master(self, part: Table) -> Table:
+        assert part.name.master is not None
+        return self.catalog.tables[part.name.master]
+
+    def _same_as_master(self, part: Table, part_alias: str, master_alias: str) -> str:
+        columns = self.catalog.master_columns(part)
+        assert columns is not None  # no other part can be declared
+        return same((f"{part_alias}.{quote_name(c)}", f"{master_alias}.{quote_name(p)}") for c, p in columns)
+
+
+def key_of(table: Table, alias: str) -> str:
+    """Write the primary key of a table as columns; one that says nothing where there is none."""
+    return ", ".join(f"{alias}.{quote_name(name)}" for name in table.heading.primary_key) or "true"
+
+
+def same(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write that each pair is equal."""
+    return " AND ".join(f"{left} = {right}" for left, right in pairs) or "TRUE"
