@@ -12,7 +12,8 @@ from levada._base.config import config
 from levada._base.errors import DataJointError, LevadaError, LevadaWarning
 from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
-from levada._net.connection import Connection, conn, connect
+from levada._net.address import conn, connect
+from levada._net.connection import Connection
 from levada._objects.handles import StoredArray, StoredFile, StoredFolder
 from levada._pipeline.schema import (
     Schema,

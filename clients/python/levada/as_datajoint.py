@@ -13,7 +13,6 @@ from typing import Any
 import levada
 from levada import blob, errors, utils
 from levada._base import errors as _errors
-from levada._net import connection as _connection
 from levada._pipeline import schema as _schema
 from levada._pipeline import tiers as _tiers
 from levada._pipeline.auto_populated import AutoPopulated
@@ -31,7 +30,7 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     "blob": {name: getattr(blob, name) for name in blob.__all__},
     "codecs": {name: getattr(levada, name) for name in ("Codec", "get_codec", "list_codecs")},
     "condition": {name: getattr(_restriction, name) for name in ("AndList", "Not", "Top")},
-    "connection": {name: getattr(_connection, name) for name in ("Connection", "conn")},
+    "connection": {name: getattr(levada, name) for name in ("Connection", "conn")},
     "diagram": {"Diagram": levada.Diagram},
     "errors": {name: getattr(errors, name) for name in errors.__all__},
     "expression": {

@@ -15,7 +15,7 @@ import pytest
 
 import levada as lv
 from levada._cli import main
-from levada._net import connection as connections
+from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def no_default_connection() -> Iterator[None]:
     """The command connects for itself; what it leaves behind must not serve the next test."""
     yield
-    connections._default.connection = None
+    addresses._default.connection = None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._net import connection as connections
+from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("LEVADA_URL", "LEVADA_TOKEN", "DJ_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connections, "_default", connections._Default())
+    monkeypatch.setattr(addresses, "_default", addresses._Default())
     return tmp_path
 
 

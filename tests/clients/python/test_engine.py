@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada._net import connection as connections
+from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def module(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("LEVADA_URL", server_address)
-    connections.use(connection)
+    addresses.use(connection)
     yield importlib.import_module(name)
     del sys.modules[name]
 

@@ -18,7 +18,7 @@ import pytest
 
 import levada as lv
 from levada._jobs import job_calls, worker_session
-from levada._net import connection as connections
+from levada._net import address as addresses
 from levada._pipeline import populate
 
 if TYPE_CHECKING:
@@ -410,7 +410,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Conne
     (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    connections.use(connection)
+    addresses.use(connection)
     yield importlib.import_module(name)
     del sys.modules[name]
 

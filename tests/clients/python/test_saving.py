@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._net import connection as connections
+from levada._net import address as addresses
 from levada._pipeline.declaration import references
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
@@ -83,8 +83,8 @@ def test_the_saved_file_declares_the_same_tables(
     file = tmp_path / "lab_again.py"
     assert schema.save(file) == file.read_text(encoding="utf-8") == schema.save()
     schema.drop(force=True)
-    monkeypatch.setattr(connections, "_default", connections._Default())
-    connections.use(connection)
+    monkeypatch.setattr(addresses, "_default", addresses._Default())
+    addresses.use(connection)
     declared = runpy.run_path(str(file))
     assert declared["schema"].list_tables() == tables
     assert definitions(declared["schema"]) == before

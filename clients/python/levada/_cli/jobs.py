@@ -13,7 +13,7 @@ from levada._base.names import parse_full_name
 from levada._cli.output import print_table
 from levada._jobs import job_calls
 from levada._jobs.job_table import has_jobs, job_table
-from levada._net import connection as connections
+from levada._net.address import use
 from levada._pipeline.auto_populated import AutoPopulated
 from levada_api.v1 import job_service_pb2, schema_pb2, schema_service_pb2
 
@@ -170,7 +170,7 @@ def _show(table: schema_pb2.TableName) -> str:
 
 def _populate(connection: Connection, options: argparse.Namespace) -> int:
     sys.path.insert(0, str(Path.cwd()))
-    connections.use(connection)
+    use(connection)
     table = _class(options.module, options.table)
     result: dict[str, Any] = table.populate(  # Any: a number and a list
         *options.restriction,

@@ -17,7 +17,7 @@ from levada._base.names import parse_full_name
 from levada._cli import jobs, worker
 from levada._cli.output import print_table
 from levada._jobs.job_calls import persist
-from levada._net.connection import connect
+from levada._net.address import connect
 from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:

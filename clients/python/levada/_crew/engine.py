@@ -17,14 +17,15 @@ from levada._base.names import stored_name
 from levada._crew.reports import Finished, finished, read_outcome
 from levada._jobs import job_calls
 from levada._jobs.job_loop import JobLoop
-from levada._net import connection as connections
+from levada._net.address import use
+from levada._net.connection import reopened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
     from levada._jobs.job_loop import Outcome
-    from levada._pipeline.auto_populated import AutoPopulated
 
 _PATIENCE_SECONDS = 60.0
 _AHEAD = 2
@@ -87,7 +88,7 @@ class EnginePopulate:
         max_jobs: Run at most so many.
     """
 
-    table: AutoPopulated
+    table: Computing
     engine: object
     make_kwargs: Mapping[str, Any]  # Any: the user's own
     reserve: Callable[[int, list[str]], list[Lease] | None]
@@ -172,11 +173,11 @@ def _pickled(table: type) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT)
-def _loaded(server: tuple[Any, ...], table: bytes) -> type[AutoPopulated]:  # Any: arguments of Connection
+def _loaded(server: tuple[Any, ...], table: bytes) -> type[Computing]:  # Any: arguments of Connection
     """Import a class in a process of the engine, on a connection that later jobs share."""
-    connection = connections.reopened(*server)
-    connections.use(connection)
-    loaded: type[AutoPopulated] = pickle.loads(table)
+    connection = reopened(*server)
+    use(connection)
+    loaded: type[Computing] = pickle.loads(table)
     if (address := loaded().connection.address) != connection.address:
         raise InvalidRequest(
             f"`{loaded.__name__}` is at {address} where the engine runs, and here at {connection.address}. Leave the "
@@ -190,7 +191,7 @@ def _run_job(work: object, lease: Lease) -> Finished:
     if isinstance(work, _Work):
         table, kwargs = _loaded(work.server, work.table)(), work.make_kwargs
     else:
-        table, kwargs = cast("tuple[AutoPopulated, Mapping[str, Any]]", work)  # what `_submitter` gave
+        table, kwargs = cast("tuple[Computing, Mapping[str, Any]]", work)  # what `_submitter` gave
     name = (table._name.schema, stored_name(table._name.table))
     loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS)
     return finished(loop.run_one(lease), with_exception=True)

@@ -24,10 +24,10 @@ from levada._base.names import stored_name
 from levada._crew.limits import limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
+from levada._jobs.computing import Computing, has_make
 from levada._jobs.job_loop import JobLoop
-from levada._jobs.make import has_make
-from levada._net import connection as connections
-from levada._pipeline.auto_populated import AutoPopulated
+from levada._net.address import use
+from levada._net.connection import reopened
 from levada_api.v1 import schema_service_pb2
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def main(
     singles: queue.SimpleQueue[list[bytes | None]] = queue.SimpleQueue()
     threading.Thread(target=_hear_starter, args=(pipe, singles), name="levada-starter", daemon=True).start()
     try:
-        connection = job_calls.persist(lambda: connections.reopened(*server), _patience(assignment))
-        connections.use(connection)
+        connection = job_calls.persist(lambda: reopened(*server), _patience(assignment))
+        use(connection)
         if assignment.as_datajoint:
             importlib.import_module("levada.as_datajoint")
         before = set(sys.modules)
@@ -201,7 +201,7 @@ def _explain(assignment: Assignment, error: BaseException) -> str:
     return f"The module `{assignment.module}` cannot be imported:\n{''.join(traceback.format_exception(error))}"
 
 
-def _served(table: AutoPopulated) -> ServedTable:
+def _served(table: Computing) -> ServedTable:
     return ServedTable(table._name.schema, table._name.table, limits_of(type(table)))
 
 
@@ -216,7 +216,7 @@ def _source_files(before: set[str]) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------ tables
 
 
-def _load(assignment: Assignment, connection: Connection) -> list[AutoPopulated]:
+def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
     """Import a module and give its tables that have a `make`, parents first.
 
     Raises:
@@ -242,25 +242,25 @@ def _load(assignment: Assignment, connection: Connection) -> list[AutoPopulated]
     return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
 
 
-def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[AutoPopulated]]:
+def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]:
     """Find the declared tables with jobs in a module and, if it is a package, in the modules it has imported."""
     seen.add(module)
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):
             if value not in seen and value.__name__.startswith(f"{module.__name__}."):
                 yield from _classes(value, seen)
-        elif isinstance(value, type) and issubclass(value, AutoPopulated) and value not in seen:
+        elif isinstance(value, type) and issubclass(value, Computing) and value not in seen:
             seen.add(value)
             if "_abstract" not in vars(value) and value._schema is not None and value._schema.database:
                 yield value
 
 
-def _names(table: type[AutoPopulated]) -> tuple[str, str]:
+def _names(table: type[Computing]) -> tuple[str, str]:
     schema = table._schema
     return table.__name__, f"{schema.database if schema else ''}.{table.__name__}"
 
 
-def _parents_first(connection: Connection, tables: Iterable[AutoPopulated]) -> list[AutoPopulated]:
+def _parents_first(connection: Connection, tables: Iterable[Computing]) -> list[Computing]:
     by_name = {(t._name.schema, t._name.table): t for t in tables}
     request = schema_service_pb2.GetGraphRequest(tables=[t._name for t in by_name.values()])
     graph = connection.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from levada._jobs.completion_queue import Settled
+    from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
-    from levada._pipeline.auto_populated import AutoPopulated
 
 _MOST_JOBS = 256
 _BATCH_SECONDS = 0.5
@@ -79,7 +79,7 @@ class JobLoop:
     """
 
     connection: Connection
-    tables: Mapping[tuple[str, str], AutoPopulated]
+    tables: Mapping[tuple[str, str], Computing]
     make_kwargs: Mapping[str, Any]  # Any: the user's own
     patience: float
     stopping: Callable[[], bool] = lambda: False
@@ -146,7 +146,7 @@ class JobLoop:
             job_calls.release(self.connection, held.values())
         return count
 
-    def _table(self, lease: Lease) -> AutoPopulated:
+    def _table(self, lease: Lease) -> Computing:
         return self.tables[lease.table.schema, stored_name(lease.table.table)]
 
     def _outcomes(self, settled: Settled, held: dict[str, Lease]) -> list[Outcome]:

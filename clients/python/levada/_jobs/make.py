@@ -10,6 +10,7 @@ from inspect import isgenerator
 from typing import TYPE_CHECKING, Any
 
 from levada._jobs.code_version import code_version
+from levada._jobs.computing import own_names, whole_step
 from levada._jobs.job_calls import Failure
 from levada._jobs.job_work import JobWork
 from levada._net.job_context import reset_job, set_job
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from levada._jobs.completion import Made
+    from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
-    from levada._pipeline.auto_populated import AutoPopulated
 
 
 class MakeFailed(Exception):
@@ -37,7 +38,7 @@ class MakeFailed(Exception):
 
 
 def make(
-    table: AutoPopulated,
+    table: Computing,
     lease: Lease,
     make_kwargs: Mapping[str, Any],  # Any: the user's own
     cancelled: Callable[[str], bool],
@@ -72,10 +73,10 @@ def make(
         reset_job(token)
 
 
-def _run(table: AutoPopulated, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:
+def _run(table: Computing, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:
     steps: Any = table  # Any: methods of the user's class, with arguments as they like
     key = dict(work.key)
-    if (whole := _whole_step(own_names(type(table)))) is not None:
+    if (whole := whole_step(own_names(type(table)))) is not None:
         result = getattr(steps, whole)(key, **make_kwargs)
         if isgenerator(result):  # older code writes the three steps as one generator, which inserts in the last
             with _verified(work):
@@ -108,23 +109,3 @@ def _arguments(result: object) -> tuple[Any, ...]:  # Any: what a step gave
 def failure(error: BaseException) -> Failure:
     """Describe an error as the job keeps it."""
     return Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))
-
-
-# The classes of tiers are marked `_abstract`; what stands below them is the user's.
-_OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute", "make_insert"}
-
-
-def own_names(table: type) -> set[str]:
-    """Give which of `make`, its three steps and `key_source` a class and its bases below the tier define."""
-    return {name for base in table.__mro__ if "_abstract" not in vars(base) for name in _OVERRIDES & vars(base).keys()}
-
-
-def _whole_step(names: set[str]) -> str | None:
-    """Give the name of the method that computes by itself; the oldest code has `_make_tuples`."""
-    return next((name for name in ("make", "_make_tuples") if name in names), None)
-
-
-def has_make(table: type) -> bool:
-    """Tell whether a class computes: it has a `make`, whole or in three steps."""
-    names = own_names(table)
-    return _whole_step(names) is not None or {"make_fetch", "make_compute", "make_insert"} <= names

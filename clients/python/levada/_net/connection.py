@@ -1,18 +1,14 @@
-"""Connections to a server, and where their address comes from."""
+"""Connections to a server."""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, LostConnectionError, NotFound, PreconditionFailed
-from levada._net import embedded
+from levada._base.errors import InvalidRequest, LostConnectionError, PreconditionFailed
 from levada._net.few_rows import fetch_few_rows
 from levada._net.job_context import job_of
 from levada._net.small_calls import SmallCalls
@@ -22,12 +18,8 @@ from levada._values.heading import Heading, heading_from_message
 from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
-
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator
 
     from google.protobuf.message import Message
@@ -40,8 +32,6 @@ _Response = TypeVar("_Response", bound="Message")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-_SETTINGS_FILE = "levada.toml"
-_EMBEDDED_FOLDER = ".levada"
 _PROBE_SECONDS = 5.0
 
 
@@ -135,7 +125,7 @@ class Connection:
     # ------------------------------------------------------------------------------------------ transactions
 
     @property
-    def transaction(self) -> TransactionBlock:
+    def transaction(self) -> TransactionBlock[Connection]:
         """A `with` block whose changes are kept all or not at all: `with connection.transaction():`.
 
         It holds for the queries and rows of this thread. A block within another can be undone alone.
@@ -317,123 +307,6 @@ class Connection:
         )
 
 
-class _Default:
-    """The connection of schemas that were given none."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.connection: Connection | None = None
-
-
-_default = _Default()
-
-
-def connect(
-    url: str | None = None,
-    token: str | None = None,
-    *,
-    certificates: str | os.PathLike[str] | None = None,
-) -> Connection:
-    """Connect to a server, and make it the one that schemas use from now on.
-
-    Without `url`, the address comes from LEVADA_URL and LEVADA_TOKEN; else from the file `levada.toml` (`url`, `token`,
-    `certificates`) in this folder or one above; else a server of your own is started, or joined if it runs, with its
-    data in the folder `.levada` here.
-
-    Raises:
-        Unavailable: No server answers at the address.
-        InvalidRequest: A setting of DataJoint names a server, and none of Levada's does.
-    """
-    source = _Source(url, token, certificates) if url else _find_source(token)
-    if source.url is None:
-        connection = Connection(embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
-    else:
-        connection = Connection(source.url, source.token, certificates=source.certificates)
-    use(connection)
-    return connection
-
-
-def use(connection: Connection) -> None:
-    """Make a connection the one that schemas use from now on."""
-    with _default.lock:
-        _default.connection = connection
-
-
 def reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
     """Open in another process what was pickled here."""
     return Connection(address, token, certificates=certificates)
-
-
-def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
-    """Give the connection that schemas use; connect first if there is none.
-
-    Args:
-        reset: Connect anew.
-    """
-    with _default.lock:
-        if _default.connection is None or reset or url is not None:
-            return connect(url, token)
-        return _default.connection
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a server is; `url` is None for the embedded one."""
-
-    url: str | None
-    token: str | None
-    certificates: str | os.PathLike[str] | None = None
-
-
-def _find_source(token: str | None) -> _Source:
-    environment_token = os.environ.get("LEVADA_TOKEN") or None
-    if url := os.environ.get("LEVADA_URL"):
-        return _Source(url, token or environment_token)
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        file = folder / _SETTINGS_FILE
-        if file.is_file():
-            return _read_settings(file, token or environment_token)
-    _refuse_datajoint_settings()
-    return _Source(None, None)
-
-
-def _read_settings(file: Path, token: str | None) -> _Source:
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{file} is no valid TOML: {error}.") from None
-    url = settings.get("url")
-    if not isinstance(url, str):
-        raise InvalidRequest(f'{file} names no server; write a line such as url = "lab-server:50051".')
-    certificates = settings.get("certificates")
-    return _Source(url, token or settings.get("token"), file.parent / certificates if certificates else None)
-
-
-def _refuse_datajoint_settings() -> None:
-    """Stop where the settings of a DataJoint pipeline would end in an empty local server.
-
-    Raises:
-        InvalidRequest: They name a host.
-    """
-    found = config.datajoint_host()
-    if found is not None:
-        host, where = found
-        raise InvalidRequest(
-            f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
-            'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
-        )
-
-
-def find_schema(connection: Connection, name: str) -> None:
-    """Make sure that a schema exists.
-
-    Raises:
-        NotFound: It does not.
-    """
-    request = schema_service_pb2.ListTablesRequest(schema=name, page_size=1)
-    try:
-        connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
-    except NotFound as error:
-        raise type(error)(
-            f"There is no schema `{name}`. Pass create_schema=True to create it.", error.details
-        ) from None

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from levada._net.connection import Connection
     from levada._values.rows import Rows
     from levada_api.v1 import row_service_pb2, schema_pb2
 
@@ -65,13 +64,13 @@ class JobContext(Protocol):
         ...
 
 
-_current: ContextVar[tuple[Connection, JobContext] | None] = ContextVar("current_job", default=None)
+_current: ContextVar[tuple[object, JobContext] | None] = ContextVar("current_job", default=None)
 
 set_job = _current.set
 reset_job = _current.reset
 
 
-def job_of(connection: Connection) -> JobContext | None:
+def job_of(connection: object) -> JobContext | None:
     """Give the job of a connection that runs in this context; None outside `make`."""
     current = _current.get()
     return current[1] if current is not None and current[0] is connection else None

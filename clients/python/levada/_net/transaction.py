@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
 from levada._base.errors import (
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from levada._net.connection import Connection
     from levada._net.transport import Stream, Transport
     from levada_api.v1 import job_service_pb2
 
+_Connection = TypeVar("_Connection")
 _Result = TypeVar("_Result")
 
 ATTEMPTS = 5
@@ -368,7 +368,7 @@ class Transactions:
         self._local.transaction = None
 
 
-class TransactionBlock:
+class TransactionBlock(Generic[_Connection]):
     """A `with` block that is kept whole or not at all; inside another it is a part that can be undone alone.
 
     An exception undoes the block and goes on. Use it as it is or called: `with connection.transaction:`,
@@ -377,7 +377,7 @@ class TransactionBlock:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: _Connection,
         transactions: Transactions,
         isolation: str | None = None,
         *,
@@ -388,7 +388,7 @@ class TransactionBlock:
         self._isolation = isolation
         self._read_only = read_only
 
-    def __call__(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock:
+    def __call__(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[_Connection]:
         """Choose how the block sees others.
 
         Args:
@@ -398,7 +398,7 @@ class TransactionBlock:
         """
         return TransactionBlock(self._connection, self._transactions, isolation, read_only=read_only)
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> _Connection:
         if self._transactions.current is None and (job := job_of(self._connection)) is not None:
             job.open_block()
         outer = self._transactions.current
@@ -423,7 +423,7 @@ class TransactionBlock:
 
 
 def run_transaction(
-    block: TransactionBlock, function: Callable[[], _Result], attempts: int, *, nested: bool
+    block: TransactionBlock[Any], function: Callable[[], _Result], attempts: int, *, nested: bool
 ) -> _Result:
     """Run a function in a block; again if a concurrent transaction got in its way.
 

@@ -18,7 +18,8 @@ from levada._base.errors import InvalidRequest, LevadaError, WrongValue
 from levada._objects.handles import StoredObject
 from levada._objects.transfer import FileSource, MemorySource, Source, hash_of, persist, upload
 from levada._values.attached import AttachedFile
-from levada._values.blob import encode_blob, encode_condition_value
+from levada._values.blob import encode_blob
+from levada._values.condition_values import encode_condition_value
 from levada._values.tabular import is_missing_scalar
 from levada_api.v1 import object_service_pb2 as pb
 

@@ -4,48 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import timedelta
 from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
 from levada._jobs import job_calls
+from levada._jobs.computing import Computing, has_make, own_names
 from levada._jobs.job_table import Jobs
-from levada._jobs.make import has_make, own_names
 from levada._net.job_context import job_of
 from levada._pipeline.lineage import upstream
 from levada._pipeline.populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
 from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.relation import Relation
 from levada._query.restriction import AndList, as_operand
-from levada._tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from levada._pipeline.lineage import Lineage
+    from levada._tables.table import Table
 
 CLASS_LEVEL.add("key_source")
 
 
-class AutoPopulated(Table):
-    """A table whose rows come from its `make`."""
+class AutoPopulated(Computing):
+    """A table whose rows come from its `make`, and that can be populated from here."""
 
     _abstract: ClassVar[bool] = True
-
-    make_time_limit: ClassVar[timedelta | float | None] = None
-    """How long one `make` may run in a process of its own (`levada worker`, `populate(processes=2)`): a timedelta, or
-    seconds."""
-    make_memory_limit: ClassVar[int | str | None] = None
-    """How much memory that process may keep for itself: bytes, or text such as `"4 GB"`."""
-    max_attempts: ClassVar[int | None] = None
-    """A job is started at most so often. None: an error of `make` is final, and only lost workers' jobs start again."""
-    retry_delay: ClassVar[timedelta] = timedelta(seconds=10)
-    """Pause after the first error of `make`; it doubles with each further one."""
-
-    buffer_inserts: ClassVar[bool] = True
-    """Keep what `make` inserts until it has ended. False: it goes into a transaction that is open from then on."""
 
     @property
     def key_source(self) -> Relation:
@@ -152,13 +138,13 @@ class AutoPopulated(Table):
         source = self._source(restrictions, keys)
         if refresh is not False:
             job_calls.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
-        jobs = self.jobs
+        all_jobs = jobs = self.jobs
         if source is not None:
             # On names alone: they are those of the table, whatever the source computes them from.
             jobs = jobs.restrict(source.proj(*jobs.primary_key), semantic_check=False)
         if priority is not None:
             jobs = jobs.at_least(priority)
-        selection = Selection(self, jobs, order, limit, max_calls, make_kwargs or {})
+        selection = Selection(self, all_jobs, jobs, order, limit, max_calls, make_kwargs or {})
         if engine is not None:
             populating = populate_on_engine(selection, engine)
         elif processes == 1:

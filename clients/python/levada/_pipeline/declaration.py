@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._base.errors import InvalidDefinition, PermissionDenied, warn
+from levada._jobs.computing import has_make, own_names
 from levada._jobs.job_calls import duration
-from levada._jobs.make import has_make, own_names
 from levada._pipeline.auto_populated import AutoPopulated
 from levada._pipeline.tiers import Lookup, Part, tier_of
 from levada._query.relation import Relation
@@ -21,7 +21,7 @@ from levada_api.v1 import schema_pb2, schema_service_pb2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from levada._pipeline.schema import Schema
+    from levada._tables.table import Home
 
     Namespaces = Sequence[Mapping[str, Any]]  # Any: whatever stands in a module
 
@@ -30,7 +30,7 @@ _REFERENCE = re.compile(r"(?:\([^)]*\)\s*)?->\s*(?:\[[^\]]*\]\s*)?(\w+(?:\.\w+)*
 _REFERENCE_LINE = re.compile(rf"^{_REFERENCE.pattern}", re.MULTILINE)
 
 
-def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
+def declare(schema: Home, table: type[Table], namespaces: Namespaces) -> None:
     """Declare a class and the parts inside it, and insert their contents.
 
     Args:
@@ -45,7 +45,7 @@ def declare(schema: Schema, table: type[Table], namespaces: Namespaces) -> None:
     _declare_parts(schema, table, table.__name__, [own, *namespaces])
 
 
-def _declare_parts(schema: Schema, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
+def _declare_parts(schema: Home, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
     """Declare the parts inside a class, and the parts inside of these."""
     siblings = dict(parts_of(master))
     for name, part in siblings.items():
@@ -66,13 +66,13 @@ def parts_of(table: type[Table]) -> Iterator[tuple[str, type[Part]]]:
     yield from found.items()
 
 
-def bind(schema: Schema, table: type[Table], class_name: str) -> None:
+def bind(schema: Home, table: type[Table], class_name: str) -> None:
     """Tell a class which table it stands for."""
     table._schema = schema
     table._class_name = class_name
 
 
-def _declare_one(schema: Schema, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
+def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
     bind(schema, table, class_name)
     if not schema.create_tables:
         return

@@ -24,11 +24,11 @@ from levada._jobs.worker_session import Heartbeat, close_session, open_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
     from levada._jobs.job_loop import Outcome
     from levada._jobs.job_table import Jobs
     from levada._net.connection import Connection
-    from levada._pipeline.auto_populated import AutoPopulated
 
 _LEASE = timedelta(seconds=60)
 """How long a populate may be silent: its heartbeats come from a thread that `make` can starve."""
@@ -41,14 +41,16 @@ class Selection:
     """What to compute.
 
     Args:
-        jobs: The jobs that may be taken.
+        all_jobs: All jobs of the table.
+        jobs: Those that may be taken.
         order: `original`, `reverse` or `random`.
         limit: Look at no more than so many jobs.
         max_calls: Call `make` at most so often.
         make_kwargs: Further arguments of `make`.
     """
 
-    table: AutoPopulated
+    table: Computing
+    all_jobs: Jobs
     jobs: Jobs
     order: str
     limit: int | None
@@ -63,7 +65,7 @@ class Selection:
         keys = self._ordered_keys()
         if keys is None:
             return self.jobs.serialized(), iter(())
-        jobs = self.table.jobs
+        jobs = self.all_jobs
         return (jobs & keys).serialized(), ((jobs & key).serialized() for key in keys)
 
     def _ordered_keys(self) -> list[dict[str, Any]] | None:  # Any: an attribute's value
@@ -230,9 +232,7 @@ class _Session:
 
         return reserve_next
 
-    def _reserve(
-        self, table: AutoPopulated, max_jobs: int, restriction: bytes | None, held: Iterable[str]
-    ) -> list[Lease]:
+    def _reserve(self, table: Computing, max_jobs: int, restriction: bytes | None, held: Iterable[str]) -> list[Lease]:
         def reserve() -> list[Lease]:
             return job_calls.reserve(
                 self._connection, self._session, [table._name], max_jobs, restriction=restriction, held=held
@@ -272,7 +272,7 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
             yield outcomes
 
 
-def _importable_module(table: AutoPopulated) -> str:
+def _importable_module(table: Computing) -> str:
     name = type(table).__module__
     module = sys.modules.get(name)
     script = name == "__main__" and getattr(module, "__file__", None) is not None

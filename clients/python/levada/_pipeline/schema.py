@@ -12,7 +12,8 @@ from levada._base.errors import InvalidRequest, NotFound, UnknownTable
 from levada._base.names import full_name
 from levada._base.prompt import confirm
 from levada._jobs.job_table import has_jobs, job_table
-from levada._net.connection import conn, find_schema
+from levada._net.address import conn
+from levada._pipeline.alteration import alter
 from levada._pipeline.declaration import bind, declare
 from levada._pipeline.saving import source_of
 from levada._pipeline.saving_matlab import files_of
@@ -113,7 +114,7 @@ class Schema:
         return SchemaJobs([jobs.named() for jobs in found])
 
     @property
-    def transaction(self) -> TransactionBlock:
+    def transaction(self) -> TransactionBlock[Connection]:
         """The `transaction` of its connection: `with schema.transaction():`."""
         return self.connection.transaction
 
@@ -121,7 +122,7 @@ class Schema:
     def exists(self) -> bool:
         """The schema exists."""
         try:
-            find_schema(self.connection, self._active_name())
+            _find_schema(self.connection, self._active_name())
         except NotFound:
             return False
         return True
@@ -161,7 +162,7 @@ class Schema:
             request = pb.CreateSchemaRequest(name=schema_name, allow_existing=True, request_id=uuid4().hex)
             self.connection.call("SchemaService/CreateSchema", request, pb.CreateSchemaResponse)
         else:
-            find_schema(self.connection, schema_name)
+            _find_schema(self.connection, schema_name)
         self.database = schema_name
         waiting, self._waiting = self._waiting, []
         for table, namespaces in waiting:
@@ -280,6 +281,17 @@ class Schema:
         declare(self, table, [self._added, *namespaces, self._classes])
         self._classes[table.__name__] = table
 
+    def _alter(
+        self,
+        table: Table,
+        namespaces: Sequence[Mapping[str, Any]],
+        renames: Mapping[str, str],
+        new_name: str,
+        prompt: bool | None,
+    ) -> bool:
+        first, *others = namespaces
+        return alter(table, [first, self._added, *others], renames, new_name, prompt)
+
     def _active_name(self) -> str:
         if not self.database:
             raise InvalidRequest("The schema has no name yet; call schema.activate('name').")
@@ -389,3 +401,18 @@ def _all_schemas(connection: Connection) -> Iterator[schema_pb2.Schema]:
         if not page.next_page_token:
             return
         request.page_token = page.next_page_token
+
+
+def _find_schema(connection: Connection, name: str) -> None:
+    """Make sure that a schema exists.
+
+    Raises:
+        NotFound: It does not.
+    """
+    request = pb.ListTablesRequest(schema=name, page_size=1)
+    try:
+        connection.call("SchemaService/ListTables", request, pb.ListTablesResponse)
+    except NotFound as error:
+        raise type(error)(
+            f"There is no schema `{name}`. Pass create_schema=True to create it.", error.details
+        ) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_form
-from levada._cli.output import aligned
+from levada._base.text import aligned
 
 if TYPE_CHECKING:
     from levada._jobs.job_table import Jobs

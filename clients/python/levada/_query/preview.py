@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from levada._base.config import config
 from levada._base.errors import LevadaError
 from levada._query import fetching, nodes
 
 if TYPE_CHECKING:
-    from levada._query.relation import Relation
+    from levada._net.connection import Connection
     from levada._values.heading import Heading
 
 _HEAVY = ("blob", "attach", "array", "bytes", "object")
@@ -26,6 +26,28 @@ _STYLE = (
 )
 
 
+class Previewed(Protocol):
+    """A relation, as far as a preview needs it."""
+
+    _node: nodes.Node
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is."""
+        ...
+
+    @property
+    def heading(self) -> Heading:
+        """Its attributes."""
+        ...
+
+    def proj(self, /, *attributes: str) -> Previewed:
+        """Keep the key and some attributes."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class _Preview:
     heading: Heading
@@ -37,7 +59,7 @@ class _Preview:
         return self.entity_count == len(self.rows)
 
 
-def text(relation: Relation, limit: int | None = None, width: int | None = None) -> str:
+def text(relation: Previewed, limit: int | None = None, width: int | None = None) -> str:
     """Show the first rows; a star marks the attributes of the primary key. Never raises what the server answers."""
     try:
         preview = _load(relation, limit)
@@ -59,7 +81,7 @@ def text(relation: Relation, limit: int | None = None, width: int | None = None)
     return "\n".join(lines) + "\n"
 
 
-def html(relation: Relation) -> str:
+def html(relation: Previewed) -> str:
     """Show the first rows as a table; the key is underlined, and types appear on hover."""
     try:
         preview = _load(relation, None)
@@ -81,7 +103,7 @@ def html(relation: Relation) -> str:
     )
 
 
-def _load(relation: Relation, limit: int | None) -> _Preview:
+def _load(relation: Previewed, limit: int | None) -> _Preview:
     heading = relation.heading
     most = int(limit or config["display.limit"])
     types = {name: heading[name].parsed_type for name in heading.names}

@@ -13,7 +13,7 @@ import pyarrow as pa
 from levada._base.errors import InvalidRequest
 from levada._query import nodes
 from levada._query.terms import Term
-from levada._values.blob import encode_condition_value, plain_scalar
+from levada._values.condition_values import encode_condition_value, plain_scalar
 from levada._values.tabular import is_tabular, to_arrow_table, to_ipc
 from levada_api.v1 import relation_pb2 as pb
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, UnknownAttribute
-from levada._values.blob import encode_condition_value
+from levada._values.condition_values import encode_condition_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

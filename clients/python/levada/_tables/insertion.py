@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from levada._base.errors import InvalidRequest, LevadaError
@@ -21,13 +21,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada._net.connection import Connection
-    from levada._tables.table import Table
+    from levada._values.heading import Heading
+    from levada_api.v1 import schema_pb2
 
 _FEW_BYTES = 2**18
 """Up to here rows go in one message: more would be copied together in vain where they turn out to be many."""
 
 
-def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
+class Target(Protocol):
+    """A table that rows go into."""
+
+    _name: schema_pb2.TableName
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is."""
+        ...
+
+    @property
+    def heading(self) -> Heading:
+        """Its attributes."""
+        ...
+
+    @property
+    def primary_key(self) -> list[str]:
+        """The names of those of its key."""
+        ...
+
+
+def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
     """Insert rows of any form, all or none, or so many at a time."""
     rows = as_operand(rows)
     if chunk_size is not None and isinstance(rows, Relation):
@@ -48,7 +70,7 @@ def insert(table: Table, rows: object, options: pb.InsertOptions, chunk_size: in
             ) from None
 
 
-def frame_with_key(table: Table, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
+def frame_with_key(table: Target, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
     """Bring the index of a DataFrame among its columns where it is the primary key, and drop it elsewhere.
 
     Args:
@@ -69,7 +91,7 @@ def frame_with_key(table: Table, frame: Any, index_as_pk: bool | None) -> Any:  
     return frame.reset_index(drop=not (matches if index_as_pk is None else index_as_pk))
 
 
-def _insert_chunk(table: Table, rows: object, options: pb.InsertOptions) -> None:
+def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions) -> None:
     name = table._name
     job = job_of(table.connection)
     buffered = job is not None and job.buffers(name)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 from uuid import uuid4
 
 import numpy as np
@@ -21,9 +21,9 @@ from levada._query.restriction import Not
 from levada._tables.deletion import Deletion, drop_table, drop_table_quick
 from levada._tables.insertion import frame_with_key, insert
 from levada._tables.validation import ValidationResult, validate
-from levada._values.blob import encode_condition_value
 from levada._values.codecs import encoder
 from levada._values.columns import Place, arrow_column
+from levada._values.condition_values import encode_condition_value
 from levada_api.v1 import row_service_pb2 as row_pb
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
@@ -33,11 +33,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from levada._net.connection import Connection
-    from levada._pipeline.schema import Schema
     from levada._values.heading import Heading
 
 Member: TypeAlias = Any  # whatever a class has
 Deleted: TypeAlias = Any  # the number of entities, or with `dry_run` the plan
+
+
+class Home(Protocol):
+    """The schema of a class, as tables see it."""
+
+    database: str
+    create_tables: bool
+
+    @property
+    def connection(self) -> Connection:
+        """Where it lives."""
+        ...
+
+    def _alter(
+        self,
+        table: Table,
+        namespaces: Sequence[Mapping[str, Any]],
+        renames: Mapping[str, str],
+        new_name: str,
+        prompt: bool | None,
+    ) -> bool:
+        """Alter a table to the definition of its class, after asking."""
+        ...
 
 
 class TableMeta(type):
@@ -93,7 +115,7 @@ class Table(Relation, metaclass=TableMeta):
     """
 
     _abstract: ClassVar[bool] = True
-    _schema: ClassVar[Schema | None] = None
+    _schema: ClassVar[Home | None] = None
     _class_name: ClassVar[str] = ""
     definition: str = ""
 
@@ -388,13 +410,13 @@ class Table(Relation, metaclass=TableMeta):
             PlanChanged: The table changed since the changes were shown.
             Conflict: The table is in use by long queries or transactions.
         """
-        from levada._pipeline.alteration import alter  # which imports this module, as declarations do
-
-        frame = sys._getframe(1)
         schema = type(self)._schema
-        added = {} if schema is None else schema._added
-        namespaces = [context or {}, added, frame.f_locals, frame.f_globals]
-        return alter(self, namespaces, rename or {}, new_name, prompt)
+        if schema is None:
+            raise InvalidRequest(
+                f"{self.full_table_name} has no definition here; alter it by a class that has one, under @schema."
+            )
+        frame = sys._getframe(1)
+        return schema._alter(self, [context or {}, frame.f_locals, frame.f_globals], rename or {}, new_name, prompt)
 
     @on_class
     def definition_history(self) -> list[tuple[datetime, str]]:

@@ -15,7 +15,7 @@ from levada._values.tabular import is_arrow, is_sliceable, slice_rows, to_arrow_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from levada._tables.table import Table
+    from levada._tables.insertion import Target
     from levada_api.v1 import row_service_pb2 as pb
 
 MAX_ERRORS = 100
@@ -57,7 +57,7 @@ class ValidationResult:
             raise InvalidRequest(self.summary())
 
 
-def validate(table: Table, rows: object, options: pb.InsertOptions) -> ValidationResult:
+def validate(table: Target, rows: object, options: pb.InsertOptions) -> ValidationResult:
     """Find the rows that an insert would refuse; nothing is kept."""
     count, part = _sliced(as_operand(rows))
     result = ValidationResult()
@@ -75,7 +75,7 @@ class _Undone(Exception):
 
 
 def _try_rows(
-    table: Table,
+    table: Target,
     part: Callable[[int, int], object],
     start: int,
     stop: int,

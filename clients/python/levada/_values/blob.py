@@ -1,11 +1,7 @@
-"""What `<blob>` attributes store, and the values that conditions and keys send."""
+"""What `<blob>` attributes store."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Set
-
-import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
@@ -13,7 +9,6 @@ from levada._base.errors import WrongValue
 from levada._values.datajoint_blobs import HEADERS, decode_datajoint_blob
 from levada._values.message_decoding import Stored, decode_value
 from levada._values.message_encoding import encode_value
-from levada._values.tabular import is_missing_scalar
 from levada_api.v1 import value_pb2 as pb
 
 _PLAIN, _COMPRESSED = b"lv1\0", b"lv1z"
@@ -93,36 +88,3 @@ def _content_bytes(body: memoryview) -> int | None:
     if not width:
         return None
     return int.from_bytes(body[start : start + width], "little") + (256 if width == 2 else 0)
-
-
-def encode_condition_value(value: object, path: str) -> pb.Value:
-    """Make the message of a value that an attribute is compared with.
-
-    Numpy's and pandas' scalars count as the plain values they hold; a list, tuple, set or array as a list of them.
-
-    Raises:
-        WrongValue: As `encode_value`.
-    """
-    if isinstance(value, np.ndarray):
-        value = value.tolist() if value.dtype.kind != "M" else list(value)
-    if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
-        return encode_value([plain_scalar(item) for item in value], path)
-    return encode_value(plain_scalar(value), path)
-
-
-def plain_scalar(value: object) -> object:
-    """Turn a scalar of numpy or pandas into the plain Python value that it holds; NaT and NA are None."""
-    if isinstance(value, np.datetime64):
-        if np.isnat(value):
-            return None
-        days = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D")
-        return value.astype("datetime64[D]" if days else "datetime64[us]").item()
-    if isinstance(value, np.timedelta64):
-        return None if np.isnat(value) else value.astype("timedelta64[us]").item()
-    if isinstance(value, np.generic):
-        return value.item()
-    if is_missing_scalar(value):
-        return None
-    if isinstance(value, dt.datetime) and type(value) is not dt.datetime and hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime()
-    return value

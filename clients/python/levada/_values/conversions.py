@@ -15,7 +15,8 @@ import numpy as np
 
 from levada._base.errors import ValueOutOfRange, WrongValue
 from levada._values.attached import encode_attachment
-from levada._values.blob import encode_blob, plain_scalar
+from levada._values.blob import encode_blob
+from levada._values.condition_values import plain_scalar
 from levada._values.message_encoding import plain_text
 from levada._values.unstorable import Unstorable
 

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,6 @@ from levada._values.types import type_of_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from levada._objects.staging import Stager
     from levada._values.heading import Attribute, Heading
 
 _BATCH_ROWS = 16_384
@@ -70,6 +69,21 @@ class Rows:
                 writer.write_batch(batch)
                 yield from pending.take()
         yield from pending.take()
+
+
+class Stager(Protocol):
+    """What puts the values of an attribute into its store, and gives their ids."""
+
+    def stage(
+        self,
+        values: Sequence[object],
+        attribute: Attribute,
+        first_row: int,
+        *,
+        key: Callable[[int], Mapping[str, object]],
+    ) -> list[str | None]:
+        """Put them there; `key` gives the key of a row by its number."""
+        ...
 
 
 def read_rows(

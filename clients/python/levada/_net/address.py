@@ -1,0 +1,124 @@
+"""Where the address of a server comes from, and the connection of schemas that were given none."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from levada._base.config import config
+from levada._base.errors import InvalidRequest
+from levada._net import embedded
+from levada._net.connection import Connection
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
+
+_SETTINGS_FILE = "levada.toml"
+_EMBEDDED_FOLDER = ".levada"
+
+
+class _Default:
+    """The connection of schemas that were given none."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.connection: Connection | None = None
+
+
+_default = _Default()
+
+
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    certificates: str | os.PathLike[str] | None = None,
+) -> Connection:
+    """Connect to a server, and make it the one that schemas use from now on.
+
+    Without `url`, the address comes from LEVADA_URL and LEVADA_TOKEN; else from the file `levada.toml` (`url`, `token`,
+    `certificates`) in this folder or one above; else a server of your own is started, or joined if it runs, with its
+    data in the folder `.levada` here.
+
+    Raises:
+        Unavailable: No server answers at the address.
+        InvalidRequest: A setting of DataJoint names a server, and none of Levada's does.
+    """
+    source = _Source(url, token, certificates) if url else _find_source(token)
+    if source.url is None:
+        connection = Connection(embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
+    else:
+        connection = Connection(source.url, source.token, certificates=source.certificates)
+    use(connection)
+    return connection
+
+
+def use(connection: Connection) -> None:
+    """Make a connection the one that schemas use from now on."""
+    with _default.lock:
+        _default.connection = connection
+
+
+def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
+    """Give the connection that schemas use; connect first if there is none.
+
+    Args:
+        reset: Connect anew.
+    """
+    with _default.lock:
+        if _default.connection is None or reset or url is not None:
+            return connect(url, token)
+        return _default.connection
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a server is; `url` is None for the embedded one."""
+
+    url: str | None
+    token: str | None
+    certificates: str | os.PathLike[str] | None = None
+
+
+def _find_source(token: str | None) -> _Source:
+    environment_token = os.environ.get("LEVADA_TOKEN") or None
+    if url := os.environ.get("LEVADA_URL"):
+        return _Source(url, token or environment_token)
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        file = folder / _SETTINGS_FILE
+        if file.is_file():
+            return _read_settings(file, token or environment_token)
+    _refuse_datajoint_settings()
+    return _Source(None, None)
+
+
+def _read_settings(file: Path, token: str | None) -> _Source:
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} is no valid TOML: {error}.") from None
+    url = settings.get("url")
+    if not isinstance(url, str):
+        raise InvalidRequest(f'{file} names no server; write a line such as url = "lab-server:50051".')
+    certificates = settings.get("certificates")
+    return _Source(url, token or settings.get("token"), file.parent / certificates if certificates else None)
+
+
+def _refuse_datajoint_settings() -> None:
+    """Stop where the settings of a DataJoint pipeline would end in an empty local server.
+
+    Raises:
+        InvalidRequest: They name a host.
+    """
+    found = config.datajoint_host()
+    if found is not None:
+        host, where = found
+        raise InvalidRequest(
+            f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
+            'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
+        )

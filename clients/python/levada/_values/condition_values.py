@@ -1,0 +1,48 @@
+"""The values that conditions and keys send."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Set
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from levada._values.message_encoding import encode_value
+from levada._values.tabular import is_missing_scalar
+
+if TYPE_CHECKING:
+    from levada_api.v1 import value_pb2 as pb
+
+
+def encode_condition_value(value: object, path: str) -> pb.Value:
+    """Make the message of a value that an attribute is compared with.
+
+    Numpy's and pandas' scalars count as the plain values they hold; a list, tuple, set or array as a list of them.
+
+    Raises:
+        WrongValue: As `encode_value`.
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.dtype.kind != "M" else list(value)
+    if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
+        return encode_value([plain_scalar(item) for item in value], path)
+    return encode_value(plain_scalar(value), path)
+
+
+def plain_scalar(value: object) -> object:
+    """Turn a scalar of numpy or pandas into the plain Python value that it holds; NaT and NA are None."""
+    if isinstance(value, np.datetime64):
+        if np.isnat(value):
+            return None
+        days = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D")
+        return value.astype("datetime64[D]" if days else "datetime64[us]").item()
+    if isinstance(value, np.timedelta64):
+        return None if np.isnat(value) else value.astype("timedelta64[us]").item()
+    if isinstance(value, np.generic):
+        return value.item()
+    if is_missing_scalar(value):
+        return None
+    if isinstance(value, dt.datetime) and type(value) is not dt.datetime and hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime()
+    return value
