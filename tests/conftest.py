@@ -22,7 +22,7 @@ from levada_server.config import Settings
 from levada_server.embedded import embedded
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
-from levada_server.operations.job_refresh import Refreshes
+from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.storage.catalog.catalog import CatalogCache

@@ -18,7 +18,7 @@ from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
-from levada_server.operations.job_refresh import Refreshes
+from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.catalog.catalog import CatalogCache

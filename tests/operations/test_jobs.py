@@ -20,7 +20,7 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import job_refresh, jobs, rows, schemas
+from levada_server.operations import job_refresh, jobs, rows, schemas, shared_refreshes
 from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.jobs.jobs import FIRST_PLACE, Place
@@ -68,9 +68,9 @@ async def states(engine: Engine) -> dict[str, int]:
 
 async def test_refresh_adds_what_is_missing_and_is_idempotent(pipeline: Engine) -> None:
     assert await states(pipeline) == {"pending": SESSIONS}
-    assert await make.refresh(pipeline, "Stat") == job_refresh.Refreshed(0, 0, 0)
+    assert await make.refresh(pipeline, "Stat") == shared_refreshes.Refreshed(0, 0, 0)
     await make.insert(pipeline, "Session", [{"session": 100, "rate": 0.0}])
-    assert await make.refresh(pipeline, "Stat") == job_refresh.Refreshed(1, 0, 0)
+    assert await make.refresh(pipeline, "Stat") == shared_refreshes.Refreshed(1, 0, 0)
 
 
 async def test_many_workers_reserve_each_job_once(pipeline: Engine) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from levada_server.errors import Unavailable
 from levada_server.model.table import Tier
-from levada_server.operations import job_refresh
-from levada_server.operations.job_refresh import NOTHING, Refreshed, Refreshes
+from levada_server.operations import job_refresh, shared_refreshes
+from levada_server.operations.shared_refreshes import NOTHING, Refreshed, Refreshes
 from tests.support import make
 from tests.support.make import ME, NO_TIME, named
 
@@ -87,8 +87,8 @@ async def test_periodic_refreshes_find_what_is_new_after_a_while(
     numbers = count()
     await make.make_table(engine, "Session", "session : int32\n")
     await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
-    monkeypatch.setattr(job_refresh, "PERIOD_S", 3600.0)
+    monkeypatch.setattr(shared_refreshes, "PERIOD_S", 3600.0)
     assert [await added() for _ in range(3)] == [1, 0, 0]
-    monkeypatch.setattr(job_refresh, "PERIOD_S", 0.0)
-    monkeypatch.setattr(job_refresh, "SHARE", 0)
+    monkeypatch.setattr(shared_refreshes, "PERIOD_S", 0.0)
+    monkeypatch.setattr(shared_refreshes, "SHARE", 0)
     assert await added() == 3

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from levada_server.errors import InvalidExpression, LevadaError, UnknownAttribute, WrongValue
-from levada_server.query.expression import compute, condition
+from levada_server.query.expression.computed import compute, condition
 from levada_server.query.expression.functions import FUNCTIONS
 from tests.support.expression_scope import AGGREGATE, PLAIN
 

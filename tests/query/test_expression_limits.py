@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levada_server.errors import InvalidExpression, LevadaError
-from levada_server.query.expression import Computed, compute, condition
+from levada_server.query.expression.computed import Computed, compute, condition
 from levada_server.query.expression.cursor import OTHER_STATEMENTS
 from levada_server.query.expression.functions import FUNCTIONS
 from levada_server.query.expression.parser import MAX_ITEMS

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from levada_server.query import sql
-from levada_server.query.expression import attribute_name, compute, condition, duplicate_name
+from levada_server.query.expression.computed import attribute_name, compute, condition, duplicate_name
 from tests.support.expression_scope import AGGREGATE, FILTERED, PLAIN, written
 
 COMPARISONS = [

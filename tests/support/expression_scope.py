@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.model.types import parse_type
 from levada_server.query import sql
-from levada_server.query.expression import Scope
+from levada_server.query.expression.operands import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from levada_server.model.types import parse_type
 from levada_server.query import sql
-from levada_server.query.expression import Scope
+from levada_server.query.expression.operands import Scope
 from levada_server.query.postgres_types import value_type
 from tests.support import expression_oracle as oracle
 

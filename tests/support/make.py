@@ -11,7 +11,7 @@ import pyarrow as pa
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
-from levada_server.operations import job_refresh, jobs, rows, schemas
+from levada_server.operations import job_refresh, jobs, rows, schemas, shared_refreshes
 from levada_server.operations.compiling import compiled
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
@@ -80,7 +80,7 @@ async def make_session(engine: Engine) -> UUID:
     return session
 
 
-async def refresh(engine: Engine, table: str) -> job_refresh.Refreshed:
+async def refresh(engine: Engine, table: str) -> shared_refreshes.Refreshed:
     """Refresh the jobs of a table."""
     return await job_refresh.refresh(engine, ME, named(table), None, priority=None, delay=NO_TIME, retry_errors=False)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.plans import Plans
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
-    from levada_server.operations.downstream import Downstream
-    from levada_server.operations.job_refresh import Refreshes
+    from levada_server.model.heading import Key
+    from levada_server.model.table import TableName
+    from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.catalog import CatalogCache
     from levada_server.storage.jobs.notifications import Lookout
@@ -48,6 +49,18 @@ class Caller:
     told: list[str] = field(default_factory=list)
 
 
+class Listener(Protocol):
+    """Who is told of committed keys."""
+
+    def committed(self, engine: Engine, name: TableName, keys: Iterable[Key]) -> None:
+        """Take note that a table has new entities."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until all that was committed so far is refreshed for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The parts that operations work with.
@@ -71,7 +84,7 @@ class Engine:
     decode_relation: Callable[[bytes], Relation]
     signer: Signer
     objects: ObjectStorage
-    downstream: Downstream
+    downstream: Listener
     refreshes: Refreshes
     value_bytes: int = VALUE_BYTES
     plans: Plans = field(default_factory=Plans)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import time
-from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
 from levada_server.operations.compiling import compiled
 from levada_server.operations.jobs import computed_table, own_key_source
+from levada_server.operations.shared_refreshes import Refreshed
 from levada_server.query.key_source import keys_of, new_keys
 from levada_server.storage.jobs import jobs as storage
 from levada_server.storage.jobs import refresh as job_refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from datetime import timedelta
 
     from levada_server.model.table import TableName
@@ -25,66 +21,6 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
 
 DEFAULT_PRIORITY = 5
-PERIOD_S = 1.0
-"""Of periodic refreshes of a table one is done so often at most,"""
-SHARE = 10
-"""and after so many times what the last one took."""
-MAX_KINDS = 10_000
-"""Kinds of refreshes that are remembered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """How many jobs a refresh added, removed, and made pending again."""
-
-    added: int
-    removed: int
-    reset: int
-
-
-NOTHING = Refreshed(0, 0, 0)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The refreshes of one kind: one at a time, numbered as they begin."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    begun: int = 0
-    done: int = 0
-    result: Refreshed = NOTHING
-    began: float = -math.inf
-    took: float = 0.0
-
-
-class Refreshes:
-    """The refreshes of this process: workers ask by the hundred, and each would wait for the others on a connection."""
-
-    def __init__(self) -> None:
-        self._turns: defaultdict[object, _Turn] = defaultdict(_Turn)
-
-    async def share(self, kind: object, work: Callable[[], Awaitable[Refreshed]], *, periodic: bool) -> Refreshed:
-        """Do a refresh, or give what came of one of the same kind that began after this was asked for.
-
-        Args:
-            kind: What it is of.
-            work: Does it.
-            periodic: Do nothing where one is under way or was done a moment ago.
-        """
-        if len(self._turns) > MAX_KINDS:
-            self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})
-        turn = self._turns[kind]
-        if periodic and (turn.lock.locked() or time.monotonic() < turn.began + max(PERIOD_S, SHARE * turn.took)):
-            return NOTHING
-        asked = turn.begun
-        async with turn.lock:
-            if turn.done > asked:
-                return turn.result
-            turn.begun += 1
-            number, began = turn.begun, time.monotonic()
-            result = await work()
-            turn.done, turn.result, turn.began, turn.took = number, result, began, time.monotonic() - began
-            return result
 
 
 async def refresh(

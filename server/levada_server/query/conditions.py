@@ -22,7 +22,7 @@ from levada_server.query.algebra import (
     Parameter,
     UniversalSet,
 )
-from levada_server.query.expression import condition as expression_condition
+from levada_server.query.expression.computed import condition as expression_condition
 from levada_server.query.headings import shared_names
 from levada_server.query.lowered import matches, opened
 from levada_server.query.postgres_types import value_type

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import STATES, stored_name
 from levada_server.model.types import Kind
-from levada_server.query.expression import Scope, compute
+from levada_server.query.expression.computed import compute
+from levada_server.query.expression.operands import Scope
 from levada_server.query.postgres_types import column_check, column_type
 from levada_server.query.sql import Column, quote_name, quote_text, render_constant
 

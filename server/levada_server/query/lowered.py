@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import QueryTooDeep
 from levada_server.query import sql
 from levada_server.query.algebra import Parameter
-from levada_server.query.expression import Scope
+from levada_server.query.expression.operands import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable

@@ -24,7 +24,8 @@ from levada_server.query.algebra import (
     UniversalSet,
 )
 from levada_server.query.conditions import lower_condition
-from levada_server.query.expression import Scope, compute
+from levada_server.query.expression.computed import compute
+from levada_server.query.expression.operands import Scope
 from levada_server.query.headings import (
     distinct_heading,
     join_heading,

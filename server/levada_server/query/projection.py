@@ -9,7 +9,7 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.heading import first_repeated
 from levada_server.model.table import MAX_NAME_BYTES
 from levada_server.query.algebra import Drop, ExpressionText, Item, Keep, Named, Remaining
-from levada_server.query.expression import attribute_name, duplicate_name
+from levada_server.query.expression.computed import attribute_name, duplicate_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
