@@ -10,11 +10,14 @@ from importlib import resources, util
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _PACKAGE = "levada_api"
 _GENERATED = Path("build", "generated")
+_API = "levada_api.v1"
+_METHOD_MODULE = "method.py"
 
 
 class LevadaApiBuildHook(BuildHookInterface[Any]):
@@ -65,6 +68,8 @@ def generate(proto_root: Path, target: Path) -> None:
     for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
         name = ".".join(folder.relative_to(target).parts)
         (folder / "__init__.py").write_text(f'"""{name}, generated from proto/."""\n')
+    shutil.copy(proto_root / _METHOD_MODULE, package / _METHOD_MODULE)
+    (package / "methods.py").write_text(method_table(package.with_suffix(".binpb").read_bytes()))
 
 
 def _google_proto_paths() -> list[Path]:
@@ -73,3 +78,60 @@ def _google_proto_paths() -> list[Path]:
     if status is None or status.origin is None:
         raise RuntimeError("googleapis-common-protos is not installed where the wheel is built.")
     return [Path(str(resources.files("grpc_tools"))) / "_proto", Path(status.origin).parents[2]]
+
+
+def method_table(descriptors: bytes) -> str:
+    """Write the module `levada_api.methods`, which says of each method what its descriptor says.
+
+    Args:
+        descriptors: A serialized FileDescriptorSet with imports.
+    """
+    files = descriptor_pb2.FileDescriptorSet.FromString(descriptors).file
+    pool = descriptor_pool.DescriptorPool()
+    for file in files:
+        pool.Add(file)
+    options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
+    quick = pool.FindExtensionByName(f"{_API}.quick")
+    messages = {f".{_API}.{message.name}": message for file in files for message in file.message_type}
+    carried = {
+        stream: {field.type_name: field.name for field in messages[f".{_API}.{stream}Request"].field}
+        for stream in ("OpenCalls", "OpenSession")
+    }
+    lines = [
+        '"""What each method is, by service and name, generated from proto/."""\n',
+        "from levada_api.method import Method\n",
+        "METHODS: dict[str, Method] = {",
+    ]
+    for file in files:
+        if file.package != _API:
+            continue
+        for service in file.service:
+            for method in service.method:
+                known = options.FromString(method.options.SerializeToString())
+                level = method.options.idempotency_level
+                fields = {
+                    "service": f"{_API}.{service.name}",
+                    "name": method.name,
+                    "reads": level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
+                    "idempotent": level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
+                    "quick": known.Extensions[quick],
+                    "request_streaming": method.client_streaming,
+                    "response_streaming": method.server_streaming,
+                    "id_field": _id_field(messages, method.input_type),
+                    "call_field": carried["OpenCalls"].get(method.input_type, ""),
+                    "session_field": carried["OpenSession"].get(method.input_type, ""),
+                }
+                arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
+                lines.append(f'    "{service.name}/{method.name}": Method({arguments}),')
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _id_field(messages: dict[str, descriptor_pb2.DescriptorProto], request: str) -> str:
+    """Return where a request carries its id: itself, or in the message of its field `header`; empty if nowhere."""
+    fields = {field.name: field for field in messages[request].field}
+    if "request_id" in fields:
+        return "request_id"
+    header = fields.get("header")
+    if header is not None and any(field.name == "request_id" for field in messages[header.type_name].field):
+        return "header.request_id"
+    return ""
