@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib.util
 import json
 import os
@@ -41,6 +42,8 @@ as_root = pytest.mark.skipif(
 
 ANSWER_SECONDS = 30
 WITNESS = 7
+FORK_HANDLERS: list[object] = []
+"""What glibc calls before a fork, as long as this process lives."""
 
 SERVER = """
 import sys
@@ -383,6 +386,16 @@ class TestRoot:
         assert owner != 0
         assert Path(f"/proc/{postmaster(used_folder)}").stat().st_uid == owner
         assert not (used_folder / "postgres.location").exists()
+
+    def test_programs_start_without_a_fork_whose_handlers_could_fail(self, tmp_path: Path) -> None:
+        account = postgres_programs.account_for(tmp_path / "postgres")
+        forks: list[int] = []
+        handler = ctypes.CFUNCTYPE(None)(lambda: forks.append(1))
+        ctypes.CDLL(None)["__register_atfork"](handler, None, None, None)
+        FORK_HANDLERS.append(handler)
+        answer = postgres_programs.run_as(account, ["/usr/bin/id", "-u"], within=Path("/"), seconds=ANSWER_SECONDS)
+        assert answer.stdout.strip() == str(account.uid) != "0"
+        assert not forks
 
     def test_only_root_can_connect(self, start: Start, used_folder: Path) -> None:
         dsn = start(used_folder).dsn

@@ -31,6 +31,21 @@ ROOT_STATE = Path("/var/lib/levada")
 
 CHECK_SECONDS = 30
 
+_CANNOT_RUN = 126
+"""The exit code by which a shell, too, says so."""
+_BECOME = f"""
+import os, sys
+try:
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[1]))
+    os.execv(sys.argv[3], sys.argv[3:])
+except OSError as error:
+    print(error.errno, error.strerror)
+    sys.exit({_CANNOT_RUN})
+"""
+"""Becomes a user for good, then the program. Its arguments are the user's number, the group's, and the command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -89,13 +104,17 @@ def run_as(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as a user, with an environment that gives away nothing of ours.
 
+    The user is changed by a small program of its own: where `subprocess` changes it, it forks, and gRPC's fork handlers
+    have killed such children.
+
     Raises:
         OSError: It cannot be run, or not as that user.
         Unavailable: It took too long.
     """
+    become = [] if account.ourselves else [sys.executable, "-ISc", _BECOME, str(account.uid), str(account.gid)]
     try:
-        return subprocess.run(
-            command,
+        answer = subprocess.run(
+            [*become, *command],
             cwd=within,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             input=text,
@@ -106,14 +125,15 @@ def run_as(
             timeout=seconds,
             start_new_session=True,
             pass_fds=() if lock is None else (lock,),
-            user=None if account.ourselves else account.uid,
-            group=None if account.ourselves else account.gid,
-            extra_groups=None if account.ourselves else [],
             umask=0o077,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{Path(command[0]).name} did not end within {seconds} seconds.") from error
+    if become and answer.returncode == _CANNOT_RUN:
+        number, _, reason = answer.stdout.strip().partition(" ")
+        raise OSError(int(number), reason)
+    return answer
 
 
 def account_for(cluster: Path) -> Account:
