@@ -114,7 +114,7 @@ def method_table(descriptors: bytes) -> str:
                     "name": method.name,
                     "reads": level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
                     "idempotent": level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
-                    "quick": known.Extensions[quick],
+                    "quick": known.Extensions[quick],  # type: ignore[index]  # what a pool finds has no type of its own
                     "request_streaming": method.client_streaming,
                     "response_streaming": method.server_streaming,
                     "id_field": _id_field(messages, method.input_type),

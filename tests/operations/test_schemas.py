@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,7 @@ from levada_server.operations import alteration, queries, rows, schemas
 from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
-from levada_server.storage.catalog.catalog import CatalogCache, read_catalog
+from levada_server.storage.catalog.catalog import read_catalog
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -158,26 +157,6 @@ async def test_declaring_at_once_creates_once(engine: Engine) -> None:
     declaration = schemas.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n", {})
     declared = await asyncio.gather(*(schemas.declare_table(engine, ME, declaration) for _ in range(5)))
     assert sorted(one.created for one in declared) == [False] * 4 + [True]
-
-
-async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwhile(
-    engine: Engine,
-) -> None:
-    await schemas.create_schema(engine, ME, "lab", allow_existing=False)
-    elsewhere = CatalogCache(engine.database)
-    found: list[object] = []
-
-    async def work() -> None:
-        table = (await engine.cache.current()).tables.get(named("Subject"))
-        found.append(table)
-        if table is None:
-            other = replace(engine, cache=elsewhere)
-            await make.make_table(other, "Subject", "subject : int32\n")
-            await engine.cache.catch_up()  # as the server does by itself every second
-            raise errors.UnknownTable("as it was")
-
-    await engine.with_current_catalog(work)
-    assert [table is not None for table in found] == [False, True]
 
 
 async def test_a_table_keeps_its_tier(engine: Engine) -> None:

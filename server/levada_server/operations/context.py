@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.plans import Plans
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
 
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.storage import ObjectStorage
     from levada_server.storage.postgres.database import Database
     from levada_server.storage.postgres.request_outcomes import Request
-
-_Result = TypeVar("_Result")
 
 PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
 """Errors that may come of a catalog that another process has changed."""
@@ -92,16 +90,3 @@ class Engine:
     async def catalog(self, caller: Caller) -> Catalog:
         """Give a catalog at least as new as what the caller has seen."""
         return await self.cache.current(caller.catalog_version)
-
-    async def with_current_catalog(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Do something that changes all or nothing; once more if it failed and the catalog of this process was old.
-
-        Another process may have declared the table that is not found here, or altered the one that is.
-        """
-        known = await self.cache.current()
-        try:
-            return await work()
-        except PERHAPS_BEHIND:
-            if not await self.cache.catch_up(known):
-                raise
-        return await work()

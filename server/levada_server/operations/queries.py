@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.operations.plans import Asked
     from levada_server.query.compile import Query
+    from levada_server.storage.postgres.database import Database
 
 FEW_ROWS = 100
 FEW_HEAVY_ROWS = 2
@@ -37,36 +37,53 @@ async def compile_query(engine: Engine, caller: Caller, asked: Asked) -> Query:
 
 
 async def fetch(
-    engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
+    engine: Engine,
+    query: Query,
+    count_rows: Callable[[int], None] = lambda _: None,
+    take_digest: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Piece, None]:
-    """Give the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
+    """Yield the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
 
     Whoever stops early closes the iterator, which stops the query.
 
     Args:
         engine: The parts to work with.
         query: What to fetch.
-        count_rows: Told the number of rows of each batch.
+        count_rows: Called with the number of rows of each batch.
+        take_digest: Called at the end with a digest of exactly these rows; None for none.
     """
-    if has_few_rows(query):
-        for piece in await fetch_few(engine, query, count_rows):
-            yield piece
-        return
-    writer = StreamWriter(arrow_schema(query.heading))
-    async with stream_batches(engine.database, query) as batches:
-        async for batch in batches:
-            count_rows(batch.num_rows)
-            for piece in writer.write(batch):
+    async with AsyncExitStack() as stack:
+        database = engine.database
+        if take_digest is not None:
+            connection = await stack.enter_async_context(
+                database.transaction(read_only=True, isolation="repeatable_read")
+            )
+            database = PinnedDatabase(connection, database.postgresql_version)
+        if has_few_rows(query):
+            for piece in await _fetch_few(database, query, count_rows):
                 yield piece
-    for piece in writer.finish():
-        yield piece
+        else:
+            writer = StreamWriter(arrow_schema(query.heading))
+            async with stream_batches(database, query) as batches:
+                async for batch in batches:
+                    count_rows(batch.num_rows)
+                    for piece in writer.write(batch):
+                        yield piece
+            for piece in writer.finish():
+                yield piece
+        if take_digest is not None:
+            take_digest(await digest_rows(connection, query.fetch()))
 
 
 async def fetch_few(
     engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
 ) -> Iterator[Piece]:
-    """As `fetch`, for a query that has few rows: by one plain statement, whose answer is held at once."""
-    rows = await fetch_rows(engine.database, query)
+    """Fetch as `fetch` does, for a query that has few rows: by one plain statement, whose answer is held at once."""
+    return await _fetch_few(engine.database, query, count_rows)
+
+
+async def _fetch_few(database: Database, query: Query, count_rows: Callable[[int], None]) -> Iterator[Piece]:
+    rows = await fetch_rows(database, query)
     count_rows(len(rows))
     return whole_stream(rows, query.heading)
 
@@ -79,18 +96,6 @@ def has_few_rows(query: Query) -> bool:
     """
     heavy = any(attribute.type.kind in HEAVY for attribute in query.heading)
     return query.select.limit is not None and query.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
-
-
-async def fetch_with_digest(
-    engine: Engine, query: Query, count_rows: Callable[[int], None], take_digest: Callable[[str], None]
-) -> AsyncGenerator[Piece, None]:
-    """Fetch, and give a digest of exactly these rows at the end."""
-    async with engine.database.transaction(read_only=True, isolation="repeatable_read") as connection:
-        pinned = replace(engine, database=PinnedDatabase(connection, engine.database.postgresql_version))
-        async with aclosing(fetch(pinned, query, count_rows)) as pieces:
-            async for piece in pieces:
-                yield piece
-        take_digest(await digest_rows(connection, query.fetch()))
 
 
 async def count(engine: Engine, query: Query) -> int:

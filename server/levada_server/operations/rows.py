@@ -82,12 +82,6 @@ async def insert(
         PermissionDenied: The table is filled by its own job.
         LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
     """
-    return await engine.with_current_catalog(lambda: _insert(engine, caller, name, options, content))
-
-
-async def _insert(
-    engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes] | Arrival
-) -> int:
     catalog = await engine.catalog(caller)
     table = catalog.table(name)
     await admit_write(engine, caller, catalog, table, options)

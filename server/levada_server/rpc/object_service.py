@@ -9,11 +9,9 @@ from uuid import UUID
 
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
-from levada_api.v1 import object_service_pb2_grpc as pb_grpc
 from levada_server.errors import DamagedObject, InvalidRequest
 from levada_server.operations.objects import collection, downloads, objects
 from levada_server.operations.objects.objects import OpenUpload, Target
-from levada_server.rpc.calls import caller
 from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page
 
@@ -22,22 +20,18 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import schema_pb2
     from levada_server.model.object_reference import ObjectReference
-    from levada_server.operations.context import Engine
-    from levada_server.rpc.calls import Context
+    from levada_server.rpc.dispatch import Call
 
 STORES_PAGE = 100
 FILES_PAGE = 1_000
 
 
-class ObjectService(pb_grpc.ObjectServiceServicer):
+class ObjectService:
     """Keeps objects."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def ListStores(self, request: pb.ListStoresRequest, _context: Context) -> pb.ListStoresResponse:
+    async def ListStores(self, request: pb.ListStoresRequest, call: Call) -> pb.ListStoresResponse:
         """List the stores by name."""
-        storage = self._engine.objects
+        storage = call.engine.objects
         size = values.page_size(request.page_size, default=STORES_PAGE)
         shown, next_token = page(
             list(storage.stores.values()), lambda store: store.name, size=size, token=request.page_token
@@ -47,11 +41,11 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         ]
         return pb.ListStoresResponse(stores=stores, next_page_token=next_token)
 
-    async def StageObject(self, request: pb.StageObjectRequest, context: Context) -> pb.StageObjectResponse:
+    async def StageObject(self, request: pb.StageObjectRequest, call: Call) -> pb.StageObjectResponse:
         """Begin an object, or find it."""
         staged = await objects.stage(
-            self._engine,
-            caller(context),
+            call.engine,
+            call.caller,
             _target(request.name, request.attribute),
             key={entry.name: values.value(entry.value) for entry in request.key},
             file_name=request.file_name,
@@ -63,7 +57,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         return pb.StageObjectResponse(object=_reference(staged))
 
     async def UploadObject(
-        self, request_iterator: AsyncIterator[pb.UploadObjectRequest], context: Context
+        self, request_iterator: AsyncIterator[pb.UploadObjectRequest], call: Call
     ) -> pb.UploadObjectResponse:
         """Write the chunks of an upload as they come."""
         upload: OpenUpload | None = None
@@ -73,7 +67,7 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
                 case "header":
                     id_ = values.uuid("upload_id", request.header.upload_id)
                     if upload is None or upload.upload.id != id_:
-                        upload = await objects.open_upload(self._engine, caller(context), id_)
+                        upload = await objects.open_upload(call.engine, call.caller, id_)
                     path, offset = request.header.path, request.header.offset
                     await upload.rewind(path, offset)
                 case "chunk" if upload is not None:
@@ -85,35 +79,33 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
                     raise InvalidRequest("An upload sends a header before its chunks.", field="content")
         return pb.UploadObjectResponse(received_bytes=received)
 
-    async def GetUpload(self, request: pb.GetUploadRequest, context: Context) -> pb.GetUploadResponse:
+    async def GetUpload(self, request: pb.GetUploadRequest, call: Call) -> pb.GetUploadResponse:
         """Tell how much of a file has arrived."""
-        upload = await objects.open_upload(self._engine, caller(context), values.uuid("upload_id", request.upload_id))
+        upload = await objects.open_upload(call.engine, call.caller, values.uuid("upload_id", request.upload_id))
         return pb.GetUploadResponse(received_bytes=await upload.received_bytes(request.path))
 
-    async def CommitObject(self, request: pb.CommitObjectRequest, context: Context) -> pb.CommitObjectResponse:
+    async def CommitObject(self, request: pb.CommitObjectRequest, call: Call) -> pb.CommitObjectResponse:
         """Check an upload and put it to its place."""
         reference = await objects.commit(
-            self._engine,
-            caller(context),
+            call.engine,
+            call.caller,
             values.uuid("upload_id", request.upload_id),
             hash_=request.hash,
             size_bytes=request.size_bytes,
         )
         return pb.CommitObjectResponse(object=_reference(reference))
 
-    async def RegisterFile(self, request: pb.RegisterFileRequest, context: Context) -> pb.RegisterFileResponse:
+    async def RegisterFile(self, request: pb.RegisterFileRequest, call: Call) -> pb.RegisterFileResponse:
         """Take a file that lies in a store."""
         target = _target(request.name, request.attribute)
-        reference = await objects.register(self._engine, caller(context), target, request.path)
+        reference = await objects.register(call.engine, call.caller, target, request.path)
         return pb.RegisterFileResponse(object=_reference(reference))
 
-    async def DownloadObject(
-        self, request: pb.DownloadObjectRequest, context: Context
-    ) -> AsyncIterator[pb.DownloadObjectResponse]:
+    async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
         """Give bytes of an object."""
         chunks = downloads.download(
-            self._engine,
-            caller(context),
+            call.engine,
+            call.caller,
             values.uuid("object_id", request.object_id),
             request.path,
             offset=request.offset,
@@ -121,21 +113,20 @@ class ObjectService(pb_grpc.ObjectServiceServicer):
         )
         async with aclosing(chunks):
             async for content in chunks:
-                yield pb.DownloadObjectResponse(
-                    chunk=object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
-                )
+                chunk = object_pb2.ObjectChunk(content=content, crc32=zlib.crc32(content))
+                await call.send(pb.DownloadObjectResponse(chunk=chunk))
 
-    async def ListObjectFiles(self, request: pb.ListObjectFilesRequest, context: Context) -> pb.ListObjectFilesResponse:
+    async def ListObjectFiles(self, request: pb.ListObjectFilesRequest, call: Call) -> pb.ListObjectFilesResponse:
         """List the files of a folder by path."""
         size = values.page_size(request.page_size, default=FILES_PAGE)
-        found = await downloads.list_files(self._engine, caller(context), values.uuid("object_id", request.object_id))
+        found = await downloads.list_files(call.engine, call.caller, values.uuid("object_id", request.object_id))
         shown, next_token = page(found, lambda file: file.path, size=size, token=request.page_token)
         files = [object_pb2.ObjectFile(path=f.path, size_bytes=f.size_bytes, hash=f.hash) for f in shown]
         return pb.ListObjectFilesResponse(files=files, next_page_token=next_token)
 
-    async def CollectObjects(self, request: pb.CollectObjectsRequest, context: Context) -> pb.CollectObjectsResponse:
+    async def CollectObjects(self, request: pb.CollectObjectsRequest, call: Call) -> pb.CollectObjectsResponse:
         """Remove what no row names."""
-        collected = await collection.collect(self._engine, caller(context), dry_run=request.dry_run)
+        collected = await collection.collect(call.engine, call.caller, dry_run=request.dry_run)
         return pb.CollectObjectsResponse(
             quarantined_count=collected.quarantined_count,
             quarantined_bytes=collected.quarantined_bytes,

@@ -7,107 +7,97 @@ import io
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from levada_api.methods import METHODS
 from levada_api.v1 import row_service_pb2 as pb
-from levada_api.v1 import row_service_pb2_grpc as pb_grpc
 from levada_server.errors import InvalidRequest
 from levada_server.operations import rows
 from levada_server.operations.arrival import Arrival
 from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
-from levada_server.rpc.calls import answer, caller, worker
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import received_relation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.operations.context import Engine
-    from levada_server.rpc.calls import Context
+    from levada_server.rpc.dispatch import Call
 
 
-class RowService(pb_grpc.RowServiceServicer):
+class RowService:
     """Changes rows."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
     async def InsertRows(
-        self, request_iterator: AsyncIterator[pb.InsertRowsRequest], context: Context
+        self, request_iterator: AsyncIterator[pb.InsertRowsRequest], call: Call
     ) -> pb.InsertRowsResponse:
         """Insert the rows of a stream."""
         messages = aiter(request_iterator)
         first = await anext(messages, None)
         if first is None or first.WhichOneof("content") != "header":
             raise InvalidRequest("An insert begins with its header.", field="header")
+        call.identify(METHODS["RowService/InsertRows"], first)
         header = first.header
         async with _arriving(messages) as content:
-            if self._engine.database.pinned:
+            if call.engine.database.pinned:
                 # The connection waits for this client in any case, and the next request comes after the rows.
                 await content.whole()
             name, options = values.table_name("name", header.name), values.insert_options(header.options)
-            who = worker(context, self._engine, header.lease_token, header)
-            count = await rows.insert(self._engine, who, name, options, content)
-        await answer(context, self._engine, notices=who.told)
+            who = call.under_lease(header.lease_token)
+            count = await call.repeat_if_behind(lambda: rows.insert(call.engine, who, name, options, content))
         return pb.InsertRowsResponse(row_count=count)
 
-    async def InsertFewRows(self, request: pb.InsertFewRowsRequest, context: Context) -> pb.InsertFewRowsResponse:
+    async def InsertFewRows(self, request: pb.InsertFewRowsRequest, call: Call) -> pb.InsertFewRowsResponse:
         """Insert the rows of one message."""
         header = request.header
         name, options = values.table_name("name", header.name), values.insert_options(header.options)
-        who = worker(context, self._engine, header.lease_token, header)
-        count = await rows.insert(self._engine, who, name, options, io.BytesIO(request.arrow_ipc))
-        await answer(context, self._engine, notices=who.told)
+        who = call.under_lease(header.lease_token)
+        count = await rows.insert(call.engine, who, name, options, io.BytesIO(request.arrow_ipc))
         return pb.InsertFewRowsResponse(row_count=count)
 
-    async def InsertRelation(self, request: pb.InsertRelationRequest, context: Context) -> pb.InsertRelationResponse:
+    async def InsertRelation(self, request: pb.InsertRelationRequest, call: Call) -> pb.InsertRelationResponse:
         """Insert the entities of a relation."""
-        who = worker(context, self._engine, request.lease_token, request)
+        who = call.under_lease(request.lease_token)
         relation = await received_relation("relation", request.relation)
-        reading = None if who.job is None else await begin_read(self._engine, who, relation, request.read_receipt)
+        reading = None if who.job is None else await begin_read(call.engine, who, relation, request.read_receipt)
         count = await rows.insert_relation(
-            self._engine,
+            call.engine,
             who,
             values.table_name("name", request.name),
             relation,
             values.insert_options(request.options),
         )
-        await answer(context, self._engine, notices=who.told)
         if reading is None:
             return pb.InsertRelationResponse(row_count=count)
         reading.add(count)
         return pb.InsertRelationResponse(row_count=count, read_receipt=reading.receipt())
 
-    async def UpdateRow(self, request: pb.UpdateRowRequest, context: Context) -> pb.UpdateRowResponse:
+    async def UpdateRow(self, request: pb.UpdateRowRequest, call: Call) -> pb.UpdateRowResponse:
         """Change secondary attributes of one entity."""
         row = {entry.name: values.value(entry.value) for entry in request.row}
-        who = worker(context, self._engine, request.lease_token, request)
-        await rows.update(self._engine, who, values.table_name("name", request.name), row)
-        await answer(context, self._engine, notices=who.told)
+        who = call.under_lease(request.lease_token)
+        await rows.update(call.engine, who, values.table_name("name", request.name), row)
         return pb.UpdateRowResponse()
 
-    async def PlanDelete(self, request: pb.PlanDeleteRequest, context: Context) -> pb.PlanDeleteResponse:
+    async def PlanDelete(self, request: pb.PlanDeleteRequest, call: Call) -> pb.PlanDeleteResponse:
         """Tell what a delete would take."""
         doomed = await rows.plan_delete(
-            self._engine,
-            caller(context),
+            call.engine,
+            call.caller,
             await received_relation("relation", request.relation),
             values.part_integrity(request.part_integrity),
         )
-        await answer(context, self._engine)
         return pb.PlanDeleteResponse(tables=encode.counts(doomed.counts), digest=doomed.digest)
 
-    async def DeleteRows(self, request: pb.DeleteRowsRequest, context: Context) -> pb.DeleteRowsResponse:
+    async def DeleteRows(self, request: pb.DeleteRowsRequest, call: Call) -> pb.DeleteRowsResponse:
         """Delete entities and all that depend on them."""
-        who = worker(context, self._engine, request.lease_token, request)
+        who = call.under_lease(request.lease_token)
         doomed = await rows.delete(
-            self._engine,
+            call.engine,
             who,
             await received_relation("relation", request.relation),
             values.part_integrity(request.part_integrity),
             digest=request.digest,
             quick=request.quick,
         )
-        await answer(context, self._engine, notices=who.told)
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))
 
 

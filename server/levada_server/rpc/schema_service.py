@@ -5,65 +5,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
-from levada_api.v1 import schema_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
 from levada_server.operations import alteration, schemas
 from levada_server.rpc import encode
-from levada_server.rpc.calls import answer, caller
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import relation
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
-    from levada_server.operations.context import Engine
-    from levada_server.rpc.calls import Context
+    from levada_server.rpc.dispatch import Call
 
 PAGE_SIZE_DEFAULT = 1_000
 KEY_SOURCE_BYTES = 64 * 2**10
 """A key source is kept in the catalog, which every replica reads whole."""
 
 
-class SchemaService(pb_grpc.SchemaServiceServicer):
+class SchemaService:
     """Keeps the catalog."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def CreateSchema(self, request: pb.CreateSchemaRequest, context: Context) -> pb.CreateSchemaResponse:
+    async def CreateSchema(self, request: pb.CreateSchemaRequest, call: Call) -> pb.CreateSchemaResponse:
         """Create a schema."""
         schema, created = await schemas.create_schema(
-            self._engine, caller(context, request), request.name, allow_existing=request.allow_existing
+            call.engine, call.caller, request.name, allow_existing=request.allow_existing
         )
-        await answer(context, self._engine)
         return pb.CreateSchemaResponse(schema=encode.schema(schema), created=created)
 
-    async def RenameSchema(self, request: pb.RenameSchemaRequest, context: Context) -> pb.RenameSchemaResponse:
+    async def RenameSchema(self, request: pb.RenameSchemaRequest, call: Call) -> pb.RenameSchemaResponse:
         """Rename a schema."""
-        schema = await alteration.rename_schema(self._engine, caller(context, request), request.name, request.new_name)
-        await answer(context, self._engine)
+        schema = await alteration.rename_schema(call.engine, call.caller, request.name, request.new_name)
         return pb.RenameSchemaResponse(schema=encode.schema(schema))
 
-    async def UpdateSchema(self, request: pb.UpdateSchemaRequest, context: Context) -> pb.UpdateSchemaResponse:
+    async def UpdateSchema(self, request: pb.UpdateSchemaRequest, call: Call) -> pb.UpdateSchemaResponse:
         """Change the settings of a schema."""
         contract = values.contract(request.make_contract)
-        schema = await schemas.update_schema(self._engine, caller(context), request.name, contract)
-        await answer(context, self._engine)
+        schema = await schemas.update_schema(call.engine, call.caller, request.name, contract)
         return pb.UpdateSchemaResponse(schema=encode.schema(schema))
 
-    async def DropSchema(self, request: pb.DropSchemaRequest, context: Context) -> pb.DropSchemaResponse:
+    async def DropSchema(self, request: pb.DropSchemaRequest, call: Call) -> pb.DropSchemaResponse:
         """Drop a schema with its tables."""
-        count = await schemas.drop_schema(self._engine, caller(context, request), request.name)
-        await answer(context, self._engine)
+        count = await schemas.drop_schema(call.engine, call.caller, request.name)
         return pb.DropSchemaResponse(table_count=count)
 
-    async def ListSchemas(self, request: pb.ListSchemasRequest, context: Context) -> pb.ListSchemasResponse:
+    async def ListSchemas(self, request: pb.ListSchemasRequest, call: Call) -> pb.ListSchemasResponse:
         """List the schemas by name."""
         size = values.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
-        found = await schemas.list_schemas(self._engine, caller(context))
+        found = await schemas.list_schemas(call.engine, call.caller)
         shown, next_token = page(found, lambda schema: schema.name, size=size, token=request.page_token)
         return pb.ListSchemasResponse(schemas=map(encode.schema, shown), next_page_token=next_token)
 
-    async def DeclareTable(self, request: pb.DeclareTableRequest, context: Context) -> pb.DeclareTableResponse:
+    async def DeclareTable(self, request: pb.DeclareTableRequest, call: Call) -> pb.DeclareTableResponse:
         """Declare a table."""
         has_source = request.HasField("key_source")
         if has_source:
@@ -84,66 +74,61 @@ class SchemaService(pb_grpc.SchemaServiceServicer):
             retry=values.retry_policy(request.retry_policy),
             key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
         )
-        declared = await schemas.declare_table(self._engine, caller(context), declaration)
-        await answer(context, self._engine, declared.warnings)
+        declared = await schemas.declare_table(call.engine, call.caller, declaration)
+        call.told.warn(declared.warnings)
         return pb.DeclareTableResponse(
             table=encode.table(declared.table), created=declared.created, differences=declared.differences
         )
 
-    async def PlanAlteration(self, request: pb.PlanAlterationRequest, context: Context) -> pb.PlanAlterationResponse:
+    async def PlanAlteration(self, request: pb.PlanAlterationRequest, call: Call) -> pb.PlanAlterationResponse:
         """Tell what altering a table would change."""
-        plan = await alteration.plan_alteration(self._engine, caller(context), _wanted(request))
-        await answer(context, self._engine)
+        plan = await alteration.plan_alteration(call.engine, call.caller, _wanted(request))
         return pb.PlanAlterationResponse(changes=plan.changes, digest=plan.digest)
 
-    async def AlterTable(self, request: pb.AlterTableRequest, context: Context) -> pb.AlterTableResponse:
+    async def AlterTable(self, request: pb.AlterTableRequest, call: Call) -> pb.AlterTableResponse:
         """Alter a table as planned."""
-        altered = await alteration.alter_table(self._engine, caller(context, request), _wanted(request), request.digest)
-        await answer(context, self._engine, altered.warnings)
+        altered = await alteration.alter_table(call.engine, call.caller, _wanted(request), request.digest)
+        call.told.warn(altered.warnings)
         return pb.AlterTableResponse(table=encode.table(altered.table))
 
-    async def DescribeTable(self, request: pb.DescribeTableRequest, context: Context) -> pb.DescribeTableResponse:
+    async def DescribeTable(self, request: pb.DescribeTableRequest, call: Call) -> pb.DescribeTableResponse:
         """Describe one table."""
-        table = await schemas.describe_table(self._engine, caller(context), values.table_name("name", request.name))
-        history = await schemas.list_definitions(self._engine, table) if request.include_history else []
-        await answer(context, self._engine)
+        table = await schemas.describe_table(call.engine, call.caller, values.table_name("name", request.name))
+        history = await schemas.list_definitions(call.engine, table) if request.include_history else []
         return pb.DescribeTableResponse(
             table=encode.table(table),
             history=[pb.PastDefinition(definition=text, create_time=moment) for text, moment in history],
         )
 
-    async def ListTables(self, request: pb.ListTablesRequest, context: Context) -> pb.ListTablesResponse:
+    async def ListTables(self, request: pb.ListTablesRequest, call: Call) -> pb.ListTablesResponse:
         """List the tables of a schema, parents first."""
         size = values.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
-        tables = await schemas.list_tables(self._engine, caller(context), request.schema)
+        tables = await schemas.list_tables(call.engine, call.caller, request.schema)
         shown, next_token = page(tables, lambda table: table.name.table, size=size, token=request.page_token)
-        await answer(context, self._engine)
         return pb.ListTablesResponse(tables=map(encode.table, shown), next_page_token=next_token)
 
-    async def PlanDrop(self, request: pb.PlanDropRequest, context: Context) -> pb.PlanDropResponse:
+    async def PlanDrop(self, request: pb.PlanDropRequest, call: Call) -> pb.PlanDropResponse:
         """Tell which tables a drop would take along."""
         names = [values.table_name("names", name) for name in request.names]
-        plan = await schemas.plan_drop(self._engine, caller(context), names)
+        plan = await schemas.plan_drop(call.engine, call.caller, names)
         return pb.PlanDropResponse(tables=encode.counts(plan.tables), digest=plan.digest)
 
-    async def DropTables(self, request: pb.DropTablesRequest, context: Context) -> pb.DropTablesResponse:
+    async def DropTables(self, request: pb.DropTablesRequest, call: Call) -> pb.DropTablesResponse:
         """Drop tables with all that depend on them."""
         names = [values.table_name("names", name) for name in request.names]
-        dropped = await schemas.drop_tables(self._engine, caller(context, request), names, request.digest)
-        await answer(context, self._engine)
+        dropped = await schemas.drop_tables(call.engine, call.caller, names, request.digest)
         return pb.DropTablesResponse(names=map(encode.table_name, dropped))
 
-    async def GetGraph(self, request: pb.GetGraphRequest, context: Context) -> pb.GetGraphResponse:
+    async def GetGraph(self, request: pb.GetGraphRequest, call: Call) -> pb.GetGraphResponse:
         """Give the tables of some schemas and around some tables."""
         tables = await schemas.get_graph(
-            self._engine,
-            caller(context),
+            call.engine,
+            call.caller,
             request.schemas,
             [values.table_name("tables", name) for name in request.tables],
             ancestor_steps=request.ancestor_steps,
             descendant_steps=request.descendant_steps,
         )
-        await answer(context, self._engine)
         return pb.GetGraphResponse(tables=map(encode.table, tables))
 
 

@@ -8,24 +8,10 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from levada_api.v1 import (
-    job_service_pb2,
-    job_service_pb2_grpc,
-    object_service_pb2,
-    object_service_pb2_grpc,
-    query_service_pb2,
-    query_service_pb2_grpc,
-    row_service_pb2,
-    row_service_pb2_grpc,
-    schema_service_pb2,
-    schema_service_pb2_grpc,
-    server_service_pb2,
-    server_service_pb2_grpc,
-    session_service_pb2,
-    session_service_pb2_grpc,
-)
+from levada_api.methods import METHODS
 from levada_server.errors import Unavailable
-from levada_server.rpc.interceptors import Activity, CallInterceptor
+from levada_server.rpc.activity import Activity, CountedHealth
+from levada_server.rpc.dispatch import Dispatcher
 from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
 from levada_server.rpc.query_service import QueryService
@@ -39,18 +25,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits
 
-_SERVICES = [
-    module.DESCRIPTOR.services_by_name[name].full_name
-    for module, name in (
-        (server_service_pb2, "ServerService"),
-        (schema_service_pb2, "SchemaService"),
-        (query_service_pb2, "QueryService"),
-        (row_service_pb2, "RowService"),
-        (session_service_pb2, "SessionService"),
-        (job_service_pb2, "JobService"),
-        (object_service_pb2, "ObjectService"),
-    )
-]
+_SERVICES = sorted({method.service for method in METHODS.values()})
 
 
 class RpcServer:
@@ -67,9 +42,8 @@ class RpcServer:
     ) -> None:
         self.activity = Activity()
         self._call_streams = CallStreams(self.activity)
-        self._health = health.aio.HealthServicer()
+        self._health = CountedHealth(self.activity)
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(self.activity, engine.with_current_catalog)],
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_BYTES),
@@ -79,20 +53,19 @@ class RpcServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),
             ],
         )
-        server = self._server
-        server_service_pb2_grpc.add_ServerServiceServicer_to_server(
-            ServerService(engine, version, embedded=embedded), server
+        services = (
+            ServerService(version, embedded=embedded),
+            SchemaService(),
+            QueryService(),
+            RowService(),
+            SessionService(transaction_limits, self._call_streams),
+            JobService(),
+            ObjectService(),
         )
-        schema_service_pb2_grpc.add_SchemaServiceServicer_to_server(SchemaService(engine), server)
-        query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(engine), server)
-        row_service_pb2_grpc.add_RowServiceServicer_to_server(RowService(engine), server)
-        session_service_pb2_grpc.add_SessionServiceServicer_to_server(
-            SessionService(engine, transaction_limits, self._call_streams), server
-        )
-        job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(engine), server)
-        object_service_pb2_grpc.add_ObjectServiceServicer_to_server(ObjectService(engine), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        self.dispatcher = Dispatcher(engine, self.activity, services)
+        self._server.add_generic_rpc_handlers((self.dispatcher,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
     async def start(self, address: str) -> str:
         """Listen; give the address with the port that was taken.

@@ -5,45 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import server_service_pb2 as pb
-from levada_api.v1 import server_service_pb2_grpc as pb_grpc
 from levada_server.operations.jobs import MAX_JOBS
 from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
 
 if TYPE_CHECKING:
-    from levada_server.operations.context import Engine
-    from levada_server.rpc.calls import Context
+    from levada_server.rpc.dispatch import Call
 
 MESSAGE_BYTES = 64 * 2**20
 """Largest message on the wire."""
 
 
-class ServerService(pb_grpc.ServerServiceServicer):
+class ServerService:
     """Tells about the server itself.
 
     Args:
-        engine: The parts to work with.
         version: The server's version.
         embedded: The server runs its own PostgreSQL.
     """
 
-    def __init__(self, engine: Engine, version: str, *, embedded: bool) -> None:
-        self._engine = engine
+    def __init__(self, version: str, *, embedded: bool) -> None:
         self._version = version
         self._embedded = embedded
 
-    async def GetServerInfo(self, _request: pb.GetServerInfoRequest, _context: Context) -> pb.GetServerInfoResponse:
+    async def GetServerInfo(self, _request: pb.GetServerInfoRequest, call: Call) -> pb.GetServerInfoResponse:
         """Give the server's version and limits."""
         return pb.GetServerInfoResponse(
             version=self._version,
-            postgresql_version=self._engine.database.postgresql_version,
-            catalog_version=(await self._engine.cache.current()).version,
+            postgresql_version=call.engine.database.postgresql_version,
+            catalog_version=(await call.engine.cache.current()).version,
             embedded=self._embedded,
             limits=pb.Limits(
                 relation_nodes=MAX_NODES,
                 relation_depth=MAX_DEPTH,
                 expression_bytes=EXPRESSION_BYTES,
-                value_bytes=self._engine.value_bytes,
+                value_bytes=call.engine.value_bytes,
                 message_bytes=MESSAGE_BYTES,
                 jobs=MAX_JOBS,
             ),

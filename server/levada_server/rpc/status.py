@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
+
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
@@ -10,6 +13,9 @@ from levada_api.v1 import error_pb2
 from levada_server import errors
 
 DOMAIN = "levada"
+MAX_MESSAGE_CHARACTERS = 4_000
+"""A status travels in headers, which proxies and clients limit to a few kilobytes."""
+_LOG = logging.getLogger("levada.calls")
 _PREFIX = "ERROR_REASON_"
 
 TABLE: dict[type[errors.LevadaError], tuple[StatusCode, str]] = {
@@ -57,6 +63,29 @@ def status(error: errors.LevadaError) -> tuple[StatusCode, status_pb2.Status]:
     """Give the code and the rich status of a domain error."""
     code, reason = TABLE[type(error)]
     return code, _rich(code, reason, error.message, error.details)
+
+
+def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Status]:
+    """Return the status of whatever serving a call raised. The log has what is not a domain error, under an incident.
+
+    Args:
+        path: Of the method.
+        error: What was raised.
+    """
+    if isinstance(error, errors.LevadaError):
+        return status(error)
+    incident = uuid.uuid4().hex[:12]
+    _LOG.error("%s failed, incident %s", path, incident, exc_info=error, extra={"details": {"incident": incident}})
+    return internal(incident)
+
+
+def shortened(rich: status_pb2.Status) -> status_pb2.Status:
+    """Cut a status down to what fits into headers."""
+    if len(rich.message) > MAX_MESSAGE_CHARACTERS:
+        rich.message = rich.message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    if any(len(detail.value) > MAX_MESSAGE_CHARACTERS for detail in rich.details):
+        del rich.details[:]
+    return rich
 
 
 def internal(incident: str) -> tuple[StatusCode, status_pb2.Status]:

@@ -14,7 +14,6 @@ from levada_server.model.values import show_key
 from levada_server.operations.compiling import compiled
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
-from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.operations.jobs import computed_table
 from levada_server.storage.catalog.catalog import require_version
 from levada_server.storage.jobs import jobs as storage
@@ -58,14 +57,6 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
         wrong with a row, naming it and the insert.
     """
-    known = await engine.cache.current()
-    completion = await _complete(engine, caller, jobs)
-    if any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes) and await engine.cache.catch_up(known):
-        return await _complete(engine, caller, jobs)
-    return completion
-
-
-async def _complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
     catalog = await engine.catalog(caller)
     if len(jobs) > 1:
         try:

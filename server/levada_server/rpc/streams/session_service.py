@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from levada_api.methods import METHODS
 from levada_api.v1 import query_service_pb2, row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
-from levada_api.v1 import session_service_pb2_grpc as pb_grpc
-from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LevadaError
+from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest
 from levada_server.operations.completion.results import complete_in_transaction
 from levada_server.operations.transactions import Session, open_session
-from levada_server.rpc.calls import caller, request_of
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.completions import completed_job
-from levada_server.rpc.query_service import QueryService
-from levada_server.rpc.row_service import RowService
-from levada_server.rpc.status import status
-from levada_server.rpc.streams.call_streams import SmallCalls
+from levada_server.rpc.dispatch import Call, request_named
+from levada_server.rpc.streams.call_streams import answered
 from levada_server.rpc.streams.transaction_guard import TransactionGuard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
-    from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits
-    from levada_server.rpc.calls import Context
     from levada_server.rpc.streams.call_streams import CallStreams
     from levada_server.storage.postgres.database import Isolation
 
@@ -42,54 +36,85 @@ _ISOLATIONS: dict[int, Isolation] = {
     pb.ISOLATION_SERIALIZABLE: "serializable",
 }
 
-_SERVED: dict[str, tuple[type[QueryService | RowService], str]] = {
-    "describe_relation": (QueryService, "DescribeRelation"),
-    "count_relation": (QueryService, "CountRelation"),
-    "check_existence": (QueryService, "CheckExistence"),
-    "insert_relation": (RowService, "InsertRelation"),
-    "update_row": (RowService, "UpdateRow"),
-    "plan_delete": (RowService, "PlanDelete"),
-    "delete_rows": (RowService, "DeleteRows"),
-}
-"""Requests with one answer: which service answers them, and by which method."""
+_METHODS = {method.session_field: method for method in METHODS.values() if method.session_field}
 
 
-class SessionService(pb_grpc.SessionServiceServicer):
+class SessionService:
     """Carries transactions, and small calls."""
 
-    def __init__(self, engine: Engine, limits: TransactionLimits, streams: CallStreams) -> None:
-        self._engine = engine
+    def __init__(self, limits: TransactionLimits, streams: CallStreams) -> None:
         self._limits = limits
         self._streams = streams
-        self._small_calls = SmallCalls(engine)
 
-    async def OpenCalls(
-        self, request_iterator: AsyncIterator[pb.OpenCallsRequest], context: Context
-    ) -> AsyncIterator[pb.OpenCallsResponse]:
+    async def OpenCalls(self, request_iterator: AsyncIterator[pb.OpenCallsRequest], call: Call) -> None:
         """Serve one small call after the other."""
         with self._streams.opened() as stream:
             async for request in request_iterator:
                 stream.carry()
-                yield await self._small_calls.answer(request, context)
+                await call.send(await answered(call, request))
                 stream.wait()
 
-    async def OpenSession(
-        self, request_iterator: AsyncIterator[pb.OpenSessionRequest], context: Context
-    ) -> AsyncIterator[pb.OpenSessionResponse]:
+    async def OpenSession(self, request_iterator: AsyncIterator[pb.OpenSessionRequest], call: Call) -> None:
         """Serve one request after the other."""
         inbox = _Inbox(request_iterator)
-        guard = TransactionGuard(self._engine, self._limits)
-        async with open_session(self._engine) as session, inbox, guard:
+        guard = TransactionGuard(call.engine, self._limits)
+        async with open_session(call.engine) as session, inbox, guard:
             while (request := await inbox.next(guard)) is not None:
-                try:
-                    timeout = values.duration(request.timeout).total_seconds() or None
-                    answers = _answer(session, request, inbox, context)
-                    async for answer in _bounded(answers, inbox.cancelled, timeout):
-                        yield answer
-                except LevadaError as error:
-                    await inbox.drop_rest(request)
-                    yield pb.OpenSessionResponse(error=status(error)[1])
+                await call.send(await _answered(call, session, request, inbox))
                 guard.follow(session)
+
+
+async def _answered(
+    stream: Call, session: Session, request: pb.OpenSessionRequest, inbox: _Inbox
+) -> pb.OpenSessionResponse:
+    """Serve one request; send all of its answers but the last, and return that."""
+    kind = request.WhichOneof("request") or ""
+    method = _METHODS.get(kind)
+    path = f"{stream.path}/{kind}" if method is None else method.path
+    pieces = _Pieces(stream)
+    call = stream.carry(path, engine=session.engine, write=pieces.send)
+    last = pb.OpenSessionResponse()
+
+    async def work() -> None:
+        if method is None:
+            await _steer(session, request, call)
+            return
+        asked = inbox.rest(request) if method.request_streaming else getattr(request, kind)
+        answer = await call.serve(method, asked)
+        if answer is not None:
+            getattr(last, kind).CopyFrom(answer)
+
+    async def bounded() -> None:
+        timeout = values.duration(request.timeout).total_seconds() or None
+        await _unless_cancelled(work(), inbox.cancelled, timeout)
+
+    error = await call.ended(bounded())
+    stream.told.add(call.told)
+    if error is not None:
+        await pieces.settled()
+        await inbox.drop_rest(request)
+        return pb.OpenSessionResponse(error=error)
+    return last
+
+
+class _Pieces:
+    """Sends the messages of a carried response. One that is under way when its request is cancelled goes out whole."""
+
+    def __init__(self, stream: Call) -> None:
+        self._stream = stream
+        self._sending: asyncio.Future[None] | None = None
+
+    async def send(self, piece: bytes) -> None:
+        """Send a message of a fetch."""
+        message = query_service_pb2.FetchRelationResponse.FromString(piece)
+        sending = self._stream.send(pb.OpenSessionResponse(fetch_relation=message, more=True))
+        self._sending = asyncio.ensure_future(sending)
+        await asyncio.shield(self._sending)
+
+    async def settled(self) -> None:
+        """Wait until the last message is out."""
+        if self._sending is not None:
+            await self._sending
 
 
 class _Inbox:
@@ -160,40 +185,8 @@ class _Inbox:
             self._insert_ends = message is None or not message.more
 
 
-async def _answer(
-    session: Session, request: pb.OpenSessionRequest, inbox: _Inbox, context: Context
-) -> AsyncIterator[pb.OpenSessionResponse]:
-    kind = request.WhichOneof("request")
-    match kind:
-        case "begin" | "savepoint" | "commit" | "roll_back":
-            await _steer(session, request)
-            yield pb.OpenSessionResponse()
-        case "fetch_relation":
-            pieces = QueryService(session.engine).FetchRelation(request.fetch_relation, context)
-            async for piece in pieces:
-                yield pb.OpenSessionResponse(fetch_relation=_message(piece), more=True)
-            yield pb.OpenSessionResponse()
-        case "insert_rows":
-            inserted = await RowService(session.engine).InsertRows(inbox.rest(request), context)
-            yield pb.OpenSessionResponse(insert_rows=inserted)
-        case "complete_job":
-            job = await completed_job(session.engine, request.complete_job)
-            await complete_in_transaction(session.engine, caller(context), job)
-            yield pb.OpenSessionResponse()
-        case str() if kind in _SERVED:
-            service, method = _SERVED[kind]
-            serve = getattr(service(session.engine), method)
-            answer = await session.engine.with_current_catalog(lambda: serve(getattr(request, kind), context))
-            yield pb.OpenSessionResponse(**{kind: answer})
-        case _:
-            raise InvalidRequest("A request of the session is unset.", field="request")
-
-
-def _message(piece: bytes | query_service_pb2.FetchRelationResponse) -> query_service_pb2.FetchRelationResponse:
-    return query_service_pb2.FetchRelationResponse.FromString(piece) if isinstance(piece, bytes) else piece
-
-
-async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
+async def _steer(session: Session, request: pb.OpenSessionRequest, call: Call) -> None:
+    """Begin, mark or end a transaction, or complete the job whose rows were written in it."""
     transactions = session.transactions
     match request.WhichOneof("request"):
         case "begin":
@@ -206,35 +199,20 @@ async def _steer(session: Session, request: pb.OpenSessionRequest) -> None:
         case "commit" if request.commit.savepoint:
             await transactions.release(request.commit.savepoint)
         case "commit":
-            asked = request_of(request.commit)
+            asked = request_named(request.commit.request_id, "Commit")
             if transactions.open or asked is None:
                 await session.commit(asked)
             else:
                 await session.confirm_commit(asked)
-        case _ if request.roll_back.savepoint:
+        case "roll_back" if request.roll_back.savepoint:
             await transactions.roll_back_to(request.roll_back.savepoint)
-        case _:
+        case "roll_back":
             await transactions.roll_back()
-
-
-async def _bounded(
-    answers: AsyncIterator[pb.OpenSessionResponse], cancelled: asyncio.Event, timeout_s: float | None
-) -> AsyncIterator[pb.OpenSessionResponse]:
-    """Pass answers on until the client cancels the request or its time is over."""
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    end = object()
-    while True:
-        left = None if deadline is None else deadline - time.monotonic()
-        answer: Any = await _unless_cancelled(_next(answers, end), cancelled, left)  # Any: an answer, or the end
-        if answer is end:
-            return
-        yield answer
-
-
-async def _next(answers: AsyncIterator[pb.OpenSessionResponse], end: object) -> object:
-    async for answer in answers:
-        return answer
-    return end
+        case "complete_job":
+            job = await completed_job(call.engine, request.complete_job)
+            await complete_in_transaction(call.engine, call.caller, job)
+        case _:
+            raise InvalidRequest("A request of the session is unset.", field="request")
 
 
 async def _unless_cancelled(work: Awaitable[_Result], cancelled: asyncio.Event, timeout_s: float | None) -> _Result:

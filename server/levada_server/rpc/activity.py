@@ -1,0 +1,61 @@
+"""Calls under way, by which an embedded server knows that nobody needs it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from grpc_health.v1 import health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import grpc.aio
+    from grpc_health.v1 import health_pb2
+
+    Context = grpc.aio.ServicerContext[Any, Any]  # Any: whatever messages the method takes and gives
+
+
+class Activity:
+    """How many calls are under way, and since when there are none."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._idle_since = time.monotonic()
+
+    def begin(self) -> None:
+        """Count a call that begins."""
+        self._running += 1
+
+    def end(self) -> None:
+        """Count a call that ends."""
+        self._running -= 1
+        self._idle_since = time.monotonic()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a call for the length of the block."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last call ended; 0 while one is under way."""
+        return 0.0 if self._running else time.monotonic() - self._idle_since
+
+
+class CountedHealth(health.aio.HealthServicer):  # type: ignore[misc]  # grpc's own class has no types
+    """The health service. A client of an embedded server stays present by watching it."""
+
+    def __init__(self, activity: Activity) -> None:
+        super().__init__()
+        self._activity = activity
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
+        """Report each change of a service's health."""
+        with self._activity.under_way():
+            await super().Watch(request, context)

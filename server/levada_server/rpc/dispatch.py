@@ -1,0 +1,340 @@
+"""The one way from a call to its method: who calls, the repetition with a newer catalog, the log line, the status.
+
+It serves calls of their own, small calls on a stream and the requests of a transaction alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
+
+from levada_api.methods import METHODS
+from levada_server.errors import InvalidRequest
+from levada_server.logs import begin_call
+from levada_server.operations.context import PERHAPS_BEHIND, Caller
+from levada_server.rpc.status import shortened, status_of
+from levada_server.rpc.time_limit import can_be_ended
+from levada_server.rpc.told import Told
+from levada_server.storage.postgres.request_outcomes import Request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from google.rpc import status_pb2
+
+    from levada_api.method import Method
+    from levada_server.operations.context import Engine
+    from levada_server.rpc.activity import Activity
+
+    Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
+    Write: TypeAlias = Callable[[bytes], Awaitable[None]]
+
+_Behaviour: TypeAlias = (
+    "Callable[[Any, Call], Awaitable[Message | None]]"  # Any: the method's request, or a stream of it
+)
+_Result = TypeVar("_Result")
+
+CATALOG_VERSION = "levada-catalog-version"
+_STATUS = "grpc-status-details-bin"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LOG = logging.getLogger("levada.calls")
+
+
+class Call:
+    """A call of its own, or one that a stream carries, as a service sees it.
+
+    Args:
+        dispatcher: Serves what the call carries, if it is a stream.
+        path: The method's path, for the log.
+        engine: The parts to work with; within a transaction, those that work inside it.
+        caller: Who calls.
+        write: Sends a message of the response, where that is a stream.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, path: str, engine: Engine, caller: Caller, write: Write | None = None
+    ) -> None:
+        self.path = path
+        self.engine = engine
+        self.caller = caller
+        self.told = Told()
+        self.request: Message | None = None
+        self._dispatcher = dispatcher
+        self._write = write
+        self._sent = False
+        self._repeated = False
+
+    def identify(self, method: Method, request: Message) -> None:
+        """Note the request, or the first of a stream of them, and the id under which it has one effect.
+
+        Raises:
+            InvalidRequest: The id is malformed.
+        """
+        self.request = request
+        self.caller = replace(self.caller, request=request_named(method.request_id(request), method.name))
+
+    def under_lease(self, lease_token: str) -> Caller:
+        """Return the caller under the lease that a request names, if it names one.
+
+        Raises:
+            InvalidRequest: No server of this database wrote the token.
+        """
+        if not lease_token:
+            return self.caller
+        return replace(self.caller, job=self.engine.signer.read_lease(lease_token))
+
+    async def send(self, message: Message | bytes) -> None:
+        """Send a message of a streamed response. Where nobody reads any more, the call is cancelled."""
+        assert self._write is not None, f"{self.path} has one response"
+        self._sent = True
+        await self._write(message if isinstance(message, bytes) else message.SerializeToString())
+
+    async def repeat_if_behind(
+        self, work: Callable[[], Awaitable[_Result]], behind: Callable[[_Result], bool] = lambda _: False
+    ) -> _Result:
+        """Do something that changes all or nothing; once more if it failed and the catalog of this process was old.
+
+        A call repeats at most once. Only where its request is a stream does a service say what may be repeated.
+
+        Another process may have declared the table that is not found here, or altered the one that is.
+
+        Args:
+            work: Does it.
+            behind: Whether a result has errors that may come of an old catalog.
+        """
+        cache = self.engine.cache
+        known = await cache.current()
+        told, told_by_work = self.told.copy(), len(self.caller.told)
+        try:
+            result = await work()
+        except PERHAPS_BEHIND:
+            if self._sent or self._repeated or not await cache.catch_up(known):
+                raise
+        else:
+            if not behind(result) or self._repeated or not await cache.catch_up(known):
+                return result
+        self._repeated = True
+        self.told = told
+        del self.caller.told[told_by_work:]
+        return await work()
+
+    def carry(
+        self, path: str, *, engine: Engine | None = None, catalog_version: int | None = None, write: Write | None = None
+    ) -> Call:
+        """Begin a call that this stream carries.
+
+        Args:
+            path: Of its method.
+            engine: The parts to work with, if they are others than those of the stream.
+            catalog_version: The highest that the client has seen; by default what came with the stream.
+            write: Sends a message of the carried response, where that is a stream.
+        """
+        seen = self.caller.catalog_version if catalog_version is None else catalog_version
+        caller = replace(self.caller, catalog_version=seen, request=None, told=[])
+        return Call(self._dispatcher, path, engine or self.engine, caller, write)
+
+    async def serve(self, method: Method, request: object) -> Message | None:
+        """Serve this call, which a stream carries, by a method.
+
+        Args:
+            method: Which.
+            request: Its request, or the stream of it.
+        """
+        return await self._dispatcher.serve(method, request, self)
+
+    async def ended(self, work: Awaitable[None]) -> status_pb2.Status | None:
+        """Do the work of this call, which a stream carries; return the status of what it raises, or None."""
+        return await self._dispatcher.ended(self, work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    method: Method
+    behaviour: _Behaviour
+    request: type[Message]
+    handler: grpc.RpcMethodHandler[bytes, bytes]
+
+
+class Dispatcher(grpc.GenericRpcHandler):
+    """Serves the methods of some services.
+
+    Args:
+        engine: The parts to work with.
+        activity: Counts the calls.
+        services: Named as in proto/; each has a function for every method of it.
+    """
+
+    def __init__(self, engine: Engine, activity: Activity, services: Iterable[object]) -> None:
+        self._engine = engine
+        self._activity = activity
+        by_name = {type(service).__name__: service for service in services}
+        self._served = {
+            method.path: self._bound(method, getattr(by_name[method.service.rpartition(".")[2]], method.name))
+            for method in METHODS.values()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Return the handler of a call; None if its method is not one of ours."""
+        served = self._served.get(handler_call_details.method)
+        return None if served is None else served.handler
+
+    async def serve(self, method: Method, request: object, call: Call) -> Message | None:
+        """Serve a call by a method. A request that is one message is repeated if the catalog here was old."""
+        served = self._served[method.path]
+        if method.request_streaming:
+            return await served.behaviour(request, call)
+        assert isinstance(request, Message)
+        call.identify(method, request)
+        return await call.repeat_if_behind(lambda: served.behaviour(request, call))
+
+    async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
+        """Log a carried call, and return the status of what its work raises."""
+        began, outcome = time.perf_counter(), "cancelled"
+        begin_call(call.path)
+        try:
+            await work
+            outcome = "OK"
+        except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `_watched`
+            code, rich = status_of(call.path, error)
+            outcome = code.name
+            return shortened(rich)
+        finally:
+            call.told.notify(call.caller.told)
+            _log(call, outcome, began)
+        return None
+
+    def _bound(self, method: Method, behaviour: _Behaviour) -> _Served:
+        """Make the handler of a method: bytes in, bytes out."""
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(f"levada_api.v1.{method.name}Request")
+        request = message_factory.GetMessageClass(descriptor)
+
+        async def one(content: bytes, context: Context) -> bytes:
+            async with self._watched(method, context) as call:
+                answer = await self.serve(method, _decoded(request, content), call)
+                assert answer is not None
+                return answer.SerializeToString()
+            return b""  # the call has ended, and nobody reads
+
+        async def many(content: bytes, context: Context) -> None:
+            async with self._watched(method, context) as call:
+                with can_be_ended():
+                    await self.serve(method, _decoded(request, content), call)
+
+        async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
+            async with self._watched(method, context) as call:
+                answer = await self.serve(method, _all_decoded(request, contents), call)
+                assert answer is not None
+                return answer.SerializeToString()
+            return b""  # the call has ended, and nobody reads
+
+        async def in_turn(contents: AsyncIterator[bytes], context: Context) -> None:
+            async with self._watched(method, context) as call:
+                with can_be_ended():
+                    await self.serve(method, _all_decoded(request, contents), call)
+
+        handler: grpc.RpcMethodHandler[bytes, bytes]
+        match method.request_streaming, method.response_streaming:
+            case False, False:
+                handler = grpc.unary_unary_rpc_method_handler(one)
+            case False, True:
+                handler = grpc.unary_stream_rpc_method_handler(many)
+            case True, False:
+                handler = grpc.stream_unary_rpc_method_handler(gathered)
+            case _:
+                handler = grpc.stream_stream_rpc_method_handler(in_turn)
+        return _Served(method, behaviour, request, handler)
+
+    @asynccontextmanager
+    async def _watched(self, method: Method, context: Context) -> AsyncIterator[Call]:
+        """Count and log a call, and end it with what goes with its answer, or with the status of what it raises."""
+        began, outcome = time.perf_counter(), "cancelled"
+        begin_call(method.path)
+        call = Call(self, method.path, self._engine, Caller(user="owner"), _writer(context))
+        self._activity.begin()
+        try:
+            call.caller = _caller(context)
+            yield call
+            version = (await self._engine.cache.current()).version
+            context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call)))
+            outcome = "OK"
+        except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`
+            code, rich = status_of(method.path, error)
+            outcome = code.name
+            await _end(context, call, code, shortened(rich))
+        finally:
+            self._activity.end()
+            _log(call, outcome, began)
+
+
+def _caller(context: Context) -> Caller:
+    """Return who calls. Authentication is to stand here."""
+    metadata = dict(context.invocation_metadata() or ())
+    seen = str(metadata.get(CATALOG_VERSION, "0"))
+    return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+
+
+def request_named(id_: str, method: str) -> Request | None:
+    """Return what is asked under an id; None if that is empty.
+
+    Raises:
+        InvalidRequest: The id is too long, or has other characters than ids have.
+    """
+    if not id_:
+        return None
+    if _REQUEST_ID.fullmatch(id_) is None:
+        raise InvalidRequest("`request_id` is at most 64 letters, digits, - and _.", field="request_id")
+    return Request(id_, method)
+
+
+def _decoded(request: type[Message], content: bytes) -> Message:
+    try:
+        return request.FromString(content)
+    except DecodeError:
+        raise InvalidRequest(f"A message of the request is not a {request.DESCRIPTOR.name}.") from None
+
+
+async def _all_decoded(request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    async for content in contents:
+        yield _decoded(request, content)
+
+
+def _writer(context: Context) -> Write:
+    async def write(content: bytes) -> None:
+        try:
+            await context.write(content)
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # nobody reads any more
+
+    return write
+
+
+def _trailers(call: Call) -> list[tuple[str, bytes]]:
+    call.told.notify(call.caller.told)
+    return [(key, text.encode()) for key, text in call.told.entries()]
+
+
+async def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
+    trailers = (*_trailers(call), (_STATUS, rich.SerializeToString()))
+    with suppress(grpc.aio.InternalError):  # nobody reads any more
+        await context.abort(code, rich.message, trailing_metadata=trailers)
+
+
+def _log(call: Call, outcome: str, began: float) -> None:
+    """Write the one line of a call, which began at a time of `perf_counter`."""
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        return
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    details = {"outcome": outcome, "milliseconds": milliseconds}
+    if call.caller.request is not None:
+        details["request_id"] = call.caller.request.id
+    _LOG.debug("%s %s %.1f ms", call.path, outcome, milliseconds, extra={"details": details})

@@ -1,0 +1,55 @@
+"""Warnings and notices that go with an answer, and how they travel."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+WARNING = "levada-warning-bin"
+NOTICE = "levada-notice-bin"
+MAX_TOLD = 16
+MAX_TOLD_CHARACTERS = 1_000
+MAX_TOLD_BYTES = 4_500
+"""Most bytes of all texts of one answer: they travel in headers, which are limited to a few kilobytes."""
+
+
+class Told:
+    """Texts for the caller, each of them once: warnings for every call, notices for every connection."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str], None] = {}
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Add warnings, which the caller sees with each call."""
+        self._add(WARNING, texts)
+
+    def notify(self, texts: Iterable[str]) -> None:
+        """Add notices, which the caller sees once, however often they come."""
+        self._add(NOTICE, texts)
+
+    def add(self, other: Told) -> None:
+        """Add what the answer to a carried call had."""
+        self._texts |= other._texts
+
+    def copy(self) -> Told:
+        """Return what there is so far."""
+        told = Told()
+        told.add(self)
+        return told
+
+    def entries(self) -> list[tuple[str, str]]:
+        """Return the metadata key and text of each, as many as fit into headers."""
+        kept = [(key, _cut(text)) for key, text in self._texts][:MAX_TOLD]
+        sizes = accumulate(len(text.encode()) for _, text in kept)
+        return [entry for entry, size in zip(kept, sizes, strict=True) if size <= MAX_TOLD_BYTES]
+
+    def _add(self, key: str, texts: Iterable[str]) -> None:
+        for text in texts:
+            self._texts[key, text] = None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TOLD_CHARACTERS else text[:MAX_TOLD_CHARACTERS] + "…"
