@@ -195,7 +195,7 @@ def test_an_id_stands_for_one_method(lab: lv.VirtualModule, monkeypatch: pytest.
     lab.Subject.insert1({"subject_id": 10})
     lab.Subject.insert1({"subject_id": 11})  # the answer of the first
     assert len(lab.Subject()) == 4
-    with pytest.raises(lv.errors.InvalidRequest, match="was used for InsertHeader before"):
+    with pytest.raises(lv.errors.InvalidRequest, match="was used for InsertFewRows before"):
         lab.Subject.update1({"subject_id": 10, "weight": 3})
     Same.hex = "no such id!"
     with pytest.raises(lv.errors.InvalidRequest, match="letters, digits"):
