@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
-from levada_server.storage.postgres.failures import translated
+from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from levada_server.storage.postgres.spool import SpoolSpace
 
@@ -242,7 +242,7 @@ async def commit(connection: Connection, transaction: asyncpg.transaction.Transa
     """
     try:
         await uncut(connection, transaction.commit())
-    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError) as error:
+    except LOST_CONNECTION as error:
         raise OutcomeUnknown(
             "The connection to PostgreSQL broke during the commit: look whether the change is there, then repeat it."
         ) from error

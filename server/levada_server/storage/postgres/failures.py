@@ -1,15 +1,22 @@
-"""What PostgreSQL raises, as domain errors: one table from SQLSTATE."""
+"""What PostgreSQL and its driver raise, as domain errors: one table from SQLSTATE.
+
+PostgreSQL's own words go to the log, under the logger `levada.postgresql`. Messages to clients are ours; they name what
+its structured fields name: the attribute, the values of the key or of the row.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from levada_server.errors import (
     AlreadyExists,
+    Cancelled,
     Conflict,
     DeadlineExceeded,
     DuplicateEntity,
@@ -18,6 +25,7 @@ from levada_server.errors import (
     LevadaError,
     LimitReached,
     MissingAttribute,
+    OutcomeUnknown,
     PermissionDenied,
     PreconditionFailed,
     Unavailable,
@@ -29,46 +37,144 @@ from levada_server.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_BY_STATE: tuple[tuple[str, type[LevadaError], str], ...] = (
-    ("22003", ValueOutOfRange, "A number is past the range of its type."),
-    ("22", WrongValue, "A value does not fit its type."),
-    ("23502", MissingAttribute, "A required attribute has no value."),
-    ("23503", HasChildren, "Entities elsewhere depend on these."),
-    ("23505", DuplicateEntity, "An entity with this key exists."),
-    ("23514", ValueOutOfRange, "A value is outside what its attribute allows."),
-    ("25006", PreconditionFailed, "This transaction only reads; begin one that may change things."),
-    ("28", PermissionDenied, "PostgreSQL refused the server's credentials."),
-    ("3F000", UnknownSchema, "The schema is gone."),
-    ("40", Conflict, "A concurrent transaction got in the way; repeat the whole transaction."),
-    ("42703", Conflict, "The table was altered meanwhile; repeat."),
-    ("42501", PermissionDenied, "PostgreSQL does not let the server do this."),
-    ("42P17", InvalidDefinition, "An index takes only expressions whose value never changes."),
-    ("42P01", UnknownTable, "The table is gone."),
-    ("42P07", AlreadyExists, "The table exists in PostgreSQL, but not in the catalog."),
-    ("42P06", AlreadyExists, "The schema exists in PostgreSQL, but not in the catalog; choose another name."),
-    ("53", LimitReached, "PostgreSQL is out of resources."),
-    ("54", LimitReached, "The statement is past PostgreSQL's limits."),
-    ("55P03", Conflict, "Another transaction holds a lock; repeat."),
-    ("57014", DeadlineExceeded, "The statement ran out of time."),
-    ("57P", Unavailable, "PostgreSQL is stopping or starting; try again."),
-    ("08", Unavailable, "The connection to PostgreSQL broke; try again."),
-    ("0A", Unsupported, "PostgreSQL does not do this."),
+_LOG = logging.getLogger("levada.postgresql")
+
+LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
 )
-"""The longest prefix of a SQLSTATE that is listed decides. What is not listed is a fault of ours."""
+"""What a statement may raise when its connection breaks, so that nobody knows whether it was done."""
+
+_CLOSED = re.compile(r"\bclos(?:ed|ing)\b")
+"""In what the driver says of a connection or pool that has ended; its other complaints are of mistakes of ours."""
+_KEY_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
+"""How PostgreSQL writes a key in every language: `Key (a, b)=(1, 2) already exists.`"""
+_ROW_IN_DETAIL = re.compile(r"\((.*)\)", re.DOTALL)
+"""How PostgreSQL writes a row in every language: `Failing row contains (1, null).`"""
 
 
-def translate(error: asyncpg.PostgresError) -> LevadaError | None:
-    """Give the domain error of a PostgreSQL error; None if it is a fault of ours."""
-    if isinstance(error, asyncpg.InvalidCachedStatementError):  # it shares its SQLSTATE with what cannot be done at all
-        return Conflict("The table was altered meanwhile; repeat.")
-    state = error.sqlstate or ""
-    found = [row for row in _BY_STATE if state.startswith(row[0])]
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a SQLSTATE means to a client.
+
+    Args:
+        states: A SQLSTATE, or the beginning of several.
+        error: The domain error.
+        sentence: What is wrong and what to do, without a place.
+        when: Holds for the errors meant, where other errors share their SQLSTATE; by default for all.
+    """
+
+    states: str
+    error: type[LevadaError]
+    sentence: str
+    when: Callable[[asyncpg.PostgresError], bool] = lambda _: True
+
+
+def _plan_is_old(error: asyncpg.PostgresError) -> bool:
+    return isinstance(error, asyncpg.InvalidCachedStatementError)
+
+
+def _was_cancelled(error: asyncpg.PostgresError) -> bool:
+    """Return whether somebody cancelled the statement in the database; only the text says it, in English."""
+    return "user request" in (error.message or "")
+
+
+_ALTERED = "The table was altered meanwhile; repeat."
+_CHARACTER = "A text has a character that PostgreSQL cannot store, such as NUL; leave it out."
+
+STATES: tuple[State, ...] = (
+    State("08", Unavailable, "The connection to PostgreSQL broke; try again."),
+    State("0A000", Conflict, _ALTERED, _plan_is_old),
+    State("0A", Unsupported, "PostgreSQL does not do this."),
+    State("22", WrongValue, "A value does not fit its type; change it."),
+    State("22001", WrongValue, "A text is longer than its attribute allows; shorten it."),
+    State("22003", ValueOutOfRange, "A number is past the range of its type."),
+    State("22008", ValueOutOfRange, "A date or time is past the range of its type."),
+    State("2200H", LimitReached, "The numbers of an attribute that counts by itself are used up; widen its type."),
+    State("22012", WrongValue, "A number was divided by zero, which has no result."),
+    State("22021", WrongValue, _CHARACTER),
+    State("22P05", WrongValue, _CHARACTER),
+    State("22P02", WrongValue, "A text cannot be read as a value of its type; change it."),
+    State("23001", HasChildren, "Entities elsewhere depend on these; delete those first."),
+    State("23502", MissingAttribute, "A required attribute has no value; give it one."),
+    State("23503", HasChildren, "Entities elsewhere depend on these; delete those first."),
+    State("23505", DuplicateEntity, "An entity with this key exists."),
+    State("23514", ValueOutOfRange, "A value is outside what its attribute allows."),
+    State("23P01", PreconditionFailed, "An entity exists that excludes this one; change one of them."),
+    State("25006", PreconditionFailed, "This transaction only reads; begin one that may change things."),
+    State("25P02", PreconditionFailed, "An earlier failure ended this transaction; roll it back and begin another."),
+    State("25P03", LimitReached, "The transaction was idle for too long and was rolled back; begin another."),
+    State("25P04", LimitReached, "The transaction was open for too long and was rolled back; begin another."),
+    State("28", PermissionDenied, "PostgreSQL refused the server's credentials; the server's log has the details."),
+    State(
+        "2BP01",
+        HasChildren,
+        "Something that the catalog does not know, such as a view, depends on this; drop it in PostgreSQL first. The "
+        "server's log names it.",
+    ),
+    State("3F000", UnknownSchema, "The schema is gone."),
+    State("40", Conflict, "A concurrent transaction got in the way; repeat the whole transaction."),
+    State("40003", OutcomeUnknown, "It is not known whether the change was made: look for it, then repeat it."),
+    State("42501", PermissionDenied, "PostgreSQL does not let the server do this; the server's log has the details."),
+    State("42701", AlreadyExists, "The attribute exists in PostgreSQL, but not in the catalog; choose another name."),
+    State("42703", Conflict, _ALTERED),
+    State("42804", Conflict, _ALTERED),
+    State("42883", Conflict, _ALTERED),
+    State("42P01", UnknownTable, "The table is gone."),
+    State("42P06", AlreadyExists, "The schema exists in PostgreSQL, but not in the catalog; choose another name."),
+    State("42P07", AlreadyExists, "The table exists in PostgreSQL, but not in the catalog."),
+    State("42P10", Conflict, _ALTERED),
+    State("42P17", InvalidDefinition, "An index takes only expressions whose value never changes."),
+    State("53", LimitReached, "PostgreSQL is out of resources; try again later, or ask for less."),
+    State("53100", LimitReached, "PostgreSQL's disk is full; free some space there, then repeat."),
+    State("53300", LimitReached, "PostgreSQL takes no more connections; try again later."),
+    State("54", LimitReached, "The statement is past PostgreSQL's limits; ask for less at once."),
+    State(
+        "54000",
+        LimitReached,
+        "A row or a value is too long for PostgreSQL; a key or an index takes at most about 2,700 bytes. Shorten it.",
+    ),
+    State("55000", PreconditionFailed, "PostgreSQL is not in the state that this needs; the server's log says why."),
+    State("55006", Conflict, "Another session uses this; repeat."),
+    State("55P03", Conflict, "Another transaction holds a lock; repeat."),
+    State(
+        "57014",
+        Cancelled,
+        "The statement was cancelled in the database; repeat it if it is still wanted.",
+        _was_cancelled,
+    ),
+    State("57014", DeadlineExceeded, "The statement ran out of time; ask for less at once."),
+    State("57P", Unavailable, "PostgreSQL is stopping or starting; try again."),
+    State("P0001", PreconditionFailed, "A trigger of the database refused this; the server's log says why."),
+)
+"""The longest prefix of a SQLSTATE that is listed decides, and among equal ones the first that applies.
+
+What is not listed is a fault of ours, or of the machine: 58 (system errors) and XX (internal errors) too.
+"""
+
+
+def translate(error: asyncpg.PostgresError, about: object = None) -> LevadaError | None:
+    """Return the domain error of a PostgreSQL error, whose words go to the log; None if it is a fault of ours.
+
+    Args:
+        error: As the driver raised it.
+        about: The table that was worked on, for the message.
+    """
+    found = [row for row in STATES if (error.sqlstate or "").startswith(row.states) and row.when(error)]
     if not found:
         return None
-    _, kind, sentence = max(found, key=lambda row: len(row[0]))
-    return kind(f"{sentence} PostgreSQL says: {error}", constraint=error.constraint_name)
+    row = max(found, key=lambda row: len(row.states))
+    _log(error, row.error)
+    where = f"`{about}`: " if about else ""
+    return row.error(
+        f"{where}{row.sentence}{_place(error)}", constraint=error.constraint_name, attribute=error.column_name
+    )
 
 
 @contextmanager
@@ -81,5 +187,45 @@ def translated() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
-    except (asyncpg.InterfaceError, OSError, asyncio.TimeoutError) as error:
-        raise Unavailable(f"PostgreSQL is out of reach; try again. The driver says: {error}") from error
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        if isinstance(error, asyncpg.InterfaceError) and not _CLOSED.search(str(error)):
+            raise
+        _LOG.warning("out of reach: %s", error or type(error).__name__)
+        raise Unavailable("PostgreSQL is out of reach; try again.") from error
+
+
+def key_values(error: asyncpg.PostgresError) -> str | None:
+    """Return the values of the key that a constraint refused, as PostgreSQL writes them; None if it names none."""
+    found = _KEY_IN_DETAIL.search(error.detail or "")
+    return None if found is None else found[1]
+
+
+def _place(error: asyncpg.PostgresError) -> str:
+    """Name what PostgreSQL's fields name: the attribute, and the values of the key or of the row."""
+    named = [f"attribute `{error.column_name}`"] if error.column_name else []
+    match error:
+        case asyncpg.NotNullViolationError() | asyncpg.CheckViolationError():
+            row = _ROW_IN_DETAIL.search(error.detail or "")
+            named += [f"row ({row[1]})"] if row else []
+        case asyncpg.IntegrityConstraintViolationError() if (key := key_values(error)) is not None:
+            named.append(f"key ({key})")
+        case _:
+            pass
+    return f" Refused: {', '.join(named)}." if named else ""
+
+
+def _log(error: asyncpg.PostgresError, kind: type[LevadaError]) -> None:
+    """Log what PostgreSQL said, but for the values of rows, which the detail of a violated constraint has."""
+    details = {
+        "sqlstate": error.sqlstate,
+        "schema": error.schema_name,
+        "table": error.table_name,
+        "column": error.column_name,
+        "type": error.data_type_name,
+        "constraint": error.constraint_name,
+        "detail": None if isinstance(error, asyncpg.IntegrityConstraintViolationError) else error.detail,
+        "hint": error.hint,
+    }
+    details = {name: value for name, value in details.items() if value}
+    level = logging.WARNING if issubclass(kind, (Unavailable, LimitReached, PermissionDenied)) else logging.INFO
+    _LOG.log(level, "%s %s", error.args[0], details, extra={"details": details})
