@@ -210,12 +210,18 @@ async def test_rows_keep_their_values(engine: Engine) -> None:
         (SUBJECT.replace("= null : float64", "= null : int32"), errors.WrongValue, ["weight", "20.5"]),
         (SUBJECT.replace("varchar(40)", "varchar(2)").replace("'nameless'", "'x'"), errors.WrongValue, ["name"]),
         (SUBJECT.replace("varchar(40)", "int32").replace("'nameless'", "0"), errors.WrongValue, ["name", "Ann"]),
+        (
+            SUBJECT.replace("varchar(40)", "date").replace("'nameless'", "'2020-01-01'"),
+            errors.WrongValue,
+            ["name", "Ann"],
+        ),
+        (SUBJECT.replace("varchar(40)", "decimal(5,2)").replace("'nameless'", "0"), errors.WrongValue, ["Ann"]),
         (SUBJECT.replace("'M', 'F'", "'M', 'U'"), errors.ValueOutOfRange, ["sex"]),
         (SUBJECT.replace("= null : float64", "= 1 : float64"), errors.MissingAttribute, ["weight"]),
         (SUBJECT + "age : int8\n", errors.MissingAttribute, ["age", "default"]),
         (SUBJECT + "-> Species\n", errors.MissingAttribute, ["species"]),
-        (SUBJECT + "species = 'rat' : varchar(20)\n-> Species\n", errors.MissingParent, ["Species", "parent"]),
-        (SUBJECT + "lab = 'x' : text\nunique index (lab)\n", errors.DuplicateEntity, ["lab"]),
+        (SUBJECT + "species = 'rat' : varchar(20)\n-> Species\n", errors.MissingParent, ["Species", "parent", "(rat)"]),
+        (SUBJECT + "lab = 'x' : text\nunique index (lab)\n", errors.DuplicateEntity, ["(lab)", "(x)"]),
     ],
 )
 async def test_what_the_rows_do_not_allow_is_named_and_changes_nothing(
@@ -225,9 +231,29 @@ async def test_what_the_rows_do_not_allow_is_named_and_changes_nothing(
     stored = await in_postgres(connection, before)
     with pytest.raises(error) as caught:
         await alter(engine, "Subject", definition.replace("# an animal", "# changed too"))
-    assert all(word in str(caught.value) for word in ["lab.Subject", *words])
+    message = str(caught.value)
+    assert [word for word in ["lab.Subject", *words] if word not in message] == []
+    assert [word for word in ["DETAIL", "relation", "constraint", "syntax"] if word in message] == []
     assert await schemas.describe_table(engine, ME, named("Subject")) == before
     assert await in_postgres(connection, before) == stored
+
+
+async def test_a_value_past_the_range_of_the_new_type_is_shown_whatever_its_attribute_is_called(
+    engine: Engine, connection: Connection
+) -> None:
+    """`found` is a variable of the language in which the value is looked for."""
+    await make.make_table(engine, "Reading", "reading : int32\n---\nfound = null : int64\n")
+    await make.insert(engine, "Reading", [{"reading": n, "found": n * 10_000} for n in range(10)])
+    with pytest.raises(errors.ValueOutOfRange, match=r"lab\.Reading.*`found`.*value 40000 does not fit"):
+        await alter(engine, "Reading", "reading : int32\n---\nfound = null : int16\n")
+    assert await connection.fetchval("SELECT count(*) FROM pg_proc WHERE proname = 'levada_find_misfit'") == 0
+
+
+async def test_a_view_that_somebody_made_holds_an_attribute(engine: Engine, connection: Connection) -> None:
+    await make_subjects(engine)
+    await connection.execute("CREATE VIEW lab.beside AS SELECT sex FROM lab.subject")
+    with pytest.raises(errors.HasChildren, match=r"lab\.Subject.*drop the attribute `sex.*view"):
+        await alter(engine, "Subject", "subject_id : int16\n")
 
 
 async def test_lineage_and_jobs_survive_the_renames_of_a_key_and_its_tables(

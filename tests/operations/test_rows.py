@@ -162,6 +162,35 @@ async def test_a_query_is_inserted_without_a_trip_to_the_client(lab: Engine) -> 
         await rows.insert_relation(lab, ME, named("Copy"), Project(source, ()), InsertOptions())
 
 
+@pytest.mark.parametrize(
+    ("attribute", "expression", "kind", "words"),
+    [
+        ("name : varchar(3)", "concat(name, 'long')", errors.WrongValue, "`name` (varchar(3))"),
+        ("weight : int8", "subject * 300", errors.ValueOutOfRange, "row (1, 300). Attribute: `weight` (int8)."),
+        ("weight : int16", "subject * 70000", errors.ValueOutOfRange, "`weight` (int16)"),
+        ("name : varchar(3)", "nullif(name, 'a')", errors.MissingAttribute, "attribute `name`, row (1, null)"),
+    ],
+)
+async def test_a_query_whose_values_do_not_fit_is_refused_by_the_name_of_the_attribute(
+    lab: Engine, attribute: str, expression: str, kind: type[errors.LevadaError], words: str
+) -> None:
+    await make.make_table(lab, "Copy", f"subject : int64\n---\n{attribute}\n")
+    name = attribute.split()[0]
+    source = Project(TableOperand(named("Subject")), (Named(name, ExpressionText(expression)),))
+    with pytest.raises(kind) as caught:
+        await rows.insert_relation(lab, ME, named("Copy"), source, InsertOptions())
+    assert caught.value.message.startswith("`lab.Copy`: ")
+    assert words in caught.value.message
+    assert await make.fetch(lab, "Copy") == []
+
+
+async def test_a_value_that_is_too_long_for_a_key_says_so(engine: Engine) -> None:
+    await make.make_table(engine, "Note", "note : varchar(60000)\n")
+    text = "".join(f"{n * 7919 % 100_003:05}" for n in range(11_999))
+    with pytest.raises(errors.LimitReached, match=r"`lab\.Note`: .*too long.*2,700 bytes"):
+        await make.insert(engine, "Note", [{"note": text}])
+
+
 async def test_an_update_changes_one_entity(lab: Engine) -> None:
     await rows.update(lab, ME, named("Subject"), {"subject": 1, "name": "new", "weight": None, "sex": "F"})
     assert (await make.fetch(lab, "Subject"))[-1] == {"subject": 1, "name": "new", "weight": 1.5, "sex": "F"}

@@ -45,7 +45,7 @@ class LossCheck:
     Args:
         purpose: As for a step.
         column: The column, quoted.
-        lossy: A condition that such values meet.
+        lossy: A condition that such values meet; computing it fails for those that the new type cannot hold at all.
     """
 
     purpose: str
@@ -136,9 +136,7 @@ def _attribute_change(name: str, one: change.Change, checks: Mapping[str, Sequen
 def _retype(name: str, one: RetypeAttribute, checks: Mapping[str, Sequence[str]]) -> Iterator[Step | LossCheck]:
     """Change a column's type where no value would be another one afterwards."""
     column = quote_name(one.new.name)
-    lossy = _lossy(column, one.old.type, one.new.type)
-    if lossy is not None:
-        yield LossCheck("", column, lossy)
+    yield LossCheck("", column, _lossy(column, one.old.type, one.new.type))
     for check in checks.get(one.new.name, ()):
         yield Step("", f"ALTER TABLE {name} DROP CONSTRAINT {quote_name(check)}")
     default = None if one.new.auto_increment else ddl.default_expression(one.new)
@@ -162,12 +160,12 @@ def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
     return f"({operand})::{value_type(new)}"
 
 
-def _lossy(column: str, old: AttributeType, new: AttributeType) -> str | None:
-    """Write the condition for values that the other type would change; None if a cast that succeeds changes none."""
+def _lossy(column: str, old: AttributeType, new: AttributeType) -> str:
+    """Write the condition for values that the other type would change; it fails for those that the type cannot hold."""
     exact = f"({_cast(column, old, new)})::{column_type(new)}".removesuffix(_COLLATION)
     if old.kind in TEXTS and new.kind not in TEXTS:
         # A text may spell its value in more than one way.
-        return f"{column}::numeric <> {exact}" if new.kind is Kind.DECIMAL else None
+        return f"{column}::numeric <> {exact}" if new.kind is Kind.DECIMAL else f"{exact} IS NULL"
     return f"{_cast(exact, new, old)} IS DISTINCT FROM {column}"
 
 

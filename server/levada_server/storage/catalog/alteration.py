@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from levada_server.errors import AlreadyExists, Conflict, MissingParent, WrongValue
+from levada_server.errors import AlreadyExists, Conflict, LevadaError, MissingParent, WrongValue
 from levada_server.model.table import Contract, TableName
 from levada_server.model.types import excerpt
 from levada_server.query import alteration_ddl
@@ -20,7 +20,7 @@ from levada_server.storage.catalog.catalog import (
     insert_references,
     update_source_key,
 )
-from levada_server.storage.postgres.failures import translate
+from levada_server.storage.postgres.failures import key_values, translate
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
@@ -96,43 +96,64 @@ async def rename_schema(connection: Connection, old: str, new: str) -> tuple[dat
 
 
 async def _run(connection: Connection, table: Table, step: Step | LossCheck) -> None:
-    try:
-        match step:
-            case LossCheck():
-                await _check_loss(connection, table, step)
-            case Step():
+    match step:
+        case LossCheck():
+            await _check_loss(connection, table, step)
+        case Step():
+            try:
                 await connection.execute(step.statement)
-    except asyncpg.PostgresError as error:
-        known = translate(error)
-        if known is None or isinstance(known, Conflict) or not step.purpose:
-            raise
-        kind = MissingParent if isinstance(error, asyncpg.ForeignKeyViolationError) else type(known)
-        raise kind(
-            f"`{table.name}` was not altered: could not {step.purpose}. {_advice(error)} PostgreSQL says: {error}",
-            **known.details,
-        ) from error
+            except asyncpg.PostgresError as error:
+                known = translate(error)
+                if known is None or isinstance(known, Conflict) or not step.purpose:
+                    raise
+                kind = MissingParent if isinstance(error, asyncpg.ForeignKeyViolationError) else type(known)
+                raise kind(
+                    f"`{table.name}` was not altered: could not {step.purpose}. {_advice(error)}", **known.details
+                ) from error
 
 
 async def _check_loss(connection: Connection, table: Table, check: LossCheck) -> None:
-    statement = fill(_SQL["find_lossy"], column=check.column, table=qualified(table.name), lossy=check.lossy)
-    value = await connection.fetchval(statement)
+    """Look for a value that the change would not keep.
+
+    Raises:
+        WrongValue: There is one; ValueOutOfRange if it is past the range of the new type.
+    """
+    kind: type[LevadaError] = WrongValue
+    try:
+        async with connection.transaction():  # a savepoint
+            value = await connection.fetchval(_filled("find_lossy", table, check))
+        trouble = "would be another one"
+    except asyncpg.DataError as error:
+        known = translate(error)
+        kind = WrongValue if known is None else type(known)
+        await connection.execute(_filled("create_find_misfit", table, check))
+        value = await connection.fetchval(_SQL["find_misfit"])
+        trouble = "does not fit"
     if value is not None:
-        raise WrongValue(
-            f"`{table.name}` was not altered: could not {check.purpose}, because the value {excerpt(value)} would be "
-            "another one. Change such values first.",
+        raise kind(
+            f"`{table.name}` was not altered: could not {check.purpose}, because the value {excerpt(value)} {trouble}. "
+            "Change such values first.",
             schema=table.name.schema,
             table=table.name.table,
         )
 
 
+def _filled(statement: str, table: Table, check: LossCheck) -> str:
+    return fill(_SQL[statement], column=check.column, table=qualified(table.name), lossy=check.lossy)
+
+
 def _advice(error: asyncpg.PostgresError) -> str:
+    key = key_values(error)
+    values = "" if key is None else f", such as ({key})"
     match error:
         case asyncpg.NotNullViolationError():
             return "Some entities have no value there: give them one first, or give a new attribute a default."
         case asyncpg.ForeignKeyViolationError():
-            return "Some entities refer to a parent that does not exist: insert it first."
+            return f"Some entities refer to a parent that does not exist{values}: insert it first."
         case asyncpg.UniqueViolationError():
-            return "Some entities agree where none may: change them first."
+            return f"Some entities agree where none may{values}: change them first."
+        case asyncpg.DependentObjectsStillExistError():
+            return "Something that the catalog does not know, such as a view, depends on it: drop that first."
         case _:
             return "Some value does not fit: change it first."
 

@@ -13,6 +13,28 @@ ORDER BY c.conname;
 -- One value that a change of type would not keep.
 SELECT {column}::text FROM {table} WHERE {column} IS NOT NULL AND ({lossy}) LIMIT 1;
 
+-- name: create_find_misfit
+-- A function, because it goes on after an expression that fails: PostgreSQL does not say for which value it did. The
+-- transaction is rolled back afterwards, and the function with it.
+CREATE FUNCTION pg_temp.levada_find_misfit() RETURNS text LANGUAGE plpgsql AS $misfit$
+#variable_conflict use_column
+DECLARE
+    _row record;
+BEGIN
+    FOR _row IN SELECT {column} AS _value FROM {table} WHERE {column} IS NOT NULL LOOP
+        BEGIN
+            PERFORM {lossy} FROM (SELECT _row._value AS {column}) AS one;
+        EXCEPTION WHEN data_exception THEN
+            RETURN _row._value::text;
+        END;
+    END LOOP;
+    RETURN NULL;
+END
+$misfit$;
+
+-- name: find_misfit
+SELECT pg_temp.levada_find_misfit();
+
 -- name: update_table
 UPDATE levada.table SET tier = $2, comment = $3, definition = $4 WHERE id = $1;
 

@@ -46,6 +46,11 @@ SET LOCAL default_statistics_target = 10; ANALYZE (SKIP_LOCKED) {table};
 -- name: update
 UPDATE {table} SET {changes} FROM {here} WHERE {same};
 
+-- name: checked_attribute
+-- The attribute that a CHECK constraint holds to its type; PostgreSQL chose the constraint's name.
+SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+WHERE c.conrelid = to_regclass($1) AND c.conname = $2;
+
 -- name: first_duplicate
 -- The first row whose values under some names are in the table or in an earlier row.
 SELECT r._row

@@ -17,7 +17,7 @@ from levada_server.storage.postgres.request_outcomes import recording, recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
-from levada_server.storage.rows.violations import find_violation
+from levada_server.storage.rows.violations import find_refusal, find_violation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -34,6 +34,13 @@ _SQL = statements("rows")
 BULK_ROWS = 500
 BULK_BYTES = 2**20
 """From either on, COPY is quicker than bound arrays, although it may take several trips."""
+_REFUSALS = (
+    asyncpg.DataError,
+    asyncpg.CheckViolationError,
+    asyncpg.NotNullViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""Of values that do not fit, by what PostgreSQL raises; violated keys are looked for among the rows."""
 
 
 def fit_one_statement(columns: Columns) -> bool:
@@ -263,9 +270,13 @@ async def _change(
         return await _attempt(connection, work)
     except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
         raise await find_violation(connection, table, columns, error) from error
-    except asyncpg.DataError as error:
-        _raise_wrong_document(table, columns, error)
-        raise
+    except _REFUSALS as error:
+        if isinstance(error, asyncpg.DataError):
+            _raise_wrong_document(table, columns, error)
+        refusal = await find_refusal(connection, table, error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def _raise_wrong_document(table: Table, columns: Columns | None, error: asyncpg.DataError) -> None:

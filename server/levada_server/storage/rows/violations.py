@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from levada_server.errors import DuplicateEntity, LevadaError, MissingParent
+from levada_server.model.types import NUMBERS, Kind
 from levada_server.model.values import show_key
 from levada_server.query import ddl
 from levada_server.query.ddl import qualified
 from levada_server.query.sql import quote_name
+from levada_server.storage.postgres.failures import key_values, translate
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _SQL = statements("rows")
 
-_VALUES_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
-"""As PostgreSQL tells a key in every language: `Key (a, b)=(1, 2) already exists.`"""
+_LIMITED = {"22001": frozenset({Kind.CHAR, Kind.VARCHAR}), "22003": NUMBERS}
+"""The kinds of types that may refuse a value with a SQLSTATE which names no attribute."""
 
 
 async def find_violation(
@@ -46,6 +47,29 @@ async def find_violation(
     if isinstance(error, asyncpg.UniqueViolationError):
         return await _duplicate(connection, table, columns, error)
     return await _missing_parent(connection, table, columns, error)
+
+
+async def find_refusal(connection: Connection, table: Table, error: asyncpg.PostgresError) -> LevadaError | None:
+    """Say why a table refused a change for another reason; None if that is a fault of ours.
+
+    Args:
+        connection: Usable: outside of the statement that failed, and of its savepoint.
+        table: That was changed.
+        error: As PostgreSQL raised it.
+    """
+    known = translate(error, table.name)
+    if known is None:
+        return None
+    if isinstance(error, asyncpg.CheckViolationError):
+        checked = await connection.fetchval(_SQL["checked_attribute"], qualified(table.name), error.constraint_name)
+        suspects = [attribute for attribute in table.heading if attribute.name == checked]
+    else:
+        suspects = [attribute for attribute in table.heading if attribute.type.kind in _LIMITED.get(error.sqlstate, ())]
+    if suspects:
+        known.message += f" Attribute: {' or '.join(f'`{a.name}` ({a.type})' for a in suspects)}."
+    if len(suspects) == 1:
+        known.details["attribute"] = suspects[0].name
+    return known
 
 
 async def _duplicate(
@@ -144,8 +168,8 @@ def _place(
 ) -> tuple[str, str]:
     """Say where a constraint was violated, and by which values: as PostgreSQL has them if the row is not known."""
     if columns is None or row is None:
-        found = _VALUES_IN_DETAIL.search(error.detail or "")
-        return f"`{table.name}`", f"{', '.join(names)} = {found[1]}" if found else ", ".join(names)
+        values = key_values(error)
+        return f"`{table.name}`", ", ".join(names) if values is None else f"{', '.join(names)} = {values}"
     given = [name for name in names if any(a.name == name for a in columns.attributes)]
     key = show_key(zip(given, columns.row(row - columns.first_row, given), strict=True))
     return f"`{table.name}`, row {row}", key
