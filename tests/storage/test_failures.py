@@ -198,6 +198,6 @@ async def test_a_mistake_of_ours_is_not_taken_for_a_lost_connection(connection: 
         await asyncio.gather(connection.execute("SELECT 1"), connection.execute("SELECT 1"))
 
 
-def test_every_row_is_provoked() -> None:
+def test_every_error_of_the_table_is_provoked() -> None:
     kinds = {kind for _, kind, _ in PROVOKED} | {errors.Cancelled}
     assert {row.error for row in STATES} == kinds
