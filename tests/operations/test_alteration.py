@@ -391,7 +391,7 @@ async def test_plans_of_the_old_table_are_forgotten(engine: Engine) -> None:
     for _ in range(3):
         await make.fetch(engine, "Subject")
     await alter(engine, "Subject", SUBJECT.replace("= null : float64", "= null : decimal(6,2)"))
-    async with engine.database.transaction() as held:
+    async with engine.scope.transaction() as held:
         assert len(await held.fetch("SELECT * FROM lab.subject")) == len(ROWS)
     assert len(await make.fetch(engine, "Subject")) == len(ROWS)
 

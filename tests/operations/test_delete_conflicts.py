@@ -47,9 +47,9 @@ async def test_delete_goes_through_a_conflict(engine: Engine, database_url: str)
 
 
 async def test_transaction_of_a_client_is_told_of_a_conflict(engine: Engine, database_url: str) -> None:
-    async with Transactions(engine.database) as transactions:
+    async with Transactions(engine.scope) as transactions:
         await transactions.begin("repeatable_read", read_only=False)
-        inside = replace(engine, database=transactions.database)
+        inside = replace(engine, scope=transactions.scope)
         with pytest.raises(Conflict):
             await delete_beside_an_update(engine, database_url, inside)
     assert len(await make.fetch(engine, "Session")) == 2

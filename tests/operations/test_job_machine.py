@@ -121,7 +121,7 @@ class JobMachine(RuleBasedStateMachine):
             self.renew(worker)
 
     async def _empty(self) -> None:
-        async with self.engine.database.connection() as connection:
+        async with self.engine.scope.connection() as connection:
             await connection.execute(
                 "TRUNCATE lab.session, lab.stat; TRUNCATE levada.worker_session CASCADE; "
                 "TRUNCATE levada_jobs.t2"  # of Stat, the second table

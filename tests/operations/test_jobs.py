@@ -225,7 +225,7 @@ async def test_those_who_wait_for_one_table_share_its_looks(
     await make.reserve(pipeline, session, "Stat", SESSIONS)
     table = await schemas.describe_table(pipeline, ME, named("Stat"))
     seen: list[str] = []
-    async with pipeline.database.connection() as watched:
+    async with pipeline.scope.connection() as watched:
         # All looks go over this one free connection: its statements are counted.
         watched.add_query_logger(lambda query: seen.append(query.query))
     await asyncio.gather(*(pipeline.lookout.wait([table], 0.5) for _ in range(50)))

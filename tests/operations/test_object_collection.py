@@ -155,7 +155,7 @@ async def test_a_row_written_by_hand_keeps_its_object_too(engine: Engine) -> Non
     reference = await put(engine, "Trace", "data", b"data")
     await age(engine)
     await collect(engine)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute("INSERT INTO lab.trace (id, data) VALUES (1, $1)", reference.to_json())
     await age(engine)
     assert (await collect(engine)).deleted_count == 0
@@ -164,7 +164,7 @@ async def test_a_row_written_by_hand_keeps_its_object_too(engine: Engine) -> Non
 
 async def test_a_row_cannot_name_what_is_being_removed(engine: Engine, store_folders: StoreFolders) -> None:
     reference = await put(engine, "Trace", "data", b"data")
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute("UPDATE levada.object SET state = 'doomed'")
     with pytest.raises(UnknownObject, match="row 0"):
         await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}])
@@ -184,7 +184,7 @@ async def test_a_claim_that_comes_first_wins_over_a_collection(engine: Engine) -
     await age(engine)
     await collect(engine)
     await age(engine)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         # As a claim does it, before its commit: the collection finds the object doomed, and waits for its lock.
         await connection.execute(
             "UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = now() + interval '7 days'"
@@ -198,7 +198,7 @@ async def test_a_claim_that_comes_first_wins_over_a_collection(engine: Engine) -
 async def until_somebody_waits(engine: Engine) -> None:
     waiting = 0
     while not waiting:
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             waiting = await connection.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )

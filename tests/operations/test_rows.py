@@ -304,13 +304,13 @@ async def test_postgresql_is_told_of_rows_where_they_are_many_beside_those_it_kn
     count = rows.ANALYZED_ROWS
 
     async def known() -> int:
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             found: int = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'lab.number'::regclass")
             return found
 
     await make.insert(engine, "Number", [{"id": id_} for id_ in range(count)])
     assert await known() == count
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         believe = "UPDATE pg_class SET reltuples = $1 WHERE oid = 'lab.number'::regclass"
         await connection.execute(believe, 20.0 * count)
     await make.insert(engine, "Number", [{"id": id_} for id_ in range(count, 2 * count)])

@@ -214,6 +214,6 @@ async def test_declarations_leave_the_catalog_as_it_would_be_read(engine: Engine
     )
     await make.make_table(engine, "Stats", "-> Session\n---\nmean : float64\n", Tier.COMPUTED)
     await make.make_table(engine, "Stats.Unit", "-> master\nunit : int32\n", Tier.PART)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         read = await read_catalog(connection)
     assert await engine.cache.current() == read

@@ -30,7 +30,7 @@ async def test_transaction_outlives_its_lease_as_long_as_others_may_be_idle(
     await make.refresh(engine, "Stat")
     session = await make.make_session(engine)
     (lease,) = await make.reserve(engine, session, "Stat", 1)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - $1::interval", timedelta(seconds=silent)
         )

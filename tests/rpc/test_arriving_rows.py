@@ -14,10 +14,10 @@ import pytest_asyncio
 
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2
-from levada_server.operations import incoming_rows
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ async def stored(engine: Engine) -> dict[int, str]:
 
 async def until_inserting(engine: Engine) -> None:
     """Wait until some transaction has put rows into the table."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         for _ in range(3000):
             found = await connection.fetchval(
                 "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid() "
@@ -113,7 +113,7 @@ async def until_inserting(engine: Engine) -> None:
 async def test_rows_are_inserted_while_others_still_arrive(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(Database, "patience_s", 60.0)
     sender = Sender(stub)
     await sender.send(*GOOD[:3])
     await until_inserting(engine)
@@ -130,7 +130,7 @@ async def test_a_sender_that_stalls_holds_no_connection(
     monkeypatch: pytest.MonkeyPatch,
     options: dict[str, bool],
 ) -> None:
-    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(Database, "patience_s", 0.05)
     if options:
         await make.insert(engine, "Thing", [{"id": id_, "name": "old"} for id_ in range(0, len(ALL), 2)])
     there = await stored(engine)
@@ -185,13 +185,13 @@ async def test_a_key_that_exists_is_told_before_all_has_arrived(
 async def test_a_sender_that_leaves_has_inserted_nothing(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incoming_rows, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(Database, "patience_s", 60.0)
     sender = Sender(stub)
     await sender.send(*GOOD[:3])
     await until_inserting(engine)
     sender.call.cancel()
     # Both connections are free again.
-    async with engine.database.connection(), engine.database.connection() as connection:
+    async with engine.scope.connection(), engine.scope.connection() as connection:
         assert await connection.fetchval('SELECT count(*) FROM "lab"."thing"') == 0
     again = Sender(stub)
     await again.send(*GOOD)

@@ -19,6 +19,7 @@ from levada_server.rpc.dispatch import Call
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.told import MAX_TOLD, MAX_TOLD_BYTES, MAX_TOLD_CHARACTERS, NOTICE, WARNING, Told
 from levada_server.storage.catalog.catalog import CatalogCache
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -77,7 +78,8 @@ async def test_a_method_that_nobody_has_is_unimplemented(channel: grpc.aio.Chann
 async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwhile(call: Call) -> None:
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
-    elsewhere = CatalogCache(engine.database)
+    assert isinstance(engine.scope, Database)
+    elsewhere = CatalogCache(engine.scope)
     found: list[object] = []
 
     async def work() -> None:
@@ -98,7 +100,8 @@ async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwh
 async def test_a_call_is_repeated_once_however_often_the_catalog_changes(call: Call) -> None:
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
-    other = replace(engine, cache=CatalogCache(engine.database))
+    assert isinstance(engine.scope, Database)
+    other = replace(engine, cache=CatalogCache(engine.scope))
     tries: list[None] = []
 
     async def work() -> None:

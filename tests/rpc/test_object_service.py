@@ -203,7 +203,7 @@ async def test_a_known_hash_needs_no_upload_in_its_schema_alone(
     request = pb.StageObjectRequest(name=NAME, attribute="data", hash=hash_)
     assert (await stub.StageObject(request)).object.id == id_
     # Whoever knows a hash learns nothing of other schemas: there it is as if nobody had the content.
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute("UPDATE levada.object SET schema_id = schema_id + 1")
     assert (await stub.StageObject(request)).WhichOneof("outcome") == "upload_id"
 

@@ -16,6 +16,7 @@ from levada_api.v1 import relation_pb2, schema_pb2, session_service_pb2, session
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def channel(engine: Engine) -> AsyncIterator[grpc.aio.Channel]:
     async with grpc.aio.insecure_channel(address) as channel:
         yield channel
     await server.stop(10)
-    if (space := engine.database.spool_space) is not None:
+    if (space := engine.scope.spool_space) is not None:
         # gRPC does not tell when a handler has cleaned up whose client has left.
         for _ in range(1000):
             if not space.used_bytes:
@@ -80,7 +81,7 @@ async def assert_all_is_free(engine: Engine) -> None:
     """Use all connections at once; find nothing that still runs."""
     async with AsyncExitStack() as held:
         for _ in range(CONNECTIONS):
-            connection = await held.enter_async_context(engine.database.connection())
+            connection = await held.enter_async_context(engine.scope.connection())
         running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
         assert await connection.fetchval(running) == 1
 
@@ -93,8 +94,8 @@ async def test_readers_that_stand_still_leave_the_connections_to_others(
         await call.read()
     # More results are under way than there are connections, nobody reads, and still others are served.
     assert await count(stub) == ROWS
-    assert engine.database.spool_space is not None
-    assert engine.database.spool_space.used_bytes > ROWS * ROW_BYTES
+    assert engine.scope.spool_space is not None
+    assert engine.scope.spool_space.used_bytes > ROWS * ROW_BYTES
     # What waited is whole.
     sizes = await asyncio.gather(*map(size, calls[:2]))
     assert all(ROWS * ROW_BYTES - 2**21 < got < ROWS * ROW_BYTES * 1.01 for got in sizes)
@@ -126,7 +127,8 @@ async def test_a_result_that_nobody_reads_in_time_is_ended(
     engine: Engine, stub: pb_grpc.QueryServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("levada_server.rpc.query_service.FETCH_LIMIT_S", 0.2)
-    engine.database.spool_space = None  # so that nothing but the limit frees a connection
+    assert isinstance(engine.scope, Database)
+    engine.scope.spool_space = None  # so that nothing but the limit frees a connection
     calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]
     for call in calls:
         await call.read()
@@ -149,7 +151,7 @@ async def test_a_transaction_whose_result_nobody_reads_is_rolled_back_in_time(
         await session.read()
     # All connections are held, each by a transaction whose result is not read: nothing but its limit ends it.
     assert await count(stub) == ROWS
-    assert engine.database.spool_space is not None
-    assert engine.database.spool_space.used_bytes == 0
+    assert engine.scope.spool_space is not None
+    assert engine.scope.spool_space.used_bytes == 0
     for session in sessions:
         session.cancel()

@@ -26,7 +26,7 @@ async def in_one_block(database: Database) -> None:
 async def over_several_calls(database: Database) -> None:
     async with Transactions(database) as transactions:
         await transactions.begin("read_committed", read_only=False)
-        async with transactions.database.transaction() as connection:
+        async with transactions.scope.transaction() as connection:
             await connection.execute("INSERT INTO public.kept VALUES (1)")
         await transactions.commit()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 
     from levada_server.operations.context import Engine
+    from levada_server.storage.postgres.scope import Scope
 
 _T = TypeVar("_T")
 INT64 = AttributeType(Kind.INT64)
@@ -67,13 +68,13 @@ def numbers(count: int, expression: sql.Expression | None = None, type_: Attribu
     return query({"n": expression or sql.Column("n", "n")}, [type_], sql.SubquerySource(inner, "n"))
 
 
-async def streamed(database: Database, wanted: Query) -> pa.Table:
-    async with stream_batches(database, wanted) as batches:
+async def streamed(scope: Scope, wanted: Query) -> pa.Table:
+    async with stream_batches(scope, wanted) as batches:
         return pa.Table.from_batches([batch async for batch in batches], arrow_schema(wanted.heading))
 
 
-async def fetched(database: Database, wanted: Query) -> pa.Table:
-    rows = await fetch_rows(database, wanted)
+async def fetched(scope: Scope, wanted: Query) -> pa.Table:
+    rows = await fetch_rows(scope, wanted)
     return pa.Table.from_batches([record_batch(rows, wanted.heading, arrow_schema(wanted.heading))])
 
 
@@ -106,14 +107,14 @@ async def test_values_that_are_bound_mean_themselves(engine: Engine) -> None:
     types = [AttributeType(Kind.JSON), *[AttributeType(Kind.TEXT)] * len(texts)]
     types += [parse_type(name) for name in ("bytes", "float64", "float64", "datetime", "datetime", "text")]
     wanted = query(columns, types)
-    (row,) = (await streamed(engine.database, wanted)).to_pylist()
-    assert repr([row]) == repr((await fetched(engine.database, wanted)).to_pylist())
+    (row,) = (await streamed(engine.scope, wanted)).to_pylist()
+    assert repr([row]) == repr((await fetched(engine.scope, wanted)).to_pylist())
     assert [row[f"c{i + 1}"] for i in range(len(texts))] == texts
 
 
 async def test_more_values_than_a_select_has_columns(engine: Engine) -> None:
     wanted = query({"sum": sql.Operation("+", tuple(sql.Value(1, "bigint") for _ in range(2000)))}, [INT64])
-    assert (await streamed(engine.database, wanted)).to_pylist() == [{"c0": 2000}]
+    assert (await streamed(engine.scope, wanted)).to_pylist() == [{"c0": 2000}]
 
 
 async def test_infinite_dates_are_the_first_and_the_last(engine: Engine) -> None:
@@ -123,8 +124,8 @@ async def test_infinite_dates_are_the_first_and_the_last(engine: Engine) -> None
         f"{n}{m}": sql.Cast(sql.Value(m, "text"), n.replace("datetime", "timestamp")) for n in names for m in moments
     }
     wanted = query(columns, [parse_type(n) for n in names for _ in moments])
-    found = (await streamed(engine.database, wanted)).to_pylist()
-    assert found == (await fetched(engine.database, wanted)).to_pylist()
+    found = (await streamed(engine.scope, wanted)).to_pylist()
+    assert found == (await fetched(engine.scope, wanted)).to_pylist()
     assert list(found[0].values())[:4] == [dt.date.min, dt.date.max, dt.datetime.min, dt.datetime.max]
 
 
@@ -140,11 +141,11 @@ async def test_infinite_dates_are_the_first_and_the_last(engine: Engine) -> None
     ],
 )
 async def test_a_value_that_nobody_can_hold_is_an_error(
-    engine: Engine, way: Callable[[Database, Query], Awaitable[pa.Table]], text: str, type_: str, stored: str
+    engine: Engine, way: Callable[[Scope, Query], Awaitable[pa.Table]], text: str, type_: str, stored: str
 ) -> None:
     wanted = query({"x": sql.Cast(sql.Value(text, "text"), stored)}, [parse_type(type_)])
     with pytest.raises(ValueOutOfRange):
-        await way(engine.database, wanted)
+        await way(engine.scope, wanted)
 
 
 async def test_an_error_in_the_middle_reaches_the_reader(engine: Engine) -> None:
@@ -153,25 +154,25 @@ async def test_an_error_in_the_middle_reaches_the_reader(engine: Engine) -> None
     )
     rows = 0
     with pytest.raises(WrongValue, match="divided by zero"):
-        async with stream_batches(engine.database, numbers(MANY, inverse)) as batches:
+        async with stream_batches(engine.scope, numbers(MANY, inverse)) as batches:
             async for batch in batches:
                 rows += batch.num_rows
     assert 0 < rows < MANY
-    await assert_usable(engine.database)
+    await assert_usable(engine.scope)
 
 
-async def assert_usable(database: Database) -> None:
+async def assert_usable(scope: Scope) -> None:
     """Use every connection of the pool at once, and find none that still works for somebody who left."""
     async with AsyncExitStack() as held:
         for _ in range(POOL_SIZE):
-            connection = await held.enter_async_context(database.connection())
+            connection = await held.enter_async_context(scope.connection())
             assert await connection.fetchval("SELECT 7") == 7
-    assert await working(database) == 0
+    assert await working(scope) == 0
 
 
-async def working(database: Database) -> int:
+async def working(scope: Scope) -> int:
     """Count the statements that run for this test besides this one."""
-    async with database.connection() as connection:
+    async with scope.connection() as connection:
         statement = (
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
@@ -179,9 +180,9 @@ async def working(database: Database) -> int:
         return int(await connection.fetchval(statement))
 
 
-async def until_one_waits_for(event: str, database: Database) -> None:
+async def until_one_waits_for(event: str, scope: Scope) -> None:
     """Wait until another statement of this test waits for something: PostgreSQL tells nobody, it must be asked."""
-    async with database.connection() as connection:
+    async with scope.connection() as connection:
         await connection.execute("SELECT set_config('test.event', $1, false)", event)
         await connection.execute(
             """
@@ -202,15 +203,15 @@ async def until_one_waits_for(event: str, database: Database) -> None:
 
 async def test_readers_that_leave_early_do_no_harm(engine: Engine) -> None:
     for batches_read in [0, 1, 2, 3] * 15:
-        async with stream_batches(engine.database, numbers(MANY)) as batches:
+        async with stream_batches(engine.scope, numbers(MANY)) as batches:
             for _ in range(batches_read):
                 await anext(batches)
-    await assert_usable(engine.database)
+    await assert_usable(engine.scope)
 
 
 async def test_readers_that_are_cancelled_do_no_harm(engine: Engine) -> None:
     async def read(begun: asyncio.Event, batches_read: int) -> None:
-        async with stream_batches(engine.database, numbers(MANY)) as batches:
+        async with stream_batches(engine.scope, numbers(MANY)) as batches:
             for _ in range(batches_read):
                 await anext(batches)
             begun.set()
@@ -223,21 +224,21 @@ async def test_readers_that_are_cancelled_do_no_harm(engine: Engine) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await assert_usable(engine.database)
+    await assert_usable(engine.scope)
 
 
 async def test_a_query_that_has_no_rows_yet_is_stopped(engine: Engine) -> None:
     slow = sql.Test(sql.Call("pg_sleep", (sql.Value(60.0, "double precision"),)), "IS NULL")
-    async with stream_batches(engine.database, numbers(10, slow, AttributeType(Kind.BOOL))):
-        await until_one_waits_for("PgSleep", engine.database)
-    await assert_usable(engine.database)
+    async with stream_batches(engine.scope, numbers(10, slow, AttributeType(Kind.BOOL))):
+        await until_one_waits_for("PgSleep", engine.scope)
+    await assert_usable(engine.scope)
 
 
 async def test_postgresql_waits_while_the_reader_does(engine: Engine) -> None:
     taken = 0
-    async with stream_batches(engine.database, numbers(20 * MANY)) as batches:
+    async with stream_batches(engine.scope, numbers(20 * MANY)) as batches:
         first = await anext(batches)
-        await until_one_waits_for("ClientWrite", engine.database)
+        await until_one_waits_for("ClientWrite", engine.scope)
         assert first.num_rows < MANY
         async for batch in batches:
             taken += batch.num_rows
@@ -246,20 +247,20 @@ async def test_postgresql_waits_while_the_reader_does(engine: Engine) -> None:
 
 async def test_inside_of_a_transaction_its_own_writes_are_read_and_leaving_is_no_end(engine: Engine) -> None:
     inserted = query({"n": sql.Column("t", "n")}, [INT64], sql.TableSource("public", "numbers", "t"))
-    async with Transactions(engine.database) as transactions:
+    async with Transactions(engine.scope) as transactions:
         await transactions.begin("read_committed", read_only=False)
-        async with transactions.database.connection() as connection:
+        async with transactions.scope.connection() as connection:
             await connection.execute("CREATE TABLE public.numbers AS SELECT generate_series(1, 300000)::bigint AS n")
-        async with stream_batches(transactions.database, inserted) as batches:
+        async with stream_batches(transactions.scope, inserted) as batches:
             await anext(batches)
-        assert (await streamed(transactions.database, inserted)).num_rows == MANY
+        assert (await streamed(transactions.scope, inserted)).num_rows == MANY
         await transactions.commit()
-    assert (await streamed(engine.database, inserted)).num_rows == MANY
+    assert (await streamed(engine.scope, inserted)).num_rows == MANY
 
 
 async def test_a_stream_changes_nothing(engine: Engine) -> None:
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute("CREATE SEQUENCE public.counter")
     change = sql.Call("nextval", (sql.Value("public.counter", "regclass"),))
     with pytest.raises(PreconditionFailed):
-        await streamed(engine.database, query({"n": change}, [INT64]))
+        await streamed(engine.scope, query({"n": change}, [INT64]))

@@ -70,7 +70,7 @@ async def fetch(engine: Engine, table: str) -> list[dict[str, object]]:
     """Give all rows of a table."""
     query = await compiled(TableOperand(named(table)), await engine.catalog(ME))
     statement = query.fetch()
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return [dict(row) for row in await connection.fetch(statement.text, *statement.values)]
 
 
@@ -109,7 +109,7 @@ async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[
 
 async def expire(engine: Engine, session: UUID) -> None:
     """Let a session's lease run out: time passes by moving the row."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 s' WHERE id = $1", session
         )
@@ -118,5 +118,5 @@ async def expire(engine: Engine, session: UUID) -> None:
 async def make_due(engine: Engine, table: str) -> None:
     """Let the time come of all jobs of a table that wait for it."""
     jobs_of = job_table_name((await engine.catalog(ME)).table(named(table)))
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute(f"UPDATE {jobs_of} SET _scheduled_time = '2000-01-01' WHERE _state = 'pending'")  # noqa: S608

@@ -53,7 +53,7 @@ async def collect(engine: Engine, *, dry_run: bool = False) -> Collected:
 
 async def age(engine: Engine) -> None:
     """Let eight days pass for all objects: time passes by moving the rows."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.object SET expire_time = expire_time - interval '8 days',"
             " quarantine_time = quarantine_time - interval '8 days'"
@@ -62,7 +62,7 @@ async def age(engine: Engine) -> None:
 
 async def states(engine: Engine) -> list[str]:
     """Give the states of all objects."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return [row["state"] for row in await connection.fetch("SELECT state FROM levada.object ORDER BY create_time")]
 
 

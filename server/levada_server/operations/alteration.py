@@ -124,7 +124,7 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
 
     async def answer(_recorded: object) -> Altered:
         # This replica may not have seen yet what another one did.
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             catalog = await read_catalog(connection)
         return Altered(catalog.table(TableName(wanted.name.schema, wanted.new_name or wanted.name.table)), ())
 
@@ -161,7 +161,7 @@ async def _change(
     """Change the catalog in a transaction that gives up where it would wait long, and repeat it a few times."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with engine.database.transaction() as connection:
+            async with engine.scope.transaction() as connection:
                 await storage.limit_lock_wait(connection)
                 result = await change(connection, await lock_catalog(connection))
                 catalog = await read_catalog(connection)
@@ -174,8 +174,7 @@ async def _change(
                 ) from error
             await asyncio.sleep(PAUSE_S)
         else:
-            engine.cache.replace(catalog)
-            await engine.database.forget_plans()
+            await engine.cache.replace_altered(catalog)
             return result, catalog
     raise AssertionError("the last attempt returns or raises")
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from levada_server.jobs.signing import Claim, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Key
+    from levada_server.model.request import Request
     from levada_server.model.table import TableName
     from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.catalog import CatalogCache
     from levada_server.storage.jobs.notifications import Lookout
     from levada_server.storage.objects.storage import ObjectStorage
-    from levada_server.storage.postgres.database import Database
-    from levada_server.storage.postgres.request_outcomes import Request
+    from levada_server.storage.postgres.scope import Scope
 
 PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
 """Errors that may come of a catalog that another process has changed."""
@@ -64,7 +64,7 @@ class Engine:
     """The parts that operations work with.
 
     Args:
-        database: PostgreSQL.
+        scope: PostgreSQL: the pool, or the transaction that a client has open.
         cache: The catalog of this process.
         lookout: Where waiting workers learn of new jobs.
         decode_relation: Reads a relation back that was stored as a client sent it.
@@ -76,7 +76,7 @@ class Engine:
         plans: Queries that were compiled before.
     """
 
-    database: Database
+    scope: Scope
     cache: CatalogCache
     lookout: Lookout
     decode_relation: Callable[[bytes], Relation]

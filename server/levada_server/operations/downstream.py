@@ -85,7 +85,7 @@ async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> No
 
 async def _add_jobs(engine: Engine, catalog: Catalog, table: Table, source: Relation) -> None:
     missing = (await compiled(new_keys(source, table), catalog)).select
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         await refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 QUICK_BYTES = 32 * 2**10
 """Larger contents are read in a thread, so that other calls are answered meanwhile."""
-PATIENCE_S = 0.5
-"""How long, in all, an insert that is under way waits for its sender."""
 
 
 class Stalled(Exception):
@@ -36,12 +34,13 @@ class Upcoming:
     Args:
         content: What they are read from; it may still arrive.
         batches: Reads them; in threads, as it blocks, unless they are few and here.
+        patience_s: How long, in all, somebody who holds a connection waits for them; None without a limit.
     """
 
-    def __init__(self, content: IO[bytes] | Arrival, batches: Iterator[Columns]) -> None:
+    def __init__(self, content: IO[bytes] | Arrival, batches: Iterator[Columns], patience_s: float | None) -> None:
         self._content = content
         self._batches = batches
-        self._patience_s = PATIENCE_S
+        self._patience_s = patience_s
         self._few = isinstance(content, io.BytesIO) and content.getbuffer().nbytes <= QUICK_BYTES
 
     async def take(self) -> Columns | None:
@@ -66,10 +65,11 @@ class Upcoming:
         async def take() -> Columns | None:
             loop = asyncio.get_running_loop()
             began = loop.time()
-            await asyncio.wait({arrived}, timeout=max(self._patience_s, 0.0))
-            self._patience_s -= loop.time() - began
+            await asyncio.wait({arrived}, timeout=self._patience_s)
             if not arrived.done():
                 raise Stalled
+            if self._patience_s is not None:
+                self._patience_s = max(self._patience_s - (loop.time() - began), 0.0)
             return await ready
 
         try:

@@ -72,7 +72,7 @@ async def _refresh(
     own = own_key_source(engine, table)
     missing = (await compiled(new_keys(key_source or own, table), catalog)).select
     wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
         reset = await storage.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
         reset += await job_refresh.reset_deleted(connection, table)

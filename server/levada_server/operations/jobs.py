@@ -45,7 +45,7 @@ async def create_session(
 ) -> tuple[UUID, timedelta]:
     """Begin a worker session; give its id and the length of its leases."""
     duration = check_lease_duration(lease_duration)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         return await worker_sessions.create_session(connection, worker, duration, code_version), duration
 
 
@@ -63,7 +63,7 @@ async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUI
         raise LimitReached(
             f"A renewal names 1 to {MAX_SESSIONS} sessions, not {len(sessions)}.", limit="sessions", value=MAX_SESSIONS
         )
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         expires = await worker_sessions.renew_sessions(connection, sessions)
         return expires, await worker_sessions.cancelled_leases(connection, sessions)
 
@@ -81,7 +81,7 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
         UnknownWorkerSession: It has ended already.
     """
     tables = await _by_table(engine, caller, started)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         for table, leases in tables:
             await storage.mark_started(connection, table, leases)
         await worker_sessions.delete_session(connection, session)
@@ -196,7 +196,7 @@ class _Taking:
         seconds: float,
     ) -> list[Lease]:
         began = time.monotonic()
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             leases, reached = await storage.reserve(
                 connection,
                 table,
@@ -223,12 +223,12 @@ class _Taking:
         self, engine: Engine, tables: Sequence[Table], starts: Sequence[Place], held: Collection[UUID] | None
     ) -> list[Lease]:
         began = time.monotonic()
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             priorities = await storage.most_urgent(connection, tables, self.session, held, starts)
         seconds = (time.monotonic() - began) / len(tables)
         found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
         if not found:
-            async with engine.database.connection() as connection:
+            async with engine.scope.connection() as connection:
                 await worker_sessions.check_session(connection, self.session)
         for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=False):
             if leases := await self.one_table(engine, tables[number], limit, seconds):
@@ -241,7 +241,7 @@ async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -
     if len(leases) > MAX_JOBS:
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
     tables = await _by_table(engine, caller, leases)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         return sum([await storage.release_jobs(connection, table, held) for table, held in tables])
 
 
@@ -263,14 +263,14 @@ async def _by_table(
 async def ignore(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
     """Pass over jobs that are pending or failed, all or those that a relation has; give their number."""
     table, selected = await _selected(engine, caller, name, jobs)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         return await storage.ignore_jobs(connection, table, selected)
 
 
 async def retry(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
     """Make jobs pending that failed, or those that a relation has and that failed or are ignored; give their number."""
     table, selected = await _selected(engine, caller, name, jobs)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         return await storage.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
 
 
@@ -280,7 +280,7 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     Their results are refused from now on, and their holders are told with the next renewal.
     """
     table, selected = await _selected(engine, caller, name, jobs)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         cancelled = await storage.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
         if cancelled:
             tokens = [(session, engine.signer.lease(claim_of(lease))) for lease, session in cancelled]
@@ -310,7 +310,7 @@ async def list_jobs(
         limit: At most so many.
     """
     table = computed_table(await engine.catalog(caller), name)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return table, await storage.list_jobs(connection, table, states, after, limit)
 
 
@@ -331,7 +331,7 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
     source = key_source or own_key_source(engine, table)
     total = (await compiled(keys_of(source, table), catalog)).count()
     remaining = (await compiled(remaining_keys(source, table), catalog)).count()
-    async with engine.database.transaction(read_only=True) as connection:
+    async with engine.scope.transaction(read_only=True) as connection:
         return Progress(
             table.name,
             await connection.fetchval(total.text, *total.values),

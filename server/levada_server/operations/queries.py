@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
-from levada_server.storage.postgres.database import PinnedDatabase
+from levada_server.storage.postgres.scope import OpenTransaction
 from levada_server.storage.rows.rows import digest_rows
 from levada_server.storage.rows.streams import fetch_rows, stream_batches
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.operations.plans import Asked
     from levada_server.query.compile import Query
-    from levada_server.storage.postgres.database import Database
+    from levada_server.storage.postgres.scope import Scope
 
 FEW_ROWS = 100
 FEW_HEAVY_ROWS = 2
@@ -53,18 +53,16 @@ async def fetch(
         take_digest: Called at the end with a digest of exactly these rows; None for none.
     """
     async with AsyncExitStack() as stack:
-        database = engine.database
+        scope = engine.scope
         if take_digest is not None:
-            connection = await stack.enter_async_context(
-                database.transaction(read_only=True, isolation="repeatable_read")
-            )
-            database = PinnedDatabase(connection, database.postgresql_version)
+            connection = await stack.enter_async_context(scope.transaction(read_only=True, isolation="repeatable_read"))
+            scope = OpenTransaction(connection, scope.postgresql_version)
         if has_few_rows(query):
-            for piece in await _fetch_few(database, query, count_rows):
+            for piece in await _fetch_few(scope, query, count_rows):
                 yield piece
         else:
             writer = StreamWriter(arrow_schema(query.heading))
-            async with stream_batches(database, query) as batches:
+            async with stream_batches(scope, query) as batches:
                 async for batch in batches:
                     count_rows(batch.num_rows)
                     for piece in writer.write(batch):
@@ -79,11 +77,11 @@ async def fetch_few(
     engine: Engine, query: Query, count_rows: Callable[[int], None] = lambda _: None
 ) -> Iterator[Piece]:
     """Fetch as `fetch` does, for a query that has few rows: by one plain statement, whose answer is held at once."""
-    return await _fetch_few(engine.database, query, count_rows)
+    return await _fetch_few(engine.scope, query, count_rows)
 
 
-async def _fetch_few(database: Database, query: Query, count_rows: Callable[[int], None]) -> Iterator[Piece]:
-    rows = await fetch_rows(database, query)
+async def _fetch_few(scope: Scope, query: Query, count_rows: Callable[[int], None]) -> Iterator[Piece]:
+    rows = await fetch_rows(scope, query)
     count_rows(len(rows))
     return whole_stream(rows, query.heading)
 
@@ -101,14 +99,14 @@ def has_few_rows(query: Query) -> bool:
 async def count(engine: Engine, query: Query) -> int:
     """Count the entities of a query."""
     statement = query.count()
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return int(await connection.fetchval(statement.text, *statement.values))
 
 
 async def exists(engine: Engine, query: Query) -> bool:
     """Tell whether a query has any entity; stops at the first."""
     statement = query.exists()
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return bool(await connection.fetchval(statement.text, *statement.values))
 
 
@@ -116,6 +114,6 @@ async def explain(engine: Engine, query: Query, *, analyze: bool) -> tuple[str, 
     """Give PostgreSQL's plan for a query, and the statement that was compiled."""
     statement = query.fetch()
     options = "(ANALYZE, BUFFERS)" if analyze else ""
-    async with engine.database.transaction(read_only=True) as connection:
+    async with engine.scope.transaction(read_only=True) as connection:
         rows = await connection.fetch(f"EXPLAIN {options} {statement.text}", *statement.values)
     return "\n".join(row[0] for row in rows), statement.text

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-ATTEMPTS = 6
-"""How often a change is tried that others get in the way of."""
 FIRST_PAUSE_S = 0.01
+"""Bounds the pause after the first conflict; it doubles with each further one."""
 
 
 async def once(
@@ -46,14 +45,13 @@ async def once(
     try:
         return await work()
     except LevadaError as error:
-        if caller.request is None or engine.database.pinned:
+        request = engine.scope.recorded(caller.request)
+        found = None if request is None else await find_outcome(engine.scope, request)
+        if request is None or found is None:
             raise
-        found = await find_outcome(engine.database, caller.request)
-        if found is None:
-            raise
-        if found.method != caller.request.method:
+        if found.method != request.method:
             raise InvalidRequest(
-                f"The request id {caller.request.id} was used for {found.method} before; every request has its own.",
+                f"The request id {request.id} was used for {found.method} before; every request has its own.",
                 field="request_id",
             ) from error
         if found.content is None:
@@ -62,17 +60,16 @@ async def once(
 
 
 async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Do a change, and once more where a concurrent one got in its way; inside a client's transaction only that can.
+    """Do a change, and repeat it after conflicts with concurrent ones, as often as the scope allows.
 
     Raises:
         Conflict: Others got in its way each time.
     """
-    for attempt in range(1, ATTEMPTS):
+    for attempt in range(1, engine.scope.attempts):
         try:
             return await work()
         except Conflict:
-            if engine.database.pinned:
-                raise
+            pass
         await asyncio.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))
     return await work()
 
@@ -89,5 +86,6 @@ async def record(engine: Engine, connection: Connection, caller: Caller, content
     Raises:
         AlreadyExists: It was done before.
     """
-    if caller.request is not None and not engine.database.pinned:
-        await insert_outcome(connection, caller.request, json.dumps(content))
+    request = engine.scope.recorded(caller.request)
+    if request is not None:
+        await insert_outcome(connection, request, json.dumps(content))

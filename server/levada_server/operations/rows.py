@@ -16,7 +16,6 @@ from levada_server.errors import (
     NotFound,
     PermissionDenied,
     PlanChanged,
-    PreconditionFailed,
 )
 from levada_server.model.assignment import insertable, split_update
 from levada_server.model.dependencies import is_within
@@ -42,11 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from levada_server.model.dependencies import Catalog
+    from levada_server.model.request import Request
     from levada_server.model.table import PartIntegrity, Table
     from levada_server.operations.arrival import Arrival
     from levada_server.operations.context import Caller, Engine
     from levada_server.storage.postgres.database import Connection
-    from levada_server.storage.postgres.request_outcomes import Request
 
 
 ANALYZED_ROWS = 5_000
@@ -88,7 +87,9 @@ async def insert(
 
     async def attempt() -> int:
         batches = _of_own_key(caller, catalog, table, read_batches(content, table, options))
-        return await _insert_batches(engine, caller, table, Upcoming(content, batches), options, catalog.version)
+        return await _insert_batches(
+            engine, caller, table, Upcoming(content, batches, engine.scope.patience_s), options, catalog.version
+        )
 
     async def work() -> int:
         try:
@@ -100,7 +101,7 @@ async def insert(
     count = await once(engine, caller, work, _as_count)
     _note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             await analyze(connection, table, count)
     return count
 
@@ -132,15 +133,15 @@ async def _insert_batches(
     if first is None:
         return 0
     second = await upcoming.take()
-    if second is None and (caller.request is None or engine.database.pinned):
+    if second is None and engine.scope.recorded(caller.request) is None:
         # One statement is a transaction of its own.
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             return await insert_batch(engine, connection, table, first, options, version)
     skipping = options.skip_duplicates or options.replace
     if second is None and not skipping and storage.fit_one_statement(first):
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             return await insert_batch(engine, connection, table, first, options, version, caller.request)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         count = await insert_batch(engine, connection, table, first, options)
         columns, tried = second, first.row_count
         while columns is not None:
@@ -175,7 +176,7 @@ async def insert_relation(
     named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
 
     async def work() -> int:
-        async with engine.database.transaction() as connection:
+        async with engine.scope.transaction() as connection:
             count, ids = await storage.insert_selected(
                 connection,
                 table,
@@ -216,9 +217,9 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
     check_sizes(table, changes, engine.value_bytes)
 
     async def work() -> int:
-        request = None if engine.database.pinned else caller.request
+        request = engine.scope.recorded(caller.request)
         claimed = await claim_changes(engine, table, changes)
-        async with engine.database.connection() as connection:
+        async with engine.scope.connection() as connection:
             found = await storage.update_row(connection, table, key, claimed, catalog.version, request)
         if not found:
             raise NotFound(
@@ -287,22 +288,19 @@ async def admit_write(engine: Engine, caller: Caller, catalog: Catalog, table: T
     if job is None:
         check_direct_insert(catalog, table, options)
         return
-    if not engine.database.pinned:
-        raise PreconditionFailed(
-            "What a job writes goes with CompleteJobs, or into a transaction that completes it; open one first."
-        )
+    engine.scope.job_writes()
     computed = computed_table(catalog, job)
     caller.told.extend(judge_write(catalog, computed, table.name))
     if table.name not in catalog.own_tables(computed.name):
         check_direct_insert(catalog, table, options)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         if not await is_held(connection, computed, job.job_id, job.token):
             raise LeaseLost(f"Job {job.job_id} is no longer yours; drop the result.", job=job.job_id)
 
 
 def _note_written(engine: Engine, caller: Caller, table: Table, count: int) -> None:
     if caller.job is not None and count:
-        engine.database.written[str(table.name)] += count
+        engine.scope.job_writes()[str(table.name)] += count
 
 
 def check_direct_insert(catalog: Catalog, table: Table, options: InsertOptions) -> None:
@@ -330,7 +328,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
         HasChildren: A part would go without its master.
     """
     catalog = await engine.catalog(caller)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         doomed = await _collect(connection, catalog, relation, part_integrity, identified=True, deleting=False)
         await deletion.forget(connection, catalog, doomed)
         return doomed
@@ -374,7 +372,7 @@ async def _delete(
     digest: str,
     quick: bool,
 ) -> Doomed:
-    async with engine.database.transaction(isolation="repeatable_read") as connection:
+    async with engine.scope.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
         if quick:
             await _check_alone(connection, catalog, relation, part_integrity)

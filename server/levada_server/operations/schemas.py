@@ -118,7 +118,7 @@ async def create_schema(
 async def _create_schema(
     engine: Engine, caller: Caller, name: str, *, allow_existing: bool
 ) -> tuple[SchemaSummary, bool]:
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         existing = {row[0]: row for row in await storage.list_schemas(connection)}
         if name not in existing:
             catalog = await storage.lock_catalog(connection)
@@ -142,7 +142,7 @@ async def update_schema(engine: Engine, _caller: Caller, name: str, contract: Co
     Raises:
         UnknownSchema: There is none.
     """
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         catalog = await storage.lock_catalog(connection)
         check_schema(catalog, name)
         if contract is not None:
@@ -165,7 +165,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         return recorded
 
     async def work() -> int:
-        async with engine.database.transaction() as connection:
+        async with engine.scope.transaction() as connection:
             catalog = await storage.lock_catalog(connection)
             check_schema(catalog, name)
             count = await storage.delete_schema(connection, catalog, name)
@@ -189,7 +189,7 @@ def check_schema(catalog: Catalog, name: str) -> None:
 
 async def list_schemas(engine: Engine, _caller: Caller) -> list[SchemaSummary]:
     """List all schemas by name."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return [SchemaSummary(*row) for row in await storage.list_schemas(connection)]
 
 
@@ -210,7 +210,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         made = (existing.has_make, existing.key_source, existing.retry)
         if made == (declaration.has_make, declaration.key_source, declaration.retry):
             return declared
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         catalog = await storage.lock_catalog(connection, catalog)
         existing = catalog.tables.get(declaration.name)
         if existing is None:
@@ -353,7 +353,7 @@ MAX_DEFINITIONS = 1_000
 
 async def list_definitions(engine: Engine, table: Table) -> list[tuple[str, datetime]]:
     """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return await storage.read_definitions(connection, table, MAX_DEFINITIONS)
 
 
@@ -430,7 +430,7 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
     """
     catalog = await engine.catalog(caller)
     doomed = _doomed_tables(catalog, names)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         counts = [(t.name, await storage.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
@@ -446,7 +446,7 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
         return tuple(TableName(schema, table) for schema, table in recorded)
 
     async def work() -> tuple[TableName, ...]:
-        async with engine.database.transaction() as connection:
+        async with engine.scope.transaction() as connection:
             catalog = await storage.lock_catalog(connection)
             doomed = _doomed_tables(catalog, names)
             if digest and digest != _drop_digest(doomed):

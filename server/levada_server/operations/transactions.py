@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_server.jobs.signing import Claim
+    from levada_server.model.request import Request
     from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Isolation
-    from levada_server.storage.postgres.request_outcomes import Request
 
 
 MAX_OPEN_S = 86_400.0
@@ -54,7 +54,7 @@ async def is_renewed(engine: Engine, claim: Claim, limits: TransactionLimits) ->
     if table is None:
         return False
     grace = timedelta(seconds=limits.idle_s)
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         return await jobs.is_renewed(connection, table, claim.job_id, claim.token, grace)
 
 
@@ -74,7 +74,7 @@ class Session:
     @property
     def engine(self) -> Engine:
         """The parts that work inside the transaction, where one is open."""
-        return replace(self._engine, database=self.transactions.database)
+        return replace(self._engine, scope=self.transactions.scope)
 
     async def begin(self, isolation: Isolation, *, read_only: bool, lease_token: str) -> None:
         """Begin a transaction.
@@ -103,9 +103,7 @@ class Session:
             Conflict: A concurrent transaction got in the way; nothing is committed.
             OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
         """
-        database = self.transactions.database
-        await self.transactions.commit(request)
-        for name, key in database.committed:
+        for name, key in await self.transactions.commit(request):
             self._engine.downstream.committed(self._engine, name, [key])
 
     async def confirm_commit(self, request: Request) -> None:
@@ -114,7 +112,7 @@ class Session:
         Raises:
             PreconditionFailed: It was not.
         """
-        outcome = await give_up(self._engine.database, request)
+        outcome = await give_up(self._engine.scope, request)
         if outcome.content is None or outcome.method != request.method:
             raise PreconditionFailed("The transaction was not committed, and nothing of it is kept.")
 
@@ -122,5 +120,5 @@ class Session:
 @asynccontextmanager
 async def open_session(engine: Engine) -> AsyncIterator[Session]:
     """Open a session; the end of the block rolls back what was not committed."""
-    async with Transactions(engine.database) as transactions:
+    async with Transactions(engine.scope) as transactions:
         yield Session(transactions, engine)

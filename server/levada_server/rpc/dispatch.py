@@ -21,11 +21,11 @@ from google.protobuf.message import DecodeError, Message
 from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest
 from levada_server.logs import begin_call
+from levada_server.model.request import Request
 from levada_server.operations.context import PERHAPS_BEHIND, Caller
 from levada_server.rpc.status import shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import Told
-from levada_server.storage.postgres.request_outcomes import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

@@ -37,9 +37,6 @@ class RowService:
         call.identify(METHODS["RowService/InsertRows"], first)
         header = first.header
         async with _arriving(messages) as content:
-            if call.engine.database.pinned:
-                # The connection waits for this client in any case, and the next request comes after the rows.
-                await content.whole()
             name, options = values.table_name("name", header.name), values.insert_options(header.options)
             who = call.under_lease(header.lease_token)
             count = await call.repeat_if_behind(lambda: rows.insert(call.engine, who, name, options, content))

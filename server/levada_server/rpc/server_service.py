@@ -32,7 +32,7 @@ class ServerService:
         """Give the server's version and limits."""
         return pb.GetServerInfoResponse(
             version=self._version,
-            postgresql_version=call.engine.database.postgresql_version,
+            postgresql_version=call.engine.scope.postgresql_version,
             catalog_version=(await call.engine.cache.current()).version,
             embedded=self._embedded,
             limits=pb.Limits(

@@ -72,7 +72,7 @@ async def complete_at_once(
     if not keys <= inserted or len(inserts) > MAX_KINDS:
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
-    async with engine.database.connection() as connection:
+    async with engine.scope.connection() as connection:
         tokens = [job.token for job in jobs]
         committed = await complete_jobs(connection, table, tokens, finished, inserts, catalog.version)
     return None if committed is None else (told, [(table.name, committed)])

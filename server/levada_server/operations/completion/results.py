@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.storage.jobs.jobs import LockedJob
     from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.scope import OpenTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ async def _commit(engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
     """Commit jobs, all or none; give what the caller is told."""
     done = await _commit_at_once(engine, catalog, jobs)
     if done is None:
-        async with engine.database.transaction() as connection:
+        async with engine.scope.transaction() as connection:
             done = await _complete_group(engine, connection, catalog, jobs)
     told, committed = done
     for name, keys in committed:
@@ -175,26 +176,26 @@ async def _check_inputs(connection: Connection, catalog: Catalog, table: Table, 
             )
 
 
-async def complete_in_transaction(engine: Engine, caller: Caller, job: CompletedJob) -> None:
-    """Finish a job whose rows were written under its lease in the open transaction, which commits them with it.
+async def complete_in_transaction(
+    engine: Engine, transaction: OpenTransaction, caller: Caller, job: CompletedJob
+) -> None:
+    """Finish a job whose rows were written under its lease in an open transaction, which commits them with it.
 
     Raises:
-        PreconditionFailed: No transaction is open.
+        PreconditionFailed: The job is completed already.
         LevadaError: As the outcomes of `complete`.
     """
     catalog = await engine.catalog(caller)
-    if not engine.database.pinned:
-        raise PreconditionFailed("No transaction is open in which the job's rows were written; begin one first.")
     table = computed_table(catalog, job.table)
-    async with engine.database.transaction() as connection:
+    async with transaction.transaction() as connection:
         locked = await storage.lock_jobs(connection, table, (job.job_id,))
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
             raise PreconditionFailed("The job is completed already; roll back.", job=job.job_id)
         await _check_inputs(connection, catalog, table, job)
         await _check_present(connection, table, (job,), locked)
-        written = {str(name): count for name, count in engine.database.written.items()}
+        written = {str(name): count for name, count in transaction.written.items()}
         await storage.finish_jobs(connection, table, [job.finished(written)])
-        engine.database.committed.append((table.name, locked[job.job_id].key))
+        transaction.completed.append((table.name, locked[job.job_id].key))
 
 
 async def fail(
@@ -228,7 +229,7 @@ async def fail(
         LeaseLost: The job was handed to another worker, or cancelled.
     """
     table = computed_table(await engine.catalog(caller), name)
-    async with engine.database.transaction() as connection:
+    async with engine.scope.transaction() as connection:
         standing = (await storage.lock_jobs(connection, table, (job_id,)))[job_id].standing
         if judge(standing, token, final=ERROR) is Answer.REPEATED:
             return standing.state if standing.token == token else PENDING

@@ -43,7 +43,7 @@ async def collect(engine: Engine, _caller: Caller, *, dry_run: bool) -> Collecte
     found: list[int] = []
     doomed: list[tuple[Upload, int]] = []
     try:
-        async with engine.database.transaction() as connection:
+        async with engine.scope.transaction() as connection:
             await storage.find_named(connection, await read_catalog(connection))
             await storage.doom(connection)
             found = await storage.quarantine(connection)

@@ -210,7 +210,7 @@ async def _steer(session: Session, request: pb.OpenSessionRequest, call: Call) -
             await transactions.roll_back()
         case "complete_job":
             job = await completed_job(call.engine, request.complete_job)
-            await complete_in_transaction(call.engine, call.caller, job)
+            await complete_in_transaction(call.engine, transactions.current(), call.caller, job)
         case _:
             raise InvalidRequest("A request of the session is unset.", field="request")
 

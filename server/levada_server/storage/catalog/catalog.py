@@ -84,6 +84,11 @@ class CatalogCache:
         if self._catalog is None or catalog.version > self._catalog.version:
             self._catalog = catalog
 
+    async def replace_altered(self, catalog: Catalog) -> None:
+        """Take over a catalog whose tables were altered: plans of statements that were made for them do not hold."""
+        self.replace(catalog)
+        await self._database.forget_plans()
+
 
 async def require_version(connection: Connection, version: int) -> None:
     """Check that the catalog is not newer than what a change was made for.

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
 
-from levada_server.errors import LimitReached, OutcomeUnknown, Unavailable
+from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
 from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
-    from levada_server.model.heading import Key
-    from levada_server.model.table import TableName
+    from levada_server.model.request import Request
     from levada_server.storage.postgres.spool import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -29,14 +28,20 @@ CONNECT_TIMEOUT_S = 10.0
 ACQUIRE_TIMEOUT_S = 60.0
 """How long a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
+ATTEMPTS = 6
+"""How often to try a change that conflicts with concurrent ones."""
+PATIENCE_S = 0.5
+"""How long, in all, the connection of an insert that is under way waits for its sender."""
 MIN_POSTGRESQL = 15
 
 
 class Database:
-    """A pool of connections to one PostgreSQL database."""
+    """A pool of connections to one PostgreSQL database: the `Scope` of what is in no client's transaction."""
 
     spool_space: SpoolSpace | None
-    """Where results wait for slow readers; None where they hold no connection that others could use."""
+    """Where results wait for slow readers."""
+    attempts = ATTEMPTS
+    patience_s = PATIENCE_S
 
     def __init__(
         self,
@@ -90,21 +95,6 @@ class Database:
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
         return cls(pool, f"{version.major}.{version.minor}", spool_space, size)
 
-    @property
-    def pinned(self) -> bool:
-        """It is one connection inside a transaction that lasts."""
-        return False
-
-    @property
-    def written(self) -> Counter[str]:
-        """Rows that a job wrote in the transaction that lasts, by table; counted by who writes."""
-        raise AssertionError("no transaction lasts")
-
-    @property
-    def committed(self) -> list[tuple[TableName, Key]]:
-        """What jobs completed in the transaction that lasts, known to all once it is committed."""
-        raise AssertionError("no transaction lasts")
-
     async def close(self) -> None:
         """Wait for the connections in use, then close all."""
         await self._pool.close()
@@ -145,6 +135,20 @@ class Database:
                 value=self._size,
             ) from None
 
+    def recorded(self, request: Request | None) -> Request | None:
+        """Return the request: its outcome is stored in the transaction of its change."""
+        return request
+
+    def job_writes(self) -> Counter[str]:
+        """Refuse that a job writes.
+
+        Raises:
+            PreconditionFailed: Each use of the pool is committed by itself, so it could not be undone with the job.
+        """
+        raise PreconditionFailed(
+            "What a job writes goes with CompleteJobs, or into a transaction that completes it; open one first."
+        )
+
     @contextmanager
     def lent_to(self, pipe: Pipe) -> Iterator[None]:
         """Note that a connection writes to a pipe within the block: it is hurried when connections are short."""
@@ -175,54 +179,6 @@ class Database:
                     await uncut(connection, transaction.rollback())
                 raise
             await commit(connection, transaction)
-
-
-class PinnedDatabase(Database):
-    """One connection inside a transaction that lasts: each use is a savepoint, so that a failure undoes it alone."""
-
-    def __init__(self, connection: Connection, postgresql_version: str) -> None:
-        """Use a connection on which a transaction is open; whoever opened it ends it."""
-        self._connection = connection
-        self._size = 1
-        self._wanted = 0  # connections in use, and those that are waited for
-        self._lent = set()
-        self._written: Counter[str] = Counter()
-        self._committed: list[tuple[TableName, Key]] = []
-        self.postgresql_version = postgresql_version
-        self.spool_space = None
-
-    @property
-    def pinned(self) -> bool:
-        """It is one connection inside a transaction that lasts."""
-        return True
-
-    @property
-    def written(self) -> Counter[str]:
-        """Rows that a job wrote in this transaction, by table."""
-        return self._written
-
-    @property
-    def committed(self) -> list[tuple[TableName, Key]]:
-        """What jobs completed in this transaction."""
-        return self._committed
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend the connection."""
-        with translated():
-            async with self._connection.transaction():
-                yield self._connection
-
-    @asynccontextmanager
-    async def transaction(
-        self,
-        *,
-        read_only: bool = False,
-        isolation: Isolation = "read_committed",
-    ) -> AsyncIterator[Connection]:
-        """Lend the connection; the transaction around decides how it sees others."""
-        async with self.connection() as connection:
-            yield connection
 
 
 async def uncut(connection: Connection, step: Awaitable[None]) -> None:

@@ -13,7 +13,9 @@ from levada_server.query.sql import quote_text
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from levada_server.storage.postgres.database import Connection, Database
+    from levada_server.model.request import Request
+    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.scope import Scope
 
 _SQL = statements("outcomes")
 
@@ -24,19 +26,6 @@ PREPARED_DAYS = 3
 _LOCK = 0x1E7ADB
 """Key of the advisory lock under which partitions are made and dropped."""
 _PREFIX = "request_outcome_"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked, once.
-
-    Args:
-        id: Chosen by the client.
-        method: What is asked; an id stands for one method.
-    """
-
-    id: str
-    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +71,29 @@ def recording_each(statement: str, values: int, request: Request) -> tuple[str, 
     return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method]
 
 
-async def find_outcome(database: Database, request: Request) -> Outcome | None:
-    """Give what came of a request; None if nothing is known of it."""
-    async with database.connection() as connection:
+async def find_outcome(scope: Scope, request: Request) -> Outcome | None:
+    """Return the outcome of a request; None if nothing is known of it."""
+    async with scope.connection() as connection:
         row = await connection.fetchrow(_SQL["find"], request.id)
     return None if row is None else Outcome(row["method"], row["content"])
 
 
-async def give_up(database: Database, request: Request) -> Outcome:
-    """See to it that a request that was not done never will be; give what came of it."""
-    async with database.connection() as connection:
+async def give_up(scope: Scope, request: Request) -> Outcome:
+    """Prevent that a request is done later if it was not done yet; return its outcome."""
+    async with scope.connection() as connection:
         await connection.execute(_SQL["give_up"], request.id, request.method)
-    found = await find_outcome(database, request)
+    found = await find_outcome(scope, request)
     assert found is not None  # it is there now, whoever wrote it
     return found
 
 
-async def keep_days(database: Database) -> None:
+async def keep_days(scope: Scope) -> None:
     """Make the partitions of the coming days, and drop those of days long past.
 
     Where others hold the table for too long it is left for the next time.
     """
     today = dt.datetime.now(dt.timezone.utc).date()
-    async with database.connection() as connection:
+    async with scope.connection() as connection:
         present = {row["name"] for row in await connection.fetch(_SQL["partitions"])}
     wanted = {_name(day): day for day in (today + dt.timedelta(days=n) for n in range(PREPARED_DAYS))}
     oldest = _name(today - dt.timedelta(days=KEPT_DAYS))
@@ -122,13 +111,13 @@ async def keep_days(database: Database) -> None:
     changes += [fill(_SQL["drop_partition"], name=name) for name in days if name < oldest]
     for change in changes:
         try:
-            async with database.transaction() as connection:
+            async with scope.transaction() as connection:
                 await connection.execute("SET LOCAL lock_timeout = '2s'")
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
                 await connection.execute(change)
         except LevadaError:
             continue  # another replica did it, or somebody holds the table
-    async with database.connection() as connection:
+    async with scope.connection() as connection:
         await connection.execute(_SQL["delete_others"], today - dt.timedelta(days=KEPT_DAYS))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError, NotFound, PreconditionFailed
 from levada_server.query.sql import quote_name
-from levada_server.storage.postgres.database import PinnedDatabase, commit, uncut
+from levada_server.storage.postgres.database import commit, uncut
 from levada_server.storage.postgres.failures import translated
 from levada_server.storage.postgres.request_outcomes import insert_outcome
+from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,21 +18,24 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from levada_server.storage.postgres.database import Connection, Database, Isolation
-    from levada_server.storage.postgres.request_outcomes import Request
+    from levada_server.model.heading import Key
+    from levada_server.model.request import Request
+    from levada_server.model.table import TableName
+    from levada_server.storage.postgres.database import Connection, Isolation
+    from levada_server.storage.postgres.scope import Scope
 
 
 class Transactions:
     """The transactions of one session, one after the other. Whatever is open when the block ends is rolled back."""
 
-    def __init__(self, database: Database) -> None:
-        self._outside = database
+    def __init__(self, outside: Scope) -> None:
+        self._outside = outside
         self._held = AsyncExitStack()
         self._connection: Connection | None = None
         self._transaction: asyncpg.transaction.Transaction | None = None
+        self._current: OpenTransaction | None = None
         self._savepoints: list[str] = []
         self._read_only = False
-        self.database = database
 
     async def __aenter__(self) -> Transactions:
         return self
@@ -47,8 +51,23 @@ class Transactions:
         """A transaction is open."""
         return self._transaction is not None
 
+    @property
+    def scope(self) -> Scope:
+        """Return the transaction that is open; the pool while there is none."""
+        return self._current or self._outside
+
+    def current(self) -> OpenTransaction:
+        """Return the transaction that is open.
+
+        Raises:
+            PreconditionFailed: There is none.
+        """
+        if self._current is None:
+            raise _none_open()
+        return self._current
+
     async def begin(self, isolation: Isolation, *, read_only: bool) -> None:
-        """Begin a transaction; from now on `database` works inside it.
+        """Begin a transaction; from now on `scope` is this transaction.
 
         Raises:
             PreconditionFailed: One is open.
@@ -63,7 +82,7 @@ class Transactions:
             self._held = stack.pop_all()
         self._connection, self._transaction, self._savepoints = connection, transaction, []
         self._read_only = read_only
-        self.database = PinnedDatabase(connection, self._outside.postgresql_version)
+        self._current = OpenTransaction(connection, self._outside.postgresql_version)
 
     async def savepoint(self, name: str) -> None:
         """Mark a point to return to."""
@@ -90,8 +109,8 @@ class Transactions:
         await self._execute(f"ROLLBACK TO SAVEPOINT {quote_name(name)}")
         del self._savepoints[position + 1 :]
 
-    async def commit(self, request: Request | None = None) -> None:
-        """Commit.
+    async def commit(self, request: Request | None = None) -> list[tuple[TableName, Key]]:
+        """Commit; return the jobs that were completed in the transaction.
 
         Args:
             request: Record that it was done, so that it can be asked again what became of it.
@@ -102,6 +121,7 @@ class Transactions:
             OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
         """
         connection, transaction = self._require()
+        completed = self.current().completed
         if request is not None and not self._read_only:
             try:
                 with translated():
@@ -110,6 +130,7 @@ class Transactions:
                 await self.roll_back()
                 raise
         await self._end(commit(connection, transaction))
+        return completed
 
     async def roll_back(self) -> None:
         """Undo everything."""
@@ -123,7 +144,7 @@ class Transactions:
 
     def _require(self) -> tuple[Connection, asyncpg.transaction.Transaction]:
         if self._connection is None or self._transaction is None:
-            raise PreconditionFailed("No transaction is open; begin one first.")
+            raise _none_open()
         return self._connection, self._transaction
 
     async def _execute(self, statement: str) -> None:
@@ -134,7 +155,10 @@ class Transactions:
     async def _end(self, ending: Awaitable[None]) -> None:
         """End the transaction and give its connection back, whether the end succeeds or not."""
         held, self._held = self._held, AsyncExitStack()
-        self._connection = self._transaction = None
-        self.database = self._outside
+        self._connection = self._transaction = self._current = None
         async with held:
             await ending
+
+
+def _none_open() -> PreconditionFailed:
+    return PreconditionFailed("No transaction is open; begin one first.")

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.heading import Attribute
+    from levada_server.model.request import Request
     from levada_server.model.table import Table
     from levada_server.query.sql import Select, Statement
     from levada_server.storage.postgres.database import Connection
-    from levada_server.storage.postgres.request_outcomes import Request
 
 _SQL = statements("rows")
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from levada_server.query.compile import Query
-    from levada_server.storage.postgres.database import Connection, Database
+    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.scope import Scope
 
 LEAVE_S = 0.25
 """How long a reader that leaves waits for the next piece, at which the stream stops by itself."""
@@ -26,14 +27,14 @@ CANCEL_S = 5.0
 """How long PostgreSQL has to stop a query; then its connection is cut."""
 
 
-async def fetch_rows(database: Database, query: Query) -> list[asyncpg.Record]:
+async def fetch_rows(scope: Scope, query: Query) -> list[asyncpg.Record]:
     """Give the rows of a query that has few, in one trip to PostgreSQL.
 
     Raises:
         ValueOutOfRange: A date or time is outside of what Python holds.
     """
     statement = query.fetch()
-    async with database.connection() as connection:
+    async with scope.connection() as connection:
         try:
             return list(await connection.fetch(statement.text, *statement.values))
         except (OverflowError, ValueError) as error:
@@ -41,7 +42,7 @@ async def fetch_rows(database: Database, query: Query) -> list[asyncpg.Record]:
 
 
 @asynccontextmanager
-async def stream_batches(database: Database, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
+async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
     """Open the rows of a query as record batches; the end of the block stops the query.
 
     A batch has about `BATCH_BYTES`, of long rows about `MESSAGE_BYTES`.
@@ -53,7 +54,7 @@ async def stream_batches(database: Database, query: Query) -> AsyncIterator[Asyn
     Raises:
         ValueOutOfRange: By the iterator: a value is outside of what Arrow or Python holds.
     """
-    stream = _CopyStream(database, query)
+    stream = _CopyStream(scope, query)
     try:
         yield stream.batches()
     finally:
@@ -67,20 +68,20 @@ class _CopyStream:
     leaves by an error of the sink instead, and is cancelled only where no data come.
     """
 
-    def __init__(self, database: Database, query: Query) -> None:
+    def __init__(self, scope: Scope, query: Query) -> None:
         self._query = query
-        self._pipe = Pipe(database.spool_space)
+        self._pipe = Pipe(scope.spool_space)
         self._connection: Connection | None = None
-        self._task = asyncio.create_task(self._copy(database))
+        self._task = asyncio.create_task(self._copy(scope))
         self._task.add_done_callback(lambda _: self._pipe.end())
 
-    async def _copy(self, database: Database) -> None:
-        async with database.transaction(read_only=True) as connection:
+    async def _copy(self, scope: Scope) -> None:
+        async with scope.transaction(read_only=True) as connection:
             self._connection = connection
             spelled = self._query.literals()
             literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
             statement = self._query.bulk_fetch(MARK, literals)
-            with database.lent_to(self._pipe):
+            with scope.lent_to(self._pipe):
                 await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:

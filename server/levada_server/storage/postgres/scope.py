@@ -1,0 +1,135 @@
+"""Where an operation works: on connections of the pool, or inside one open transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from levada_server.storage.postgres.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+
+    from levada_server.model.heading import Key
+    from levada_server.model.request import Request
+    from levada_server.model.table import TableName
+    from levada_server.storage.postgres.database import Connection, Isolation
+    from levada_server.storage.postgres.spool import Pipe, SpoolSpace
+
+
+class Scope(Protocol):
+    """The pool of connections, or an open transaction: an operation works in either and does not ask which."""
+
+    @property
+    def postgresql_version(self) -> str:
+        """Return the version of the server, as `15.4`."""
+        ...
+
+    @property
+    def spool_space(self) -> SpoolSpace | None:
+        """Return where results wait for slow readers; None if they hold no connection that others could use."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Return how often to try a change that conflicts with concurrent ones."""
+        ...
+
+    @property
+    def patience_s(self) -> float | None:
+        """Return how long, in all, a connection may wait for the rows of an insert; None without a limit."""
+        ...
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection; for single statements.
+
+        Raises:
+            LimitReached: Others use all connections for too long.
+        """
+        ...
+
+    def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection on which a failure of the block undoes all of it.
+
+        Raises:
+            OutcomeUnknown: The connection broke during the commit.
+        """
+        ...
+
+    def lent_to(self, pipe: Pipe) -> AbstractContextManager[None]:
+        """Note that a connection writes to a pipe within the block."""
+        ...
+
+    def recorded(self, request: Request | None) -> Request | None:
+        """Return a request if its outcome is to be stored with its change; None if a later commit decides on it."""
+        ...
+
+    def job_writes(self) -> Counter[str]:
+        """Return how many rows a job wrote in the open transaction, by table; whoever writes adds to it.
+
+        Raises:
+            PreconditionFailed: No transaction is open in which they could be undone together with the job.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction that its owner ends: each use is a savepoint, so that a failure undoes that use alone.
+
+    Args:
+        _connection: On which the transaction is open.
+        postgresql_version: Of the server.
+        written: Rows that a job wrote in it, by table.
+        completed: Jobs that were completed in it; they are known to all once it is committed.
+    """
+
+    _connection: Connection
+    postgresql_version: str
+    written: Counter[str] = field(default_factory=Counter)
+    completed: list[tuple[TableName, Key]] = field(default_factory=list)
+
+    @property
+    def spool_space(self) -> None:
+        """Return None: the connection belongs to this transaction, whoever else waits for one."""
+        return
+
+    @property
+    def attempts(self) -> int:
+        """Return 1: after a conflict only its owner can repeat the transaction."""
+        return 1
+
+    @property
+    def patience_s(self) -> None:
+        """Return None: the connection waits for its owner in any case."""
+        return
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend the connection inside a savepoint."""
+        with translated():
+            async with self._connection.transaction():
+                yield self._connection
+
+    def transaction(
+        self, *, read_only: bool = False, isolation: Isolation = "read_committed"
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Lend the connection inside a savepoint; its owner has decided how the transaction sees others."""
+        return self.connection()
+
+    def lent_to(self, pipe: Pipe) -> AbstractContextManager[None]:
+        """Note nothing: nobody else waits for this connection."""
+        return nullcontext()
+
+    def recorded(self, request: Request | None) -> None:
+        """Return None: the commit of the transaction decides on every request in it."""
+        return
+
+    def job_writes(self) -> Counter[str]:
+        """Return how many rows a job wrote in this transaction, by table."""
+        return self.written
