@@ -16,8 +16,8 @@ import pytest_asyncio
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2, server_service_pb2, server_service_pb2_grpc
 from levada_server import errors
-from levada_server.operations import rows
-from levada_server.operations.rows import InsertOptions
+from levada_server.operations import inserts, updates
+from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.status import status
@@ -215,11 +215,11 @@ async def count(engine: Engine) -> int:
 @pytest.mark.parametrize(("content", "kind"), BAD.values(), ids=BAD.keys())
 async def test_bad_arrow_is_refused_whole(table: Engine, content: bytes, kind: type[errors.LevadaError]) -> None:
     with pytest.raises(errors.LevadaError) as caught:
-        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(content))
+        await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(content))
     assert type(caught.value) is kind, caught.value
     assert len(caught.value.message) > 20
     assert await count(table) == 0
-    assert await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(GOOD)) == COUNT
+    assert await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(GOOD)) == COUNT
 
 
 async def test_a_bad_batch_undoes_the_good_ones_before_it(table: Engine) -> None:
@@ -228,7 +228,7 @@ async def test_a_bad_batch_undoes_the_good_ones_before_it(table: Engine) -> None
         {"id": pa.array([9999]), "name": from_buffers(pa.utf8(), 1, np.array([0, 1], np.int32), b"\xff")}
     )
     with pytest.raises(errors.InvalidRequest):
-        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(good, bad)))
+        await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(good, bad)))
     assert await count(table) == 0
 
 
@@ -237,13 +237,13 @@ async def test_large_values_are_refused_with_the_way_around(table: Engine) -> No
     fits = batch(picture=pa.array([b"", bytes(1000)]))
     large = fits.set_column(1, "picture", pa.array([b"", bytes(1001)]))
     with pytest.raises(errors.LimitReached, match=r"has 1001 bytes.*at most 1000.*<blob@store>") as caught:
-        await rows.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(large)))
+        await inserts.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(large)))
     assert (caught.value.details["row"], caught.value.details["attribute"]) == ("1", "picture")
     assert await count(table) == 0
-    assert await rows.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(fits))) == 2
+    assert await inserts.insert(limited, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(fits))) == 2
     with pytest.raises(errors.LimitReached, match="store"):
-        await rows.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1001)})
-    await rows.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1000)})
+        await updates.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1001)})
+    await updates.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1000)})
 
 
 async def test_a_server_says_what_a_value_may_have(engine: Engine) -> None:
@@ -261,7 +261,7 @@ async def test_a_few_codes_that_stand_for_more_than_memory_are_refused(table: En
     codes = pa.array(np.zeros(2**20, np.int8))
     bomb = batch(picture=pa.DictionaryArray.from_arrays(codes, pa.array([bytes(2**20)])))
     with pytest.raises(errors.LimitReached, match="fewer rows"):
-        await rows.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(bomb)))
+        await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(bomb)))
     assert await count(table) == 0
 
 
@@ -273,10 +273,10 @@ async def test_no_damaged_byte_ends_the_process_or_its_connections(table: Engine
         for _ in range(rng.choice([1, 1, 4])):
             damaged[rng.randrange(head)] = rng.randrange(256)
         try:
-            await rows.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(bytes(damaged)))
+            await inserts.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(bytes(damaged)))
         except errors.LevadaError as error:
             assert error.message
-    await rows.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(GOOD))
+    await inserts.insert(table, ME, named("Thing"), InsertOptions(replace=True), io.BytesIO(GOOD))
     assert await count(table) >= COUNT
 
 
@@ -318,6 +318,6 @@ async def test_a_wrong_document_is_named_by_row_and_attribute(
     content = stream(batch(name=pa.array(["a"] * row_count), notes=notes))
     with pytest.raises(errors.WrongValue, match=f"row {row_count - 1}, attribute `notes`: .*{problem}") as caught:
         options = InsertOptions(skip_duplicates=skip_duplicates)
-        await rows.insert(table, ME, named("Thing"), options, io.BytesIO(content))
+        await inserts.insert(table, ME, named("Thing"), options, io.BytesIO(content))
     assert caught.value.details["row"] == str(row_count - 1)
     assert await count(table) == 0

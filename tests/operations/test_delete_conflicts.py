@@ -11,7 +11,7 @@ import pytest
 
 from levada_server.errors import Conflict
 from levada_server.model.table import PartIntegrity
-from levada_server.operations import rows
+from levada_server.operations import deletes
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.postgres.transactions import Transactions
 from tests.support import make
@@ -31,7 +31,7 @@ async def delete_beside_an_update(engine: Engine, database_url: str, other: Engi
     change = changing.transaction()
     await change.start()
     await changing.execute("UPDATE lab.session SET rate = 1 WHERE session = 1")
-    deleting = asyncio.ensure_future(rows.delete(other, ME, CHOSEN, PartIntegrity.ENFORCE, digest="", quick=False))
+    deleting = asyncio.ensure_future(deletes.delete(other, ME, CHOSEN, PartIntegrity.ENFORCE, digest="", quick=False))
     try:
         while not await changing.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             pass  # until it waits for the row

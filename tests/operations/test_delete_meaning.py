@@ -10,7 +10,7 @@ import pytest
 
 from levada_server import errors
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import jobs, rows
+from levada_server.operations import deletes, jobs
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
 from tests.support import make
@@ -138,15 +138,15 @@ async def test_a_delete_takes_what_depends_on_the_rows(
         strays = list(masters_of(tables, going))
         if integrity is PartIntegrity.ENFORCE and strays:
             with pytest.raises(errors.HasChildren, match="without its master"):
-                await rows.plan_delete(engine, ME, relation, integrity)
+                await deletes.plan_delete(engine, ME, relation, integrity)
             continue
         while integrity is PartIntegrity.CASCADE and (strays := list(masters_of(tables, going))):
             for name, row in strays:
                 going[name] += [row] if row not in going[name] else []
             going = closure(tables, going)
-        plan = await rows.plan_delete(engine, ME, relation, integrity)
+        plan = await deletes.plan_delete(engine, ME, relation, integrity)
         assert dict(plan.counts) == {named(name): len(found) for name, found in going.items() if found}
-        await rows.delete(engine, ME, relation, integrity, digest=plan.digest, quick=False)
+        await deletes.delete(engine, ME, relation, integrity, digest=plan.digest, quick=False)
         for table in tables:
             table.rows = [row for row in table.rows if row not in going[table.name]]
             found = await make.fetch(engine, table.name)
@@ -175,7 +175,7 @@ async def test_jobs_follow_what_a_delete_takes(
 
     async def delete(table: str, **key: int) -> None:
         relation = Restrict(TableOperand(named(table)), Equalities(tuple(key.items())))
-        await rows.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
+        await deletes.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
 
     async def states(table: str) -> dict[int, list[str]]:
         _, found = await jobs.list_jobs(engine, ME, named(table), [], after=0, limit=100)

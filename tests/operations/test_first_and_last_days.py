@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from levada_server.operations import queries, rows
+from levada_server.operations import queries, updates
 from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import EntitySet, Equalities, ExpressionText, Restrict, TableOperand
 from tests.support import make
@@ -32,7 +32,7 @@ async def test_a_restriction_finds_all_of_them(engine: Engine, values: dict[str,
     await make.insert(engine, "Visit", [{"id": i, **values} for i in range(MANY)])
     await make.insert(engine, "Visit", [{"id": -1, **values}])
     await make.insert(engine, "Visit", [{"id": -2, **FIRST, **LAST, "day": dt.date(2000, 1, 1)}])
-    await rows.update(engine, ME, named("Visit"), {"id": -2, **values})
+    await updates.update(engine, ME, named("Visit"), {"id": -2, **values})
     conditions: list[Condition] = [Equalities(((name, value),)) for name, value in values.items()]
     conditions += [Equalities(((name, (value, value.replace(year=2000))),)) for name, value in values.items()]
     conditions += [

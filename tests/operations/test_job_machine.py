@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from levada_server.errors import DuplicateEntity, LeaseLost, LevadaError, MissingParent, UnknownJob
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, RetryPolicy, Tier
-from levada_server.operations import jobs, rows
+from levada_server.operations import deletes, jobs
 from levada_server.operations.completion import results as job_results
 from levada_server.query.algebra import Equalities, JobOperand, Restrict, TableOperand
 from tests.support import make
@@ -161,7 +161,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def _delete(self, table: str, key: int) -> Coroutine[Any, Any, Any]:
         chosen = Restrict(TableOperand(named(table)), Equalities((("session", key),)))
-        return rows.delete(self.engine, ME, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
+        return deletes.delete(self.engine, ME, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
 
     # ---------------------------------------------------------------------------------- workers
 

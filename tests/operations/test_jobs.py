@@ -20,7 +20,7 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Failure
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import job_refresh, jobs, rows, schemas, shared_refreshes
+from levada_server.operations import deletes, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
 from levada_server.storage.jobs.jobs import FIRST_PLACE, Place
@@ -244,7 +244,7 @@ async def test_a_deleted_result_is_computed_again(pipeline: Engine) -> None:
     for lease in await make.reserve(pipeline, session, "Stat", SESSIONS):
         await make.complete(pipeline, lease, result(lease))
     one = Restrict(TableOperand(named("Stat")), Equalities((("session", 3),)))
-    await rows.delete(pipeline, ME, one, PartIntegrity.ENFORCE, digest="", quick=False)
+    await deletes.delete(pipeline, ME, one, PartIntegrity.ENFORCE, digest="", quick=False)
     assert await states(pipeline) == {"success": SESSIONS - 1, "pending": 1}
     (lease,) = await make.reserve(pipeline, session, "Stat", SESSIONS)
     assert dict(lease.key) == {"session": 3}
@@ -252,14 +252,14 @@ async def test_a_deleted_result_is_computed_again(pipeline: Engine) -> None:
 
 async def test_jobs_go_with_their_parents(pipeline: Engine) -> None:
     two = Restrict(TableOperand(named("Session")), Equalities((("session", (3, 4)),)))
-    await rows.delete(pipeline, ME, two, PartIntegrity.ENFORCE, digest="", quick=False)
+    await deletes.delete(pipeline, ME, two, PartIntegrity.ENFORCE, digest="", quick=False)
     assert await states(pipeline) == {"pending": SESSIONS - 2}
 
 
 async def test_a_job_whose_parents_were_deleted_while_it_ran_cannot_be_completed(pipeline: Engine) -> None:
     (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
     parent = Restrict(TableOperand(named("Session")), Equalities(lease.key))
-    await rows.delete(pipeline, ME, parent, PartIntegrity.ENFORCE, digest="", quick=False)
+    await deletes.delete(pipeline, ME, parent, PartIntegrity.ENFORCE, digest="", quick=False)
     with pytest.raises(Exception, match="Session"):
         await make.complete(pipeline, lease, result(lease))
     assert await make.fetch(pipeline, "Stat") == []

@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from levada_server.errors import Conflict, UnknownObject
 from levada_server.model.table import PartIntegrity
-from levada_server.operations import rows, schemas
+from levada_server.operations import deletes, inserts, schemas, updates
 from levada_server.operations.objects import objects
 from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
@@ -40,7 +40,7 @@ async def tables(engine: Engine) -> None:
 
 async def delete_all(engine: Engine, table: str) -> None:
     relation = TableOperand(named(table))
-    await rows.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=True)
+    await deletes.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=True)
 
 
 async def test_what_a_row_names_stays(engine: Engine, store_folders: StoreFolders) -> None:
@@ -58,7 +58,7 @@ async def test_what_no_row_names_is_quarantined_then_removed(engine: Engine, sto
     gone = await put(engine, "Trace", "file", b"deleted")
     await put(engine, "Trace", "file", b"never inserted")
     await insert(engine, "Trace", [{"id": 1, "file": str(kept.id)}, {"id": 2, "file": str(gone.id)}])
-    await rows.update(engine, ME, named("Trace"), {"id": 2, "file": None})
+    await updates.update(engine, ME, named("Trace"), {"id": 2, "file": None})
     assert (await collect(engine)).quarantined_count == 0  # somebody may still be about to insert them
     await age(engine)
     collected = await collect(engine)
@@ -224,10 +224,10 @@ async def test_rows_copied_within_the_database_keep_their_objects(engine: Engine
     await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}, {"id": 2, "data": None}])
     await age(engine)
     source = TableOperand(named("Trace"))
-    options = rows.InsertOptions(ignore_extra_fields=True)
+    options = inserts.InsertOptions(ignore_extra_fields=True)
     async with open_session(engine) as session:
         await session.transactions.begin("repeatable_read", read_only=False)
-        assert await rows.insert_relation(session.engine, ME, named("Copy"), source, options) == 2
+        assert await inserts.insert_relation(session.engine, ME, named("Copy"), source, options) == 2
         await delete_all(engine, "Trace")
         await collect(engine)  # sees neither the rows that are gone nor those that are to come
         await session.transactions.commit()

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from levada_server import errors
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import rows
-from levada_server.operations.rows import InsertOptions
+from levada_server.operations import deletes, inserts, updates
+from levada_server.operations.inserts import InsertOptions
 from levada_server.query import algebra
 from levada_server.query.algebra import Equalities, ExpressionText, Match, Named, Project, Restrict, TableOperand
 from tests.support import make
@@ -147,19 +147,19 @@ async def test_computed_tables_and_their_parts_refuse_direct_inserts(lab: Engine
 async def test_a_query_is_inserted_without_a_trip_to_the_client(lab: Engine) -> None:
     await make.make_table(lab, "Copy", "subject : int16\n---\nname : varchar(8)\n")
     source = Project(TableOperand(named("Subject")), (algebra.Keep("name"),))
-    assert await rows.insert_relation(lab, ME, named("Copy"), source, InsertOptions()) == 2
+    assert await inserts.insert_relation(lab, ME, named("Copy"), source, InsertOptions()) == 2
     with pytest.raises(errors.DuplicateEntity, match="subject"):
-        await rows.insert_relation(lab, ME, named("Copy"), source, InsertOptions())
-    assert await rows.insert_relation(lab, ME, named("Copy"), source, InsertOptions(skip_duplicates=True)) == 0
+        await inserts.insert_relation(lab, ME, named("Copy"), source, InsertOptions())
+    assert await inserts.insert_relation(lab, ME, named("Copy"), source, InsertOptions(skip_duplicates=True)) == 0
     with pytest.raises(errors.UnknownAttribute, match="weight"):
-        await rows.insert_relation(lab, ME, named("Copy"), TableOperand(named("Subject")), InsertOptions())
+        await inserts.insert_relation(lab, ME, named("Copy"), TableOperand(named("Subject")), InsertOptions())
     whole = InsertOptions(replace=True, ignore_extra_fields=True)
-    assert await rows.insert_relation(lab, ME, named("Copy"), TableOperand(named("Subject")), whole) == 2
+    assert await inserts.insert_relation(lab, ME, named("Copy"), TableOperand(named("Subject")), whole) == 2
     text = Project(TableOperand(named("Subject")), (Named("name", ExpressionText("weight + 1")),))
     with pytest.raises(errors.InvalidRequest, match="name"):
-        await rows.insert_relation(lab, ME, named("Copy"), text, InsertOptions())
+        await inserts.insert_relation(lab, ME, named("Copy"), text, InsertOptions())
     with pytest.raises(errors.MissingAttribute, match="name"):
-        await rows.insert_relation(lab, ME, named("Copy"), Project(source, ()), InsertOptions())
+        await inserts.insert_relation(lab, ME, named("Copy"), Project(source, ()), InsertOptions())
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ async def test_a_value_that_is_too_long_for_a_key_says_so(engine: Engine) -> Non
 
 
 async def test_an_update_changes_one_entity(lab: Engine) -> None:
-    await rows.update(lab, ME, named("Subject"), {"subject": 1, "name": "new", "weight": None, "sex": "F"})
+    await updates.update(lab, ME, named("Subject"), {"subject": 1, "name": "new", "weight": None, "sex": "F"})
     assert (await make.fetch(lab, "Subject"))[-1] == {"subject": 1, "name": "new", "weight": 1.5, "sex": "F"}
 
 
@@ -214,7 +214,7 @@ async def test_an_update_that_cannot_be_changes_nothing(
 ) -> None:
     before = await make.fetch(lab, "Subject")
     with pytest.raises(kind):
-        await rows.update(lab, ME, named("Subject"), row)
+        await updates.update(lab, ME, named("Subject"), row)
     assert await make.fetch(lab, "Subject") == before
 
 
@@ -225,7 +225,7 @@ def only(table: str, **values: object) -> Restrict:
 async def delete(
     engine: Engine, relation: algebra.Relation, integrity: PartIntegrity = PartIntegrity.ENFORCE, *, quick: bool = False
 ) -> Doomed:
-    return await rows.delete(engine, ME, relation, integrity, digest="", quick=quick)
+    return await deletes.delete(engine, ME, relation, integrity, digest="", quick=quick)
 
 
 @pytest_asyncio.fixture
@@ -255,16 +255,16 @@ async def test_a_delete_cascades_through_renamed_and_converging_references(fille
 
 async def test_a_delete_runs_the_plan_that_was_confirmed_or_none(filled: Engine) -> None:
     two = only("Subject", subject=2)
-    plan = await rows.plan_delete(filled, ME, two, PartIntegrity.ENFORCE)
+    plan = await deletes.plan_delete(filled, ME, two, PartIntegrity.ENFORCE)
     assert len(await make.fetch(filled, "Pair")) == 3
     await make.insert(filled, "Pair", [{"a": 2, "b": 1}])
     with pytest.raises(errors.PlanChanged):
-        await rows.delete(
+        await deletes.delete(
             filled, ME, only("Subject", subject=2), PartIntegrity.ENFORCE, digest=plan.digest, quick=False
         )
     assert len(await make.fetch(filled, "Pair")) == 4
-    plan = await rows.plan_delete(filled, ME, only("Subject", subject=2), PartIntegrity.ENFORCE)
-    await rows.delete(filled, ME, only("Subject", subject=2), PartIntegrity.ENFORCE, digest=plan.digest, quick=False)
+    plan = await deletes.plan_delete(filled, ME, only("Subject", subject=2), PartIntegrity.ENFORCE)
+    await deletes.delete(filled, ME, only("Subject", subject=2), PartIntegrity.ENFORCE, digest=plan.digest, quick=False)
     assert len(await make.fetch(filled, "Pair")) == 1
 
 
@@ -301,7 +301,7 @@ async def test_a_delete_that_restricts_nothing_is_refused(filled: Engine) -> Non
 
 async def test_postgresql_is_told_of_rows_where_they_are_many_beside_those_it_knows(engine: Engine) -> None:
     await make.make_table(engine, "Number", "id : int32\n")
-    count = rows.ANALYZED_ROWS
+    count = inserts.ANALYZED_ROWS
 
     async def known() -> int:
         async with engine.scope.connection() as connection:

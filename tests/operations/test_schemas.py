@@ -10,7 +10,7 @@ import pytest
 from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import alteration, queries, rows, schemas
+from levada_server.operations import alteration, inserts, queries, schemas
 from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
@@ -81,7 +81,7 @@ async def test_a_reference_across_schemas_is_read_as_it_is_described(engine: Eng
 
 async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
     table = await make.make_table(engine, "Car", "car : int32\n---\nabout : json\nunique index (about.plate)\n")
-    count = rows.ANALYZED_ROWS
+    count = inserts.ANALYZED_ROWS
     await make.insert(engine, "Car", [{"car": i, "about": f'{{"plate": "P{i}"}}'} for i in range(count)])
     with pytest.raises(errors.DuplicateEntity, match=r"unique combination.*\(about\.plate\) = P7\. Nothing"):
         await make.insert(engine, "Car", [{"car": count, "about": '{"plate": "P7"}'}])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import queries, rows, schemas
+from levada_server.operations import deletes, queries, schemas
 from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
@@ -38,7 +38,7 @@ async def _delete(engine: Engine, sent: list[str], key: int) -> int:
     """Delete an entity with all that depend on it; give the number of statements."""
     sent.clear()
     relation = Restrict(TableOperand(named("T0")), Equalities((("t0", key),)))
-    doomed = await rows.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
+    doomed = await deletes.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)
     assert doomed.counts
     return len(sent)
 

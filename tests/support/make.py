@@ -11,12 +11,12 @@ import pyarrow as pa
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import claim_of
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
-from levada_server.operations import job_refresh, jobs, rows, schemas, shared_refreshes
+from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.compiling import compiled
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.context import Caller
-from levada_server.operations.rows import InsertOptions
+from levada_server.operations.inserts import InsertOptions
 from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
 
@@ -54,7 +54,7 @@ async def make_table(
 
 async def insert(engine: Engine, table: str, records: Sequence[Mapping[str, object]], **options: bool) -> int:
     """Insert rows given as dicts."""
-    return await rows.insert(engine, ME, named(table), InsertOptions(**options), arrow(records))
+    return await inserts.insert(engine, ME, named(table), InsertOptions(**options), arrow(records))
 
 
 def arrow(records: Sequence[Mapping[str, object]]) -> io.BytesIO:

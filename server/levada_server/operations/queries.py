@@ -9,8 +9,7 @@ from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
 from levada_server.model.types import HEAVY
 from levada_server.storage.postgres.scope import OpenTransaction
-from levada_server.storage.rows.rows import digest_rows
-from levada_server.storage.rows.streams import fetch_rows, stream_batches
+from levada_server.storage.rows.streams import digest_rows, fetch_rows, stream_batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator

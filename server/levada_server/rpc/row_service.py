@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from levada_api.methods import METHODS
 from levada_api.v1 import row_service_pb2 as pb
 from levada_server.errors import InvalidRequest
-from levada_server.operations import rows
+from levada_server.operations import deletes, inserts, updates
 from levada_server.operations.arrival import Arrival
 from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
@@ -29,7 +29,7 @@ class RowService:
     async def InsertRows(
         self, request_iterator: AsyncIterator[pb.InsertRowsRequest], call: Call
     ) -> pb.InsertRowsResponse:
-        """Insert the rows of a stream."""
+        """Insert the rows of a stream while they arrive."""
         messages = aiter(request_iterator)
         first = await anext(messages, None)
         if first is None or first.WhichOneof("content") != "header":
@@ -39,7 +39,7 @@ class RowService:
         async with _arriving(messages) as content:
             name, options = values.table_name("name", header.name), values.insert_options(header.options)
             who = call.under_lease(header.lease_token)
-            count = await call.repeat_if_behind(lambda: rows.insert(call.engine, who, name, options, content))
+            count = await call.repeat_if_behind(lambda: inserts.insert(call.engine, who, name, options, content))
         return pb.InsertRowsResponse(row_count=count)
 
     async def InsertFewRows(self, request: pb.InsertFewRowsRequest, call: Call) -> pb.InsertFewRowsResponse:
@@ -47,7 +47,7 @@ class RowService:
         header = request.header
         name, options = values.table_name("name", header.name), values.insert_options(header.options)
         who = call.under_lease(header.lease_token)
-        count = await rows.insert(call.engine, who, name, options, io.BytesIO(request.arrow_ipc))
+        count = await inserts.insert(call.engine, who, name, options, io.BytesIO(request.arrow_ipc))
         return pb.InsertFewRowsResponse(row_count=count)
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, call: Call) -> pb.InsertRelationResponse:
@@ -55,7 +55,7 @@ class RowService:
         who = call.under_lease(request.lease_token)
         relation = await received_relation("relation", request.relation)
         reading = None if who.job is None else await begin_read(call.engine, who, relation, request.read_receipt)
-        count = await rows.insert_relation(
+        count = await inserts.insert_relation(
             call.engine,
             who,
             values.table_name("name", request.name),
@@ -71,12 +71,12 @@ class RowService:
         """Change secondary attributes of one entity."""
         row = {entry.name: values.value(entry.value) for entry in request.row}
         who = call.under_lease(request.lease_token)
-        await rows.update(call.engine, who, values.table_name("name", request.name), row)
+        await updates.update(call.engine, who, values.table_name("name", request.name), row)
         return pb.UpdateRowResponse()
 
     async def PlanDelete(self, request: pb.PlanDeleteRequest, call: Call) -> pb.PlanDeleteResponse:
         """Tell what a delete would take."""
-        doomed = await rows.plan_delete(
+        doomed = await deletes.plan_delete(
             call.engine,
             call.caller,
             await received_relation("relation", request.relation),
@@ -87,7 +87,7 @@ class RowService:
     async def DeleteRows(self, request: pb.DeleteRowsRequest, call: Call) -> pb.DeleteRowsResponse:
         """Delete entities and all that depend on them."""
         who = call.under_lease(request.lease_token)
-        doomed = await rows.delete(
+        doomed = await deletes.delete(
             call.engine,
             who,
             await received_relation("relation", request.relation),

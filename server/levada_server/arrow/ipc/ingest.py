@@ -237,25 +237,33 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
     return [(positions[a.name], a) for a in table.heading if a.name in positions]
 
 
-def without_gaps(columns: Columns) -> Columns | None:
-    """Fill in the defaults of missing values, and leave out columns of which all are missing.
+def unfilled(columns: Columns) -> bool:
+    """Return whether `filled` cannot fill in all that is missing.
 
-    Returns:
-        None if only the database knows a default, such as the next number of a sequence, or if no column is left.
+    Only the database knows the next number of a sequence and the time; without any value no column would be left.
     """
+    partly = [
+        attribute
+        for attribute, array in zip(columns.attributes, columns.arrays, strict=True)
+        if 0 < array.null_count < columns.row_count
+    ]
+    return all(array.null_count == columns.row_count for array in columns.arrays) or any(
+        attribute.auto_increment or (attribute.default is not None and attribute.default.current_timestamp)
+        for attribute in partly
+    )
+
+
+def filled(columns: Columns) -> Columns:
+    """Fill in the defaults of missing values, and leave out columns of which all are missing; not if `unfilled`."""
     kept = []
     for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
         default = attribute.default
         if array.null_count == columns.row_count:
             continue
-        if array.null_count and (attribute.auto_increment or (default is not None and default.current_timestamp)):
-            return None
         if array.null_count and default is not None and not default.null:
             constant = coerce(default.text, attribute.type)
             stored = constant.bytes if isinstance(constant, UUID) else constant
             array = array.fill_null(pa.scalar(stored, array.type))
         kept.append((attribute, array))
-    if not kept:
-        return None
     attributes, arrays = zip(*kept, strict=True)
     return Columns(columns.first_row, attributes, arrays, columns.row_count)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns, Share
     from levada_server.jobs.signing import Receipt
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.inserts import InsertOptions
     from levada_server.operations.own_keys import Spelled
-    from levada_server.operations.rows import InsertOptions
     from levada_server.query.algebra import Relation
 
 MERGED_BYTES = 2**20

@@ -14,7 +14,7 @@ from levada_server.operations.make_contract import judge_key
 from levada_server.operations.objects.claims import claim_columns
 from levada_server.operations.own_keys import first_stray, keys_of_rows
 from levada_server.storage.jobs.few_jobs import complete_jobs
-from levada_server.storage.rows.rows import fit_one_statement
+from levada_server.storage.rows.insert_plan import fit_one_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ async def complete_at_once(
         for (number, _), rows in zip(kind.inserts, row_counts, strict=True):
             counts[number][str(target.name)] += rows
         for columns in columns_list:
-            if not fit_one_statement(columns):
+            if not fit_one_statement(columns.row_count, columns.size):
                 return None
             if is_within(target.name, table.name):
                 found = keys_of_rows(catalog, table, target, columns) or {}

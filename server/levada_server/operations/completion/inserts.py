@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
+from levada_server.operations.admission import judge_target
 from levada_server.operations.completion.completed_jobs import AlikeInserts, alike_inserts
-from levada_server.operations.make_contract import judge_key, judge_write
+from levada_server.operations.inserts import check_options, insert_batch, read_batches
+from levada_server.operations.make_contract import judge_key
 from levada_server.operations.own_keys import stray_key
-from levada_server.operations.rows import check_direct_insert, check_options, insert_batch, read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
     from levada_server.operations.context import Engine
+    from levada_server.operations.inserts import InsertOptions
     from levada_server.operations.own_keys import Spelled
-    from levada_server.operations.rows import InsertOptions
     from levada_server.storage.postgres.database import Connection
 
 
@@ -40,9 +41,7 @@ def check_targets(catalog: Catalog, table: Table, jobs: Sequence[CompletedJob]) 
     for insert in targets.values():
         target = catalog.table(insert.table)
         with located(insert.location):
-            told += judge_write(catalog, table, target.name)
-            if target.name not in catalog.own_tables(table.name):
-                check_direct_insert(catalog, target, insert.options)
+            told += judge_target(catalog, table, target, allow_direct_insert=insert.options.allow_direct_insert)
     return told
 
 

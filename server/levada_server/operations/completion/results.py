@@ -17,7 +17,7 @@ from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.storage.catalog.catalog import require_version
 from levada_server.storage.jobs import jobs as storage
-from levada_server.storage.rows.rows import digest_rows
+from levada_server.storage.rows.streams import digest_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

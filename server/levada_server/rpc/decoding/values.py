@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from levada_api.v1 import job_pb2, schema_pb2
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
-from levada_server.operations.rows import InsertOptions
+from levada_server.operations.inserts import InsertOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

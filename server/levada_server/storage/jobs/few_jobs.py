@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from levada_server.storage.jobs.tables import job_statement, key_names
 from levada_server.storage.rows.bound_rows import bound_rows
-from levada_server.storage.rows.rows import if_current, insert_statement
+from levada_server.storage.rows.changes import if_current
+from levada_server.storage.rows.inserts import insert_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
 from levada_server.errors import ValueOutOfRange
 from levada_server.storage.postgres.spool import Pipe
+from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from levada_server.query.compile import Query
+    from levada_server.query.sql import Statement
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope
+
+_SQL = statements("rows")
 
 LEAVE_S = 0.25
 """How long a reader that leaves waits for the next piece, at which the stream stops by itself."""
@@ -59,6 +63,12 @@ async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncItera
         yield stream.batches()
     finally:
         await stream.leave()
+
+
+async def digest_rows(connection: Connection, selected: Statement) -> str:
+    """Identify the rows of a query, in whatever order they come."""
+    digest: str = await connection.fetchval(fill(_SQL["digest"], selected=selected.text), *selected.values)
+    return digest
 
 
 class _CopyStream:

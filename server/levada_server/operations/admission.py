@@ -1,0 +1,73 @@
+"""Who may write into which table: by hand, or under the lease of a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LeaseLost, PermissionDenied
+from levada_server.operations.make_contract import computed_table, judge_write
+from levada_server.storage.jobs.jobs import is_held
+
+if TYPE_CHECKING:
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table
+    from levada_server.operations.context import Caller, Engine
+
+
+async def admit_write(
+    engine: Engine, caller: Caller, catalog: Catalog, table: Table, *, allow_direct_insert: bool = False
+) -> None:
+    """Check that the caller may change a table, by hand or under the lease of a job.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        MakeContract: It is not for this job to change.
+        LeaseLost: The job was handed to another worker.
+        PreconditionFailed: A job writes outside of a transaction, where it could not be undone with the job.
+    """
+    job = caller.job
+    if job is None:
+        judge_target(catalog, None, table, allow_direct_insert=allow_direct_insert)
+        return
+    engine.scope.job_writes()
+    computed = computed_table(catalog, job)
+    caller.told.extend(judge_target(catalog, computed, table, allow_direct_insert=allow_direct_insert))
+    async with engine.scope.connection() as connection:
+        if not await is_held(connection, computed, job.job_id, job.token):
+            raise LeaseLost(f"Job {job.job_id} is no longer yours; drop the result.", job=job.job_id)
+
+
+def note_written(engine: Engine, caller: Caller, table: Table, count: int) -> None:
+    """Count the rows that a job wrote, for its record."""
+    if caller.job is not None and count:
+        engine.scope.job_writes()[str(table.name)] += count
+
+
+def judge_target(
+    catalog: Catalog, computed: Table | None, target: Table, *, allow_direct_insert: bool
+) -> tuple[str, ...]:
+    """Judge into which table somebody writes; return what they are told.
+
+    Args:
+        catalog: Has the tables.
+        computed: The table whose job writes; None if no job does.
+        target: The table that is written.
+        allow_direct_insert: The caller insists on writing into a table that is filled by its own job.
+
+    Raises:
+        MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+        PermissionDenied: The table, or the master of a part, is filled by its own job, and the caller does not insist.
+    """
+    told = () if computed is None else judge_write(catalog, computed, target.name)
+    if allow_direct_insert or (computed is not None and target.name in catalog.own_tables(computed.name)):
+        return told
+    owner = target
+    while owner.name.master is not None:
+        owner = catalog.table(owner.name.master)
+    if owner.tier.auto_populated:
+        raise PermissionDenied(
+            f"`{owner.name}` is {owner.tier.value}: rows of `{target.name}` come from its make. Use populate(), or "
+            "pass allow_direct_insert=True.",
+            table=target.name,
+        )
+    return told

@@ -1,0 +1,238 @@
+"""Insert rows: those that a client sends, or those of a relation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+
+from levada_server.arrow.ipc.ingest import read_stream, unfilled
+from levada_server.errors import InvalidRequest
+from levada_server.model.assignment import insertable
+from levada_server.model.dependencies import is_within
+from levada_server.model.types import Kind
+from levada_server.operations.admission import admit_write, note_written
+from levada_server.operations.compiling import compiled
+from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
+from levada_server.operations.make_contract import computed_table, judge_key
+from levada_server.operations.objects.claims import claim_columns, claim_copied
+from levada_server.operations.own_keys import stray_key
+from levada_server.operations.request_ids import once, record
+from levada_server.query.algebra import Keep, Project
+from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.rows import inserts as storage
+from levada_server.storage.rows.bulk import analyze
+from levada_server.storage.rows.insert_plan import plan_insert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.request import Request
+    from levada_server.model.table import Table, TableName
+    from levada_server.operations.arrival import Arrival
+    from levada_server.operations.context import Caller, Engine
+    from levada_server.query.algebra import Relation
+    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.rows.insert_plan import InsertPlan
+
+
+ANALYZED_ROWS = 5_000
+"""After an insert of this many rows PostgreSQL's picture of the table may be out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class InsertOptions:
+    """How an insert treats its rows.
+
+    Args:
+        skip_duplicates: Leave rows out whose primary key exists.
+        replace: Update rows whose primary key exists.
+        ignore_extra_fields: Ignore columns that are no attributes.
+        allow_direct_insert: Insert into an Imported or Computed table outside its own job.
+    """
+
+    skip_duplicates: bool = False
+    replace: bool = False
+    ignore_extra_fields: bool = False
+    allow_direct_insert: bool = False
+
+
+async def insert(
+    engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes] | Arrival
+) -> int:
+    """Insert the rows of an Arrow IPC stream, all or none; give how many were inserted or replaced.
+
+    Where the stream still arrives, they are inserted meanwhile. A sender that makes this wait loses what it has gained:
+    the connection goes to others, and the insert begins anew once all is there.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    await admit_write(engine, caller, catalog, table, allow_direct_insert=options.allow_direct_insert)
+
+    async def attempt() -> int:
+        batches = _of_own_key(caller, catalog, table, read_batches(content, table, options))
+        upcoming = Upcoming(content, batches, engine.scope.patience_s)
+        return await _insert_batches(engine, caller, table, upcoming, options, catalog.version)
+
+    async def work() -> int:
+        try:
+            return await attempt()
+        except Stalled:
+            await until_whole(content)
+            return await attempt()
+
+    count = await once(engine, caller, work, _as_count)
+    note_written(engine, caller, table, count)
+    if count >= ANALYZED_ROWS:
+        async with engine.scope.connection() as connection:
+            await analyze(connection, table, count)
+    return count
+
+
+def _of_own_key(caller: Caller, catalog: Catalog, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
+    """Judge, where a job inserts, whether its rows are of its key."""
+    job = caller.job
+    computed = None if job is None else computed_table(catalog, job)
+    for columns in batches:
+        if job is not None and computed is not None and is_within(table.name, computed.name):
+            keys = {tuple(job.key.values())}
+            caller.told.extend(judge_key(computed, stray_key(catalog, computed, table, columns, keys)))
+        yield columns
+
+
+async def _as_count(recorded: int) -> int:
+    return recorded
+
+
+async def _insert_batches(
+    engine: Engine,
+    caller: Caller,
+    table: Table,
+    upcoming: Upcoming,
+    options: InsertOptions,
+    version: int,
+) -> int:
+    first = await upcoming.take()
+    if first is None:
+        return 0
+    second = await upcoming.take()
+    request = engine.scope.recorded(caller.request)
+    plan = _plan(first, options, alone=second is None, recorded=request is not None)
+    if not plan.transaction:
+        async with engine.scope.connection() as connection:
+            return await _carry_out(engine, connection, table, first, plan, version, request)
+    async with engine.scope.transaction() as connection:
+        count = await _carry_out(engine, connection, table, first, plan)
+        columns, tried = second, first.row_count
+        while columns is not None:
+            async with upcoming.ahead() as following:
+                # If some rows existed, more of them will.
+                plan = _plan(columns, options, duplicates_expected=count < tried)
+                count += await _carry_out(engine, connection, table, columns, plan)
+                tried += columns.row_count
+                columns = await following()
+        await require_version(connection, version)
+        await record(engine, connection, caller, count)
+        return count
+
+
+def _plan(
+    columns: Columns,
+    options: InsertOptions,
+    *,
+    alone: bool = False,
+    recorded: bool = False,
+    duplicates_expected: bool = False,
+) -> InsertPlan:
+    return plan_insert(
+        columns.row_count,
+        columns.size,
+        skip_duplicates=options.skip_duplicates,
+        replace=options.replace,
+        unfilled=unfilled(columns),
+        alone=alone,
+        recorded=recorded,
+        duplicates_expected=duplicates_expected,
+    )
+
+
+async def _carry_out(
+    engine: Engine,
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    plan: InsertPlan,
+    version: int | None = None,
+    request: Request | None = None,
+) -> int:
+    """Carry out the plan for a batch, and claim the objects that it names; return how many rows were changed."""
+    columns.check_sizes(table, engine.value_bytes)
+    columns = await claim_columns(engine, table, columns)
+    return await storage.insert_columns(connection, table, columns, plan, version=version, request=request)
+
+
+async def insert_batch(
+    engine: Engine, connection: Connection, table: Table, columns: Columns, options: InsertOptions
+) -> int:
+    """Insert one batch in a transaction, whose owner checks the catalog; return how many rows were changed."""
+    return await _carry_out(engine, connection, table, columns, _plan(columns, options))
+
+
+async def insert_relation(
+    engine: Engine, caller: Caller, name: TableName, relation: Relation, options: InsertOptions
+) -> int:
+    """Insert the entities of a relation without a trip to the client; give how many were inserted or replaced.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        UnknownAttribute: An attribute of the relation is none of the table's, unless such are ignored.
+        InvalidRequest: An attribute has another kind of type.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    await admit_write(engine, caller, catalog, table, allow_direct_insert=options.allow_direct_insert)
+    query = await compiled(relation, catalog)
+    attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
+    select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
+    select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
+    named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
+
+    async def work() -> int:
+        async with engine.scope.transaction() as connection:
+            count, ids = await storage.insert_selected(
+                connection,
+                table,
+                select,
+                named,
+                skip_duplicates=options.skip_duplicates,
+                replace=options.replace,
+                version=catalog.version,
+            )
+            await claim_copied(engine, ids)
+            await record(engine, connection, caller, count)
+            return count
+
+    count = await once(engine, caller, work, _as_count)
+    note_written(engine, caller, table, count)
+    return count
+
+
+def read_batches(content: IO[bytes] | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
+    """Read rows for a table; blocks, so it runs in a thread."""
+    check_options(options)
+    content.seek(0)
+    return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
+
+
+def check_options(options: InsertOptions) -> None:
+    """Refuse options that contradict each other."""
+    if options.skip_duplicates and options.replace:
+        raise InvalidRequest("Rows that exist can be skipped or replaced, not both.", field="options")

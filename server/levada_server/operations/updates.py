@@ -1,0 +1,60 @@
+"""Update one entity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada_server.errors import NotFound
+from levada_server.model.assignment import split_update
+from levada_server.model.sizes import check_sizes
+from levada_server.model.values import show_key
+from levada_server.operations.admission import admit_write, note_written
+from levada_server.operations.objects.claims import claim_changes
+from levada_server.operations.request_ids import once
+from levada_server.storage.rows import updates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from levada_server.model.table import TableName
+    from levada_server.operations.context import Caller, Engine
+
+
+async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[str, object]) -> None:
+    """Change secondary attributes of one entity; None sets the default.
+
+    Args:
+        engine: The parts to work with.
+        caller: Who asks.
+        name: The table.
+        row: The whole primary key, and the attributes to change.
+
+    Raises:
+        PermissionDenied: The table is filled by its own job.
+        InvalidRequest: The key is not whole, or nothing is to be changed.
+        NotFound: There is no entity with this key.
+        LevadaError: A value does not fit, or is in the way of a constraint.
+    """
+    catalog = await engine.catalog(caller)
+    table = catalog.table(name)
+    await admit_write(engine, caller, catalog, table)
+    key, changes = split_update(table, row)
+    check_sizes(table, changes, engine.value_bytes)
+
+    async def work() -> int:
+        request = engine.scope.recorded(caller.request)
+        claimed = await claim_changes(engine, table, changes)
+        async with engine.scope.connection() as connection:
+            found = await updates.update_row(connection, table, key, claimed, catalog.version, request)
+        if not found:
+            raise NotFound(
+                f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name
+            )
+        return 1
+
+    await once(engine, caller, work, _as_one)
+    note_written(engine, caller, table, 1)
+
+
+async def _as_one(_recorded: int) -> int:
+    return 1

@@ -1,0 +1,76 @@
+"""Statements that change rows: what they count, and what is said when one fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from levada_server.arrow.ipc.documents import wrong_document
+from levada_server.storage.postgres.sql_files import fill, statements
+from levada_server.storage.rows.violations import find_refusal, find_violation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.table import Table
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("rows")
+_REFUSALS = (
+    asyncpg.DataError,
+    asyncpg.CheckViolationError,
+    asyncpg.NotNullViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""Errors that PostgreSQL raises of values that do not fit; violated keys are looked for among the rows."""
+
+
+def if_current(bound_values: int) -> str:
+    """Write a source of one row, or of none if the catalog is newer than the value bound after some others."""
+    return fill(_SQL["if_current"], version=f"${bound_values + 1}::bigint")
+
+
+async def change(
+    connection: Connection, table: Table, columns: Columns | None, work: Callable[[], Awaitable[str]]
+) -> int:
+    """Do what changes rows, and count them; if a constraint or a document is wrong, find the row among `columns`.
+
+    Args:
+        connection: In a transaction or in none; a failure leaves it usable.
+        table: That is changed.
+        columns: The rows; None if they are not known here.
+        work: Changes them, and returns PostgreSQL's tag.
+
+    Raises:
+        DuplicateEntity: A key, or another unique combination, exists.
+        MissingParent: A parent does not exist.
+        WrongValue: PostgreSQL refuses a document or another value.
+        LevadaError: PostgreSQL refuses a value for another reason.
+    """
+    try:
+        return await attempt(connection, table, columns, work)
+    except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
+        raise await find_violation(connection, table, columns, error) from error
+
+
+async def attempt(
+    connection: Connection, table: Table, columns: Columns | None, work: Callable[[], Awaitable[str]]
+) -> int:
+    """Change rows as `change` does, but let PostgreSQL's own error of a violated key out; the connection stays usable."""
+    try:
+        if connection.is_in_transaction():
+            async with connection.transaction():  # a savepoint
+                tag = await work()
+        else:
+            tag = await work()
+    except _REFUSALS as error:
+        refusal = None
+        if isinstance(error, asyncpg.DataError) and columns is not None:
+            refusal = wrong_document(table, columns)
+        refusal = refusal or await find_refusal(connection, table, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    return int(tag.rsplit(" ", 1)[1])

@@ -1,0 +1,213 @@
+"""Insert rows: a batch as its plan says, or the rows of a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from levada_server.arrow.ipc.ingest import filled
+from levada_server.query import ddl
+from levada_server.query.ddl import qualified
+from levada_server.query.postgres_types import value_type
+from levada_server.query.sql import quote_name, render
+from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.postgres.request_outcomes import recording
+from levada_server.storage.postgres.sql_files import fill, statements
+from levada_server.storage.rows.bound_rows import bound_rows
+from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
+from levada_server.storage.rows.changes import attempt, change, if_current
+from levada_server.storage.rows.insert_plan import InsertPlan, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.heading import Attribute
+    from levada_server.model.request import Request
+    from levada_server.model.table import Table
+    from levada_server.query.sql import Select
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("rows")
+
+
+async def insert_columns(
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    plan: InsertPlan,
+    *,
+    version: int | None = None,
+    request: Request | None = None,
+) -> int:
+    """Carry out the plan for a batch of rows, all or none; return how many were inserted or replaced.
+
+    A value that is missing takes the attribute's default.
+
+    Args:
+        connection: In a transaction if the plan needs one; in none, the insert is a transaction of its own.
+        table: Where they go.
+        columns: The rows.
+        plan: How.
+        version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
+        request: Store their number as its outcome; only with a version and a plan that needs no transaction.
+
+    Raises:
+        Conflict: The catalog is newer than `version`.
+        DuplicateEntity: A key, or another unique combination, exists.
+        MissingParent: A parent does not exist.
+    """
+
+    def statement(source: str) -> str:
+        return _insert(table, columns, plan, source)
+
+    async def staged() -> str:
+        return await insert_staged(connection, table, columns, statement(STAGED_ROWS))
+
+    async def copied() -> str:
+        return await copy_rows(connection, table, filled(columns))
+
+    match plan.way:
+        case Way.NONE:
+            return 0
+        case Way.BOUND:
+            return await _insert_bound(connection, table, columns, statement, version, request)
+        case Way.COPY:
+            return await change(connection, table, columns, copied)
+        case Way.STAGE:
+            return await change(connection, table, columns, staged)
+        case Way.COPY_OR_STAGE:
+            try:
+                return await attempt(connection, table, columns, copied)
+            except asyncpg.UniqueViolationError:
+                return await change(connection, table, columns, staged)
+
+
+async def _insert_bound(
+    connection: Connection,
+    table: Table,
+    columns: Columns,
+    statement: Callable[[str], str],
+    version: int | None,
+    request: Request | None,
+) -> int:
+    source = bound_rows(columns.attributes)
+    values: list[object] = list(columns.values([a.name for a in columns.attributes]))
+    before = ""
+    if version is not None:
+        here = if_current(len(values))
+        source += f" CROSS JOIN {here}"
+        values.append(version)
+        if request is not None:
+            before, recorded = recording(len(values), request, columns.row_count, here)
+            values += recorded
+    text = before + statement(source)
+    count = await change(connection, table, columns, lambda: connection.execute(text, *values))
+    if not count and version is not None:
+        await require_version(connection, version)
+    return count
+
+
+async def insert_selected(
+    connection: Connection,
+    table: Table,
+    selected: Select,
+    objects: Sequence[str],
+    *,
+    skip_duplicates: bool,
+    replace: bool,
+    version: int,
+) -> tuple[int, set[str]]:
+    """Insert the rows of a query, each of whose columns is an attribute.
+
+    Args:
+        connection: Where.
+        table: Into which.
+        selected: The query.
+        objects: Names of the attributes among them that name objects.
+        skip_duplicates: Leave rows out whose primary key exists.
+        replace: Update rows whose primary key exists.
+        version: Of the catalog that `selected` was made for.
+
+    Returns:
+        How many rows were inserted or replaced, and the ids of the objects that they name.
+
+    Raises:
+        Conflict: The catalog is newer than `version`.
+        DuplicateEntity: A key, or another unique combination, exists.
+        MissingParent: A parent does not exist.
+    """
+    names = [name for name, _ in selected.columns]
+    inner = render(selected)
+    statement = fill(
+        _SQL["insert_selected_objects" if objects else "insert_selected"],
+        table=qualified(table.name),
+        names=_names(names),
+        selected=inner.text,
+        here=if_current(len(inner.values)),
+        conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
+        ids=", ".join(f"{quote_name(name)} ->> 'id'" for name in objects) or "NULL",
+    )
+    ids: set[str] = set()
+
+    async def insert() -> str:
+        if not objects:
+            tag: str = await connection.execute(statement, *inner.values, version)
+            return tag
+        rows = await connection.fetch(statement, *inner.values, version)
+        ids.update(id_ for row in rows for id_ in row if id_ is not None)
+        return f"INSERT 0 {len(rows)}"
+
+    count = await change(connection, table, None, insert)
+    if not count:
+        await require_version(connection, version)
+    return count, ids
+
+
+def _insert(table: Table, columns: Columns, plan: InsertPlan, source: str) -> str:
+    names = [a.name for a in columns.attributes]
+    key = table.heading.primary_key
+    return fill(
+        _SQL["replace" if plan.replace and key else "insert"],
+        table=qualified(table.name),
+        names=_names(names),
+        values=", ".join(_with_default(a, table) for a in columns.attributes),
+        rows=source,
+        key=", ".join(f"r.{quote_name(name)}" for name in key),
+        conflict=_on_conflict(table, names, skip_duplicates=plan.skip_duplicates, replace=plan.replace),
+    )
+
+
+def insert_statement(table: Table, attributes: Sequence[Attribute], source: str) -> str:
+    """Write the insert of rows that come from a source, as a part of another statement."""
+    return fill(
+        _SQL["insert"],
+        table=qualified(table.name),
+        names=_names(a.name for a in attributes),
+        values=", ".join(_with_default(a, table) for a in attributes),
+        rows=source,
+        conflict="",
+    ).rstrip("; ")
+
+
+def _on_conflict(table: Table, names: Sequence[str], *, skip_duplicates: bool, replace: bool) -> str:
+    target = _names(table.heading.primary_key) or "(true)"
+    changed = [quote_name(name) for name in names if name not in table.heading.primary_key]
+    if replace and changed:
+        changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in changed)
+        return f"ON CONFLICT ({target}) DO UPDATE SET {changes}"
+    return f"ON CONFLICT ({target}) DO NOTHING" if replace or skip_duplicates else ""
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(quote_name, names))
+
+
+def _with_default(attribute: Attribute, table: Table) -> str:
+    column = f"r.{quote_name(attribute.name)}"
+    if attribute.auto_increment:
+        sequence = f"pg_get_serial_sequence('{qualified(table.name)}', '{attribute.name}')"
+        return f"coalesce({column}, nextval({sequence}))"
+    default = ddl.default_expression(attribute)
+    return column if default is None else f"coalesce({column}, {default}::{value_type(attribute.type)})"
