@@ -18,7 +18,7 @@ from tests.support.make import ME, named
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
-    from levada_server.storage.deletion.keys import Doomed
+    from levada_server.storage.deletion.doomed import Doomed
 
 SUBJECT = """
 subject : int16

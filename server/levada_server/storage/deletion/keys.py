@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.query.ddl import job_table_name, qualified
@@ -17,25 +17,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
 
 _SQL = statements("deletion")
-
-
-@dataclass(slots=True)
-class Doomed:
-    """What a delete takes.
-
-    Args:
-        root: The table that was asked for.
-        counts: Tables that lose rows, and how many, leaves first.
-        digest: Identifies exactly these rows; empty if nobody asked.
-        collected: Tables of which keys were collected in temporary tables, some of them none.
-        deleted: The rows are gone already, unless the transaction is undone.
-    """
-
-    root: TableName
-    counts: list[tuple[TableName, int]] = field(default_factory=list)
-    digest: str = ""
-    collected: frozenset[TableName] = frozenset()
-    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,155 @@
+"""Collecting table by table, in temporary tables, what a delete takes: for many tables, and for masters of parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from levada_server.model.table import PartIntegrity
+from levada_server.query import sql
+from levada_server.query.postgres_types import column_type
+from levada_server.query.sql import quote_name
+from levada_server.storage.deletion.doomed import doomed, stray_part
+from levada_server.storage.deletion.keys import DoomedKeys, key_of
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table, TableName
+    from levada_server.storage.deletion.doomed import Chosen, Doomed
+    from levada_server.storage.postgres.database import Connection
+
+_SQL = statements("deletion")
+
+
+@dataclass(slots=True)
+class StepByStep:
+    """Collects the keys that go in a temporary table for each table that is reached; for one use.
+
+    Args:
+        connection: In a transaction, at whose end the temporary tables are dropped.
+        catalog: Has the tables.
+        chosen: The rows that the delete is asked for.
+        sizes: How many rows go of the tables that are reached.
+    """
+
+    connection: Connection
+    catalog: Catalog
+    chosen: Chosen
+    sizes: dict[TableName, int] = field(default_factory=dict, init=False)
+
+    @property
+    def _keys(self) -> DoomedKeys:
+        return DoomedKeys(self.catalog, place="pg_temp.")
+
+    async def count(self) -> Doomed:
+        """Count what would go."""
+        await self._collect()
+        await self.connection.execute(self._forget())
+        return self._doomed({})
+
+    async def plan(self) -> Doomed:
+        """Count and identify what would go."""
+        await self._collect()
+        found = self._doomed(await self._identify())
+        await self.connection.execute(self._forget())
+        return found
+
+    async def delete(self, digest: str) -> Doomed:
+        """Delete, if it is what a digest identifies."""
+        await self._collect()
+        taken = self._doomed(await self._identify() if digest else {})
+        taken.require(digest)
+        changes = self._keys.changes([name for name, _ in taken.counts])
+        await self.connection.execute("\n".join([*changes, self._forget()]))
+        return taken
+
+    async def _collect(self) -> None:
+        integrity = self.chosen.part_integrity
+        await self._add_chosen()
+        pending = [self.chosen.table.name]
+        while pending:
+            await self._cascade(pending)
+            pending = await self._add_masters() if integrity is PartIntegrity.CASCADE else []
+        if integrity is PartIntegrity.ENFORCE:
+            await self._check_parts()
+
+    async def _add_chosen(self) -> None:
+        table, inner = self.chosen.table, sql.render(self.chosen.rows)
+        await self.connection.execute(self._create(table))
+        rows = fill(_SQL["selected"], key=key_of(table, "t"), selected=inner.text)
+        statement = fill(_SQL["add"], doomed=self._keys.name(table), rows=rows)
+        self.sizes[table.name] = _row_count(await self.connection.execute(statement, *inner.values))
+
+    async def _cascade(self, start: Iterable[TableName]) -> None:
+        """Add what depends on the rows of some tables, parents first; a table that lost no row takes nothing along."""
+        for name in self.catalog.sorted(set().union(*(self.catalog.descendants(name) for name in start))):
+            table = self.catalog.tables[name]
+            if rows := self._keys.children(table, {parent for parent, size in self.sizes.items() if size}):
+                await self._add(table, rows)
+
+    async def _add_masters(self) -> list[TableName]:
+        """Add the masters of the parts that go; return those that were extended."""
+        extended = []
+        for part in self._parts():
+            assert part.name.master is not None
+            master = self.catalog.tables[part.name.master]
+            if await self._add(master, self._keys.masters(part)):
+                extended.append(master.name)
+        return extended
+
+    async def _check_parts(self) -> None:
+        """Refuse a part that would go without its master.
+
+        Raises:
+            HasChildren: One would.
+        """
+        for part in self._parts():
+            row = await self.connection.fetchrow(self._keys.stray_part(part, self.sizes))
+            if row is not None:
+                raise stray_part(self.catalog, part, dict(row))
+
+    async def _identify(self) -> dict[TableName, str]:
+        """Return what identifies the rows of each table; it reads all keys once more."""
+        reached = self.catalog.sorted(self.sizes)
+        looks = [self._keys.digest(number, self.catalog.tables[name]) for number, name in enumerate(reached)]
+        found = await self.connection.fetch(" UNION ALL ".join(looks))
+        return {reached[row["position"]]: row["digest"] for row in found}
+
+    def _doomed(self, digests: Mapping[TableName, str]) -> Doomed:
+        return doomed(self.chosen.table.name, self.catalog.sorted(self.sizes), self.sizes, digests)
+
+    def _forget(self) -> str:
+        """Write what drops the temporary tables."""
+        tables = (self.catalog.tables[name] for name in self.catalog.sorted(self.sizes))
+        return fill(_SQL["drop_doomed"], doomed=", ".join(map(self._keys.name, tables)))
+
+    async def _add(self, table: Table, rows: str) -> int:
+        """Add keys of a table; return how many are new."""
+        create = "" if table.name in self.sizes else self._create(table)
+        statement = create + fill(_SQL["add"], doomed=self._keys.name(table), rows=rows)
+        added = _row_count(await self.connection.execute(statement))
+        self.sizes[table.name] = self.sizes.get(table.name, 0) + added
+        return added
+
+    def _create(self, table: Table) -> str:
+        names = [quote_name(name) for name in table.heading.primary_key]
+        columns = [f"{quote_name(a.name)} {column_type(a.type)}" for a in table.heading if a.primary_key]
+        statement = fill(
+            _SQL["create_doomed"],
+            doomed=self._keys.name(table),
+            columns=", ".join(columns) or "_single boolean",
+            names=", ".join(names) or "_single",
+        )
+        return f"{statement}\n"
+
+    def _parts(self) -> list[Table]:
+        """Return the parts that lose rows."""
+        found = [self.catalog.tables[name] for name in self.catalog.sorted(self.sizes) if self.sizes[name]]
+        return [table for table in found if table.name.master is not None]
+
+
+def _row_count(tag: str) -> int:
+    return int(tag.rsplit(" ", 1)[1])
