@@ -178,7 +178,7 @@ async def test_a_query_whose_values_do_not_fit_is_refused_by_the_name_of_the_att
     name = attribute.split()[0]
     source = Project(TableOperand(named("Subject")), (Named(name, ExpressionText(expression)),))
     with pytest.raises(kind) as caught:
-        await rows.insert_relation(lab, ME, named("Copy"), source, InsertOptions())
+        await inserts.insert_relation(lab, ME, named("Copy"), source, InsertOptions())
     assert caught.value.message.startswith("`lab.Copy`: ")
     assert words in caught.value.message
     assert await make.fetch(lab, "Copy") == []

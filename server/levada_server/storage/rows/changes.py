@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.errors import LevadaError
     from levada_server.model.table import Table
     from levada_server.storage.postgres.database import Connection
 
@@ -58,7 +59,7 @@ async def change(
 async def attempt(
     connection: Connection, table: Table, columns: Columns | None, work: Callable[[], Awaitable[str]]
 ) -> int:
-    """Change rows as `change` does, but let PostgreSQL's own error of a violated key out; the connection stays usable."""
+    """Change rows as `change` does, but raise PostgreSQL's own error of a violated key; the connection stays usable."""
     try:
         if connection.is_in_transaction():
             async with connection.transaction():  # a savepoint
@@ -66,7 +67,7 @@ async def attempt(
         else:
             tag = await work()
     except _REFUSALS as error:
-        refusal = None
+        refusal: LevadaError | None = None
         if isinstance(error, asyncpg.DataError) and columns is not None:
             refusal = wrong_document(table, columns)
         refusal = refusal or await find_refusal(connection, table, error)
