@@ -97,11 +97,7 @@ def method_table(descriptors: bytes) -> str:
         stream: {field.type_name: field.name for field in messages[f".{_API}.{stream}Request"].field}
         for stream in ("OpenCalls", "OpenSession")
     }
-    lines = [
-        '"""What each method is, by service and name, generated from proto/."""\n',
-        "from levada_api.method import Method\n",
-        "METHODS: dict[str, Method] = {",
-    ]
+    lines: list[str] = []
     for file in files:
         if file.package != _API:
             continue
@@ -123,7 +119,18 @@ def method_table(descriptors: bytes) -> str:
                 }
                 arguments = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
                 lines.append(f'    "{service.name}/{method.name}": Method({arguments}),')
-    return "\n".join([*lines, "}"]) + "\n"
+    names = [line.partition(":")[0].strip() for line in lines]
+    head = [
+        '"""What each method is, by service and name, generated from proto/."""\n',
+        "from typing import Literal, TypeAlias\n",
+        "from levada_api.method import Method\n",
+        "MethodName: TypeAlias = Literal[",
+        *(f"    {name}," for name in names),
+        "]",
+        '"""Service and name of a method; a type checker finds one that does not exist."""\n',
+        "METHODS: dict[str, Method] = {",
+    ]
+    return "\n".join([*head, *lines, "}"]) + "\n"
 
 
 def _id_field(messages: dict[str, descriptor_pb2.DescriptorProto], request: str) -> str:

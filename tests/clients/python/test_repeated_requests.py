@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from levada_api.methods import MethodName
+
 
 WAIT_S = 30.0
 
@@ -109,22 +111,22 @@ def test_schemas_and_tables_change_once(behind: Proxy, lab: lv.VirtualModule, fa
     here, there = lab.schema.connection, far.Subject.connection
     room = schema_pb2.TableName(schema="atlas", table="Room")
 
-    def ask(method: str, request: Message, response: type[Message], done: Callable[[], bool]) -> Any:  # noqa: ANN401
+    def ask(method: MethodName, request: Message, response: type[Message], done: Callable[[], bool]) -> Any:  # noqa: ANN401
         def change() -> Message:
-            answer: Message = there.call(f"SchemaService/{method}", request, response)
+            answer: Message = there.call(method, request, response)
             return answer
 
         return cut_off(behind, change, done)
 
     created = ask(
-        "CreateSchema",
+        "SchemaService/CreateSchema",
         pb.CreateSchemaRequest(name="maps", request_id="create"),
         pb.CreateSchemaResponse,
         lambda: "maps" in lv.list_schemas(here),
     )
     assert created.created
     renamed = ask(
-        "RenameSchema",
+        "SchemaService/RenameSchema",
         pb.RenameSchemaRequest(name="maps", new_name="atlas", request_id="rename"),
         pb.RenameSchemaResponse,
         lambda: "atlas" in lv.list_schemas(here),
@@ -132,33 +134,43 @@ def test_schemas_and_tables_change_once(behind: Proxy, lab: lv.VirtualModule, fa
     assert renamed.schema.name == "atlas"
     tier, definition = schema_pb2.TABLE_TIER_MANUAL, "room : int32\n"
     declared = ask(
-        "DeclareTable",
+        "SchemaService/DeclareTable",
         pb.DeclareTableRequest(name=room, tier=tier, definition=definition, request_id="declare"),
         pb.DeclareTableResponse,
         lambda: "Room" in lv.Schema("atlas", connection=here),
     )
     assert not declared.differences
     altered = ask(
-        "AlterTable",
+        "SchemaService/AlterTable",
         pb.AlterTableRequest(name=room, definition=f"{definition}---\nfloor = 0 : int32\n", request_id="alter"),
         pb.AlterTableResponse,
         lambda: "floor" in lv.Schema("atlas", connection=here).save(),
     )
     assert "floor" in altered.table.definition
     dropped = ask(
-        "DropTables",
+        "SchemaService/DropTables",
         pb.DropTablesRequest(names=[room], request_id="drop"),
         pb.DropTablesResponse,
         lambda: "Room" not in lv.Schema("atlas", connection=here),
     )
     assert list(dropped.names) == [room]
     gone = ask(
-        "DropSchema",
+        "SchemaService/DropSchema",
         pb.DropSchemaRequest(name="atlas", request_id="drop-schema"),
         pb.DropSchemaResponse,
         lambda: "atlas" not in lv.list_schemas(here),
     )
     assert gone.table_count == 0
+
+
+def test_what_changes_nothing_more_is_repeated_without_an_id(
+    behind: Proxy, lab: lv.VirtualModule, far: lv.VirtualModule
+) -> None:
+    def change() -> None:
+        far.schema.make_contract = "off"
+
+    assert lab.schema.make_contract != "off"
+    cut_off(behind, change, lambda: lab.schema.make_contract == "off")
 
 
 def test_a_commit_is_confirmed(behind: Proxy, lab: lv.VirtualModule, far: lv.VirtualModule) -> None:

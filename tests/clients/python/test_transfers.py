@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
+from levada._net.backoff import Backoff
 from levada._objects import transfer
 from levada.errors import DamagedObject, LimitReached
 from tests.support.cutting_proxy import cutting
@@ -33,7 +34,7 @@ DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <obje
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No disk of a store is seen from here, so that every byte goes over the wire."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(transfer, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "RETRY", Backoff(first_seconds=0.01))
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
     with lv.config.override(stores=nowhere):
         yield

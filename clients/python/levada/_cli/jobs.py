@@ -14,6 +14,7 @@ from levada._cli.output import print_table
 from levada._jobs import job_calls
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import use
+from levada._net.pages import pages
 from levada._pipeline.auto_populated import AutoPopulated
 from levada_api.v1 import job_service_pb2, schema_pb2, schema_service_pb2
 
@@ -153,12 +154,8 @@ def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableNam
         yield parse_full_name(name)
         return
     request = schema_service_pb2.ListTablesRequest(schema=name)
-    while True:
-        page = connection.call("SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse)
+    for page in pages(connection, "SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse):
         yield from (table.name for table in page.tables if table.tier in _AUTO_POPULATED)
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def _show(table: schema_pb2.TableName) -> str:

@@ -16,8 +16,9 @@ from levada._base.errors import LevadaError
 from levada._base.names import parse_full_name
 from levada._cli import jobs, worker
 from levada._cli.output import print_table
-from levada._jobs.job_calls import persist
 from levada._net.address import connect
+from levada._net.backoff import repeat
+from levada._net.pages import pages
 from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(words[1:])
     options = _parser().parse_args(words)
     try:
-        with persist(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
+        with repeat(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
             code: int = options.run(connection, options)
             return code
     except LevadaError as error:
@@ -117,13 +118,8 @@ def _check(connection: Connection, _options: argparse.Namespace) -> int:
 
 def _schemas(connection: Connection, _options: argparse.Namespace) -> int:
     request = schema_service_pb2.ListSchemasRequest()
-    rows: list[Sequence[object]] = []
-    while True:
-        page = connection.call("SchemaService/ListSchemas", request, schema_service_pb2.ListSchemasResponse)
-        rows += [(s.name, s.table_count, f"{s.create_time.ToDatetime():%Y-%m-%d}") for s in page.schemas]
-        if not page.next_page_token:
-            break
-        request.page_token = page.next_page_token
+    listed = pages(connection, "SchemaService/ListSchemas", request, schema_service_pb2.ListSchemasResponse)
+    rows = [(s.name, s.table_count, f"{s.create_time.ToDatetime():%Y-%m-%d}") for page in listed for s in page.schemas]
     print_table(("schema", "tables", "created"), rows)
     return 0
 

@@ -19,6 +19,7 @@ from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Re
 from levada._jobs import job_calls
 from levada._jobs.job_calls import Failure
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
+from levada._net.backoff import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -281,7 +282,7 @@ class Crew:
             job_calls.fail(self._connection, lease, failure, seconds, self._lease.total_seconds())
         except _LOST:
             state = "lost"
-        except job_calls.PASSING:
+        except PASSING:
             pass  # its lease runs out, and the try counts
         member.finished += 1
         self._cancelled.discard(lease.token)

@@ -27,6 +27,7 @@ from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
+from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING, repeat
 from levada._net.connection import reopened
 from levada_api.v1 import schema_service_pb2
 
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 _WAIT = timedelta(seconds=1)
 """How long one reserve waits for a job; so long an idle process may take to stop."""
-_PAUSE_SECONDS = 1.0
-"""Pause after the server was out of reach."""
 _POPULATE_PATIENCE_SECONDS = 60.0
 _EXIT_LEFT_ALONE = 1
 _EXIT_SESSION_ENDED = 3
@@ -70,7 +69,7 @@ def main(
     singles: queue.SimpleQueue[list[bytes | None]] = queue.SimpleQueue()
     threading.Thread(target=_hear_starter, args=(pipe, singles), name="levada-starter", daemon=True).start()
     try:
-        connection = job_calls.persist(lambda: reopened(*server), _patience(assignment))
+        connection = repeat(lambda: reopened(*server), _patience(assignment))
         use(connection)
         if assignment.as_datajoint:
             importlib.import_module("levada.as_datajoint")
@@ -78,7 +77,7 @@ def main(
         tables = _load(assignment, connection)
         ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
-        if isinstance(error, job_calls.PASSING) and not assignment.until_empty:
+        if isinstance(error, PASSING) and not assignment.until_empty:
             sys.exit(_EXIT_OUT_OF_REACH)  # and be replaced until the server is back
         pipe.send(Broken(_explain(assignment, error)))
         return
@@ -143,8 +142,8 @@ class _Reserving:
             return self._next_single() or self._reserve(most, self.assignment.restriction) or None
         try:
             return self._reserve(most, self.assignment.restriction, _WAIT)
-        except job_calls.PASSING:
-            time.sleep(_PAUSE_SECONDS)
+        except PASSING:
+            time.sleep(LASTING_PAUSE_SECONDS)
             return ()
 
     def _next_single(self) -> Sequence[Lease]:
@@ -154,12 +153,15 @@ class _Reserving:
         return ()
 
     def _reserve(self, most: int, restriction: bytes | None, wait: timedelta = timedelta(0)) -> Sequence[Lease]:
-        def reserve() -> Sequence[Lease]:
-            return job_calls.reserve(
-                self.connection, self.session, self.tables, most, wait=wait, restriction=restriction
-            )
-
-        return job_calls.persist(reserve, _patience(self.assignment))
+        return job_calls.reserve(
+            self.connection,
+            self.session,
+            self.tables,
+            most,
+            wait=wait,
+            restriction=restriction,
+            patience=_patience(self.assignment),
+        )
 
 
 def _patience(assignment: Assignment) -> float:

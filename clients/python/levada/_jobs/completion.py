@@ -8,8 +8,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, error_from_status
-from levada._jobs.job_calls import PASSING, duration, persist
+from levada._jobs.job_calls import duration
 from levada._jobs.made_rows import few_rows_stream
+from levada._net.backoff import PASSING, repeat
 from levada._values.rows import PIECE_BYTES
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -101,7 +102,7 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
         if passing is not None:
             raise passing
 
-    persist(complete_missing, patience)
+    repeat(complete_missing, patience)
     return [results[index] for index in range(len(made))]
 
 
@@ -111,12 +112,12 @@ def _handed_in(connection: Connection, made: dict[int, Made]) -> Iterator[tuple[
     for call in _calls(small):
         groups = _groups(call)
         request = pb.CompleteFewJobsRequest(groups=[_group_message(list(group.values())) for group in groups])
-        answer = connection.call("JobService/CompleteFewJobs", request, pb.CompleteFewJobsResponse)
+        answer = connection.call("JobService/CompleteFewJobs", request, pb.CompleteFewJobsResponse, patience=0)
         yield from zip(chain.from_iterable(groups), answer.outcomes, strict=True)
     large = {index: job for index, job in made.items() if index not in small}
     if large:
         requests = chain.from_iterable(map(_large_job, large.values()))
-        response = connection.send("JobService/CompleteJobs", requests, pb.CompleteJobsResponse)
+        response = connection.send("JobService/CompleteJobs", requests, pb.CompleteJobsResponse, patience=0)
         yield from zip(large, response.outcomes, strict=True)
 
 

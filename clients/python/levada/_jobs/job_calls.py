@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from levada._base.errors import Conflict, OutcomeUnknown, Unavailable
+from levada._net.backoff import PASSING
 from levada._values.message_decoding import decode_value
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from levada._net.connection import Connection
     from levada._query.relation import Relation
     from levada_api.v1 import schema_pb2
 
-_Result = TypeVar("_Result")
-
-PASSING = (Unavailable, OutcomeUnknown, Conflict)
-"""Failures after which the same call may succeed. Complete and Fail are safe to repeat: their token identifies them."""
-
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
 _TEXT_LETTERS = 2**18
 """Letters of an error's message or stack that are kept."""
 
@@ -73,6 +65,7 @@ def refresh(
     priority: int | None = None,
     retry_errors: bool = False,
     periodic: bool = False,
+    patience: float | None = None,
 ) -> pb.RefreshJobsResponse:
     """Make jobs of what the key source has and the table has not.
 
@@ -82,13 +75,14 @@ def refresh(
         priority: Of new jobs, 0 first; None for the server's default.
         retry_errors: Make failed jobs pending again.
         periodic: Do nothing where that was done a moment ago, for whomever.
+        patience: As for `Connection.call`.
     """
     request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
     if delay:
         request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
     if key_source is not None:
         request.key_source.CopyFrom(key_source._message())
-    return connection.call("JobService/RefreshJobs", request, pb.RefreshJobsResponse)
+    return connection.call("JobService/RefreshJobs", request, pb.RefreshJobsResponse, patience=patience)
 
 
 def progress(
@@ -113,6 +107,7 @@ def reserve(
     wait: timedelta = timedelta(0),
     restriction: bytes | None = None,
     held: Iterable[str] = (),
+    patience: float = 0.0,
 ) -> list[Lease]:
     """Lease the most urgent jobs of some tables.
 
@@ -121,6 +116,7 @@ def reserve(
         restriction: Only jobs that this relation over the job table has, as a serialized message; with one table.
         held: The tokens of all leases that the session still holds. What else was leased to it went with an answer that
             was lost, and is leased anew.
+        patience: Seconds to keep trying while the server is out of reach.
 
     Raises:
         UnknownWorkerSession: The session has ended.
@@ -134,7 +130,7 @@ def reserve(
     )
     if restriction is not None:
         request.restriction.ParseFromString(restriction)
-    leases = connection.call("JobService/ReserveJobs", request, pb.ReserveJobsResponse).leases
+    leases = connection.call("JobService/ReserveJobs", request, pb.ReserveJobsResponse, patience=patience).leases
     return [
         Lease(
             table=lease.table,
@@ -180,7 +176,7 @@ def fail(
         code_version=code_version,
         interrupted=interrupted,
     )
-    answer = persist(lambda: connection.call("JobService/FailJob", request, pb.FailJobResponse), patience)
+    answer = connection.call("JobService/FailJob", request, pb.FailJobResponse, patience=patience)
     return answer.state == job_pb2.JOB_STATE_PENDING
 
 
@@ -195,20 +191,6 @@ def release(connection: Connection, leases: Iterable[Lease]) -> None:
 def lease_names(leases: Iterable[Lease]) -> list[pb.LeaseName]:
     """Name leases as the protocol does."""
     return [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
-
-
-def persist(call: Callable[[], _Result], patience: float) -> _Result:
-    """Repeat a call until it gets through or the patience, in seconds, is over; give its result."""
-    deadline = time.monotonic() + patience
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return call()
-        except PASSING:
-            if time.monotonic() + pause > deadline:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _storable(text: str) -> str:

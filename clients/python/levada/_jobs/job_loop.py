@@ -14,6 +14,7 @@ from levada._jobs import job_calls
 from levada._jobs.code_version import code_version
 from levada._jobs.completion_queue import Sender
 from levada._jobs.make import MakeFailed, failure, make
+from levada._net.backoff import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -139,7 +140,7 @@ class JobLoop:
                     yield self._settle(lease, failed.seconds, failed.cause, held)
             yield from self._outcomes(sender.flush(), held)
         except GeneratorExit:  # nobody asks for more, but what was made is kept
-            with suppress(*job_calls.PASSING):
+            with suppress(*PASSING):
                 self._outcomes(sender.flush(), held)
             raise
         finally:
@@ -158,7 +159,7 @@ class JobLoop:
         if error is not None and not isinstance(error, _LOST):
             try:
                 version = code_version(type(self._table(lease)))
-                told, passing = failure(error), isinstance(error, job_calls.PASSING)
+                told, passing = failure(error), isinstance(error, PASSING)
                 again = job_calls.fail(
                     self.connection, lease, told, seconds, self.patience, version, interrupted=passing
                 )

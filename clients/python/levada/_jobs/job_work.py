@@ -10,6 +10,7 @@ from levada._base.errors import LeaseLost, LevadaError, MakeContract, MissingAtt
 from levada._base.names import stored_name
 from levada._jobs.completion import Made
 from levada._jobs.made_rows import MadeRows
+from levada_api.methods import METHODS
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
     from levada._net.transaction import Transaction
     from levada._values.rows import Rows
+    from levada_api.methods import MethodName
 
-_WRITES = ("RowService/InsertRows", "RowService/InsertRelation", "RowService/UpdateRow", "RowService/DeleteRows")
 _Id = tuple[str, str]
 """Schema and stored name of a table."""
 
@@ -188,7 +189,7 @@ class JobWork:
     # --------------------------------------------------------------------------------------------------- reads
 
     @contextmanager
-    def marking(self, method: str, request: Message) -> Iterator[Callable[[object], None]]:
+    def marking(self, method: MethodName, request: Message) -> Iterator[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; give what takes each answer to it.
 
         A receipt goes with the next read and comes back with that added, so there is one for all of them.
@@ -197,7 +198,7 @@ class JobWork:
             LeaseLost: The job was cancelled.
         """
         self._check_wanted()
-        if method in _WRITES or self._must_see(request):
+        if not METHODS[method].reads or self._must_see(request):
             self.open_transaction()
         marked: Any = request  # Any: one of those that have these fields
         fields = request.DESCRIPTOR.fields_by_name

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, UnknownWorkerSession
-from levada._jobs.job_calls import PASSING, duration, lease_names
+from levada._jobs.job_calls import duration, lease_names
+from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 _BEATS_PER_LEASE = 3
-_RETRY_SECONDS = 1.0
-"""Pause before a heartbeat that failed is tried again."""
 
 
 def open_session(connection: Connection, lease: timedelta) -> str:
@@ -47,7 +46,7 @@ def close_session(connection: Connection, session: str, started: Iterable[Lease]
     """
     request = pb.DeleteWorkerSessionRequest(worker_session=session, started_leases=lease_names(started))
     with suppress(UnknownWorkerSession, *PASSING):
-        connection.call("JobService/DeleteWorkerSession", request, pb.DeleteWorkerSessionResponse)
+        connection.call("JobService/DeleteWorkerSession", request, pb.DeleteWorkerSessionResponse, patience=0)
 
 
 def _user() -> str:
@@ -107,7 +106,7 @@ class Heartbeat:
             except LevadaError:
                 if in_reach:
                     self._reachable(False)
-                pause, in_reach = min(self._interval, _RETRY_SECONDS), False
+                pause, in_reach = min(self._interval, LASTING_PAUSE_SECONDS), False
             else:
                 if not in_reach:
                     self._reachable(True)
@@ -123,7 +122,11 @@ class Heartbeat:
             request = pb.RenewWorkerSessionsRequest(worker_sessions=sessions)
             try:
                 answer = self._connection.call(
-                    "JobService/RenewWorkerSessions", request, pb.RenewWorkerSessionsResponse, timeout=self._interval
+                    "JobService/RenewWorkerSessions",
+                    request,
+                    pb.RenewWorkerSessionsResponse,
+                    timeout=self._interval,
+                    patience=0,
                 )
                 if answer.cancelled_lease_tokens:
                     self._cancelled(answer.cancelled_lease_tokens)

@@ -11,6 +11,7 @@ from levada._base.config import config
 from levada._base.errors import InvalidRequest, LostConnectionError, PreconditionFailed
 from levada._net.few_rows import fetch_few_rows
 from levada._net.job_context import job_of
+from levada._net.pages import pages
 from levada._net.small_calls import SmallCalls
 from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._net.transport import Transport
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from levada._net.job_context import JobContext
     from levada._net.transaction import Transaction
     from levada._net.transport import Decoder
+    from levada_api.methods import MethodName
 
 _Response = TypeVar("_Response", bound="Message")
 _Item = TypeVar("_Item")
@@ -193,8 +195,8 @@ class Connection:
             name: Of the store; empty for the one that the server prefers.
         """
         if self._stores is None:
-            response = self.call("ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
-            self._stores = {store.name: store for store in response.stores}
+            listed = pages(self, "ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
+            self._stores = {store.name: store for page in listed for store in page.stores}
         store = next((s for s in self._stores.values() if s.name == name or (not name and s.preferred)), None)
         if store is None:
             return None
@@ -203,7 +205,7 @@ class Connection:
         folder = Path(location or store.folder)
         return folder if folder.is_dir() else None
 
-    def _job_asking(self, method: str) -> JobContext | None:
+    def _job_asking(self, method: MethodName) -> JobContext | None:
         """Give the job that runs in this context, where the method reads or changes rows."""
         return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
 
@@ -241,47 +243,69 @@ class Connection:
         self._transport.expect_catalog(version)
 
     def call(
-        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+        self,
+        method: MethodName,
+        request: Message,
+        response: type[_Response],
+        *,
+        timeout: float | None = None,
+        patience: float | None = None,
     ) -> _Response:
         """Call a method that takes and gives one message; see `Transport.call`."""
         if (job := self._job_asking(method)) is not None:
             with job.marking(method, request) as take:
-                marked = self._call(method, request, response, timeout)
+                marked = self._call(method, request, response, timeout, patience)
                 take(marked)
             return marked
-        return self._call(method, request, response, timeout)
+        return self._call(method, request, response, timeout, patience)
 
-    def _call(self, method: str, request: Message, response: type[_Response], timeout: float | None) -> _Response:
+    def _call(
+        self,
+        method: MethodName,
+        request: Message,
+        response: type[_Response],
+        timeout: float | None,
+        patience: float | None,
+    ) -> _Response:
         if (transaction := self._transactions.serving(method)) is not None:
             answer: _Response = transaction.call(method, request, timeout)
             return answer
-        return self._small_calls.call(method, request, response, timeout=timeout)
+        return self._small_calls.call(method, request, response, timeout=timeout, patience=patience)
 
-    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+    def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""
         if (job := self._job_asking(method)) is not None:
             return self._receive_for(job, method, request, response)
         return self._receive(method, request, response)
 
-    def _receive_for(self, job: JobContext, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+    def _receive_for(
+        self, job: JobContext, method: MethodName, request: Message, response: Decoder[_Item]
+    ) -> Iterator[_Item]:
         with job.marking(method, request) as take:
             for answer in self._receive(method, request, response):
                 take(answer)
                 yield answer
 
-    def _receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+    def _receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         if (transaction := self._transactions.serving(method)) is not None:
             return transaction.receive(method, request)
         if (few := fetch_few_rows(self._small_calls, request)) is not None:
             return iter([cast("_Item", few)])  # as if it had come as a stream
         return self._transport.receive(method, request, response)
 
-    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+    def send(
+        self,
+        method: MethodName,
+        requests: Iterable[Message],
+        response: type[_Response],
+        *,
+        patience: float | None = None,
+    ) -> _Response:
         """Call a method that takes a stream; see `Transport.send`."""
         if (transaction := self._transactions.serving(method)) is not None:
             answer: _Response = transaction.send(method, requests)
             return answer
-        return self._transport.send(method, requests, response)
+        return self._transport.send(method, requests, response, patience=patience)
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
         """Give a table as the catalog has it; asked again once the catalog is known to have changed.

@@ -12,6 +12,7 @@ from queue import Empty, Queue
 from typing import IO, TYPE_CHECKING
 
 from levada._base.errors import LevadaError, Unavailable, Unsupported
+from levada._net.backoff import Backoff
 from levada._net.transport import Transport
 from levada_api.v1 import server_service_pb2 as pb
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 180.0
 """How long a first start may take: it creates a database."""
 _PROBE_SECONDS = 3.0
-_POLL_SECONDS = 0.1
+_POLL = Backoff(first_seconds=0.1, longest_seconds=0.1)
 _IDLE_SECONDS = 600
 """How long the server outlives its last client."""
 _FOLDER_IN_USE = 2
@@ -102,7 +103,7 @@ def _start(folder: Path) -> str:
         )
     ready: Queue[bytes] = Queue()
     threading.Thread(target=_attend, args=(process, ready), name="levada-server-start", daemon=True).start()
-    deadline = time.monotonic() + _START_SECONDS
+    pauses = _POLL.pauses(_START_SECONDS)
     try:
         line = ready.get(timeout=_START_SECONDS)
     except Empty:
@@ -111,10 +112,10 @@ def _start(folder: Path) -> str:
     if not line and process.wait() != _FOLDER_IN_USE:
         raise _failure(log, log_start)
     # Either ours is ready, or another process was first with the folder and will be.
-    while time.monotonic() < deadline:
+    for pause in pauses:
         if (address := _running(folder)) is not None:
             return address
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
     raise Unavailable(
         f"Another process holds the folder {folder}, and its server does not answer; see {log}. "
         "Stop that process, or work in another folder."

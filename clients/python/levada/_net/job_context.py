@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada._values.rows import Rows
+    from levada_api.methods import MethodName
     from levada_api.v1 import row_service_pb2, schema_pb2
 
 
@@ -59,7 +60,7 @@ class JobContext(Protocol):
         """
         ...
 
-    def marking(self, method: str, request: Message) -> AbstractContextManager[Callable[[object], None]]:
+    def marking(self, method: MethodName, request: Message) -> AbstractContextManager[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; give what takes each answer to it."""
         ...
 

@@ -6,28 +6,21 @@ import os
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada._base.errors import LevadaError, OutcomeUnknown, Unavailable, error_from_status, warn
-from levada._net.transport import repeatable
+from levada_api.methods import METHODS
 from levada_api.v1 import session_service_pb2 as pb
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada._net.transport import Stream, Transport
+    from levada_api.methods import MethodName
 
 _Response = TypeVar("_Response", bound="Message")
 
-_FIELDS = {
-    "QueryService/DescribeRelation": "describe_relation",
-    "QueryService/FetchFewRows": "fetch_few_rows",
-    "QueryService/CountRelation": "count_relation",
-    "QueryService/CheckExistence": "check_existence",
-    "RowService/InsertFewRows": "insert_few_rows",
-    "RowService/UpdateRow": "update_row",
-}
-"""Methods that a stream carries, and the field of its requests and answers that has each."""
 _REFUSED_SECONDS = 30.0
 """After a stream was refused, calls go on their own for so long."""
 
@@ -45,22 +38,26 @@ class SmallCalls:
         self._open: set[_CallStream] = set()
 
     def call(
-        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+        self,
+        method: MethodName,
+        request: Message,
+        response: type[_Response],
+        *,
+        timeout: float | None = None,
+        patience: float | None = None,
     ) -> _Response:
         """Call a method that takes and gives one message; see `Transport.call`.
 
         With a timeout the call goes on its own: there it ends in time, whatever becomes of the server.
         """
-        field = _FIELDS.get(method) if timeout is None else None
-        stream = self._stream() if field is not None and repeatable(method, request) else None
-        if stream is None or field is None:
-            return self._transport.call(method, request, response, timeout=timeout)
-        try:
-            answer: _Response = self._ask(stream, field, request)
-        except _Lost:
-            # A call on its own does it, or says why it cannot be done.
-            return self._transport.call(method, request, response)
-        return answer
+        known = METHODS[method]
+        rides = known.call_field and timeout is None and known.repeatable(request)
+        if rides and (stream := self._stream()) is not None:
+            # If the stream is lost, a call on its own does it, or says why it cannot be done.
+            with suppress(_Lost):
+                answer: _Response = self._ask(stream, known.call_field, request)
+                return answer
+        return self._transport.call(method, request, response, timeout=timeout, patience=patience)
 
     def _stream(self) -> _CallStream | None:
         """Give the stream of this thread, if it is to have one now and does not carry a call already."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
-import time
 from collections import deque
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -24,8 +23,9 @@ from levada._base.errors import (
     Unavailable,
     error_from_status,
 )
+from levada._net.backoff import Backoff, wait
 from levada._net.job_context import job_of
-from levada._net.transport import reads
+from levada_api.methods import METHODS
 from levada_api.v1 import session_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada._net.transport import Stream, Transport
+    from levada_api.methods import MethodName
     from levada_api.v1 import job_service_pb2
 
 _Connection = TypeVar("_Connection")
@@ -44,7 +45,9 @@ ATTEMPTS = 5
 """How often `run_transaction` runs a function that meets conflicts."""
 CONFIRM_SECONDS = 10.0
 """How long a server is asked what became of a commit."""
-_FIRST_PAUSE_SECONDS = 0.02
+_CONFIRM = Backoff(first_seconds=0.02, longest_seconds=1.0)
+_CONFLICT = Backoff(first_seconds=0.04, jitter=True)
+"""Of two transactions that got in each other's way, one is to be first."""
 
 _ISOLATIONS = {
     None: pb.ISOLATION_UNSPECIFIED,
@@ -52,19 +55,6 @@ _ISOLATIONS = {
     "repeatable_read": pb.ISOLATION_REPEATABLE_READ,
     "serializable": pb.ISOLATION_SERIALIZABLE,
 }
-
-_FIELDS = {
-    "QueryService/DescribeRelation": "describe_relation",
-    "QueryService/FetchRelation": "fetch_relation",
-    "QueryService/CountRelation": "count_relation",
-    "QueryService/CheckExistence": "check_existence",
-    "RowService/InsertRows": "insert_rows",
-    "RowService/InsertRelation": "insert_relation",
-    "RowService/UpdateRow": "update_row",
-    "RowService/PlanDelete": "plan_delete",
-    "RowService/DeleteRows": "delete_rows",
-}
-"""Methods that a transaction serves, and the field of its requests and answers that carries each."""
 
 
 class Transaction:
@@ -105,22 +95,22 @@ class Transaction:
         """It was not opened by the process that this one was forked from."""
         return self._pid == os.getpid()
 
-    def call(self, method: str, request: Message, timeout: float | None) -> Any:  # noqa: ANN401  # the method's answer
+    def call(self, method: MethodName, request: Message, timeout: float | None) -> Any:  # noqa: ANN401  # the method's answer
         """Send a request that has one answer."""
         message = _request(method, request)
         if timeout is not None:
             message.timeout.FromNanoseconds(int(timeout * 1e9))
-        return getattr(self._ask(message), _FIELDS[method])
+        return getattr(self._ask(message), METHODS[method].session_field)
 
-    def send(self, method: str, requests: Iterable[Message]) -> Any:  # noqa: ANN401  # the method's answer
+    def send(self, method: MethodName, requests: Iterable[Message]) -> Any:  # noqa: ANN401  # the method's answer
         """Send a request of several messages."""
         # The rows may come from queries in this transaction, so all are there before the first is sent.
         messages = [_request(method, request) for request in requests]
         for message in messages[:-1]:
             message.more = True
-        return getattr(self._ask(*messages), _FIELDS[method])
+        return getattr(self._ask(*messages), METHODS[method].session_field)
 
-    def receive(self, method: str, request: Message) -> Iterator[Any]:  # Any: the method's answers
+    def receive(self, method: MethodName, request: Message) -> Iterator[Any]:  # Any: the method's answers
         """Send a request that has many answers. Other requests may come before the last is read."""
         self._begin_request()
         with self._watched():
@@ -128,7 +118,7 @@ class Transaction:
         self._reading = pieces = _Pieces(self._read)
         try:
             for piece in pieces:
-                yield getattr(piece, _FIELDS[method])
+                yield getattr(piece, METHODS[method].session_field)
         finally:
             pieces.wanted = False
 
@@ -180,18 +170,14 @@ class Transaction:
         """Ask a server, this one or another, whether the commit was done."""
         if self._read_only:
             return
-        deadline = time.monotonic() + CONFIRM_SECONDS
-        pause = _FIRST_PAUSE_SECONDS
+        pauses = _CONFIRM.pauses(CONFIRM_SECONDS)
         while True:
             answer = self._ask_anew(asked)
             if answer is not None and not answer.HasField("error"):
                 return
             if answer is not None and isinstance(error_from_status(answer.error), PreconditionFailed):
                 raise Unavailable(f"The server was lost before the commit; nothing of the transaction is kept. {lost}")
-            if time.monotonic() > deadline:
-                raise OutcomeUnknown(f"The server was lost during commit; look before you repeat. {lost}")
-            time.sleep(pause)
-            pause *= 2
+            wait(pauses, OutcomeUnknown(f"The server was lost during commit; look before you repeat. {lost}"))
 
     def _ask_anew(self, asked: pb.OpenSessionRequest) -> pb.OpenSessionResponse | None:
         """Ask in a session of its own; None if no server answers."""
@@ -333,18 +319,18 @@ class Transactions:
             )
         return transaction
 
-    def serving(self, method: str) -> Transaction | None:
+    def serving(self, method: MethodName) -> Transaction | None:
         """Give the transaction that serves a method; None: it is called outside any.
 
         Raises:
             PreconditionFailed: A transaction is open, and this cannot be part of it.
         """
         transaction = self.current
-        if transaction is None or method in _FIELDS:
+        if transaction is None or METHODS[method].session_field:
             return transaction
         if method.startswith("ObjectService/"):  # it only brings bytes, which a row of the transaction then names
             return None
-        if not reads(method):
+        if not METHODS[method].reads:
             what = (
                 "Jobs are not part of transactions, and populate opens its own"
                 if method.startswith("JobService")
@@ -432,20 +418,17 @@ def run_transaction(
     """
     if attempts < 1:
         raise InvalidRequest(f"attempts is at least 1, not {attempts}.")
-    for attempt in range(1, attempts + 1):
+    pauses = islice(_CONFLICT.pauses(), 0 if nested else attempts - 1)
+    while True:
         try:
             with block:
                 return function()
-        except Conflict:
-            if nested or attempt == attempts:
-                raise
-        # Of two that got in each other's way, one is to be first.
-        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))
-    raise AssertionError("the last attempt returns or raises")
+        except Conflict as error:
+            wait(pauses, error)
 
 
-def _request(method: str, request: Message) -> pb.OpenSessionRequest:
-    field: dict[str, Any] = {_FIELDS[method]: request}  # Any: each field has a type of its own
+def _request(method: MethodName, request: Message) -> pb.OpenSessionRequest:
+    field: dict[str, Any] = {METHODS[method].session_field: request}  # Any: each field has a type of its own
     return pb.OpenSessionRequest(**field)
 
 

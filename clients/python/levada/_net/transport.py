@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
@@ -16,19 +15,24 @@ from grpc_status import rpc_status
 from levada._base.errors import (
     InvalidRequest,
     LevadaError,
+    LostConnectionError,
     OutcomeUnknown,
     Unavailable,
     error_from_code,
     error_from_status,
     warn,
 )
+from levada._net.backoff import PASSING, RETRY, wait
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.request_queue import Handover, Kept, RequestQueue
+from levada_api.methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from google.protobuf.message import Message
+
+    from levada_api.methods import MethodName
 
 _Response = TypeVar("_Response", bound="Message")
 _Item = TypeVar("_Item")
@@ -36,7 +40,6 @@ _Decoded = TypeVar("_Decoded", covariant=True)
 Channel: TypeAlias = Any  # grpc's classes say little to a type checker
 Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 
-_PACKAGE = "levada_api.v1"
 _MESSAGE_BYTES = 128 * 2**20
 """Largest message either way."""
 
@@ -45,15 +48,12 @@ _CALL_SECONDS = 60.0
 _WORK_SECONDS = 6 * 3600.0
 """Deadline of a call that reads or changes rows; a dead peer is noticed by keepalive long before."""
 _RETRY_SECONDS = 10.0
-"""How long a read is repeated while the server is out of reach."""
-_FIRST_PAUSE_SECONDS = 0.1
+"""How long a call is repeated while the server is out of reach, where its caller sets no patience."""
 _CANCELLED_HERE = "Locally cancelled by application!"
 """What grpc says of a call that this side cancelled."""
 _KEEPALIVE_MS = 30_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 
-_READ_VERBS = ("Get", "List", "Describe", "Count", "Check", "Explain", "Plan", "Fetch")
-_QUICK_VERBS = ("Get", "List", "Describe")
 _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
@@ -115,7 +115,13 @@ class Transport:
                 channel.close()
 
     def call(
-        self, method: str, request: Message, response: type[_Response], *, timeout: float | None = None
+        self,
+        method: MethodName,
+        request: Message,
+        response: type[_Response],
+        *,
+        timeout: float | None = None,
+        patience: float | None = None,
     ) -> _Response:
         """Call a method that takes and gives one message.
 
@@ -123,26 +129,29 @@ class Transport:
             method: `QueryService/CountRelation`.
             response: The class of the answer.
             timeout: Seconds until DEADLINE_EXCEEDED; by default long enough for the method's work.
+            patience: Seconds to repeat the request while the server is out of reach or a conflict is in the way, which
+                the caller knows to be safe; 0 sends it once. By default a request that may come twice is repeated for
+                some seconds while the server is out of reach.
 
         Raises:
-            LevadaError: The class says why. What only reads, or carries an id under which it has one effect, is
-                repeated for some seconds while the server is out of reach.
+            LevadaError: The class says why.
         """
-        seconds = timeout or _deadline(method)
-        deadline = time.monotonic() + min(seconds, _RETRY_SECONDS)
-        pause = _FIRST_PAUSE_SECONDS
+        known = METHODS[method]
+        seconds = timeout or (_CALL_SECONDS if known.quick else _WORK_SECONDS)
+        passing = LostConnectionError if patience is None else PASSING
+        safe = patience is not None or known.repeatable(request)
+        pauses = RETRY.pauses(min(seconds, _RETRY_SECONDS) if patience is None else patience)
         while True:
             try:
-                return self._call_once(method, request, response, seconds)
-            except (Unavailable, OutcomeUnknown):
-                if not repeatable(method, request) or not self._may_repeat(deadline - pause):
+                return self._call_once(known.path, request, response, seconds)
+            except passing as error:
+                if not (safe and self._may_return):
                     raise
-            time.sleep(pause)
-            pause *= 2
+                wait(pauses, error)
 
-    def _call_once(self, method: str, request: Message, response: type[_Response], seconds: float) -> _Response:
+    def _call_once(self, path: str, request: Message, response: type[_Response], seconds: float) -> _Response:
         bound = self._open().unary_unary(
-            f"/{_PACKAGE}.{method}",
+            path,
             request_serializer=_serialize,
             response_deserializer=response.FromString,
         )
@@ -154,30 +163,29 @@ class Transport:
         result: _Response = answer
         return result
 
-    def receive(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+    def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; it is cancelled when the iterator is closed.
 
         Raises:
             LevadaError: While iterating. The call is repeated as by `call` until the first message has come.
         """
-        deadline = time.monotonic() + _RETRY_SECONDS
-        pause = _FIRST_PAUSE_SECONDS
+        known = METHODS[method]
+        pauses = RETRY.pauses(_RETRY_SECONDS)
         while True:
             started = False
             try:
-                for message in self._receive_once(method, request, response):
+                for message in self._receive_once(known.path, request, response):
                     started = True
                     yield message
                 return
-            except Unavailable:
-                if started or not self._may_repeat(deadline - pause):
+            except Unavailable as error:
+                if started or not (known.repeatable(request) and self._may_return):
                     raise
-            time.sleep(pause)
-            pause *= 2
+                wait(pauses, error)
 
-    def _receive_once(self, method: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
+    def _receive_once(self, path: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         call = self._open().unary_stream(
-            f"/{_PACKAGE}.{method}",
+            path,
             request_serializer=_serialize,
             response_deserializer=response.FromString,
         )(request, timeout=_WORK_SECONDS, metadata=self._metadata())
@@ -189,39 +197,48 @@ class Transport:
         finally:
             call.cancel()
 
-    def send(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+    def send(
+        self,
+        method: MethodName,
+        requests: Iterable[Message],
+        response: type[_Response],
+        *,
+        patience: float | None = None,
+    ) -> _Response:
         """Call a method that takes a stream and gives one message.
 
         The requests are produced in the caller's thread, a few ahead of the network. An exception of theirs cancels the
         call and is raised.
 
+        Args:
+            patience: As for `call`.
+
         Raises:
             OutcomeUnknown: The server was lost when all was sent, which is too much to be sent again.
-            LevadaError: The class says why. What carries an id is repeated as by `call`.
+            LevadaError: The class says why.
         """
+        known = METHODS[method]
         kept = Kept(requests)
-        deadline = time.monotonic() + _RETRY_SECONDS
-        pause = _FIRST_PAUSE_SECONDS
+        pauses = RETRY.pauses(_RETRY_SECONDS if patience is None else patience)
         while True:
             try:
-                return self._send_once(method, kept, response)
-            except (Unavailable, OutcomeUnknown) as error:
+                return self._send_once(known.path, kept, response)
+            except LostConnectionError as error:
                 if kept.all_taken and not kept.whole:
                     raise OutcomeUnknown(
                         f"The server was lost after all was sent; look what became of it, then repeat it. {error}"
                     ) from None
-                repeatable = kept.whole and _request_id(kept.first)
-                if not repeatable or not self._may_repeat(deadline - pause):
+                safe = kept.whole and kept.first is not None and known.repeatable(kept.first)
+                if not (safe and self._may_return):
                     raise
-            time.sleep(pause)
-            pause *= 2
+                wait(pauses, error)
 
-    def _send_once(self, method: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
+    def _send_once(self, path: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
         queue = RequestQueue()
         call = (
             self._open()
             .stream_unary(
-                f"/{_PACKAGE}.{method}",
+                path,
                 request_serializer=_serialize,
                 response_deserializer=response.FromString,
             )
@@ -243,7 +260,7 @@ class Transport:
         self._read_trailer(call)
         return result
 
-    def open_stream(self, method: str, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
+    def open_stream(self, method: MethodName, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
         """Call a method whose requests and answers take turns; whoever opens the stream cancels it.
 
         Args:
@@ -253,7 +270,7 @@ class Transport:
         """
         queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
         call = self._open().stream_stream(
-            f"/{_PACKAGE}.{method}",
+            METHODS[method].path,
             request_serializer=_serialize,
             response_deserializer=response.FromString,
         )(queue, metadata=self._metadata())
@@ -278,9 +295,10 @@ class Transport:
             self._told.add(text)
             warn(text)
 
-    def _may_repeat(self, deadline: float) -> bool:
-        """Tell whether a call may be repeated: only a server that has answered before may be gone for a moment."""
-        return self._answered and not self._closed and time.monotonic() < deadline
+    @property
+    def _may_return(self) -> bool:
+        """The server may be gone for a moment only: it has answered before, and this side has not closed."""
+        return self._answered and not self._closed
 
     def _open(self) -> Channel:
         with self._lock:
@@ -409,30 +427,6 @@ def _parse_address(address: str) -> tuple[str, bool]:
     if encrypted is None or not parts.netloc:
         raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
     return (parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}"), encrypted
-
-
-def _verb_is(method: str, verbs: tuple[str, ...]) -> bool:
-    return method.partition("/")[2].startswith(verbs)
-
-
-def reads(method: str) -> bool:
-    """Tell whether a method changes nothing."""
-    return _verb_is(method, _READ_VERBS)
-
-
-def repeatable(method: str, request: Message) -> bool:
-    """Tell whether a request may come twice: it changes nothing, or carries an id under which it has one effect."""
-    return reads(method) or bool(_request_id(request))
-
-
-def _request_id(request: Message | None) -> str:
-    """Give the id under which a request, or its header, has one effect; empty if it has none."""
-    own: str = getattr(request, "request_id", "") or getattr(getattr(request, "header", None), "request_id", "")
-    return own
-
-
-def _deadline(method: str) -> float:
-    return _CALL_SECONDS if _verb_is(method, _QUICK_VERBS) else _WORK_SECONDS
 
 
 def _serialize(message: Message) -> bytes:

@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from levada._base.errors import InvalidRequest, LevadaError, WrongValue
 from levada._objects.handles import StoredObject
-from levada._objects.transfer import FileSource, MemorySource, Source, hash_of, persist, upload
+from levada._objects.transfer import PATIENCE_SECONDS, FileSource, MemorySource, Source, hash_of, upload
 from levada._values.attached import AttachedFile
 from levada._values.blob import encode_blob
 from levada._values.condition_values import encode_condition_value
@@ -161,8 +161,10 @@ class Stager:
                 )
             path = path.relative_to(folder)
         request = pb.RegisterFileRequest(name=self.table, attribute=attribute.name, path=PurePath(path).as_posix())
-        call = self.connection.call
-        return persist(lambda: call("ObjectService/RegisterFile", request, pb.RegisterFileResponse)).object.id
+        response = self.connection.call(
+            "ObjectService/RegisterFile", request, pb.RegisterFileResponse, patience=PATIENCE_SECONDS
+        )
+        return response.object.id
 
 
 def _octets(value: bytes | bytearray | memoryview) -> memoryview:

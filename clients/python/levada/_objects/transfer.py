@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
 from tqdm import tqdm
 
 from levada._base.errors import DamagedObject, LostConnectionError, UnknownObject
+from levada._net.backoff import RETRY, wait
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from levada._base.errors import LevadaError
     from levada._net.connection import Connection
-
-_Result = TypeVar("_Result")
 
 CHUNK_BYTES = 2**20
 PATIENCE_SECONDS = 60.0
 """How long a transfer is begun again and again without any progress: a server may be restarted meanwhile."""
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
 _BAR_BYTES = 16 * 2**20
 """From here on a transfer shows its progress, on a terminal."""
 
@@ -128,46 +123,15 @@ def _upload(
     connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source]
 ) -> object_pb2.ObjectReference:
     size = sum(source.size for source in sources)
-    staged = persist(lambda: connection.call("ObjectService/StageObject", request, pb.StageObjectResponse))
+    staged = connection.call("ObjectService/StageObject", request, pb.StageObjectResponse, patience=PATIENCE_SECONDS)
     if staged.WhichOneof("outcome") == "object":
         return staged.object
     with bar(request.file_name or request.attribute, size) as progress:
         _Upload(connection, staged.upload_id, sources, progress).run()
     commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
-    return persist(lambda: connection.call("ObjectService/CommitObject", commit, pb.CommitObjectResponse)).object
-
-
-def persist(call: Callable[[], _Result]) -> _Result:
-    """Make a call that may be repeated, again after a while as long as the server is out of reach."""
-    patience = _Patience()
-    while True:
-        try:
-            return call()
-        except LostConnectionError as error:
-            patience.wait(error)
-
-
-class _Patience:
-    """Pauses after failures, longer each time, until there was no progress for too long."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """Note progress."""
-        self._end = time.monotonic() + PATIENCE_SECONDS
-        self._pause = _FIRST_PAUSE_SECONDS
-
-    def wait(self, error: LevadaError) -> None:
-        """Pause before the next attempt.
-
-        Raises:
-            LevadaError: The patience is over.
-        """
-        if time.monotonic() + self._pause > self._end:
-            raise error
-        time.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+    return connection.call(
+        "ObjectService/CommitObject", commit, pb.CommitObjectResponse, patience=PATIENCE_SECONDS
+    ).object
 
 
 class _Upload:
@@ -182,7 +146,7 @@ class _Upload:
 
     def run(self) -> None:
         source = offset = 0
-        patience = _Patience()
+        pauses = RETRY.pauses(PATIENCE_SECONDS)
         while True:
             try:
                 self._connection.send(
@@ -190,12 +154,12 @@ class _Upload:
                 )
                 return
             except (LostConnectionError, DamagedObject) as error:
-                patience.wait(error)
+                wait(pauses, error)
             before = (source, offset)
             with suppress(LostConnectionError):
                 source, offset = self._arrived()
             if (source, offset) > before:
-                patience.renew()
+                pauses = RETRY.pauses(PATIENCE_SECONDS)
 
     def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
         self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.n)
@@ -229,7 +193,7 @@ def download(
         LostConnectionError: The server stays out of reach.
     """
     end = None if length is None else offset + length
-    patience = _Patience()
+    pauses = RETRY.pauses(PATIENCE_SECONDS)
     while True:
         request = pb.DownloadObjectRequest(object_id=object_id, path=path, offset=offset)
         if end is not None:
@@ -239,12 +203,12 @@ def download(
                 content = response.chunk.content
                 if zlib.crc32(content) != response.chunk.crc32:
                     raise _Garbled("Bytes changed on their way.")
-                patience.renew()
+                pauses = RETRY.pauses(PATIENCE_SECONDS)
                 offset += len(content)
                 yield content
             return
         except (LostConnectionError, _Garbled) as error:
-            patience.wait(error)
+            wait(pauses, error)
 
 
 class _Garbled(DamagedObject):

@@ -235,15 +235,21 @@ class _Session:
     def _reserve(self, table: Computing, max_jobs: int, restriction: bytes | None, held: Iterable[str]) -> list[Lease]:
         def reserve() -> list[Lease]:
             return job_calls.reserve(
-                self._connection, self._session, [table._name], max_jobs, restriction=restriction, held=held
+                self._connection,
+                self._session,
+                [table._name],
+                max_jobs,
+                restriction=restriction,
+                held=held,
+                patience=_PATIENCE_SECONDS,
             )
 
         try:
-            return job_calls.persist(reserve, _PATIENCE_SECONDS)
+            return reserve()
         except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
-            return job_calls.persist(reserve, _PATIENCE_SECONDS)
+            return reserve()
 
 
 # ------------------------------------------------------------------------------------------------ in processes

@@ -13,6 +13,7 @@ from levada._base.names import full_name
 from levada._base.prompt import confirm
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import conn
+from levada._net.pages import pages
 from levada._pipeline.alteration import alter
 from levada._pipeline.declaration import bind, declare
 from levada._pipeline.saving import source_of
@@ -298,14 +299,9 @@ class Schema:
         return self.database
 
     def _tables(self) -> list[schema_pb2.Table]:
-        tables: list[schema_pb2.Table] = []
         request = pb.ListTablesRequest(schema=self._active_name())
-        while True:
-            page = self.connection.call("SchemaService/ListTables", request, pb.ListTablesResponse)
-            tables.extend(page.tables)
-            if not page.next_page_token:
-                return tables
-            request.page_token = page.next_page_token
+        listed = pages(self.connection, "SchemaService/ListTables", request, pb.ListTablesResponse)
+        return [table for page in listed for table in page.tables]
 
     def _make_classes(self, into: MutableMapping[str, Any]) -> None:
         for table in self._tables():
@@ -394,13 +390,8 @@ def list_schemas(connection: Connection | None = None) -> list[str]:
 
 
 def _all_schemas(connection: Connection) -> Iterator[schema_pb2.Schema]:
-    request = pb.ListSchemasRequest()
-    while True:
-        page = connection.call("SchemaService/ListSchemas", request, pb.ListSchemasResponse)
+    for page in pages(connection, "SchemaService/ListSchemas", pb.ListSchemasRequest(), pb.ListSchemasResponse):
         yield from page.schemas
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
 
 
 def _find_schema(connection: Connection, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
 from levada._jobs import job_calls
+from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING
 from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _LONGEST_SECONDS = 60.0
 _SHARE = 10
 """The pause after a refresh is so many times what it took, where that is longer, up to the limit above."""
 _CLOSE_SECONDS = 5.0
-_RETRY_SECONDS = 1.0
-"""Pause after the server was out of reach."""
 
 
 class Refresher:
@@ -77,7 +76,7 @@ class Refresher:
                 self._round()
             except LevadaError as error:
                 self._complain(error)
-                pause = _RETRY_SECONDS
+                pause = LASTING_PAUSE_SECONDS
             else:
                 pause = min(max(usual, _SHARE * (time.monotonic() - started)), _LONGEST_SECONDS)
 
@@ -93,18 +92,18 @@ class Refresher:
     def _begin(self) -> None:
         """Refresh each table for the first time."""
         while self._unseen:
-            job_calls.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors)
+            job_calls.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors, patience=0)
             del self._unseen[0]
 
     def _refresh(self, *, periodic: bool = False) -> int:
         """Refresh all tables; give the number of jobs that are pending now and were not."""
-        answers = [job_calls.refresh(self._connection, table, periodic=periodic) for table in self._tables]
+        answers = [job_calls.refresh(self._connection, table, periodic=periodic, patience=0) for table in self._tables]
         return sum(answer.added_count + answer.reset_count for answer in answers)
 
     def _open_jobs(self) -> int:
         return sum(p.pending_count + p.reserved_count for p in job_calls.progress(self._connection, self._tables))
 
     def _complain(self, error: LevadaError) -> None:
-        if not self._closed.is_set() and not isinstance(error, job_calls.PASSING) and str(error) not in self._said:
+        if not self._closed.is_set() and not isinstance(error, PASSING) and str(error) not in self._said:
             self._said.add(str(error))
             self._say(f"cannot refresh: {error}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from levada._crew.crew import Crew, shares
 from levada._crew.limits import Limits
 from levada._crew.reports import Assignment, Broken, Died, Finished, Ready
-from levada._jobs.job_calls import PASSING
+from levada._net.backoff import PASSING, Backoff
 from levada._worker.events import job_details, job_text
 from levada._worker.refresher import Refresher
 from levada._worker.reload import SourceWatch
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_FAILED = 1
 
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+_REPLACE = Backoff(first_seconds=0.5, longest_seconds=30.0)
 """Pauses before a process is replaced that died without finishing a job."""
 
 
@@ -134,7 +133,7 @@ class _Supervisor:
         self._observer = observer
         self._vacancies: list[int | None] = shares(settings.max_jobs, settings.processes)
         self._hire_time = 0.0
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._pauses = _REPLACE.pauses()
         self._tables: tuple[ServedTable, ...] = ()
         self._refresher: Refresher | None = None
         self._sources = SourceWatch() if settings.reload else None
@@ -161,7 +160,7 @@ class _Supervisor:
             try:
                 self._crew.hire(self._vacancies[0])
             except PASSING:  # the heartbeat tells that the server is out of reach
-                self._hire_time = time.monotonic() + self._pause
+                self._hire_time = time.monotonic() + _REPLACE.first_seconds
             else:
                 self._vacancies.pop(0)
 
@@ -178,7 +177,7 @@ class _Supervisor:
                         return False
                     self._hire_time = math.inf  # until the source has been mended
                 case Finished():
-                    self._pause = _FIRST_PAUSE_SECONDS
+                    self._pauses = _REPLACE.pauses()
                 case Died() if replace:
                     self._replace(report)
                 case _:
@@ -215,8 +214,7 @@ class _Supervisor:
         else:
             doing = f" while it computed {job_text(died.in_hand)}" if died.in_hand is not None else ""
             text = f"process {died.pid} {died.how}{doing}; another takes its place, and others what it had in hand"
-            self._hire_time = time.monotonic() + self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+            self._hire_time = time.monotonic() + next(self._pauses)
         job = job_details(died.in_hand) if died.in_hand is not None else {}
         self._observer.happened("process_died", text, process=died.pid, exit_code=died.code, **job)
 

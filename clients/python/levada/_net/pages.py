@@ -1,0 +1,49 @@
+"""Lists that come in pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.message import Message
+
+    from levada_api.methods import MethodName
+    from levada_api.v1.object_service_pb2 import ListStoresRequest, ListStoresResponse
+    from levada_api.v1.schema_service_pb2 import (
+        ListSchemasRequest,
+        ListSchemasResponse,
+        ListTablesRequest,
+        ListTablesResponse,
+    )
+
+_Response = TypeVar("_Response", bound="Message")
+_Page = TypeVar("_Page", "ListSchemasResponse", "ListStoresResponse", "ListTablesResponse")
+
+
+class _Connection(Protocol):
+    """Calls methods of a server."""
+
+    def call(self, method: MethodName, request: Message, response: type[_Response], /) -> _Response:
+        """Call a method that takes and gives one message."""
+
+
+def pages(
+    connection: _Connection,
+    method: MethodName,
+    request: ListSchemasRequest | ListStoresRequest | ListTablesRequest,
+    response: type[_Page],
+) -> Iterator[_Page]:
+    """Yield the pages of a list, each fetched when it is asked for.
+
+    Args:
+        request: For the first page; its `page_token` is set for those after.
+        response: The class of a page.
+    """
+    while True:
+        page = connection.call(method, request, response)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
