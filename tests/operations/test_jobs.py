@@ -19,6 +19,7 @@ from levada_server.errors import (
     UnknownWorkerSession,
 )
 from levada_server.jobs.lease import Failure
+from levada_server.jobs.limits import MAX_JOBS
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import deletes, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.completion import results
@@ -318,7 +319,7 @@ async def test_bad_requests_are_refused(pipeline: Engine) -> None:
     with pytest.raises(InvalidRequest, match="no jobs"):
         await make.reserve(pipeline, session, "Session")
     with pytest.raises(LimitReached):
-        await make.reserve(pipeline, session, "Stat", jobs.MAX_JOBS + 1)
+        await make.reserve(pipeline, session, "Stat", MAX_JOBS + 1)
     (lease,) = await make.reserve(pipeline, session, "Stat")
     with pytest.raises(UnknownJob):
         await results.fail(

@@ -37,7 +37,7 @@ class Worker:
     leases: dict[int, job_pb2.Lease]
 
     async def complete(self, *groups: pb.JobGroup) -> list[str]:
-        """Hand jobs in; give for each the reason why it was not committed, or nothing."""
+        """Complete jobs; return for each the reason why it was not committed, or nothing."""
         answer = await self.stub.CompleteFewJobs(pb.CompleteFewJobsRequest(groups=groups))
         return [outcome.error.message if outcome.HasField("error") else "" for outcome in answer.outcomes]
 

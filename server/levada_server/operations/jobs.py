@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Lease, Worker, check_lease_duration
+from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import claim_of
 from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compiling import compiled
@@ -21,7 +21,7 @@ from levada_server.storage.jobs.jobs import FIRST_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
     from levada_server.storage.jobs.jobs import Place
-
-MAX_JOBS = 1_000
-"""Most jobs in one reserve or complete."""
-MAX_SESSIONS = 1_000
-MAX_WAIT = timedelta(seconds=60)
 
 LeaseName = tuple["TableName", int, "UUID"]
 """Table, job and token of a lease."""

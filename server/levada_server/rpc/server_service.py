@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import server_service_pb2 as pb
-from levada_server.operations.jobs import MAX_JOBS
+from levada_server.jobs.limits import COMPLETION_BYTES, COMPLETION_JOBS, FEW_JOBS_BYTES, MAX_JOBS
 from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
 
@@ -42,5 +42,8 @@ class ServerService:
                 value_bytes=call.engine.value_bytes,
                 message_bytes=MESSAGE_BYTES,
                 jobs=MAX_JOBS,
+                completion_jobs=COMPLETION_JOBS,
+                completion_bytes=COMPLETION_BYTES,
+                few_jobs_bytes=FEW_JOBS_BYTES,
             ),
         )

@@ -82,7 +82,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Took:
-    """A member has reserved jobs; what it had before is settled or given back."""
+    """A member has reserved jobs; what it had before is completed, failed or given back."""
 
     leases: tuple[Lease, ...]
 
@@ -97,7 +97,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Ended:
-    """A `make` has ended; what it made waits to be committed."""
+    """A `make` has ended; its job waits to be completed."""
 
     pid: int
 

@@ -1,1 +1,1 @@
-"""Jobs: reserve one, run its `make`, hand in what it made."""
+"""Jobs: reserve one, run its `make`, complete it."""

@@ -1,4 +1,4 @@
-"""Handing in what was made: jobs with few rows together, the rows of the others in pieces."""
+"""Completing jobs: those with few rows together, the rows of the others in pieces."""
 
 from __future__ import annotations
 
@@ -8,40 +8,37 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, error_from_status
+from levada._jobs.buffered_insert import few_rows_stream
 from levada._jobs.job_calls import duration
-from levada._jobs.made_rows import few_rows_stream
 from levada._net.backoff import PASSING, repeat
-from levada._values.rows import PIECE_BYTES
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from levada._jobs.buffered_insert import BufferedInsert
     from levada._jobs.job_calls import Lease
-    from levada._jobs.made_rows import MadeRows
     from levada._net.connection import Connection
-
-_CALL_JOBS = 64
-_CALL_BYTES = PIECE_BYTES
-"""Jobs with few rows that go into one call; one job may exceed the bytes."""
+    from levada_api.v1.server_service_pb2 import Limits
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a `make` brought forth for one lease, in how much time.
+class CompletedJob:
+    """A job whose `make` has run.
 
     Args:
+        lease: The right to complete it.
         seconds: How long `make` ran.
         inserts: What it inserted, in order.
         code_version: Of the class that has the `make`.
         receipts: What it read, signed by the server.
         verified: What it fetched and what is fetched again before the commit.
-        committed: It was completed in a transaction of its own.
+        committed: Its own transaction has completed it already.
     """
 
     lease: Lease
     seconds: float
-    inserts: Sequence[MadeRows]
+    inserts: Sequence[BufferedInsert]
     code_version: str = ""
     receipts: Sequence[bytes] = ()
     verified: Sequence[pb.VerifiedRead] = ()
@@ -75,12 +72,12 @@ class Made:
         )
 
 
-def complete(connection: Connection, made: Sequence[Made], patience: float) -> list[LevadaError | None]:
-    """Commit what was made, each job by itself.
+def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: float) -> list[LevadaError | None]:
+    """Commit the rows of some jobs, each job by itself.
 
     Args:
         connection: Where the jobs are.
-        made: The jobs.
+        jobs: The jobs.
         patience: Seconds to keep trying while the server is out of reach.
 
     Returns:
@@ -89,11 +86,11 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
     Raises:
         Unavailable: The server stayed out of reach.
     """
-    results: dict[int, LevadaError | None] = {index: None for index, job in enumerate(made) if job.committed}
+    results: dict[int, LevadaError | None] = {index: None for index, job in enumerate(jobs) if job.committed}
 
     def complete_missing() -> None:
         passing: LevadaError | None = None
-        for index, outcome in _handed_in(connection, {i: job for i, job in enumerate(made) if i not in results}):
+        for index, outcome in _outcomes(connection, {i: job for i, job in enumerate(jobs) if i not in results}):
             error = error_from_status(outcome.error) if outcome.HasField("error") else None
             if isinstance(error, PASSING):
                 passing = error
@@ -103,30 +100,30 @@ def complete(connection: Connection, made: Sequence[Made], patience: float) -> l
             raise passing
 
     repeat(complete_missing, patience)
-    return [results[index] for index in range(len(made))]
+    return [results[index] for index in range(len(jobs))]
 
 
-def _handed_in(connection: Connection, made: dict[int, Made]) -> Iterator[tuple[int, pb.JobOutcome]]:
-    """Hand in jobs; give what became of each."""
-    small = {index: job for index, job in made.items() if job.is_small}
-    for call in _calls(small):
+def _outcomes(connection: Connection, jobs: dict[int, CompletedJob]) -> Iterator[tuple[int, pb.JobOutcome]]:
+    """Send jobs, and yield what became of each."""
+    small = {index: job for index, job in jobs.items() if job.is_small}
+    for call in _calls(small, connection.limits):
         groups = _groups(call)
         request = pb.CompleteFewJobsRequest(groups=[_group_message(list(group.values())) for group in groups])
         answer = connection.call("JobService/CompleteFewJobs", request, pb.CompleteFewJobsResponse, patience=0)
         yield from zip(chain.from_iterable(groups), answer.outcomes, strict=True)
-    large = {index: job for index, job in made.items() if index not in small}
+    large = {index: job for index, job in jobs.items() if index not in small}
     if large:
         requests = chain.from_iterable(map(_large_job, large.values()))
         response = connection.send("JobService/CompleteJobs", requests, pb.CompleteJobsResponse, patience=0)
         yield from zip(large, response.outcomes, strict=True)
 
 
-def _calls(made: dict[int, Made]) -> Iterator[dict[int, Made]]:
-    """Cut jobs into what goes into one call."""
-    call: dict[int, Made] = {}
+def _calls(jobs: dict[int, CompletedJob], limits: Limits) -> Iterator[dict[int, CompletedJob]]:
+    """Cut jobs with few rows into what goes into one call; one job may exceed its bytes."""
+    call: dict[int, CompletedJob] = {}
     size = 0
-    for index, job in made.items():
-        if call and (len(call) >= _CALL_JOBS or size + job.byte_count > _CALL_BYTES):
+    for index, job in jobs.items():
+        if call and (len(call) >= limits.completion_jobs or size + job.byte_count > limits.few_jobs_bytes):
             yield call
             call, size = {}, 0
         call[index] = job
@@ -135,10 +132,10 @@ def _calls(made: dict[int, Made]) -> Iterator[dict[int, Made]]:
         yield call
 
 
-def _groups(made: dict[int, Made]) -> list[dict[int, Made]]:
+def _groups(jobs: dict[int, CompletedJob]) -> list[dict[int, CompletedJob]]:
     """Put jobs together whose inserts are alike."""
-    groups: list[dict[int, Made]] = []
-    for index, job in made.items():
+    groups: list[dict[int, CompletedJob]] = []
+    for index, job in jobs.items():
         for group in groups:
             if _are_alike(next(iter(group.values())), job):
                 group[index] = job
@@ -148,13 +145,13 @@ def _groups(made: dict[int, Made]) -> list[dict[int, Made]]:
     return groups
 
 
-def _are_alike(one: Made, other: Made) -> bool:
+def _are_alike(one: CompletedJob, other: CompletedJob) -> bool:
     return len(one.inserts) == len(other.inserts) and all(
         mine.is_like(its) for mine, its in zip(one.inserts, other.inserts, strict=True)
     )
 
 
-def _group_message(made: Sequence[Made]) -> pb.JobGroup:
+def _group_message(jobs: Sequence[CompletedJob]) -> pb.JobGroup:
     """Write jobs whose inserts are alike, and few rows."""
     inserts = [
         pb.SharedRows(
@@ -162,12 +159,12 @@ def _group_message(made: Sequence[Made]) -> pb.JobGroup:
             arrow_ipc=few_rows_stream(alike[0].schema, [batch for insert in alike for batch in insert.few or ()]),
             row_counts=[insert.row_count for insert in alike],
         )
-        for alike in zip(*(job.inserts for job in made), strict=True)
+        for alike in zip(*(job.inserts for job in jobs), strict=True)
     ]
-    return pb.JobGroup(jobs=[job.header() for job in made], inserts=inserts)
+    return pb.JobGroup(jobs=[job.header() for job in jobs], inserts=inserts)
 
 
-def _large_job(job: Made) -> Iterator[pb.CompleteJobsRequest]:
+def _large_job(job: CompletedJob) -> Iterator[pb.CompleteJobsRequest]:
     """Write a job with its rows in pieces."""
     yield pb.CompleteJobsRequest(job=job.header())
     for insert in job.inserts:
@@ -176,5 +173,5 @@ def _large_job(job: Made) -> Iterator[pb.CompleteJobsRequest]:
             yield pb.CompleteJobsRequest(arrow_ipc=piece)
 
 
-def _rows(insert: MadeRows) -> pb.JobRows:
+def _rows(insert: BufferedInsert) -> pb.JobRows:
     return pb.JobRows(name=insert.table, options=insert.options, location=insert.location)

@@ -1,4 +1,4 @@
-"""Handing results in beside the next `make`: quick ones in groups, slow ones soon."""
+"""Completing jobs beside the next `make`: quick ones in groups, slow ones soon."""
 
 from __future__ import annotations
 
@@ -12,21 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from levada._base.errors import LevadaError
-    from levada._jobs.completion import Made
+    from levada._jobs.completion import CompletedJob
     from levada._net.connection import Connection
 
 _GROUP_SECONDS = 0.2
-"""Results wait no longer than this for others that could go with them."""
-_GROUP_JOBS = 64
-_GROUP_BYTES = 16 * 2**20
-"""So many jobs, or bytes of their rows, wait for no others."""
+"""Jobs wait no longer than this for others that could be completed with them."""
 
-Settled = list[tuple["Made", "LevadaError | None"]]
-"""Jobs that were handed in, each with why nothing of it was committed, or None."""
+Completed = list[tuple["CompletedJob", "LevadaError | None"]]
+"""Jobs, each with why nothing of it was committed, or None."""
 
 
-class Sender:
-    """Hands results in; a thread does it while the next `make` runs, and `close` ends that.
+class CompletionQueue:
+    """Completes jobs; a thread does it while the next `make` runs, and `close` ends that.
 
     All but the thread's own part is called by one thread.
 
@@ -37,71 +34,72 @@ class Sender:
 
     def __init__(self, connection: Connection, patience: float) -> None:
         self._connection = connection
+        self._limits = connection.limits
         self._patience = patience
         self._changed = threading.Condition()  # guards all that follows
-        self._waiting: list[Made] = []
+        self._waiting: list[CompletedJob] = []
         self._waiting_bytes = 0
         self._since = 0.0  # when the first that waits came, by the clock that only goes forward
-        self._sending = False
-        self._settled: Settled = []
+        self._completing = False
+        self._completed: Completed = []
         self._failure: Exception | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def add(self, made: Made) -> None:
-        """Take a result; it is handed in by `go_on` or `flush`."""
+    def add(self, job: CompletedJob) -> None:
+        """Take a job; `go_on` or `flush` completes it."""
         with self._changed:
             if not self._waiting:
                 self._since = time.monotonic()
-            self._waiting.append(made)
-            self._waiting_bytes += made.byte_count
+            self._waiting.append(job)
+            self._waiting_bytes += job.byte_count
 
     def go_on(self) -> None:
-        """Let what waits be handed in beside what comes next; where it is too much, wait until some of it is."""
+        """Complete what waits beside what comes next; if that is too much, wait until some of it is completed."""
         with self._changed:
             if not self._waiting:
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="levada-sender", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="levada-completion", daemon=True)
                 self._thread.start()
             if len(self._waiting) == 1 or self._is_full():
                 self._changed.notify_all()
-            while self._sending and self._waiting_bytes > _GROUP_BYTES:
+            while self._completing and self._waiting_bytes > self._limits.completion_bytes:
                 self._changed.wait()
 
-    def settled(self) -> Settled:
-        """Give what was handed in since the last time.
+    def completed(self) -> Completed:
+        """Return what was completed since the last time.
 
         Raises:
             Unavailable: The server stayed out of reach.
         """
-        if not self._settled and self._failure is None:
+        if not self._completed and self._failure is None:
             return []
         with self._changed:
             if self._failure is not None:
                 raise self._failure
-            settled, self._settled = self._settled, []
-            return settled
+            completed, self._completed = self._completed, []
+            return completed
 
-    def flush(self) -> Settled:
-        """Hand in all that waits, and give what `settled` gives.
+    def flush(self) -> Completed:
+        """Complete all that waits, and return what `completed` returns.
 
         Raises:
             Unavailable: The server stayed out of reach.
         """
         with self._changed:
-            while self._sending:
+            while self._completing:
                 self._changed.wait()
-            made = () if self._failure is not None else self._take()
-        self._send(made)
-        return self.settled()
+            jobs = () if self._failure is not None else self._take()
+        self._complete(jobs)
+        return self.completed()
 
     def close(self) -> None:
-        """Drop what waits, and let the thread end; what it is handing in is not waited for."""
+        """Drop what waits, and let the thread end, without waiting for what it is completing."""
         with self._changed:
             self._closed = True
             _free(self._take())
-            self._sending = False
+            self._completing = False
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -111,43 +109,44 @@ class Sender:
                     if self._closed:
                         return
                     self._changed.wait(self._pause())
-                made = self._take()
+                jobs = self._take()
             try:
-                self._send(made)
+                self._complete(jobs)
             except Exception as error:  # noqa: BLE001  # raised where the results come from
                 with self._changed:
                     self._failure = error
 
     def _is_full(self) -> bool:
-        return len(self._waiting) >= _GROUP_JOBS or self._waiting_bytes > _GROUP_BYTES
+        limits = self._limits
+        return len(self._waiting) >= limits.completion_jobs or self._waiting_bytes > limits.completion_bytes
 
     def _is_due(self) -> bool:
-        return bool(self._waiting) and not self._sending and (self._is_full() or self._pause() == 0)
+        return bool(self._waiting) and not self._completing and (self._is_full() or self._pause() == 0)
 
     def _pause(self) -> float | None:
-        if not self._waiting or self._sending:
+        if not self._waiting or self._completing:
             return None
         return max(0.0, self._since + _GROUP_SECONDS - time.monotonic())
 
-    def _take(self) -> Sequence[Made]:
-        made, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self._sending = bool(made)
-        return made
+    def _take(self) -> Sequence[CompletedJob]:
+        jobs, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._completing = bool(jobs)
+        return jobs
 
-    def _send(self, made: Sequence[Made]) -> None:
-        if not made:
+    def _complete(self, jobs: Sequence[CompletedJob]) -> None:
+        if not jobs:
             return
         try:
-            errors = complete(self._connection, made, self._patience)
+            errors = complete(self._connection, jobs, self._patience)
             with self._changed:
-                self._settled += zip(made, errors, strict=True)
+                self._completed += zip(jobs, errors, strict=True)
         finally:
             with self._changed:
-                self._sending = False
+                self._completing = False
                 self._changed.notify_all()
-            _free(made)
+            _free(jobs)
 
 
-def _free(made: Sequence[Made]) -> None:
-    for job in made:
+def _free(jobs: Sequence[CompletedJob]) -> None:
+    for job in jobs:
         job.close()

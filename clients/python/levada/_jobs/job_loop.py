@@ -12,14 +12,14 @@ from levada._base.errors import LeaseLost, UnknownJob
 from levada._base.names import stored_name
 from levada._jobs import job_calls
 from levada._jobs.code_version import code_version
-from levada._jobs.completion_queue import Sender
+from levada._jobs.completion_queue import CompletionQueue
 from levada._jobs.make import MakeFailed, failure, make
 from levada._net.backoff import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from levada._jobs.completion_queue import Settled
+    from levada._jobs.completion_queue import Completed
     from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
@@ -73,7 +73,7 @@ class JobLoop:
         connection: Where the jobs are.
         tables: What runs `make`, by schema and stored name.
         make_kwargs: Further arguments of `make`.
-        patience: Seconds to keep trying to hand in a result while the server is out of reach.
+        patience: Seconds to keep trying to complete a job while the server is out of reach.
         stopping: Tells whether to finish the job in hand and no other.
         beginning: Told of a lease when its `make` begins, and None when it has ended.
         cancelled: Tells whether the job of a token was cancelled, as far as is known here.
@@ -98,26 +98,26 @@ class JobLoop:
         """
         batch_jobs = 1
         remaining = sys.maxsize if max_jobs is None else max_jobs
-        with closing(Sender(self.connection, self.patience)) as sender:
+        with closing(CompletionQueue(self.connection, self.patience)) as queue:
             while remaining > 0 and not self.stopping():
                 leases = reserve(min(batch_jobs, remaining))
                 if leases is None:
                     return
                 if leases:
                     started = time.monotonic()
-                    made_jobs = yield from self._run_batch(leases, sender)
-                    remaining -= made_jobs
-                    seconds_a_job = (time.monotonic() - started) / max(made_jobs, 1)
+                    count = yield from self._run_batch(leases, queue)
+                    remaining -= count
+                    seconds_a_job = (time.monotonic() - started) / max(count, 1)
                     fitting = int(_BATCH_SECONDS / max(seconds_a_job, 1e-6))
                     batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
 
     def run_one(self, lease: Lease) -> Outcome:
         """Run one leased job; however this ends, it is completed, failed or given back."""
-        with closing(Sender(self.connection, self.patience)) as sender:
-            (outcome,) = self._run_batch((lease,), sender)
+        with closing(CompletionQueue(self.connection, self.patience)) as queue:
+            (outcome,) = self._run_batch((lease,), queue)
         return outcome
 
-    def _run_batch(self, leases: Sequence[Lease], sender: Sender) -> Generator[Outcome, None, int]:
+    def _run_batch(self, leases: Sequence[Lease], queue: CompletionQueue) -> Generator[Outcome, None, int]:
         """Run leased jobs; however this ends, each is completed, failed or given back. Gives how many were run."""
         held = {lease.token: lease for lease in leases}
         count = 0
@@ -126,22 +126,22 @@ class JobLoop:
             for lease in leases:
                 if self.stopping() or time.monotonic() - started > _HELD_SECONDS:
                     break
-                sender.go_on()
+                queue.go_on()
                 failed: MakeFailed | None = None
                 self.beginning(lease)
                 try:
-                    sender.add(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
+                    queue.add(make(self._table(lease), lease, self.make_kwargs, self.cancelled))
                 except MakeFailed as error:
                     failed = error
                 self.beginning(None)
                 count += 1
-                yield from self._outcomes(sender.flush() if failed else sender.settled(), held)
+                yield from self._outcomes(queue.flush() if failed else queue.completed(), held)
                 if failed:
-                    yield self._settle(lease, failed.seconds, failed.cause, held)
-            yield from self._outcomes(sender.flush(), held)
-        except GeneratorExit:  # nobody asks for more, but what was made is kept
+                    yield self._outcome(lease, failed.seconds, failed.cause, held)
+            yield from self._outcomes(queue.flush(), held)
+        except GeneratorExit:  # nobody asks for more, but what has been computed is kept
             with suppress(*PASSING):
-                self._outcomes(sender.flush(), held)
+                self._outcomes(queue.flush(), held)
             raise
         finally:
             job_calls.release(self.connection, held.values())
@@ -150,10 +150,10 @@ class JobLoop:
     def _table(self, lease: Lease) -> Computing:
         return self.tables[lease.table.schema, stored_name(lease.table.table)]
 
-    def _outcomes(self, settled: Settled, held: dict[str, Lease]) -> list[Outcome]:
-        return [self._settle(job.lease, job.seconds, error, held) for job, error in settled]
+    def _outcomes(self, completed: Completed, held: dict[str, Lease]) -> list[Outcome]:
+        return [self._outcome(job.lease, job.seconds, error, held) for job, error in completed]
 
-    def _settle(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
+    def _outcome(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
         """Tell the server of an error, if there is one that it does not know."""
         released = False
         if error is not None and not isinstance(error, _LOST):

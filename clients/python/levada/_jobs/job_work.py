@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import LeaseLost, LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
 from levada._base.names import stored_name
-from levada._jobs.completion import Made
-from levada._jobs.made_rows import MadeRows
+from levada._jobs.buffered_insert import BufferedInsert
+from levada._jobs.completion import CompletedJob
 from levada_api.methods import METHODS
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
 
@@ -56,7 +56,7 @@ class JobWork:
         self._buffer_inserts = buffer_inserts
         self._cancelled = cancelled
         self._stored = stored_name(lease.table.table)
-        self._inserts: list[MadeRows] = []
+        self._inserts: list[BufferedInsert] = []
         self._receipts: list[bytes] = []
         self._verified: list[job_service_pb2.VerifiedRead] = []
         self._transaction: Transaction | None = None
@@ -109,7 +109,7 @@ class JobWork:
         Raises:
             MissingAttribute: A value is missing and its attribute has no default.
         """
-        insert = MadeRows(name, options, location, rows.schema)
+        insert = BufferedInsert(name, options, location, rows.schema)
         # A loop around insert1 makes one insert of many rows.
         last = self._inserts[-1] if self._inserts else None
         if last is not None and last.is_like(insert):
@@ -157,13 +157,13 @@ class JobWork:
                     insert.close()
         return self._lease.token
 
-    def _insert_now(self, insert: MadeRows) -> None:
+    def _insert_now(self, insert: BufferedInsert) -> None:
         try:
             self._connection.send("RowService/InsertRows", self._requests(insert), row_service_pb2.InsertRowsResponse)
         except LevadaError as error:
             raise type(error)(f"{error} (inserted at {insert.location})", error.details) from None
 
-    def _requests(self, insert: MadeRows) -> Iterator[row_service_pb2.InsertRowsRequest]:
+    def _requests(self, insert: BufferedInsert) -> Iterator[row_service_pb2.InsertRowsRequest]:
         header = row_service_pb2.InsertHeader(name=insert.table, options=insert.options, lease_token=self._lease.token)
         yield row_service_pb2.InsertRowsRequest(header=header)
         for piece in insert.ipc_pieces():
@@ -233,13 +233,13 @@ class JobWork:
 
     # ----------------------------------------------------------------------------------------------------- end
 
-    def finish(self, seconds: float, code_version: str) -> Made:
-        """Give all that the job made; if it has a transaction, complete it there.
+    def finish(self, seconds: float, code_version: str) -> CompletedJob:
+        """Return the job with all that it inserted; if it has a transaction, complete it there.
 
         Raises:
             LevadaError: It cannot be completed; its transaction is undone.
         """
-        made = Made(
+        job = CompletedJob(
             self._lease,
             seconds,
             self._inserts,
@@ -249,14 +249,14 @@ class JobWork:
             committed=self._transaction is not None,
         )
         if self._transaction is not None:
-            self._transaction.complete_job(made.header())
+            self._transaction.complete_job(job.header())
             transaction, self._transaction = self._transaction, None
             try:
                 self._connection.end_transaction(transaction.commit)
             except OutcomeUnknown:
                 # To complete it once more tells: where it was committed, that succeeds and changes nothing.
-                return replace(made, committed=False)
-        return made
+                return replace(job, committed=False)
+        return job
 
     def abandon(self) -> None:
         """Undo and free everything."""

@@ -18,7 +18,7 @@ from levada._net.job_context import reset_job, set_job
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from levada._jobs.completion import Made
+    from levada._jobs.completion import CompletedJob
     from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
 
@@ -42,7 +42,7 @@ def make(
     lease: Lease,
     make_kwargs: Mapping[str, Any],  # Any: the user's own
     cancelled: Callable[[str], bool],
-) -> Made:
+) -> CompletedJob:
     """Run a table's `make` for the key of a lease.
 
     Args:

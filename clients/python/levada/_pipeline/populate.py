@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LEASE = timedelta(seconds=60)
 """How long a populate may be silent: its heartbeats come from a thread that `make` can starve."""
 _PATIENCE_SECONDS = 60.0
-"""How long a populate tries to hand in a result while the server is out of reach."""
+"""How long a populate tries to complete a job while the server is out of reach."""
 
 
 @dataclass(frozen=True)

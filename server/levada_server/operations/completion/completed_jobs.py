@@ -1,4 +1,4 @@
-"""What workers hand in for jobs, and its rows: those of alike inserts are read together."""
+"""Completed jobs and their rows: those of alike inserts are read together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.arrow.ipc.ingest import read_streams
+from levada_server.jobs.limits import MERGED_BYTES
 from levada_server.jobs.signing import merged
 from levada_server.storage.jobs.jobs import Finished
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from levada_server.operations.own_keys import Spelled
     from levada_server.query.algebra import Relation
 
-MERGED_BYTES = 2**20
-"""Inserts of several jobs up to this size are put together."""
 _JSON = json.JSONEncoder()
 
 
@@ -58,7 +57,7 @@ class BufferedInsert:
 
 @dataclass(frozen=True, slots=True)
 class CompletedJob:
-    """What a worker hands in for one job.
+    """A job whose `make` has run.
 
     Args:
         table: The table that was computed.
@@ -83,7 +82,7 @@ class CompletedJob:
     inputs: tuple[tuple[Relation, str], ...] = ()
 
     def finished(self, written: dict[str, int]) -> Finished:
-        """Give what is kept of it, with the number of rows that it wrote to each table."""
+        """Return its record, with the number of rows that it wrote to each table."""
         reads = {
             name: {"rows": read.rows, "key_restricted": read.key_restricted}
             for name, read in merged(receipt.reads for receipt in self.receipts).items()
@@ -110,7 +109,7 @@ class AlikeInserts:
     together: bool
 
     def read(self, target: Table) -> tuple[list[Columns], list[int]]:
-        """Read the rows of all together; give them with the number of rows of each insert. Blocks."""
+        """Read the rows of all together; return them with the number of rows of each insert. Blocks."""
         shares: dict[int, list[Share]] = {}
         for _, insert in self.inserts:
             shares.setdefault(id(insert.content), []).extend([insert.share] if insert.share else [])

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from levada_server.jobs.limits import INLINE_BYTES, STATEMENT_INSERTS
 from levada_server.model.dependencies import is_within
 from levada_server.operations.completion.completed_jobs import alike_inserts
 from levada_server.operations.completion.inserts import check_targets
@@ -13,7 +14,7 @@ from levada_server.operations.jobs import computed_table
 from levada_server.operations.make_contract import judge_key
 from levada_server.operations.objects.claims import claim_columns
 from levada_server.operations.own_keys import first_stray, keys_of_rows
-from levada_server.storage.jobs.few_jobs import complete_jobs
+from levada_server.storage.jobs.completion import complete_jobs
 from levada_server.storage.rows.insert_plan import fit_one_statement
 
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
     from levada_server.operations.context import Engine
-
-MAX_KINDS = 8
-"""Inserts of so many kinds go into one statement."""
-INLINE_BYTES = 2**16
-"""Up to here it is quicker to read rows than to hand them to a thread."""
 
 Committed = list[tuple["TableName", list["Key"]]]
 """Keys that were committed, by table."""
@@ -69,7 +65,7 @@ async def complete_at_once(
                 told += judge_key(table, first_stray(table, found, keys))
                 inserted.update(found if target.name == table.name else ())
             inserts.append((target, await claim_columns(engine, target, columns)))
-    if not keys <= inserted or len(inserts) > MAX_KINDS:
+    if not keys <= inserted or len(inserts) > STATEMENT_INSERTS:
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
     async with engine.scope.connection() as connection:

@@ -1,4 +1,4 @@
-"""The rows that jobs hand in: where they may go, and putting them there."""
+"""The rows of completed jobs: where they may go, and putting them there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CompleteJobs and CompleteFewJobs bring → groups of jobs, each of which goes into one transaction."""
+"""Messages of CompleteJobs and CompleteFewJobs → groups of jobs, each completed in one transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import IO, TYPE_CHECKING
 
 from levada_server.arrow.ipc.ingest import Share
 from levada_server.errors import InvalidRequest, LimitReached
-from levada_server.operations import jobs
+from levada_server.jobs.limits import (
+    COMPLETION_BYTES,
+    COMPLETION_JOBS,
+    MAX_JOBS,
+    MAX_RECEIPTS,
+    MAX_VERIFIED_READS,
+)
 from levada_server.operations.arrival import spool
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.rpc.decoding import values
@@ -21,12 +27,6 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import job_service_pb2 as pb
     from levada_server.operations.context import Engine
-
-GROUP_JOBS = 64
-GROUP_BYTES = 16 * 2**20
-"""So many jobs, or bytes of their rows, share one transaction: past that a commit costs little beside the rest."""
-MAX_RECEIPTS = 1_000
-MAX_INPUTS = 1_000
 
 
 async def completed_groups(
@@ -68,12 +68,12 @@ async def few_jobs_groups(request: pb.CompleteFewJobsRequest, engine: Engine) ->
             await completed_job(engine, header, tuple(insert for insert in inserts if insert is not None))
             for header, *inserts in zip(group.jobs, *by_insert, strict=True)
         ]
-        groups += [found[begin : begin + GROUP_JOBS] for begin in range(0, len(found), GROUP_JOBS)]
+        groups += [found[begin : begin + COMPLETION_JOBS] for begin in range(0, len(found), COMPLETION_JOBS)]
     return groups
 
 
 def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInsert | None]:
-    """Give the share of each job in an insert; None for those that have none."""
+    """Return the share of each job in an insert; None for those that have none."""
     counts = list(message.row_counts)
     if len(counts) != job_count or min(counts, default=0) < 0:
         raise InvalidRequest(
@@ -90,13 +90,13 @@ def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInse
 
 
 def _check_count(count: int) -> None:
-    if count > jobs.MAX_JOBS:
-        raise LimitReached(f"At most {jobs.MAX_JOBS} jobs go into one call.", limit="jobs", value=jobs.MAX_JOBS)
+    if count > MAX_JOBS:
+        raise LimitReached(f"At most {MAX_JOBS} jobs go into one call.", limit="jobs", value=MAX_JOBS)
 
 
 @dataclass(slots=True)
 class _Parts:
-    """What came of one job so far."""
+    """What has arrived of one job."""
 
     header: pb.JobHeader
     inserts: list[tuple[pb.JobRows, IO[bytes]]] = field(default_factory=list)
@@ -113,7 +113,7 @@ class _Group:
     @property
     def full(self) -> bool:
         """Another job goes into the next group."""
-        return len(self._jobs) >= GROUP_JOBS or self._bytes >= GROUP_BYTES
+        return len(self._jobs) >= COMPLETION_JOBS or self._bytes >= COMPLETION_BYTES
 
     def add(self, request: pb.CompleteJobsRequest) -> None:
         """Take what a message adds: another job, or something to the last one."""
@@ -134,7 +134,7 @@ class _Group:
                 raise InvalidRequest("The rows of an insert come after its beginning.", field="content")
 
     async def jobs(self, engine: Engine) -> list[CompletedJob]:
-        """Give the whole jobs."""
+        """Return the whole jobs."""
         return [await completed_job(engine, parts.header, tuple(map(_insert, parts.inserts))) for parts in self._jobs]
 
 
@@ -146,14 +146,15 @@ def _insert(received: tuple[pb.JobRows, IO[bytes]]) -> BufferedInsert:
 
 
 async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[BufferedInsert, ...] = ()) -> CompletedJob:
-    """Read what a worker hands in for a job.
+    """Read what completes a job.
 
     Raises:
-        InvalidRequest: A token or receipt is none of ours, or a relation is malformed.
+        InvalidRequest: A token or receipt is not of this server, or a relation is malformed.
     """
-    if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_INPUTS:
+    if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_VERIFIED_READS:
         raise LimitReached(
-            f"A job hands in at most {MAX_RECEIPTS} receipts and {MAX_INPUTS} reads to verify.", limit="receipts"
+            f"A job is completed with at most {MAX_RECEIPTS} receipts and {MAX_VERIFIED_READS} reads to verify.",
+            limit="receipts",
         )
     claim = engine.signer.read_lease(header.lease_token)
     token = claim.token

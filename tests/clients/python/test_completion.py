@@ -1,7 +1,8 @@
-"""What a `make` inserted on its way to the server: kept whole or not at all, and handed in beside the next `make`."""
+"""What a `make` inserted on its way to the server: kept whole or not at all, and completed beside the next `make`."""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._jobs.made_rows import MadeRows
+from levada._jobs.buffered_insert import BufferedInsert
 from levada_api.v1 import row_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
@@ -120,6 +121,18 @@ def test_large_results_go_between_small_ones(squares: Declare) -> None:
     assert lengths == [LARGE_LETTERS if n % 2 else 1 for n in range(COUNT) if n != 5]
 
 
+def test_groups_are_as_large_as_the_server_says(
+    connection: lv.Connection, squares: Declare, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert connection.limits.completion_jobs > COUNT
+    connection.limits.completion_jobs = 1
+    table = squares(lambda table, key: table.insert1({**key, "note": ""}))
+    with caplog.at_level(logging.DEBUG, "levada.calls"):
+        assert table.populate()["success_count"] == COUNT
+    calls = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
+    assert sum(call.endswith("/CompleteFewJobs") for call in calls) == COUNT
+
+
 @pytest.mark.parametrize("letters", [1, LARGE_LETTERS], ids=["few", "many"])
 @pytest.mark.parametrize("before", [1, LARGE_LETTERS], ids=["after few", "after many"])
 def test_insert_that_breaks_off_leaves_the_rows_before_it(letters: int, before: int) -> None:
@@ -131,7 +144,7 @@ def test_insert_that_breaks_off_leaves_the_rows_before_it(letters: int, before: 
         raise ValueError("wrong value")
 
     schema = batch("").schema
-    rows = MadeRows(schema_pb2.TableName(), row_service_pb2.InsertOptions(), "pipeline.py:7", schema)
+    rows = BufferedInsert(schema_pb2.TableName(), row_service_pb2.InsertOptions(), "pipeline.py:7", schema)
     rows.add([batch("a" * before)])
     with pytest.raises(ValueError, match="wrong value"):
         rows.add(breaking())

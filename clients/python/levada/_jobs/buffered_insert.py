@@ -1,4 +1,4 @@
-"""The rows of one insert of a `make` until they are handed in: as they are while they are few, else on disk."""
+"""The rows of one insert of a `make` until its job is completed: as they are while they are few, else on disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEMORY_BYTES = 8 * 2**20
 """Such a stream is in memory up to this size, and on disk beyond."""
 
 
-class MadeRows:
+class BufferedInsert:
     """The rows of one insert; `close` frees them.
 
     Args:
@@ -49,8 +49,8 @@ class MadeRows:
         self._kept = 0  # what is left of either when the rows that are being added prove wrong
         self._kept_bytes = 0
 
-    def is_like(self, other: MadeRows) -> bool:
-        """Tell whether another insert does the same with rows of the same columns."""
+    def is_like(self, other: BufferedInsert) -> bool:
+        """Return whether another insert does the same with rows of the same columns."""
         return (
             self.location == other.location
             and self.table == other.table
@@ -119,7 +119,7 @@ class MadeRows:
 
 
 def _spool() -> IO[bytes]:
-    return SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # whoever made the rows closes it
+    return SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # the insert closes it
 
 
 def few_rows_stream(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
