@@ -15,7 +15,7 @@ from levada_server.model.heading import Heading
 from levada_server.model.table import Table, TableName, Tier
 from levada_server.operations import alteration, schemas
 from levada_server.operations.alteration import WantedTable
-from levada_server.storage.catalog import alteration as storage
+from levada_server.storage.catalog import table_alteration
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -348,7 +348,7 @@ async def test_definitions_keep_a_history(engine: Engine, connection: Connection
 async def test_a_reader_is_not_kept_waiting_and_neither_is_the_alteration(
     engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr(table_alteration, "LOCK_TIMEOUT_MS", 100)
     monkeypatch.setattr(alteration, "PAUSE_S", 0.0)
     await make_subjects(engine)
     async with connection.transaction():
@@ -367,7 +367,7 @@ async def test_an_alteration_waits_for_a_reader_that_ends(
     engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = asyncio.Event()
-    limit = storage.limit_lock_wait
+    limit = table_alteration.limit_lock_wait
     attempts = []
 
     async def limit_and_count(of: Connection) -> None:
@@ -376,8 +376,8 @@ async def test_an_alteration_waits_for_a_reader_that_ends(
         if len(attempts) > 1:
             refused.set()
 
-    monkeypatch.setattr(storage, "LOCK_TIMEOUT_MS", 50)
-    monkeypatch.setattr(storage, "limit_lock_wait", limit_and_count)
+    monkeypatch.setattr(table_alteration, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(table_alteration, "limit_lock_wait", limit_and_count)
     await make_subjects(engine)
     async with connection.transaction():
         await connection.fetch("SELECT FROM lab.subject")

@@ -24,7 +24,7 @@ from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import deletes, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
-from levada_server.storage.jobs.jobs import FIRST_PLACE, Place
+from levada_server.storage.jobs.job_rows import FIRST_PLACE, Place
 from levada_server.storage.jobs.notifications import PATIENCE_S, SLOW_S
 from tests.support import make
 from tests.support.make import ME, named

@@ -14,7 +14,7 @@ from levada_server.operations import alteration, inserts, queries, schemas
 from levada_server.operations.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
-from levada_server.storage.catalog.catalog import read_catalog
+from levada_server.storage.catalog.stored_catalog import read_catalog
 from tests.support import make
 from tests.support.make import ME, named
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LeaseLost, PermissionDenied
 from levada_server.operations.make_contract import computed_table, judge_write
-from levada_server.storage.jobs.jobs import is_held
+from levada_server.storage.jobs.job_rows import is_held
 
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog

@@ -25,8 +25,8 @@ from levada_server.operations.schemas import (
 from levada_server.query.alteration_ddl import alter_table as alter_steps
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
-from levada_server.storage.catalog import alteration as storage
-from levada_server.storage.catalog.catalog import lock_catalog, read_catalog
+from levada_server.storage.catalog import table_alteration
+from levada_server.storage.catalog.stored_catalog import lock_catalog, read_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -115,7 +115,7 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
-            await storage.alter_table(connection, catalog, found, wanted.definition)
+            await table_alteration.alter_table(connection, catalog, found, wanted.definition)
         return found.wanted.name
 
     async def work() -> Altered:
@@ -142,7 +142,7 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
 
     async def rename(connection: Connection, catalog: Catalog) -> tuple[datetime, Contract]:
         check_schema(catalog, name)
-        return await storage.rename_schema(connection, name, new_name)
+        return await table_alteration.rename_schema(connection, name, new_name)
 
     async def work() -> SchemaSummary:
         (created, contract), catalog = await _change(engine, caller, rename)
@@ -162,7 +162,7 @@ async def _change(
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with engine.scope.transaction() as connection:
-                await storage.limit_lock_wait(connection)
+                await table_alteration.limit_lock_wait(connection)
                 result = await change(connection, await lock_catalog(connection))
                 catalog = await read_catalog(connection)
                 await record(engine, connection, caller)
@@ -202,7 +202,7 @@ def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
             f"`{existing.name}` cannot become `{name}`: a rename changes the last name only, not the master.",
             field="new_name",
         )
-    moved = storage.renamed_tables(catalog, existing.name, name)
+    moved = table_alteration.renamed_tables(catalog, existing.name, name)
     staying = replace(catalog, tables={n: t for n, t in catalog.tables.items() if t not in [one for one, _ in moved]})
     for _, new in moved:
         check_table_name(new)

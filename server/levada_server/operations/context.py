@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.query.algebra import Relation
-    from levada_server.storage.catalog.catalog import CatalogCache
+    from levada_server.storage.catalog.stored_catalog import CatalogCache
     from levada_server.storage.jobs.notifications import Lookout
     from levada_server.storage.objects.storage import ObjectStorage
     from levada_server.storage.postgres.scope import Scope

@@ -10,7 +10,7 @@ from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.compiling import compiled
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.query.algebra import Restrict, TableOperand
-from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.deletion import deletion
 from levada_server.storage.deletion.doomed import Chosen, Doomed
 

@@ -21,7 +21,7 @@ from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.request_ids import once, record
 from levada_server.query.algebra import Keep, Project
-from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.rows import inserts as storage
 from levada_server.storage.rows.bulk import analyze
 from levada_server.storage.rows.insert_plan import plan_insert

@@ -9,7 +9,7 @@ from levada_server.operations.compiling import compiled
 from levada_server.operations.jobs import computed_table, own_key_source
 from levada_server.operations.shared_refreshes import Refreshed
 from levada_server.query.key_source import keys_of, new_keys
-from levada_server.storage.jobs import jobs as storage
+from levada_server.storage.jobs import job_rows
 from levada_server.storage.jobs import refresh as job_refresh
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def _refresh(
     wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
     async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
-        reset = await storage.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
+        reset = await job_rows.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
         reset += await job_refresh.reset_deleted(connection, table)
         removed = await job_refresh.remove_present(connection, table)
         if key_source is None:

@@ -15,9 +15,8 @@ from levada_server.jobs.signing import claim_of
 from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compiling import compiled
 from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
-from levada_server.storage.jobs import jobs as storage
-from levada_server.storage.jobs import worker_sessions
-from levada_server.storage.jobs.jobs import FIRST_PLACE
+from levada_server.storage.jobs import job_rows, worker_sessions
+from levada_server.storage.jobs.job_rows import FIRST_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
-    from levada_server.storage.jobs.jobs import Place
+    from levada_server.storage.jobs.job_rows import Place
 
 LeaseName = tuple["TableName", int, "UUID"]
 """Table, job and token of a lease."""
@@ -78,7 +77,7 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
     tables = await _by_table(engine, caller, started)
     async with engine.scope.transaction() as connection:
         for table, leases in tables:
-            await storage.mark_started(connection, table, leases)
+            await job_rows.mark_started(connection, table, leases)
         await worker_sessions.delete_session(connection, session)
 
 
@@ -162,7 +161,7 @@ class _Taking:
     held: Collection[UUID] | None
 
     async def one_table(
-        self, engine: Engine, table: Table, least_urgent: int = storage.LEAST_URGENT, seconds: float = 0.0
+        self, engine: Engine, table: Table, least_urgent: int = job_rows.LEAST_URGENT, seconds: float = 0.0
     ) -> list[Lease]:
         """Lease jobs of a table; one statement is a transaction of its own.
 
@@ -192,7 +191,7 @@ class _Taking:
     ) -> list[Lease]:
         began = time.monotonic()
         async with engine.scope.connection() as connection:
-            leases, reached = await storage.reserve(
+            leases, reached = await job_rows.reserve(
                 connection,
                 table,
                 self.session,
@@ -219,13 +218,13 @@ class _Taking:
     ) -> list[Lease]:
         began = time.monotonic()
         async with engine.scope.connection() as connection:
-            priorities = await storage.most_urgent(connection, tables, self.session, held, starts)
+            priorities = await job_rows.most_urgent(connection, tables, self.session, held, starts)
         seconds = (time.monotonic() - began) / len(tables)
         found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
         if not found:
             async with engine.scope.connection() as connection:
                 await worker_sessions.check_session(connection, self.session)
-        for (_, number), (limit, _) in zip(found, (*found[1:], (storage.LEAST_URGENT, 0)), strict=False):
+        for (_, number), (limit, _) in zip(found, (*found[1:], (job_rows.LEAST_URGENT, 0)), strict=False):
             if leases := await self.one_table(engine, tables[number], limit, seconds):
                 return leases
         return []
@@ -237,7 +236,7 @@ async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
     tables = await _by_table(engine, caller, leases)
     async with engine.scope.transaction() as connection:
-        return sum([await storage.release_jobs(connection, table, held) for table, held in tables])
+        return sum([await job_rows.release_jobs(connection, table, held) for table, held in tables])
 
 
 async def _by_table(
@@ -259,14 +258,14 @@ async def ignore(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     """Pass over jobs that are pending or failed, all or those that a relation has; give their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        return await storage.ignore_jobs(connection, table, selected)
+        return await job_rows.ignore_jobs(connection, table, selected)
 
 
 async def retry(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
     """Make jobs pending that failed, or those that a relation has and that failed or are ignored; give their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        return await storage.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
+        return await job_rows.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
 
 
 async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
@@ -276,7 +275,7 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     """
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        cancelled = await storage.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
+        cancelled = await job_rows.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
         if cancelled:
             tokens = [(session, engine.signer.lease(claim_of(lease))) for lease, session in cancelled]
             await worker_sessions.add_cancelled_leases(connection, tokens)
@@ -306,7 +305,7 @@ async def list_jobs(
     """
     table = computed_table(await engine.catalog(caller), name)
     async with engine.scope.connection() as connection:
-        return table, await storage.list_jobs(connection, table, states, after, limit)
+        return table, await job_rows.list_jobs(connection, table, states, after, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,5 +330,5 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
             table.name,
             await connection.fetchval(total.text, *total.values),
             await connection.fetchval(remaining.text, *remaining.values),
-            await storage.count_states(connection, table),
+            await job_rows.count_states(connection, table),
         )

@@ -30,7 +30,7 @@ from levada_server.model.table import (
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
 from levada_server.query.compile import compile_relation
-from levada_server.storage.catalog import catalog as storage
+from levada_server.storage.catalog import stored_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,15 +119,15 @@ async def _create_schema(
     engine: Engine, caller: Caller, name: str, *, allow_existing: bool
 ) -> tuple[SchemaSummary, bool]:
     async with engine.scope.transaction() as connection:
-        existing = {row[0]: row for row in await storage.list_schemas(connection)}
+        existing = {row[0]: row for row in await stored_catalog.list_schemas(connection)}
         if name not in existing:
-            catalog = await storage.lock_catalog(connection)
+            catalog = await stored_catalog.lock_catalog(connection)
             if name not in catalog.schemas:
-                created = await storage.insert_schema(connection, name)
-                catalog = await storage.read_catalog(connection)
+                created = await stored_catalog.insert_schema(connection, name)
+                catalog = await stored_catalog.read_catalog(connection)
                 await record(engine, connection, caller)
             else:  # somebody else created it while this call waited for the lock
-                created = {row[0]: row for row in await storage.list_schemas(connection)}[name][1]
+                created = {row[0]: row for row in await stored_catalog.list_schemas(connection)}[name][1]
     if name in existing:
         if not allow_existing:
             raise AlreadyExists(f"The schema `{name}` exists already.", schema=name)
@@ -143,12 +143,12 @@ async def update_schema(engine: Engine, _caller: Caller, name: str, contract: Co
         UnknownSchema: There is none.
     """
     async with engine.scope.transaction() as connection:
-        catalog = await storage.lock_catalog(connection)
+        catalog = await stored_catalog.lock_catalog(connection)
         check_schema(catalog, name)
         if contract is not None:
-            await storage.update_contract(connection, name, contract)
-        catalog = await storage.read_catalog(connection)
-        summary = next(row for row in await storage.list_schemas(connection) if row[0] == name)
+            await stored_catalog.update_contract(connection, name, contract)
+        catalog = await stored_catalog.read_catalog(connection)
+        summary = next(row for row in await stored_catalog.list_schemas(connection) if row[0] == name)
     engine.cache.replace(catalog)
     return SchemaSummary(*summary)
 
@@ -166,10 +166,10 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
 
     async def work() -> int:
         async with engine.scope.transaction() as connection:
-            catalog = await storage.lock_catalog(connection)
+            catalog = await stored_catalog.lock_catalog(connection)
             check_schema(catalog, name)
-            count = await storage.delete_schema(connection, catalog, name)
-            catalog = await storage.read_catalog(connection)
+            count = await stored_catalog.delete_schema(connection, catalog, name)
+            catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, count)
         engine.cache.replace(catalog)
         return count
@@ -190,7 +190,7 @@ def check_schema(catalog: Catalog, name: str) -> None:
 async def list_schemas(engine: Engine, _caller: Caller) -> list[SchemaSummary]:
     """List all schemas by name."""
     async with engine.scope.connection() as connection:
-        return [SchemaSummary(*row) for row in await storage.list_schemas(connection)]
+        return [SchemaSummary(*row) for row in await stored_catalog.list_schemas(connection)]
 
 
 async def declare_table(engine: Engine, caller: Caller, declaration: Declaration) -> Declared:
@@ -211,7 +211,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         if made == (declaration.has_make, declaration.key_source, declaration.retry):
             return declared
     async with engine.scope.transaction() as connection:
-        catalog = await storage.lock_catalog(connection, catalog)
+        catalog = await stored_catalog.lock_catalog(connection, catalog)
         existing = catalog.tables.get(declaration.name)
         if existing is None:
             table = await _create_table(engine, connection, catalog, declaration)
@@ -220,14 +220,14 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         else:
             declared = _compare(catalog, declaration, existing)
             await _update_jobs(engine, connection, catalog, existing, declaration)
-            await storage.update_make(
+            await stored_catalog.update_make(
                 connection,
                 existing,
                 has_make=declaration.has_make,
                 key_source=declaration.key_source,
                 retry=declaration.retry,
             )
-            catalog = await storage.read_catalog(connection)
+            catalog = await stored_catalog.read_catalog(connection)
     engine.cache.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
 
@@ -279,10 +279,10 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
     table = parse(catalog, declaration)
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
-    table = await storage.insert_table(connection, catalog, table, declaration.definition)
+    table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
     if table.tier.auto_populated:
         table = _with_source_key(engine, catalog.with_table(table), table)
-        await storage.create_job_table(connection, table)
+        await stored_catalog.create_job_table(connection, table)
     return table
 
 
@@ -293,9 +293,9 @@ async def _update_jobs(
     if existing.tier.auto_populated and existing.key_source != declaration.key_source:
         table = _with_source_key(engine, catalog, replace(existing, key_source=declaration.key_source))
         if table.job_key == existing.job_key:
-            await storage.update_source_key(connection, table)
+            await stored_catalog.update_source_key(connection, table)
         else:
-            await storage.create_job_table(connection, table)
+            await stored_catalog.create_job_table(connection, table)
 
 
 def _with_source_key(engine: Engine, catalog: Catalog, table: Table) -> Table:
@@ -354,7 +354,7 @@ MAX_DEFINITIONS = 1_000
 async def list_definitions(engine: Engine, table: Table) -> list[tuple[str, datetime]]:
     """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
     async with engine.scope.connection() as connection:
-        return await storage.read_definitions(connection, table, MAX_DEFINITIONS)
+        return await stored_catalog.read_definitions(connection, table, MAX_DEFINITIONS)
 
 
 async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
@@ -431,7 +431,7 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
     catalog = await engine.catalog(caller)
     doomed = _doomed_tables(catalog, names)
     async with engine.scope.connection() as connection:
-        counts = [(t.name, await storage.count_rows(connection, t)) for t in doomed]
+        counts = [(t.name, await stored_catalog.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
 
@@ -447,15 +447,15 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
 
     async def work() -> tuple[TableName, ...]:
         async with engine.scope.transaction() as connection:
-            catalog = await storage.lock_catalog(connection)
+            catalog = await stored_catalog.lock_catalog(connection)
             doomed = _doomed_tables(catalog, names)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(
                     "The tables that would go have changed since the plan; look at it again.", digest=digest
                 )
             for table in doomed:
-                await storage.delete_table(connection, table)
-            catalog = await storage.read_catalog(connection)
+                await stored_catalog.delete_table(connection, table)
+            catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, [(table.name.schema, table.name.table) for table in doomed])
         engine.cache.replace(catalog)
         return tuple(table.name for table in doomed)

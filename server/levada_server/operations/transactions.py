@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, PreconditionFailed
-from levada_server.storage.jobs import jobs
 from levada_server.storage.postgres.request_outcomes import give_up
 from levada_server.storage.postgres.transactions import Transactions
 
@@ -55,7 +54,7 @@ async def is_renewed(engine: Engine, claim: Claim, limits: TransactionLimits) ->
         return False
     grace = timedelta(seconds=limits.idle_s)
     async with engine.scope.connection() as connection:
-        return await jobs.is_renewed(connection, table, claim.job_id, claim.token, grace)
+        return await job_rows.is_renewed(connection, table, claim.job_id, claim.token, grace)
 
 
 @dataclass(slots=True)

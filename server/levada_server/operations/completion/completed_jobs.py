@@ -13,7 +13,7 @@ import pyarrow as pa
 from levada_server.arrow.ipc.ingest import read_streams
 from levada_server.jobs.limits import MERGED_BYTES
 from levada_server.jobs.signing import merged
-from levada_server.storage.jobs.jobs import Finished
+from levada_server.storage.jobs.job_rows import Finished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

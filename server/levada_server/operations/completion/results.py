@@ -15,8 +15,8 @@ from levada_server.operations.compiling import compiled
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
-from levada_server.storage.catalog.catalog import require_version
-from levada_server.storage.jobs import jobs as storage
+from levada_server.storage.catalog.stored_catalog import require_version
+from levada_server.storage.jobs import job_rows
 from levada_server.storage.rows.streams import digest_rows
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from levada_server.operations.completion.completed_jobs import CompletedJob
     from levada_server.operations.completion.few_jobs import Committed
     from levada_server.operations.context import Caller, Engine
-    from levada_server.storage.jobs.jobs import LockedJob
+    from levada_server.storage.jobs.job_rows import LockedJob
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import OpenTransaction
 
@@ -122,7 +122,7 @@ async def _complete_group(
     warnings: list[str] = []
     committed: Committed = []
     for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
-        locked = await storage.lock_jobs(connection, table, [job.job_id for job in group])
+        locked = await job_rows.lock_jobs(connection, table, [job.job_id for job in group])
         accepted = [
             job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
         ]
@@ -148,7 +148,7 @@ async def _commit_results(
     inserting = Inserting(engine, connection, catalog, table, keys, warnings)
     counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]
     await _check_present(connection, table, jobs, locked)
-    await storage.finish_jobs(
+    await job_rows.finish_jobs(
         connection, table, [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
     )
     return warnings
@@ -157,7 +157,7 @@ async def _commit_results(
 async def _check_present(
     connection: Connection, table: Table, jobs: Sequence[CompletedJob], locked: dict[int, LockedJob]
 ) -> None:
-    absent = await storage.first_absent(connection, table, [job.job_id for job in jobs])
+    absent = await job_rows.first_absent(connection, table, [job.job_id for job in jobs])
     if absent is not None:
         raise MakeContract(
             f"make of `{table.name}` did not insert its key, {show_key(locked[absent].key)}; "
@@ -188,13 +188,13 @@ async def complete_in_transaction(
     catalog = await engine.catalog(caller)
     table = computed_table(catalog, job.table)
     async with transaction.transaction() as connection:
-        locked = await storage.lock_jobs(connection, table, (job.job_id,))
+        locked = await job_rows.lock_jobs(connection, table, (job.job_id,))
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
             raise PreconditionFailed("The job is completed already; roll back.", job=job.job_id)
         await _check_inputs(connection, catalog, table, job)
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in transaction.written.items()}
-        await storage.finish_jobs(connection, table, [job.finished(written)])
+        await job_rows.finish_jobs(connection, table, [job.finished(written)])
         transaction.completed.append((table.name, locked[job.job_id].key))
 
 
@@ -230,9 +230,9 @@ async def fail(
     """
     table = computed_table(await engine.catalog(caller), name)
     async with engine.scope.transaction() as connection:
-        standing = (await storage.lock_jobs(connection, table, (job_id,)))[job_id].standing
+        standing = (await job_rows.lock_jobs(connection, table, (job_id,)))[job_id].standing
         if judge(standing, token, final=ERROR) is Answer.REPEATED:
             return standing.state if standing.token == token else PENDING
         pause = (next_try_of_interrupted if interrupted else next_try)(table.retry, standing.attempt)
-        await storage.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
+        await job_rows.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
         return ERROR if pause is None else PENDING

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from levada_server.errors import LevadaError, UnknownObject, WrongValue
 from levada_server.model.types import Kind
-from levada_server.storage.objects import objects as storage
+from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table, TableName
     from levada_server.operations.context import Engine
-    from levada_server.storage.objects.objects import StoredObject
+    from levada_server.storage.objects.object_rows import StoredObject
 
 
 def check_stores(engine: Engine, attributes: Iterable[Attribute], table: TableName) -> None:
@@ -90,7 +90,7 @@ async def claim_copied(engine: Engine, ids: Iterable[str]) -> None:
 
 async def _claim(engine: Engine, ids: set[UUID]) -> dict[UUID, StoredObject]:
     async with engine.objects.connection() as connection:
-        return await storage.claim(connection, ids)
+        return await object_rows.claim(connection, ids)
 
 
 def _fitting(attribute: Attribute, claimed: Mapping[UUID, StoredObject], id_: UUID, where: str) -> str:

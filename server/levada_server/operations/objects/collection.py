@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
-from levada_server.storage.catalog.catalog import read_catalog
-from levada_server.storage.objects import objects as storage
+from levada_server.storage.catalog.stored_catalog import read_catalog
+from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.storage.objects.folder_store import FolderStore
-    from levada_server.storage.objects.objects import Upload
+    from levada_server.storage.objects.object_rows import Upload
 
 _LOG = logging.getLogger("levada.objects")
 
@@ -44,10 +44,10 @@ async def collect(engine: Engine, _caller: Caller, *, dry_run: bool) -> Collecte
     doomed: list[tuple[Upload, int]] = []
     try:
         async with engine.scope.transaction() as connection:
-            await storage.find_named(connection, await read_catalog(connection))
-            await storage.doom(connection)
-            found = await storage.quarantine(connection)
-            doomed = await storage.read_doomed(connection)
+            await object_rows.find_named(connection, await read_catalog(connection))
+            await object_rows.doom(connection)
+            found = await object_rows.quarantine(connection)
+            doomed = await object_rows.read_doomed(connection)
             if dry_run:
                 raise _Rehearsed
     except _Rehearsed:
@@ -65,7 +65,7 @@ async def _removed(engine: Engine, doomed: Upload) -> bool:
         _LOG.warning("the object %s in the store %s cannot be removed: %s", doomed.path, doomed.store, error)
         return False
     async with engine.objects.connection() as connection:
-        await storage.delete_doomed(connection, doomed.id)
+        await object_rows.delete_doomed(connection, doomed.id)
     return True
 
 

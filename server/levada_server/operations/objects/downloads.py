@@ -6,7 +6,7 @@ import asyncio
 from typing import IO, TYPE_CHECKING
 
 from levada_server.errors import DamagedObject, InvalidRequest, NotFound, UnknownObject
-from levada_server.storage.objects import objects as storage
+from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Caller, Engine
     from levada_server.storage.objects.content import StoredFile
     from levada_server.storage.objects.folder_store import FolderStore
-    from levada_server.storage.objects.objects import StoredObject
+    from levada_server.storage.objects.object_rows import StoredObject
 
 CHUNK_BYTES = 2**20
 """Of a download."""
@@ -71,7 +71,7 @@ async def list_files(engine: Engine, _caller: Caller, id_: UUID) -> Sequence[Sto
 
 async def _find(engine: Engine, id_: UUID) -> tuple[StoredObject, FolderStore]:
     async with engine.objects.connection() as connection:
-        found = await storage.read_object(connection, id_)
+        found = await object_rows.read_object(connection, id_)
     if found is None:
         raise UnknownObject("There is no such object; perhaps no row names it any more.", object=id_)
     return found, engine.objects.store(found.reference.store)

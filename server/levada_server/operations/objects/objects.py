@@ -13,8 +13,8 @@ from levada_server.model.object_names import attachment_path, check_file_name, c
 from levada_server.model.types import Kind
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import open_file
-from levada_server.storage.objects import objects as storage
-from levada_server.storage.objects.objects import Upload
+from levada_server.storage.objects import object_rows
+from levada_server.storage.objects.object_rows import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.content import Content
     from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.npy_header import NpyHeader
-    from levada_server.storage.objects.objects import StoredObject
+    from levada_server.storage.objects.object_rows import StoredObject
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
@@ -89,10 +89,10 @@ async def stage(
         else:
             path = keyed_path(table.name, attribute.name, known.items(), name, id_)
         upload = Upload(id_, schema_id, codec, store.name, path, name, folder)
-        if hash_ and (same := await storage.claim_content(connection, upload, hash_)) is not None:
+        if hash_ and (same := await object_rows.claim_content(connection, upload, hash_)) is not None:
             await _check_there(store, same)
             return same.reference
-        await storage.insert_upload(connection, upload)
+        await object_rows.insert_upload(connection, upload)
     await asyncio.to_thread(store.begin, id_, folder=folder)
     return id_
 
@@ -108,7 +108,7 @@ async def _target(engine: Engine, caller: Caller, target: Target) -> tuple[Table
 
 
 async def _schema_id(connection: Connection, table: Table) -> int:
-    found = await storage.schema_id(connection, table.name.schema)
+    found = await object_rows.schema_id(connection, table.name.schema)
     if found is None:  # dropped since the catalog was read
         raise UnknownSchema(f"There is no schema `{table.name.schema}`.", schema=table.name.schema)
     return found
@@ -126,7 +126,7 @@ async def open_upload(engine: Engine, _caller: Caller, id_: UUID) -> OpenUpload:
         UnknownObject: It has expired, or is committed.
     """
     async with engine.objects.connection() as connection:
-        upload = await storage.renew_upload(connection, id_)
+        upload = await object_rows.renew_upload(connection, id_)
     if upload is None:
         raise UnknownObject("There is no such upload: it has expired or is committed. Begin another.", object=id_)
     return OpenUpload(upload, engine.objects.store(upload.store))
@@ -174,7 +174,7 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
     except UnknownObject:
         # It may be committed already: the answer was lost, and the client asks again.
         async with engine.objects.connection() as connection:
-            done = await storage.read_object(connection, id_)
+            done = await object_rows.read_object(connection, id_)
         if done is None:
             raise
         return done.reference
@@ -202,10 +202,10 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
     if same is None:
         if upload.path != opened.upload.path:
             async with engine.objects.connection() as connection:
-                await storage.place_upload(connection, id_, upload.path)
+                await object_rows.place_upload(connection, id_, upload.path)
         await asyncio.to_thread(store.publish, id_, upload.path, content)
         async with engine.objects.connection() as connection:
-            whole = await storage.commit_upload(connection, id_, content, header)
+            whole = await object_rows.commit_upload(connection, id_, content, header)
         if whole is not None:
             return whole.reference
         # Somebody else committed the same content just now, or the upload is gone.
@@ -221,16 +221,16 @@ async def _claim_content(engine: Engine, upload: Upload, content: Content) -> St
     if upload.codec not in BY_CONTENT:
         return None
     async with engine.objects.connection() as connection:
-        return await storage.claim_content(connection, upload, content.hash)
+        return await object_rows.claim_content(connection, upload, content.hash)
 
 
 async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
     """Remove an upload, wherever its bytes are."""
     async with engine.objects.connection() as connection:
-        await storage.doom_upload(connection, upload.id)
+        await object_rows.doom_upload(connection, upload.id)
     await asyncio.to_thread(remove_bytes, store, upload)
     async with engine.objects.connection() as connection:
-        await storage.delete_doomed(connection, upload.id)
+        await object_rows.delete_doomed(connection, upload.id)
 
 
 async def register(engine: Engine, caller: Caller, target: Target, path: str) -> ObjectReference:
@@ -249,7 +249,7 @@ async def register(engine: Engine, caller: Caller, target: Target, path: str) ->
         schema_id = await _schema_id(connection, table)
         name = path.rpartition("/")[2]
         file = Upload(uuid4(), schema_id, "filepath", store.name, path, name, folder=False)
-        return (await storage.insert_registered(connection, file, content)).reference
+        return (await object_rows.insert_registered(connection, file, content)).reference
 
 
 async def _check_there(store: FolderStore, found: StoredObject) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.heading import Key
     from levada_server.model.table import Table
-    from levada_server.storage.jobs.jobs import Finished
+    from levada_server.storage.jobs.job_rows import Finished
     from levada_server.storage.postgres.database import Connection
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from levada_server.storage.jobs.jobs import FIRST_PLACE
+from levada_server.storage.jobs.job_rows import FIRST_PLACE
 from levada_server.storage.jobs.tables import job_statement
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.table import Table
-    from levada_server.storage.jobs.jobs import Place
+    from levada_server.storage.jobs.job_rows import Place
     from levada_server.storage.postgres.database import Database
 
 INTERVAL_S = 0.2

@@ -11,7 +11,7 @@ from levada_server.query import ddl
 from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
-from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.postgres.request_outcomes import recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name
-from levada_server.storage.catalog.catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.postgres.request_outcomes import recording_each
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.changes import change, if_current

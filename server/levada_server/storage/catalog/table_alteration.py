@@ -13,7 +13,7 @@ from levada_server.model.types import excerpt
 from levada_server.query import alteration_ddl
 from levada_server.query.alteration_ddl import LossCheck, Step
 from levada_server.query.ddl import qualified
-from levada_server.storage.catalog.catalog import (
+from levada_server.storage.catalog.stored_catalog import (
     create_job_table,
     insert_attribute,
     insert_definition,
