@@ -250,9 +250,9 @@ async def test_a_policy_follows_the_class(pipeline: Engine) -> None:
 
 async def test_a_lease_that_nobody_signed_is_refused(pipeline: Engine) -> None:
     (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
-    from levada_server.jobs.signing import claim_of
+    from levada_server.jobs.signing import lease_content
 
-    signed = pipeline.signer.lease(claim_of(lease))
+    signed = pipeline.signer.lease(lease_content(lease))
     assert pipeline.signer.read_lease(signed).key == {"session": "0"}
     for forged in ("", "x", str(uuid4()), signed[:-4] + "AAAA", signed[1:]):
         with pytest.raises(InvalidRequest, match="lease_token"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from levada_server.jobs.signing import claim_of
+from levada_server.jobs.signing import lease_content
 from levada_server.model.table import Tier
 from levada_server.operations import jobs
 from levada_server.operations.transactions import TransactionLimits, is_renewed
@@ -34,6 +34,6 @@ async def test_transaction_outlives_its_lease_as_long_as_others_may_be_idle(
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - $1::interval", timedelta(seconds=silent)
         )
-    assert await is_renewed(engine, claim_of(lease), LIMITS) is renewed
+    assert await is_renewed(engine, lease_content(lease), LIMITS) is renewed
     await jobs.release(engine, ME, [(named("Stat"), lease.job_id, lease.token)])
-    assert not await is_renewed(engine, claim_of(lease), LIMITS)
+    assert not await is_renewed(engine, lease_content(lease), LIMITS)

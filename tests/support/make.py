@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.jobs.lease import Lease, Worker
-from levada_server.jobs.signing import claim_of
+from levada_server.jobs.signing import lease_content
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.compiling import compiled
@@ -96,7 +96,7 @@ def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]
         BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
         for table, records in inserts.items()
     )
-    key = tuple(claim_of(lease).key.values())
+    key = tuple(lease_content(lease).key.values())
     return CompletedJob(lease.table, lease.job_id, lease.token, key, timedelta(seconds=1), "v1", buffered)
 
 

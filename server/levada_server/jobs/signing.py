@@ -27,7 +27,7 @@ _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LeaseContent:
     """What a lease's token says.
 
     Args:
@@ -69,9 +69,9 @@ class Receipt:
     reads: Reads
 
 
-def claim_of(lease: Lease) -> Claim:
+def lease_content(lease: Lease) -> LeaseContent:
     """Make what the token of a lease says."""
-    return Claim(lease.table_id, lease.job_id, lease.attempt, lease.token, {n: spelled(v) for n, v in lease.key})
+    return LeaseContent(lease.table_id, lease.job_id, lease.attempt, lease.token, {n: spelled(v) for n, v in lease.key})
 
 
 def spelled(value: object) -> str:
@@ -106,19 +106,19 @@ class Signer:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def lease(self, claim: Claim) -> str:
+    def lease(self, lease: LeaseContent) -> str:
         """Write the token of a lease."""
-        said = [claim.table_id, claim.job_id, claim.attempt, claim.token.hex, dict(claim.key)]
+        said = [lease.table_id, lease.job_id, lease.attempt, lease.token.hex, dict(lease.key)]
         return self._sign(_LEASE, said).decode()
 
-    def read_lease(self, text: str) -> Claim:
+    def read_lease(self, text: str) -> LeaseContent:
         """Read the token of a lease.
 
         Raises:
             InvalidRequest: No server of this database wrote it.
         """
         table_id, job_id, attempt, token, key = self._read(_LEASE, text.encode(), "lease_token")
-        return Claim(table_id, job_id, attempt, UUID(token), key)
+        return LeaseContent(table_id, job_id, attempt, UUID(token), key)
 
     def receipt(self, receipt: Receipt) -> bytes:
         """Write a receipt."""

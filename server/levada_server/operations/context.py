@@ -12,7 +12,7 @@ from levada_server.operations.plans import Plans
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from levada_server.jobs.signing import Claim, Signer
+    from levada_server.jobs.signing import LeaseContent, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Key
     from levada_server.model.request import Request
@@ -43,7 +43,7 @@ class Caller:
     user: str
     catalog_version: int = 0
     request: Request | None = None
-    job: Claim | None = None
+    job: LeaseContent | None = None
     told: list[str] = field(default_factory=list)
 
 

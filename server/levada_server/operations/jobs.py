@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.lease import Lease, Worker, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
-from levada_server.jobs.signing import claim_of
+from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.compiling import compiled
 from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
@@ -277,7 +277,7 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     async with engine.scope.transaction() as connection:
         cancelled = await job_rows.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
         if cancelled:
-            tokens = [(session, engine.signer.lease(claim_of(lease))) for lease, session in cancelled]
+            tokens = [(session, engine.signer.lease(lease_content(lease))) for lease, session in cancelled]
             await worker_sessions.add_cancelled_leases(connection, tokens)
     return len(cancelled)
 

@@ -13,7 +13,7 @@ from levada_server.query.analysis.reads import bound_names, tables_in
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from levada_server.jobs.signing import Claim, Signer
+    from levada_server.jobs.signing import LeaseContent, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.context import Caller, Engine
@@ -59,39 +59,39 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
         InvalidRequest: The receipt is none of ours.
         MakeContract: The contract is held, and the table does not depend on what is read.
     """
-    claim = caller.job
-    assert claim is not None, "only jobs have a contract"
-    before = engine.signer.read_receipt(earlier, claim.token) if earlier else Receipt(claim.token, {})
+    lease = caller.job
+    assert lease is not None, "only jobs have a contract"
+    before = engine.signer.read_receipt(earlier, lease.token) if earlier else Receipt(lease.token, {})
     catalog = await engine.catalog(caller)
-    table = computed_table(catalog, claim)
-    bound = bound_names(relation, lambda name, value: _is_of_key(claim, name, value))
+    table = computed_table(catalog, lease)
+    bound = bound_names(relation, lambda name, value: _is_of_key(lease, name, value))
     tables = {catalog.table(name).name: names for name, names in bound.items()}
     caller.told.extend(_judge_reads(engine, catalog, table, tables))
-    read = {str(name): _is_restricted(catalog.tables[name], names, claim) for name, names in tables.items()}
+    read = {str(name): _is_restricted(catalog.tables[name], names, lease) for name, names in tables.items()}
     return Reading(engine.signer, before, read)
 
 
-def computed_table(catalog: Catalog, claim: Claim) -> Table:
+def computed_table(catalog: Catalog, lease: LeaseContent) -> Table:
     """Give the table that a lease is for.
 
     Raises:
         LeaseLost: It was dropped.
     """
-    table = catalog.by_id.get(claim.table_id)
+    table = catalog.by_id.get(lease.table_id)
     if table is None:
-        raise LeaseLost("The table that this job computes was dropped; drop the result.", job=claim.job_id)
+        raise LeaseLost("The table that this job computes was dropped; drop the result.", job=lease.job_id)
     return table
 
 
-def _is_of_key(claim: Claim, name: str, value: object) -> bool:
-    if name in claim.key:
-        return claim.key[name] == spelled(value)
-    return spelled(value) in claim.key.values()  # a foreign key may have renamed it
+def _is_of_key(lease: LeaseContent, name: str, value: object) -> bool:
+    if name in lease.key:
+        return lease.key[name] == spelled(value)
+    return spelled(value) in lease.key.values()  # a foreign key may have renamed it
 
 
-def _is_restricted(table: Table, bound: frozenset[str], claim: Claim) -> bool:
+def _is_restricted(table: Table, bound: frozenset[str], lease: LeaseContent) -> bool:
     key = frozenset(table.heading.primary_key)
-    return bool(key & bound) and key & claim.key.keys() <= bound
+    return bool(key & bound) and key & lease.key.keys() <= bound
 
 
 def _judge_reads(engine: Engine, catalog: Catalog, table: Table, names: Iterable[TableName]) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, PreconditionFailed
+from levada_server.storage.jobs import job_rows
 from levada_server.storage.postgres.request_outcomes import give_up
 from levada_server.storage.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from levada_server.jobs.signing import Claim
+    from levada_server.jobs.signing import LeaseContent
     from levada_server.model.request import Request
     from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Isolation
@@ -43,18 +44,18 @@ class TransactionLimits:
             )
 
 
-async def is_renewed(engine: Engine, claim: Claim, limits: TransactionLimits) -> bool:
+async def is_renewed(engine: Engine, lease: LeaseContent, limits: TransactionLimits) -> bool:
     """Tell whether a job is held under its lease, which ran out no longer ago than a transaction may be idle.
 
     So a worker that was silent for a while keeps its transaction, as it keeps a job that nobody took over.
     """
     catalog = await engine.cache.current()
-    table = catalog.by_id.get(claim.table_id)
+    table = catalog.by_id.get(lease.table_id)
     if table is None:
         return False
     grace = timedelta(seconds=limits.idle_s)
     async with engine.scope.connection() as connection:
-        return await job_rows.is_renewed(connection, table, claim.job_id, claim.token, grace)
+        return await job_rows.is_renewed(connection, table, lease.job_id, lease.token, grace)
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Session:
 
     transactions: Transactions
     _engine: Engine
-    job: Claim | None = None
+    job: LeaseContent | None = None
 
     @property
     def engine(self) -> Engine:

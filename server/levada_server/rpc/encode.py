@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from levada_api.v1 import job_pb2, query_service_pb2, schema_pb2, value_pb2
-from levada_server.jobs.signing import claim_of
+from levada_server.jobs.signing import lease_content
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, Tier
 
@@ -146,7 +146,7 @@ def lease(source: Lease, signer: Signer) -> job_pb2.Lease:
         table=table_name(source.table),
         job_id=source.job_id,
         key=[value_pb2.AttributeValue(name=name, value=value(v)) for name, v in source.key],
-        lease_token=signer.lease(claim_of(source)),
+        lease_token=signer.lease(lease_content(source)),
         attempt=source.attempt,
     )
 

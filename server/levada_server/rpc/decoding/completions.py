@@ -156,13 +156,13 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
             f"A job is completed with at most {MAX_RECEIPTS} receipts and {MAX_VERIFIED_READS} reads to verify.",
             limit="receipts",
         )
-    claim = engine.signer.read_lease(header.lease_token)
-    token = claim.token
+    lease = engine.signer.read_lease(header.lease_token)
+    token = lease.token
     return CompletedJob(
         table=values.table_name("name", header.name),
         job_id=header.job_id,
         token=token,
-        key=tuple(claim.key.values()),
+        key=tuple(lease.key.values()),
         duration=values.duration(header.duration),
         code_version=header.code_version,
         inserts=inserts,

@@ -10,7 +10,7 @@ from levada_server.operations.transactions import MAX_OPEN_S, is_renewed
 from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
-    from levada_server.jobs.signing import Claim
+    from levada_server.jobs.signing import LeaseContent
     from levada_server.operations.context import Engine
     from levada_server.operations.transactions import Session, TransactionLimits
 
@@ -66,18 +66,18 @@ class TransactionGuard:
             value=idle_s,
         )
 
-    async def _watch_lease(self, claim: Claim) -> None:
+    async def _watch_lease(self, lease: LeaseContent) -> None:
         while True:
             await asyncio.sleep(self._limits.idle_s)
             try:
-                if await is_renewed(self._engine, claim, self._limits):
+                if await is_renewed(self._engine, lease, self._limits):
                     continue
             except LevadaError:
                 continue  # where PostgreSQL is out of reach the transaction has ended anyway
             error = LeaseLost(
                 "The job was cancelled, went to another worker, or its lease was not renewed; its transaction was "
                 "rolled back. Drop the result.",
-                job=claim.job_id,
+                job=lease.job_id,
             )
             end_call_later(0, error)
             return
