@@ -20,7 +20,7 @@ from levada_server.operations import deletes, inserts, schemas, updates
 from levada_server.operations.objects import objects
 from levada_server.operations.objects.claims import claim_copied
 from levada_server.operations.objects.objects import Target
-from levada_server.operations.transactions import open_session
+from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import TableOperand
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from tests.support.make import ME, fetch, insert, make_table, named
@@ -208,7 +208,7 @@ async def test_a_row_that_is_not_committed_yet_keeps_its_object(engine: Engine) 
     reference = await put(engine, "Trace", "data", b"data")
     await age(engine)
     await collect(engine)
-    async with open_session(engine) as session:
+    async with open_transaction_session(engine) as session:
         await session.transactions.begin("repeatable_read", read_only=False)
         await insert(session.engine, "Trace", [{"id": 1, "data": str(reference.id)}])
         await collect(engine)
@@ -225,7 +225,7 @@ async def test_rows_copied_within_the_database_keep_their_objects(engine: Engine
     await age(engine)
     source = TableOperand(named("Trace"))
     options = inserts.InsertOptions(ignore_extra_fields=True)
-    async with open_session(engine) as session:
+    async with open_transaction_session(engine) as session:
         await session.transactions.begin("repeatable_read", read_only=False)
         assert await inserts.insert_relation(session.engine, ME, named("Copy"), source, options) == 2
         await delete_all(engine, "Trace")

@@ -1,4 +1,4 @@
-"""Sessions: the transactions of one client, and the parts that work inside them."""
+"""The transactions of one client, and the parts that work inside them."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ async def is_renewed(engine: Engine, lease: LeaseContent, limits: TransactionLim
 
 
 @dataclass(slots=True)
-class Session:
-    """One client's session.
+class TransactionSession:
+    """The transactions of one client, one after the other.
 
     Args:
         transactions: Begins, marks and ends them.
@@ -118,7 +118,7 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(engine: Engine) -> AsyncIterator[Session]:
+async def open_transaction_session(engine: Engine) -> AsyncIterator[TransactionSession]:
     """Open a session; the end of the block rolls back what was not committed."""
     async with Transactions(engine.scope) as transactions:
-        yield Session(transactions, engine)
+        yield TransactionSession(transactions, engine)

@@ -10,7 +10,7 @@ from levada_api.v1 import query_service_pb2, row_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest
 from levada_server.operations.completion.results import complete_in_transaction
-from levada_server.operations.transactions import Session, open_session
+from levada_server.operations.transactions import TransactionSession, open_transaction_session
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.completions import completed_job
 from levada_server.rpc.dispatch import Call, request_named
@@ -58,14 +58,14 @@ class SessionService:
         """Serve one request after the other."""
         inbox = _Inbox(request_iterator)
         guard = TransactionGuard(call.engine, self._limits)
-        async with open_session(call.engine) as session, inbox, guard:
+        async with open_transaction_session(call.engine) as session, inbox, guard:
             while (request := await inbox.next(guard)) is not None:
                 await call.send(await _answered(call, session, request, inbox))
                 guard.follow(session)
 
 
 async def _answered(
-    stream: Call, session: Session, request: pb.OpenSessionRequest, inbox: _Inbox
+    stream: Call, session: TransactionSession, request: pb.OpenSessionRequest, inbox: _Inbox
 ) -> pb.OpenSessionResponse:
     """Serve one request; send all of its answers but the last, and return that."""
     kind = request.WhichOneof("request") or ""
@@ -185,7 +185,7 @@ class _Inbox:
             self._insert_ends = message is None or not message.more
 
 
-async def _steer(session: Session, request: pb.OpenSessionRequest, call: Call) -> None:
+async def _steer(session: TransactionSession, request: pb.OpenSessionRequest, call: Call) -> None:
     """Begin, mark or end a transaction, or complete the job whose rows were written in it."""
     transactions = session.transactions
     match request.WhichOneof("request"):

@@ -12,7 +12,7 @@ from levada_server.rpc.time_limit import end_call_later
 if TYPE_CHECKING:
     from levada_server.jobs.signing import LeaseContent
     from levada_server.operations.context import Engine
-    from levada_server.operations.transactions import Session, TransactionLimits
+    from levada_server.operations.transactions import TransactionLimits, TransactionSession
 
 
 class TransactionGuard:
@@ -38,7 +38,7 @@ class TransactionGuard:
         """For how long the client may be silent now; None for any time."""
         return None if self._timer is None or self._watch is not None else self._limits.idle_s
 
-    def follow(self, session: Session) -> None:
+    def follow(self, session: TransactionSession) -> None:
         """Take note of whether a transaction is open, after each request."""
         if not session.transactions.open:
             self._end()
