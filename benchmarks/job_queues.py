@@ -119,7 +119,7 @@ async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
 
 
 def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> job_service_pb2.CompleteFewJobsRequest:
-    """Write what a worker hands in whose jobs inserted their key each."""
+    """Write what completes jobs that inserted their key each."""
     content = io.BytesIO()
     rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer for lease in leases], pa.int64())})
     with pa.ipc.new_stream(content, rows.schema) as writer:

@@ -91,7 +91,7 @@ async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) 
 
 
 def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> CompletedJob:
-    """Make what a worker hands in for a job, with some rows by table."""
+    """Make a completed job with some rows by table."""
     buffered = tuple(
         BufferedInsert(named(table), InsertOptions(), arrow(records), "pipeline.py:7")
         for table, records in inserts.items()

@@ -1,4 +1,4 @@
 """The expression language of restrictions and computed attributes: text in, checked and typed SQL out.
 
-tokens → parser (a tree of `syntax`) → lowering (operands with types, by the rules of the other modules).
+tokens → parser (a tree of `syntax`) → typing (operands with types, by the rules of the other modules).
 """

@@ -11,7 +11,7 @@ from levada_server.query.expression.conversions import by_itself
 from levada_server.query.expression.moments import out_of_span
 from levada_server.query.expression.operands import TYPES, Family, Scope
 from levada_server.query.expression.syntax import Path
-from levada_server.query.expression.typing import lower_text
+from levada_server.query.expression.typing import type_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
         UnknownAttribute: It names an attribute that is not in `scope`.
         WrongValue: A constant or a value cannot be of the type that it meets.
     """
-    parsed, operand, site = lower_text(text, values, scope)
+    parsed, operand, site = type_text(text, values, scope)
     result = by_itself(site, operand)
     if result.family is Family.SPAN:
         result = out_of_span(site, result)
@@ -63,7 +63,7 @@ def condition(text: str, values: Sequence[object], scope: Scope) -> sql.Expressi
         UnknownAttribute: It names an attribute that is not in `scope`.
         WrongValue: A constant or a value cannot be of the type that it is compared with.
     """
-    _, operand, site = lower_text(text, values, scope)
+    _, operand, site = type_text(text, values, scope)
     return truth(site, operand).sql
 
 

@@ -38,7 +38,7 @@ MAX_NAMED = 60
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
 
-def lower_text(text: str, values: Sequence[object], scope: Scope) -> tuple[syntax.Parsed, Operand, Site]:
+def type_text(text: str, values: Sequence[object], scope: Scope) -> tuple[syntax.Parsed, Operand, Site]:
     """Parse and type an expression.
 
     Raises:
