@@ -1,8 +1,8 @@
 # What a newcomer types: `make demo`, `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
 # Written for GNU make 3.81, which macOS carries.
 
-PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
-	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$python" && break; done)
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 BIN := .venv/bin
 # The theme advertises another program otherwise.
 export NO_MKDOCS_2_WARNING := 1
@@ -68,7 +68,7 @@ clean:
 .venv/installed-dev: EXTRAS := dev
 .venv/installed-bench: EXTRAS := dev,bench
 .venv/installed-demo .venv/installed-dev .venv/installed-bench: $(SOURCES)
-	@if [ -z "$(PYTHON)" ]; then echo "levada: Python 3.10 or newer is needed, and no python3 in PATH is" >&2; exit 1; fi
+	@if [ -z "$(PYTHON)" ]; then echo "levada: Python 3.11 or newer is needed, and PATH has none" >&2; exit 1; fi
 	@"$(PYTHON)" bootstrap.py "$(EXTRAS)"
 	@touch $@ $(if $(findstring dev,$(EXTRAS)),.venv/installed-demo .venv/installed-dev)
 

@@ -218,6 +218,6 @@ async def _until_stopped(server: RpcServer, idle_timeout_s: float | None) -> str
             return f"idle for {idle_timeout_s:.0f} s"
         try:
             await asyncio.wait_for(stopped.wait(), left)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             continue
         return "told to"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
+import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,6 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.objects.storage import StoreFolders
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
 
 if TYPE_CHECKING:
     from pathlib import Path

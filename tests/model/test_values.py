@@ -31,7 +31,7 @@ from levada_server.model.values import coerce, show_key
         ("12:30:00.5", "time", dt.time(12, 30, 0, 500_000)),
         ("2020-01-02 03:04", "datetime", dt.datetime(2020, 1, 2, 3, 4)),
         ("2020-01-02T03:04:05Z", "datetime", dt.datetime(2020, 1, 2, 3, 4, 5)),
-        ("2020-01-02T03:04:05+02:00", "timestamptz", dt.datetime(2020, 1, 2, 1, 4, 5, tzinfo=dt.timezone.utc)),
+        ("2020-01-02T03:04:05+02:00", "timestamptz", dt.datetime(2020, 1, 2, 1, 4, 5, tzinfo=dt.UTC)),
         (bytes(16), "uuid", UUID(int=0)),
         ({"a": [1]}, "json", '{"a": [1]}'),
     ],

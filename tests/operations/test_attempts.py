@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -84,7 +84,7 @@ async def test_a_failed_job_waits_longer_after_each_try_and_is_an_error_after_th
             await make.complete(engine, lease, {"Stat": [dict(lease.key)]})
         assert await make.reserve(engine, session, "Stat") == []
         row = (await rows_of(engine))[0]
-        waits = row["_scheduled_time"] - datetime.now(timezone.utc).replace(tzinfo=None)
+        waits = row["_scheduled_time"] - datetime.now(UTC).replace(tzinfo=None)
         assert timedelta(seconds=pause - 30) < waits <= timedelta(seconds=pause)
         assert (row["_error_type"], row["_attempt"]) == ("ValueError", attempt)
         await make.make_due(engine, "Stat")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Condition
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 MANY = 600  # come by COPY
 FIRST: dict[str, Any] = {"day": dt.date.min, "moment": dt.datetime.min, "zoned": dt.datetime.min.replace(tzinfo=UTC)}
 LAST: dict[str, Any] = {"day": dt.date.max, "moment": dt.datetime.max, "zoned": dt.datetime.max.replace(tzinfo=UTC)}

@@ -37,7 +37,7 @@ COMPARISONS = [
     (
         "zoned = '2020-01-31T01:00:00+01:00'",
         '(t."zoned" = $1::timestamptz)',
-        [dt.datetime(2020, 1, 31, tzinfo=dt.timezone.utc)],
+        [dt.datetime(2020, 1, 31, tzinfo=dt.UTC)],
     ),
     ("id = '00000000-0000-0000-0000-000000000005'", '(t."id" = $1::uuid)', [UUID(int=5)]),
     # Past the attribute's type, and right all the same.

@@ -354,7 +354,7 @@ CASES = [
     ("moment + INTERVAL 0.5 SECOND", dt.datetime(2024, 2, 29, 10, 30, 0, 500_000)),
     ("hour + INTERVAL 90 MINUTE", dt.time(11, 30)),
     ("hour + INTERVAL 1 DAY", None),
-    ("zoned + INTERVAL 1 MONTH", dt.datetime(2024, 3, 29, 10, tzinfo=dt.timezone.utc)),
+    ("zoned + INTERVAL 1 MONTH", dt.datetime(2024, 3, 29, 10, tzinfo=dt.UTC)),
     ("timediff(moment, day)", dt.time(10, 30)),
     ("timediff(day, moment)", None),
     ("timediff(day, moment) = '-10:30:00'", True),
@@ -380,7 +380,7 @@ ROW: dict[str, object] = {
     "day": dt.date(2024, 2, 29),
     "hour": dt.time(10),
     "moment": dt.datetime(2024, 2, 29, 10, 30),
-    "zoned": dt.datetime(2024, 2, 29, 10, tzinfo=dt.timezone.utc),
+    "zoned": dt.datetime(2024, 2, 29, 10, tzinfo=dt.UTC),
 }
 
 

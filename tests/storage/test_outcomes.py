@@ -25,13 +25,13 @@ REQUEST = Request("some-id", "UpdateRow")
 
 
 def _name(days: int) -> str:
-    return f"request_outcome_{dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=days):%Y%m%d}"
+    return f"request_outcome_{dt.datetime.now(dt.UTC).date() + dt.timedelta(days=days):%Y%m%d}"
 
 
 async def test_days_are_made_ahead_and_dropped_whole(
     engine: Engine, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:
-    today = dt.datetime.now(dt.timezone.utc).date()
+    today = dt.datetime.now(dt.UTC).date()
     for days in (-KEPT_DAYS - 1, -KEPT_DAYS):
         day = today + dt.timedelta(days=days)
         await connection.execute(

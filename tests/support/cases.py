@@ -66,7 +66,7 @@ def native(value: Json) -> Native:
 
 
 def _moment_utc(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text).astimezone(dt.timezone.utc)
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
 _TEXTS: dict[str, Any] = {  # Any: each makes a value of its own type

@@ -69,7 +69,7 @@ def seen(value: object, type_: AttributeType) -> tuple[object, ...]:
         assert isinstance(value, str)
         return (0, json.dumps(json.loads(value), sort_keys=True))
     if isinstance(value, dt.datetime):
-        return (0, value.astimezone(dt.timezone.utc).replace(tzinfo=None) if value.tzinfo else value)
+        return (0, value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value)
     if isinstance(value, dt.date):
         return (0, dt.datetime.combine(value, dt.time()))
     return (0, value)

@@ -46,9 +46,9 @@ POOLS: dict[str, tuple[object, ...]] = {
     "time": (dt.time(0), dt.time(12, 30, 0, 1)),
     "datetime": (dt.datetime(2024, 2, 29), dt.datetime(2024, 2, 29, 12, 0, 0, 5), dt.datetime.min, dt.datetime.max),
     "timestamptz": (
-        dt.datetime(2024, 2, 29, tzinfo=dt.timezone.utc),
-        dt.datetime(1970, 1, 1, 1, tzinfo=dt.timezone.utc),
-        dt.datetime.max.replace(tzinfo=dt.timezone.utc),
+        dt.datetime(2024, 2, 29, tzinfo=dt.UTC),
+        dt.datetime(1970, 1, 1, 1, tzinfo=dt.UTC),
+        dt.datetime.max.replace(tzinfo=dt.UTC),
     ),
     "uuid": (UUID(int=0), UUID(int=2**127), UUID("12345678-1234-5678-1234-567812345678")),
     "json": ('{"part": 1}', '{"part": "x", "other": [1, 2]}', '{"part": null}', "{}", "[]", '"x"', "1.5", "null"),

@@ -98,7 +98,7 @@ _BY_KIND: dict[Kind, st.SearchStrategy[object]] = {
     Kind.DATE: st.dates() | st.sampled_from([dt.date.min, dt.date.max]),
     Kind.TIME: st.times() | st.sampled_from([dt.time.min, dt.time.max]),
     Kind.DATETIME: _MOMENTS,
-    Kind.TIMESTAMPTZ: _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.timezone.utc)),
+    Kind.TIMESTAMPTZ: _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.UTC)),
     Kind.UUID: st.uuids(),
     Kind.BYTES: st.binary(max_size=20) | _LARGE,
     Kind.BLOB: st.binary(max_size=20) | _LARGE,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import sparse
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 LONGEST = dt.timedelta(microseconds=2**63 - 1)
 ZONES = [UTC, dt.timezone(dt.timedelta(hours=-3, minutes=-30)), ZoneInfo("Europe/Lisbon"), ZoneInfo("UTC")]
 

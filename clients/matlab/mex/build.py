@@ -141,7 +141,7 @@ def fetch_nanoarrow(target: Path) -> None:
     only_source = ["--no-binary", "nanoarrow", "--no-build-isolation", "--dest", str(scratch)]
     run([*pip, *only_source, NANOARROW], env={**os.environ, "PYTHONPATH": str(scratch)})
     with tarfile.open(next(scratch.glob("nanoarrow-*.tar.gz"))) as archive:
-        if hasattr(tarfile, "data_filter"):  # the first releases of Python 3.10 and 3.11 have none
+        if hasattr(tarfile, "data_filter"):  # the first releases of Python 3.11 have none
             archive.extraction_filter = tarfile.data_filter
         archive.extractall(scratch)
     source = next(scratch.glob("nanoarrow-*/subprojects/arrow-nanoarrow"))

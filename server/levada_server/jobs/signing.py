@@ -82,7 +82,7 @@ def spelled(value: object) -> str:
         case bytes():
             return value.hex()
         case dt.datetime() if value.tzinfo is not None:
-            return str(value.astimezone(dt.timezone.utc))
+            return str(value.astimezone(dt.UTC))
         case _:
             return str(value)
 

@@ -154,24 +154,18 @@ def _moment(value: object, type_: AttributeType) -> object:
         case Kind.DATE, dt.date():
             return value
         case Kind.TIMESTAMPTZ, dt.datetime():
-            return value.astimezone(dt.timezone.utc) if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)
+            return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
         case Kind.DATETIME | Kind.TIMESTAMP, dt.datetime():
-            return value.astimezone(dt.timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+            return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
         case Kind.DATETIME | Kind.TIMESTAMP, dt.date():
             return dt.datetime.combine(value, dt.time(0))
         case Kind.TIMESTAMPTZ, dt.date():
-            return dt.datetime.combine(value, dt.time(0), dt.timezone.utc)
+            return dt.datetime.combine(value, dt.time(0), dt.UTC)
         case _:
             raise TypeError
 
 
 def _read_moment(text: str, type_: AttributeType) -> object:
-    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
-    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
-    head, point, tail = text.partition(".")
-    if point:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
     if type_.kind is Kind.TIME:
         return dt.time.fromisoformat(text)
     return dt.datetime.fromisoformat(text)

@@ -263,5 +263,5 @@ def value(plain: object) -> value_pb2.Value:
 def _moment(moment: dt.datetime) -> value_pb2.Timestamp:
     if moment.tzinfo is None:
         return value_pb2.Timestamp(microseconds=(moment - _EPOCH) // _MICROSECOND)
-    utc = moment.astimezone(dt.timezone.utc).replace(tzinfo=None)
+    utc = moment.astimezone(dt.UTC).replace(tzinfo=None)
     return value_pb2.Timestamp(microseconds=(utc - _EPOCH) // _MICROSECOND, zone="UTC")

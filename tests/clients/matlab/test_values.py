@@ -20,7 +20,7 @@ VALUES: dict[str, Any] = {  # Any: of every kind
     "date": DAY,
     "time": dt.time(9, 30, 0, 250_000),
     "moment": dt.datetime(2026, 3, 1, 9, 30),
-    "zoned": dt.datetime(2026, 3, 1, 9, 30, tzinfo=dt.timezone.utc),
+    "zoned": dt.datetime(2026, 3, 1, 9, 30, tzinfo=dt.UTC),
     "span": -dt.timedelta(hours=36, seconds=1.5),
     "decimal": Decimal("1.50"),
     "uuid": UUID("01234567-89ab-cdef-0123-456789abcdef"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_the_definitions_of_a_table_are_kept(lab: lv.VirtualModule) -> None:
     lab.Subject.alter(prompt=False)
     (since, before), (changed, now) = lab.Subject.definition_history()
     assert (before, now) == (first, lab.Subject.definition)
-    assert since < changed <= datetime.now(timezone.utc)
+    assert since < changed <= datetime.now(UTC)
 
 
 def test_names_after_the_arrow_are_found_where_the_caller_is(connection: lv.Connection, lab: lv.VirtualModule) -> None:

@@ -90,7 +90,7 @@ SOME: dict[str, list[Any]] = {
     "enum('a', 'b')": ["a", "b"],
     "date": [MOMENT.date(), None],
     "datetime": [MOMENT, None],
-    "timestamptz": [MOMENT.replace(tzinfo=dt.timezone.utc), None],
+    "timestamptz": [MOMENT.replace(tzinfo=dt.UTC), None],
     "bytes": [b"x", None],
 }
 
@@ -158,7 +158,7 @@ def test_nan_of_polars_is_missing_only_where_the_attribute_is_nullable() -> None
     assert polars_column(objects, attribute("json"), PLACE).storage.to_pylist() == ['{"x": 1}', None]
 
 
-class Side(str, enum.Enum):
+class Side(str, enum.Enum):  # noqa: UP042  # so that `str` of a member is not its value
     LEFT = "left"
 
 

@@ -68,7 +68,7 @@ def full_row() -> dict[str, Any]:
         "day": dt.date(1, 1, 1),
         "clock": dt.time(23, 59, 59, 999999),
         "moment": dt.datetime(2026, 1, 2, 3, 4, 5, 678901),
-        "instant": dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.timezone.utc),
+        "instant": dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC),
         "ident": UUID(int=2**100),
         "tree": {"a": [1, 2.5, None, True], "b": {"c": "x"}},
         "raw": bytes(range(256)),

@@ -59,7 +59,7 @@ FIRST = {
     "day": MOMENT.date(),
     "clock": MOMENT.time(),
     "at": MOMENT,
-    "tz": MOMENT.replace(tzinfo=dt.timezone.utc),
+    "tz": MOMENT.replace(tzinfo=dt.UTC),
     "u": UUID(int=5),
     "j": {"k": [1]},
     "raw": b"x",

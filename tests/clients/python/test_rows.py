@@ -142,7 +142,7 @@ MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 678900)
         ("time", ["01:02:03", dt.timedelta(hours=1)], [dt.time(1, 2, 3), dt.time(1)]),
         ("datetime", [MOMENT, "2026-01-02 03:04:05.6789", np.datetime64(MOMENT)], [MOMENT] * 3),
         ("datetime", ["2026-01-02T03:04:05.678900Z", pd.Timestamp(MOMENT)], [MOMENT] * 2),
-        ("timestamptz", ["2026-01-02T04:04:05.6789+01:00", MOMENT], [MOMENT.replace(tzinfo=dt.timezone.utc)] * 2),
+        ("timestamptz", ["2026-01-02T04:04:05.6789+01:00", MOMENT], [MOMENT.replace(tzinfo=dt.UTC)] * 2),
         ("uuid", [UUID(int=5), str(UUID(int=5)), UUID(int=5).bytes, None], [*[UUID(int=5)] * 3, None]),
         ("json", [{"a": np.arange(2)}, "text", 1, None], [{"a": [0, 1]}, "text", 1, None]),
         ("bytes", [b"x", bytearray(b"y"), None], [b"x", b"y", None]),

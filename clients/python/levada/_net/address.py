@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,6 @@ from levada._base.config import config
 from levada._base.errors import InvalidRequest
 from levada._net import embedded
 from levada._net.connection import Connection
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found]  # installed where Python has no tomllib
 
 _SETTINGS_FILE = "levada.toml"
 _EMBEDDED_FOLDER = ".levada"

@@ -207,7 +207,7 @@ def _stored_values(
         case "array":
             return list(_array_rows(column, type_, squeeze=squeeze))
         case "timestamptz":
-            return _some(_moments(column), lambda moment: moment.replace(tzinfo=dt.timezone.utc))
+            return _some(_moments(column), lambda moment: moment.replace(tzinfo=dt.UTC))
         case "date" | "datetime" | "timestamp":
             return _moments(column)
         case "enum":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 from uuid import uuid4
 
@@ -423,7 +423,7 @@ class Table(Relation, metaclass=TableMeta):
         """Give the definitions that the table had: since when, in UTC, and as it was written; the present one last."""
         request = schema_service_pb2.DescribeTableRequest(name=self._name, include_history=True)
         response = self._server().call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
-        return [(past.create_time.ToDatetime(timezone.utc), past.definition) for past in response.history]
+        return [(past.create_time.ToDatetime(UTC), past.definition) for past in response.history]
 
     @on_class
     def drop(self, prompt: bool | None = None) -> None:

@@ -200,7 +200,7 @@ def _of_job(job: Row, name: str) -> Any:  # noqa: ANN401  # a column of a job
 
 def _finished(job: Row) -> dt.datetime:
     moment: dt.datetime = _of_job(job, "finished_time")
-    return moment.replace(tzinfo=dt.timezone.utc)
+    return moment.replace(tzinfo=dt.UTC)
 
 
 def _started(job: Row) -> dt.datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from levada._crew.reports import Began, Broken, Died, Ended, Finished, Ready, Took
@@ -82,7 +82,7 @@ class TextLog(Observer):
         self._say(text)
 
     def _say(self, text: str) -> None:
-        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._write(f"{now} levada {self._command}: {text}")
 
 
@@ -124,7 +124,7 @@ class JsonLog(Observer):
         self._event(event, message=text, **details)
 
     def _event(self, event: str, **details: object) -> None:
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"time": now, "command": self._command, "event": event, **details}
         self._write(json.dumps(record, default=str, ensure_ascii=False))
 

@@ -169,5 +169,5 @@ def _timestamp(message: value_pb2.Timestamp) -> dt.datetime:
     moment = _EPOCH + dt.timedelta(microseconds=message.microseconds)
     if not message.HasField("zone"):
         return moment
-    zone = dt.timezone.utc if message.zone[:1] in ("", "+", "-") else ZoneInfo(message.zone)
-    return moment.replace(tzinfo=dt.timezone.utc).astimezone(zone)
+    zone = dt.UTC if message.zone[:1] in ("", "+", "-") else ZoneInfo(message.zone)
+    return moment.replace(tzinfo=dt.UTC).astimezone(zone)

@@ -160,7 +160,7 @@ class _Inbox:
             return None
         try:
             request = await asyncio.wait_for(self._waiting.get(), guard.silence_s)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise guard.too_long() from None
         self.cancelled.clear()
         self._insert_ends = request is None or not request.more

@@ -86,7 +86,7 @@ class Database:
                     "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
                 },
             )
-        except (OSError, asyncio.TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
         async with pool.acquire() as connection:
             version = connection.get_server_version()
@@ -128,7 +128,7 @@ class Database:
             pipe.hurry()
         try:
             return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise LimitReached(
                 f"The server's {self._size} connections to PostgreSQL are all in use; try again, with fewer at once.",
                 limit="connections",

@@ -16,7 +16,7 @@ _Moment = TypeVar("_Moment", dt.date, dt.datetime)
 
 _DAY = dt.date(2000, 1, 1).toordinal()
 _MOMENT = dt.datetime(2000, 1, 1)
-_ZONED = _MOMENT.replace(tzinfo=dt.timezone.utc)
+_ZONED = _MOMENT.replace(tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ENDLESS = {"date": 2**31 - 1, "timestamp": 2**63 - 1, "timestamptz": 2**63 - 1}
 """What PostgreSQL sends for infinity; the negative of it less one is minus infinity. Source: its manual, 8.5."""
@@ -54,7 +54,7 @@ def _timestamp(sent: tuple[int]) -> dt.datetime:
 
 def _zoned_timestamp(sent: tuple[int]) -> dt.datetime:
     end = _at_the_end(sent[0], "timestamptz", dt.datetime)
-    return end.replace(tzinfo=dt.timezone.utc) if end else _ZONED + sent[0] * _MICROSECOND
+    return end.replace(tzinfo=dt.UTC) if end else _ZONED + sent[0] * _MICROSECOND
 
 
 def _at_the_end(sent: int, name: str, type_: type[_Moment]) -> _Moment | None:

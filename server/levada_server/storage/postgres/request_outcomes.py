@@ -92,7 +92,7 @@ async def keep_days(scope: Scope) -> None:
 
     Where others hold the table for too long it is left for the next time.
     """
-    today = dt.datetime.now(dt.timezone.utc).date()
+    today = dt.datetime.now(dt.UTC).date()
     async with scope.connection() as connection:
         present = {row["name"] for row in await connection.fetch(_SQL["partitions"])}
     wanted = {_name(day): day for day in (today + dt.timedelta(days=n) for n in range(PREPARED_DAYS))}

@@ -115,7 +115,7 @@ class Pipe:
         spooling = self._space is not None and self._patience_s > 0
         try:
             await asyncio.wait_for(self._room.wait(), self._patience_s if spooling else None)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             pass
         finally:
             self._patience_s -= loop.time() - began
