@@ -197,6 +197,12 @@ class PlanChanged(PreconditionFailed):
     reason = "PLAN_CHANGED"
 
 
+class VersionMismatch(PreconditionFailed):
+    """The client is older than the oldest that the server serves."""
+
+    reason = "VERSION_MISMATCH"
+
+
 class InputsChanged(PreconditionFailed):
     """What `make` had fetched has changed before its result was committed."""
 

@@ -53,6 +53,7 @@ from levada._base.errors import (
     UnknownWorkerSession,
     Unsupported,
     ValueOutOfRange,
+    VersionMismatch,
     WrongJobState,
     WrongValue,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "UnknownWorkerSession",
     "Unsupported",
     "ValueOutOfRange",
+    "VersionMismatch",
     "WrongJobState",
     "WrongValue",
 ]

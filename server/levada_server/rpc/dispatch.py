@@ -23,6 +23,7 @@ from levada_server.errors import InvalidRequest
 from levada_server.logs import begin_call
 from levada_server.model.request import Request
 from levada_server.operations.context import PERHAPS_BEHIND, Caller
+from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
 from levada_server.rpc.status import shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import Told
@@ -262,7 +263,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         call = Call(self, method.path, self._engine, Caller(user="owner"), _writer(context))
         self._activity.begin()
         try:
-            call.caller = _caller(context)
+            call.caller = _caller(context, method)
             yield call
             version = (await self._engine.cache.current()).version
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call)))
@@ -276,9 +277,15 @@ class Dispatcher(grpc.GenericRpcHandler):
             _log(call, outcome, began)
 
 
-def _caller(context: Context) -> Caller:
-    """Return who calls. Authentication is to stand here."""
+def _caller(context: Context, method: Method) -> Caller:
+    """Return who calls. Authentication is to stand here.
+
+    Raises:
+        VersionMismatch: The client is too old.
+    """
     metadata = dict(context.invocation_metadata() or ())
+    if method.name != UNCHECKED_METHOD:
+        check_client(str(metadata.get(CLIENT, "")))
     seen = str(metadata.get(CATALOG_VERSION, "0"))
     return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from levada_api.v1 import server_service_pb2 as pb
 from levada_server.jobs.limits import COMPLETION_BYTES, COMPLETION_JOBS, FEW_JOBS_BYTES, MAX_JOBS
 from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
+from levada_server.rpc.client_version import OLDEST_CLIENT
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 64 * 2**20
 """Largest message on the wire."""
+FEATURES: tuple[str, ...] = ()
+"""Names that a client looks for before it uses what they stand for; each release adds its own here."""
 
 
 class ServerService:
@@ -35,6 +38,8 @@ class ServerService:
             postgresql_version=call.engine.scope.postgresql_version,
             catalog_version=(await call.engine.cache.current()).version,
             embedded=self._embedded,
+            oldest_client_version=OLDEST_CLIENT,
+            features=FEATURES,
             limits=pb.Limits(
                 relation_nodes=MAX_NODES,
                 relation_depth=MAX_DEPTH,

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -43,6 +44,12 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for command in ("serve", "worker", "connect", "schemas", "describe", "objects", "jobs"):
         assert f"\n    {command} " in text
+
+
+def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"levada {version('levada')}\n")
 
 
 def test_serve_is_the_server_itself() -> None:

@@ -258,6 +258,12 @@ class InputsChanged(PreconditionFailed):
     reason = "INPUTS_CHANGED"
 
 
+class VersionMismatch(PreconditionFailed):
+    """Client or server is too old for the other; the message says which to upgrade. Details: `client`, `oldest`."""
+
+    reason = "VERSION_MISMATCH"
+
+
 class WrongJobState(PreconditionFailed):
     """The job is not in a state that allows the move; details: `job`, `state`."""
 

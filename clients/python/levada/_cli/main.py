@@ -10,8 +10,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from levada._base.errors import LevadaError
 from levada._base.names import parse_full_name
 from levada._cli import jobs, worker
@@ -19,6 +17,7 @@ from levada._cli.output import print_table
 from levada._net.address import connect
 from levada._net.backoff import repeat
 from levada._net.pages import pages
+from levada._net.versions import own_version
 from levada_api.v1 import object_service_pb2, schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines.")
+    parser.add_argument("--version", action="version", version=f"levada {own_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("serve", help="run a server (`levada serve --help` has its options)", add_help=False)
 
@@ -134,6 +134,8 @@ def _collect(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _size(size: int) -> str:
+    from tqdm import tqdm
+
     text: str = tqdm.format_sizeof(size, "B", divisor=1024)
     return text
 

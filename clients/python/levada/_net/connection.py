@@ -15,6 +15,7 @@ from levada._net.pages import pages
 from levada._net.small_calls import SmallCalls
 from levada._net.transaction import ATTEMPTS, TransactionBlock, Transactions, run_transaction
 from levada._net.transport import Transport
+from levada._net.versions import check_server
 from levada._values.heading import Heading, heading_from_message
 from levada_api.v1 import object_pb2, schema_pb2, schema_service_pb2, server_service_pb2
 from levada_api.v1 import object_service_pb2 as pb
@@ -58,6 +59,7 @@ class Connection:
     Raises:
         Unavailable: No server answers at the address.
         Unauthenticated: The token is wrong or missing.
+        VersionMismatch: Client or server is too old for the other.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Connection:
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
         try:
             self._info = self._ask_info(None)
+            check_server(self._info, address)
         except BaseException:
             self._transport.close()
             raise

@@ -25,6 +25,7 @@ from levada._base.errors import (
 from levada._net.backoff import PASSING, RETRY, wait
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.request_queue import Handover, Kept, RequestQueue
+from levada._net.versions import CLIENT, client_name
 from levada_api.methods import METHODS
 
 if TYPE_CHECKING:
@@ -334,7 +335,7 @@ class Transport:
         return grpc.insecure_channel(self._target, options)
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        metadata: tuple[tuple[str, str], ...] = ()
+        metadata: tuple[tuple[str, str], ...] = ((CLIENT, client_name()),)
         if self._catalog_version:
             metadata += ((_CATALOG_VERSION, str(self._catalog_version)),)
         if self._token:

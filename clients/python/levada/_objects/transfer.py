@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
-from tqdm import tqdm
 
 from levada._base.errors import DamagedObject, LostConnectionError, UnknownObject
 from levada._net.backoff import RETRY, wait
@@ -18,6 +17,8 @@ from levada_api.v1 import object_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from tqdm import tqdm
 
     from levada._net.connection import Connection
 
@@ -92,6 +93,8 @@ def hash_of(source: Source) -> str:
 
 def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
     """Make the progress bar of a transfer; small ones, and those outside a terminal, show none."""
+    from tqdm import tqdm
+
     hidden = None if shown and size >= _BAR_BYTES else True
     return tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc=title, disable=hidden, leave=False)
 

@@ -1,6 +1,6 @@
 function response = getServerInfo(connection, request, varargin)
 %GETSERVERINFO The server's version and limits.
-%   Needs no permission. Never fails while the server runs.
+%   Needs no permission. Never fails while the server runs, whatever the client's version.
 %   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo. SECONDS is a deadline,
 %   and may be left out.
 %
@@ -13,6 +13,11 @@ function response = getServerInfo(connection, request, varargin)
 %       catalog_version  int64: The catalog's version; it grows with every declaration, alteration and drop.
 %       embedded  logical: The server runs its own PostgreSQL in a data folder.
 %       limits  Limits: The limits in force.
+%       oldest_client_version  char: The oldest client that is served, `1.2.3`; calls of an older one fail with
+%           VERSION_MISMATCH.
+%       features  cell of char: Names of what this server can do and the first server of its major version could not,
+%           in no order. A client looks for a name before it uses what the name stands for; names that it does not know
+%           mean nothing to it.
 %
 %   Written by generate_stubs.py from proto/.
 
