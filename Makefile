@@ -32,21 +32,46 @@ test: .venv/installed-dev matlab
 matlab: .venv/installed-dev
 	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
-# The one list of checks; .ci/run uses it too. buf reads the compiled files, because its own compiler does not know
-# where google/rpc/*.proto lie.
-lint: .venv/installed-dev
+# The one list of checks; .ci/run and .pre-commit-config.yaml use it too.
+lint: lint-code lint-api lint-types lint-imports lint-docs lint-licences lint-workflows
+
+.PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-licences lint-workflows buf-lint
+lint-code: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory buf-lint; \
-	elif [ -n "$$CI" ]; then echo "levada: buf lint needs npm" >&2; exit 1; \
-	else echo "levada: buf lint is left out, because npm is not installed" >&2; fi
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --quiet --strict
 
-.PHONY: buf-lint
+lint-api: .venv/installed-dev
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory buf-lint; \
+	elif [ -n "$$CI" ]; then echo "levada: buf needs npm" >&2; exit 1; \
+	else echo "levada: buf is left out, because npm is not installed" >&2; fi
+	$(BIN)/python proto/release.py check
+
+# buf reads the compiled files, because its own compiler does not know where google/rpc/*.proto lie.
 buf-lint: $(BUF)
 	$(BUF) lint build/generated/levada_api.binpb --config proto/buf.yaml --path levada_api
+	$(BUF) breaking build/generated/levada_api.binpb --against "$$($(BIN)/python proto/release.py last)" \
+		--config proto/buf.yaml --against-config proto/buf.yaml --path levada_api
+
+lint-types: .venv/installed-dev
+	$(BIN)/mypy
+
+lint-imports: .venv/installed-dev
+	$(BIN)/lint-imports
+
+lint-docs: .venv/installed-dev
+	$(BIN)/mkdocs build --quiet --strict
+
+lint-licences: .venv/installed-dev
+	$(BIN)/python .ci/licences.py
+
+# actionlint reads them too, in the workflow itself: its package loads the program from elsewhere.
+lint-workflows: .venv/installed-dev
+	$(BIN)/zizmor --quiet --offline --persona pedantic .github/workflows
+
+# The last step before a release is tagged; docs/releasing.md has the others.
+.PHONY: release-descriptors
+release-descriptors: .venv/installed-dev
+	@$(BIN)/python proto/release.py keep
 
 docs: .venv/installed-dev
 	@$(BIN)/mkdocs build --quiet --strict

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _URL = "LEVADA_TEST_DATABASE_URL"
+_SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
+"""The interpreter whose server the clients are to call; `.ci/last-client` names that of a newer tree."""
 _TEMPLATE = "levada_template"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the PostgreSQL of the run, before the workers of a parallel run begin."""
-    if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ:
+    if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ or sys.platform == "win32":
         return
     folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
@@ -55,6 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.add_cleanup(clean_up)
     asyncio.run(_make_template(postgres.dsn))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip on Windows whatever needs a server: none runs there, and clients there call one elsewhere."""
+    if sys.platform == "win32":
+        for item in items:
+            if "database_url" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason="no server runs on Windows"))
 
 
 async def _make_template(url: str) -> None:
@@ -126,10 +138,36 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
 
 
 @pytest.fixture
-def server_address(database_url: str, store_folders: StoreFolders) -> Iterator[str]:
+def server_address(database_url: str, store_folders: StoreFolders, tmp_path: Path) -> Iterator[str]:
     """The address of a server on the test's database: a real one, with a real port, in a thread of its own."""
-    with served(database_url, stores=store_folders) as address:
-        yield address
+    if python := os.environ.get(_SERVER_PYTHON):
+        with served_by(python, database_url, store_folders, tmp_path) as address:
+            yield address
+    else:
+        with served(database_url, stores=store_folders) as address:
+            yield address
+
+
+@contextmanager
+def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path) -> Iterator[str]:
+    """Serve a database by the server of another installation, which brings the catalog to its own form first.
+
+    Args:
+        python: The interpreter of that installation.
+        folder: Where the server's settings go.
+    """
+    settings = folder / "stores.toml"
+    named = "".join(f"[stores.{name}]\nfolder = '{place}'\n" for name, place in stores.folders.items())
+    settings.write_text(f'preferred = "{stores.preferred}"\n{named}', encoding="utf-8")
+    options = ["--database-url", database_url, "--listen", "127.0.0.1:0", "--grace", "0.1"]
+    options += ["--stores", str(settings), "--data-dir", str(folder)]
+    command = [python, "-m", "levada_server", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[4]
+        finally:
+            process.terminate()
 
 
 @contextmanager

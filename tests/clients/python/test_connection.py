@@ -127,6 +127,7 @@ def run(source: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no server runs on Windows")
 def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
     source = """
         import levada as lv

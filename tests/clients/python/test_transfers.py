@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -128,6 +127,8 @@ def serving(
     database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes: int, listen: str = "127.0.0.1:0"
 ) -> Iterator[tuple[int, str]]:
     """Run a server that cannot write files past a size; give its process id and address."""
+    import resource  # which Windows does not have
+
     settings = tmp_path / "stores.toml"
     lines = [f'[stores.{name}]\nfolder = "{folder}"\n' for name, folder in stores.folders.items()]
     settings.write_text(f'preferred = "{stores.preferred}"\n' + "".join(lines))
