@@ -16,7 +16,8 @@ from levada_server.arrow.copy.encoder import PLAIN, encode, encode_any
 from levada_server.arrow.ipc.batches import record_batch
 from levada_server.arrow.types import arrow_schema, storage_type
 from levada_server.errors import ValueOutOfRange
-from levada_server.model.types import AttributeType, Kind, parse_type
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType, parse_type
 from tests.support.typed_columns import START_OF_ROW, TABLES, Drawn, drawn_of, heading
 
 if TYPE_CHECKING:

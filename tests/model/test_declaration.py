@@ -18,8 +18,9 @@ from levada_server.model.declaration import (
 )
 from levada_server.model.definition.text import MAX_DEFINITION_CHARACTERS
 from levada_server.model.heading import Attribute, Default
+from levada_server.model.kinds import Kind
 from levada_server.model.table import ForeignKey, Index, Table, TableName, Tier
-from levada_server.model.types import AttributeType, Kind, parse_type
+from levada_server.model.types import AttributeType, parse_type
 from tests.model.pipeline import declared, lab, resolver, stored, table_name
 
 LAB = lab()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from levada_server.errors import InvalidDefinition
 from levada_server.model.description import describe
-from levada_server.model.types import TEXTS as TEXT_KINDS
-from levada_server.model.types import AttributeType, Kind, quote_label
+from levada_server.model.kinds import Family, Kind
+from levada_server.model.types import AttributeType, quote_label
 from tests.model.pipeline import declared, lab, stored
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def a_comment(random: Random) -> str:
 def a_default(random: Random, type_: AttributeType) -> str:
     quote = random.choice("'\"")
     text = quote + random.choice(TEXTS).replace("\\", "\\\\").replace(quote, quote * 2) + quote
-    values = DEFAULTS.get(type_.kind, (text,) if type_.kind in TEXT_KINDS else ())
+    values = DEFAULTS.get(type_.kind, (text,) if type_.family is Family.TEXT else ())
     return f" = {random.choice([*values, 'null'])}"
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from levada_server.errors import UnknownAttribute
 from levada_server.model.heading import Attribute, Default, Heading, Origin, ordered
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType
 
 INT32 = AttributeType(Kind.INT32)
 HEADING = Heading((Attribute("a", INT32, primary_key=True), Attribute("b", INT32), Attribute("c", INT32)))

@@ -5,12 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levada_server.errors import InvalidDefinition
+from levada_server.model.kinds import Kind
 from levada_server.model.types import (
     ARRAY_DTYPES,
-    INTEGER_RANGES,
     MAX_LABELS,
     AttributeType,
-    Kind,
     parse_type,
     quote_label,
     unquote,
@@ -20,7 +19,7 @@ DECIMAL_10 = AttributeType(Kind.DECIMAL, precision=10, scale=0)
 SIDES = AttributeType(Kind.ENUM, labels=("left", "right"))
 
 SPELLINGS = [
-    *[(kind.value, AttributeType(kind)) for kind in INTEGER_RANGES],
+    *[(kind.value, AttributeType(kind)) for kind in Kind if kind.traits.limits],
     ("float32", AttributeType(Kind.FLOAT32)),
     ("float64", AttributeType(Kind.FLOAT64)),
     ("bool", AttributeType(Kind.BOOL)),

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from levada_server.arrow.ipc.batches import record_batch
 from levada_server.arrow.types import arrow_schema
 from levada_server.errors import PreconditionFailed, ValueOutOfRange, WrongValue
-from levada_server.model.types import AttributeType, Kind, parse_type
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType, parse_type
 from levada_server.query import sql
 from levada_server.query.compile import Query
 from levada_server.storage.postgres.database import POOL_SIZE, Database

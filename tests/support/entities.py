@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import InvalidRequest, MismatchedLineage
-from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
+from levada_server.model.kinds import NUMBERS, Family, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
 
 Row: TypeAlias = tuple[object, ...]
 """One value per attribute, in heading order; JSON as its text."""
@@ -23,8 +24,8 @@ Entity: TypeAlias = "dict[str, object]"
 """The same row, by name."""
 
 _FAMILIES = (
-    frozenset(INTEGER_RANGES) | {Kind.DECIMAL, Kind.FLOAT32, Kind.FLOAT64},
-    TEXTS,
+    frozenset(kind for kind in Kind if kind.traits.family in NUMBERS),
+    frozenset(kind for kind in Kind if kind.traits.family is Family.TEXT),
     frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}),
     frozenset({Kind.JSON, Kind.OBJECT}),
     frozenset({Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}),

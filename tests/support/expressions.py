@@ -6,7 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from levada_server.model.types import HEAVY, INTEGER_RANGES, TEXTS, AttributeType, Kind
+from levada_server.model.kinds import Family, Kind
+from levada_server.model.types import AttributeType
 from tests.support.entities import Entities, Entity, same, seen
 from tests.support.oracle_operators import Aggregated, Computed
 from tests.support.pipelines import values_of
@@ -30,7 +31,7 @@ _COMPARISONS: dict[str, Callable[[tuple[object, ...], tuple[object, ...]], bool]
 
 def random_predicate(chance: Random, entities: Entities, depth: int = 2) -> Computed:
     """Make a condition on a relation: NULL where a value that it needs is missing."""
-    usable = [a for a in entities.heading if a.type.kind not in HEAVY and a.type.kind is not Kind.JSON]
+    usable = [a for a in entities.heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON]
     if not usable:
         return Computed("1 = 1", meaning=lambda _: True)
     if depth and chance.randint(0, 3) == 0:
@@ -100,7 +101,7 @@ def _joined(truths: Sequence[object], *, decisive: bool) -> bool | None:
 
 def _integers(entities: Entities) -> list[str]:
     """Names of integers of which sums of a few stay far inside int64."""
-    return [a.name for a in entities.heading if a.type.kind in INTEGER_RANGES and a.type.kind is not Kind.INT64]
+    return [a.name for a in entities.heading if a.type.family is Family.INTEGER and a.type.kind is not Kind.INT64]
 
 
 def _integer(value: object) -> int:
@@ -111,7 +112,7 @@ def _integer(value: object) -> int:
 def random_computed(chance: Random, entities: Entities) -> Computed:
     """Make an expression for a projection."""
     integers = _integers(entities)
-    texts = [a.name for a in entities.heading if a.type.kind in TEXTS]
+    texts = [a.name for a in entities.heading if a.type.family is Family.TEXT]
     forms = ["number", "text", "condition"]
     forms += ["null"] if entities.heading.names else []
     forms += ["sum", "ifnull"] if integers else []
@@ -146,7 +147,7 @@ def random_computed(chance: Random, entities: Entities) -> Computed:
 def random_aggregate(chance: Random, group: Entities) -> Aggregated:
     """Make an expression of aggregate functions over a relation."""
     integers = _integers(group)
-    ordered = [a for a in group.heading if a.type.kind not in HEAVY and a.type.kind is not Kind.JSON]
+    ordered = [a for a in group.heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON]
     forms = ["rows", "rows", "constant"]
     forms += ["count"] if group.heading.names else []
     forms += ["min", "max"] if ordered else []

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, UnknownAttribute, UnknownTable, ValueOutOfRange
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 from levada_server.model.values import coerce
 from levada_server.query.algebra import (
     Aggregate,

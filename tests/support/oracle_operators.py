@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, UnknownAttribute
 from levada_server.model.heading import Attribute, Heading
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
 from levada_server.query.algebra import Drop, ExpressionText, Item, Join, Keep, Named, Remaining, Top
 from tests.support.entities import Ambiguous, Entities, Entity, Row, has_unique_keys, same, seen, shared_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from levada_server.model.types import AttributeType
 
 _NAME = re.compile(r"`?([a-z][a-z0-9_]*)`?")
 _COPY = re.compile(r"\(\s*`?([a-z][a-z0-9_]*)`?\s*\)")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from levada_server.errors import LevadaError
-from levada_server.model.types import HEAVY, INTEGER_RANGES, TEXTS, Kind
+from levada_server.model.kinds import Family, Kind
 from levada_server.query.algebra import (
     Aggregate,
     AllOf,
@@ -160,9 +160,9 @@ def _compared(chance: Random, entities: Entities, name: str) -> object:
         return None if value is None else json.loads(str(value))
     if chance.randint(0, 3) < 3 or value is None:
         return value
-    if kind in INTEGER_RANGES:
+    if kind.traits.family is Family.INTEGER:
         return chance.choice((str(value), float(str(value)), 1.0, 0.5, True, 2**70))
-    if kind in TEXTS:
+    if kind.traits.family is Family.TEXT:
         return chance.choice((1, "much too long for most"))
     if kind is Kind.FLOAT32:
         return 0.1
@@ -368,7 +368,7 @@ def _union(chance: Random, oracle: Oracle, left: Relation, other: Relation, *, w
 
 
 def _top(chance: Random, operand: Relation, heading: Heading, *, wild: bool) -> Relation:
-    terms = ["KEY", *(a.name for a in heading if a.type.kind not in HEAVY and a.type.kind is not Kind.JSON)]
+    terms = ["KEY", *(a.name for a in heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON)]
     terms += ["unknown", "KEY up", ""] if wild else []
     order = tuple(term + chance.choice(("", " DESC", " asc")) for term in _sample(chance, terms, 2))
     return Top(operand, chance.choice((None, 0, 1, 2, 3, 4)), order, chance.choice((0, 0, 0, 1, 2)))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from levada_server.arrow.copy.binary import MARK
 from levada_server.model.heading import Attribute, Heading
-from levada_server.model.types import INTEGER_RANGES, AttributeType, Kind, parse_type
+from levada_server.model.kinds import Kind, Traits
+from levada_server.model.types import AttributeType, parse_type
 from levada_server.query import sql
 from levada_server.query.compile import Query
 from levada_server.query.postgres_types import value_type
@@ -72,7 +73,7 @@ def heading(types: Sequence[AttributeType], nullable: Sequence[bool] | None = No
 
 TYPES: st.SearchStrategy[AttributeType] = st.sampled_from(
     [
-        *(AttributeType(kind) for kind in INTEGER_RANGES),
+        *(AttributeType(kind) for kind in Kind if kind.traits.limits),
         *(AttributeType(kind) for kind in (Kind.FLOAT32, Kind.FLOAT64, Kind.BOOL, Kind.TEXT, Kind.DATE, Kind.TIME)),
         *(AttributeType(kind) for kind in (Kind.DATETIME, Kind.TIMESTAMPTZ, Kind.UUID, Kind.JSON, Kind.BYTES)),
         *map(
@@ -108,8 +109,7 @@ _BY_KIND: dict[Kind, st.SearchStrategy[object]] = {
 def values_of(type_: AttributeType) -> st.SearchStrategy[object]:
     """Draw values of a type."""
     match type_.kind:
-        case kind if kind in INTEGER_RANGES:
-            low, high = INTEGER_RANGES[kind]
+        case Kind(traits=Traits(limits=(low, high))):
             return st.integers(low, high) | st.sampled_from(
                 [v for v in (low, 0, -1, 4, MARK, high) if low <= v <= high]
             )

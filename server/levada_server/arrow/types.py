@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from levada_server.arrow.references import REFERENCE
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
 
 if TYPE_CHECKING:
     from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
 
 _SIMPLE: dict[Kind, pa.DataType] = {
     Kind.INT8: pa.int8(),

@@ -25,18 +25,14 @@ from levada_server.model.changes import (
     RetypeAttribute,
 )
 from levada_server.model.heading import Attribute, Heading
+from levada_server.model.kinds import MOMENTS, NUMERIC, Family
 from levada_server.model.table import ForeignKey, Table, TableName, Tier
-from levada_server.model.types import NUMBERS, TEXTS, WALL_CLOCKS, AttributeType, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from levada_server.model.changes import Change
-
-_NUMBERS = NUMBERS | {Kind.BOOL}
-_MOMENTS = WALL_CLOCKS | {Kind.DATE, Kind.TIMESTAMPTZ}
-_SPELLED = _NUMBERS | _MOMENTS | {Kind.TIME, Kind.UUID, Kind.JSON}
-"""Kinds whose values can be written as text and read from it."""
+    from levada_server.model.types import AttributeType
 
 _SAME_ROWS = ({Tier.MANUAL, Tier.LOOKUP}, {Tier.IMPORTED, Tier.COMPUTED})
 """Tiers whose rows come the same way, so that a table may change between them."""
@@ -96,12 +92,11 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
 
 def convertible(old: AttributeType, new: AttributeType) -> bool:
     """Tell whether values of one type may be values of another; whether these ones are, only the rows can tell."""
-    kinds = {old.kind, new.kind}
-    if old == new or any(kinds <= group for group in (_NUMBERS, _MOMENTS, TEXTS)):
+    families = {old.family, new.family}
+    if old == new or families <= NUMERIC or families <= MOMENTS:
         return True
-    if kinds & TEXTS:
-        return kinds <= TEXTS | _SPELLED
-    return len(kinds) == 1 and kinds <= _SPELLED
+    # All but opaque values can be written as text and read from it.
+    return Family.OPAQUE not in families and (len(families) == 1 or Family.TEXT in families)
 
 
 def _check_renames(existing: Table, wanted: Table, renames: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, MissingAttribute, UnknownAttribute, WrongValue
-from levada_server.model.types import NUMBERS, TEXTS, WALL_CLOCKS, Kind
+from levada_server.model.kinds import NUMBERS, Family, Kind
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute, Heading
     from levada_server.model.table import Table
     from levada_server.model.types import AttributeType
-
-_FAMILIES = (NUMBERS, TEXTS, WALL_CLOCKS)
 
 
 def insertable(table: Table, source: Heading, *, ignore_extra_fields: bool) -> tuple[str, ...]:
@@ -59,7 +57,8 @@ def may_be_left_out(attribute: Attribute) -> bool:
 def _same_kind(left: AttributeType, right: AttributeType) -> bool:
     if left.kind is Kind.OBJECT:
         return left == right
-    return left.kind is right.kind or any(left.kind in family and right.kind in family for family in _FAMILIES)
+    families = {left.family, right.family}
+    return families <= NUMBERS or (len(families) == 1 and (Family.OPAQUE not in families or left.kind is right.kind))
 
 
 def split_update(table: Table, row: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -13,8 +13,9 @@ from levada_server.model.definition.lines import parse_definition
 from levada_server.model.definition.text import Line, pointing, refuse
 from levada_server.model.heading import Attribute, Heading
 from levada_server.model.inheritance import Attributes, Mentioned, add_foreign_key, check_own
+from levada_server.model.kinds import Family, Kind
 from levada_server.model.table import ForeignKey, Index, Table, TableName, Tier, check_table_name
-from levada_server.model.types import FLOATS, NO_CODECS, OPAQUE, Kind, excerpt
+from levada_server.model.types import NO_CODECS, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +110,7 @@ def warnings(table: Table) -> tuple[str, ...]:
         f"`{attribute.name}` is a {attribute.type} in the primary key: what should be equal may differ "
         "in its last digit; decimal compares exactly."
         for attribute in table.heading
-        if attribute.primary_key and attribute.type.kind in FLOATS and attribute.name not in inherited
+        if attribute.primary_key and attribute.type.family is Family.FLOAT and attribute.name not in inherited
     ]
     found += [
         f"The foreign key to {key.parent} is nullable, but its attributes must be given by another line."
@@ -229,7 +230,7 @@ def _indexed(line: Line, item: IndexItem, attributes: Attributes) -> str:
     type_ = attributes[item.attribute].attribute.type
     if item.path and type_.kind is not Kind.JSON:
         raise refuse(line, item.offset, f"`{item.attribute}` is {type_}, which has no paths", "a json attribute")
-    if not item.path and type_.kind in OPAQUE - {Kind.OBJECT}:
+    if not item.path and not type_.kind.traits.keyable and type_.kind is not Kind.OBJECT:
         raise refuse(
             line,
             item.offset,

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from levada_server.errors import InvalidDefinition, WrongValue
 from levada_server.model.heading import Default
-from levada_server.model.types import NUMBERS, OPAQUE, AttributeType, Kind, unquote
+from levada_server.model.kinds import NUMBERS, TIMES
+from levada_server.model.types import AttributeType, unquote
 from levada_server.model.values import coerce
 
 MAX_NUMBER_CHARACTERS = 100
@@ -18,7 +19,6 @@ MAX_NUMBER_CHARACTERS = 100
 NULL = Default("null")
 CURRENT_TIMESTAMP = Default("CURRENT_TIMESTAMP")
 
-_TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _CURRENT = re.compile(r"current_timestamp(?:\([0-6]?\))?|now\([0-6]?\)", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
 _EXACT = Context(prec=2 * MAX_NUMBER_CHARACTERS)
@@ -38,13 +38,13 @@ def parse_default(text: str, quoted: bool, type_: AttributeType) -> Default:
     if not quoted and text.lower() == "null":
         return NULL
     if not quoted and _CURRENT.fullmatch(text):
-        if type_.kind in _TIMES and not type_.client_codecs:
+        if type_.family in TIMES and not type_.client_codecs:
             return CURRENT_TIMESTAMP
         raise InvalidDefinition(f"`{type_}` holds no time", expected=f"a value of {type_}, or quotes around a text")
-    if type_.kind in OPAQUE or type_.client_codecs:
+    if not type_.kind.traits.keyable or type_.client_codecs:
         raise InvalidDefinition(f"`{type_}` has no default but null", expected="null, or no default")
     value = unquote(text) if quoted else text
-    if type_.kind in NUMBERS and not (len(value) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(value.strip())):
+    if type_.family in NUMBERS and not (len(value) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(value.strip())):
         # Python reads more as numbers: `1_000`, digits of other scripts, a million digits.
         raise InvalidDefinition("this default is no number", expected=f"a value of {type_}")
     try:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.model.heading import Attribute, Heading
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType
 
 if TYPE_CHECKING:
     from levada_server.model.table import Table

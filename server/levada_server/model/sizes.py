@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LimitReached
-from levada_server.model.types import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +17,10 @@ VALUE_BYTES = 64 * 2**20
 MOST_VALUE_BYTES = 256 * 2**20
 """The driver takes a few times as much memory, and refuses what does not fit into a message of PostgreSQL."""
 
-_STORED_AS = {Kind.ATTACH: "attach", Kind.ARRAY: "npy"}
-"""What holds values of a kind in a store; `blob` for the others."""
-
 
 def too_large(table: Table, attribute: Attribute, size: int, limit_bytes: int, row: int | None = None) -> LimitReached:
     """Make the error of a value that is too large for a row, with the way around."""
-    codec = _STORED_AS.get(attribute.type.kind, "blob")
+    codec = attribute.type.kind.traits.store_codec
     where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
     return LimitReached(
         f"{where}: `{attribute.name}` has {size} bytes; a value in a row has at most {limit_bytes}. Keep larger ones "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidDefinition
+from levada_server.model.kinds import Family, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,59 +23,6 @@ MAX_CODEC_NAME = 63
 DATETIME_DIGITS = 6
 EXCERPT_CHARACTERS = 60
 
-
-class Kind(Enum):
-    """The kinds of attribute types; the value is the word of the definition language."""
-
-    INT8 = "int8"
-    INT16 = "int16"
-    INT32 = "int32"
-    INT64 = "int64"
-    UINT8 = "uint8"
-    UINT16 = "uint16"
-    UINT32 = "uint32"
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-    BOOL = "bool"
-    DECIMAL = "decimal"
-    CHAR = "char"
-    VARCHAR = "varchar"
-    TEXT = "text"
-    ENUM = "enum"
-    DATE = "date"
-    TIME = "time"
-    DATETIME = "datetime"
-    TIMESTAMP = "timestamp"
-    TIMESTAMPTZ = "timestamptz"
-    UUID = "uuid"
-    JSON = "json"
-    BYTES = "bytes"
-    BLOB = "blob"
-    ATTACH = "attach"
-    ARRAY = "array"
-    OBJECT = "object"
-
-
-INTEGER_RANGES = {
-    Kind.INT8: (-(2**7), 2**7 - 1),
-    Kind.INT16: (-(2**15), 2**15 - 1),
-    Kind.INT32: (-(2**31), 2**31 - 1),
-    Kind.INT64: (-(2**63), 2**63 - 1),
-    Kind.UINT8: (0, 2**8 - 1),
-    Kind.UINT16: (0, 2**16 - 1),
-    Kind.UINT32: (0, 2**32 - 1),
-}
-"""Smallest and largest value of each integer kind."""
-
-FLOATS = frozenset({Kind.FLOAT32, Kind.FLOAT64})
-NUMBERS = frozenset(INTEGER_RANGES) | FLOATS | {Kind.DECIMAL}
-TEXTS = frozenset({Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM})
-WALL_CLOCKS = frozenset({Kind.DATETIME, Kind.TIMESTAMP})
-OPAQUE = frozenset({Kind.JSON, Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
-"""Kinds that can be no part of a key."""
-
-HEAVY = frozenset({Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
-"""Kinds whose values may be large; no expression computes with them."""
 
 ARRAY_DTYPES = {
     "bool": 1,
@@ -148,6 +95,11 @@ class AttributeType:
                 return str(self.kind.value)
 
     @property
+    def family(self) -> Family:
+        """How its values behave."""
+        return self.kind.traits.family
+
+    @property
     def stored(self) -> AttributeType:
         """The type without the codecs of clients."""
         return replace(self, client_codecs=()) if self.client_codecs else self
@@ -181,59 +133,12 @@ def excerpt(text: str) -> str:
     return text if len(text) <= EXCERPT_CHARACTERS else text[: EXCERPT_CHARACTERS - 1] + "…"
 
 
-_SYNONYMS = {
-    **{kind.value: AttributeType(kind) for kind in INTEGER_RANGES},
-    "float32": AttributeType(Kind.FLOAT32),
-    "float64": AttributeType(Kind.FLOAT64),
-    "bool": AttributeType(Kind.BOOL),
-    "boolean": AttributeType(Kind.BOOL),
-    "char": AttributeType(Kind.CHAR, length=1),
-    "text": AttributeType(Kind.TEXT),
-    "tinytext": AttributeType(Kind.TEXT),
-    "mediumtext": AttributeType(Kind.TEXT),
-    "longtext": AttributeType(Kind.TEXT),
-    "decimal": AttributeType(Kind.DECIMAL, precision=10, scale=0),
-    "numeric": AttributeType(Kind.DECIMAL, precision=10, scale=0),
-    "date": AttributeType(Kind.DATE),
-    "time": AttributeType(Kind.TIME),
-    "datetime": AttributeType(Kind.DATETIME),
-    "timestamp": AttributeType(Kind.TIMESTAMP),
-    "timestamptz": AttributeType(Kind.TIMESTAMPTZ),
-    "uuid": AttributeType(Kind.UUID),
-    "json": AttributeType(Kind.JSON),
-    "bytes": AttributeType(Kind.BYTES),
-    "binary": AttributeType(Kind.BYTES),
-    "varbinary": AttributeType(Kind.BYTES),
-    "blob": AttributeType(Kind.BLOB),
-    "tinyblob": AttributeType(Kind.BLOB),
-    "mediumblob": AttributeType(Kind.BLOB),
-    "longblob": AttributeType(Kind.BLOB),
-    "tinyint": AttributeType(Kind.INT8),
-    "smallint": AttributeType(Kind.INT16),
-    "mediumint": AttributeType(Kind.INT32),
-    "int": AttributeType(Kind.INT32),
-    "integer": AttributeType(Kind.INT32),
-    "bigint": AttributeType(Kind.INT64),
-    "float": AttributeType(Kind.FLOAT32),
-    "real": AttributeType(Kind.FLOAT64),
-    "double": AttributeType(Kind.FLOAT64),
-    "double precision": AttributeType(Kind.FLOAT64),
-    "year": AttributeType(Kind.INT16),
-    "tinyint unsigned": AttributeType(Kind.UINT8),
-    "smallint unsigned": AttributeType(Kind.UINT16),
-    "mediumint unsigned": AttributeType(Kind.UINT32),
-    "int unsigned": AttributeType(Kind.UINT32),
-    "integer unsigned": AttributeType(Kind.UINT32),
-    "bigint unsigned": AttributeType(Kind.INT64),
-    "float unsigned": AttributeType(Kind.FLOAT32),
-    "double unsigned": AttributeType(Kind.FLOAT64),
-    "real unsigned": AttributeType(Kind.FLOAT64),
-    "double precision unsigned": AttributeType(Kind.FLOAT64),
-    "decimal unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
-    "numeric unsigned": AttributeType(Kind.DECIMAL, precision=10, scale=0),
-    "attach": AttributeType(Kind.ATTACH),
-    "serial": AttributeType(Kind.INT64),
+_ARGUMENTS_LEFT_OUT: dict[Kind, AttributeType] = {
+    Kind.CHAR: AttributeType(Kind.CHAR, length=1),
+    Kind.DECIMAL: AttributeType(Kind.DECIMAL, precision=10, scale=0),
 }
+
+_NAMES = {name: _ARGUMENTS_LEFT_OUT.get(kind, AttributeType(kind)) for kind in Kind for name in kind.traits.names}
 """Each spelling without arguments, in lower case."""
 
 _IGNORED_WIDTH = frozenset(
@@ -274,8 +179,8 @@ def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeTyp
     """
     text = text.strip()
     plain = " ".join(text.lower().split())
-    if plain in _SYNONYMS:
-        return _SYNONYMS[plain]
+    if plain in _NAMES:
+        return _NAMES[plain]
     if match := _ENUM.fullmatch(text):
         return _parse_enum(match[1])
     if match := _ARRAY.fullmatch(text):
@@ -309,7 +214,7 @@ def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
         raise InvalidDefinition(f"`{word}({excerpt(arguments)})` is no type", expected="whole numbers in parentheses")
     match word.removesuffix(" unsigned"), numbers:
         case "varchar" | "char" as name, [length] if name == word and 1 <= length <= MAX_VARCHAR:
-            return AttributeType(Kind(name), length=length)
+            return AttributeType(Kind[name.upper()], length=length)
         case "varchar" | "char" as name, _ if name == word:
             raise InvalidDefinition(f"`{name}` takes one length", expected=f"a length from 1 to {MAX_VARCHAR}")
         case "decimal" | "numeric", [precision, *scales] if len(scales) <= 1:
@@ -326,8 +231,8 @@ def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
             raise InvalidDefinition(
                 "`datetime` takes the digits of a second", expected=f"0 to {DATETIME_DIGITS} digits"
             )
-        case name, _ if name in _IGNORED_WIDTH and word in _SYNONYMS:
-            return _SYNONYMS[word]
+        case name, _ if name in _IGNORED_WIDTH and word in _NAMES:
+            return _NAMES[word]
     raise InvalidDefinition(
         f"`{excerpt(word)}` takes no arguments or is no type", expected="a type such as int32 or varchar(40)"
     )
@@ -374,7 +279,7 @@ def _parse_array(dtype: str, shape: str) -> AttributeType:
 
 def _parse_codec(codec: str, store: str | None) -> AttributeType:
     if codec in ("blob", "attach") and store is None:
-        return AttributeType(Kind(codec))
+        return AttributeType(Kind[codec.upper()])
     if codec in OBJECT_CODECS and store is None:
         raise InvalidDefinition(
             f"`<{codec}>` names no store, and its values lie in one",

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from levada_server.errors import ValueOutOfRange, WrongValue
+from levada_server.model.kinds import Family, Kind
 from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
-from levada_server.model.types import INTEGER_RANGES, TEXTS, AttributeType, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from levada_server.model.types import AttributeType
 
 MAX_INTEGER_DIGITS = 19
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -42,31 +44,30 @@ def coerce(value: object, type_: AttributeType) -> object:
 
 
 def _coerce(value: object, type_: AttributeType) -> object:
-    match type_.kind:
-        case kind if kind in INTEGER_RANGES:
+    match type_.family:
+        case Family.INTEGER:
             return _integer(value, type_)
-        case Kind.FLOAT64:
-            return float(value)  # type: ignore[arg-type]  # what float() refuses is told by coerce
-        case Kind.FLOAT32:
-            return _float32(float(value), type_)  # type: ignore[arg-type]  # as above
-        case Kind.BOOL:
+        case Family.FLOAT:
+            number = float(value)  # type: ignore[arg-type]  # what float() refuses is told by coerce
+            return _float32(number, type_) if type_.kind is Kind.FLOAT32 else number
+        case Family.BOOL:
             return _boolean(value)
-        case Kind.DECIMAL:
+        case Family.DECIMAL:
             return _decimal(value, type_)
-        case kind if kind in TEXTS:
+        case Family.TEXT:
             return _text(value, type_)
-        case Kind.DATE | Kind.TIME | Kind.DATETIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
-            return _moment(value, type_)
-        case Kind.UUID:
-            return (
-                value
-                if isinstance(value, UUID)
-                else UUID(bytes=value)
-                if isinstance(value, bytes)
-                else UUID(str(value))
-            )
-        case Kind.JSON:
+        case Family.DATE | Family.TIME | Family.MOMENT | Family.ZONED:
+            return _moment(value, type_.family)
+        case Family.UUID:
+            return _uuid(value)
+        case Family.JSON:
             return json.dumps(value, allow_nan=False)
+        case Family.OPAQUE | Family.SPAN:
+            return _opaque(value, type_)
+
+
+def _opaque(value: object, type_: AttributeType) -> object:
+    match type_.kind:
         case Kind.BYTES | Kind.BLOB if isinstance(value, (bytes, bytearray)):
             return bytes(value)
         case Kind.ATTACH if isinstance(value, (bytes, bytearray)):
@@ -92,7 +93,9 @@ def _integer(value: object, type_: AttributeType) -> int:
         value = int(value)
     if not isinstance(value, int):
         raise TypeError
-    low, high = INTEGER_RANGES[type_.kind]
+    limits = type_.kind.traits.limits
+    assert limits is not None
+    low, high = limits
     if not low <= value <= high:
         raise ValueOutOfRange(f"{value} is outside {low} … {high}, the range of {type_}.")
     return int(value)
@@ -139,36 +142,48 @@ def _text(value: object, type_: AttributeType) -> str:
     return text
 
 
-def _moment(value: object, type_: AttributeType) -> object:
+def _moment(value: object, family: Family) -> object:
     if isinstance(value, str):
-        value = _read_moment(value.strip(), type_)
-    match type_.kind, value:
-        case Kind.TIME, dt.time():
+        value = _read_moment(value.strip(), family)
+    match family, value:
+        case Family.TIME, dt.time():
             return value.replace(tzinfo=None)
-        case Kind.TIME, dt.timedelta() if dt.timedelta(0) <= value < dt.timedelta(days=1):
+        case Family.TIME, dt.timedelta() if dt.timedelta(0) <= value < dt.timedelta(days=1):
             return (dt.datetime.min + value).time()
-        case Kind.DATE, dt.datetime():
+        case Family.DATE, dt.datetime():
             if value.time() != dt.time(0):
                 raise ValueOutOfRange(f"{value} is a moment within a day, and `date` holds whole days.")
             return value.date()
-        case Kind.DATE, dt.date():
+        case Family.DATE, dt.date():
             return value
-        case Kind.TIMESTAMPTZ, dt.datetime():
+        case Family.ZONED, dt.datetime():
             return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
-        case Kind.DATETIME | Kind.TIMESTAMP, dt.datetime():
+        case Family.MOMENT, dt.datetime():
             return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
-        case Kind.DATETIME | Kind.TIMESTAMP, dt.date():
+        case Family.MOMENT, dt.date():
             return dt.datetime.combine(value, dt.time(0))
-        case Kind.TIMESTAMPTZ, dt.date():
+        case Family.ZONED, dt.date():
             return dt.datetime.combine(value, dt.time(0), dt.UTC)
         case _:
             raise TypeError
 
 
-def _read_moment(text: str, type_: AttributeType) -> object:
-    if type_.kind is Kind.TIME:
+def _read_moment(text: str, family: Family) -> object:
+    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
+    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
+    head, point, tail = text.partition(".")
+    if point:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
+    if family is Family.TIME:
         return dt.time.fromisoformat(text)
     return dt.datetime.fromisoformat(text)
+
+
+def _uuid(value: object) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    return UUID(bytes=value) if isinstance(value, bytes) else UUID(str(value))
 
 
 def _shown(value: object) -> str:

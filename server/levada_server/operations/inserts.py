@@ -12,7 +12,7 @@ from levada_server.arrow.ipc.ingest import read_stream, unfilled
 from levada_server.errors import InvalidRequest
 from levada_server.model.assignment import insertable
 from levada_server.model.dependencies import is_within
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.compiling import compiled
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole

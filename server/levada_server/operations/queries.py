@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
-from levada_server.model.types import HEAVY
 from levada_server.storage.postgres.scope import OpenTransaction
 from levada_server.storage.rows.streams import digest_rows, fetch_rows, stream_batches
 
@@ -91,7 +90,7 @@ def has_few_rows(query: Query) -> bool:
     Only the query's own limit can tell, such as that of `fetch1`: to try some rows first would run a query that sorts
     or groups twice. A plain statement holds all its rows at once, so large values need a lower limit.
     """
-    heavy = any(attribute.type.kind in HEAVY for attribute in query.heading)
+    heavy = any(attribute.type.kind.traits.heavy for attribute in query.heading)
     return query.select.limit is not None and query.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada_server.model import changes as change
-from levada_server.model.types import TEXTS, Kind
+from levada_server.model.kinds import Family
 from levada_server.query import ddl
 from levada_server.query.postgres_types import column_check, column_type, value_type
 from levada_server.query.sql import quote_name, quote_text
@@ -153,8 +153,8 @@ def _retype(name: str, one: RetypeAttribute, checks: Mapping[str, Sequence[str]]
 
 def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
     """Write a value of one type as one of another, without the other's length or digits."""
-    kinds = {old.kind, new.kind}
-    if Kind.BOOL in kinds and not kinds & TEXTS and len(kinds) == 2:
+    families = {old.family, new.family}
+    if Family.BOOL in families and Family.TEXT not in families and len(families) == 2:
         # PostgreSQL has no way between booleans and other numbers than this.
         return f"({operand})::integer::{value_type(new)}"
     return f"({operand})::{value_type(new)}"
@@ -163,9 +163,9 @@ def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
 def _lossy(column: str, old: AttributeType, new: AttributeType) -> str:
     """Write the condition for values that the other type would change; it fails for those that the type cannot hold."""
     exact = f"({_cast(column, old, new)})::{column_type(new)}".removesuffix(_COLLATION)
-    if old.kind in TEXTS and new.kind not in TEXTS:
+    if old.family is Family.TEXT is not new.family:
         # A text may spell its value in more than one way.
-        return f"{column}::numeric <> {exact}" if new.kind is Kind.DECIMAL else f"{exact} IS NULL"
+        return f"{column}::numeric <> {exact}" if new.family is Family.DECIMAL else f"{exact} IS NULL"
     return f"{_cast(exact, new, old)} IS DISTINCT FROM {column}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, ValueOutOfRange, WrongValue
-from levada_server.model.types import Kind, excerpt
+from levada_server.model.types import excerpt
 from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.algebra import (
@@ -38,8 +38,6 @@ MIN_ENTITY_SET = 4
 
 MAX_SHOWN = 10
 """Names of a mapping that a message shows."""
-
-_UNCOMPARABLE = frozenset({Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT})
 
 
 def lower_condition(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:
@@ -127,7 +125,7 @@ def _lower_part_equality(path: str, value: object, operand: Lowered) -> sql.Expr
 
 def _comparable(value: object, attribute: Attribute) -> object | None:
     """Bring a value to the attribute's type; None if no entity can have it."""
-    if attribute.type.kind in _UNCOMPARABLE:
+    if not attribute.type.kind.traits.comparable:
         raise InvalidRequest(
             f"`{attribute.name}` is a {attribute.type} and cannot restrict; restrict by other attributes.",
             attribute=attribute.name,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import STATES, stored_name
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 from levada_server.query.expression.computed import compute
 from levada_server.query.expression.operands import Scope
-from levada_server.query.postgres_types import column_check, column_type
+from levada_server.query.postgres_types import column_check, column_type, current_time
 from levada_server.query.sql import Column, quote_name, quote_text, render_constant
 
 if TYPE_CHECKING:
@@ -137,15 +137,7 @@ def default_expression(attribute: Attribute) -> str | None:
     if default is None or default.null:
         return None
     if default.current_timestamp:
-        match attribute.type.kind:
-            case Kind.TIMESTAMPTZ:
-                return "now()"
-            case Kind.DATE:
-                return "(now() AT TIME ZONE 'UTC')::date"
-            case Kind.TIME:
-                return "(now() AT TIME ZONE 'UTC')::time"
-            case _:
-                return "(now() AT TIME ZONE 'UTC')"
+        return current_time(attribute.type)
     return quote_text(default.text)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, MismatchedLineage, UnknownAttribute
 from levada_server.model.heading import Attribute, Heading, first_repeated, ordered
-from levada_server.query.expression.operands import FAMILIES, MOMENTS, NUMBERS
+from levada_server.model.kinds import MOMENTS, NUMBERS
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def shared_names(left: Heading, right: Heading, *, unchecked: bool) -> tuple[str
 
 
 def _check_comparable(left: Attribute, right: Attribute) -> None:
-    families = {FAMILIES[left.type.kind], FAMILIES[right.type.kind]}
+    families = {left.type.family, right.type.family}
     if value_type(left.type) != value_type(right.type) and not (families <= NUMBERS or families <= MOMENTS):
         raise InvalidRequest(
             f"`{left.name}` is {left.type} on the left and {right.type} on the right, which cannot be compared. "

@@ -8,7 +8,6 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.heading import Attribute, Heading, ordered
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import job_heading, stored_column, stored_name
-from levada_server.model.types import HEAVY
 from levada_server.query import sql
 from levada_server.query.algebra import (
     Aggregate,
@@ -191,7 +190,8 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
     group, group_source, matched = _group_source(group, key, lowering)
     on = matches(operand, group, names, lowering)
     # Every small attribute of A can stand in the expressions, outside of aggregates too.
-    bare = {a.name: operand.select.column(a.name) for a in operand.heading if a.type.kind not in HEAVY}
+    small = [a.name for a in operand.heading if a.type.kind.traits.comparable and not a.type.kind.traits.heavy]
+    bare = {name: operand.select.column(name) for name in small}
     kept = {old: operand.select.column(old) for _, old in projection.kept}
     scope = Scope(
         {**operand.scope().columns, **group.scope().columns, **operand.scope(bare).columns},

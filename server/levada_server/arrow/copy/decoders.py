@@ -15,7 +15,8 @@ from levada_server.arrow.copy.wire import EPOCHS, WIRE_TYPES
 from levada_server.arrow.references import references
 from levada_server.arrow.types import BOUNDS, arrow_type
 from levada_server.errors import ValueOutOfRange
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from levada_server.arrow.copy.binary import HEADER, TRAILER
 from levada_server.arrow.copy.decimals import decimals_to_wire
 from levada_server.arrow.copy.wire import EPOCHS, JSONB_VERSION, WIRE_TYPES
-from levada_server.model.types import TEXTS, AttributeType, Kind
+from levada_server.model.kinds import Family, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from levada_server.arrow.copy.wire import Array
+    from levada_server.model.types import AttributeType
 
 PIECE_BYTES = 2**18
 """Soft limit of the Arrow columns that are encoded at once: less than what lies in the sockets, so nobody waits."""
@@ -149,7 +150,11 @@ def _records(fields: Sequence[tuple[Any, Any]], row_count: int) -> pa.Array:  # 
     return pa.Array.from_buffers(pa.large_binary(), row_count, [None, pa.py_buffer(offsets), pa.py_buffer(records)])
 
 
-_VARIABLE = TEXTS | {Kind.JSON, Kind.OBJECT} | {Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}
+_VARIABLE = (
+    {kind for kind in Kind if kind.traits.family is Family.TEXT}
+    | {Kind.JSON, Kind.OBJECT}
+    | {Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}
+)
 
 
 def _fixed(column: pa.Array, type_: AttributeType) -> Array:

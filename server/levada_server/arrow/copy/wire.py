@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada_server.arrow.types import DAY_US
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 
 if TYPE_CHECKING:
     import numpy as np

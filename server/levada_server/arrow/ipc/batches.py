@@ -10,12 +10,13 @@ from levada_server.arrow.ipc.ingest import END
 from levada_server.arrow.references import references
 from levada_server.arrow.types import arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from levada_server.model.heading import Heading
+    from levada_server.model.types import AttributeType
 
 BATCH_BYTES = 2**18
 """About so many bytes of short rows become one batch: what PostgreSQL puts into a socket while they are decoded, so it

@@ -13,14 +13,15 @@ import pyarrow.compute as pc
 from levada_server.arrow.types import BOUNDS, arrow_type, storage_type
 from levada_server.errors import LevadaError, LimitReached, MissingAttribute, ValueOutOfRange, WrongValue
 from levada_server.model.assignment import may_be_left_out
+from levada_server.model.kinds import NUMBERS, Family, Kind
 from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
 from levada_server.model.sizes import too_large
-from levada_server.model.types import FLOATS, INTEGER_RANGES, TEXTS, AttributeType, Kind
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
+    from levada_server.model.types import AttributeType
 
 MAX_DECODED_BYTES = 2**31 - 1
 """Of a column that comes as codes into a dictionary: Arrow's own limit of a column of text."""
@@ -108,7 +109,7 @@ def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
             return _stored(column)
         case Kind.JSON if isinstance(column.type, pa.JsonType) or _is_text(column.type):
             return _stored(column).cast(target)
-        case kind if kind in TEXTS and _is_text(column.type):
+        case kind if kind.traits.family is Family.TEXT and _is_text(column.type):
             return _fit_text(column.cast(target), type_)
         case Kind.BYTES | Kind.BLOB if _is_binary(column.type):
             return column.cast(target)
@@ -127,7 +128,7 @@ def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
             fitted = column.cast(target)
             overflown = pc.and_(pc.is_inf(fitted), pc.is_finite(column))
             return None if pc.any(overflown).as_py() else fitted
-        case kind if kind in INTEGER_RANGES or kind in FLOATS:
+        case kind if kind.traits.family in NUMBERS - {Family.DECIMAL}:
             # Of texts too: their numbers are read. Casts from times are left out, which would count microseconds.
             return column.cast(target) if _is_number(column.type) or _is_text(column.type) else None
         case Kind.DECIMAL if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NoReturn
 
 from levada_server.errors import WrongValue
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 
 if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns

@@ -11,7 +11,7 @@ import pyarrow as pa
 from levada_server.arrow.ipc.coercion import check_column, fit_column
 from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidDefinition
 from levada_server.model.defaults import parse_default
 from levada_server.model.definition.text import Line, Word, marks, quoted, refuse, skip_blanks, word
+from levada_server.model.kinds import Family
 from levada_server.model.table import MAX_NAME_BYTES
-from levada_server.model.types import INTEGER_RANGES, NO_CODECS, OPAQUE, AttributeType, excerpt, parse_type
+from levada_server.model.types import NO_CODECS, AttributeType, excerpt, parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = N
         raise refuse(line, colon, f"`{excerpt(name.text)}` has no type", "`:` and a type, as in `: int32`")
     end = next((offset for mark, offset in marks(line, colon + 1) if mark == "#"), len(line.text))
     type_, auto_increment, type_word = _parse_type(line, colon + 1, end, codecs)
-    if primary_key and (type_.kind in OPAQUE or type_.client_codecs):
+    if primary_key and (not type_.kind.traits.keyable or type_.client_codecs):
         raise refuse(
             line,
             type_word.offset,
@@ -159,7 +160,7 @@ def _parse_type(line: Line, start: int, end: int, codecs: Mapping[str, str]) -> 
     except InvalidDefinition as error:
         raise refuse(line, whole.offset, error.message, error.details["expected"]) from None
     auto_increment = counted or text.lower() == "serial"
-    if auto_increment and (type_.kind not in INTEGER_RANGES or type_.client_codecs):
+    if auto_increment and (type_.family is not Family.INTEGER or type_.client_codecs):
         raise refuse(line, whole.offset, f"auto_increment does not count in {type_}", "an integer type")
     return type_, auto_increment, whole
 

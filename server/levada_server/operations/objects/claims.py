@@ -9,7 +9,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from levada_server.errors import LevadaError, UnknownObject, WrongValue
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Kind
 from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
+from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
-from levada_server.model.types import Kind
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import open_file
 from levada_server.storage.objects import object_rows

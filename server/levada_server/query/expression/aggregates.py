@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import NUMERIC, Family, Kind
+from levada_server.model.types import AttributeType
 from levada_server.query import sql
 from levada_server.query.expression.arithmetic import bounded_decimal
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import by_itself, convert
 from levada_server.query.expression.moments import out_of_span
-from levada_server.query.expression.operands import (
-    ANY_INTEGER,
-    NUMERIC,
-    Family,
-    Site,
-    Typed,
-    exact_text,
-    function,
-    shown,
-)
+from levada_server.query.expression.operands import ANY_INTEGER, Site, Typed, exact_text, function, shown
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:

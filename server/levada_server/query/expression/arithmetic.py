@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from levada_server.model.kinds import NUMERIC, Family
 from levada_server.query import sql
 from levada_server.query.expression import syntax
 from levada_server.query.expression.conversions import convert, null, number_of, scale_of
@@ -14,10 +15,8 @@ from levada_server.query.expression.operands import (
     ANY_INTEGER,
     LARGEST_INTEGER,
     MAX_DECIMAL_DIGITS,
-    NUMERIC,
     Constant,
     Extent,
-    Family,
     Operand,
     Site,
     Typed,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from levada_server.errors import InvalidDefinition
-from levada_server.model.types import FLOATS, INTEGER_RANGES, AttributeType, Kind, parse_type
+from levada_server.model.kinds import Family, Kind
+from levada_server.model.types import AttributeType, parse_type
 from levada_server.query.expression.syntax import CastType
 
 INT64 = AttributeType(Kind.INT64)
@@ -13,7 +14,6 @@ TEXT = AttributeType(Kind.TEXT)
 CAST_WORDS = "signed, unsigned, int, float, decimal(p,s), char, char(n), bool, date, time, datetime or uuid"
 """What a message offers; every spelling of these kinds in the definition language is taken too."""
 
-_PLAIN = frozenset({Kind.BOOL, Kind.DATE, Kind.TIME, Kind.UUID})
 _MYSQL = {
     "signed": CastType(INT64),
     "signed integer": CastType(INT64),
@@ -32,19 +32,18 @@ def cast_type(words: str, numbers: tuple[int, ...]) -> CastType | None:
         found = parse_type(f"{words}({', '.join(map(str, numbers))})" if numbers else words)
     except InvalidDefinition:
         return None
-    match found.kind:
-        case kind if kind in INTEGER_RANGES:
-            low, high = INTEGER_RANGES[kind]
+    match found.family:
+        case Family.INTEGER:
+            assert found.kind.traits.limits is not None
+            low, high = found.kind.traits.limits
             return CastType(INT64, low=low, high=high)
-        case kind if kind in FLOATS:
+        case Family.FLOAT:
             return CastType(FLOAT64)
-        case Kind.CHAR | Kind.VARCHAR | Kind.TEXT:
+        case Family.TEXT if found.kind is not Kind.ENUM:
             return CastType(TEXT, length=found.length)
-        case Kind.DATETIME | Kind.TIMESTAMP:
+        case Family.MOMENT:
             return CastType(AttributeType(Kind.DATETIME))
-        case Kind.DECIMAL:
-            return CastType(found)
-        case kind if kind in _PLAIN:
+        case Family.DECIMAL | Family.BOOL | Family.DATE | Family.TIME | Family.UUID:
             return CastType(found)
         case _:
             return None

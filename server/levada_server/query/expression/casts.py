@@ -5,14 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from levada_server.model.kinds import NUMBERS, Family
 from levada_server.query import sql
 from levada_server.query.expression.conversions import by_itself, convert, null
 from levada_server.query.expression.operands import (
-    FAMILIES,
-    NUMBERS,
     Constant,
     Extent,
-    Family,
     Operand,
     Site,
     Typed,
@@ -33,7 +31,7 @@ def cast(site: Site, operand: Operand, target: CastType) -> Typed:
         InvalidExpression: Values of its type never become the target.
     """
     operand = by_itself(site, operand)
-    family = FAMILIES[target.type.kind]
+    family = target.type.family
     match family:
         case Family.TEXT:
             text = as_text(site, operand)

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from levada_server.errors import ValueOutOfRange, WrongValue
-from levada_server.model.types import INTEGER_RANGES, AttributeType, Kind
+from levada_server.model.kinds import MOMENTS, NUMBERS, NUMERIC, Family, Kind
+from levada_server.model.types import AttributeType
 from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.expression.conversions import (
@@ -21,18 +22,7 @@ from levada_server.query.expression.conversions import (
     number_of,
     wrong,
 )
-from levada_server.query.expression.operands import (
-    MOMENTS,
-    NUMBERS,
-    NUMERIC,
-    TYPES,
-    Constant,
-    Family,
-    Operand,
-    Site,
-    Typed,
-    shown,
-)
+from levada_server.query.expression.operands import TYPES, Constant, Operand, Site, Typed, shown
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
@@ -98,7 +88,7 @@ def _compare_with_constant(site: Site, operator: str, left: Typed, constant: Con
             if isinstance(constant.value, (bool, bytes, list, tuple, dict)):
                 raise wrong(site, constant, "text")
             value = sql.Value(str(coerced(site, constant, TYPES[Family.TEXT])), "text")
-        case Family.OPAQUE if left.type.kind is not Kind.BYTES:
+        case Family.OPAQUE if not left.type.kind.traits.comparable:
             raise _no_order(site, left, position)
         case _:
             value = _moment_or_bytes(site, left, constant)
@@ -238,7 +228,7 @@ def _compare_typed(site: Site, operator: str, left: Typed, right: Typed, positio
 
 def _ordered(left: Typed, right: Typed) -> bool:
     if left.family is Family.OPAQUE:
-        return left.type.kind is right.type.kind is Kind.BYTES
+        return left.type.kind is right.type.kind and left.type.kind.traits.comparable
     return left.family is not Family.JSON
 
 
@@ -327,7 +317,7 @@ def _array_item(site: Site, operand: Typed, item: Constant) -> object:
         return single
     if operand.family is Family.FLOAT:
         return float(number)
-    low, high = INTEGER_RANGES.get(operand.type.kind, (0, 1))
+    low, high = operand.type.kind.traits.limits or (0, 1)
     if isinstance(number, float) and not math.isfinite(number):
         raise ValueOutOfRange("A whole number is finite.")
     if number != int(number) or not low <= number <= high:

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from levada_server.model.kinds import Family
 from levada_server.query.expression.comparison import truth
 from levada_server.query.expression.conversions import by_itself
 from levada_server.query.expression.moments import out_of_span
-from levada_server.query.expression.operands import TYPES, Family, Scope
+from levada_server.query.expression.operands import TYPES, Scope
 from levada_server.query.expression.syntax import Path
 from levada_server.query.expression.typing import type_text
 

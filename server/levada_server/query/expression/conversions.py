@@ -10,7 +10,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from levada_server.errors import ValueOutOfRange, WrongValue
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import MOMENTS, NUMBERS, NUMERIC, Family, Kind
+from levada_server.model.types import AttributeType
 from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.expression.operands import (
@@ -18,13 +19,9 @@ from levada_server.query.expression.operands import (
     LARGEST_DOUBLE,
     LARGEST_INTEGER,
     MAX_DECIMAL_DIGITS,
-    MOMENTS,
-    NUMBERS,
-    NUMERIC,
     TYPES,
     Constant,
     Extent,
-    Family,
     Operand,
     Site,
     Typed,

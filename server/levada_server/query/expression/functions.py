@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.model.types import Kind
+from levada_server.model.kinds import Family
 from levada_server.query import sql
 from levada_server.query.expression import aggregates, syntax
 from levada_server.query.expression.arithmetic import as_numbers, bounded_decimal
@@ -18,7 +18,6 @@ from levada_server.query.expression.operands import (
     LARGEST_INTEGER,
     Constant,
     Extent,
-    Family,
     Operand,
     Site,
     Typed,
@@ -27,6 +26,7 @@ from levada_server.query.expression.operands import (
     shown,
 )
 from levada_server.query.expression.unification import unify
+from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -273,7 +273,7 @@ def _letters(site: Site, call: syntax.Call, name: str) -> Typed:
 def _length(site: Site, call: syntax.Call) -> Typed:
     operand = by_itself(site, site.lower(call.arguments[0]))
     name = "octet_length"
-    if operand.family is not Family.OPAQUE or operand.type.kind is Kind.OBJECT:
+    if operand.family is not Family.OPAQUE or value_type(operand.type) != "bytea":
         operand, name = as_text(site, operand), "length"
     length = sql.Cast(sql.Call(name, (operand.sql,)), "bigint")
     return site.typed(call.position, length, Family.INTEGER, operand, extent=Extent(1, 2**31))

@@ -6,16 +6,14 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from levada_server.errors import WrongValue
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import MOMENTS, NUMERIC, Family, Kind
+from levada_server.model.types import AttributeType
 from levada_server.query import sql
 from levada_server.query.expression.conversions import convert, number_of, wrong
 from levada_server.query.expression.operands import (
     ANY_INTEGER,
     LARGEST_INTEGER,
-    MOMENTS,
-    NUMERIC,
     Constant,
-    Family,
     Operand,
     Site,
     Typed,

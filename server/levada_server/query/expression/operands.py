@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from levada_server.errors import InvalidExpression
-from levada_server.model.types import FLOATS, INTEGER_RANGES, TEXTS, WALL_CLOCKS, AttributeType, Kind
+from levada_server.model.kinds import Family, Kind, Traits
+from levada_server.model.types import AttributeType
 from levada_server.query import sql
 from levada_server.query.expression.mistakes import mistake
 
@@ -31,48 +31,6 @@ LARGEST_DOUBLE = 1.7976931348623157e308
 LARGEST_INTEGER = 2**63 - 1
 MAX_DECIMAL_DIGITS = 38
 
-
-class Family(Enum):
-    """Kinds of types that behave alike; the value is the word for messages."""
-
-    INTEGER = "whole number"
-    FLOAT = "float"
-    DECIMAL = "decimal"
-    BOOL = "bool"
-    TEXT = "text"
-    DATE = "date"
-    TIME = "time"
-    MOMENT = "datetime"
-    ZONED = "timestamptz"
-    SPAN = "span of time"
-    UUID = "uuid"
-    JSON = "json"
-    OPAQUE = "opaque value"
-
-
-FAMILIES = {
-    **dict.fromkeys(INTEGER_RANGES, Family.INTEGER),
-    **dict.fromkeys(FLOATS, Family.FLOAT),
-    **dict.fromkeys(TEXTS, Family.TEXT),
-    **dict.fromkeys(WALL_CLOCKS, Family.MOMENT),
-    Kind.DECIMAL: Family.DECIMAL,
-    Kind.BOOL: Family.BOOL,
-    Kind.DATE: Family.DATE,
-    Kind.TIME: Family.TIME,
-    Kind.TIMESTAMPTZ: Family.ZONED,
-    Kind.UUID: Family.UUID,
-    Kind.JSON: Family.JSON,
-    Kind.BYTES: Family.OPAQUE,
-    Kind.BLOB: Family.OPAQUE,
-    Kind.ATTACH: Family.OPAQUE,
-    Kind.ARRAY: Family.OPAQUE,
-    Kind.OBJECT: Family.OPAQUE,
-}
-
-NUMBERS = frozenset({Family.INTEGER, Family.FLOAT, Family.DECIMAL})
-NUMERIC = NUMBERS | {Family.BOOL}
-"""Families that count as numbers; bool as 0 and 1."""
-MOMENTS = frozenset({Family.DATE, Family.MOMENT, Family.ZONED})
 
 TYPES = {
     Family.INTEGER: AttributeType(Kind.INT64),
@@ -116,8 +74,7 @@ ANY_INTEGER = Extent(1, 2**63)
 def extent_of(type_: AttributeType) -> Extent:
     """Bound the values of an attribute of a type."""
     match type_.kind:
-        case kind if kind in INTEGER_RANGES:
-            low, high = INTEGER_RANGES[kind]
+        case Kind(traits=Traits(limits=(low, high))):
             return Extent(1, max(-low, high))
         case Kind.FLOAT32:
             return ANY_FLOAT32

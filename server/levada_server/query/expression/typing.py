@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from levada_server.errors import QueryTooDeep, UnknownAttribute, WrongValue
+from levada_server.model.kinds import Family
 from levada_server.query import sql
 from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import calculate, negate
@@ -13,9 +14,7 @@ from levada_server.query.expression.casts import as_text, cast
 from levada_server.query.expression.comparison import among, between, compare, truth
 from levada_server.query.expression.functions import call_function, joint
 from levada_server.query.expression.operands import (
-    FAMILIES,
     Constant,
-    Family,
     Operand,
     Scope,
     Site,
@@ -122,9 +121,8 @@ def _lower_name(node: syntax.Name, site: Site) -> Typed:
             f"an aggregate function, such as min({name}) or max({name})",
         )
     expression, type_ = found
-    family = FAMILIES[type_.kind]
     # What is computed has the values that are stored, whatever a client makes of those.
-    return Typed(node.position, expression, type_.stored, family, extent_of(type_))
+    return Typed(node.position, expression, type_.stored, type_.family, extent_of(type_))
 
 
 def _value(site: Site, position: int, value: object) -> Value:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from levada_server.model.kinds import MOMENTS, NUMERIC, Family
 from levada_server.query import sql
 from levada_server.query.expression.arithmetic import bounded_decimal, number_family
 from levada_server.query.expression.conversions import convert, natural_family, number_of, scale_of
-from levada_server.query.expression.operands import (
-    FAMILIES,
-    MOMENTS,
-    NUMERIC,
-    Constant,
-    Family,
-    Operand,
-    Site,
-    Typed,
-    shown,
-)
+from levada_server.query.expression.operands import Constant, Operand, Site, Typed, shown
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
@@ -87,7 +78,7 @@ def _common_family(site: Site, operands: list[Operand]) -> Family:
 
 def _family(site: Site, operand: Operand) -> Family:
     if isinstance(operand, Typed):
-        return operand.family if operand.family is Family.SPAN else FAMILIES[operand.type.kind]
+        return operand.family if operand.family is Family.SPAN else operand.type.family
     family = natural_family(site, operand)
     assert family is not None
     return family

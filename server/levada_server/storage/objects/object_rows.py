@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from levada_server.model.kinds import Kind
 from levada_server.model.object_reference import ObjectReference
-from levada_server.model.types import Kind
 from levada_server.query.ddl import qualified
 from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements

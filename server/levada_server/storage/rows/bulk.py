@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from levada_server.arrow.copy.encoder import encode
-from levada_server.model.types import AttributeType, Kind
+from levada_server.model.kinds import Kind
+from levada_server.model.types import AttributeType
 from levada_server.query.ddl import qualified
 from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from levada_server.errors import DuplicateEntity, LevadaError, MissingParent
-from levada_server.model.types import NUMBERS, Kind
+from levada_server.model.kinds import NUMBERS, Family
 from levada_server.model.values import show_key
 from levada_server.query import ddl
 from levada_server.query.ddl import qualified
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.heading import Attribute
     from levada_server.model.table import ForeignKey, Table
+    from levada_server.model.types import AttributeType
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("rows")
-
-_LIMITED = {"22001": frozenset({Kind.CHAR, Kind.VARCHAR}), "22003": NUMBERS}
-"""The kinds of types that may refuse a value with a SQLSTATE which names no attribute."""
 
 
 async def find_violation(
@@ -64,12 +62,23 @@ async def find_refusal(connection: Connection, table: Table, error: asyncpg.Post
         checked = await connection.fetchval(_SQL["checked_attribute"], qualified(table.name), error.constraint_name)
         suspects = [attribute for attribute in table.heading if attribute.name == checked]
     else:
-        suspects = [attribute for attribute in table.heading if attribute.type.kind in _LIMITED.get(error.sqlstate, ())]
+        suspects = [attribute for attribute in table.heading if _may_refuse(attribute.type, error.sqlstate)]
     if suspects:
         known.message += f" Attribute: {' or '.join(f'`{a.name}` ({a.type})' for a in suspects)}."
     if len(suspects) == 1:
         known.details["attribute"] = suspects[0].name
     return known
+
+
+def _may_refuse(type_: AttributeType, sqlstate: str | None) -> bool:
+    """Return whether a type refuses values with a SQLSTATE that names no attribute."""
+    match sqlstate:
+        case "22001":
+            return type_.family is Family.TEXT and type_.length is not None
+        case "22003":
+            return type_.family in NUMBERS
+        case _:
+            return False
 
 
 async def _duplicate(
