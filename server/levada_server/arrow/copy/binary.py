@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from levada_server.arrow.copy.columns import Layout, end_of_columns
-from levada_server.arrow.copy.decoders import decoder
+from levada_server.arrow.copy.layout import Layout, end_of_columns
 from levada_server.arrow.ipc.batches import assemble
-from levada_server.arrow.types import arrow_schema
+from levada_server.arrow.types import COLUMN_KINDS, arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
 
-    from levada_server.arrow.copy.decoders import Field
-    from levada_server.arrow.copy.wire import Array
+    from levada_server.arrow.kinds.column_kind import Array, Field
     from levada_server.model.heading import Heading
 
 MARK = -0x08070505
@@ -53,7 +51,10 @@ class CopyReader:
     def __init__(self, heading: Heading) -> None:
         """Read rows whose columns, after the mark, are those of the heading, in the types of `wire_type`."""
         self.schema = arrow_schema(heading)
-        self._decoders = [decoder(attribute.type) for attribute in heading]
+        self._decoders = [
+            (COLUMN_KINDS[attribute.type.kind].decode, field.type, attribute.type)
+            for attribute, field in zip(heading, self.schema, strict=True)
+        ]
         self._layout = Layout(heading)
         self._rest = b""
         self._begun = False
@@ -79,7 +80,9 @@ class CopyReader:
         self._rest = data[end:size]
         if not count:
             return None
-        arrays = [decode(field) for decode, field in zip(self._decoders, fields, strict=True)]
+        arrays = [
+            decode(field, arrow, type_) for (decode, arrow, type_), field in zip(self._decoders, fields, strict=True)
+        ]
         return assemble(arrays, count, self.schema)
 
     def finish(self) -> None:

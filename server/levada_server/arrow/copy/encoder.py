@@ -10,25 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from levada_server.arrow.copy.binary import HEADER, TRAILER
-from levada_server.arrow.copy.decimals import decimals_to_wire
-from levada_server.arrow.copy.wire import EPOCHS, JSONB_VERSION, WIRE_TYPES
-from levada_server.model.kinds import Family, Kind
+from levada_server.arrow.types import COLUMN_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from levada_server.arrow.copy.wire import Array
+    from levada_server.arrow.kinds.column_kind import Array
     from levada_server.model.types import AttributeType
 
 PIECE_BYTES = 2**18
 """Soft limit of the Arrow columns that are encoded at once: less than what lies in the sockets, so nobody waits."""
-
-PLAIN = frozenset(
-    {Kind.INT8, Kind.INT16, Kind.INT32, Kind.INT64, Kind.UINT8, Kind.UINT16, Kind.UINT32, Kind.FLOAT32, Kind.FLOAT64}
-    | {Kind.BOOL, Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-    | {Kind.CHAR, Kind.VARCHAR, Kind.TEXT, Kind.ENUM, Kind.BYTES, Kind.BLOB, Kind.ATTACH}
-)
-"""Kinds of which pgpq writes the same bytes."""
 
 _NULL = b"\xff\xff\xff\xff"
 
@@ -46,7 +37,7 @@ def encode(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_coun
 
     Source: PostgreSQL manual, COPY, "Binary Format".
     """
-    write = _encode_plain if PLAIN.issuperset(type_.kind for type_ in types) else encode_any
+    write = _encode_plain if all(COLUMN_KINDS[type_.kind].copied_by_pgpq for type_ in types) else encode_any
     yield from write(columns, types, row_count)
 
 
@@ -120,15 +111,11 @@ def _rows(columns: Sequence[pa.Array], types: Sequence[AttributeType]) -> memory
     parts = _Parts(row_count)
     parts.add(">i2", len(columns))
     for column, type_ in zip(columns, types, strict=True):
-        if type_.kind in _VARIABLE:
-            stored = column.cast(pa.large_binary())
-            if type_.kind in (Kind.JSON, Kind.OBJECT):
-                version = pa.scalar(JSONB_VERSION, pa.large_binary())
-                stored = pc.binary_join_element_wise(version, stored, pa.scalar(b"", pa.large_binary()))
-            parts.add(">i4", pc.binary_length(stored).fill_null(-1).to_numpy())
-            parts.add_binary(stored.fill_null(b""))
+        values = COLUMN_KINDS[type_.kind].encode(column, type_)
+        if isinstance(values, pa.Array):
+            parts.add(">i4", pc.binary_length(values).fill_null(-1).to_numpy())
+            parts.add_binary(values.fill_null(b""))
             continue
-        values = _fixed(column, type_)
         width = values.dtype.itemsize
         if column.null_count:
             # What is missing has a length of -1 and no bytes.
@@ -148,37 +135,3 @@ def _records(fields: Sequence[tuple[Any, Any]], row_count: int) -> pa.Array:  # 
     width = records.dtype.itemsize
     offsets = np.arange(row_count + 1) * width
     return pa.Array.from_buffers(pa.large_binary(), row_count, [None, pa.py_buffer(offsets), pa.py_buffer(records)])
-
-
-_VARIABLE = (
-    {kind for kind in Kind if kind.traits.family is Family.TEXT}
-    | {Kind.JSON, Kind.OBJECT}
-    | {Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}
-)
-
-
-def _fixed(column: pa.Array, type_: AttributeType) -> Array:
-    """Give the bytes of a column of fixed width, in network order; anything where a value is missing."""
-    match type_.kind:
-        case Kind.BOOL:
-            values: Array = column.cast(pa.uint8()).fill_null(0).to_numpy()
-            return values
-        case Kind.DECIMAL:
-            assert type_.precision is not None and type_.scale is not None
-            limbs = _values(column, np.dtype(("<u4", 4)))
-            words = decimals_to_wire(limbs, type_.precision, type_.scale)
-            return words.view(f"V{words.shape[1] * words.itemsize}")[:, 0]
-        case kind if kind in EPOCHS:
-            days_or_us = _values(column, np.dtype(WIRE_TYPES[kind]).newbyteorder("="))
-            return (days_or_us - EPOCHS[kind]).astype(WIRE_TYPES[kind])
-        case Kind.UUID:
-            return _values(column, np.dtype("V16"))
-        case kind:
-            return _values(column, np.dtype(column.type.to_pandas_dtype())).astype(WIRE_TYPES[kind])
-
-
-def _values(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of whatever type
-    """Look at the values of a column as they lie in memory."""
-    if not len(column):
-        return np.empty(0, dtype)
-    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from levada_server.arrow.ipc.ingest import END
-from levada_server.arrow.references import references
-from levada_server.arrow.types import arrow_schema, arrow_type
+from levada_server.arrow.types import COLUMN_KINDS, arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
-from levada_server.model.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from levada_server.model.heading import Heading
-    from levada_server.model.types import AttributeType
 
 BATCH_BYTES = 2**18
 """About so many bytes of short rows become one batch: what PostgreSQL puts into a socket while they are decoded, so it
@@ -124,7 +121,8 @@ def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.
     arrays = []
     for values, attribute in zip(columns, heading, strict=True):
         try:
-            arrays.append(_array(values, attribute.type))
+            arrow = arrow_type(attribute.type)
+            arrays.append(COLUMN_KINDS[attribute.type.kind].from_driver(values, arrow, attribute.type))
         except (pa.ArrowInvalid, KeyError) as error:
             raise ValueOutOfRange(
                 f"`{attribute.name}` has a value outside of what a {attribute.type} holds: {error}.",
@@ -139,36 +137,3 @@ def assemble(arrays: Sequence[pa.Array], row_count: int, schema: pa.Schema) -> p
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
     rows = pa.array([{}] * row_count, pa.struct([]))
     return pa.RecordBatch.from_struct_array(rows).replace_schema_metadata(schema.metadata)
-
-
-def _array(values: Sequence[object], type_: AttributeType) -> pa.Array:
-    arrow = arrow_type(type_)
-    match type_.kind:
-        case Kind.ENUM:
-            codes = {label: code for code, label in enumerate(type_.labels)}
-            indices = pa.array([None if v is None else codes[str(v)] for v in values], pa.int32())
-            return pa.DictionaryArray.from_arrays(indices, pa.array(type_.labels, pa.utf8()))
-        case Kind.UUID:
-            stored = pa.array([None if v is None else v.bytes for v in values], pa.binary(16))  # type: ignore[attr-defined]  # UUIDs
-            return pa.ExtensionArray.from_storage(arrow, stored)
-        case Kind.OBJECT:
-            return references(pa.array(values, pa.utf8()))
-        case Kind.JSON:
-            return pa.ExtensionArray.from_storage(arrow, pa.array(values, pa.utf8()))
-        case Kind.ARRAY:
-            return _tensors(values, type_, arrow)
-        case _:
-            return pa.array(values, arrow)
-
-
-def _tensors(values: Sequence[object], type_: AttributeType, arrow: pa.DataType) -> pa.Array:
-    # The stored bytes of all rows side by side are already the elements that Arrow wants; NULL takes zeros.
-    blank = bytes(type_.item_bytes)
-    elements = pa.py_buffer(b"".join(blank if v is None else bytes(v) for v in values))  # type: ignore[call-overload]  # bytes
-    element_type = arrow.storage_type.value_type
-    count = len(values) * arrow.storage_type.list_size
-    flat = pa.Array.from_buffers(element_type, count, [None, elements])
-    mask = pa.array([v is None for v in values], pa.bool_())
-    return pa.ExtensionArray.from_storage(
-        arrow, pa.FixedSizeListArray.from_arrays(flat, type=arrow.storage_type, mask=mask)
-    )

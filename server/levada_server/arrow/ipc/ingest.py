@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pyarrow as pa
 
 from levada_server.arrow.ipc.coercion import check_column, fit_column
+from levada_server.arrow.types import COLUMN_KINDS
 from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
-from levada_server.model.kinds import Kind
-from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,8 +48,8 @@ class Columns:
 
     def values(self, names: Sequence[str]) -> list[list[object]]:
         """Give some columns as lists of the values that the driver binds."""
-        by_name = {a.name: (array, a) for a, array in zip(self.attributes, self.arrays, strict=True)}
-        return [_values(*by_name[name]) for name in names]
+        by_name = {a.name: (a, array) for a, array in zip(self.attributes, self.arrays, strict=True)}
+        return [COLUMN_KINDS[a.type.kind].to_driver(array) for a, array in map(by_name.__getitem__, names)]
 
     def row(self, index: int, names: Sequence[str]) -> list[object]:
         """Give the values that one row has under some names."""
@@ -69,13 +67,6 @@ class Columns:
     def _slice(self, index: int) -> Columns:
         arrays = tuple(array.slice(index, 1) for array in self.arrays)
         return Columns(self.first_row + index, self.attributes, arrays, 1)
-
-
-def _values(array: pa.Array, attribute: Attribute) -> list[object]:
-    values: list[object] = array.to_pylist()
-    if attribute.type.kind is Kind.UUID:
-        return [None if v is None else UUID(bytes=v) for v in values]  # type: ignore[arg-type]  # bytes
-    return values
 
 
 def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bool) -> Iterator[Columns]:
@@ -261,9 +252,8 @@ def filled(columns: Columns) -> Columns:
         if array.null_count == columns.row_count:
             continue
         if array.null_count and default is not None and not default.null:
-            constant = coerce(default.text, attribute.type)
-            stored = constant.bytes if isinstance(constant, UUID) else constant
-            array = array.fill_null(pa.scalar(stored, array.type))
+            constant = COLUMN_KINDS[attribute.type.kind].fit_value(default.text, attribute.type)
+            array = array.fill_null(pa.scalar(constant, array.type))
         kept.append((attribute, array))
     attributes, arrays = zip(*kept, strict=True)
     return Columns(columns.first_row, attributes, arrays, columns.row_count)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from levada_server.arrow.copy.decoders import Field
-from levada_server.arrow.copy.wire import WIRE_TYPES
+from levada_server.arrow.kinds.column_kind import Field
+from levada_server.arrow.types import COLUMN_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from levada_server.arrow.copy.wire import Array
+    from levada_server.arrow.kinds.column_kind import Array
     from levada_server.model.heading import Heading
 
 _LENGTH = struct.Struct(">i")
@@ -130,7 +130,7 @@ def _runs(heading: Heading) -> Iterable[_Run]:
     names: list[tuple[str, str]] = []
     for attribute in heading:
         number = len(widths)
-        wire = WIRE_TYPES.get(attribute.type.kind)
+        wire = COLUMN_KINDS[attribute.type.kind].wire
         names.append((f"n{number}", ">i4"))
         if wire is not None:
             names.append((f"v{number}", wire))

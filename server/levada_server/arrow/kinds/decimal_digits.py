@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from levada_server.arrow.copy.wire import Array
+    from levada_server.arrow.kinds.column_kind import Array
 
 BASE = 10_000
 BASE_DIGITS = 4

@@ -1,0 +1,188 @@
+"""What has to be known of a kind of columns, and what several kinds do alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from levada_server.errors import ValueOutOfRange
+from levada_server.model.values import coerce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from levada_server.model.types import AttributeType
+
+Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of the dimensions and the type that the code beside it says
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of some rows.
+
+    Args:
+        octets: The rows, and bytes behind them where a NULL at the very end would have its value; uint8.
+        begins: Where each value begins, or somewhere behind it if `values` has it; int64, ascending.
+        lengths: Bytes of each value, -1 for NULL; int64.
+        values: The values, where they have one width and are at hand; in the order of bytes of the wire.
+    """
+
+    octets: Array
+    begins: Array
+    lengths: Array
+    values: Array | None = None
+
+    def choose(self, rows: Array | slice) -> Field:
+        """Choose some of the rows, by their numbers."""
+        values = None if self.values is None else self.values[rows]
+        return Field(self.octets, self.begins[rows], self.lengths[rows], values)
+
+
+def plain_column(values: Sequence[object], arrow: pa.DataType, _: AttributeType) -> pa.Array:
+    """Make a column of values that Arrow takes as they are."""
+    return pa.array(values, arrow)
+
+
+def plain_values(column: pa.Array) -> list[object]:
+    """Return the values of a column that the driver takes as Arrow gives them."""
+    values: list[object] = column.to_pylist()
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnKind:
+    """How the values of a kind lie in columns: Arrow's, those of PostgreSQL's COPY, and those that clients send.
+
+    Args:
+        arrow: Arrow's type of a column of a result, or what makes it of an attribute's type.
+        decode: Turns a column of COPY, as `wire_type` sends it, into one of `arrow`. Raises ValueOutOfRange where
+            Arrow's type, or Python's, cannot hold a value.
+        encode: Turns a column of `storage` into the bytes that COPY takes: an array of values of one width, with
+            anything where a value is missing; or, of any widths, Arrow's `large_binary`.
+        fit: Brings a column from a client to `storage` all at once; None where a value may not fit, so that going
+            value by value finds out which. An error of Arrow says the same.
+        storage: Arrow's type of a column on its way into PostgreSQL, text as text and bytes as bytes; None: `arrow`.
+        wire: NumPy's name for the bytes of a value in COPY; None where they have no width by the kind alone.
+        copied_by_pgpq: The package pgpq writes the same bytes as `encode`.
+        from_driver: Turns values as the driver reads them into a column of `arrow`.
+        to_driver: Turns a column of `storage` into values as the driver binds them.
+        fit_value: Brings one value from a client to what Arrow takes for `storage`. Raises WrongValue.
+        find_fault: Finds the first row of a column that `fit` refused, and says what is wrong with it, where going
+            value by value would take too long.
+    """
+
+    arrow: pa.DataType | Callable[[AttributeType], pa.DataType]
+    decode: Callable[[Field, pa.DataType, AttributeType], pa.Array]
+    encode: Callable[[pa.Array, AttributeType], Array | pa.Array]
+    fit: Callable[[pa.Array, pa.DataType, AttributeType], pa.Array | None]
+    storage: pa.DataType | None = None
+    wire: str | None = None
+    copied_by_pgpq: bool = True
+    from_driver: Callable[[Sequence[object], pa.DataType, AttributeType], pa.Array] = plain_column
+    to_driver: Callable[[pa.Array], list[object]] = plain_values
+    fit_value: Callable[[object, AttributeType], object] = coerce
+    find_fault: Callable[[pa.Array, AttributeType], tuple[int, str]] | None = None
+
+
+# -------------------------------------------------------------------------------------- what PostgreSQL sends
+
+
+def validity(field: Field) -> pa.Buffer | None:
+    """Make Arrow's bitmap of the values that are there; None if all are."""
+    valid = field.lengths >= 0
+    return None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+
+
+def are_of_width(field: Field, width: int) -> bool:
+    """Return whether all values have one number of bytes."""
+    return bool(((field.lengths == width) | (field.lengths < 0)).all())
+
+
+def read_fixed(field: Field, wire: str) -> Array:
+    """Read values of one width, in the byte order of this machine; 0 for NULL."""
+    dtype = np.dtype(wire)
+    assert are_of_width(field, dtype.itemsize), "the wire type is not what the heading says"
+    wired = field.values
+    if wired is None:
+        everywhere = np.ndarray((field.octets.size - dtype.itemsize + 1,), dtype, field.octets, strides=(1,))
+        wired = everywhere[field.begins]
+    values: Array = wired.astype(dtype.newbyteorder("="))
+    null = field.lengths < 0
+    if null.any():
+        values[null] = np.zeros((), values.dtype)
+    return values
+
+
+def read_binaries(field: Field) -> pa.Array:
+    """Copy values out from between the others: to Arrow, all the bytes are an array of values and gaps in turn."""
+    count = len(field.begins)
+    offsets = np.empty(2 * count, np.int32)
+    offsets[0::2] = field.begins
+    offsets[1::2] = field.begins + np.maximum(field.lengths, 0)
+    values_and_gaps = pa.Array.from_buffers(
+        pa.binary(), 2 * count - 1, [None, pa.py_buffer(offsets), pa.py_buffer(field.octets)]
+    )
+    null = field.lengths < 0
+    return values_and_gaps.take(pa.array(np.arange(0, 2 * count, 2), mask=null if null.any() else None))
+
+
+def read_texts(field: Field) -> pa.Array:
+    """Read text; PostgreSQL vouches for its being UTF-8."""
+    binary = read_binaries(field)
+    return pa.Array.from_buffers(pa.utf8(), len(binary), binary.buffers(), binary.null_count, binary.offset)
+
+
+def fixed_column(arrow: pa.DataType, field: Field, values: Array) -> pa.Array:
+    """Make a column of values as they lie in memory."""
+    return pa.Array.from_buffers(arrow, len(values), [validity(field), pa.py_buffer(values)])
+
+
+def check_within(values: Array, bounds: tuple[int, int], type_: AttributeType) -> None:
+    """Refuse values outside of some bounds.
+
+    Raises:
+        ValueOutOfRange: There is one.
+    """
+    if values.size and not bounds[0] <= values.min() <= values.max() <= bounds[1]:
+        raise ValueOutOfRange(f"The result has a value outside of what a {type_} holds; restrict it or cast it.")
+
+
+# ------------------------------------------------------------------------------------- what PostgreSQL is sent
+
+
+def look_at(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of whatever type
+    """Look at the values of a column as they lie in memory."""
+    if not len(column):
+        return np.empty(0, dtype)
+    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)
+
+
+def write_binaries(column: pa.Array, _: AttributeType) -> pa.Array:
+    """Write text and bytes as they are."""
+    return column.cast(pa.large_binary())
+
+
+# ------------------------------------------------------------------------------------------ what clients send
+
+
+def is_text(arrow: pa.DataType) -> bool:
+    """Return whether a type is one of text."""
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
+
+
+def is_binary(arrow: pa.DataType) -> bool:
+    """Return whether a type is one of bytes of any length."""
+    return bool(pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow))
+
+
+def is_number(arrow: pa.DataType) -> bool:
+    """Return whether a type is one of numbers; bool is."""
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_boolean(arrow))
+
+
+def stored_in(column: pa.Array) -> pa.Array:
+    """Return the column in which one of an extension type is stored."""
+    return column.storage if isinstance(column, pa.ExtensionArray) else column

@@ -1,0 +1,87 @@
+"""Columns of dates and times."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from levada_server.arrow.kinds.column_kind import ColumnKind, check_within, fixed_column, look_at, read_fixed
+
+if TYPE_CHECKING:
+    from levada_server.arrow.kinds.column_kind import Array, Field
+    from levada_server.model.types import AttributeType
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""Years 1 to 9999, which is what Python holds; in days from 1970-01-01."""
+_DAY_US = 86_400 * 10**6
+_EPOCH_DAYS = 10_957
+"""From 1970-01-01, where Arrow counts from, to 2000-01-01, where PostgreSQL does."""
+
+
+def _kind(arrow: pa.DataType, wire: str, bounds: tuple[int, int], epoch: int) -> ColumnKind:
+    """Describe dates or times.
+
+    Args:
+        arrow: Arrow's type.
+        wire: NumPy's name for the bytes in COPY.
+        bounds: First and last value, as Arrow counts them.
+        epoch: From where Arrow counts to where PostgreSQL does; in days or microseconds.
+    """
+    return ColumnKind(
+        arrow,
+        partial(_read, wire=wire, bounds=bounds, epoch=epoch),
+        partial(_write, wire=wire, epoch=epoch),
+        partial(_fit, bounds=bounds),
+        wire=wire,
+    )
+
+
+def _read(
+    field: Field, arrow: pa.DataType, type_: AttributeType, *, wire: str, bounds: tuple[int, int], epoch: int
+) -> pa.Array:
+    """Read dates or times; infinite ones become the first and the last that Python has, as the driver does it."""
+    values = read_fixed(field, wire)
+    # Infinity is the largest number of the wire type, -infinity the smallest; `time` has neither.
+    limits = np.iinfo(values.dtype)
+    past, future = values == limits.min, values == limits.max
+    values[past | future] = 0
+    values += epoch
+    values[past], values[future] = bounds
+    values[field.lengths < 0] = 0
+    check_within(values, bounds, type_)
+    return fixed_column(arrow, field, values)
+
+
+def _write(column: pa.Array, _: AttributeType, *, wire: str, epoch: int) -> Array:
+    return (look_at(column, np.dtype(wire).newbyteorder("=")) - epoch).astype(wire)
+
+
+def _fit(column: pa.Array, target: pa.DataType, _: AttributeType, *, bounds: tuple[int, int]) -> pa.Array | None:
+    if not _differ_by_unit(column.type, target):
+        return None
+    column = column.cast(target)
+    counted = pc.min_max(column.cast(pa.int32() if pa.types.is_date32(target) else pa.int64()))
+    low, high = counted["min"].as_py(), counted["max"].as_py()
+    return column if low is None or bounds[0] <= low <= high <= bounds[1] else None
+
+
+def _differ_by_unit(given: pa.DataType, target: pa.DataType) -> bool:
+    """Return whether a cast changes no more than the unit, which Arrow refuses where it would lose a fraction.
+
+    Casts between other kinds of time, and from text, lose zones and fractions without a word.
+    """
+    if pa.types.is_timestamp(given) and pa.types.is_timestamp(target):
+        return (given.tz is None) == (target.tz is None)
+    return bool(given == target or (pa.types.is_time(given) and pa.types.is_time(target)))
+
+
+_MOMENT_BOUNDS = (_FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
+
+DATES = _kind(pa.date32(), ">i4", (_FIRST_DAY, _LAST_DAY), _EPOCH_DAYS)
+TIMES = _kind(pa.time64("us"), ">i8", (0, _DAY_US - 1), 0)
+MOMENTS = _kind(pa.timestamp("us"), ">i8", _MOMENT_BOUNDS, _EPOCH_DAYS * _DAY_US)
+ZONED_MOMENTS = _kind(pa.timestamp("us", "UTC"), ">i8", _MOMENT_BOUNDS, _EPOCH_DAYS * _DAY_US)
