@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import levada as lv
-from levada._values.columns import Place, _at_once, _converted, arrow_column
+from levada._values.columns import Place, arrow_column, column_at_once, column_by_value
+from levada._values.conversions import VALUE_KINDS
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.heading import Attribute
 from levada._values.rows import read_rows
+from levada._values.types import KINDS
 from tests.support.values import moments
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+def test_every_kind_has_conversions() -> None:
+    assert set(VALUE_KINDS) == set(KINDS)
+
+
 @pytest.mark.parametrize("type_", VALUES)
 def test_a_column_at_once_is_what_its_values_are_converted(type_: str) -> None:
     parsed = attribute(type_).parsed_type
@@ -62,16 +68,16 @@ def test_a_column_at_once_is_what_its_values_are_converted(type_: str) -> None:
     def compare(values: list[object]) -> None:
         nonlocal converted_at_once
         try:
-            at_once = _at_once(values, parsed)
+            at_once = column_at_once(values, parsed)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             return  # one by one it is
         if at_once is not None:
             converted_at_once += 1
-            assert at_once.equals(_converted(values, attribute(type_), parsed, PLACE)) or _equal(at_once, values)
+            assert at_once.equals(column_by_value(values, attribute(type_), PLACE)) or _equal(at_once, values)
 
     def _equal(at_once: pa.Array, values: list[object]) -> bool:
         # To Arrow, NaN does not equal NaN.
-        one_by_one = _converted(values, attribute(type_), parsed, PLACE)
+        one_by_one = column_by_value(values, attribute(type_), PLACE)
         return bool(parsed.floating and repr(at_once.to_pylist()) == repr(one_by_one.to_pylist()))
 
     compare()

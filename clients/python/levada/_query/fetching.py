@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +13,9 @@ from levada._objects.fetched_handles import HANDLES, Opener
 from levada._query.nodes import encode_relation
 from levada._values.blob import decode_blob
 from levada._values.codecs import decoder
+from levada._values.conversions import value_kind
+from levada._values.kinds.tensors import stacked_tensors
+from levada._values.kinds.value_kind import storage_of
 from levada._values.types import AttributeType, type_of_column
 from levada_api.v1 import query_service_pb2 as pb
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream, though they may stand elsewhere too."""
-_NO_TIME = int(np.iinfo(np.int64).min)
 """To NumPy this count is NaT, which becomes None."""
 
 
@@ -192,39 +191,19 @@ def type_read(field: pa.Field) -> AttributeType:
 def _stored_values(
     column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool, opener: Opener
 ) -> list[Any]:
+    values = value_kind(type_).to_python(column, type_)
     match type_.kind:
         case "blob":
-            return _decoded(_storage(column).to_pylist(), lambda blob: _squeezed(decode_blob(blob), squeeze))
+            return _decoded(values, lambda blob: _squeezed(decode_blob(blob), squeeze))
         case "attach":
-            return _some(_storage(column).to_pylist(), opener.attachment)
+            return [None if value is None else opener.attachment(value) for value in values]
         case "object":
-            values = opener.objects(column.to_pylist(), type_)
-            return [_squeezed(value, squeeze) for value in values] if type_.codec == "blob" else values
-        case "json":
-            return _some(_storage(column).to_pylist(), json.loads)
-        case "uuid":
-            return _some(_storage(column).to_pylist(), lambda octets: UUID(bytes=octets))
+            objects = opener.objects(values, type_)
+            return [_squeezed(value, squeeze) for value in objects] if type_.codec == "blob" else objects
         case "array":
-            return list(_array_rows(column, type_, squeeze=squeeze))
-        case "timestamptz":
-            return _some(_moments(column), lambda moment: moment.replace(tzinfo=dt.UTC))
-        case "date" | "datetime" | "timestamp":
-            return _moments(column)
-        case "enum":
-            return list(column.cast(pa.utf8()).to_pylist())
-        case _ if (type_.integer or type_.floating) and column.null_count == 0:
-            numbers: list[Any] = column.to_numpy().tolist()
-            return numbers
+            return [_squeezed(value, squeeze) for value in values]
         case _:
-            return list(_storage(column).to_pylist())
-
-
-def _moments(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """Turn dates, or moments of whatever zone, into Python's; NumPy is quicker at it than Arrow."""
-    day = pa.types.is_date32(column.type)
-    counts = column.cast(pa.int32() if day else pa.int64()).cast(pa.int64()).fill_null(_NO_TIME)
-    moments: list[Any] = counts.to_numpy().view("datetime64[D]" if day else "datetime64[us]").tolist()
-    return moments
+            return values
 
 
 def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
@@ -244,7 +223,7 @@ def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False,
     if type_.kind == "bool" and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.bool_)
     if type_.dtype is not None and column.null_count == 0:
-        return _stacked(column, type_)
+        return stacked_tensors(column, type_)
     return _objects(python_values(column, field, squeeze=squeeze, opener=opener))
 
 
@@ -308,26 +287,13 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
                 values = python_values(column, field, opener=opener)
                 series.append(pl.Series(field.name, values, dtype=pl.Object))
             case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
-                series.append(pl.Series(field.name, _stacked(column, type_)))
+                series.append(pl.Series(field.name, stacked_tensors(column, type_)))
             case "array":
                 series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
             case _:
-                plain = column.cast(pa.utf8()) if type_.textual else _storage(column)
+                plain = column.cast(pa.utf8()) if type_.textual else storage_of(column)
                 series.append(pl.Series(field.name, plain))
     return pl.DataFrame(series)
-
-
-def _storage(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Take the values of a column of an extension type as what they are stored in."""
-    if not isinstance(column.type, pa.BaseExtensionType):
-        return column
-    if isinstance(column, pa.ChunkedArray):
-        return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    return column.storage
-
-
-def _some(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
-    return [None if value is None else decode(value) for value in values]
 
 
 def _decoded(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
@@ -348,32 +314,3 @@ def _objects(values: Sequence[object]) -> Array:
 
 def _squeezed(value: object, squeeze: bool) -> object:
     return value.squeeze() if squeeze and isinstance(value, np.ndarray) else value
-
-
-def _array_rows(column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool) -> Iterator[Array | None]:
-    stacked = _stacked(column, type_)
-    valid = column.is_valid().to_pylist() if column.null_count else None
-    for index, row in enumerate(stacked):
-        yield None if valid and not valid[index] else row.squeeze() if squeeze else row
-
-
-def _stacked(column: pa.Array | pa.ChunkedArray, type_: AttributeType) -> Array:
-    """Give all arrays of a column as one new array of shape (n_rows, …)."""
-    assert type_.dtype is not None
-    storage = _storage(column)
-    chunks = storage.chunks if isinstance(storage, pa.ChunkedArray) else [storage]
-    parts = [_stacked_chunk(chunk, type_) for chunk in chunks]
-    return np.concatenate(parts) if parts else np.empty((0, *type_.shape), type_.dtype)
-
-
-def _stacked_chunk(chunk: pa.FixedSizeListArray, type_: AttributeType) -> Array:
-    assert type_.dtype is not None
-    length, items = len(chunk), chunk.type.list_size
-    elements = chunk.values
-    width = type_.dtype.itemsize
-    start = (chunk.offset * items + elements.offset) * width
-    buffer = elements.buffers()[1]
-    if length == 0 or buffer is None:
-        return np.zeros((length, *type_.shape), type_.dtype)
-    flat = np.frombuffer(buffer, dtype=type_.dtype, count=length * items, offset=start)
-    return flat.reshape((length, *type_.shape))

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
     from levada._values.heading import Heading
 
-_HEAVY = ("blob", "attach", "array", "bytes", "object")
-"""Kinds whose values are not fetched for a preview."""
 _MAX_CELL = 80
 """Letters of a value in HTML."""
 
@@ -108,7 +106,7 @@ def _load(relation: Previewed, limit: int | None) -> _Preview:
     most = int(limit or config["display.limit"])
     types = {name: heading[name].parsed_type for name in heading.names}
     labels = {n: type_.codecs[0] if type_.codecs else type_.codec or type_.kind for n, type_ in types.items()}
-    light = [name for name, type_ in types.items() if type_.kind not in _HEAVY and not type_.codecs]
+    light = [name for name, type_ in types.items() if not type_.heavy and not type_.codecs]
     # One row more than shown tells whether there are more, mostly without counting.
     node = nodes.top(relation.proj(*light)._node, most + 1, (), 0)
     values = fetching.to_dicts(fetching.Result(relation.connection, node).table())

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from levada._values.columns import Place, arrow_column, narrowed, tensor_column
+from levada._values.columns import Place, arrow_column
+from levada._values.conversions import value_kind
+from levada._values.kinds.tensors import tensor_column
 
 if TYPE_CHECKING:
     from levada._values.heading import Attribute
     from levada._values.types import AttributeType
 
     Array = np.ndarray[Any, Any]  # Any: of every dtype
-
-_DAY_US = 86_400 * 10**6
 
 
 def pandas_column(series: Any, attribute: Attribute, place: Place) -> pa.Array:  # noqa: ANN401  # pandas has no types
@@ -98,31 +98,4 @@ def _cast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
         return None
     if given == target or pa.types.is_null(given):
         return column.cast(target) if given != target else column
-    numbers = pa.types.is_integer(given) or pa.types.is_floating(given)
-    match type_.kind:
-        case "float32" if numbers:
-            return narrowed(column.cast(pa.float64()))
-        case "float64" if numbers:
-            return column.cast(target)
-        case "decimal" if pa.types.is_decimal(given):
-            return column.cast(target)
-        case "time" if pa.types.is_time(given):
-            return column.cast(target)
-        case "date" if pa.types.is_timestamp(given):
-            return _whole_days(column)
-        case "datetime" | "timestamp" | "timestamptz" if pa.types.is_timestamp(given) or pa.types.is_date(given):
-            return column.cast(pa.timestamp("us", given.tz if pa.types.is_timestamp(given) else None)).cast(target)
-        case _ if type_.integer and (numbers or pa.types.is_boolean(given)):
-            return column.cast(target)
-        case _ if type_.textual and (pa.types.is_string(given) or pa.types.is_large_string(given)):
-            return column.cast(target)
-        case _:
-            return None
-
-
-def _whole_days(column: pa.Array) -> pa.Array | None:
-    """Turn moments that are all midnights into days."""
-    if column.type.tz is not None:
-        return None
-    counts = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
-    return None if (counts.to_numpy() % _DAY_US).any() else column.cast(pa.date32())
+    return value_kind(type_).cast(column, type_)

@@ -42,7 +42,6 @@ _BATCH_BYTES = 16 * 2**20
 """A batch is cut at so many rows, more where they come as columns, or at the bytes; one row may exceed these."""
 PIECE_BYTES = 2**20
 """Bytes of an Arrow stream that go into one message."""
-_HEAVY = frozenset({"blob", "attach", "array", "bytes", "json", "object"})
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,8 @@ class _Reader:
 
     def _chunk(self, rows: Iterator[object], first_row: int) -> _Chunk:
         """Take as many rows as make a batch, and turn them into columns."""
-        heavy = [a.name for a in self._attributes if a.parsed_type.kind in _HEAVY]
+        # Documents are shown as other texts are, and may still be as large as blobs.
+        heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.kind == "json"]
         if not heavy:
             taken = list(islice(rows, _BATCH_ROWS))
         else:

@@ -4,32 +4,64 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-_INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
-_FLOATS = frozenset({"float32", "float64"})
-_TEXTS = frozenset({"char", "varchar", "text", "enum"})
-_TIMES = frozenset({"date", "time", "datetime", "timestamp", "timestamptz"})
 
-_ARROW: dict[str, pa.DataType] = {
-    **{name: pa.type_for_alias(name) for name in _INTEGERS | _FLOATS},
-    "bool": pa.bool_(),
-    **{name: pa.utf8() for name in _TEXTS},
-    "date": pa.date32(),
-    "time": pa.time64("us"),
-    "datetime": pa.timestamp("us"),
-    "timestamp": pa.timestamp("us"),
-    "timestamptz": pa.timestamp("us", "UTC"),
-    "uuid": pa.uuid(),
-    "json": pa.json_(),
-    "bytes": pa.binary(),
-    "blob": pa.binary(),
-    "attach": pa.binary(),
+class Family(Enum):
+    """Kinds that most of the code treats alike."""
+
+    INTEGER = "whole number"
+    FLOAT = "float"
+    TEXT = "text"
+    OTHER = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a kind of types.
+
+    Args:
+        arrow: The Arrow type of a column to insert; None where it depends on the type's arguments.
+        family: The kinds that it is treated like.
+        heavy: Values may be large, so that they are left out where they are not needed.
+    """
+
+    arrow: pa.DataType | None
+    family: Family = Family.OTHER
+    heavy: bool = False
+
+
+KINDS: dict[str, Traits] = {
+    **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("int8", "int16", "int32", "int64")},
+    **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("uint8", "uint16", "uint32")},
+    "float32": Traits(pa.float32(), Family.FLOAT),
+    "float64": Traits(pa.float64(), Family.FLOAT),
+    "bool": Traits(pa.bool_()),
+    "decimal": Traits(None),
+    # An enum is sent as plain text.
+    **{name: Traits(pa.utf8(), Family.TEXT) for name in ("char", "varchar", "text", "enum")},
+    "date": Traits(pa.date32()),
+    "time": Traits(pa.time64("us")),
+    "datetime": Traits(pa.timestamp("us")),
+    "timestamp": Traits(pa.timestamp("us")),
+    "timestamptz": Traits(pa.timestamp("us", "UTC")),
+    "uuid": Traits(pa.uuid()),
+    "json": Traits(pa.json_()),
+    "bytes": Traits(pa.binary(), heavy=True),
+    "blob": Traits(pa.binary(), heavy=True),
+    "attach": Traits(pa.binary(), heavy=True),
+    "array": Traits(None, heavy=True),
+    # Of an object its id is sent.
+    "object": Traits(pa.utf8(), heavy=True),
 }
-"""Arrow types of columns to insert; an enum is sent as plain text."""
+"""A row for each kind, by its first word; `object` for whatever lies in a store."""
+
+_UNKNOWN = Traits(pa.utf8())
+"""Of a newer server's kinds."""
 
 _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
@@ -74,33 +106,38 @@ class AttributeType:
         return parse_type(match[2]).stored if match else self
 
     @property
+    def traits(self) -> Traits:
+        """What is known of its kind."""
+        return KINDS.get(self.kind, _UNKNOWN)
+
+    @property
     def integer(self) -> bool:
         """Whole numbers of some width."""
-        return self.kind in _INTEGERS
+        return self.traits.family is Family.INTEGER
 
     @property
     def floating(self) -> bool:
         """Floating point numbers of some width."""
-        return self.kind in _FLOATS
+        return self.traits.family is Family.FLOAT
 
     @property
     def textual(self) -> bool:
         """Text, an enum's included."""
-        return self.kind in _TEXTS
+        return self.traits.family is Family.TEXT
 
     @property
-    def temporal(self) -> bool:
-        """Dates and times."""
-        return self.kind in _TIMES
+    def heavy(self) -> bool:
+        """Values may be large."""
+        return self.traits.heavy
 
     @property
     def arrow(self) -> pa.DataType:
         """The Arrow type of a column to insert."""
-        if self.kind == "decimal":
-            return pa.decimal128(self.precision, self.scale)
+        if self.traits.arrow is not None:
+            return self.traits.arrow
         if self.dtype is not None:
             return pa.fixed_shape_tensor(_element_type(self.dtype), self.shape)
-        return _ARROW.get(self.kind, pa.utf8())
+        return pa.decimal128(self.precision, self.scale)
 
 
 @lru_cache(maxsize=4096)
@@ -127,9 +164,10 @@ def type_of_column(field: pa.Field) -> AttributeType:
     written = (field.metadata or {}).get(b"levada.type")
     if written is not None:
         return parse_type(written.decode())
-    for kind, arrow in _ARROW.items():
-        if field.type.equals(arrow):
-            return parse_type("text" if arrow == pa.utf8() else "bytes" if arrow == pa.binary() else kind)
+    for kind, traits in KINDS.items():
+        if traits.arrow is not None and field.type.equals(traits.arrow):
+            plain = "text" if traits.arrow == pa.utf8() else "bytes" if traits.arrow == pa.binary() else kind
+            return parse_type(plain)
     if pa.types.is_decimal(field.type):
         return parse_type(f"decimal({field.type.precision},{field.type.scale})")
     return parse_type("text" if pa.types.is_dictionary(field.type) else "unknown")

@@ -1,0 +1,150 @@
+"""Dates and times."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from levada._base.errors import ValueOutOfRange
+from levada._values.condition_values import plain_scalar
+from levada._values.kinds.value_kind import ValueKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada._values.kinds.value_kind import Column
+    from levada._values.types import AttributeType
+
+_FINER = ("ns", "ps", "fs", "as")
+_DAY_US = 86_400 * 10**6
+_UTC = pa.timestamp("us", "UTC")
+_NO_TIME = np.iinfo(np.int64).min
+"""What NumPy reads as NaT."""
+
+
+def _plain(value: object, type_: AttributeType) -> object:
+    """Turn a moment of NumPy or pandas into Python's, which count microseconds, and read text."""
+    finer = getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
+    if isinstance(value, np.datetime64):
+        finer = np.datetime_data(value.dtype)[0] in _FINER and value.astype("datetime64[us]") != value
+    if finer:
+        raise ValueOutOfRange(f"{value} has nanoseconds, and {type_} counts microseconds; round it.")
+    return plain_scalar(value)
+
+
+def _time(value: object, type_: AttributeType) -> dt.time:
+    value = _plain(value, type_)
+    match dt.time.fromisoformat(_iso(value)) if isinstance(value, str) else value:
+        case dt.time() as time:
+            return time.replace(tzinfo=None)
+        case dt.timedelta() as span if dt.timedelta(0) <= span < dt.timedelta(days=1):
+            return (dt.datetime.min + span).time()
+        case _:
+            raise TypeError
+
+
+def _date(value: object, type_: AttributeType) -> dt.date:
+    match _read(value, type_):
+        case dt.datetime() as moment:
+            if moment.time() != dt.time(0):
+                raise ValueOutOfRange(f"{moment} is a moment within a day, and a date is a whole day.")
+            return moment.date()
+        case dt.date() as day:
+            return day
+        case _:
+            raise TypeError
+
+
+def _moment(value: object, type_: AttributeType) -> dt.datetime:
+    moment = _zoned_moment(value, type_)
+    return moment.replace(tzinfo=None)
+
+
+def _zoned_moment(value: object, type_: AttributeType) -> dt.datetime:
+    match _read(value, type_):
+        case dt.datetime(tzinfo=None) as moment:
+            return moment.replace(tzinfo=dt.UTC)
+        case dt.datetime() as moment:
+            return moment.astimezone(dt.UTC)
+        case dt.date() as day:
+            return dt.datetime.combine(day, dt.time(0), dt.UTC)
+        case _:
+            raise TypeError
+
+
+def _read(value: object, type_: AttributeType) -> object:
+    value = _plain(value, type_)
+    return dt.datetime.fromisoformat(_iso(value)) if isinstance(value, str) else value
+
+
+def _iso(text: str) -> str:
+    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
+    text = text.strip()
+    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
+    head, point, tail = text.partition(".")
+    if point:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
+    return text
+
+
+def _dates_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
+    return pa.array(values, type_.arrow) if classes == {dt.date} else None
+
+
+def _times_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
+    return pa.array(values, type_.arrow) if classes == {dt.time} and _zones(values) == {None} else None
+
+
+def _moments_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
+    if classes != {dt.datetime}:
+        return None
+    if _zones(values) == {None}:
+        # Without a zone a moment counts as one of UTC, here and by Arrow.
+        return pa.array(values, type_.arrow)
+    return pa.array(values, _UTC).cast(type_.arrow)
+
+
+def _zones(values: Sequence[Any]) -> set[dt.tzinfo | None]:
+    return {value.tzinfo for value in values if value is not None}
+
+
+def _cast_to_dates(column: pa.Array, _: AttributeType) -> pa.Array | None:
+    """Turn moments that are all midnights into days."""
+    if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
+        return None
+    counts = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
+    return None if (counts.to_numpy() % _DAY_US).any() else column.cast(pa.date32())
+
+
+def _cast_to_times(column: pa.Array, type_: AttributeType) -> pa.Array | None:
+    return column.cast(type_.arrow) if pa.types.is_time(column.type) else None
+
+
+def _cast_to_moments(column: pa.Array, type_: AttributeType) -> pa.Array | None:
+    moments = pa.types.is_timestamp(column.type)
+    if not (moments or pa.types.is_date(column.type)):
+        return None
+    return column.cast(pa.timestamp("us", column.type.tz if moments else None)).cast(type_.arrow)
+
+
+def _to_moments(column: Column, _: AttributeType) -> list[Any]:
+    """Read dates, or moments of whatever zone; NumPy is quicker at it than Arrow."""
+    day = pa.types.is_date32(column.type)
+    counts = column.cast(pa.int32() if day else pa.int64()).cast(pa.int64()).fill_null(_NO_TIME)
+    moments: list[Any] = counts.to_numpy().view("datetime64[D]" if day else "datetime64[us]").tolist()
+    return moments
+
+
+def _to_zoned_moments(column: Column, type_: AttributeType) -> list[Any]:
+    moments = _to_moments(column, type_)
+    return [None if moment is None else moment.replace(tzinfo=dt.UTC) for moment in moments]
+
+
+DATES = ValueKind(_date, _dates_at_once, _cast_to_dates, _to_moments)
+TIMES = ValueKind(_time, _times_at_once, _cast_to_times)
+MOMENTS = ValueKind(_moment, _moments_at_once, _cast_to_moments, _to_moments)
+ZONED_MOMENTS = ValueKind(_zoned_moment, _moments_at_once, _cast_to_moments, _to_zoned_moments)
