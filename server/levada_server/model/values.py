@@ -39,7 +39,7 @@ def coerce(value: object, type_: AttributeType) -> object:
     """
     try:
         return _coerce(value, type_)
-    except (ValueError, TypeError, InvalidOperation, OverflowError):
+    except (ValueError, TypeError, InvalidOperation, OverflowError, RecursionError):
         raise WrongValue(f"{_shown(value)} is no {type_}.") from None
 
 
@@ -169,15 +169,7 @@ def _moment(value: object, family: Family) -> object:
 
 
 def _read_moment(text: str, family: Family) -> object:
-    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
-    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
-    head, point, tail = text.partition(".")
-    if point:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
-    if family is Family.TIME:
-        return dt.time.fromisoformat(text)
-    return dt.datetime.fromisoformat(text)
+    return dt.time.fromisoformat(text) if family is Family.TIME else dt.datetime.fromisoformat(text)
 
 
 def _uuid(value: object) -> UUID:

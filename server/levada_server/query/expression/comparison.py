@@ -306,23 +306,12 @@ def _array_item(site: Site, operand: Typed, item: Constant) -> object:
     if isinstance(item.value, (dt.date, dt.time)):
         raise wrong(site, item, str(operand.type))
     number = number_of(site, item)
-    if operand.family is Family.DECIMAL:
-        if isinstance(number, float) and not math.isfinite(number):
-            raise ValueOutOfRange("A decimal is finite.")
-        return _exact(number)
-    if operand.type.kind is Kind.FLOAT32:
-        single = _float32(float(number)) if math.isfinite(number) else float(number)
+    if operand.type.kind is Kind.FLOAT32 and math.isfinite(number):
+        single = _float32(float(number))
         if single is None:
             raise ValueOutOfRange("No float32 is so large or so small.")
         return single
-    if operand.family is Family.FLOAT:
-        return float(number)
-    low, high = operand.type.kind.traits.limits or (0, 1)
-    if isinstance(number, float) and not math.isfinite(number):
-        raise ValueOutOfRange("A whole number is finite.")
-    if number != int(number) or not low <= number <= high:
-        raise ValueOutOfRange("No such whole number.")
-    return bool(number) if operand.family is Family.BOOL else int(number)
+    return coerce(number, operand.type)
 
 
 # ------------------------------------------------------------------------------------------------------ truth

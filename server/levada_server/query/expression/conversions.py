@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 import re
 from decimal import Decimal
@@ -309,9 +308,12 @@ def _convert_number(site: Site, constant: Constant, family: Family, scale: int) 
         return Typed(position, sql.Value(value, "boolean"), TYPES[family], family, Extent(1, 1))
     number = number_of(site, constant)
     if family is Family.INTEGER:
-        if number != number or number != _whole(number) or not -(2**63) <= number <= LARGEST_INTEGER:
-            raise wrong(site, constant, "int64")
-        return Typed(position, sql.Value(int(number), "bigint"), TYPES[family], family, Extent(1, abs(int(number))))
+        try:
+            whole = coerce(number, TYPES[family])
+        except ValueOutOfRange:
+            raise wrong(site, constant, "int64") from None
+        assert isinstance(whole, int)
+        return Typed(position, sql.Value(whole, "bigint"), TYPES[family], family, Extent(1, abs(whole)))
     if family is Family.FLOAT:
         double = float(number)
         extent = Extent(abs(double) or 1, abs(double)) if math.isfinite(double) else ANY_FLOAT
@@ -325,15 +327,8 @@ def _convert_number(site: Site, constant: Constant, family: Family, scale: int) 
     return Typed(position, sql.Value(exact, "numeric"), type_, family, extent)
 
 
-def _whole(number: int | float | Decimal) -> int | None:
-    return None if isinstance(number, float) and math.isinf(number) else int(number)
-
-
 def _json_text(site: Site, constant: Constant) -> str:
-    try:
-        text = json.dumps(constant.value, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        raise wrong(site, constant, "json") from None
+    text = str(coerced(site, constant, TYPES[Family.JSON]))
     if "\\u0000" in text:
         raise wrong(site, constant, "json: text cannot hold the character NUL")
     return text

@@ -37,7 +37,7 @@ def _plain(value: object, type_: AttributeType) -> object:
 
 def _time(value: object, type_: AttributeType) -> dt.time:
     value = _plain(value, type_)
-    match dt.time.fromisoformat(_iso(value)) if isinstance(value, str) else value:
+    match dt.time.fromisoformat(value.strip()) if isinstance(value, str) else value:
         case dt.time() as time:
             return time.replace(tzinfo=None)
         case dt.timedelta() as span if dt.timedelta(0) <= span < dt.timedelta(days=1):
@@ -77,18 +77,7 @@ def _zoned_moment(value: object, type_: AttributeType) -> dt.datetime:
 
 def _read(value: object, type_: AttributeType) -> object:
     value = _plain(value, type_)
-    return dt.datetime.fromisoformat(_iso(value)) if isinstance(value, str) else value
-
-
-def _iso(text: str) -> str:
-    # Python 3.10 reads neither `Z` nor fractions of other than three or six digits.
-    text = text.strip()
-    text = text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else "")
-    head, point, tail = text.partition(".")
-    if point:
-        digits = len(tail) - len(tail.lstrip("0123456789"))
-        text = f"{head}.{tail[:digits][:6]:0<6}{tail[digits:]}"
-    return text
+    return dt.datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
 
 
 def _dates_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
