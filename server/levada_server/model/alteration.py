@@ -91,7 +91,7 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
 
 
 def convertible(old: AttributeType, new: AttributeType) -> bool:
-    """Tell whether values of one type may be values of another; whether these ones are, only the rows can tell."""
+    """Return whether values of one type may be values of another; only the rows say whether these ones are."""
     families = {old.family, new.family}
     if old == new or families <= NUMERIC or families <= MOMENTS:
         return True
@@ -127,7 +127,7 @@ def _check_renames(existing: Table, wanted: Table, renames: Mapping[str, str]) -
 
 
 def _with_names(table: Table, names: Mapping[str, str]) -> Table:
-    """Give the table with other names of its attributes.
+    """Return the table with other names of its attributes.
 
     Expressions of indexes keep their text: such an index is dropped and made anew.
     """

@@ -50,7 +50,7 @@ def insertable(table: Table, source: Heading, *, ignore_extra_fields: bool) -> t
 
 
 def may_be_left_out(attribute: Attribute) -> bool:
-    """Tell whether an insert may give no value for an attribute."""
+    """Return whether an insert may give no value for an attribute."""
     return attribute.nullable or attribute.auto_increment or attribute.default is not None
 
 

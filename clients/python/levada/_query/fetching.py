@@ -56,7 +56,7 @@ class Result:
         self._reader = pa.ipc.open_stream(source)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Give the batches one by one; closing the iterator stops the query."""
+        """Yield the batches one by one; closing the iterator stops the query."""
         try:
             yield from self._reader
             self._pieces.drain()
@@ -145,7 +145,7 @@ class PieceReader:
 
 
 def primary_key_of(schema: pa.Schema) -> list[str]:
-    """Give the names of the key of a result, in order."""
+    """Return the names of the key of a result, in order."""
     names = (schema.metadata or {}).get(b"levada.primary_key", b"").decode()
     return names.split(",") if names else []
 
@@ -183,7 +183,7 @@ def python_values(
 
 
 def type_read(field: pa.Field) -> AttributeType:
-    """Give the type of a column, without its codecs where these are to be left alone."""
+    """Return the type of a column, without its codecs where these are to be left alone."""
     type_ = type_of_column(field)
     return type_ if config["codecs.decode"] else type_.stored
 

@@ -160,7 +160,7 @@ def parse_type(spelling: str) -> AttributeType:
 
 
 def type_of_column(field: pa.Field) -> AttributeType:
-    """Give the type of a column of a result: what the server wrote beside it, or what its Arrow type suggests."""
+    """Return the type of a column of a result: what the server wrote beside it, or what its Arrow type suggests."""
     written = (field.metadata or {}).get(b"levada.type")
     if written is not None:
         return parse_type(written.decode())

@@ -60,7 +60,7 @@ class CopyReader:
         self._begun = False
 
     def read(self, pieces: Iterable[bytes]) -> pa.RecordBatch | None:
-        """Take the next bytes; give the rows that are whole by now, or None if there are none.
+        """Take the next bytes; return the rows that are whole by now, or None if there are none.
 
         Raises:
             ValueOutOfRange: Arrow's type of a column cannot hold a value.
@@ -110,7 +110,7 @@ class CopyReader:
 
 
 def _end_of_row(octets: Array, start: int, size: int, columns: int) -> int | None:
-    """Give where the row ends that begins at `start`; None if it is not whole, or the trailer."""
+    """Return where the row that begins at `start` ends; None if it is not whole, or the trailer."""
     return end_of_columns(octets, start + _START_BYTES, size, columns)
 
 

@@ -100,7 +100,7 @@ class _Parts:
             self._fixed = []
 
     def joined(self) -> memoryview:
-        """Give the rows, one after the other."""
+        """Return the rows, one after the other."""
         self._flush()
         rows = pc.binary_join_element_wise(*self._done, pa.scalar(b"", pa.large_binary()))
         return memoryview(rows.buffers()[2])

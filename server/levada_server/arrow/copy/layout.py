@@ -21,7 +21,7 @@ _LENGTH = struct.Struct(">i")
 
 
 def end_of_columns(octets: Array, position: int, size: int, columns: int) -> int | None:
-    """Give where some columns end that begin at a position; None if they are not whole."""
+    """Return where columns that begin at a position end; None if they are not whole."""
     for _ in range(columns):
         if position + _LENGTH.size > size:
             return None
@@ -65,7 +65,7 @@ class Layout:
         self.padding_bytes = max([16, *(run.dtype.itemsize for run in self._runs)]) + 1
 
     def columns(self, octets: Array, positions: Array, size: int) -> tuple[list[Field], Array]:
-        """Give the columns of rows, and where the rows end.
+        """Return the columns of rows, and where the rows end.
 
         Args:
             octets: Bytes, `padding_bytes` of them after the last that counts.

@@ -41,7 +41,7 @@ class StreamWriter:
         self._writer.write_batch(batch)
 
     def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
-        """Append a batch; give what is ready once it fills a message, and the first batch at once."""
+        """Append a batch; yield what is ready once it fills a message, and the first batch at once."""
         self.add(batch)
         if not self._begun or self._pending.size > MESSAGE_BYTES - BATCH_BYTES:
             self._begun = True
@@ -54,7 +54,7 @@ class StreamWriter:
 
 
 def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator[Piece]:
-    """Give few rows, as the driver gives them, as one whole stream.
+    """Turn few rows, as the driver reads them, into one whole stream.
 
     Raises:
         ValueOutOfRange: Arrow's type of a column cannot hold a value.

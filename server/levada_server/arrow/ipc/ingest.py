@@ -47,12 +47,12 @@ class Columns:
         return sum(array.nbytes for array in self.arrays)
 
     def values(self, names: Sequence[str]) -> list[list[object]]:
-        """Give some columns as lists of the values that the driver binds."""
+        """Return some columns as lists of the values that the driver binds."""
         by_name = {a.name: (a, array) for a, array in zip(self.attributes, self.arrays, strict=True)}
         return [COLUMN_KINDS[a.type.kind].to_driver(array) for a, array in map(by_name.__getitem__, names)]
 
     def row(self, index: int, names: Sequence[str]) -> list[object]:
-        """Give the values that one row has under some names."""
+        """Return the values that one row has under some names."""
         return [value for (value,) in self._slice(index).values(names)]
 
     def check_sizes(self, table: Table, limit_bytes: int) -> None:

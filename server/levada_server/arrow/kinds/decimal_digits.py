@@ -90,7 +90,7 @@ def decimals_to_wire(limbs: Array, precision: int, scale: int) -> Array:
 
 
 def _multiply_add(limbs: Array, factor: int, addend: Array) -> Array:
-    """Multiply numbers of 128 bits by one below 2^32, add to each one below 2^32, in place; give what is carried."""
+    """Multiply numbers of 128 bits by one below 2^32, add to each one below 2^32, in place; return what is carried."""
     carry = addend
     for limb in range(_LIMBS):
         wide = limbs[:, limb] * np.uint64(factor) + carry
@@ -100,7 +100,7 @@ def _multiply_add(limbs: Array, factor: int, addend: Array) -> Array:
 
 
 def _divide(limbs: Array, divisor: int) -> Array:
-    """Divide numbers of 128 bits by a small one, in place; give the remainders."""
+    """Divide numbers of 128 bits by a small one, in place; return the remainders."""
     remainder = np.zeros(len(limbs), np.uint64)
     for limb in range(_LIMBS - 1, -1, -1):
         wide = remainder << np.uint64(_LIMB_BITS) | limbs[:, limb]
@@ -110,14 +110,14 @@ def _divide(limbs: Array, divisor: int) -> Array:
 
 
 def _negated(limbs: Array) -> Array:
-    """Give the two's complement of numbers of 128 bits."""
+    """Return the two's complement of numbers of 128 bits."""
     negated: Array = limbs ^ np.uint64(_LIMB_MASK)
     _multiply_add(negated, 1, np.ones(len(limbs), np.uint64))
     return negated
 
 
 def _exceeds(limbs: Array, limit: int) -> bool:
-    """Tell whether any number of 128 bits without sign is above a limit."""
+    """Return whether any number of 128 bits without sign is above a limit."""
     greater = np.zeros(len(limbs), np.bool_)
     for limb in range(_LIMBS):
         bound = np.uint64(limit >> (_LIMB_BITS * limb) & _LIMB_MASK)

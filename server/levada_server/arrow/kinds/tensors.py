@@ -76,7 +76,7 @@ def _fit_tensors(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     if elements.null_count:
         if _rows_with_gaps(column).any():
             return None
-        # What lies under a missing row does not count.
+        # The elements under a missing row do not count.
         zero = 0 if is_number(elements.type) else bytes(elements.type.byte_width)
         elements = elements.fill_null(pa.scalar(zero, elements.type))
     size = len(column) * type_.item_bytes

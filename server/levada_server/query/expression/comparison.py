@@ -150,7 +150,7 @@ def _compare_float(site: Site, operator: str, left: Typed, number: int | float |
 
 
 def _float32(number: float) -> float | None:
-    """Give the nearest float32; None where that would be infinite, or 0 for another number."""
+    """Return the nearest float32; None where that would be infinite, or 0 for another number."""
     try:
         single = coerce(number, _FLOAT32)
     except ValueOutOfRange:
@@ -256,14 +256,14 @@ def _no_order(site: Site, operand: Typed, position: int) -> Exception:
 
 
 def between(site: Site, operand: Operand, low: Operand, high: Operand, position: int) -> Typed:
-    """Tell whether an operand lies between two others, ends included."""
+    """Test whether an operand lies between two others, ends included."""
     above = truth(site, compare(site, ">=", operand, low, position))
     below = truth(site, compare(site, "<=", operand, high, position))
     return site.typed(position, sql.Operation("AND", (above.sql, below.sql)), Family.BOOL, above, below)
 
 
 def among(site: Site, operand: Operand, items: Sequence[Operand], position: int) -> Typed:
-    """Tell whether an operand equals one of the items; NULL if it does not and one of them is NULL."""
+    """Test whether an operand equals one of the items; NULL if it does not and one of them is NULL."""
     if isinstance(operand, Typed) and (array := _as_array(site, operand, items)) is not None:
         return site.typed(position, sql.AnyOf(array[0], array[1]), Family.BOOL, operand)
     matches = [truth(site, compare(site, "=", operand, item, position)) for item in items]
@@ -271,7 +271,7 @@ def among(site: Site, operand: Operand, items: Sequence[Operand], position: int)
 
 
 def _as_array(site: Site, operand: Typed, items: Sequence[Operand]) -> tuple[sql.Expression, sql.Value] | None:
-    """Give the operand and the items as one bound array, so that lists of any length share a query's text.
+    """Return the operand and the items as one bound array, so that lists of any length share a query's text.
 
     Items that the operand's type cannot hold are left out. None if not all items are constants that its type orders.
     """

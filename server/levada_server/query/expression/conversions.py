@@ -202,7 +202,7 @@ def microseconds(site: Site, constant: Constant) -> int:
 
 
 def natural_family(site: Site, constant: Constant) -> Family | None:
-    """Tell what a constant is by itself; None for NULL."""
+    """Return the family of a constant on its own; None for NULL."""
     match constant.value:
         case None:
             return None
@@ -251,7 +251,7 @@ def scale_of(number: int | float | Decimal) -> int:
 
 
 def by_itself(site: Site, operand: Operand) -> Typed:
-    """Give a constant the type that it has by itself."""
+    """Type a constant by what it is on its own."""
     if isinstance(operand, Typed):
         return operand
     family = natural_family(site, operand)

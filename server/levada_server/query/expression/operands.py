@@ -49,7 +49,7 @@ TYPES = {
 
 
 def decimal_type(scale: int) -> AttributeType:
-    """Give the type of a computed decimal."""
+    """Return the type of a computed decimal."""
     return AttributeType(Kind.DECIMAL, precision=MAX_DECIMAL_DIGITS, scale=scale)
 
 
