@@ -93,7 +93,7 @@ def hash_of(source: Source) -> str:
 
 def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
     """Make the progress bar of a transfer; small ones, and those outside a terminal, show none."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # takes a while to import, and few need it
 
     hidden = None if shown and size >= _BAR_BYTES else True
     return tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc=title, disable=hidden, leave=False)
