@@ -22,7 +22,7 @@ from levada_server.operations.own_keys import stray_key
 from levada_server.operations.request_ids import once, record
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_version
-from levada_server.storage.rows import inserts as storage
+from levada_server.storage.rows import inserts
 from levada_server.storage.rows.bulk import analyze
 from levada_server.storage.rows.insert_plan import plan_insert
 
@@ -176,7 +176,7 @@ async def _carry_out(
     """Carry out the plan for a batch, and claim the objects that it names; return how many rows were changed."""
     columns.check_sizes(table, engine.value_bytes)
     columns = await claim_columns(engine, table, columns)
-    return await storage.insert_columns(connection, table, columns, plan, version=version, request=request)
+    return await inserts.insert_columns(connection, table, columns, plan, version=version, request=request)
 
 
 async def insert_batch(
@@ -207,7 +207,7 @@ async def insert_relation(
 
     async def work() -> int:
         async with engine.scope.transaction() as connection:
-            count, ids = await storage.insert_selected(
+            count, ids = await inserts.insert_selected(
                 connection,
                 table,
                 select,
