@@ -1,7 +1,7 @@
 """The query algebra: one frozen node per operator and per kind of condition, as a client sends them.
 
 A node holds names, text and values; nothing is checked against tables yet. `headings.py` has each operator's rule for
-its attributes, `lower.py` its rule for SQL.
+its attributes, `operators.py` its rule for SQL, and `analysis/` folds over all nodes of a relation.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from levada_server.model.table import TableName
 
 
@@ -196,3 +198,35 @@ class EntitySet:
 
 
 Condition: TypeAlias = Constant | Equalities | AnyOf | AllOf | Complement | Match | ExpressionText | EntitySet
+
+Node: TypeAlias = Relation | Condition
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the relations and conditions right below a node."""
+    match node:
+        case (
+            TableOperand() | JobOperand() | UniversalSet() | Constant() | Equalities() | EntitySet() | ExpressionText()
+        ):
+            return ()
+        case Restrict(operand, condition):
+            return operand, condition
+        case Project(operand) | Top(operand):
+            return (operand,)
+        case Join(left, right) | Union(left, right) | Aggregate(left, right):
+            return left, right
+        case AnyOf(conditions) | AllOf(conditions):
+            return conditions
+        case Complement(condition):
+            return (condition,)
+        case Match(relation):
+            return (relation,)
+
+
+def nodes(relation: Relation) -> Iterator[Node]:
+    """Yield all nodes of a relation, each before those below it; a shared one as often as it is used."""
+    waiting: list[Node] = [relation]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(children(node))

@@ -1,4 +1,4 @@
-"""How much work compiling a relation is, told before it is done."""
+"""How much work it is to compile a relation, estimated beforehand."""
 
 from __future__ import annotations
 
@@ -8,30 +8,19 @@ from levada_server.query.algebra import (
     Aggregate,
     AllOf,
     AnyOf,
-    Complement,
-    Condition,
-    Constant,
     EntitySet,
     Equalities,
     ExpressionText,
-    Item,
-    JobOperand,
-    Join,
-    Match,
     Named,
     Project,
-    Relation,
-    Restrict,
     TableOperand,
-    Top,
-    Union,
     UniversalSet,
+    nodes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from levada_server.model.dependencies import Catalog
+    from levada_server.query.algebra import Item, Node, Relation
 
 QUICK_EFFORT = 5_000
 """Attributes that operators pass on, values and words of expressions: these take about 10 ms."""
@@ -41,23 +30,19 @@ _WORD = 4
 
 
 def is_quick(relation: Relation, catalog: Catalog) -> bool:
-    """Tell whether a relation is compiled in a few milliseconds; looking stops where it is not."""
-    effort, operators, width = 0, 0, 1
-    waiting: list[Relation | Condition] = [relation]
-    while waiting:
-        node = waiting.pop()
-        operators += 1
+    """Return whether compiling a relation takes a few milliseconds; stop counting once it takes more."""
+    effort, width = 0, 1
+    for operators, node in enumerate(nodes(relation), 1):
         if isinstance(node, TableOperand):
             table = catalog.tables.get(node.name)
             width = max(width, len(table.heading.attributes) if table else 1)
         effort += _own_effort(node)
         if effort + operators * width > QUICK_EFFORT:
             return False
-        waiting.extend(_operands(node))
     return True
 
 
-def _own_effort(node: Relation | Condition) -> int:
+def _own_effort(node: Node) -> int:
     match node:
         case Project(_, items) | Aggregate(_, _, items):
             return sum(map(_item_effort, items))
@@ -78,23 +63,3 @@ def _own_effort(node: Relation | Condition) -> int:
 
 def _item_effort(item: Item) -> int:
     return 1 + (len(item.expression.text) // _WORD if isinstance(item, Named) else 0)
-
-
-def _operands(node: Relation | Condition) -> Iterable[Relation | Condition]:
-    match node:
-        case TableOperand() | JobOperand() | UniversalSet() | Constant() | Equalities() | EntitySet():
-            return ()
-        case ExpressionText():
-            return ()
-        case Restrict(operand, condition):
-            return operand, condition
-        case Project(operand) | Top(operand):
-            return (operand,)
-        case Join(left, right) | Union(left, right) | Aggregate(left, right):
-            return left, right
-        case AnyOf(conditions) | AllOf(conditions):
-            return conditions
-        case Complement(inner):
-            return (inner,)
-        case Match(inner_relation):
-            return (inner_relation,)

@@ -26,6 +26,7 @@ from levada_server.query.algebra import (
     Top,
     Union,
     UniversalSet,
+    nodes,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ _NONE: Names = frozenset()
 
 
 def tables_in(relation: Relation) -> frozenset[TableName]:
-    """Give all tables that a relation reads, its conditions included."""
-    return frozenset(bound_names(relation, lambda _name, _value: False))
+    """Return all tables that a relation reads, its conditions included."""
+    return frozenset(node.name for node in nodes(relation) if isinstance(node, TableOperand | JobOperand))
 
 
 def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) -> dict[TableName, Names]:
