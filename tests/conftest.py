@@ -27,7 +27,7 @@ from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decoding.relations import stored_relation
-from levada_server.storage.catalog.stored_catalog import CatalogCache
+from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from levada_server.operations import queries, updates
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.query.algebra import EntitySet, Equalities, ExpressionText, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named

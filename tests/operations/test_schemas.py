@@ -11,7 +11,7 @@ from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, inserts, queries, schemas
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
 from levada_server.storage.catalog.stored_catalog import read_catalog

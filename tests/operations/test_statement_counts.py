@@ -9,7 +9,7 @@ import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import deletes, queries, schemas
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
 from tests.support import make

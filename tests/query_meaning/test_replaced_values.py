@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.query.algebra import Relation
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
 
 RELATIONS = 10
 """For each pipeline."""

@@ -18,7 +18,7 @@ from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.dispatch import Call
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.told import MAX_TOLD, MAX_TOLD_BYTES, MAX_TOLD_CHARACTERS, NOTICE, WARNING, Told
-from levada_server.storage.catalog.stored_catalog import CatalogCache
+from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.postgres.database import Database
 from tests.support import make
 from tests.support.make import ME, named

@@ -10,16 +10,16 @@ from levada_api.v1 import relation_pb2 as pb
 from levada_api.v1 import schema_pb2, value_pb2
 from levada_server.errors import InvalidRequest, WrongValue
 from levada_server.model.dependencies import Catalog
-from levada_server.operations import plans
-from levada_server.operations.compiling import compiled
-from levada_server.operations.plans import Plans
+from levada_server.operations.access import plans
+from levada_server.operations.access.compiling import compiled
+from levada_server.operations.access.plans import Plans
 from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation
 from tests.support.pipelines import SCHEMA, declare_table
 
 if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.algebra import Relation
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
 
 TABLE = pb.RelationNode(table=pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Thing")))
 DEFINITION = "id : int32\n---\nname : varchar(20)\nabout = null : json\n"

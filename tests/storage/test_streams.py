@@ -17,7 +17,7 @@ from levada_server.errors import PreconditionFailed, ValueOutOfRange, WrongValue
 from levada_server.model.kinds import Kind
 from levada_server.model.types import AttributeType, parse_type
 from levada_server.query import sql
-from levada_server.query.compile import Query
+from levada_server.query.query import Query
 from levada_server.storage.postgres.database import POOL_SIZE, Database
 from levada_server.storage.postgres.transactions import Transactions
 from levada_server.storage.rows.streams import fetch_rows, stream_batches

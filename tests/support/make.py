@@ -12,7 +12,7 @@ from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.context import Caller

@@ -15,8 +15,8 @@ from levada_server.model.heading import Attribute, Heading
 from levada_server.model.kinds import Kind, Traits
 from levada_server.model.types import AttributeType, parse_type
 from levada_server.query import sql
-from levada_server.query.compile import Query
 from levada_server.query.postgres_types import value_type
+from levada_server.query.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

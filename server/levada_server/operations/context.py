@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
 from levada_server.model.sizes import VALUE_BYTES
-from levada_server.operations.plans import Plans
+from levada_server.operations.access.plans import Plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.query.algebra import Relation
-    from levada_server.storage.catalog.stored_catalog import CatalogCache
+    from levada_server.storage.catalog.cache import CatalogCache
     from levada_server.storage.jobs.notifications import Lookout
     from levada_server.storage.objects.storage import ObjectStorage
     from levada_server.storage.postgres.scope import Scope

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import TableName
+from levada_server.operations.access.compiling import compiled
 from levada_server.operations.admission import admit_write, note_written
-from levada_server.operations.compiling import compiled
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.query.algebra import Restrict, TableOperand
 from levada_server.storage.catalog.stored_catalog import require_version

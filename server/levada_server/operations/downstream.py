@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.analysis.reads import stands_by_itself, tables_in

@@ -14,7 +14,6 @@ from levada_server.model.assignment import insertable
 from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
 from levada_server.operations.admission import admit_write, note_written
-from levada_server.operations.compiling import compiled
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
 from levada_server.operations.make_contract import computed_table, judge_key
 from levada_server.operations.objects.claims import claim_columns, claim_copied

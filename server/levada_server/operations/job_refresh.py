@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.operations.jobs import computed_table, own_key_source
 from levada_server.operations.shared_refreshes import Refreshed
 from levada_server.query.key_source import keys_of, new_keys

@@ -13,7 +13,7 @@ from levada_server.jobs.lease import Lease, Worker, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from levada_server.arrow.ipc.batches import Piece
+    from levada_server.operations.access.plans import Asked
     from levada_server.operations.context import Caller, Engine
-    from levada_server.operations.plans import Asked
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
     from levada_server.storage.postgres.scope import Scope
 
 FEW_ROWS = 100

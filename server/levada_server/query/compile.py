@@ -1,99 +1,16 @@
-"""The front door of the compiler: a relation and a catalog in, statements out."""
+"""The front door of the compiler: a relation and a catalog in, a query out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from levada_server.errors import LevadaError
-from levada_server.model.values import coerce
-from levada_server.query import sql
 from levada_server.query.lowered import Lowered, Lowering
 from levada_server.query.operators import lower
-from levada_server.query.postgres_types import wire_type
+from levada_server.query.query import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.heading import Heading
-    from levada_server.model.types import AttributeType
     from levada_server.query.algebra import Relation
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A compiled relation.
-
-    Args:
-        select: Its SQL tree, one column per attribute of `heading`. Where `bound` gave the query, the values in it are
-            still those of before.
-        heading: Its attributes.
-        warnings: What the caller should be told although the query runs.
-        parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
-        fixed: No values may be replaced.
-    """
-
-    select: sql.Select
-    heading: Heading
-    warnings: tuple[str, ...] = ()
-    parameters: tuple[tuple[int, AttributeType], ...] = ()
-    fixed: bool = False
-    _values: tuple[object, ...] | None = None
-    _statements: dict[str, sql.Statement | None] = field(default_factory=dict)
-
-    def bound(self, values: Sequence[object]) -> Query | None:
-        """Give the same query with other values.
-
-        Args:
-            values: One for each parameter of the relation, each of the kind that stood there.
-
-        Returns:
-            None if it would be another query, or none, with such a value: then the relation is to be compiled.
-        """
-        try:
-            bound = tuple(coerce(values[number], type_) for number, type_ in self.parameters)
-        except LevadaError:
-            return None
-        return replace(self, _values=bound)
-
-    def fetch(self) -> sql.Statement:
-        """The statement that gives its rows."""
-        return self._certain("fetch", sql.render)
-
-    def literals(self) -> sql.Statement | None:
-        """The statement that gives what `bulk_fetch` takes; None if that takes nothing."""
-        return self._statement("literals", sql.render_literals)
-
-    def bulk_fetch(self, mark: int, literals: Sequence[str]) -> str:
-        """The statement that gives its rows to COPY, which takes no bound values.
-
-        Args:
-            mark: Comes before the columns of every row, as int4.
-            literals: What the statement of `literals` gives.
-        """
-        types = {attribute.name: wire_type(attribute.type) for attribute in self.heading}
-        return sql.render_copy(self.select, types, mark, literals)
-
-    def count(self) -> sql.Statement:
-        """The statement that counts its rows."""
-        return self._certain("count", sql.render_count)
-
-    def exists(self) -> sql.Statement:
-        """The statement that tells whether it has a row."""
-        return self._certain("exists", sql.render_exists)
-
-    def _certain(self, kind: str, render: Callable[[sql.Select], sql.Statement]) -> sql.Statement:
-        statement = self._statement(kind, render)
-        assert statement is not None
-        return statement
-
-    def _statement(self, kind: str, render: Callable[[sql.Select], sql.Statement | None]) -> sql.Statement | None:
-        """Write a statement once for all values, and fill them in."""
-        if kind not in self._statements:
-            self._statements[kind] = render(self.select)
-        statement = self._statements[kind]
-        return statement if statement is None or self._values is None else statement.filled(self._values)
 
 
 def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
@@ -110,4 +27,4 @@ def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = Fal
     lowering = Lowering(catalog, lower, strict=strict)
     lowered: Lowered = lower(relation, lowering)
     warnings, parameters = tuple(lowering.warnings), tuple(lowering.parameters)
-    return Query(lowered.select, lowered.heading, warnings, parameters, lowering.fixed)
+    return Query(lowered.select, lowered.heading, warnings, parameters, lowering.fixed, frozenset(lowering.tables))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Heading
+    from levada_server.model.table import Table, TableName
     from levada_server.model.types import AttributeType
     from levada_server.query.algebra import Relation
 
@@ -54,6 +55,7 @@ class Lowering:
         warnings: What the caller should be told although the query runs.
         parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
         fixed: The query depends on a value of a parameter in another way than that it is bound.
+        tables: The tables that were looked up.
     """
 
     catalog: Catalog
@@ -62,9 +64,20 @@ class Lowering:
     warnings: list[str] = field(default_factory=list)
     parameters: list[tuple[int, AttributeType]] = field(default_factory=list)
     fixed: bool = False
+    tables: set[TableName] = field(default_factory=set)
     _aliases: int = 0
     _weight: int = 0
     _weights: dict[sql.Column, int] = field(default_factory=dict)
+
+    def table(self, name: TableName) -> Table:
+        """Look a table up.
+
+        Raises:
+            UnknownTable: There is none of this name.
+        """
+        table = self.catalog.table(name)
+        self.tables.add(table.name)
+        return table
 
     def alias(self) -> str:
         """Give a new alias."""

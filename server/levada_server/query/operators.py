@@ -74,7 +74,7 @@ def lower(relation: Relation, lowering: Lowering) -> Lowered:
 
 
 def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
-    table = lowering.catalog.table(table_operand.name)
+    table = lowering.table(table_operand.name)
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, name)) for name in table.heading.names)
     source = sql.TableSource(table.name.schema, table.name.stored, alias)
@@ -82,7 +82,7 @@ def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
 
 
 def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:
-    table = lowering.catalog.table(job_operand.name)
+    table = lowering.table(job_operand.name)
     if not table.has_make:
         raise InvalidRequest(f"`{table.name}` has no jobs: it is not computed by a class with `make`.")
     heading = job_heading(table)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import relation_pb2
     from levada_server.operations.make_contract import Reading
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
     from levada_server.rpc.dispatch import Call
 
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest

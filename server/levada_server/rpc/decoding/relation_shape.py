@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from levada_api.v1 import relation_pb2 as pb
-from levada_server.operations.plans import Asked, Shape
+from levada_server.operations.access.plans import Asked, Shape
 from levada_server.rpc.decoding import values as decode
 from levada_server.rpc.decoding.relations import is_parameter, received_relation
 

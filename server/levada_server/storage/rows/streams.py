@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import asyncpg
     import pyarrow as pa
 
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
     from levada_server.query.sql import Statement
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope

@@ -6,14 +6,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.operations.compiling import compiled
+from levada_server.operations.access.compiling import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from levada_server.model.dependencies import Catalog
     from levada_server.query.algebra import Relation
-    from levada_server.query.compile import Query
+    from levada_server.query.query import Query
 
 MAX_PLANS = 1_000
 """Of one process; those that were not asked for the longest time go first."""

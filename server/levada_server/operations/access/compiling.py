@@ -6,11 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from levada_server.query.analysis.effort import is_quick
-from levada_server.query.compile import Query, compile_relation
+from levada_server.query.compile import compile_relation
 
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.query.algebra import Relation
+    from levada_server.query.query import Query
 
 
 async def compiled(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
