@@ -22,6 +22,7 @@ import pytest_asyncio
 from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.embedded import embedded
+from levada_server.operations.access.gate import Gate
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
@@ -130,7 +131,8 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, store_folders)
     signer, downstream = await read_signer(database), Downstream()
-    yield Engine(database, CatalogCache(database), lookout, stored_relation, signer, objects, downstream, Refreshes())
+    gate = Gate(CatalogCache(database), stored_relation)
+    yield Engine(database, gate, lookout, signer, objects, downstream, Refreshes())
     await downstream.close()
     await objects.close()
     await lookout.close()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_server.config import STORES_FILE
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
+from levada_server.operations.access.gate import Gate
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
@@ -106,9 +107,8 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         signer = await read_signer(database)
         engine = Engine(
             database,
-            cache,
+            Gate(cache, stored_relation),
             lookout,
-            stored_relation,
             signer,
             objects,
             downstream,

@@ -10,7 +10,10 @@ import pytest_asyncio
 
 from levada_server.model.table import Tier
 from levada_server.operations import jobs, schemas
+from levada_server.operations.access.gate import Gate
 from levada_server.operations.completion import results
+from levada_server.storage.catalog.cache import CatalogCache
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.notation import Query, U, table
@@ -51,7 +54,8 @@ SOURCES: dict[str, tuple[str, Query]] = {
 async def pipeline(engine: Engine) -> Engine:
     """Two subjects with two sessions each, and `Stat` with a part, computed from sessions."""
     sources: dict[bytes, Relation] = {name.encode(): source.relation for name, (_, source) in SOURCES.items()}
-    engine = replace(engine, decode_relation=sources.__getitem__)
+    assert isinstance(engine.scope, Database)
+    engine = replace(engine, gate=Gate(CatalogCache(engine.scope), sources.__getitem__))
     await make.make_table(engine, "Subject", "subject : int32\n")
     await make.make_table(engine, "Session", "-> Subject\nsession : int32\n")
     await make.make_table(engine, "Stat", "-> Session\n---\nrate : int32\n", Tier.COMPUTED)

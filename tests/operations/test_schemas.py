@@ -11,7 +11,6 @@ from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
 from levada_server.operations import alteration, inserts, queries, schemas
-from levada_server.operations.access.compiling import compiled
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
 from levada_server.storage.catalog.stored_catalog import read_catalog
@@ -86,7 +85,7 @@ async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
     with pytest.raises(errors.DuplicateEntity, match=r"unique combination.*\(about\.plate\) = P7\. Nothing"):
         await make.insert(engine, "Car", [{"car": count, "about": '{"plate": "P7"}'}])
     for condition in (ExpressionText("about.plate = 'P7'"), Equalities((("about.plate", "P7"),))):
-        query = await compiled(Restrict(TableOperand(table.name), condition), await engine.catalog(ME))
+        query = await make.query(engine, Restrict(TableOperand(table.name), condition))
         plan, _ = await queries.explain(engine, query, analyze=False)
         assert index_name(table, 0) in plan
         assert await queries.count(engine, query) == 1
@@ -216,4 +215,4 @@ async def test_declarations_leave_the_catalog_as_it_would_be_read(engine: Engine
     await make.make_table(engine, "Stats.Unit", "-> master\nunit : int32\n", Tier.PART)
     async with engine.scope.connection() as connection:
         read = await read_catalog(connection)
-    assert await engine.cache.current() == read
+    assert await engine.gate.known() == read

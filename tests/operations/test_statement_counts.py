@@ -9,7 +9,6 @@ import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import deletes, queries, schemas
-from levada_server.operations.access.compiling import compiled
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
 from tests.support import make
@@ -117,7 +116,7 @@ async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engin
     await schemas.list_tables(engine, ME, "lab")
     await schemas.get_graph(engine, ME, ["lab"], [], ancestor_steps=-1, descendant_steps=-1)
     relation = Join(TableOperand(named("T1")), Project(TableOperand(named("T0")), ()))
-    query = await compiled(relation, await engine.catalog(ME))
+    query = await make.query(engine, relation)
     assert query.heading.names == ("t0", "t1")
     assert sent == []
     await queries.count(engine, query)

@@ -81,7 +81,7 @@ async def test_every_call_is_answered_as_on_its_own(channel: grpc.aio.Channel, e
     assert (await client.ask(inserting(1, "first"))).insert_few_rows.row_count == 1
     answer = await client.ask(COUNT)
     assert answer.count_relation.entity_count == 2
-    assert answer.catalog_version == (await engine.cache.current()).version
+    assert answer.catalog_version == await engine.gate.version()
     exists = query_service_pb2.CheckExistenceRequest(relation=TABLE)
     assert (await client.ask(pb.OpenCallsRequest(check_existence=exists))).check_existence.found
     describe = query_service_pb2.DescribeRelationRequest(relation=TABLE)

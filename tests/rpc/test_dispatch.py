@@ -13,8 +13,10 @@ from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.errors import MakeContract, UnknownTable
 from levada_server.operations import schemas
-from levada_server.operations.context import Caller
+from levada_server.operations.access.gate import Gate
+from levada_server.operations.caller import Caller
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.dispatch import Call
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.told import MAX_TOLD, MAX_TOLD_BYTES, MAX_TOLD_CHARACTERS, NOTICE, WARNING, Told
@@ -79,17 +81,17 @@ async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwh
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
     assert isinstance(engine.scope, Database)
-    elsewhere = CatalogCache(engine.scope)
+    elsewhere = Gate(CatalogCache(engine.scope), stored_relation)
     found: list[object] = []
 
     async def work() -> None:
-        table = (await engine.cache.current()).tables.get(named("Subject"))
+        table = (await engine.gate.known()).tables.get(named("Subject"))
         found.append(table)
         call.told.warn([f"look {len(found)}"])
         if table is None:
-            other = replace(engine, cache=elsewhere)
+            other = replace(engine, gate=elsewhere)
             await make.make_table(other, "Subject", "subject : int32\n")
-            await engine.cache.catch_up()  # as the server does by itself every second
+            await engine.gate.catch_up(await engine.gate.known())  # as the server does by itself every second
             raise UnknownTable("as it was")
 
     await call.repeat_if_behind(work)
@@ -101,7 +103,7 @@ async def test_a_call_is_repeated_once_however_often_the_catalog_changes(call: C
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
     assert isinstance(engine.scope, Database)
-    other = replace(engine, cache=CatalogCache(engine.scope))
+    other = replace(engine, gate=Gate(CatalogCache(engine.scope), stored_relation))
     tries: list[None] = []
 
     async def work() -> None:

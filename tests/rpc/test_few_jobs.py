@@ -78,7 +78,7 @@ async def worker(engine: Engine, server_address: str) -> AsyncIterator[Worker]:
         stub = job_service_pb2_grpc.JobServiceStub(channel)
         name = schema_pb2.TableName(schema="lab", table=STAT)
         # The server read its catalog before the tables were made.
-        seen = (("levada-catalog-version", str((await engine.cache.current()).version)),)
+        seen = (("levada-catalog-version", str(await engine.gate.version())),)
         await stub.ListJobs(pb.ListJobsRequest(name=name), metadata=seen)
         user = job_pb2.WorkerName(host="h", process=1, user="u")
         session = (await stub.CreateWorkerSession(pb.CreateWorkerSessionRequest(worker=user))).worker_session
@@ -89,7 +89,7 @@ async def worker(engine: Engine, server_address: str) -> AsyncIterator[Worker]:
 
 async def jobs(engine: Engine, connection: asyncpg.Connection[asyncpg.Record]) -> dict[int, tuple[str, str | None]]:
     """Give the state of each job and what it wrote."""
-    name = job_table_name((await engine.catalog(make.ME)).table(make.named(STAT)))
+    name = job_table_name((await make.catalog(engine)).table(make.named(STAT)))
     rows = await connection.fetch(f"SELECT session, _state, _writes FROM {name}")  # noqa: S608
     return {row["session"]: (row["_state"], row["_writes"]) for row in rows}
 
@@ -133,7 +133,7 @@ async def test_a_job_of_a_group_that_did_not_insert_its_key_fails_alone(worker: 
 async def test_a_lost_lease_of_a_group_undoes_only_its_own_job(
     worker: Worker, engine: Engine, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:
-    name = job_table_name((await engine.catalog(make.ME)).table(make.named(STAT)))
+    name = job_table_name((await make.catalog(engine)).table(make.named(STAT)))
     await connection.execute(f"UPDATE {name} SET _lease_token = gen_random_uuid() WHERE session = 1")  # noqa: S608
     outcomes = await worker.complete(worker.group([0, 1, 2], stats([0, 1, 2])))
     assert [bool(outcome) for outcome in outcomes] == [False, True, False]

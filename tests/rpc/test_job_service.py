@@ -30,7 +30,7 @@ async def stub(engine: Engine, server_address: str) -> AsyncIterator[job_service
     await make.refresh(engine, "Stat")
     async with grpc.aio.insecure_channel(server_address) as channel:
         # The server read its catalog before the tables were made.
-        version = str((await engine.cache.current()).version)
+        version = str(await engine.gate.version())
         made = job_service_pb2_grpc.JobServiceStub(channel)
         await made.ListJobs(pb.ListJobsRequest(name=NAME), metadata=(("levada-catalog-version", version),))
         yield made

@@ -12,10 +12,10 @@ from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
-from levada_server.operations.access.compiling import compiled
+from levada_server.operations.access.gate import Action
+from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
-from levada_server.operations.context import Caller
 from levada_server.operations.inserts import InsertOptions
 from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
+    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
+    from levada_server.operations.access.reading import Readable
     from levada_server.operations.context import Engine
+    from levada_server.query.algebra import Relation
 
 ME = Caller("tester")
 NO_TIME = timedelta(0)
@@ -68,10 +71,8 @@ def arrow(records: Sequence[Mapping[str, object]]) -> io.BytesIO:
 
 async def fetch(engine: Engine, table: str) -> list[dict[str, object]]:
     """Give all rows of a table."""
-    query = await compiled(TableOperand(named(table)), await engine.catalog(ME))
-    statement = query.fetch()
-    async with engine.scope.connection() as connection:
-        return [dict(row) for row in await connection.fetch(statement.text, *statement.values)]
+    readable = await query(engine, TableOperand(named(table)))
+    return [dict(row) for row in await readable.rows(engine.scope)]
 
 
 async def make_session(engine: Engine) -> UUID:
@@ -117,6 +118,16 @@ async def expire(engine: Engine, session: UUID) -> None:
 
 async def make_due(engine: Engine, table: str) -> None:
     """Let the time come of all jobs of a table that wait for it."""
-    jobs_of = job_table_name((await engine.catalog(ME)).table(named(table)))
+    jobs_of = job_table_name((await catalog(engine)).table(named(table)))
     async with engine.scope.connection() as connection:
         await connection.execute(f"UPDATE {jobs_of} SET _scheduled_time = '2000-01-01' WHERE _state = 'pending'")  # noqa: S608
+
+
+async def query(engine: Engine, relation: Relation) -> Readable:
+    """Compile a relation for a fetch by `ME`."""
+    return await (await engine.gate.open(ME)).query(Action.FETCH, relation)
+
+
+async def catalog(engine: Engine) -> Catalog:
+    """Return the catalog as `ME` sees it."""
+    return (await engine.gate.open(ME)).catalog

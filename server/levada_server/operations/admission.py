@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LeaseLost, PermissionDenied
-from levada_server.operations.make_contract import computed_table, judge_write
+from levada_server.operations.make_contract import judge_write, leased_table
 from levada_server.storage.jobs.job_rows import is_held
 
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
 
 
-async def admit_write(
-    engine: Engine, caller: Caller, catalog: Catalog, table: Table, *, allow_direct_insert: bool = False
-) -> None:
+async def admit_write(engine: Engine, view: View, table: Table, *, allow_direct_insert: bool = False) -> None:
     """Check that the caller may change a table, by hand or under the lease of a job.
 
     Raises:
@@ -25,13 +25,13 @@ async def admit_write(
         LeaseLost: The job was handed to another worker.
         PreconditionFailed: A job writes outside of a transaction, where it could not be undone with the job.
     """
-    job = caller.job
+    job, catalog = view.caller.job, view.catalog
     if job is None:
         judge_target(catalog, None, table, allow_direct_insert=allow_direct_insert)
         return
     engine.scope.job_writes()
-    computed = computed_table(catalog, job)
-    caller.told.extend(judge_target(catalog, computed, table, allow_direct_insert=allow_direct_insert))
+    computed = leased_table(catalog, job)
+    view.caller.told.extend(judge_target(catalog, computed, table, allow_direct_insert=allow_direct_insert))
     async with engine.scope.connection() as connection:
         if not await is_held(connection, computed, job.job_id, job.token):
             raise LeaseLost(f"Job {job.job_id} is no longer yours; drop the result.", job=job.job_id)

@@ -11,6 +11,7 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, check_schema_name, check_table_name
+from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
 from levada_server.operations.schemas import (
@@ -23,19 +24,20 @@ from levada_server.operations.schemas import (
     parse,
 )
 from levada_server.query.alteration_ddl import alter_table as alter_steps
-from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import keys_of
 from levada_server.storage.catalog import table_alteration
-from levada_server.storage.catalog.stored_catalog import lock_catalog, read_catalog
+from levada_server.storage.catalog.stored_catalog import read_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from datetime import datetime
 
     from levada_server.model.alteration import Alteration
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Contract, Table, Tier
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Connection
 
 _T = TypeVar("_T")
@@ -92,7 +94,7 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
         UnknownTable: The table or a parent does not exist.
         InvalidRequest: The table cannot become this, such as with another key; the message says what to do.
     """
-    found = _find(engine, await engine.catalog(caller), wanted)
+    found = _find(engine, await engine.gate.open(caller), wanted)
     # What has no DDL, such as an index on an expression that a new type does not allow, is refused now.
     list(alter_steps(found, {}))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
@@ -110,17 +112,17 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         LevadaError: As for `plan_alteration`, or a row does not allow a change; nothing has changed.
     """
 
-    async def alter(connection: Connection, catalog: Catalog) -> TableName:
-        found = _find(engine, catalog, wanted)
+    async def alter(connection: Connection, view: View) -> TableName:
+        found = _find(engine, view, wanted)
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
-            await table_alteration.alter_table(connection, catalog, found, wanted.definition)
+            await table_alteration.alter_table(connection, view.catalog, found, wanted.definition)
         return found.wanted.name
 
     async def work() -> Altered:
-        name, catalog = await _change(engine, caller, alter)
-        return Altered(catalog.tables[name], tuple(_broken_key_sources(engine, catalog)))
+        name, view = await _change(engine, caller, alter)
+        return Altered(view.table(Action.ALTER, name), tuple([text async for text in _broken_key_sources(view)]))
 
     async def answer(_recorded: object) -> Altered:
         # This replica may not have seen yet what another one did.
@@ -140,13 +142,15 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
     """
     check_schema_name(new_name)
 
-    async def rename(connection: Connection, catalog: Catalog) -> tuple[datetime, Contract]:
-        check_schema(catalog, name)
+    engine.gate.admit_to_schema(caller, Action.DROP, name)
+
+    async def rename(connection: Connection, view: View) -> tuple[datetime, Contract]:
+        check_schema(view.catalog, name)
         return await table_alteration.rename_schema(connection, name, new_name)
 
     async def work() -> SchemaSummary:
-        (created, contract), catalog = await _change(engine, caller, rename)
-        table_count = sum(table.schema == new_name for table in catalog.tables)
+        (created, contract), view = await _change(engine, caller, rename)
+        table_count = sum(table.schema == new_name for table in view.catalog.tables)
         return SchemaSummary(new_name, created, table_count, contract)
 
     async def answer(_recorded: object) -> SchemaSummary:
@@ -156,14 +160,14 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
 
 
 async def _change(
-    engine: Engine, caller: Caller, change: Callable[[Connection, Catalog], Awaitable[_T]]
-) -> tuple[_T, Catalog]:
+    engine: Engine, caller: Caller, change: Callable[[Connection, View], Awaitable[_T]]
+) -> tuple[_T, View]:
     """Change the catalog in a transaction that gives up where it would wait long, and repeat it a few times."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with engine.scope.transaction() as connection:
                 await table_alteration.limit_lock_wait(connection)
-                result = await change(connection, await lock_catalog(connection))
+                result = await change(connection, await engine.gate.lock(connection, caller))
                 catalog = await read_catalog(connection)
                 await record(engine, connection, caller)
         except Conflict as error:
@@ -174,14 +178,14 @@ async def _change(
                 ) from error
             await asyncio.sleep(PAUSE_S)
         else:
-            await engine.cache.replace_altered(catalog)
-            return result, catalog
+            await engine.gate.replace_altered(catalog)
+            return result, engine.gate.view(caller, catalog)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find(engine: Engine, catalog: Catalog, wanted: WantedTable) -> Alteration:
+def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     """Find the changes, and refuse those that the rest of the catalog does not allow."""
-    existing = catalog.table(wanted.name)
+    catalog, existing = view.catalog, view.table(Action.ALTER, wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
     # It is parsed under its present name, which its parts and its master know it by.
     declaration = Declaration(
@@ -218,11 +222,11 @@ def _digest(found: Alteration) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _broken_key_sources(engine: Engine, catalog: Catalog) -> Iterator[str]:
+async def _broken_key_sources(view: View) -> AsyncIterator[str]:
     """Tell which tables' key sources name something that is gone; their classes are declared anew to mend them."""
-    for table in catalog.tables.values():
+    for table in view.catalog.tables.values():
         if table.key_source is not None:
             try:
-                compile_relation(keys_of(engine.decode_relation(table.key_source), table), catalog)
+                await view.query(Action.FETCH, keys_of(view.decode(table.key_source), table))
             except LevadaError as error:
                 yield f"The key source of `{table.name}` is broken: {error} Mend its class and declare it again."

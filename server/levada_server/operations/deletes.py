@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import TableName
-from levada_server.operations.access.compiling import compiled
+from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.query.algebra import Restrict, TableOperand
@@ -15,9 +15,10 @@ from levada_server.storage.deletion import deletion
 from levada_server.storage.deletion.doomed import Chosen, Doomed
 
 if TYPE_CHECKING:
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
 
@@ -28,10 +29,10 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
         InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
         HasChildren: A part would go without its master.
     """
-    catalog = await engine.catalog(caller)
-    chosen = await _chosen(catalog, relation, part_integrity)
+    view = await engine.gate.open(caller)
+    chosen = await _chosen(view, relation, part_integrity)
     async with engine.scope.transaction() as connection:
-        return await deletion.plan(connection, catalog, chosen)
+        return await deletion.plan(connection, view.catalog, chosen)
 
 
 async def delete(
@@ -58,41 +59,39 @@ async def delete(
         HasChildren: A part would go without its master; with `quick`, anything depends on the rows.
         PlanChanged: Other rows would go than in the plan with this digest.
     """
-    catalog = await engine.catalog(caller)
+    view = await engine.gate.open(caller)
 
     async def answer(recorded: list[tuple[str, str, int]]) -> Doomed:
         counts = [(TableName(schema, table), count) for schema, table, count in recorded]
-        return Doomed(catalog.table(_restricted_table(relation).name).name, counts)
+        return Doomed(view.table(Action.DELETE, _restricted_table(relation).name).name, counts)
 
     async def work() -> Doomed:
-        chosen = await _chosen(catalog, relation, part_integrity)
-        return await through_conflicts(
-            engine, lambda: _delete(engine, caller, catalog, chosen, digest=digest, quick=quick)
-        )
+        chosen = await _chosen(view, relation, part_integrity)
+        return await through_conflicts(engine, lambda: _delete(engine, view, chosen, digest=digest, quick=quick))
 
     return await once(engine, caller, work, answer)
 
 
-async def _delete(
-    engine: Engine, caller: Caller, catalog: Catalog, chosen: Chosen, *, digest: str, quick: bool
-) -> Doomed:
+async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, quick: bool) -> Doomed:
+    caller, catalog = view.caller, view.catalog
     # Whatever is found to be wrong after the rows have gone undoes it.
     async with engine.scope.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
         if quick:
             await deletion.check_alone(connection, catalog, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)
+        engine.gate.admit(caller, Action.DELETE, [name for name, _ in taken.counts])
         for name, _ in taken.counts if caller.job is not None else ():
-            await admit_write(engine, caller, catalog, catalog.tables[name])
+            await admit_write(engine, view, catalog.tables[name])
         await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in taken.counts])
     for name, count in taken.counts:
         note_written(engine, caller, catalog.tables[name], count)
     return taken
 
 
-async def _chosen(catalog: Catalog, relation: Relation, part_integrity: PartIntegrity) -> Chosen:
-    table = catalog.table(_restricted_table(relation).name)
-    return Chosen(table, (await compiled(relation, catalog, strict=True)).select, part_integrity)
+async def _chosen(view: View, relation: Relation, part_integrity: PartIntegrity) -> Chosen:
+    table = view.table(Action.DELETE, _restricted_table(relation).name)
+    return Chosen(table, (await view.query(Action.DELETE, relation, strict=True)).select, part_integrity)
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
-from levada_server.operations.access.compiling import compiled
+from levada_server.operations.access.gate import Action
+from levada_server.operations.caller import server_itself
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.analysis.reads import stands_by_itself, tables_in
-from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import new_keys, parent_keys
 from levada_server.storage.jobs import refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
     from levada_server.operations.context import Engine
 
 COALESCE_S = 0.05
@@ -74,27 +74,29 @@ class Downstream:
 
 
 async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> None:
-    catalog = await engine.cache.current()
-    if name not in catalog.tables:
+    # A key source acts with the rights of its definer.
+    view = await engine.gate.open(server_itself())
+    tables = view.catalog.tables
+    if name not in tables:
         return  # it was dropped or renamed meanwhile
-    for table in catalog.tables.values():
+    for table in tables.values():
         if table.has_make and not is_within(table.name, name):
-            for source in _sources(engine, catalog, table, catalog.tables[name], keys):
-                await _add_jobs(engine, catalog, table, source)
+            for source in _sources(view, table, tables[name], keys):
+                await _add_jobs(engine, view, table, source)
 
 
-async def _add_jobs(engine: Engine, catalog: Catalog, table: Table, source: Relation) -> None:
-    missing = (await compiled(new_keys(source, table), catalog)).select
+async def _add_jobs(engine: Engine, view: View, table: Table, source: Relation) -> None:
+    missing = (await view.query(Action.FETCH, new_keys(source, table))).select
     async with engine.scope.transaction() as connection:
         await refresh.add_jobs(connection, table, missing, DEFAULT_PRIORITY, timedelta(0))
 
 
-def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:
+def _sources(view: View, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:
     """Give what some keys of one table add to the key source of another."""
     if table.key_source is not None:
-        source = engine.decode_relation(table.key_source)
-        read = [name for name in tables_in(source) if is_within(catalog.table(name).name, above.name)]
-        if read and stands_by_itself(source, read, above.job_key, lambda part: _names_of(part, catalog)):
+        source = view.decode(table.key_source)
+        read = [name for name in tables_in(source) if is_within(view.catalog.table(name).name, above.name)]
+        if read and stands_by_itself(source, read, above.job_key, view.names_of):
             # Where the source has none of the key's attributes, this is the whole of it.
             yield Restrict(source, Match(_entities(above, above.name, keys), unchecked=True))
         elif read:
@@ -111,10 +113,6 @@ def _sources(engine: Engine, catalog: Catalog, table: Table, above: Table, keys:
                     for other_number, other in enumerate(references)
                 ],
             )
-
-
-def _names_of(relation: Relation, catalog: Catalog) -> frozenset[str]:
-    return frozenset(compile_relation(relation, catalog).heading.names)
 
 
 def _entities(above: Table, name: TableName, keys: list[Key]) -> Relation:

@@ -13,27 +13,28 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.assignment import insertable
 from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
+from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
-from levada_server.operations.make_contract import computed_table, judge_key
+from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.request_ids import once, record
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_version
-from levada_server.storage.rows import inserts
-from levada_server.storage.rows.bulk import analyze
 from levada_server.storage.rows.insert_plan import plan_insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada_server.arrow.ipc.ingest import Columns
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.request import Request
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.access.writing import Writable
     from levada_server.operations.arrival import Arrival
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.rows.insert_plan import InsertPlan
@@ -72,14 +73,15 @@ async def insert(
         PermissionDenied: The table is filled by its own job.
         LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
     """
-    catalog = await engine.catalog(caller)
-    table = catalog.table(name)
-    await admit_write(engine, caller, catalog, table, allow_direct_insert=options.allow_direct_insert)
+    view = await engine.gate.open(caller)
+    target = view.writable(_action(options), name)
+    table = target.table
+    await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
 
     async def attempt() -> int:
-        batches = _of_own_key(caller, catalog, table, read_batches(content, table, options))
+        batches = _of_own_key(view, table, read_batches(content, table, options))
         upcoming = Upcoming(content, batches, engine.scope.patience_s)
-        return await _insert_batches(engine, caller, table, upcoming, options, catalog.version)
+        return await _insert_batches(engine, caller, target, upcoming, options, view.version)
 
     async def work() -> int:
         try:
@@ -92,18 +94,23 @@ async def insert(
     note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.scope.connection() as connection:
-            await analyze(connection, table, count)
+            await target.analyze(connection, count)
     return count
 
 
-def _of_own_key(caller: Caller, catalog: Catalog, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
+def _action(options: InsertOptions) -> Action:
+    """Return what an insert does; replacing rows is an update of theirs."""
+    return Action.UPDATE if options.replace else Action.INSERT
+
+
+def _of_own_key(view: View, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
     """Judge, where a job inserts, whether its rows are of its key."""
-    job = caller.job
-    computed = None if job is None else computed_table(catalog, job)
+    job, catalog = view.caller.job, view.catalog
+    computed = None if job is None else leased_table(catalog, job)
     for columns in batches:
         if job is not None and computed is not None and is_within(table.name, computed.name):
             keys = {tuple(job.key.values())}
-            caller.told.extend(judge_key(computed, stray_key(catalog, computed, table, columns, keys)))
+            view.caller.told.extend(judge_key(computed, stray_key(catalog, computed, table, columns, keys)))
         yield columns
 
 
@@ -114,7 +121,7 @@ async def _as_count(recorded: int) -> int:
 async def _insert_batches(
     engine: Engine,
     caller: Caller,
-    table: Table,
+    target: Writable,
     upcoming: Upcoming,
     options: InsertOptions,
     version: int,
@@ -127,15 +134,15 @@ async def _insert_batches(
     plan = _plan(first, options, alone=second is None, recorded=request is not None)
     if not plan.transaction:
         async with engine.scope.connection() as connection:
-            return await _carry_out(engine, connection, table, first, plan, version, request)
+            return await _carry_out(engine, connection, target, first, plan, version, request)
     async with engine.scope.transaction() as connection:
-        count = await _carry_out(engine, connection, table, first, plan)
+        count = await _carry_out(engine, connection, target, first, plan)
         columns, tried = second, first.row_count
         while columns is not None:
             async with upcoming.ahead() as following:
                 # If some rows existed, more of them will.
                 plan = _plan(columns, options, duplicates_expected=count < tried)
-                count += await _carry_out(engine, connection, table, columns, plan)
+                count += await _carry_out(engine, connection, target, columns, plan)
                 tried += columns.row_count
                 columns = await following()
         await require_version(connection, version)
@@ -166,23 +173,23 @@ def _plan(
 async def _carry_out(
     engine: Engine,
     connection: Connection,
-    table: Table,
+    target: Writable,
     columns: Columns,
     plan: InsertPlan,
     version: int | None = None,
     request: Request | None = None,
 ) -> int:
     """Carry out the plan for a batch, and claim the objects that it names; return how many rows were changed."""
-    columns.check_sizes(table, engine.value_bytes)
-    columns = await claim_columns(engine, table, columns)
-    return await inserts.insert_columns(connection, table, columns, plan, version=version, request=request)
+    columns.check_sizes(target.table, engine.value_bytes)
+    columns = await claim_columns(engine, target.table, columns)
+    return await target.insert(connection, columns, plan, version=version, request=request)
 
 
 async def insert_batch(
-    engine: Engine, connection: Connection, table: Table, columns: Columns, options: InsertOptions
+    engine: Engine, connection: Connection, target: Writable, columns: Columns, options: InsertOptions
 ) -> int:
     """Insert one batch in a transaction, whose owner checks the catalog; return how many rows were changed."""
-    return await _carry_out(engine, connection, table, columns, _plan(columns, options))
+    return await _carry_out(engine, connection, target, columns, _plan(columns, options))
 
 
 async def insert_relation(
@@ -195,25 +202,25 @@ async def insert_relation(
         UnknownAttribute: An attribute of the relation is none of the table's, unless such are ignored.
         InvalidRequest: An attribute has another kind of type.
     """
-    catalog = await engine.catalog(caller)
-    table = catalog.table(name)
-    await admit_write(engine, caller, catalog, table, allow_direct_insert=options.allow_direct_insert)
-    query = await compiled(relation, catalog)
+    view = await engine.gate.open(caller)
+    target = view.writable(_action(options), name)
+    table = target.table
+    await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
+    query = await view.query(Action.FETCH, relation)
     attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
-    select = (await compiled(Project(relation, tuple(Keep(a) for a in attributes)), catalog)).select
+    select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select
     select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
     named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
 
     async def work() -> int:
         async with engine.scope.transaction() as connection:
-            count, ids = await inserts.insert_selected(
+            count, ids = await target.insert_selected(
                 connection,
-                table,
                 select,
                 named,
                 skip_duplicates=options.skip_duplicates,
                 replace=options.replace,
-                version=catalog.version,
+                version=view.version,
             )
             await claim_copied(engine, ids)
             await record(engine, connection, caller, count)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
-from levada_server.operations.access.compiling import compiled
-from levada_server.operations.jobs import computed_table, own_key_source
+from levada_server.operations.access.gate import Action
+from levada_server.operations.jobs import computed_table
 from levada_server.operations.shared_refreshes import Refreshed
 from levada_server.query.key_source import keys_of, new_keys
 from levada_server.storage.jobs import job_rows
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from levada_server.model.table import TableName
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
 DEFAULT_PRIORITY = 5
@@ -67,11 +68,11 @@ async def _refresh(
     delay: timedelta,
     retry_errors: bool,
 ) -> Refreshed:
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, name)
-    own = own_key_source(engine, table)
-    missing = (await compiled(new_keys(key_source or own, table), catalog)).select
-    wanted = (await compiled(keys_of(key_source or own, table), catalog)).select
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.COMPUTE, name)
+    source = key_source or view.key_source(table)
+    missing = (await view.query(Action.FETCH, new_keys(source, table))).select
+    wanted = (await view.query(Action.FETCH, keys_of(source, table))).select
     async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
         reset = await job_rows.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0

@@ -13,8 +13,8 @@ from levada_server.jobs.lease import Lease, Worker, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
-from levada_server.operations.access.compiling import compiled
-from levada_server.query.key_source import default_key_source, keys_of, remaining_keys
+from levada_server.operations.access.gate import Action
+from levada_server.query.key_source import keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
     from levada_server.storage.jobs.job_rows import Place
@@ -35,15 +36,16 @@ LeaseName = tuple["TableName", int, "UUID"]
 
 
 async def create_session(
-    engine: Engine, _caller: Caller, worker: Worker, lease_duration: timedelta | None, code_version: str
+    engine: Engine, caller: Caller, worker: Worker, lease_duration: timedelta | None, code_version: str
 ) -> tuple[UUID, timedelta]:
     """Begin a worker session; give its id and the length of its leases."""
+    engine.gate.admit_to_server(caller, Action.COMPUTE)
     duration = check_lease_duration(lease_duration)
     async with engine.scope.transaction() as connection:
         return await worker_sessions.create_session(connection, worker, duration, code_version), duration
 
 
-async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
+async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
     """Renew all that some sessions hold.
 
     Returns:
@@ -57,6 +59,8 @@ async def renew_sessions(engine: Engine, _caller: Caller, sessions: Sequence[UUI
         raise LimitReached(
             f"A renewal names 1 to {MAX_SESSIONS} sessions, not {len(sessions)}.", limit="sessions", value=MAX_SESSIONS
         )
+    for session in sessions:
+        engine.gate.admit_holder(caller, session)
     async with engine.scope.transaction() as connection:
         expires = await worker_sessions.renew_sessions(connection, sessions)
         return expires, await worker_sessions.cancelled_leases(connection, sessions)
@@ -74,6 +78,7 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
     Raises:
         UnknownWorkerSession: It has ended already.
     """
+    engine.gate.admit_holder(caller, session)
     tables = await _by_table(engine, caller, started)
     async with engine.scope.transaction() as connection:
         for table, leases in tables:
@@ -81,13 +86,13 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
         await worker_sessions.delete_session(connection, session)
 
 
-def computed_table(catalog: Catalog, name: TableName) -> Table:
-    """Give a table that has jobs.
+def computed_table(view: View, action: Action, name: TableName) -> Table:
+    """Return a table that has jobs.
 
     Raises:
         InvalidRequest: It has none.
     """
-    table = catalog.table(name)
+    table = view.table(action, name)
     if not table.has_make:
         raise InvalidRequest(
             f"`{table.name}` has no jobs: it is {table.tier.value}"
@@ -95,13 +100,6 @@ def computed_table(catalog: Catalog, name: TableName) -> Table:
             table=table.name,
         )
     return table
-
-
-def own_key_source(engine: Engine, table: Table) -> Relation:
-    """Give what a table has to compute: its class's own source, or the join of its parents."""
-    if table.key_source is None:
-        return default_key_source(table)
-    return engine.decode_relation(table.key_source)
 
 
 async def reserve(
@@ -136,11 +134,12 @@ async def reserve(
         raise LimitReached(f"1 to {MAX_JOBS} jobs can be reserved at once.", limit="jobs", value=MAX_JOBS)
     if wait > MAX_WAIT:
         raise LimitReached(f"A reserve waits at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
-    catalog = await engine.catalog(caller)
-    tables = [computed_table(catalog, name) for name in names]
+    engine.gate.admit_holder(caller, session)
+    view = await engine.gate.open(caller)
+    tables = [computed_table(view, Action.COMPUTE, name) for name in names]
     if not tables or (restriction is not None and len(tables) > 1):
         raise InvalidRequest("Name the tables to reserve from; one table where there is a restriction.", field="names")
-    selected = None if restriction is None else (await compiled(restriction, catalog)).select
+    selected = None if restriction is None else (await view.query(Action.COMPUTE, restriction)).select
     taking = _Taking(session, max(max_jobs, 1), selected, held)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
@@ -246,8 +245,8 @@ async def _by_table(
     found: defaultdict[TableName, list[tuple[int, UUID]]] = defaultdict(list)
     for name, job_id, token in leases:
         found[name].append((job_id, token))
-    catalog = await engine.catalog(caller)
-    tables = ((computed_table(catalog, name), held) for name, held in found.items())
+    view = await engine.gate.open(caller)
+    tables = ((computed_table(view, Action.COMPUTE, name), held) for name, held in found.items())
     return sorted(tables, key=lambda entry: entry[0].id)
 
 
@@ -285,9 +284,9 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
 async def _selected(
     engine: Engine, caller: Caller, name: TableName, jobs: Relation | None
 ) -> tuple[Table, Select | None]:
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, name)
-    return table, None if jobs is None else (await compiled(keys_of(jobs, table), catalog)).select
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.MANAGE_JOBS, name)
+    return table, None if jobs is None else (await view.query(Action.MANAGE_JOBS, keys_of(jobs, table))).select
 
 
 async def list_jobs(
@@ -303,7 +302,7 @@ async def list_jobs(
         after: Only jobs with a greater id.
         limit: At most so many.
     """
-    table = computed_table(await engine.catalog(caller), name)
+    table = computed_table(await engine.gate.open(caller), Action.DESCRIBE, name)
     async with engine.scope.connection() as connection:
         return table, await job_rows.list_jobs(connection, table, states, after, limit)
 
@@ -320,11 +319,11 @@ class Progress:
 
 async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
     """Count what a table has to compute and what it lacks, of its own key source or of some keys."""
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, name)
-    source = key_source or own_key_source(engine, table)
-    total = (await compiled(keys_of(source, table), catalog)).count()
-    remaining = (await compiled(remaining_keys(source, table), catalog)).count()
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.DESCRIBE, name)
+    source = key_source or view.key_source(table)
+    total = (await view.query(Action.FETCH, keys_of(source, table))).query.count()
+    remaining = (await view.query(Action.FETCH, remaining_keys(source, table))).query.count()
     async with engine.scope.transaction(read_only=True) as connection:
         return Progress(
             table.name,

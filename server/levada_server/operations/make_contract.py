@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from levada_server.jobs.signing import LeaseContent, Signer
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
 _SHOWN = 12
@@ -62,16 +64,17 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
     lease = caller.job
     assert lease is not None, "only jobs have a contract"
     before = engine.signer.read_receipt(earlier, lease.token) if earlier else Receipt(lease.token, {})
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, lease)
+    view = await engine.gate.open(caller)
+    catalog = view.catalog
+    table = leased_table(catalog, lease)
     bound = bound_names(relation, lambda name, value: _is_of_key(lease, name, value))
     tables = {catalog.table(name).name: names for name, names in bound.items()}
-    caller.told.extend(_judge_reads(engine, catalog, table, tables))
+    caller.told.extend(_judge_reads(view, table, tables))
     read = {str(name): _is_restricted(catalog.tables[name], names, lease) for name, names in tables.items()}
     return Reading(engine.signer, before, read)
 
 
-def computed_table(catalog: Catalog, lease: LeaseContent) -> Table:
+def leased_table(catalog: Catalog, lease: LeaseContent) -> Table:
     """Give the table that a lease is for.
 
     Raises:
@@ -94,13 +97,13 @@ def _is_restricted(table: Table, bound: frozenset[str], lease: LeaseContent) -> 
     return bool(key & bound) and key & lease.key.keys() <= bound
 
 
-def _judge_reads(engine: Engine, catalog: Catalog, table: Table, names: Iterable[TableName]) -> tuple[str, ...]:
+def _judge_reads(view: View, table: Table, names: Iterable[TableName]) -> tuple[str, ...]:
     if table.contract is Contract.OFF:
         return ()
-    cone = catalog.cone(table.name)
+    cone = view.catalog.cone(table.name)
     outside = [name for name in names if name not in cone]
     if outside and table.key_source is not None:
-        source = {catalog.table(name).name for name in tables_in(engine.decode_relation(table.key_source))}
+        source = {view.catalog.table(name).name for name in tables_in(view.decode(table.key_source))}
         outside = [name for name in outside if name not in source]
         cone |= source
     return tuple(_told(table, _of_read(table, name, cone), name) for name in outside)

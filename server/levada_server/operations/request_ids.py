@@ -13,7 +13,8 @@ from levada_server.storage.postgres.request_outcomes import find_outcome, insert
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Connection
 
 _Result = TypeVar("_Result")

@@ -27,9 +27,9 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
+from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
-from levada_server.query.compile import compile_relation
 from levada_server.storage.catalog import stored_catalog
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from levada_server.model.dependencies import Catalog
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Connection
 
 
@@ -105,6 +107,7 @@ async def create_schema(
         AlreadyExists: It exists, unless `allow_existing`.
     """
     check_schema_name(name)
+    engine.gate.admit_to_schema(caller, Action.CREATE, name)
 
     async def answer(_recorded: object) -> tuple[SchemaSummary, bool]:
         return next(summary for summary in await list_schemas(engine, caller) if summary.name == name), True
@@ -121,7 +124,7 @@ async def _create_schema(
     async with engine.scope.transaction() as connection:
         existing = {row[0]: row for row in await stored_catalog.list_schemas(connection)}
         if name not in existing:
-            catalog = await stored_catalog.lock_catalog(connection)
+            catalog = (await engine.gate.lock(connection, caller)).catalog
             if name not in catalog.schemas:
                 created = await stored_catalog.insert_schema(connection, name)
                 catalog = await stored_catalog.read_catalog(connection)
@@ -132,24 +135,25 @@ async def _create_schema(
         if not allow_existing:
             raise AlreadyExists(f"The schema `{name}` exists already.", schema=name)
         return SchemaSummary(*existing[name]), False
-    engine.cache.replace(catalog)
+    engine.gate.replace(catalog)
     return SchemaSummary(name, created, 0), True
 
 
-async def update_schema(engine: Engine, _caller: Caller, name: str, contract: Contract | None) -> SchemaSummary:
+async def update_schema(engine: Engine, caller: Caller, name: str, contract: Contract | None) -> SchemaSummary:
     """Change what the `make` of a schema's tables may do; None: leave it. Give the schema.
 
     Raises:
         UnknownSchema: There is none.
     """
+    engine.gate.admit_to_schema(caller, Action.CREATE, name)
     async with engine.scope.transaction() as connection:
-        catalog = await stored_catalog.lock_catalog(connection)
+        catalog = (await engine.gate.lock(connection, caller)).catalog
         check_schema(catalog, name)
         if contract is not None:
             await stored_catalog.update_contract(connection, name, contract)
         catalog = await stored_catalog.read_catalog(connection)
         summary = next(row for row in await stored_catalog.list_schemas(connection) if row[0] == name)
-    engine.cache.replace(catalog)
+    engine.gate.replace(catalog)
     return SchemaSummary(*summary)
 
 
@@ -160,18 +164,19 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         UnknownSchema: There is none.
         HasChildren: Tables of other schemas refer to it.
     """
+    engine.gate.admit_to_schema(caller, Action.DROP, name)
 
     async def answer(recorded: int) -> int:
         return recorded
 
     async def work() -> int:
         async with engine.scope.transaction() as connection:
-            catalog = await stored_catalog.lock_catalog(connection)
+            catalog = (await engine.gate.lock(connection, caller)).catalog
             check_schema(catalog, name)
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, count)
-        engine.cache.replace(catalog)
+        engine.gate.replace(catalog)
         return count
 
     return await once(engine, caller, work, answer)
@@ -187,10 +192,13 @@ def check_schema(catalog: Catalog, name: str) -> None:
         raise UnknownSchema(f"There is no schema `{name}`.", schema=name)
 
 
-async def list_schemas(engine: Engine, _caller: Caller) -> list[SchemaSummary]:
+async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
     """List all schemas by name."""
     async with engine.scope.connection() as connection:
-        return [SchemaSummary(*row) for row in await stored_catalog.list_schemas(connection)]
+        summaries = [SchemaSummary(*row) for row in await stored_catalog.list_schemas(connection)]
+    for summary in summaries:
+        engine.gate.admit_to_schema(caller, Action.DESCRIBE, summary.name)
+    return summaries
 
 
 async def declare_table(engine: Engine, caller: Caller, declaration: Declaration) -> Declared:
@@ -203,7 +211,9 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
     """
     check_table_name(declaration.name)
     check_policy(declaration.retry)
-    catalog = await engine.catalog(caller)
+    view = await engine.gate.open(caller)
+    engine.gate.admit(caller, Action.DECLARE, (declaration.name,))
+    catalog = view.catalog
     existing = catalog.tables.get(declaration.name)
     if existing is not None:
         declared = _compare(catalog, declaration, existing)
@@ -211,15 +221,16 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         if made == (declaration.has_make, declaration.key_source, declaration.retry):
             return declared
     async with engine.scope.transaction() as connection:
-        catalog = await stored_catalog.lock_catalog(connection, catalog)
+        view = await engine.gate.lock(connection, caller, view)
+        catalog = view.catalog
         existing = catalog.tables.get(declaration.name)
         if existing is None:
-            table = await _create_table(engine, connection, catalog, declaration)
+            table = await _create_table(engine, connection, view, declaration)
             declared = Declared(table, created=True)
             catalog = catalog.with_table(table)
         else:
             declared = _compare(catalog, declaration, existing)
-            await _update_jobs(engine, connection, catalog, existing, declaration)
+            await _update_jobs(connection, view, existing, declaration)
             await stored_catalog.update_make(
                 connection,
                 existing,
@@ -228,7 +239,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 retry=declaration.retry,
             )
             catalog = await stored_catalog.read_catalog(connection)
-    engine.cache.replace(catalog)
+    engine.gate.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
 
 
@@ -270,7 +281,8 @@ def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:
     return TableName(first, rest) if rest and first in catalog.schemas else TableName(schema, name)
 
 
-async def _create_table(engine: Engine, connection: Connection, catalog: Catalog, declaration: Declaration) -> Table:
+async def _create_table(engine: Engine, connection: Connection, view: View, declaration: Declaration) -> Table:
+    catalog = view.catalog
     name = declaration.name
     check_schema(catalog, name.schema)
     check_free_name(catalog, name)
@@ -281,24 +293,22 @@ async def _create_table(engine: Engine, connection: Connection, catalog: Catalog
     check_stores(engine, table.heading, table.name)
     table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
     if table.tier.auto_populated:
-        table = _with_source_key(engine, catalog.with_table(table), table)
+        table = await _with_source_key(engine.gate.view(view.caller, catalog.with_table(table)), table)
         await stored_catalog.create_job_table(connection, table)
     return table
 
 
-async def _update_jobs(
-    engine: Engine, connection: Connection, catalog: Catalog, existing: Table, declaration: Declaration
-) -> None:
+async def _update_jobs(connection: Connection, view: View, existing: Table, declaration: Declaration) -> None:
     """Let jobs begin anew where another key source gives other attributes of the key."""
     if existing.tier.auto_populated and existing.key_source != declaration.key_source:
-        table = _with_source_key(engine, catalog, replace(existing, key_source=declaration.key_source))
+        table = await _with_source_key(view, replace(existing, key_source=declaration.key_source))
         if table.job_key == existing.job_key:
             await stored_catalog.update_source_key(connection, table)
         else:
             await stored_catalog.create_job_table(connection, table)
 
 
-def _with_source_key(engine: Engine, catalog: Catalog, table: Table) -> Table:
+async def _with_source_key(view: View, table: Table) -> Table:
     """Find what the own key source of a class gives of the primary key, or of references below it.
 
     Raises:
@@ -307,7 +317,7 @@ def _with_source_key(engine: Engine, catalog: Catalog, table: Table) -> Table:
     """
     if table.key_source is None:
         return replace(table, source_key=None)
-    heading = compile_relation(engine.decode_relation(table.key_source), catalog).heading
+    heading = (await view.query(Action.FETCH, view.decode(table.key_source))).heading
     references = {name for key in table.foreign_keys for name in key.child_columns}
     given = [name for name in table.heading.primary_key if name in heading] or [
         name for name in table.heading.secondary if name in heading.primary_key and name in references
@@ -351,8 +361,9 @@ def check_master(catalog: Catalog, table: Table) -> None:
 MAX_DEFINITIONS = 1_000
 
 
-async def list_definitions(engine: Engine, table: Table) -> list[tuple[str, datetime]]:
+async def list_definitions(engine: Engine, caller: Caller, table: Table) -> list[tuple[str, datetime]]:
     """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    engine.gate.admit(caller, Action.DESCRIBE, (table.name,))
     async with engine.scope.connection() as connection:
         return await stored_catalog.read_definitions(connection, table, MAX_DEFINITIONS)
 
@@ -363,7 +374,7 @@ async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Tab
     Raises:
         UnknownTable: There is none.
     """
-    return (await engine.catalog(caller)).table(name)
+    return (await engine.gate.open(caller)).table(Action.DESCRIBE, name)
 
 
 async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table]:
@@ -372,9 +383,9 @@ async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table
     Raises:
         UnknownSchema: There is no such schema.
     """
-    catalog = await engine.catalog(caller)
-    check_schema(catalog, schema)
-    return [catalog.tables[name] for name in catalog.order if name.schema == schema]
+    view = await engine.gate.open(caller)
+    check_schema(view.catalog, schema)
+    return [view.table(Action.DESCRIBE, name) for name in view.catalog.order if name.schema == schema]
 
 
 async def get_graph(
@@ -392,14 +403,15 @@ async def get_graph(
         UnknownSchema: There is no such schema.
         UnknownTable: There is no such table.
     """
-    catalog = await engine.catalog(caller)
+    view = await engine.gate.open(caller)
+    catalog = view.catalog
     chosen = {catalog.table(name).name for name in names}
     for schema in schemas:
         check_schema(catalog, schema)
         chosen |= {name for name in catalog.tables if name.schema == schema}
     wanted = chosen | _widen(catalog, chosen, ancestor_steps, upstream=True)
     wanted |= _widen(catalog, chosen, descendant_steps, upstream=False)
-    return [catalog.tables[name] for name in catalog.sorted(wanted)]
+    return [view.table(Action.DESCRIBE, name) for name in catalog.sorted(wanted)]
 
 
 def _widen(catalog: Catalog, start: set[TableName], steps: int, *, upstream: bool) -> set[TableName]:
@@ -428,8 +440,7 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
         UnknownTable: A named table does not exist.
         HasChildren: A part is named without its master.
     """
-    catalog = await engine.catalog(caller)
-    doomed = _doomed_tables(catalog, names)
+    doomed = _doomed_tables(await engine.gate.open(caller), names)
     async with engine.scope.connection() as connection:
         counts = [(t.name, await stored_catalog.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
@@ -447,8 +458,7 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
 
     async def work() -> tuple[TableName, ...]:
         async with engine.scope.transaction() as connection:
-            catalog = await stored_catalog.lock_catalog(connection)
-            doomed = _doomed_tables(catalog, names)
+            doomed = _doomed_tables(await engine.gate.lock(connection, caller), names)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(
                     "The tables that would go have changed since the plan; look at it again.", digest=digest
@@ -457,13 +467,14 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
                 await stored_catalog.delete_table(connection, table)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, [(table.name.schema, table.name.table) for table in doomed])
-        engine.cache.replace(catalog)
+        engine.gate.replace(catalog)
         return tuple(table.name for table in doomed)
 
     return await once(engine, caller, work, answer)
 
 
-def _doomed_tables(catalog: Catalog, names: Iterable[TableName]) -> list[Table]:
+def _doomed_tables(view: View, names: Iterable[TableName]) -> list[Table]:
+    catalog = view.catalog
     roots = {catalog.table(name).name for name in names}
     doomed = roots.union(*(catalog.descendants(name) for name in roots))
     for name in roots:
@@ -473,7 +484,7 @@ def _doomed_tables(catalog: Catalog, names: Iterable[TableName]) -> list[Table]:
                 table=name.master,
                 child=name,
             )
-    return [catalog.tables[name] for name in reversed(catalog.sorted(doomed))]
+    return [view.table(Action.DROP, name) for name in reversed(catalog.sorted(doomed))]
 
 
 def _drop_digest(tables: Iterable[Table]) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, PreconditionFailed
+from levada_server.operations.caller import server_itself
 from levada_server.storage.jobs import job_rows
 from levada_server.storage.postgres.request_outcomes import give_up
 from levada_server.storage.postgres.transactions import Transactions
@@ -49,8 +50,8 @@ async def is_renewed(engine: Engine, lease: LeaseContent, limits: TransactionLim
 
     So a worker that was silent for a while keeps its transaction, as it keeps a job that nobody took over.
     """
-    catalog = await engine.cache.current()
-    table = catalog.by_id.get(lease.table_id)
+    view = await engine.gate.open(server_itself())
+    table = view.catalog.by_id.get(lease.table_id)
     if table is None:
         return False
     grace = timedelta(seconds=limits.idle_s)

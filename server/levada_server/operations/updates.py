@@ -8,16 +8,17 @@ from levada_server.errors import NotFound
 from levada_server.model.assignment import split_update
 from levada_server.model.sizes import check_sizes
 from levada_server.model.values import show_key
+from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.objects.claims import claim_changes
 from levada_server.operations.request_ids import once
-from levada_server.storage.rows import updates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from levada_server.model.table import TableName
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
 
 
 async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[str, object]) -> None:
@@ -35,9 +36,10 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
         NotFound: There is no entity with this key.
         LevadaError: A value does not fit, or is in the way of a constraint.
     """
-    catalog = await engine.catalog(caller)
-    table = catalog.table(name)
-    await admit_write(engine, caller, catalog, table)
+    view = await engine.gate.open(caller)
+    target = view.writable(Action.UPDATE, name)
+    table = target.table
+    await admit_write(engine, view, table)
     key, changes = split_update(table, row)
     check_sizes(table, changes, engine.value_bytes)
 
@@ -45,7 +47,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
         request = engine.scope.recorded(caller.request)
         claimed = await claim_changes(engine, table, changes)
         async with engine.scope.connection() as connection:
-            found = await updates.update_row(connection, table, key, claimed, catalog.version, request)
+            found = await target.update(connection, key, claimed, view.version, request)
         if not found:
             raise NotFound(
                 f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name

@@ -22,7 +22,8 @@ from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest
 from levada_server.logs import begin_call
 from levada_server.model.request import Request
-from levada_server.operations.context import PERHAPS_BEHIND, Caller
+from levada_server.operations.caller import Caller
+from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
 from levada_server.rpc.status import shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
@@ -113,16 +114,16 @@ class Call:
             work: Does it.
             behind: Whether a result has errors that may come of an old catalog.
         """
-        cache = self.engine.cache
-        known = await cache.current()
+        gate = self.engine.gate
+        known = await gate.known()
         told, told_by_work = self.told.copy(), len(self.caller.told)
         try:
             result = await work()
         except PERHAPS_BEHIND:
-            if self._sent or self._repeated or not await cache.catch_up(known):
+            if self._sent or self._repeated or not await gate.catch_up(known):
                 raise
         else:
-            if not behind(result) or self._repeated or not await cache.catch_up(known):
+            if not behind(result) or self._repeated or not await gate.catch_up(known):
                 return result
         self._repeated = True
         self.told = told
@@ -265,7 +266,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         try:
             call.caller = _caller(context, method)
             yield call
-            version = (await self._engine.cache.current()).version
+            version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call)))
             outcome = "OK"
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`

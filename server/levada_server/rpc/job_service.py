@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.model.table import TableName
+    from levada_server.operations.caller import Caller
     from levada_server.operations.completion.completed_jobs import CompletedJob
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.rpc.dispatch import Call
 

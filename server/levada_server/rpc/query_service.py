@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_api.v1 import query_service_pb2 as pb
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
+from levada_server.operations.access.gate import Action
 from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from levada_api.v1 import relation_pb2
+    from levada_server.operations.access.reading import Readable
     from levada_server.operations.make_contract import Reading
-    from levada_server.query.query import Query
     from levada_server.rpc.dispatch import Call
 
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
@@ -34,16 +35,16 @@ class QueryService:
 
     async def DescribeRelation(self, request: pb.DescribeRelationRequest, call: Call) -> pb.DescribeRelationResponse:
         """Return the heading of a relation."""
-        query = await _compiled(request.relation, call)
-        return pb.DescribeRelationResponse(heading=encode.heading(query.heading))
+        readable = await _compiled(request.relation, call, Action.DESCRIBE)
+        return pb.DescribeRelationResponse(heading=encode.heading(readable.heading))
 
     async def FetchRelation(self, request: pb.FetchRelationRequest, call: Call) -> None:
         """Send the entities of a relation as one Arrow IPC stream."""
         timer = end_call_later(FETCH_LIMIT_S, _too_long())
         try:
-            query, reading = await _read(request, call)
+            readable, reading = await _read(request, call)
             digests: list[str] = []
-            pieces = queries.fetch(call.engine, query, _counter(reading), digests.append if request.digest else None)
+            pieces = queries.fetch(call.engine, readable, _counter(reading), digests.append if request.digest else None)
             async with aclosing(pieces):
                 async for piece in pieces:
                     await call.send(encode.fetched(piece))
@@ -54,15 +55,15 @@ class QueryService:
 
     async def FetchFewRows(self, request: pb.FetchFewRowsRequest, call: Call) -> pb.FetchFewRowsResponse:
         """Return the entities of a relation in one message."""
-        query, reading = await _read(request.fetch, call)
+        readable, reading = await _read(request.fetch, call)
         content = bytearray()
         digests: list[str] = []
-        if queries.has_few_rows(query) and not request.fetch.digest:
-            for piece in await queries.fetch_few(call.engine, query, _counter(reading)):
+        if queries.has_few_rows(readable) and not request.fetch.digest:
+            for piece in await queries.fetch_few(call.engine, readable, _counter(reading)):
                 content += b"".join(piece)
         else:
             take_digest = digests.append if request.fetch.digest else None
-            async with aclosing(queries.fetch(call.engine, query, _counter(reading), take_digest)) as pieces:
+            async with aclosing(queries.fetch(call.engine, readable, _counter(reading), take_digest)) as pieces:
                 async for piece in pieces:
                     content += b"".join(piece)
                     if len(content) > FEW_BYTES:
@@ -76,40 +77,40 @@ class QueryService:
 
     async def CountRelation(self, request: pb.CountRelationRequest, call: Call) -> pb.CountRelationResponse:
         """Count the entities of a relation."""
-        query, reading = await _read(request, call)
-        count = await queries.count(call.engine, query)
+        readable, reading = await _read(request, call)
+        count = await queries.count(call.engine, readable)
         _counter(reading)(count)
         return pb.CountRelationResponse(entity_count=count, read_receipt=_receipt(reading))
 
     async def CheckExistence(self, request: pb.CheckExistenceRequest, call: Call) -> pb.CheckExistenceResponse:
         """Return whether a relation has any entity."""
-        query, reading = await _read(request, call)
-        found = await queries.exists(call.engine, query)
+        readable, reading = await _read(request, call)
+        found = await queries.exists(call.engine, readable)
         _counter(reading)(int(found))
         return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, call: Call) -> pb.ExplainRelationResponse:
         """Return PostgreSQL's plan for a relation."""
-        query = await _compiled(request.relation, call)
-        plan, statement = await queries.explain(call.engine, query, analyze=request.analyze)
+        readable = await _compiled(request.relation, call, Action.FETCH)
+        plan, statement = await queries.explain(call.engine, readable, analyze=request.analyze)
         return pb.ExplainRelationResponse(plan=plan, statement=statement)
 
 
-async def _compiled(message: relation_pb2.Relation, call: Call) -> Query:
-    query = await queries.compile_query(call.engine, call.caller, asked_relation("relation", message))
-    call.told.warn(query.warnings)
-    return query
+async def _compiled(message: relation_pb2.Relation, call: Call, action: Action) -> Readable:
+    readable = await queries.compile_query(call.engine, call.caller, action, asked_relation("relation", message))
+    call.told.warn(readable.query.warnings)
+    return readable
 
 
-async def _read(request: _Read, call: Call) -> tuple[Query, Reading | None]:
+async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
     """Compile what is read; under a lease, judge it by the contract of `make`."""
     if not request.lease_token:
-        return await _compiled(request.relation, call), None
+        return await _compiled(request.relation, call, Action.FETCH), None
     who = call.under_lease(request.lease_token)
     asked = asked_relation("relation", request.relation)
-    query = await queries.compile_query(call.engine, who, asked)
-    call.told.warn(query.warnings)
-    return query, await begin_read(call.engine, who, await asked.relation(), request.read_receipt)
+    readable = await queries.compile_query(call.engine, who, Action.FETCH, asked)
+    call.told.warn(readable.query.warnings)
+    return readable, await begin_read(call.engine, who, await asked.relation(), request.read_receipt)
 
 
 def _receipt(reading: Reading | None) -> bytes:

@@ -94,7 +94,7 @@ class SchemaService:
     async def DescribeTable(self, request: pb.DescribeTableRequest, call: Call) -> pb.DescribeTableResponse:
         """Describe one table."""
         table = await schemas.describe_table(call.engine, call.caller, values.table_name("name", request.name))
-        history = await schemas.list_definitions(call.engine, table) if request.include_history else []
+        history = await schemas.list_definitions(call.engine, call.caller, table) if request.include_history else []
         return pb.DescribeTableResponse(
             table=encode.table(table),
             history=[pb.PastDefinition(definition=text, create_time=moment) for text, moment in history],

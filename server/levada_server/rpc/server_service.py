@@ -36,7 +36,7 @@ class ServerService:
         return pb.GetServerInfoResponse(
             version=self._version,
             postgresql_version=call.engine.scope.postgresql_version,
-            catalog_version=(await call.engine.cache.current()).version,
+            catalog_version=await call.engine.gate.version(),
             embedded=self._embedded,
             oldest_client_version=OLDEST_CLIENT,
             features=FEATURES,

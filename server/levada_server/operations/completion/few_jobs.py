@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.jobs.limits import INLINE_BYTES, STATEMENT_INSERTS
 from levada_server.model.dependencies import is_within
+from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.completed_jobs import alike_inserts
 from levada_server.operations.completion.inserts import check_targets
 from levada_server.operations.jobs import computed_table
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
     from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
     from levada_server.operations.context import Engine
 
@@ -32,7 +33,7 @@ Committed = list[tuple["TableName", list["Key"]]]
 
 
 async def complete_at_once(
-    engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
+    engine: Engine, view: View, jobs: Sequence[CompletedJob]
 ) -> tuple[list[str], Committed] | None:
     """Complete jobs of one table, all or none.
 
@@ -46,14 +47,15 @@ async def complete_at_once(
     kinds = alike_inserts(jobs)
     if not _may_be(jobs, kinds):
         return None
-    table = computed_table(catalog, jobs[0].table)
+    catalog = view.catalog
+    table = computed_table(view, Action.COMPUTE, jobs[0].table)
     told = check_targets(catalog, table, jobs)
     keys = {job.key for job in jobs}
     inserted: set[tuple[str, ...]] = set()
     counts: list[Counter[str]] = [Counter() for _ in jobs]
     inserts: list[tuple[Table, Columns]] = []
     for kind in kinds:
-        target = catalog.table(kind.table)
+        target = view.table(Action.INSERT, kind.table)
         columns_list, row_counts = await _read(kind, target)
         for (number, _), rows in zip(kind.inserts, row_counts, strict=True):
             counts[number][str(target.name)] += rows

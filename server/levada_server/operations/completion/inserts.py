@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
+from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import judge_target
 from levada_server.operations.completion.completed_jobs import AlikeInserts, alike_inserts
 from levada_server.operations.inserts import check_options, insert_batch, read_batches
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.access.writing import Writable
     from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
     from levada_server.operations.context import Engine
     from levada_server.operations.inserts import InsertOptions
@@ -52,7 +55,7 @@ class Inserting:
     Args:
         engine: The parts to work with.
         connection: In the transaction that completes them.
-        catalog: Where tables are looked up.
+        view: Where tables are looked up.
         table: The table that is computed.
         keys: Those of the jobs.
         warnings: Takes what the caller is told.
@@ -60,7 +63,7 @@ class Inserting:
 
     engine: Engine
     connection: Connection
-    catalog: Catalog
+    view: View
     table: Table
     keys: set[Spelled]
     warnings: list[str]
@@ -69,8 +72,8 @@ class Inserting:
         """Insert the rows of one job; give their number by table."""
         counts: Counter[str] = Counter()
         for insert in job.inserts:
-            target = self.catalog.table(insert.table)
-            counts[str(target.name)] += await self._one(target, insert)
+            target = self.view.writable(Action.INSERT, insert.table)
+            counts[str(target.table.name)] += await self._one(target, insert)
         return counts
 
     async def together(self, jobs: Sequence[CompletedJob]) -> list[Counter[str]]:
@@ -81,28 +84,29 @@ class Inserting:
         """
         counts: list[Counter[str]] = [Counter() for _ in jobs]
         for alike in alike_inserts(jobs):
-            target = self.catalog.table(alike.table)
+            target = self.view.writable(Action.INSERT, alike.table)
             if alike.together:
-                columns_list, row_counts = await asyncio.to_thread(alike.read, target)
+                columns_list, row_counts = await asyncio.to_thread(alike.read, target.table)
                 for columns in columns_list:
                     await self._batch(target, columns, alike.options)
             else:
                 row_counts = [await self._one(target, alike.inserts[0][1])]
             for (number, _), rows in zip(alike.inserts, row_counts, strict=True):
-                counts[number][str(target.name)] += rows
+                counts[number][str(target.table.name)] += rows
         return counts
 
-    async def _one(self, target: Table, insert: BufferedInsert) -> int:
+    async def _one(self, target: Writable, insert: BufferedInsert) -> int:
         count = 0
         with located(insert.location):
-            batches = _batches(insert, target)
+            batches = _batches(insert, target.table)
             while (columns := await asyncio.to_thread(next, batches, None)) is not None:
                 count += await self._batch(target, columns, insert.options)
         return count
 
-    async def _batch(self, target: Table, columns: Columns, options: InsertOptions) -> int:
-        if is_within(target.name, self.table.name):
-            self.warnings.extend(judge_key(self.table, stray_key(self.catalog, self.table, target, columns, self.keys)))
+    async def _batch(self, target: Writable, columns: Columns, options: InsertOptions) -> int:
+        if is_within(target.table.name, self.table.name):
+            stray = stray_key(self.view.catalog, self.table, target.table, columns, self.keys)
+            self.warnings.extend(judge_key(self.table, stray))
         return await insert_batch(self.engine, self.connection, target, columns, options)
 
 

@@ -11,13 +11,12 @@ from levada_server.jobs.retry import next_try, next_try_of_interrupted
 from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
 from levada_server.model.values import show_key
-from levada_server.operations.access.compiling import compiled
+from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.jobs import job_rows
-from levada_server.storage.rows.streams import digest_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +24,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.jobs.lease import Failure
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
+    from levada_server.operations.caller import Caller
     from levada_server.operations.completion.completed_jobs import CompletedJob
     from levada_server.operations.completion.few_jobs import Committed
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.context import Engine
     from levada_server.storage.jobs.job_rows import LockedJob
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import OpenTransaction
@@ -58,10 +58,10 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
         wrong with a row, naming it and the insert.
     """
-    catalog = await engine.catalog(caller)
+    view = await engine.gate.open(caller)
     if len(jobs) > 1:
         try:
-            told = await _commit(engine, catalog, jobs)
+            told = await _commit(engine, view, jobs)
         except OutcomeUnknown:
             raise
         except LevadaError:
@@ -72,7 +72,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     warnings: dict[str, None] = {}
     for job in jobs:
         try:
-            warnings |= dict.fromkeys(await _commit(engine, catalog, (job,)))
+            warnings |= dict.fromkeys(await _commit(engine, view, (job,)))
             outcomes.append(None)
         except OutcomeUnknown:
             raise
@@ -81,12 +81,12 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
     return Completion(tuple(outcomes), tuple(warnings))
 
 
-async def _commit(engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]) -> list[str]:
+async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> list[str]:
     """Commit jobs, all or none; give what the caller is told."""
-    done = await _commit_at_once(engine, catalog, jobs)
+    done = await _commit_at_once(engine, view, jobs)
     if done is None:
         async with engine.scope.transaction() as connection:
-            done = await _complete_group(engine, connection, catalog, jobs)
+            done = await _complete_group(engine, connection, view, jobs)
     told, committed = done
     for name, keys in committed:
         engine.downstream.committed(engine, name, keys)
@@ -94,11 +94,11 @@ async def _commit(engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
 
 
 async def _commit_at_once(
-    engine: Engine, catalog: Catalog, jobs: Sequence[CompletedJob]
+    engine: Engine, view: View, jobs: Sequence[CompletedJob]
 ) -> tuple[list[str], Committed] | None:
     """Commit jobs by one statement; None if that cannot be, or if what is wrong with the one is still to be found."""
     try:
-        return await complete_at_once(engine, catalog, jobs)
+        return await complete_at_once(engine, view, jobs)
     except OutcomeUnknown:
         raise
     except LevadaError:
@@ -108,7 +108,7 @@ async def _commit_at_once(
 
 
 async def _complete_group(
-    engine: Engine, connection: Connection, catalog: Catalog, jobs: Sequence[CompletedJob]
+    engine: Engine, connection: Connection, view: View, jobs: Sequence[CompletedJob]
 ) -> tuple[list[str], Committed]:
     """Complete jobs in a transaction, by few statements for all of a table.
 
@@ -118,7 +118,7 @@ async def _complete_group(
     by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
     for job in jobs:
         by_table[job.table].append(job)
-    tables = [(computed_table(catalog, name), group) for name, group in by_table.items()]
+    tables = [(computed_table(view, Action.COMPUTE, name), group) for name, group in by_table.items()]
     warnings: list[str] = []
     committed: Committed = []
     for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
@@ -127,25 +127,25 @@ async def _complete_group(
             job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
         ]
         if accepted:
-            warnings += await _commit_results(engine, connection, catalog, table, accepted, locked)
+            warnings += await _commit_results(engine, connection, view, table, accepted, locked)
             committed.append((table.name, [locked[job.job_id].key for job in accepted]))
-    await require_version(connection, catalog.version)
+    await require_version(connection, view.version)
     return warnings, committed
 
 
 async def _commit_results(
     engine: Engine,
     connection: Connection,
-    catalog: Catalog,
+    view: View,
     table: Table,
     jobs: Sequence[CompletedJob],
     locked: dict[int, LockedJob],
 ) -> list[str]:
     for job in jobs:
-        await _check_inputs(connection, catalog, table, job)
-    warnings = check_targets(catalog, table, jobs)
+        await _check_inputs(connection, view, table, job)
+    warnings = check_targets(view.catalog, table, jobs)
     keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
-    inserting = Inserting(engine, connection, catalog, table, keys, warnings)
+    inserting = Inserting(engine, connection, view, table, keys, warnings)
     counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]
     await _check_present(connection, table, jobs, locked)
     await job_rows.finish_jobs(
@@ -166,9 +166,9 @@ async def _check_present(
         )
 
 
-async def _check_inputs(connection: Connection, catalog: Catalog, table: Table, job: CompletedJob) -> None:
+async def _check_inputs(connection: Connection, view: View, table: Table, job: CompletedJob) -> None:
     for number, (relation, digest) in enumerate(job.inputs, 1):
-        if await digest_rows(connection, (await compiled(relation, catalog)).fetch()) != digest:
+        if await (await view.query(Action.FETCH, relation)).digest(connection) != digest:
             raise InputsChanged(
                 f"What make_fetch of `{table.name}` had fetched ({number}. query) was changed before its result could "
                 "be committed; nothing of it is kept. Let it be computed again.",
@@ -185,13 +185,13 @@ async def complete_in_transaction(
         PreconditionFailed: The job is completed already.
         LevadaError: As the outcomes of `complete`.
     """
-    catalog = await engine.catalog(caller)
-    table = computed_table(catalog, job.table)
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.COMPUTE, job.table)
     async with transaction.transaction() as connection:
         locked = await job_rows.lock_jobs(connection, table, (job.job_id,))
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
             raise PreconditionFailed("The job is completed already; roll back.", job=job.job_id)
-        await _check_inputs(connection, catalog, table, job)
+        await _check_inputs(connection, view, table, job)
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in transaction.written.items()}
         await job_rows.finish_jobs(connection, table, [job.finished(written)])
@@ -228,7 +228,7 @@ async def fail(
     Raises:
         LeaseLost: The job was handed to another worker, or cancelled.
     """
-    table = computed_table(await engine.catalog(caller), name)
+    table = computed_table(await engine.gate.open(caller), Action.COMPUTE, name)
     async with engine.scope.transaction() as connection:
         standing = (await job_rows.lock_jobs(connection, table, (job_id,)))[job_id].standing
         if judge(standing, token, final=ERROR) is Answer.REPEATED:

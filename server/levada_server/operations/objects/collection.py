@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
+from levada_server.operations.access.gate import Action
 from levada_server.storage.catalog.stored_catalog import read_catalog
 from levada_server.storage.objects import object_rows
 
 if TYPE_CHECKING:
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.object_rows import Upload
 
@@ -33,13 +35,14 @@ class _Rehearsed(Exception):
     """Ends the transaction of a collection that was only to tell what it would do."""
 
 
-async def collect(engine: Engine, _caller: Caller, *, dry_run: bool) -> Collected:
+async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected:
     """Remove what no row names.
 
     First every reference is read. An object without one, that nobody claimed for `LIFETIME`, goes into quarantine; one
     that has been there for `QUARANTINE`, and is not named now either, is given up, and nothing can name it any more.
     Then its bytes go. Whoever claims an object before that takes it out of quarantine, so that no row is left without.
     """
+    engine.gate.admit_to_server(caller, Action.ADMINISTER)
     found: list[int] = []
     doomed: list[tuple[Upload, int]] = []
     try:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from uuid import UUID
 
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import StoredFile
     from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.object_rows import StoredObject
@@ -22,7 +23,7 @@ CHUNK_BYTES = 2**20
 
 
 async def download(
-    engine: Engine, _caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
+    engine: Engine, caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
 ) -> AsyncGenerator[bytes, None]:
     """Give the bytes of an object, of a file of a folder, or of a folder's list of files, from an offset on.
 
@@ -32,7 +33,7 @@ async def download(
         DamagedObject: The store lost it, or its size is another one.
         InvalidRequest: The offset is past the end.
     """
-    found, store = await _find(engine, id_)
+    found, store = await _find(engine, caller, id_)
     if path and not found.folder:
         raise InvalidRequest("The object is a single file, and has no others in it.", field="path")
     file = await open_file(store, found, path)
@@ -52,7 +53,7 @@ async def download(
         file.close()
 
 
-async def list_files(engine: Engine, _caller: Caller, id_: UUID) -> Sequence[StoredFile]:
+async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[StoredFile]:
     """List the files of a folder.
 
     Raises:
@@ -60,7 +61,7 @@ async def list_files(engine: Engine, _caller: Caller, id_: UUID) -> Sequence[Sto
         InvalidRequest: It is no folder.
         DamagedObject: The store lost the list.
     """
-    found, store = await _find(engine, id_)
+    found, store = await _find(engine, caller, id_)
     if not found.folder:
         raise InvalidRequest("The object is a single file, and has no list of files.", field="object_id")
     try:
@@ -69,7 +70,8 @@ async def list_files(engine: Engine, _caller: Caller, id_: UUID) -> Sequence[Sto
         raise _lost(store, found) from None
 
 
-async def _find(engine: Engine, id_: UUID) -> tuple[StoredObject, FolderStore]:
+async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, FolderStore]:
+    engine.gate.admit_holder(caller, id_)
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
     if found is None:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
+from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import open_file
 from levada_server.storage.objects import object_rows
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.object_reference import ObjectReference
     from levada_server.model.table import Table, TableName
-    from levada_server.operations.context import Caller, Engine
+    from levada_server.operations.caller import Caller
+    from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import Content
     from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.npy_header import NpyHeader
@@ -98,7 +100,7 @@ async def stage(
 
 
 async def _target(engine: Engine, caller: Caller, target: Target) -> tuple[Table, Attribute]:
-    table = (await engine.catalog(caller)).table(target.table)
+    table = (await engine.gate.open(caller)).table(Action.INSERT, target.table)
     attribute = table.heading[target.attribute]
     if attribute.type.kind is not Kind.OBJECT:
         raise InvalidRequest(
@@ -119,12 +121,13 @@ def _check_hash(text: str) -> None:
         raise InvalidRequest("A hash is BLAKE3 in 64 hexadecimal digits, in lower case.", field="hash")
 
 
-async def open_upload(engine: Engine, _caller: Caller, id_: UUID) -> OpenUpload:
+async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     """Give an upload to write to; it lives on.
 
     Raises:
         UnknownObject: It has expired, or is committed.
     """
+    engine.gate.admit_holder(caller, id_)
     async with engine.objects.connection() as connection:
         upload = await object_rows.renew_upload(connection, id_)
     if upload is None:

@@ -115,7 +115,7 @@ async def answered(stream: Call, request: pb.OpenCallsRequest) -> pb.OpenCallsRe
         if not method.repeatable(asked):
             raise InvalidRequest("On a stream, what changes something has a request_id.", field="request_id")
         getattr(answer, kind).CopyFrom(await call.serve(method, asked))
-        answer.catalog_version = (await call.engine.cache.current()).version
+        answer.catalog_version = await call.engine.gate.version()
 
     error = await call.ended(work())
     if error is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope
 
+Row: TypeAlias = "asyncpg.Record"
+"""The values of a row, in the order of the columns and by their names."""
+
 _SQL = statements("rows")
 
 LEAVE_S = 0.25
@@ -31,7 +34,7 @@ CANCEL_S = 5.0
 """How long PostgreSQL has to stop a query; then its connection is cut."""
 
 
-async def fetch_rows(scope: Scope, query: Query) -> list[asyncpg.Record]:
+async def fetch_rows(scope: Scope, query: Query) -> list[Row]:
     """Give the rows of a query that has few, in one trip to PostgreSQL.
 
     Raises:

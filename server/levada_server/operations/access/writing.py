@@ -1,0 +1,96 @@
+"""A table that its caller may change, and the changes of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.storage.rows import bulk, inserts, updates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.request import Request
+    from levada_server.model.table import Table
+    from levada_server.query.sql import Select
+    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.rows.insert_plan import InsertPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Writable:
+    """A table that its caller may change.
+
+    Args:
+        table: Which.
+    """
+
+    table: Table
+
+    async def insert(
+        self,
+        connection: Connection,
+        columns: Columns,
+        plan: InsertPlan,
+        *,
+        version: int | None = None,
+        request: Request | None = None,
+    ) -> int:
+        """Insert a batch of rows as planned, all or none; return how many were inserted or replaced.
+
+        Args:
+            connection: In a transaction if the plan needs one.
+            columns: The rows.
+            plan: How.
+            version: Of the catalog that the table is from; None if the caller checks it in the transaction.
+            request: Store their number as its outcome.
+
+        Raises:
+            LevadaError: As `storage.rows.inserts.insert_columns`.
+        """
+        return await inserts.insert_columns(connection, self.table, columns, plan, version=version, request=request)
+
+    async def insert_selected(
+        self,
+        connection: Connection,
+        selected: Select,
+        objects: Sequence[str],
+        *,
+        skip_duplicates: bool,
+        replace: bool,
+        version: int,
+    ) -> tuple[int, set[str]]:
+        """Insert the rows of a query; return their number and the ids of the objects that they name.
+
+        Raises:
+            LevadaError: As `storage.rows.inserts.insert_selected`.
+        """
+        return await inserts.insert_selected(
+            connection,
+            self.table,
+            selected,
+            objects,
+            skip_duplicates=skip_duplicates,
+            replace=replace,
+            version=version,
+        )
+
+    async def update(
+        self,
+        connection: Connection,
+        key: Mapping[str, object],
+        changes: Mapping[str, object],
+        version: int,
+        request: Request | None = None,
+    ) -> bool:
+        """Change attributes of the entity with a key; return whether there is one.
+
+        Raises:
+            LevadaError: As `storage.rows.updates.update_row`.
+        """
+        return await updates.update_row(connection, self.table, key, changes, version, request)
+
+    async def analyze(self, connection: Connection, row_count: int) -> None:
+        """Renew PostgreSQL's picture of the table after an insert of many rows."""
+        await bulk.analyze(connection, self.table, row_count)
