@@ -86,7 +86,7 @@ drills: .venv/installed-dev
 # A folder .levada is somebody's data, and stays.
 clean:
 	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -f clients/matlab/toolbox/+levada/+internal/levada_gateway.mex*
+	rm -f clients/matlab/toolbox/+levada/+internal/+calls/levada_gateway.mex*
 
 # The extra dev has all that the demo needs.
 .venv/installed-demo: EXTRAS := server,examples

@@ -36,11 +36,11 @@ id : int32
 words : varchar(40)
 """
 PREPARATION = """
-    connection.Channel = levada.internal.gateway('connect', address, '', '');
+    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
     name = @(table) struct('name', struct('schema', 'matlab', 'table', table));
     relation = @(table) struct('relation', struct('nodes', {{struct('table', name(table))}}));
-    fetch = @(table) levada.internal.fetchColumns(connection, relation(table));
-    count = @() levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', relation('few'));
+    fetch = @(table) levada.internal.query.fetchColumns(connection, relation(table));
+    count = @() levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CountRelation', relation('few'));
 """
 
 

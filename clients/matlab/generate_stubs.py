@@ -110,7 +110,7 @@ def _stub(
     path = f"/{_PACKAGE}.{service}/{method.name}"
     if method.client_streaming and method.server_streaming:
         result, arguments = "session", "connection"
-        body = "session = levada.internal.openSession(connection);\n"
+        body = "session = levada.internal.calls.openSession(connection);\n"
         usage = (
             f"SESSION = {name.upper()}(CONNECTION) opens the stream of {service}.{method.name}; ASK speaks through it."
         )
@@ -119,7 +119,9 @@ def _stub(
         result = "responses" if method.server_streaming else "response"
         arguments = passed.replace("method, ", "").replace("varargin{:}", "varargin")
         quoted = f"'{path}'"
-        body = f"{result} = levada.internal.{caller}({passed.replace('method', quoted)});\n"
+        body = f"{result} = levada.internal.calls.{caller}({passed.replace('method', quoted)});\n"
+        if len(body) > _WIDTH:
+            body = body.replace(", request", ", ...\n    request")
         many = [f"{what.upper()} is a cell" for what in (request, result) if what.endswith("s")]
         shown = arguments.upper().replace("VARARGIN", "SECONDS")
         usage = f"{result.upper()} = {name.upper()}({shown}) calls {service}.{method.name}."

@@ -1,8 +1,8 @@
 """Build the gateway, the MEX file through which the toolbox speaks to a server: `python build.py`.
 
-It lands in the toolbox, in `+levada/+internal`. What is up to date stays. On Debian, root gets the packages that are
-missing; anyone else is told which they are. `--require` makes their lack an error. Arguments after `--` go to CMake,
-for builds with libraries from elsewhere; README.md has them.
+It lands in the toolbox, in `+levada/+internal/+calls`. What is up to date stays. On Debian, root gets the packages
+that are missing; anyone else is told which they are. `--require` makes their lack an error. Arguments after `--` go to
+CMake, for builds with libraries from elsewhere; README.md has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 MEX = Path(__file__).resolve().parent
 ROOT = MEX.parents[2]
-PACKAGE = MEX.parent / "toolbox" / "+levada" / "+internal"
+PACKAGE = MEX.parent / "toolbox" / "+levada" / "+internal" / "+calls"
 BUILD = ROOT / "build" / "matlab"
 DESCRIPTORS = ROOT / "build" / "generated" / "levada_api.binpb"
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOOLBOX = Path(__file__).parents[3] / "clients" / "matlab" / "toolbox"
+GATEWAY = TOOLBOX / "+levada" / "+internal" / "+calls" / "levada_gateway.mex"
 _SECONDS = 120
 """Longest run of a script; it is killed then."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Pass over the tests of this folder where the gateway is not built; in CI that is a failure."""
-    if Path(__file__).parent not in item.path.parents or (TOOLBOX / "+levada/+internal/levada_gateway.mex").exists():
+    if Path(__file__).parent not in item.path.parents or GATEWAY.exists():
         return
     message = "the gateway of the MATLAB client is not built; `make matlab` builds it, or tells what it needs"
     if os.environ.get("CI"):

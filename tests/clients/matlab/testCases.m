@@ -210,7 +210,8 @@ if ischar(given) || islogical(given)
 elseif isfield(given, 'equal')
     condition = structfun(@conditionValue, given.equal, 'UniformOutput', false);
 elseif isfield(given, 'any')
-    condition = unionOf(cellfun(@(c) conditionOf(connection, schemaName, c), items(given, 'any'), 'UniformOutput', false));
+    condition = unionOf(cellfun(@(c) conditionOf(connection, schemaName, c), items(given, 'any'), 'UniformOutput', ...
+        false));
 elseif isfield(given, 'all')
     condition = cellfun(@(c) conditionOf(connection, schemaName, c), items(given, 'all'), 'UniformOutput', false);
 elseif isfield(given, 'not')
@@ -331,7 +332,8 @@ end
 shape = reshape(given.shape, 1, []);
 flat = feval(name, reshape(elements, [], 1));
 % The last index varies fastest in a case.
-value = permute(reshape(flat, [fliplr(shape), ones(1, 2 - numel(shape))]), numel([shape, ones(1, 2 - numel(shape))]):-1:1);
+value = permute(reshape(flat, [fliplr(shape), ones(1, 2 - numel(shape))]), ...
+    numel([shape, ones(1, 2 - numel(shape))]):-1:1);
 if numel(shape) == 1
     value = reshape(flat, [], 1);
 end
@@ -354,7 +356,8 @@ if isnumeric(expected) && isscalar(expected) && isreal(expected) && isnumeric(go
     if isinteger(expected) && isinteger(got)
         answer = int64(expected) == int64(got);
     else
-        answer = isequaln(double(expected), double(got)) && isequal(1 / double(expected), 1 / double(got)) || isequaln(double(expected), double(got)) && expected ~= 0;
+        answer = isequaln(double(expected), double(got)) && isequal(1 / double(expected), 1 / double(got)) || ...
+            isequaln(double(expected), double(got)) && expected ~= 0;
     end
 elseif iscell(expected) && iscell(got)
     answer = numel(expected) == numel(got) && all(cellfun(@same, reshape(expected, 1, []), reshape(got, 1, [])));
@@ -362,7 +365,8 @@ elseif isstruct(expected) && isstruct(got) && isscalar(expected) && isscalar(got
     answer = isequal(fieldnames(expected), fieldnames(got)) && ...
         all(cellfun(@same, struct2cell(expected), struct2cell(got)));
 elseif isempty(expected) && isempty(got) && ischar(expected) == ischar(got) && ~isstruct(expected)
-    answer = isequal(size(expected), size(got)) || ischar(expected) || prod(size(expected)) == 0 && iscell(expected) == iscell(got);
+    answer = isequal(size(expected), size(got)) || ischar(expected) || prod(size(expected)) == 0 && ...
+        iscell(expected) == iscell(got);
 else
     answer = strcmp(class(expected), class(got)) && isequaln(expected, got);
 end

@@ -28,14 +28,17 @@ check(~isempty(strfind(failure.message, 'levada serve')), failure.message);
 write('dj_local_conf.json', '{"database.host": "old-server"}');
 failure = checkError('InvalidRequest', @() levada.connect());
 check(~isempty(strfind(failure.message, 'old-server')), failure.message);
-write(fullfile(folder, 'levada.toml'), sprintf('# where we work\nurl = "%s"\n[other]\ntoken = "no"\n', connection.Address));
-found = levada.internal.findServer('');
+write(fullfile(folder, 'levada.toml'), sprintf('# where we work\nurl = "%s"\n[other]\ntoken = "no"\n', ...
+    connection.Address));
+found = levada.internal.calls.findServer('');
 checkEqual(found, struct('url', connection.Address, 'token', '', 'certificates', ''));
-write(fullfile(folder, 'levada.toml'), sprintf('url = ''host:1''\ntoken = "secret"  # of mine\ncertificates = "ca.pem"\n'));
-checkEqual(levada.internal.findServer(''), struct('url', 'host:1', 'token', 'secret', 'certificates', fullfile(folder, 'ca.pem')));
+write(fullfile(folder, 'levada.toml'), ...
+    sprintf('url = ''host:1''\ntoken = "secret"  # of mine\ncertificates = "ca.pem"\n'));
+checkEqual(levada.internal.calls.findServer(''), struct('url', 'host:1', 'token', 'secret', 'certificates', ...
+    fullfile(folder, 'ca.pem')));
 setenv('LEVADA_TOKEN', 'mine');
-checkEqual(getfield(levada.internal.findServer(''), 'token'), 'mine');
-checkEqual(getfield(levada.internal.findServer('given'), 'token'), 'given');
+checkEqual(getfield(levada.internal.calls.findServer(''), 'token'), 'mine');
+checkEqual(getfield(levada.internal.calls.findServer('given'), 'token'), 'given');
 setenv('LEVADA_URL', connection.Address);
 opened = levada.connect();
 checkEqual(opened.Address, connection.Address);

@@ -8,7 +8,8 @@ function fill()
 insert(lab.Subject, struct('subject_id', {1; 2; 3}, 'species', {'mouse'; 'rat'; []}, 'name', {'Ann'; 'Bob'; 'Cyd'}, ...
     'weight', {20.5; NaN; 31}));
 insert(lab.Session, {1 1 '2026-01-05' [1 2 3]; 1 2 '2026-01-06' []; 2 1 '2026-01-07' [5; 7]});
-insert(lab.SessionTrial, struct('subject_id', 1, 'session', 1, 'trial', num2cell(0:3), 'correct', {false true false true}));
+insert(lab.SessionTrial, struct('subject_id', 1, 'session', 1, 'trial', num2cell(0:3), 'correct', ...
+    {false true false true}));
 end
 
 function test_fetch_gives_the_key_alone_and_all_attributes_by_star(~)
@@ -132,7 +133,8 @@ checkEqual({attributes.name}, {'subject_id', 'species', 'name', 'weight'});
 checkEqual([attributes.iskey], [true false false false]);
 checkEqual(attributes(1).comment, 'number on the ear tag');
 text = evalc('disp(lab.Subject)');
-check(~isempty(strfind(text, '*subject_id')) && ~isempty(strfind(text, 'Ann')) && ~isempty(strfind(text, '3 entities')), text);
+check(~isempty(strfind(text, '*subject_id')) && ~isempty(strfind(text, 'Ann')) && ...
+    ~isempty(strfind(text, '3 entities')), text);
 check(~isempty(strfind(evalc('disp(lab.Session)'), '=BLOB=')));
 end
 

@@ -72,7 +72,8 @@ insert(lab.Subject, {1 'mouse' 'Ann' 20; 2 'rat' 'Bob' 30});
 insert(lab.Session, {1 1 '2026-01-05' []; 2 1 '2026-01-06' []});
 insert(lab.SessionTrial, {1 1 1 true; 1 1 2 false});
 plan = del(lab.Subject & 'subject_id = 1', 'DryRun', true);
-checkEqual(plan.Counts, struct('table', {'`lab`.`session__trial`'; '`lab`.`session`'; '`lab`.`subject`'}, 'count', {2; 1; 1}));
+checkEqual(plan.Counts, struct('table', {'`lab`.`session__trial`'; '`lab`.`session`'; '`lab`.`subject`'}, 'count', ...
+    {2; 1; 1}));
 insert(lab.Session, {1 2 '2026-01-07' []});
 checkError('PlanChanged', @() plan.confirm());
 checkError('HasChildren', @() delQuick(lab.Subject & 'subject_id = 1'));
@@ -85,7 +86,7 @@ end
 
 function test_a_question_needs_somebody_to_answer(~)
 insert(lab.Subject, struct('subject_id', 1));
-confirmed = levada.internal.confirm({'about to'}, 'Sure?', false);
+confirmed = levada.internal.inputs.confirm({'about to'}, 'Sure?', false);
 check(confirmed);
 end
 
@@ -120,6 +121,7 @@ catch failure
 end
 insert(lab.Subject, struct('subject_id', 12));
 checkError('PreconditionFailed', @() connection.startTransaction());
-checkError('PreconditionFailed', @() connection.request('JobService/RefreshJobs', struct('name', struct('schema', 'lab', 'table', 'Stat'))));
+checkError('PreconditionFailed', @() connection.request('JobService/RefreshJobs', ...
+    struct('name', struct('schema', 'lab', 'table', 'Stat'))));
 value = 5;
 end

@@ -17,7 +17,8 @@ free = schema(levada.FreeTable('lab.Session'));
 checkEqual({free.package, free.dbname}, {'', 'lab'});
 checkEqual(children(lab.Subject), {'`lab`.`session`', '`lab`.`trip`'});
 checkEqual(ancestors(lab.Session), {'`lab`.`species`', '`lab`.`subject`', '`lab`.`session`'});
-checkEqual(sort(descendants(lab.Subject)), sort({'`lab`.`subject`', '`lab`.`session`', '`lab`.`session__trial`', '`lab`.`trip`'}));
+checkEqual(sort(descendants(lab.Subject)), ...
+    sort({'`lab`.`subject`', '`lab`.`session`', '`lab`.`session__trial`', '`lab`.`trip`'}));
 end
 
 function test_contents_of_a_lookup_table(~)
@@ -30,14 +31,15 @@ check(~isempty(strfind(failure.message, 'nosuchtype')), failure.message);
 end
 
 function test_a_class_outside_a_package_is_refused(~)
-checkError('InvalidDefinition', @() levada.internal.schemaOf('Homeless'));
-checkError('InvalidDefinition', @() levada.internal.schemaOf('nopackage.Homeless'));
+checkError('InvalidDefinition', @() levada.internal.schema.schemaOf('Homeless'));
+checkError('InvalidDefinition', @() levada.internal.schema.schemaOf('nopackage.Homeless'));
 end
 
 function test_a_different_definition_warns_and_changes_nothing(connection)
 schema = lab.getSchema();
 count(lab.Subject);
-request = struct('name', struct('schema', 'lab', 'table', 'Other'), 'tier', 'TABLE_TIER_MANUAL', 'definition', 'a : int32');
+request = struct('name', struct('schema', 'lab', 'table', 'Other'), 'tier', 'TABLE_TIER_MANUAL', 'definition', ...
+    'a : int32');
 connection.request('SchemaService/DeclareTable', request);
 drop(lab.Subject);
 request.name.table = 'Subject';
@@ -91,9 +93,11 @@ removing = onCleanup(@() confirm_recursive_rmdir(false) && rmdir(folder, 's'));
 levada.createSchema('fresh', folder, 'fresh');
 addpath(folder);
 leaving = onCleanup(@() rmpath(folder));
-declare(connection, 'Animal', 'MANUAL', ['# an animal' char(10) 'animal : int32' char(10) '---' char(10) 'name : varchar(9)']);
+declare(connection, 'Animal', 'MANUAL', ...
+    ['# an animal' char(10) 'animal : int32' char(10) '---' char(10) 'name : varchar(9)']);
 declare(connection, 'Visit', 'MANUAL', ['-> Animal' char(10) 'visit : int16']);
-declare(connection, 'Visit.Step', 'PART', ['-> master' char(10) 'step : int16' char(10) '---' char(10) '-> [nullable] Animal.proj(other="animal")']);
+declare(connection, 'Visit.Step', 'PART', ...
+    ['-> master' char(10) 'step : int16' char(10) '---' char(10) '-> [nullable] Animal.proj(other="animal")']);
 declare(connection, 'Walk', 'COMPUTED', ['-> Visit' char(10) '---' char(10) 'metres : float64']);
 schema = feval('fresh.getSchema');
 paths = schema.syncClasses();

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CONNECT = """
-    call = @levada.internal.call;
-    connection.Channel = levada.internal.gateway('connect', address, '', '');
+    call = @levada.internal.calls.call;
+    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
     name = struct('schema', 'lab', 'table', 'mouse');
     mice = struct('nodes', {{struct('table', struct('name', name))}});
     function expect(condition, text)
@@ -54,7 +54,7 @@ def test_calls_give_what_the_server_says(octave: Octave, mouse: type[lv.Manual])
         expect(ischar(info.version) && islogical(info.embedded) && isstruct(info.limits), 'what it is');
         answer = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
         expect(answer.entity_count == 2 && isa(answer.entity_count, 'int64'), 'two mice');
-        columns = levada.internal.fetchColumns(connection, struct('relation', mice));
+        columns = levada.internal.query.fetchColumns(connection, struct('relation', mice));
         expect(columns.row_count == 2 && isequal(columns.primary_key, {'mouse_id'}), 'two rows');
         expect(isequal({columns.columns.name}, {'mouse_id', 'weight', 'name'}), 'names');
         expect(isequal({columns.columns.kind}, {'numeric', 'numeric', 'text'}), 'kinds');
@@ -73,16 +73,16 @@ def test_rows_are_inserted_as_columns(octave: Octave, mouse: type[lv.Manual]) ->
         + """
         columns = struct('name', {'mouse_id', 'weight', 'name'}, 'kind', {'int64', 'double', 'text'}, ...
             'values', {int64([1; 2]), [20.5; 0], {'Ana'; 'Zoë 🐭'}}, 'nulls', {[], [false; true], []});
-        pieces = levada.internal.encodeColumns(columns);
-        header = struct('header', struct('name', name, 'request_id', levada.internal.gateway('requestId')));
+        pieces = levada.internal.rows.encodeColumns(columns);
+        header = struct('header', struct('name', name, 'request_id', levada.internal.calls.gateway('requestId')));
         requests = [{header}, cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false)];
-        insert = @() levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests);
+        insert = @() levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', requests);
         expect(isequal(insert(), struct('row_count', int64(2))), 'two rows were inserted');
-        requests{1}.header.request_id = levada.internal.gateway('requestId');
-        told = refusal(@() levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests));
+        requests{1}.header.request_id = levada.internal.calls.gateway('requestId');
+        told = refusal(@() levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', requests));
         expect(strcmp(told.identifier, 'levada:DuplicateEntity'), told.identifier);
         expect(isempty(strfind(told.message, 'levada_gateway')), 'the message is the server''s');
-        last = levada.internal.gateway('lastError');
+        last = levada.internal.calls.gateway('lastError');
         expect(strcmp(last.metadata.row, '0') && strcmp(last.metadata.table, 'lab.Mouse'), 'details');
         """
     )
@@ -96,11 +96,12 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
     octave.run(
         _CONNECT
         + """
-        one = levada.internal.encodeColumns(struct('name', 'mouse_id', 'kind', 'double', 'values', 1, 'nulls', []));
+        one = struct('name', 'mouse_id', 'kind', 'double', 'values', 1, 'nulls', []);
+        one = levada.internal.rows.encodeColumns(one);
         insert = {struct('insert_rows', struct('header', struct('name', name)), 'more', true), ...
                   struct('insert_rows', struct('arrow_ipc', one{1}))};
-        session = levada.internal.openSession(connection);
-        ask = @(varargin) levada.internal.ask(session, varargin);
+        session = levada.internal.calls.openSession(connection);
+        ask = @(varargin) levada.internal.calls.ask(session, varargin);
         count = struct('count_relation', struct('relation', mice));
         expect(isequal(fieldnames(ask(struct('begin', struct())){1}), {'more'}), 'a begin has nothing to tell');
         answers = ask(insert{:});
@@ -111,12 +112,12 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         expect(ask(count){1}.count_relation.entity_count == 1, 'the transaction sees its row');
         outside = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
         expect(outside.entity_count == 0, 'others do not');
-        levada.internal.endSession(session);
-        levada.internal.endSession(session);
-        session = levada.internal.openSession(connection);
-        levada.internal.ask(session, {struct('begin', struct())});
-        levada.internal.ask(session, insert);
-        levada.internal.ask(session, {struct('commit', struct())});
+        levada.internal.calls.endSession(session);
+        levada.internal.calls.endSession(session);
+        session = levada.internal.calls.openSession(connection);
+        levada.internal.calls.ask(session, {struct('begin', struct())});
+        levada.internal.calls.ask(session, insert);
+        levada.internal.calls.ask(session, {struct('commit', struct())});
         outside = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
         expect(outside.entity_count == 1, 'a commit shows the row');
         """
@@ -144,10 +145,10 @@ def test_wrong_requests_are_refused_by_name(octave: Octave) -> None:
         part = struct('part_integrity', 'PART');
         check(refusal(@() call(connection, '/levada_api.v1.RowService/PlanDelete', part)), invalid, '`PART` is no');
         check(refusal(@() call(connection, '/levada_api.v1.QueryService/Guess', struct())), invalid, 'Guess');
-        check(refusal(@() levada.internal.gateway('guess')), invalid, 'guess');
-        check(refusal(@() levada.internal.gateway('connect', 'somewhere', '', '')), invalid, 'somewhere');
-        levada.internal.gateway('close', connection.Channel);
-        levada.internal.gateway('close', connection.Channel);
+        check(refusal(@() levada.internal.calls.gateway('guess')), invalid, 'guess');
+        check(refusal(@() levada.internal.calls.gateway('connect', 'somewhere', '', '')), invalid, 'somewhere');
+        levada.internal.calls.gateway('close', connection.Channel);
+        levada.internal.calls.gateway('close', connection.Channel);
         check(refusal(@() count(mice)), 'levada:Unavailable', 'closed');
         """
     )
@@ -159,10 +160,10 @@ def test_addresses(octave: Octave) -> None:
         + """
         for address = {'localhost:1', '[::1]:50051', 'https://lab.org', 'grpcs://lab.org:8443', 'http://lab', ...
                 'grpc://lab:1', 'unix:/tmp/socket', 'https://lab.org/'}
-            levada.internal.gateway('close', levada.internal.gateway('connect', address{1}, '', ''));
+            levada.internal.calls.gateway('close', levada.internal.calls.gateway('connect', address{1}, '', ''));
         end
         for address = {'', 'lab', 'lab:port', ':50051', 'ftp://lab', 'https://'}
-            told = refusal(@() levada.internal.gateway('connect', address{1}, '', ''));
+            told = refusal(@() levada.internal.calls.gateway('connect', address{1}, '', ''));
             expect(strcmp(told.identifier, 'levada:InvalidRequest'), address{1});
             expect(~isempty(strfind(told.message, 'is no address of a server')), told.message);
         end
@@ -173,13 +174,14 @@ def test_addresses(octave: Octave) -> None:
 def test_a_server_at_a_socket_stays_while_a_client_is_present(database_url: str, tmp_path: Path) -> None:
     address = f"unix:{tmp_path / 'socket'}"
     with Prompt(address) as prompt:
-        prompt.type("connection.Channel = levada.internal.gateway('connect', address, '', '');")
+        prompt.type("connection.Channel = levada.internal.calls.gateway('connect', address, '', '');")
         with serving(database_url, 0, "--listen", address, "--idle-timeout", "2") as process:
-            information = "levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());"
-            prompt.type(f"{information} levada.internal.gateway('stayPresent', connection.Channel);")
+            method = "'/levada_api.v1.ServerService/GetServerInfo'"
+            information = f"levada.internal.calls.call(connection, {method}, struct());"
+            prompt.type(f"{information} levada.internal.calls.gateway('stayPresent', connection.Channel);")
             prompt.type(f"pause(3); {information} disp('stayed: yes')")
             assert prompt.wait("stayed") == "yes"
-            prompt.type("levada.internal.gateway('close', connection.Channel);")
+            prompt.type("levada.internal.calls.gateway('close', connection.Channel);")
             assert process.wait(30) == 0, "the server ends after its last client"
 
 
@@ -188,7 +190,7 @@ def test_stubs_call_their_methods(octave: Octave, mouse: type[lv.Manual]) -> Non
     output = octave.run(
         _CONNECT
         + """
-        api = fullfile(fileparts(which('levada.internal.call')), '+api');
+        api = fullfile(fileparts(fileparts(which('levada.internal.calls.call'))), '+api');
         for file = dir(fullfile(api, '*.m'))'
             [~, method] = fileparts(file.name);
             expect(nargin(['levada.internal.api.' method]) ~= 0, [method ' can be called']);
@@ -197,7 +199,7 @@ def test_stubs_call_their_methods(octave: Octave, mouse: type[lv.Manual]) -> Non
         expect(answer.entity_count == 1, 'a stub of one message each way');
         answers = levada.internal.api.fetchRelation(connection, struct('relation', mice));
         pieces = cellfun(@(one) one.arrow_ipc, answers, 'UniformOutput', false);
-        columns = levada.internal.decodeColumns(pieces);
+        columns = levada.internal.rows.decodeColumns(pieces);
         expect(columns.row_count == 1, 'a stream');
         help levada.internal.api.countRelation
         """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.clients.matlab.conftest import Octave
 
 _HELPERS = """
-    connection.Channel = levada.internal.gateway('connect', address, '', '');
+    connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
     name = struct('schema', 'lab', 'table', 'everything');
     relation = struct('relation', struct('nodes', {{struct('table', struct('name', name))}}));
     function expect(condition, text)
@@ -109,7 +109,7 @@ def test_octave_reads_every_type(octave: Octave, everything: type[lv.Manual]) ->
     octave.run(
         _HELPERS
         + """
-        columns = levada.internal.fetchColumns(connection, relation);
+        columns = levada.internal.query.fetchColumns(connection, relation);
         expect(columns.row_count == 3, 'three rows');
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isempty(c.key.nulls), 'a key has no nulls');
@@ -134,7 +134,7 @@ def test_octave_reads_every_type(octave: Octave, everything: type[lv.Manual]) ->
         expect(isequal(split(c.u){1}, '00112233-4455-6677-8899-aabbccddeeff'), 'uuid');
         expect(isequal(strrep(split(c.js){1}, ' ', ''), '{"a":[1,null]}'), 'json');
         expect(isequal(split(c.raw){3}, uint8([0 255])) && strcmp(c.raw.kind, 'binary'), 'bytes');
-        expect(isequal(levada.internal.decodeValue(split(c.bl){3}), {1, 'x'}), 'blob');
+        expect(isequal(levada.internal.values.decodeValue(split(c.bl){3}), {1, 'x'}), 'blob');
         expect(isequal(c.vec.values(:, [1 3]), [1 1; 2 2; 3 3]) && isa(c.vec.values, 'double'), 'a vector');
         [k, j, i] = ndgrid(0:3, 0:2, 0:1);
         cube = permute(k + 4 * j + 12 * i, [3 2 1]);
@@ -143,7 +143,7 @@ def test_octave_reads_every_type(octave: Octave, everything: type[lv.Manual]) ->
         expect(isequal(c.mask.values(:, 1), logical([1; 0; 1; 1])) && islogical(c.mask.values), 'logical array');
         expect(isequal(c.half.values(:, 3), [0.5; -2]), 'half');
 
-        columns = levada.internal.fetchColumns(connection, relation, true);
+        columns = levada.internal.query.fetchColumns(connection, relation, true);
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isa(c.i8.values, 'int8') && isa(c.u32.values, 'uint32') && isa(c.f32.values, 'single'), 'classes');
         expect(isa(c.cube.values, 'int16') && isa(c.vec.values, 'single'), 'classes of arrays');
@@ -156,7 +156,7 @@ def test_octave_reads_no_rows_with_full_types(octave: Octave, everything: type[l
     octave.run(
         _HELPERS
         + """
-        columns = levada.internal.fetchColumns(connection, relation);
+        columns = levada.internal.query.fetchColumns(connection, relation);
         expect(columns.row_count == 0 && numel(columns.columns) == 24, 'no rows');
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isequal(size(c.f64.values), [0 1]) && isa(c.i64.values, 'int64') && isempty(c.txt.values), 'columns');
@@ -190,7 +190,7 @@ def test_the_server_takes_what_octave_writes(octave: Octave, everything: type[lv
             'u', 'text', {'00112233-4455-6677-8899-aabbccddeeff'; ''}
             'js', 'text', {'{"a": [1, null]}'; ''}
             'raw', 'binary', {uint8([0 255]); uint8([])}
-            'bl', 'binary', {levada.internal.encodeValue({1, 'x'}); uint8([])}
+            'bl', 'binary', {levada.internal.values.encodeValue({1, 'x'}); uint8([])}
             'vec', 'tensor', [1 0; 2 0; 3 0]
             'cube', 'tensor', cat(4, cube, cube * 0)
             'cplx', 'tensor', cat(3, [1 + 2i, 3; 4, 5i], zeros(2))
@@ -204,10 +204,10 @@ def test_the_server_takes_what_octave_writes(octave: Octave, everything: type[lv
             if i > 1, columns(i).nulls = [false; true]; end
             if isfield(types, columns(i).name), columns(i).type = types.(columns(i).name); end
         end
-        pieces = levada.internal.encodeColumns(columns);
+        pieces = levada.internal.rows.encodeColumns(columns);
         requests = cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false);
         header = struct('header', struct('name', name));
-        levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
+        levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
         """
     )
     first, second = everything.to_dicts()
@@ -228,13 +228,13 @@ def test_long_columns_travel_in_pieces(octave: Octave, everything: type[lv.Manua
         text = arrayfun(@(i) sprintf('number %d', i), (1:n)', 'UniformOutput', false);
         columns = struct('name', {'key', 'f64', 'txt'}, 'kind', {'double', 'double', 'text'}, ...
             'values', {(1:n)', (1:n)' / 4, text}, 'nulls', {[], [], []});
-        pieces = levada.internal.encodeColumns(columns);
+        pieces = levada.internal.rows.encodeColumns(columns);
         expect(numel(pieces) > 5 && max(cellfun(@numel, pieces)) <= 2^20, 'pieces of 1 MB');
         requests = cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false);
         header = struct('header', struct('name', name));
-        answer = levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
+        answer = levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
         expect(answer.row_count == n, 'all rows');
-        columns = levada.internal.fetchColumns(connection, relation);
+        columns = levada.internal.query.fetchColumns(connection, relation);
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isequal(c.key.values, (1:n)') && isequal(c.f64.values, (1:n)' / 4), 'numbers');
         expect(isequal(split(c.txt)', text), 'texts');
@@ -247,7 +247,7 @@ def test_wrong_columns_are_refused(octave: Octave) -> None:
         _HELPERS
         + """
         function check(column, identifier, part)
-            told = refusal(@() levada.internal.encodeColumns(column));
+            told = refusal(@() levada.internal.rows.encodeColumns(column));
             expect(strcmp(told.identifier, identifier), told.identifier);
             expect(~isempty(strfind(told.message, part)), told.message);
         end
@@ -308,7 +308,7 @@ def test_damaged_streams_are_refused(octave: Octave, tmp_path: Path) -> None:
         for i = 0:399
             file = fopen(fullfile(folder, num2str(i))); bytes = fread(file, Inf, '*uint8')'; fclose(file);
             try
-                columns = levada.internal.decodeColumns({bytes(1:floor(end / 2)), bytes(floor(end / 2) + 1:end)});
+                columns = levada.internal.rows.decodeColumns({bytes(1:floor(end / 2)), bytes(floor(end / 2) + 1:end)});
                 if i == 0
                     expect(columns.row_count == 6, 'rows');
                     expect(strcmp(columns.columns(5).kind, 'struct'), 'an object is a struct of columns');

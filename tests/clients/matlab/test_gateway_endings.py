@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tests.clients.matlab.conftest import Octave
 
-_CONNECT = "connection.Channel = levada.internal.gateway('connect', address, '', '');"
-_COUNT = "levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', few))"
+_CONNECT = "connection.Channel = levada.internal.calls.gateway('connect', address, '', '');"
+_COUNT = "levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', few))"
 # Each number with each other, and that again: more rows than anybody waits for.
 _RELATIONS = """
     table = @(name) struct('table', struct('name', struct('schema', 'lab', 'table', name)));
@@ -28,7 +28,7 @@ _RELATIONS = """
     join = struct('join', struct('left', 0, 'right', 1));
     many = struct('nodes', {{table('number'), table('letter'), join}});
 """
-_FETCH = "levada.internal.fetchColumns(connection, struct('relation', many))"
+_FETCH = "levada.internal.query.fetchColumns(connection, struct('relation', many))"
 _ROWS = 4000
 
 
@@ -88,25 +88,26 @@ def test_a_killed_server_is_told_and_its_successor_answers(database_url: str, po
             prompt.type(line)
         prompt.type("function told = refusal(f); told = 'nothing'; try, f(); catch e, told = e.identifier; end; end")
         # In the middle of a fetch.
-        prompt.type(f"id = levada.internal.gateway('start', connection.Channel, {_method('Query', 'Fetch')}")
+        prompt.type(f"id = levada.internal.calls.gateway('start', connection.Channel, {_method('Query', 'Fetch')}")
         prompt.type("state = 'pending'; while strcmp(state, 'pending')")
-        prompt.type("[state, first] = levada.internal.gateway('poll', id, 0.1); end; fprintf('state: %s\\n', state)")
+        prompt.type("[state, first] = levada.internal.calls.gateway('poll', id, 0.1); end")
+        prompt.type("fprintf('state: %s\\n', state)")
         assert prompt.wait("state") == "message"
         process.kill()
         process.wait()
-        prompt.type("while ~strcmp(state, 'done'), [state, m] = levada.internal.gateway('poll', id, 0.1); end")
-        prompt.type("fprintf('fetch: %s\\n', refusal(@() levada.internal.gateway('finish', id)))")
+        prompt.type("while ~strcmp(state, 'done'), [state, m] = levada.internal.calls.gateway('poll', id, 0.1); end")
+        prompt.type("fprintf('fetch: %s\\n', refusal(@() levada.internal.calls.gateway('finish', id)))")
         assert prompt.wait("fetch") == "levada:Unavailable"
         with serving(database_url, port) as successor:
             prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
             assert prompt.wait("counted") == str(_ROWS)
             # In the middle of an insert: its header is sent, its rows are not.
-            prompt.type(f"id = levada.internal.gateway('start', connection.Channel, {_method('Row', 'Insert')}")
-            prompt.type("fprintf('sent: %d\\n', levada.internal.gateway('send', id, insert))")
+            prompt.type(f"id = levada.internal.calls.gateway('start', connection.Channel, {_method('Row', 'Insert')}")
+            prompt.type("fprintf('sent: %d\\n', levada.internal.calls.gateway('send', id, insert))")
             assert prompt.wait("sent") == "1"
             successor.kill()
             successor.wait()
-            prompt.type("fprintf('insert: %s\\n', refusal(@() levada.internal.await(id)))")
+            prompt.type("fprintf('insert: %s\\n', refusal(@() levada.internal.calls.await(id)))")
             assert prompt.wait("insert") == "levada:Unavailable"
         with serving(database_url, port):
             prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
@@ -128,11 +129,12 @@ def test_a_lost_answer_is_asked_for_again(server_address: str) -> None:
         assert prompt.wait("counted") == str(_ROWS)
         middle.withhold()
         prompt.type("header.name = struct('schema', 'lab', 'table', 'number');")
-        prompt.type("header.request_id = levada.internal.gateway('requestId');")
+        prompt.type("header.request_id = levada.internal.calls.gateway('requestId');")
         prompt.type("column = struct('name', 'number', 'kind', 'double', 'values', 1e6, 'nulls', []);")
-        prompt.type("pieces = levada.internal.encodeColumns(column);")
+        prompt.type("pieces = levada.internal.rows.encodeColumns(column);")
         prompt.type("requests = {struct('header', header), struct('arrow_ipc', pieces{1})};")
-        prompt.type("answer = levada.internal.send(connection, '/levada_api.v1.RowService/InsertRows', requests);")
+        method = "'/levada_api.v1.RowService/InsertRows'"
+        prompt.type(f"answer = levada.internal.calls.send(connection, {method}, requests);")
         while len(number()) == _ROWS:
             pass
         middle.cut()
@@ -157,18 +159,18 @@ def test_an_interpreter_may_be_cleared_and_ended_at_any_time(octave: Octave) -> 
         _RELATIONS
         + _CONNECT
         + """
-        beat = levada.internal.gateway('beatStart', connection.Channel, 'nobody', 0.02);
+        beat = levada.internal.calls.gateway('beatStart', connection.Channel, 'nobody', 0.02);
         for i = 1:5
             fetch = {connection.Channel, '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60};
-            id = levada.internal.gateway('start', fetch{:});
-            session = levada.internal.openSession(connection);
-            levada.internal.gateway('poll', id, 0.02);
+            id = levada.internal.calls.gateway('start', fetch{:});
+            session = levada.internal.calls.openSession(connection);
+            levada.internal.calls.gateway('poll', id, 0.02);
             clear mex
             clear functions
         end
         fetch = {connection.Channel, '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60};
-        id = levada.internal.gateway('start', fetch{:});
-        levada.internal.gateway('poll', id, 0.1);
+        id = levada.internal.calls.gateway('start', fetch{:});
+        levada.internal.calls.gateway('poll', id, 0.1);
         """
     )
 
@@ -185,26 +187,27 @@ def test_memory_stays_flat(octave: Octave) -> None:
             kilobytes = str2double(regexp(text, 'VmRSS:\\s+(\\d+)', 'tokens', 'once'){1});
         end
         wrong = struct('relation', struct('nodes', {{table('nothing')}}));
+        count = '/levada_api.v1.QueryService/CountRelation';
         value = struct('cells', {{1, 'x', {int64(3), @() 1}}}, 'text', repmat('x', 1, 1e5));
-        kept = levada.internal.encodeValue(struct('cells', {{1, 'x', {int64(3)}}}, 'numbers', ones(100, 100)));
+        kept = levada.internal.values.encodeValue(struct('cells', {{1, 'x', {int64(3)}}}, 'numbers', ones(100, 100)));
         for i = 1:2000
             if i == 200, before = resident(); end
-            levada.internal.call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());
-            levada.internal.decodeValue(kept);
-            try, levada.internal.encodeValue(value); catch, end
+            levada.internal.calls.call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct());
+            levada.internal.values.decodeValue(kept);
+            try, levada.internal.values.encodeValue(value); catch, end
             if mod(i, 4) == 0
-                try, levada.internal.call(connection, '/levada_api.v1.QueryService/CountRelation', wrong); catch, end
+                try, levada.internal.calls.call(connection, count, wrong); catch, end
             end
             if mod(i, 10) == 0
-                columns = levada.internal.fetchColumns(connection, struct('relation', few));
-                levada.internal.encodeColumns(struct('name', 'number', 'kind', 'double', ...
+                columns = levada.internal.query.fetchColumns(connection, struct('relation', few));
+                levada.internal.rows.encodeColumns(struct('name', 'number', 'kind', 'double', ...
                     'values', columns.columns.values, 'nulls', []));
             end
             if mod(i, 50) == 0
-                id = levada.internal.gateway('start', connection.Channel, ...
+                id = levada.internal.calls.gateway('start', connection.Channel, ...
                     '/levada_api.v1.QueryService/FetchRelation', struct('relation', many), 60);
-                levada.internal.gateway('poll', id, 0.1);
-                levada.internal.gateway('cancel', id);
+                levada.internal.calls.gateway('poll', id, 0.1);
+                levada.internal.calls.gateway('cancel', id);
             end
         end
         grown = resident() - before;

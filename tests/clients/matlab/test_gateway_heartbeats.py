@@ -20,11 +20,11 @@ def prompt(server_address: str) -> Iterator[Prompt]:
     """Octave with a worker session of an hour and its heartbeat, many a second."""
     with Prompt(server_address) as opened:
         for line in (
-            "gateway = @levada.internal.gateway; service = '/levada_api.v1.JobService/';",
+            "gateway = @levada.internal.calls.gateway; service = '/levada_api.v1.JobService/';",
             "connection.Channel = gateway('connect', address, '', '');",
             "worker = struct('host', 'here', 'process', 1, 'user', 'me');",
             "request = struct('worker', worker, 'lease_duration', struct('seconds', 3600));",
-            "answer = levada.internal.call(connection, [service 'CreateWorkerSession'], request);",
+            "answer = levada.internal.calls.call(connection, [service 'CreateWorkerSession'], request);",
             "session = answer.worker_session;",
             "beat = gateway('beatStart', connection.Channel, session, 0.1);",
         ):
@@ -71,7 +71,7 @@ async def test_cancelled_jobs_and_ended_sessions_are_reported(prompt: Prompt, se
         prompt.type("reserve = struct('worker_session', session);")
         prompt.type("reserve.names = {struct('schema', 'lab', 'table', 'square')};")
         prompt.type(
-            "answer = levada.internal.call(connection, [service 'ReserveJobs'], reserve); leases = answer.leases;"
+            "answer = levada.internal.calls.call(connection, [service 'ReserveJobs'], reserve); leases = answer.leases;"
         )
         prompt.type("fprintf('leases: %d\\n', numel(leases))")
         assert prompt.wait("leases") == "1"

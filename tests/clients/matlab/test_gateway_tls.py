@@ -76,11 +76,11 @@ def test_tls_and_token(octave: Octave) -> None:
             end
             information = '/levada_api.v1.ServerService/GetServerInfo';
             certificates = fileread(file);
-            trusting.Channel = levada.internal.gateway('connect', address, 'a-secret-token', certificates);
-            answer = levada.internal.call(trusting, information, struct());
+            trusting.Channel = levada.internal.calls.gateway('connect', address, 'a-secret-token', certificates);
+            answer = levada.internal.calls.call(trusting, information, struct());
             if isempty(answer.version), error('test:Failed', 'no answer'); end
-            strange.Channel = levada.internal.gateway('connect', address, '', '');
-            told = refusal(@() levada.internal.call(strange, information, struct(), 5));
+            strange.Channel = levada.internal.calls.gateway('connect', address, '', '');
+            told = refusal(@() levada.internal.calls.call(strange, information, struct(), 5));
             if ~strcmp(told.identifier, 'levada:Unavailable'), error('test:Failed', told.message); end
             """,
             address=f"https://localhost:{port}",

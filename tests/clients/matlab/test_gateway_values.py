@@ -85,8 +85,8 @@ def test_octave_writes_back_what_python_wrote(octave: Octave, tmp_path: Path) ->
         + """
         for name = strsplit(names, ' ')
             file = fullfile(folder, name{1});
-            value = levada.internal.decodeValue(content([file '.in']), true);
-            keep([file '.out'], levada.internal.encodeValue(value));
+            value = levada.internal.values.decodeValue(content([file '.in']), true);
+            keep([file '.out'], levada.internal.values.encodeValue(value));
         end
         """,
         folder=str(tmp_path),
@@ -132,7 +132,7 @@ def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Pat
     octave.run(
         _READ_AND_WRITE
         + """
-        value = levada.internal.decodeValue(content(file));
+        value = levada.internal.values.decodeValue(content(file));
         [k, j, i] = ndgrid(0:3, 0:2, 0:1);
         expected = permute(k + 4 * j + 12 * i, [3 2 1]);
         expect(isequal(value.int16s, expected) && isa(value.int16s, 'double'), 'int16');
@@ -179,13 +179,14 @@ def test_python_reads_what_octave_wrote(octave: Octave, tmp_path: Path) -> None:
         value.mask = sparse(logical([0 1; 1 0]));
         value.empty_row = zeros(1, 0);
         value.long = repmat('x', 1, 5000);
-        keep(file, levada.internal.encodeValue(value));
-        expect(isequaln(levada.internal.decodeValue(content(file)), value), 'what was written comes back');
-        expect(isequaln(levada.internal.decodeValue(levada.internal.encodeValue(value.structs)), value.structs), 's');
-        expect(isequal(levada.internal.decodeValue(levada.internal.encodeValue(value.lines)), value.lines), 'lines');
-        same = levada.internal.decodeValue(levada.internal.encodeValue(value.sparse));
+        keep(file, levada.internal.values.encodeValue(value));
+        expect(isequaln(levada.internal.values.decodeValue(content(file)), value), 'what was written comes back');
+        again = @(value) levada.internal.values.decodeValue(levada.internal.values.encodeValue(value));
+        expect(isequaln(again(value.structs), value.structs), 'structs');
+        expect(isequal(again(value.lines), value.lines), 'lines');
+        same = again(value.sparse);
         expect(issparse(same) && isequal(same, value.sparse), 'sparse');
-        same = levada.internal.decodeValue(levada.internal.encodeValue(value.mask));
+        same = again(value.mask);
         expect(issparse(same) && islogical(same) && isequal(same, value.mask), 'sparse logical');
         """,
         file=str(tmp_path / "value"),
@@ -218,7 +219,7 @@ def test_what_cannot_be_stored_is_named_by_its_path(octave: Octave) -> None:
     octave.run(
         _READ_AND_WRITE
         + """
-        write = @(value) @() levada.internal.encodeValue(value, 'row 2, attribute `result`');
+        write = @(value) @() levada.internal.values.encodeValue(value, 'row 2, attribute `result`');
         function check(told, part)
             expect(strcmp(told.identifier, 'levada:WrongValue'), told.identifier);
             expect(~isempty(strfind(told.message, part)), told.message);
@@ -233,7 +234,7 @@ def test_what_cannot_be_stored_is_named_by_its_path(octave: Octave) -> None:
         deep = 1;
         for level = 1:31, deep = {deep}; end
         check(refusal(write(deep)), 'nested deeper than 30 levels');
-        check(refusal(@() levada.internal.decodeValue(uint8('mYm'))), 'are no <blob>');
+        check(refusal(@() levada.internal.values.decodeValue(uint8('mYm'))), 'are no <blob>');
         """
     )
 
@@ -256,7 +257,7 @@ def test_damaged_blobs_are_refused(octave: Octave, tmp_path: Path) -> None:
         for i = 0:299
             for exact = [false true]
                 try
-                    levada.internal.decodeValue(content(fullfile(folder, num2str(i))), exact);
+                    levada.internal.values.decodeValue(content(fullfile(folder, num2str(i))), exact);
                 catch told
                     expect(strcmp(told.identifier, 'levada:WrongValue'), [told.identifier ' ' told.message]);
                     refused = refused + 1;
@@ -277,7 +278,7 @@ def test_the_size_of_a_compressed_blob_is_not_trusted(octave: Octave, tmp_path: 
     octave.run(
         _READ_AND_WRITE
         + """
-        told = refusal(@() levada.internal.decodeValue(content(file)));
+        told = refusal(@() levada.internal.values.decodeValue(content(file)));
         expect(strcmp(told.identifier, 'levada:WrongValue'), told.identifier);
         expect(~isempty(strfind(told.message, 'damaged')), told.message);
         """,

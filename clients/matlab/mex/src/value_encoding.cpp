@@ -296,7 +296,7 @@ void encode_object(const mxArray* array, Value& value, const std::string& path, 
   if (class_name == "function_handle") throw refusal(path, "a function handle", "Store its text, func2str(f).");
   mxArray* result = nullptr;
   mxArray* argument = const_cast<mxArray*>(array);  // the declaration lacks a const
-  mxArray* trouble = mexCallMATLABWithTrap(1, &result, 1, &argument, "levada.internal.standIn");
+  mxArray* trouble = mexCallMATLABWithTrap(1, &result, 1, &argument, "levada.internal.values.standIn");
   if (trouble != nullptr || result == nullptr) {
     throw refusal(path, "an object of class " + class_name, "Turn it into plain values or arrays.");
   }

@@ -33,7 +33,7 @@ classdef AutoPopulate < levada.Table
             %
             %   Patience  seconds to keep trying to hand in a result while the server is out of reach
             %   errors    a struct array with message, identifier and stack
-            [failedKeys, errors] = levada.internal.populate(self, varargin, nargout > 0, true);
+            [failedKeys, errors] = levada.internal.jobs.populate(self, varargin, nargout > 0, true);
             if nargout == 0
                 clear failedKeys errors
             end
@@ -43,7 +43,7 @@ classdef AutoPopulate < levada.Table
             % parpopulate  Compute as populate, but go on after errors, and leave keys alone that failed before.
             %
             %   Run it in as many MATLABs at once as there are processors. What failed is in jobs(lab.Stat).
-            levada.internal.populate(self, varargin, true, false);
+            levada.internal.jobs.populate(self, varargin, true, false);
         end
 
         function [remaining, total] = progress(self, varargin)
@@ -57,7 +57,7 @@ classdef AutoPopulate < levada.Table
                 request.key_source = source.message();
             end
             answer = conn(self).request('JobService/GetProgress', request);
-            [remaining, total] = levada.internal.counted(answer.progress{1});
+            [remaining, total] = levada.internal.jobs.counted(answer.progress{1});
             if nargout == 0
                 fprintf('%-30s completed %d of %d (%.1f %%)\n', class(self), total - remaining, total, ...
                     100 * (total - remaining) / max(total, 1));
@@ -69,8 +69,8 @@ classdef AutoPopulate < levada.Table
             % jobs  Give the jobs of the table as a relation: its key, then the state of each, with error_message.
             %
             %   fetch(jobs(lab.Stat) & 'state = "error"', '*')
-            reference = getfield(getfield(levada.internal.tableNode(node(self)), 'body'), 'reference');
-            made = levada.internal.node('nodes', 'job_table', struct('reference', reference));
+            reference = getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference');
+            made = levada.internal.query.node('nodes', 'job_table', struct('reference', reference));
             relation = levada.Relation(made);
         end
 
@@ -78,7 +78,7 @@ classdef AutoPopulate < levada.Table
             % getKeySource  Give what is to be computed, as a relation.
             source = ownKeySource(self);
             if isempty(source)
-                source = levada.internal.parentsJoined(self);
+                source = levada.internal.jobs.parentsJoined(self);
             end
         end
     end
@@ -93,7 +93,8 @@ classdef AutoPopulate < levada.Table
                 source = self.popRel;
             end
             if ~isempty(source) && ~isa(source, 'levada.Relation')
-                levada.internal.fail('InvalidDefinition', 'The key source of `%s` is to be a query, not a %s.', ...
+                levada.internal.errors.fail('InvalidDefinition', ...
+                    'The key source of `%s` is to be a query, not a %s.', ...
                     class(self), class(source));
             end
         end
@@ -112,7 +113,7 @@ classdef AutoPopulate < levada.Table
         function answer = hasMake(self)
             % hasMake  Tell whether the class computes.
             answer = ismethod(self, 'make') || ...
-                ~strcmp(levada.internal.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
+                ~strcmp(levada.internal.schema.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
         end
 
         function runMake(self, key)
@@ -128,8 +129,9 @@ classdef AutoPopulate < levada.Table
     methods (Access = protected)
         function makeTuples(self, ~)
             % makeTuples  Compute one entity; a class overrides it, or has `make`.
-            levada.internal.fail('InvalidRequest', ...
-                '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', class(self));
+            levada.internal.errors.fail('InvalidRequest', ...
+                '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', ...
+                class(self));
         end
     end
 end

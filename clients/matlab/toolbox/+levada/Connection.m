@@ -43,16 +43,16 @@ classdef Connection < handle
             end
             self.Address = url;
             self.Tables = containers.Map();
-            self.Channel = levada.internal.gateway('connect', url, token, trusted);
+            self.Channel = levada.internal.calls.gateway('connect', url, token, trusted);
             try
-                info = levada.internal.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
+                info = levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
             catch failure
                 self.close();
                 rethrow(failure)
             end
             self.ServerVersion = info.version;
             if isfield(info, 'embedded') && info.embedded
-                levada.internal.gateway('stayPresent', self.Channel);
+                levada.internal.calls.gateway('stayPresent', self.Channel);
             end
         end
 
@@ -60,7 +60,7 @@ classdef Connection < handle
             % close  Close the connection; calls under way are cancelled, an open transaction is undone.
             if ~isempty(self.Channel)
                 self.cancelTransaction();
-                levada.internal.gateway('close', self.Channel);
+                levada.internal.calls.gateway('close', self.Channel);
                 self.Channel = [];
             end
         end
@@ -71,7 +71,8 @@ classdef Connection < handle
             answer = false;
             if ~isempty(self.Channel)
                 try
-                    levada.internal.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct(), probeSeconds);
+                    levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct(), ...
+                        probeSeconds);
                     answer = true;
                 catch failure
                     if ~any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:DeadlineExceeded'}))
@@ -91,11 +92,11 @@ classdef Connection < handle
             %
             %   Within a transaction, a make has one of its own, and declaring, populating and dropping are refused.
             if self.inTransaction()
-                levada.internal.fail('PreconditionFailed', ...
+                levada.internal.errors.fail('PreconditionFailed', ...
                     'A transaction is open; only connection.transaction(@() ...) can be inside it.');
             end
-            if ~isempty(levada.internal.makeScope())
-                levada.internal.fail('InvalidRequest', ...
+            if ~isempty(levada.internal.jobs.makeScope())
+                levada.internal.errors.fail('InvalidRequest', ...
                     'A make is a transaction already: what it inserts is kept whole or not at all.');
             end
             self.beginTransaction('ISOLATION_REPEATABLE_READ', '');
@@ -107,15 +108,15 @@ classdef Connection < handle
             %   Errors: levada:Conflict (a concurrent transaction got in the way; nothing is kept),
             %   levada:OutcomeUnknown (the server was lost meanwhile: look before you repeat).
             if ~self.inTransaction()
-                levada.internal.fail('PreconditionFailed', 'There is no transaction to commit.');
+                levada.internal.errors.fail('PreconditionFailed', 'There is no transaction to commit.');
             end
             ending = onCleanup(@() self.endTransaction());
             try
-                self.askSession({struct('commit', struct('request_id', levada.internal.gateway('requestId')))});
+                self.askSession({struct('commit', struct('request_id', levada.internal.calls.gateway('requestId')))});
             catch failure
                 if any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:Cancelled', 'levada:Internal', ...
                         'levada:DeadlineExceeded'}))
-                    levada.internal.fail('OutcomeUnknown', ...
+                    levada.internal.errors.fail('OutcomeUnknown', ...
                         'The server was lost during commit; look before you repeat. %s', failure.message);
                 end
                 rethrow(failure)
@@ -133,7 +134,7 @@ classdef Connection < handle
             %   [...] = connection.transaction(@() ...)
             %
             %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
-            job = levada.internal.makeScope();
+            job = levada.internal.jobs.makeScope();
             if ~isempty(job)
                 job.openTransaction();  % of which this becomes a part
             end
@@ -164,7 +165,7 @@ classdef Connection < handle
             % describeTable  Give a table as the catalog has it; asked again once the catalog has changed.
             self.checkOpen();
             key = [name.schema '.' name.table];
-            version = levada.internal.gateway('catalogVersion', self.Channel);
+            version = levada.internal.calls.gateway('catalogVersion', self.Channel);
             if isKey(self.Tables, key)
                 known = self.Tables(key);
                 if known.version == version
@@ -174,13 +175,14 @@ classdef Connection < handle
             end
             response = self.request('SchemaService/DescribeTable', struct('name', name));
             table = response.table;
-            self.Tables(key) = struct('version', levada.internal.gateway('catalogVersion', self.Channel), 'table', table);
+            self.Tables(key) = struct('version', levada.internal.calls.gateway('catalogVersion', self.Channel), ...
+                'table', table);
         end
 
         function response = request(self, method, message, varargin)
             % request  Call a method, within the open transaction if there is one that serves it.
             self.checkOpen();
-            field = levada.internal.sessionField(method);
+            field = levada.internal.calls.sessionField(method);
             job = self.jobAsking(field);
             if ~isempty(job)
                 message = job.marked(method, message);
@@ -193,7 +195,7 @@ classdef Connection < handle
                 end
             else
                 self.checkOutsideTransaction(method, field);
-                response = levada.internal.call(self, ['/levada_api.v1.' method], message, varargin{:});
+                response = levada.internal.calls.call(self, ['/levada_api.v1.' method], message, varargin{:});
             end
             if ~isempty(job)
                 job.take(response);
@@ -203,7 +205,7 @@ classdef Connection < handle
         function response = send(self, method, messages)
             % send  Call a method that takes a stream of messages.
             self.checkOpen();
-            field = levada.internal.sessionField(method);
+            field = levada.internal.calls.sessionField(method);
             job = self.jobAsking(field);
             if ~isempty(job)
                 messages = job.markedRows(messages);
@@ -216,11 +218,11 @@ classdef Connection < handle
                 return
             end
             self.checkOutsideTransaction(method, field);
-            response = levada.internal.sendRows(self, method, messages);
+            response = levada.internal.rows.sendRows(self, method, messages);
         end
 
         function result = fetchColumns(self, message, exact)
-            % fetchColumns  Fetch a relation as columns; see levada.internal.fetchColumns.
+            % fetchColumns  Fetch a relation as columns; see levada.internal.query.fetchColumns.
             self.checkOpen();
             job = self.jobAsking('fetch_relation');
             if ~isempty(job)
@@ -230,10 +232,11 @@ classdef Connection < handle
                 answers = self.askSession({struct('fetch_relation', message)});
                 isPiece = cellfun(@(a) isfield(a, 'fetch_relation'), answers);
                 pieces = cellfun(@(a) a.fetch_relation, answers(isPiece), 'UniformOutput', false);
-                result = levada.internal.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', false), exact);
+                result = levada.internal.rows.decodeColumns(cellfun(@(p) p.arrow_ipc, pieces, 'UniformOutput', ...
+                    false), exact);
                 receipt = pieces{end}.read_receipt;
             else
-                [result, receipt] = levada.internal.fetchRows(self, message, exact);
+                [result, receipt] = levada.internal.query.fetchRows(self, message, exact);
             end
             if ~isempty(job)
                 job.take(struct('read_receipt', receipt));
@@ -241,7 +244,7 @@ classdef Connection < handle
         end
 
         function beginJobTransaction(self, leaseToken)
-            % beginJobTransaction  Begin the transaction of the job whose make runs; see levada.internal.JobWork.
+            % beginJobTransaction  Begin the transaction of the job whose make runs; see levada.internal.jobs.JobWork.
             self.beginTransaction('ISOLATION_READ_COMMITTED', leaseToken);
         end
 
@@ -266,7 +269,8 @@ classdef Connection < handle
     methods (Access = private)
         function checkOpen(self)
             if isempty(self.Channel)
-                levada.internal.fail('Unavailable', 'The connection to %s is closed; call levada.connect again.', ...
+                levada.internal.errors.fail('Unavailable', ...
+                    'The connection to %s is closed; call levada.connect again.', ...
                     self.Address);
             end
         end
@@ -274,7 +278,8 @@ classdef Connection < handle
         function checkOutsideTransaction(self, method, field)
             reads = ~isempty(regexp(method, '/(Get|List|Describe|Count|Check|Explain|Plan|Fetch)', 'once'));
             if self.inTransaction() && isempty(field) && ~reads
-                levada.internal.fail('PreconditionFailed', ['Jobs, and declaring or dropping schemas and tables, are not ' ...
+                levada.internal.errors.fail('PreconditionFailed', ...
+                    ['Jobs, and declaring or dropping schemas and tables, are not ' ...
                     'part of transactions: do it before or after the transaction (%s).'], method);
             end
         end
@@ -283,7 +288,7 @@ classdef Connection < handle
             % Give the work of the make that runs, if a request of it is to be marked.
             job = [];
             if ~isempty(field)
-                job = levada.internal.makeScope();
+                job = levada.internal.jobs.makeScope();
                 if ~isempty(job) && ~job.asks(self)
                     job = [];
                 end
@@ -292,7 +297,7 @@ classdef Connection < handle
 
         function beginTransaction(self, isolation, leaseToken)
             self.checkOpen();
-            self.Session = levada.internal.openSession(self);
+            self.Session = levada.internal.calls.openSession(self);
             try
                 self.askSession({struct('begin', struct('isolation', isolation, 'lease_token', leaseToken))});
             catch failure
@@ -306,15 +311,15 @@ classdef Connection < handle
                 ended = self.Session;
                 self.Session = [];
                 self.Savepoints = {};
-                levada.internal.endSession(ended);
+                levada.internal.calls.endSession(ended);
             end
         end
 
         function answers = askSession(self, requests)
-            answers = levada.internal.ask(self.Session, requests);
+            answers = levada.internal.calls.ask(self.Session, requests);
             if isfield(answers{end}, 'error')
                 status = answers{end}.error;
-                levada.internal.raise(status);
+                levada.internal.errors.raise(status);
             end
         end
 

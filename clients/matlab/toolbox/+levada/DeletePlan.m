@@ -65,7 +65,7 @@ classdef DeletePlan
 end
 
 function number = run(connection, request, ownTable)
-request.request_id = levada.internal.gateway('requestId');
+request.request_id = levada.internal.calls.gateway('requestId');
 counts = countsOf(connection.request('RowService/DeleteRows', request));
 number = 0;
 if ~isempty(counts)
@@ -78,7 +78,7 @@ counts = struct('table', {}, 'count', {});
 if isfield(response, 'tables')
     for found = response.tables
         if isfield(found{1}, 'entity_count') && found{1}.entity_count > 0
-            counts(end + 1, 1) = struct('table', levada.internal.fullName(found{1}.name), ...
+            counts(end + 1, 1) = struct('table', levada.internal.schema.fullName(found{1}.name), ...
                 'count', double(found{1}.entity_count)); %#ok<AGROW>
         end
     end
@@ -88,7 +88,8 @@ end
 function value = integrity(name)
 known = {'enforce', 'ignore', 'cascade'};
 if ~any(strcmpi(name, known))
-    levada.internal.fail('InvalidRequest', 'PartIntegrity is one of %s, not ''%s''.', strjoin(known, ', '), name);
+    levada.internal.errors.fail('InvalidRequest', ...
+        'PartIntegrity is one of %s, not ''%s''.', strjoin(known, ', '), name);
 end
 value = ['PART_INTEGRITY_' upper(name)];
 end

@@ -22,19 +22,20 @@ classdef Diagram
             if nargin == 0
                 return
             end
-            source = levada.internal.plainText(source);
+            source = levada.internal.inputs.plainText(source);
             if ischar(source)
                 source = feval([source '.getSchema']);
             end
             if isa(source, 'levada.Schema')
                 source.create();
                 self.Connection = source.conn();
-                self.Tables = levada.internal.graph(self.Connection, {source.dbname}, {}, 0, 0);
+                self.Tables = levada.internal.diagrams.graph(self.Connection, {source.dbname}, {}, 0, 0);
             elseif isa(source, 'levada.Table')
                 self.Connection = conn(source);
-                self.Tables = levada.internal.graph(self.Connection, {}, {tableName(source)}, 0, 0);
+                self.Tables = levada.internal.diagrams.graph(self.Connection, {}, {tableName(source)}, 0, 0);
             else
-                levada.internal.fail('InvalidRequest', 'A diagram shows a levada.Schema, a package or a table, not a %s.', ...
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'A diagram shows a levada.Schema, a package or a table, not a %s.', ...
                     class(source));
             end
         end
@@ -67,12 +68,12 @@ classdef Diagram
 
         function text = names(self)
             % names  Give the full names of the tables as a cell row, parents first.
-            text = cellfun(@(t) levada.internal.fullName(t.name), self.Tables, 'UniformOutput', false);
+            text = cellfun(@(t) levada.internal.schema.fullName(t.name), self.Tables, 'UniformOutput', false);
         end
 
         function text = svg(self)
             % svg  Give the diagram as SVG.
-            text = levada.internal.svgOf(levada.internal.layout(self.Tables));
+            text = levada.internal.diagrams.svgOf(levada.internal.diagrams.layout(self.Tables));
         end
 
         function draw(self, file)
@@ -80,21 +81,21 @@ classdef Diagram
             %
             %   draw(diagram)
             %   draw(diagram, 'pipeline.svg')
-            if nargin < 2 && levada.internal.hasDisplay()
-                levada.internal.figureOf(levada.internal.layout(self.Tables));
+            if nargin < 2 && levada.internal.diagrams.hasDisplay()
+                levada.internal.diagrams.figureOf(levada.internal.diagrams.layout(self.Tables));
                 return
             end
             if nargin < 2
                 file = 'diagram.svg';
                 fprintf('There is no display; the diagram is in %s.\n', fullfile(pwd(), file));
             end
-            levada.internal.writeText(file, {svg(self)});
+            levada.internal.schema.writeText(file, {svg(self)});
         end
 
         function disp(self)
             % disp  Show the names, with tiers.
             for found = self.Tables
-                fprintf('  %-40s %s\n', levada.internal.fullName(found{1}.name), ...
+                fprintf('  %-40s %s\n', levada.internal.schema.fullName(found{1}.name), ...
                     lower(regexprep(found{1}.tier, '^TABLE_TIER_', '')));
             end
         end
@@ -104,7 +105,7 @@ classdef Diagram
         function result = widened(self, ancestorSteps, descendantSteps)
             result = self;
             given = cellfun(@(t) t.name, self.Tables, 'UniformOutput', false);
-            result.Tables = levada.internal.graph(self.Connection, {}, given, ancestorSteps, descendantSteps);
+            result.Tables = levada.internal.diagrams.graph(self.Connection, {}, given, ancestorSteps, descendantSteps);
         end
     end
 end

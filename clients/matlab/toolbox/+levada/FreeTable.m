@@ -16,13 +16,14 @@ classdef FreeTable < levada.AutoPopulate
             else
                 connection = levada.conn();
             end
-            text = levada.internal.plainText(varargin{1});
+            text = levada.internal.inputs.plainText(varargin{1});
             found = regexp(strtrim(text), '^`?([^`.]+)`?\.`?[#_~]*([^`]+?)`?$', 'tokens', 'once');
             if isempty(found)
-                levada.internal.fail('InvalidRequest', '''%s'' is no full name of a table; write schema.Table.', text);
+                levada.internal.errors.fail('InvalidRequest', ...
+                    '''%s'' is no full name of a table; write schema.Table.', text);
             end
             reference = struct('schema', found{1}, 'table', found{2}, 'connection', connection);
-            self@levada.AutoPopulate(levada.internal.node('nodes', 'table', struct('reference', reference)));
+            self@levada.AutoPopulate(levada.internal.query.node('nodes', 'table', struct('reference', reference)));
         end
     end
 end

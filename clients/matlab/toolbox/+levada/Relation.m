@@ -56,7 +56,7 @@ classdef Relation
         function result = plus(self, other)
             % plus  A + B: the entities of either; both have the same primary key.
             uses = {'left', operand(self, '+'); 'right', operand(other, '+')};
-            result = levada.Relation(levada.internal.node('nodes', 'union', struct(), uses));
+            result = levada.Relation(levada.internal.query.node('nodes', 'union', struct(), uses));
         end
 
         function condition = or(self, other)
@@ -96,8 +96,9 @@ classdef Relation
                 result = aggr(self, varargin{:});
                 return
             end
-            items = levada.internal.projectItems(varargin);
-            made = levada.internal.node('nodes', 'project', struct('items', {items}), {'operand', operand(self, 'proj')});
+            items = levada.internal.query.projectItems(varargin);
+            made = levada.internal.query.node('nodes', 'project', struct('items', {items}), {'operand', ...
+                operand(self, 'proj')});
             result = levada.Relation(made);
         end
 
@@ -114,10 +115,11 @@ classdef Relation
             %
             %   Entities without a match are kept, and count(*) is 0 for them, unless the setting aggrKeepAllRows says
             %   otherwise.
-            [words, keepAllRows] = levada.internal.takeOption(varargin, 'KeepAllRows', levada.config('aggrKeepAllRows'));
-            body = struct('items', {levada.internal.projectItems(words)}, 'matching_only', ~keepAllRows);
+            [words, keepAllRows] = levada.internal.inputs.takeOption(varargin, 'KeepAllRows', ...
+                levada.config('aggrKeepAllRows'));
+            body = struct('items', {levada.internal.query.projectItems(words)}, 'matching_only', ~keepAllRows);
             uses = {'operand', operand(self, 'aggr'); 'group', operand(group, 'aggr')};
-            result = levada.Relation(levada.internal.node('nodes', 'aggregate', body, uses));
+            result = levada.Relation(levada.internal.query.node('nodes', 'aggregate', body, uses));
         end
 
         function result = join(self, other, varargin)
@@ -125,16 +127,17 @@ classdef Relation
             %
             %   join(A, B, 'Left', true)            keeps entities of A without a match; A must determine B
             %   join(A, B, 'SemanticCheck', false)  matches on names alone
-            named = levada.internal.options(struct('Left', false, 'SemanticCheck', true), varargin);
+            named = levada.internal.inputs.options(struct('Left', false, 'SemanticCheck', true), varargin);
             body = struct('left_join', named.Left, 'unchecked', ~named.SemanticCheck);
             uses = {'left', operand(self, '*'); 'right', operand(other, '*')};
-            result = levada.Relation(levada.internal.node('nodes', 'join', body, uses));
+            result = levada.Relation(levada.internal.query.node('nodes', 'join', body, uses));
         end
 
         function result = extend(self, other)
             % extend  Add the attributes of B, which A must determine; no entity is lost or doubled.
             uses = {'left', operand(self, 'extend'); 'right', operand(other, 'extend')};
-            result = levada.Relation(levada.internal.node('nodes', 'join', struct('left_join', true, 'extend', true), uses));
+            result = levada.Relation(levada.internal.query.node('nodes', 'join', struct('left_join', true, 'extend', ...
+                true), uses));
         end
 
         % --------------------------------------------------------------------------------------------- heading
@@ -143,7 +146,7 @@ classdef Relation
             % header  Give the attributes, those of the primary key first.
             %
             %   A struct array with name, type (as a definition spells it), iskey, isnullable, default, comment.
-            attributes = levada.internal.headerOf(heading(self));
+            attributes = levada.internal.schema.headerOf(heading(self));
         end
 
         function names = primaryKey(self)
@@ -160,7 +163,7 @@ classdef Relation
 
         function connection = conn(self)
             % conn  Give the connection that answers this relation.
-            connection = levada.internal.connectionOf(node(self));
+            connection = levada.internal.query.connectionOf(node(self));
         end
 
         % -------------------------------------------------------------------------------------- size and rows
@@ -194,10 +197,10 @@ classdef Relation
             %
             %   Numbers are double, those of int64 attributes int64; logical; char, also for dates, times, decimals and
             %   uuids; what a blob holds. NULL is NaN for numbers and [] for the rest, with 'Exact' always [].
-            [result, exact] = levada.internal.fetchResult(self, varargin);
-            rows = levada.internal.structRows(result, levada.internal.columnNames(result), exact);
+            [result, exact] = levada.internal.query.fetchResult(self, varargin);
+            rows = levada.internal.rows.structRows(result, levada.internal.rows.columnNames(result), exact);
             if nargout > 1
-                keys = levada.internal.structRows(result, result.primary_key, exact);
+                keys = levada.internal.rows.structRows(result, result.primary_key, exact);
             end
         end
 
@@ -209,7 +212,7 @@ classdef Relation
             %   row = fetch1(A)                the same
             %
             %   Errors: levada:NotFound (none), levada:InvalidRequest (several).
-            [varargout{1:max(nargout, 1)}] = levada.internal.fetchOne(self, varargin);
+            [varargout{1:max(nargout, 1)}] = levada.internal.query.fetchOne(self, varargin);
         end
 
         function varargout = fetchn(self, varargin)
@@ -219,7 +222,7 @@ classdef Relation
             %   [a, b, keys] = fetchn(A, 'a', 'b')   the primary keys as a struct array too
             %
             %   Order, limit and 'Exact' as for fetch. Fixed-shape arrays come as one array, the entity's index first.
-            [varargout{1:max(nargout, 1)}] = levada.internal.fetchEach(self, varargin, max(nargout, 1));
+            [varargout{1:max(nargout, 1)}] = levada.internal.query.fetchEach(self, varargin, max(nargout, 1));
         end
 
         function rows = fetchtable(self, varargin)
@@ -227,12 +230,12 @@ classdef Relation
             %
             %   Text is string, dates and times are datetime. Octave has no tables: it gives a struct with one column
             %   per attribute, as fetchn gives them.
-            rows = levada.internal.fetchAsTable(self, varargin);
+            rows = levada.internal.query.fetchAsTable(self, varargin);
         end
 
         function disp(self)
             % disp  Show the first entities.
-            levada.internal.preview(self);
+            levada.internal.query.preview(self);
         end
     end
 
@@ -245,7 +248,7 @@ classdef Relation
         function message = message(self)
             % message  Give the expression as the protocol has it.
             root = node(self);
-            message = levada.internal.encodeRelation(root);
+            message = levada.internal.query.encodeRelation(root);
         end
 
         function found = heading(self)
@@ -260,22 +263,22 @@ classdef Relation
         function response = ask(self, method)
             % ask  Ask the server something about this relation.
             root = node(self);
-            connection = levada.internal.connectionOf(root);
-            request = struct('relation', levada.internal.encodeRelation(root));
+            connection = levada.internal.query.connectionOf(root);
+            request = struct('relation', levada.internal.query.encodeRelation(root));
             response = connection.request(['QueryService/' method], request);
         end
 
         function result = restricted(self, condition, negated, semanticCheck)
             % restricted  Restrict, and stay of the same class.
             if ~isa(self, 'levada.Relation')
-                levada.internal.fail('InvalidRequest', ...
+                levada.internal.errors.fail('InvalidRequest', ...
                     'A query stands on the left of & and -, and what restricts it on the right; here a %s is on the left.', ...
                     class(self));
             end
             result = self;
             operand = node(self);
             if isa(condition, 'levada.Top') && ~negated
-                result.Node = levada.internal.topNode(operand, condition.clause());
+                result.Node = levada.internal.query.topNode(operand, condition.clause());
                 return
             end
             if iscell(condition) && ~negated && any(cellfun(@(c) isa(c, 'levada.Top'), condition))
@@ -284,19 +287,19 @@ classdef Relation
                 end
                 return
             end
-            uses = {'operand', operand; 'condition', levada.internal.conditionNode(condition, semanticCheck)};
+            uses = {'operand', operand; 'condition', levada.internal.query.conditionNode(condition, semanticCheck)};
             body = struct();
             if negated
                 body.negated = true;
             end
-            result.Node = levada.internal.node('nodes', 'restrict', body, uses);
+            result.Node = levada.internal.query.node('nodes', 'restrict', body, uses);
         end
     end
 end
 
 function root = operand(relation, operator)
 if ~isa(relation, 'levada.Relation')
-    levada.internal.fail('InvalidRequest', 'The operator %s needs a table or query on both sides, not a %s.', ...
+    levada.internal.errors.fail('InvalidRequest', 'The operator %s needs a table or query on both sides, not a %s.', ...
         operator, class(relation));
 end
 root = node(relation);

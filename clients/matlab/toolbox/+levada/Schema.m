@@ -41,9 +41,10 @@ classdef Schema < handle
                 self.GivenConnection = inputs{1};
                 inputs(1) = [];
             end
-            inputs = cellfun(@levada.internal.plainText, inputs, 'UniformOutput', false);
+            inputs = cellfun(@levada.internal.inputs.plainText, inputs, 'UniformOutput', false);
             if isempty(inputs) || numel(inputs) > 2 || ~all(cellfun(@ischar, inputs))
-                levada.internal.fail('InvalidRequest', 'Call levada.Schema(package, name) or levada.Schema(connection, package, name).');
+                levada.internal.errors.fail('InvalidRequest', ...
+                    'Call levada.Schema(package, name) or levada.Schema(connection, package, name).');
             end
             if numel(inputs) == 2
                 self.package = inputs{1};
@@ -62,7 +63,7 @@ classdef Schema < handle
 
         function tables = v(self)
             % v  Give the tables of the schema by name, with or without a class here: schema.v.Session.
-            tables = levada.internal.TableAccessor(self);
+            tables = levada.internal.schema.TableAccessor(self);
         end
 
         function names = classNames(self)
@@ -114,11 +115,11 @@ classdef Schema < handle
             %
             %   drop(schema)
             %   drop(schema, 'Prompt', false)
-            named = levada.internal.options(struct('Prompt', levada.config('safemode')), varargin);
-            lines = cellfun(@(t) ['  ' levada.internal.fullName(t.name)], self.tables(), 'UniformOutput', false);
+            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode')), varargin);
+            lines = cellfun(@(t) ['  ' levada.internal.schema.fullName(t.name)], self.tables(), 'UniformOutput', false);
             lines = [{sprintf('About to drop the schema `%s` with:', self.dbname)}, lines];
-            if levada.internal.confirm(lines, sprintf('Drop the schema `%s`?', self.dbname), named.Prompt)
-                request = struct('name', self.dbname, 'request_id', levada.internal.gateway('requestId'));
+            if levada.internal.inputs.confirm(lines, sprintf('Drop the schema `%s`?', self.dbname), named.Prompt)
+                request = struct('name', self.dbname, 'request_id', levada.internal.calls.gateway('requestId'));
                 self.conn().request('SchemaService/DropSchema', request);
                 self.forget();
             end
@@ -138,7 +139,7 @@ classdef Schema < handle
             % syncClasses  Write a class file into the package for each table that has none there.
             %
             %   paths = syncClasses(schema)
-            paths = levada.internal.writeClasses(self);
+            paths = levada.internal.schema.writeClasses(self);
         end
 
         function reload(self)
@@ -157,7 +158,8 @@ classdef Schema < handle
             % create  Make sure that the server has the schema.
             address = self.conn().Address;
             if ~strcmp(self.CreatedAt, address)
-                request = struct('name', self.dbname, 'allow_existing', true, 'request_id', levada.internal.gateway('requestId'));
+                request = struct('name', self.dbname, 'allow_existing', true, 'request_id', ...
+                    levada.internal.calls.gateway('requestId'));
                 self.conn().request('SchemaService/CreateSchema', request);
                 self.CreatedAt = address;
             end
@@ -167,10 +169,10 @@ classdef Schema < handle
             % declare  Give the name of the table of a class, which is declared first if that was not done yet.
             key = [className ' ' self.conn().Address];
             if ~isKey(self.Declared, key)
-                name = levada.internal.classTable(className, self);
+                name = levada.internal.schema.classTable(className, self);
                 self.Declared(key) = name;  % before its parents, which may look back at it
                 try
-                    levada.internal.declareClass(self, className, name);
+                    levada.internal.schema.declareClass(self, className, name);
                 catch failure
                     remove(self.Declared, key);
                     rethrow(failure)

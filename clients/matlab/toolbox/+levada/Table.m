@@ -24,15 +24,15 @@ classdef Table < levada.Relation
 
         function text = fullTableName(self)
             % fullTableName  Give schema and stored name: `lab`.`session__trial`.
-            text = levada.internal.fullName(tableName(self));
+            text = levada.internal.schema.fullName(tableName(self));
         end
 
         function found = schema(self)
             % schema  Give the levada.Schema that the table is in.
-            root = levada.internal.tableNode(node(self));
+            root = levada.internal.query.tableNode(node(self));
             reference = root.body.reference;
             if isfield(reference, 'class')
-                found = levada.internal.schemaOf(reference.class);
+                found = levada.internal.schema.schemaOf(reference.class);
             else
                 found = levada.Schema(reference.connection, '', reference.schema);
             end
@@ -40,7 +40,7 @@ classdef Table < levada.Relation
 
         function connection = conn(self)
             % conn  Give the connection that the table lives at.
-            connection = levada.internal.connectionOf(node(self));
+            connection = levada.internal.query.connectionOf(node(self));
         end
 
         % --------------------------------------------------------------------------------------------- catalog
@@ -69,7 +69,7 @@ classdef Table < levada.Relation
                 if nargin > 1
                     keys = keys(cellfun(@(k) (isfield(k, 'primary_key') && k.primary_key) == primary, keys));
                 end
-                names = cellfun(@(k) levada.internal.fullName(k.parent), keys, 'UniformOutput', false);
+                names = cellfun(@(k) levada.internal.schema.fullName(k.parent), keys, 'UniformOutput', false);
             end
         end
 
@@ -77,25 +77,25 @@ classdef Table < levada.Relation
             % children  Give the full names of the tables that refer to this one.
             own = fullTableName(self);
             names = {};
-            for found = levada.internal.graph(conn(self), {}, {tableName(self)}, 0, 1)
+            for found = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, 0, 1)
                 table = found{1};
                 if isfield(table, 'foreign_keys') && any(cellfun(@(k) ...
-                        strcmp(levada.internal.fullName(k.parent), own), table.foreign_keys))
-                    names{end + 1} = levada.internal.fullName(table.name); %#ok<AGROW>
+                        strcmp(levada.internal.schema.fullName(k.parent), own), table.foreign_keys))
+                    names{end + 1} = levada.internal.schema.fullName(table.name); %#ok<AGROW>
                 end
             end
         end
 
         function names = ancestors(self)
             % ancestors  Give the full names of all tables that this one depends on, and its own, parents first.
-            tables = levada.internal.graph(conn(self), {}, {tableName(self)}, -1, 0);
-            names = cellfun(@(t) levada.internal.fullName(t.name), tables, 'UniformOutput', false);
+            tables = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, -1, 0);
+            names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
         function names = descendants(self)
             % descendants  Give the full names of all tables that depend on this one, and its own, parents first.
-            tables = levada.internal.graph(conn(self), {}, {tableName(self)}, 0, -1);
-            names = cellfun(@(t) levada.internal.fullName(t.name), tables, 'UniformOutput', false);
+            tables = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, 0, -1);
+            names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
         function drop(self, varargin)
@@ -103,9 +103,9 @@ classdef Table < levada.Relation
             %
             %   drop(lab.Session)
             %   drop(lab.Session, 'Prompt', false)
-            named = levada.internal.options(struct('Prompt', levada.config('safemode')), varargin);
+            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode')), varargin);
             checkWhole(self, 'drop');
-            levada.internal.dropTable(conn(self), tableName(self), named.Prompt);
+            levada.internal.schema.dropTable(conn(self), tableName(self), named.Prompt);
             forgetDeclaration(self);
         end
 
@@ -134,7 +134,7 @@ classdef Table < levada.Relation
             %
             %   Errors: levada:DuplicateEntity, MissingParent, MissingAttribute, UnknownAttribute, WrongValue,
             %   ValueOutOfRange. Their messages name the row, counted from 0, and the attribute.
-            levada.internal.insertRows(self, rows, varargin);
+            levada.internal.rows.insertRows(self, rows, varargin);
         end
 
         function inserti(self, rows, varargin)
@@ -155,7 +155,7 @@ classdef Table < levada.Relation
             %   update(table & key, 'attribute')           sets its default
             %
             %   [] and NaN set the default. Errors: levada:NotFound (no such entity), levada:WrongValue.
-            levada.internal.updateRow(self, varargin);
+            levada.internal.rows.updateRow(self, varargin);
         end
 
         function count = del(self, varargin)
@@ -166,7 +166,8 @@ classdef Table < levada.Relation
             %   del(table & key, 'PartIntegrity', 'ignore')   parts without their master; 'cascade': the masters too
             %   plan = del(table & key, 'DryRun', true)       deletes nothing, and gives a levada.DeletePlan
             %   count = del(...)                              the number of this table's entities that went
-            named = levada.internal.options(struct('Prompt', levada.config('safemode'), 'PartIntegrity', 'enforce', ...
+            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode'), 'PartIntegrity', ...
+                'enforce', ...
                 'DryRun', false), varargin);
             plan = levada.DeletePlan(self, named.PartIntegrity);
             if named.DryRun
@@ -176,7 +177,7 @@ classdef Table < levada.Relation
             deleted = 0;
             if isempty(plan.Counts)
                 fprintf('Nothing to delete.\n');
-            elseif levada.internal.confirm(plan.lines(), 'Commit deletes?', named.Prompt)
+            elseif levada.internal.inputs.confirm(plan.lines(), 'Commit deletes?', named.Prompt)
                 deleted = plan.confirm();
             end
             if nargout > 0
@@ -207,14 +208,14 @@ classdef Table < levada.Relation
             % node  Give the expression; a whole table refers to its class, which is declared when it is first used.
             root = self.Node;
             if isempty(root)
-                root = levada.internal.classNode(class(self));
+                root = levada.internal.query.classNode(class(self));
             end
         end
 
         function name = tableName(self)
             % tableName  Give the table's name as the protocol has it, restricted or not.
-            root = levada.internal.tableNode(node(self));
-            name = levada.internal.tableName(root.body.reference);
+            root = levada.internal.query.tableNode(node(self));
+            name = levada.internal.schema.tableName(root.body.reference);
         end
 
         function found = heading(self)
@@ -226,15 +227,16 @@ classdef Table < levada.Relation
         function checkWhole(self, verb)
             % checkWhole  Refuse what works on whole tables alone.
             if ~strcmp(getfield(node(self), 'arm'), 'table')
-                levada.internal.fail('InvalidRequest', '%s works on the whole table, and this one is restricted.', verb);
+                levada.internal.errors.fail('InvalidRequest', ...
+                    '%s works on the whole table, and this one is restricted.', verb);
             end
         end
 
         function forgetDeclaration(self)
             % forgetDeclaration  Declare the class anew when it is next used.
-            root = levada.internal.tableNode(node(self));
+            root = levada.internal.query.tableNode(node(self));
             if isfield(root.body.reference, 'class')
-                schema = levada.internal.schemaOf(root.body.reference.class);
+                schema = levada.internal.schema.schemaOf(root.body.reference.class);
                 schema.reload();
             end
         end

@@ -28,15 +28,15 @@ classdef Top
                 self.Offset = offset;
             end
             if any(self.Limit < 0) || any(self.Offset < 0)
-                levada.internal.fail('InvalidRequest', 'The limit and offset of levada.Top are not negative.');
+                levada.internal.errors.fail('InvalidRequest', 'The limit and offset of levada.Top are not negative.');
             end
         end
     end
 
     methods (Hidden)
         function top = clause(self)
-            % clause  Give it as levada.internal.topNode takes it.
-            order = levada.internal.plainText(self.OrderBy);
+            % clause  Give it as levada.internal.query.topNode takes it.
+            order = levada.internal.inputs.plainText(self.OrderBy);
             if ischar(order)
                 order = strsplit(order, ',');
             end

@@ -10,11 +10,11 @@ classdef U < levada.Relation
     methods
         function self = U(varargin)
             % U  Name the attributes.
-            names = cellfun(@levada.internal.plainText, varargin, 'UniformOutput', false);
+            names = cellfun(@levada.internal.inputs.plainText, varargin, 'UniformOutput', false);
             if ~all(cellfun(@ischar, names))
-                levada.internal.fail('InvalidRequest', 'levada.U takes the names of attributes.');
+                levada.internal.errors.fail('InvalidRequest', 'levada.U takes the names of attributes.');
             end
-            self@levada.Relation(levada.internal.node('nodes', 'universal_set', struct('attributes', {names})));
+            self@levada.Relation(levada.internal.query.node('nodes', 'universal_set', struct('attributes', {names})));
         end
     end
 end

@@ -22,12 +22,12 @@ if nargin == 0
     value = settings;
     return
 end
-name = regexprep(levada.internal.plainText(name), '\W', '_');
+name = regexprep(levada.internal.inputs.plainText(name), '\W', '_');
 value = [];
 if isfield(settings, name)
     value = settings.(name);
 elseif nargin == 1
-    levada.internal.fail('InvalidRequest', 'There is no setting ''%s''; there are %s.', name, ...
+    levada.internal.errors.fail('InvalidRequest', 'There is no setting ''%s''; there are %s.', name, ...
         strjoin(fieldnames(settings)', ', '));
 end
 if nargin > 1

@@ -6,7 +6,7 @@ function connection = conn(varargin)
 %
 %   See also levada.connect
 
-connection = levada.internal.defaultConnection();
+connection = levada.internal.calls.defaultConnection();
 if nargin > 0 || isempty(connection)
     connection = levada.connect(varargin{:});
 end

@@ -20,7 +20,7 @@ function connection = connect(varargin)
 %
 %   See also levada.conn, levada.Connection
 
-inputs = cellfun(@levada.internal.plainText, varargin, 'UniformOutput', false);
+inputs = cellfun(@levada.internal.inputs.plainText, varargin, 'UniformOutput', false);
 positional = {'', ''};
 for index = 1:2
     if ~isempty(inputs) && ischar(inputs{1}) && ~strcmpi(inputs{1}, 'Certificates')
@@ -28,9 +28,9 @@ for index = 1:2
         inputs(1) = [];
     end
 end
-named = levada.internal.options(struct('Certificates', ''), inputs);
+named = levada.internal.inputs.options(struct('Certificates', ''), inputs);
 if isempty(positional{1})
-    source = levada.internal.findServer(positional{2});
+    source = levada.internal.calls.findServer(positional{2});
 else
     source = struct('url', positional{1}, 'token', positional{2}, 'certificates', '');
 end
@@ -38,7 +38,7 @@ if ~isempty(named.Certificates)
     source.certificates = named.Certificates;
 end
 opened = levada.Connection(source.url, source.token, source.certificates);
-levada.internal.defaultConnection(opened);
+levada.internal.calls.defaultConnection(opened);
 if nargout > 0
     connection = opened;
 end

@@ -12,7 +12,7 @@ function createSchema(package, parentFolder, name)
 folder = fullfile(parentFolder, ['+' strrep(package, '.', '/+')]);
 file = fullfile(folder, 'getSchema.m');
 if exist(file, 'file')
-    levada.internal.fail('AlreadyExists', '%s exists already.', file);
+    levada.internal.errors.fail('AlreadyExists', '%s exists already.', file);
 end
 schema = levada.Schema(package, name);
 schema.create();
@@ -29,5 +29,5 @@ lines = {
     'end'
     'schema = made;'
     'end'};
-levada.internal.writeText(file, lines);
+levada.internal.schema.writeText(file, lines);
 end

@@ -13,7 +13,7 @@ function tables = virtualSchema(varargin)
 
 schema = levada.Schema(varargin{:});
 if ~schema.exists()
-    levada.internal.fail('UnknownSchema', 'There is no schema `%s`.', schema.dbname);
+    levada.internal.errors.fail('UnknownSchema', 'There is no schema `%s`.', schema.dbname);
 end
 tables = schema.v;
 end

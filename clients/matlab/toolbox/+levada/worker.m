@@ -15,9 +15,10 @@ function worker(tables, varargin)
 %
 %   See also levada.AutoPopulate/populate
 
-named = levada.internal.options(struct('Drain', false, 'MaxJobs', Inf, 'Patience', 60, 'Display', true), varargin);
-crew = levada.internal.Refresher(tablesToServe(tables));
-session = levada.internal.WorkerSession(crew.connection());
+named = levada.internal.inputs.options(struct('Drain', false, 'MaxJobs', Inf, 'Patience', 60, 'Display', true), ...
+    varargin);
+crew = levada.internal.jobs.Refresher(tablesToServe(tables));
+session = levada.internal.jobs.WorkerSession(crew.connection());
 ending = onCleanup(@() session.close());
 waitSeconds = 5;
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds);
@@ -25,10 +26,10 @@ computed = 0;
 while computed < named.MaxJobs
     limits.maxJobs = named.MaxJobs - computed;
     try
-        levada.internal.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
+        levada.internal.jobs.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
         return
     catch failure
-        if ~levada.internal.isPassing(failure)
+        if ~levada.internal.errors.isPassing(failure)
             rethrow(failure)
         end
         say(named.Display, 'the server is out of reach; trying again: %s', failure.message);
@@ -44,7 +45,7 @@ end
         if strcmp(outcome.state, 'error')
             message = strtok(outcome.error.message, char(10));
         end
-        say(named.Display, '%-7s %s %s %.3f s  %s', outcome.state, levada.internal.fullName(outcome.table), ...
+        say(named.Display, '%-7s %s %s %.3f s  %s', outcome.state, levada.internal.schema.fullName(outcome.table), ...
             jsonencode(outcome.key), outcome.seconds, message);
     end
 end
@@ -56,7 +57,7 @@ end
 end
 
 function found = tablesToServe(tables)
-tables = levada.internal.plainText(tables);
+tables = levada.internal.inputs.plainText(tables);
 if ischar(tables)
     schema = feval([tables '.getSchema']);
     names = schema.classNames();
@@ -69,6 +70,7 @@ else
     found = {tables};
 end
 if isempty(found) || ~all(cellfun(@(t) isa(t, 'levada.AutoPopulate') && hasMake(t), found))
-    levada.internal.fail('InvalidRequest', 'A worker serves tables with a make: levada.Computed and levada.Imported.');
+    levada.internal.errors.fail('InvalidRequest', ...
+        'A worker serves tables with a make: levada.Computed and levada.Imported.');
 end
 end

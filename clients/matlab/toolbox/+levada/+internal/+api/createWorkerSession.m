@@ -14,5 +14,6 @@ function response = createWorkerSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/CreateWorkerSession', ...
+    request, varargin{:});
 end

@@ -29,5 +29,5 @@ function response = declareTable(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/DeclareTable', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/DeclareTable', request, varargin{:});
 end

@@ -15,5 +15,6 @@ function response = deleteWorkerSession(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.JobService/DeleteWorkerSession', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/DeleteWorkerSession', ...
+    request, varargin{:});
 end

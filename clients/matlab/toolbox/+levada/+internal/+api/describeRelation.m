@@ -12,5 +12,6 @@ function response = describeRelation(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.QueryService/DescribeRelation', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/DescribeRelation', ...
+    request, varargin{:});
 end

@@ -15,5 +15,6 @@ function response = listObjectFiles(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/ListObjectFiles', ...
+    request, varargin{:});
 end

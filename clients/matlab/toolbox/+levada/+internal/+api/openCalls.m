@@ -31,5 +31,5 @@ function session = openCalls(connection)
 %
 %   Written by generate_stubs.py from proto/.
 
-session = levada.internal.openSession(connection);
+session = levada.internal.calls.openSession(connection);
 end

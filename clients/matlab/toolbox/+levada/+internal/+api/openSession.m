@@ -38,5 +38,5 @@ function session = openSession(connection)
 %
 %   Written by generate_stubs.py from proto/.
 
-session = levada.internal.openSession(connection);
+session = levada.internal.calls.openSession(connection);
 end

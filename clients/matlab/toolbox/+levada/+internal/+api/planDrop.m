@@ -12,5 +12,5 @@ function response = planDrop(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.SchemaService/PlanDrop', request, varargin{:});
 end

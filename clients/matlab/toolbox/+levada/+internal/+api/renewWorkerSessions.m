@@ -14,5 +14,6 @@ function response = renewWorkerSessions(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.JobService/RenewWorkerSessions', ...
+    request, varargin{:});
 end

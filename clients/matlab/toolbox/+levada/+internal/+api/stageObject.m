@@ -22,5 +22,5 @@ function response = stageObject(connection, request, varargin)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.call(connection, '/levada_api.v1.ObjectService/StageObject', request, varargin{:});
+response = levada.internal.calls.call(connection, '/levada_api.v1.ObjectService/StageObject', request, varargin{:});
 end

@@ -1,0 +1,27 @@
+function answers = ask(session, requests)
+%ASK Make one request of a session, and read all its answers.
+%   ANSWERS = ASK(SESSION, REQUESTS) takes a cell of OpenSessionRequests; all but the last have `more` set. ANSWERS is
+%   a cell row of OpenSessionResponses. An `error` among them is the caller's to raise: the session goes on.
+
+if session.Busy
+    levada.internal.calls.endSession(session);
+end
+session.Busy = true;
+for i = 1:numel(requests)
+    levada.internal.calls.push(session.Call, requests{i});
+end
+answers = {};
+more = true;
+while more
+    [state, message] = levada.internal.calls.gateway('poll', session.Call, 0.1);
+    switch state
+        case 'message'
+            answers{end + 1} = message; %#ok<AGROW>
+            more = message.more;
+        case 'done'
+            levada.internal.calls.finish(session.Call);
+            error('levada:Unavailable', 'The server ended the stream.');
+    end
+end
+session.Busy = false;
+end

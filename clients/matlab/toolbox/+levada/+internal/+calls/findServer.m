@@ -1,0 +1,111 @@
+function source = findServer(token)
+% findServer  Find the address of a server where none was given.
+%
+%   source = findServer(token)
+%
+%   token   '' to find it too
+%   source  a struct with url, token, certificates
+%
+%   See also levada.connect
+
+if isempty(token)
+    token = getenv('LEVADA_TOKEN');
+end
+source = struct('url', getenv('LEVADA_URL'), 'token', token, 'certificates', '');
+if isempty(source.url)
+    file = settingsFile();
+    if ~isempty(file)
+        source = readSettings(file, token);
+    end
+end
+if isempty(source.url)
+    refuseDataJointSettings();
+    source.url = localServer();
+end
+if isempty(source.url)
+    levada.internal.errors.fail('InvalidRequest', ...
+        ['No server is named. Call levada.connect(''host:port''), or set LEVADA_URL, ' ...
+        'or write a line such as url = "host:port" into levada.toml. To start a server of your own, run `levada serve` ' ...
+        'at a command line (installed by pip install "levada[server]").']);
+end
+end
+
+function file = settingsFile()
+folder = pwd();
+while true
+    file = fullfile(folder, 'levada.toml');
+    if exist(file, 'file')
+        return
+    end
+    above = fileparts(folder);
+    if strcmp(above, folder)
+        file = '';
+        return
+    end
+    folder = above;
+end
+end
+
+function source = readSettings(file, token)
+text = fileread(file);
+source = struct('url', setting(text, 'url'), 'token', token, 'certificates', setting(text, 'certificates'));
+if isempty(source.url)
+    levada.internal.errors.fail('InvalidRequest', ...
+        '%s names no server; write a line such as url = "lab-server:50051".', file);
+end
+if isempty(source.token)
+    source.token = setting(text, 'token');
+end
+if ~isempty(source.certificates) && ~isAbsolute(source.certificates)
+    source.certificates = fullfile(fileparts(file), source.certificates);
+end
+end
+
+function value = setting(text, name)
+% Read one text of the file's top level, which is all that Levada keeps there.
+table = regexp(text, '^\s*\[', 'once', 'lineanchors');
+if ~isempty(table)
+    text = text(1:table - 1);
+end
+found = regexp(text, ['^\s*' name '\s*=\s*(?:"([^"\n]*)"|''([^''\n]*)'')'], 'tokens', 'once', 'lineanchors');
+value = [found{:}];
+if isempty(value)
+    value = '';
+end
+end
+
+function answer = isAbsolute(path)
+answer = any(path(1) == '/\') || (numel(path) > 1 && path(2) == ':');
+end
+
+function url = localServer()
+% The server that someone started for this folder, by Python or by hand.
+url = '';
+file = fullfile(pwd(), '.levada', 'server.json');
+if exist(file, 'file')
+    served = jsondecode(fileread(file));
+    url = served.address;
+end
+end
+
+function refuseDataJointSettings()
+% Stop where the settings of a DataJoint pipeline would end at a server that is not meant.
+host = getenv('DJ_HOST');
+where = 'The environment variable DJ_HOST';
+file = fullfile(pwd(), 'dj_local_conf.json');
+if isempty(host) && exist(file, 'file')
+    settings = jsondecode(fileread(file));
+    where = file;
+    names = fieldnames(settings);
+    match = ismember(lower(names), {'databasehost', 'database_host', 'database.host'});
+    if any(match)
+        host = settings.(names{find(match, 1)});
+    end
+end
+if ~isempty(host)
+    levada.internal.errors.fail('InvalidRequest', ...
+        ['%s names the database host ''%s'', which Levada does not use. Set LEVADA_URL ' ...
+        'to the address of a Levada server, or write it into levada.toml, or call levada.connect(''host:port'').'], ...
+        where, host);
+end
+end

@@ -1,0 +1,26 @@
+function responses = receive(connection, method, request)
+%RECEIVE Call a method that answers with a stream, and read it to its end.
+%   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. It only reads, so that it is
+%   repeated as a whole, as CALL does.
+
+try
+    responses = once(connection.Channel, method, request);
+catch trouble
+    attempt = @() once(connection.Channel, method, request);
+    responses = levada.internal.calls.retry(trouble, connection.Channel, attempt, []);
+end
+end
+
+function responses = once(channel, method, request)
+id = levada.internal.calls.gateway('start', channel, method, request);
+cleanup = onCleanup(@() levada.internal.calls.gateway('cancel', id));
+responses = {};
+state = 'pending';
+while ~strcmp(state, 'done')
+    [state, message] = levada.internal.calls.gateway('poll', id, 0.1);
+    if strcmp(state, 'message')
+        responses{end + 1} = message; %#ok<AGROW>
+    end
+end
+levada.internal.calls.finish(id);
+end

@@ -1,0 +1,237 @@
+classdef JobWork < handle
+% JobWork  What a job has in hand while its make runs: inserts that wait, the receipt of its reads, and its transaction.
+%
+%   Inserts are kept until the job is completed, so that no transaction is open while a make computes. One is opened as
+%   soon as something must be seen before: by a read of a table with inserts that wait, or by a write that is no insert.
+%   It ends by completing the job.
+
+    properties (SetAccess = private)
+        Lease          % the job's, as the protocol has it
+        Inserts = {}   % of each insert a struct with name, options, location and parts (a cell of columns)
+        Receipt = []   % of all that was read, signed by the server; goes with the next read and comes back with that added
+        Open = false   % its transaction is open, and inserts go into it
+    end
+
+    properties (Access = private)
+        Connection
+        Busy = false  % a request of the job itself is under way, which is not marked again
+    end
+
+    methods
+        function self = JobWork(connection, lease)
+            % JobWork  Begin for one job.
+            self.Connection = connection;
+            self.Lease = lease;
+        end
+
+        function answer = asks(self, connection)
+            % asks  Tell whether a request over a connection is to be marked as the job's.
+            answer = ~self.Busy && connection.Channel == self.Connection.Channel;
+        end
+
+        function checkTable(self, name)
+            % checkTable  Refuse rows of other tables than its own and the parts, where the schema's contract does.
+            own = levada.internal.schema.fullName(self.Lease.table);
+            given = levada.internal.schema.fullName(name);
+            isOwn = strcmp(given, own) || strncmp(given, [own(1:end - 1) '__'], numel(own) + 1);
+            if ~isOwn && strcmp(getfield(self.Connection.describeTable(self.Lease.table), 'make_contract'), ...
+                'MAKE_CONTRACT_ON')
+                levada.internal.errors.fail('MakeContract', ...
+                    ['make of `%s` inserts into %s, which is neither its own table nor a ' ...
+                    'part of it. Insert these rows before populate, or make that table a part.'], ...
+                    self.Lease.table.table, given);
+            end
+        end
+
+        function insert(self, name, options, columns)
+            % insert  Keep the columns of one insert.
+            self.checkComplete(name, columns);
+            location = callerLocation();
+            if ~isempty(self.Inserts)
+                last = self.Inserts{end};
+                sameColumns = isequal({last.parts{1}.name}, {columns.name}) && isequal({last.parts{1}.kind}, ...
+                    {columns.kind});
+                % A loop around insert makes one insert of many rows.
+                if sameColumns && isequal(last.name, name) && isequal(last.options, options) && ...
+                    strcmp(last.location, location)
+                    self.Inserts{end}.parts{end + 1} = columns;
+                    return
+                end
+            end
+            self.Inserts{end + 1} = struct('name', name, 'options', options, 'location', location, 'parts', ...
+                {{columns}});
+        end
+
+        function message = marked(self, method, message)
+            % marked  Mark a request as the job's; open its transaction where the request has to see what was inserted.
+            isWrite = any(strcmp(method, {'RowService/InsertRelation', 'RowService/UpdateRow', ...
+                'RowService/DeleteRows'}));
+            if isWrite || self.mustSee(message)
+                self.openTransaction();
+            end
+            isRead = any(strcmp(method, {'QueryService/FetchRelation', 'QueryService/CountRelation', ...
+                'QueryService/CheckExistence', 'RowService/InsertRelation'}));
+            if isWrite || isRead
+                message.lease_token = self.Lease.lease_token;
+            end
+            if isRead && ~isempty(self.Receipt)
+                message.read_receipt = self.Receipt;
+            end
+        end
+
+        function messages = markedRows(self, messages)
+            % markedRows  Mark an insert that goes into the job's transaction.
+            messages{1}.header.lease_token = self.Lease.lease_token;
+        end
+
+        function take(self, response)
+            % take  Keep the receipt that an answer carries.
+            if isfield(response, 'read_receipt') && ~isempty(response.read_receipt)
+                self.Receipt = response.read_receipt;
+            end
+        end
+
+        function openTransaction(self)
+            % openTransaction  Begin the job's transaction with the inserts that wait.
+            if self.Open
+                return
+            end
+            self.Busy = true;
+            done = onCleanup(@() self.rest());
+            self.Connection.beginJobTransaction(self.Lease.lease_token);
+            self.Open = true;
+            waiting = self.Inserts;
+            self.Inserts = {};
+            for found = waiting
+                header = struct('name', found{1}.name, 'options', found{1}.options, 'lease_token', ...
+                    self.Lease.lease_token);
+                messages = [{struct('header', header)}, piecesOf(found{1})];
+                self.Connection.send('RowService/InsertRows', messages);
+            end
+        end
+
+        function committed = finish(self, seconds)
+            % finish  Complete the job in its transaction, if it has one; else completing it is left to the caller.
+            committed = self.Open;
+            if self.Open
+                self.Busy = true;
+                done = onCleanup(@() self.rest());
+                self.Open = false;
+                committed = self.Connection.completeInTransaction(self.header(seconds));
+            end
+        end
+
+        function abandon(self)
+            % abandon  Undo everything.
+            self.Inserts = {};
+            if self.Open
+                self.Open = false;
+                self.Connection.cancelTransaction();
+            end
+        end
+
+        function header = header(self, seconds)
+            % header  Give what begins the job in CompleteJobs.
+            header = struct('name', self.Lease.table, 'job_id', self.Lease.job_id, 'lease_token', ...
+                self.Lease.lease_token, ...
+                'duration', levada.internal.values.durationMessage(seconds));
+            if ~isempty(self.Receipt)
+                header.read_receipts = {self.Receipt};
+            end
+        end
+
+        function messages = requests(self)
+            % requests  Give all inserts that wait as messages of CompleteJobs.
+            messages = {};
+            for found = self.Inserts
+                rows = struct('name', found{1}.name, 'options', found{1}.options, 'location', found{1}.location);
+                messages = [messages, {struct('rows', rows)}, piecesOf(found{1})]; %#ok<AGROW>
+            end
+        end
+    end
+
+    methods (Access = private)
+        function rest(self)
+            self.Busy = false;
+        end
+
+        function answer = mustSee(self, message)
+            % Tell whether a request reads a table for which inserts wait.
+            answer = false;
+            if isempty(self.Inserts) || ~isfield(message, 'relation')
+                return
+            end
+            waiting = cellfun(@(w) levada.internal.schema.fullName(w.name), self.Inserts, 'UniformOutput', false);
+            for found = message.relation.nodes
+                if isfield(found{1}, 'table') && ...
+                    any(strcmp(waiting, levada.internal.schema.fullName(found{1}.table.name)))
+                    answer = true;
+                    return
+                end
+            end
+        end
+
+        function checkComplete(self, name, columns)
+            % Tell of a missing value where the user's code is, not when the job is completed.
+            table = self.Connection.describeTable(name);
+            for found = table.heading.attributes
+                attribute = found{1};
+                isOptional = (isfield(attribute, 'nullable') && attribute.nullable) || isfield(attribute, ...
+                    'default_value') ...
+                    || (isfield(attribute, 'auto_increment') && attribute.auto_increment);
+                at = strcmp({columns.name}, attribute.name);
+                if ~isOptional && (~any(at) || any(columns(at).nulls))
+                    levada.internal.errors.fail('MissingAttribute', ...
+                        '`%s`: a row has no value for `%s`, which has no default.', name.table, attribute.name);
+                end
+            end
+        end
+    end
+end
+
+function messages = piecesOf(insert)
+parts = levada.internal.rows.encodeColumns(joined(insert.parts));
+messages = cellfun(@(p) struct('arrow_ipc', p), parts, 'UniformOutput', false);
+end
+
+function columns = joined(parts)
+columns = parts{1};
+if isscalar(parts)
+    return
+end
+for index = 1:numel(columns)
+    values = cellfun(@(p) p(index).values, parts, 'UniformOutput', false);
+    nulls = cellfun(@(p) fullNulls(p(index)), parts, 'UniformOutput', false);
+    if strcmp(columns(index).kind, 'tensor')
+        columns(index).values = cat(numel(levada.internal.values.arrayShape(columns(index).type)) + 1, values{:});
+    else
+        columns(index).values = vertcat(values{:});
+    end
+    columns(index).nulls = vertcat(nulls{:});
+end
+end
+
+function nulls = fullNulls(column)
+nulls = column.nulls;
+if isempty(nulls)
+    if strcmp(column.kind, 'tensor')
+        number = size(column.values, numel(levada.internal.values.arrayShape(column.type)) + 1);
+    else
+        number = numel(column.values);
+    end
+    nulls = false(number, 1);
+end
+end
+
+function text = callerLocation()
+% The file and line of the user's code that inserts; errors of the server repeat it.
+text = '';
+stack = dbstack('-completenames');
+folder = fileparts(fileparts(fileparts(mfilename('fullpath'))));
+for index = 1:numel(stack)
+    if ~strncmp(stack(index).file, folder, numel(folder)) && ~isempty(stack(index).file)
+        text = sprintf('%s:%d', stack(index).file, stack(index).line);
+        return
+    end
+end
+end

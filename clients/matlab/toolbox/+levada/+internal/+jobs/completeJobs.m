@@ -1,0 +1,46 @@
+function errors = completeJobs(connection, made, patienceSeconds)
+% completeJobs  Commit what was made, each job by itself.
+%
+%   errors = completeJobs(connection, made, patienceSeconds)
+%
+%   made    cell of jobs as levada.internal.jobs.makeOne gives them
+%   errors  cell: [] for each job that is committed, else why nothing of it is, as a struct with identifier, message
+%           and stack
+
+errors = repmat({''}, size(made));  % '' is what is not known yet
+levada.internal.calls.persist(@completeMissing, patienceSeconds);
+
+    function completeMissing()
+        missing = find(cellfun(@ischar, errors));
+        messages = cell(1, numel(missing));
+        for index = 1:numel(missing)
+            messages{index} = jobMessages(made{missing(index)});
+        end
+        response = connection.send('JobService/CompleteJobs', [messages{:}]);
+        passing = [];
+        for index = 1:numel(missing)
+            failure = failureOf(response.outcomes{index});
+            if ~isempty(failure) && levada.internal.errors.isPassing(failure)
+                passing = failure;
+            else
+                errors{missing(index)} = failure;
+            end
+        end
+        if ~isempty(passing)
+            levada.internal.errors.raise(passing);
+        end
+    end
+end
+
+function messages = jobMessages(job)
+messages = [{struct('job', job.header)}, job.inserts];
+end
+
+function failure = failureOf(outcome)
+failure = [];
+if isfield(outcome, 'error')
+    noStack = struct('file', {}, 'name', {}, 'line', {});
+    failure = struct('message', outcome.error.message, 'stack', noStack, ...
+        'identifier', outcome.error.identifier);
+end
+end

@@ -1,0 +1,30 @@
+function again = failJob(connection, job, failure, patienceSeconds)
+% failJob  Record that a make failed; tell whether it is tried again, for it was no fault of its code.
+%
+%   failure  what it raised: a struct or exception with message, identifier and stack
+
+[~, kind] = strtok(failure.identifier, ':');
+kind = strrep(kind, ':', '');
+if isempty(kind)
+    kind = 'error';
+end
+request = struct('name', job.lease.table, 'job_id', job.lease.job_id, 'lease_token', job.lease.lease_token);
+request.error = struct('type', kind, 'message', storable(failure.message), 'stack', storable(stackText(failure)));
+request.duration = levada.internal.values.durationMessage(job.seconds);
+request.interrupted = levada.internal.errors.isPassing(failure);
+answer = levada.internal.calls.persist(@() connection.request('JobService/FailJob', request), patienceSeconds);
+again = request.interrupted && strcmp(answer.state, 'JOB_STATE_PENDING');
+end
+
+function text = stackText(failure)
+lines = arrayfun(@(s) sprintf('    in %s (%s, line %d)', s.name, s.file, s.line), reshape(failure.stack, 1, []), ...
+    'UniformOutput', false);
+text = strjoin([{[failure.identifier ': ' failure.message]}, lines], char(10));
+end
+
+function text = storable(text)
+% A database stores no NUL, and a message not without end.
+mostLetters = 2^18;
+text = strrep(text, char(0), '\0');
+text = text(1:min(end, mostLetters));
+end

@@ -1,0 +1,12 @@
+function key = leaseKey(connection, lease)
+% leaseKey  Give the key of a lease as a struct, its values as fetch gives them.
+
+table = connection.describeTable(lease.table);
+names = cellfun(@(a) a.name, table.heading.attributes, 'UniformOutput', false);
+key = struct();
+for found = lease.key
+    attribute = table.heading.attributes{strcmp(names, found{1}.name)};
+    key.(found{1}.name) = levada.internal.values.keyValue(found{1}.value, ...
+        levada.internal.values.typeKind(attribute.type));
+end
+end

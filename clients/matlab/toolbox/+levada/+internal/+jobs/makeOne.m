@@ -1,0 +1,25 @@
+function job = makeOne(connection, table, lease)
+% makeOne  Run a table's make for the key of a lease.
+%
+%   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), committed (it was completed in
+%        its own transaction) and error ([] if it made it)
+
+key = levada.internal.jobs.leaseKey(connection, lease);
+work = levada.internal.jobs.JobWork(connection, lease);
+job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'committed', false, ...
+    'error', []);
+before = levada.internal.jobs.makeScope(work);
+restore = onCleanup(@() levada.internal.jobs.makeScope(before));
+undo = onCleanup(@() work.abandon());
+started = tic();
+try
+    table.runMake(key);
+    job.seconds = toc(started);
+    job.inserts = work.requests();
+    job.header = work.header(job.seconds);
+    job.committed = work.finish(job.seconds);
+catch failure
+    job.seconds = toc(started);
+    job.error = failure;
+end
+end

@@ -1,0 +1,57 @@
+function [failedKeys, errors] = populate(table, inputs, suppressErrors, retryErrors)
+% populate  Compute what a table lacks; see levada.AutoPopulate/populate.
+%
+%   suppressErrors  go on after an error
+%   retryErrors     try again what failed before
+
+[restrictions, named] = takeOptions(inputs);
+if ~hasMake(table)
+    levada.internal.errors.fail('InvalidRequest', ...
+        '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', class(table));
+end
+checkWhole(table, 'populate');
+connection = conn(table);
+levada.internal.schema.declareParts(table);
+name = tableName(table);
+source = sourceFor(table, restrictions);
+refresh = struct('name', name, 'retry_errors', retryErrors);
+reservation = struct('names', {{name}});
+if ~isempty(source)
+    refresh.key_source = source.message();
+    wanted = jobs(table) & proj(source);
+    reservation.restriction = wanted.message();
+end
+connection.request('JobService/RefreshJobs', refresh);
+session = levada.internal.jobs.WorkerSession(connection);
+ending = onCleanup(@() session.close());
+failedKeys = [];
+errors = struct('message', {}, 'identifier', {}, 'stack', {});
+limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0);
+tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
+tables(levada.internal.schema.fullName(name)) = table;
+levada.internal.jobs.runJobs(session, tables, @() reservation, limits, @report);
+
+    function goOn = report(outcome)
+        goOn = true;
+        if named.Display
+            fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
+        end
+        if strcmp(outcome.state, 'error')
+            if ~suppressErrors
+                levada.internal.errors.raise(outcome.error);
+            end
+            failedKeys = [failedKeys; outcome.key];
+            errors(end + 1, 1) = struct('message', outcome.error.message, 'identifier', outcome.error.identifier, ...
+                'stack', outcome.error.stack);
+        end
+    end
+end
+
+function [restrictions, named] = takeOptions(inputs)
+defaults = struct('MaxCalls', Inf, 'Display', false, 'Patience', 60);
+restrictions = inputs;
+named = defaults;
+for name = reshape(fieldnames(defaults), 1, [])
+    [restrictions, named.(name{1})] = levada.internal.inputs.takeOption(restrictions, name{1}, defaults.(name{1}));
+end
+end

@@ -1,0 +1,109 @@
+function runJobs(session, tables, reservation, limits, report)
+% runJobs  Reserve, make and complete jobs until there are none; what is not begun is given back.
+%
+%   runJobs(session, tables, reservation, limits, report)
+%
+%   session      a levada.internal.jobs.WorkerSession
+%   tables       containers.Map: what runs make, by full name
+%   reservation  function that gives the fields of ReserveJobsRequest that say which jobs; [] ends it
+%   limits       a struct with patience (seconds to keep trying to hand in a result while the server is out of reach),
+%                maxJobs, and waitSeconds (how long to wait for a job; 0: end where there is none)
+%   report       function of an outcome: a struct with state ('success', 'error', 'lost' or 'released'), key, seconds,
+%                error; false ends it
+
+mostJobs = 64;
+batchSeconds = 0.5;  % short computations share calls, long ones are reserved one by one
+batchJobs = 1;
+remaining = limits.maxJobs;
+goOn = true;
+while goOn && remaining > 0
+    request = reservation();
+    if isempty(request)
+        return
+    end
+    request.max_jobs = min(batchJobs, remaining);
+    request.wait_duration = levada.internal.values.durationMessage(limits.waitSeconds);
+    leases = session.reserve(request);
+    if isempty(leases) && limits.waitSeconds == 0
+        return
+    end
+    if ~isempty(leases)
+        started = tic();
+        [goOn, made] = runBatch(session, tables, leases, limits, report);
+        remaining = remaining - made;
+        fitting = floor(batchSeconds / max(toc(started) / max(made, 1), 1e-6));
+        batchJobs = max(1, min([fitting, 2 * batchJobs, mostJobs]));
+    end
+end
+end
+
+function [goOn, number] = runBatch(session, tables, leases, limits, report)
+heldSeconds = 1;    % from then on what a batch has not begun is given back
+commitSeconds = 0.5;  % results are committed together, but wait no longer than this
+held = levada.internal.jobs.HeldLeases(session.Connection, leases);
+giveBack = onCleanup(@() held.release());
+made = {};
+number = 0;
+goOn = true;
+started = tic();
+committed = tic();
+for found = leases
+    if ~goOn || toc(started) > heldSeconds
+        break
+    end
+    lease = found{1};
+    job = levada.internal.jobs.makeOne(session.Connection, tables(levada.internal.schema.fullName(lease.table)), lease);
+    number = number + 1;
+    isSettled = ~isempty(job.error) || job.committed;
+    if ~isSettled
+        made{end + 1} = job; %#ok<AGROW>
+    end
+    if isSettled || toc(committed) > commitSeconds
+        goOn = commit(session.Connection, made, held, limits, report);
+        made = {};
+        committed = tic();
+    end
+    if isSettled
+        goOn = settle(session.Connection, job, job.error, held, limits, report) && goOn;
+    end
+end
+goOn = commit(session.Connection, made, held, limits, report) && goOn;
+end
+
+function goOn = commit(connection, made, held, limits, report)
+goOn = true;
+if isempty(made)
+    return
+end
+errors = levada.internal.jobs.completeJobs(connection, made, limits.patience);
+for index = 1:numel(made)
+    goOn = settle(connection, made{index}, errors{index}, held, limits, report) && goOn;
+end
+end
+
+function goOn = settle(connection, job, failure, held, limits, report)
+% Tell the server of an error that it does not know, and the caller of what became of the job.
+state = 'success';
+if ~isempty(failure) && ~isLost(failure)
+    state = 'error';
+    try
+        if levada.internal.jobs.failJob(connection, job, failure, limits.patience)
+            state = 'released';
+        end
+    catch lost
+        if ~isLost(lost)
+            rethrow(lost)
+        end
+        state = 'lost';
+    end
+elseif ~isempty(failure)
+    state = 'lost';
+end
+held.settled(job.lease);
+goOn = report(struct('state', state, 'table', job.lease.table, 'key', job.key, 'seconds', job.seconds, 'error', ...
+    {failure}));
+end
+
+function answer = isLost(failure)
+answer = any(strcmp(failure.identifier, {'levada:LeaseLost', 'levada:UnknownJob'}));
+end

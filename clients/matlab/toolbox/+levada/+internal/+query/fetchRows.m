@@ -1,0 +1,20 @@
+function [result, receipt] = fetchRows(connection, request, exact)
+% fetchRows  Fetch a relation as columns, by one message where its limit says that the rows are few.
+%
+%   [result, receipt] = fetchRows(connection, request, exact)
+%
+%   See also levada.internal.query.fetchColumns
+
+fewRows = 100;
+root = request.relation.nodes{end};
+if isfield(root, 'top') && isfield(root.top, 'limit') && root.top.limit <= fewRows
+    response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/FetchFewRows', struct('fetch', ...
+        request));
+    if ~response.too_large
+        result = levada.internal.rows.decodeColumns({response.result.arrow_ipc}, exact);
+        receipt = response.result.read_receipt;
+        return
+    end
+end
+[result, receipt] = levada.internal.query.fetchColumns(connection, request, exact);
+end

@@ -1,0 +1,62 @@
+function insertRows(table, rows, inputs)
+% insertRows  Insert rows, straight to the server or into the buffer of the make that runs; see levada.Table/insert.
+
+named = insertOptions(inputs);
+options = struct('skip_duplicates', named.SkipDuplicates, 'replace', named.Replace, ...
+    'ignore_extra_fields', named.IgnoreExtraFields, 'allow_direct_insert', named.AllowDirectInsert);
+name = tableName(table);
+connection = conn(table);
+scope = levada.internal.jobs.makeScope();
+if ~isempty(scope)
+    scope.checkTable(name);
+end
+isBuffered = ~isempty(scope) && ~scope.Open;
+if isa(rows, 'levada.Relation') && ~isBuffered
+    request = struct('name', name, 'relation', rows.message(), 'options', options, 'request_id', ...
+        levada.internal.calls.gateway('requestId'));
+    connection.request('RowService/InsertRelation', request);
+    return
+end
+if isa(rows, 'levada.Relation')
+    rows = fetch(rows, '*', 'Exact', true);
+    named.Exact = true;
+end
+columns = levada.internal.rows.rowColumns(rows, heading(table), name.table, named);
+if isempty(columns) || numberOfRows(columns) == 0
+    return
+end
+if isBuffered
+    scope.insert(name, options, columns);
+else
+    header = struct('header', struct('name', name, 'options', options, 'request_id', ...
+        levada.internal.calls.gateway('requestId')));
+    pieces = levada.internal.rows.encodeColumns(columns);
+    messages = [{header}, cellfun(@(p) struct('arrow_ipc', p), pieces, 'UniformOutput', false)];
+    connection.send('RowService/InsertRows', messages);
+end
+end
+
+function number = numberOfRows(columns)
+if strcmp(columns(1).kind, 'tensor')
+    number = size(columns(1).values, numel(levada.internal.values.arrayShape(columns(1).type)) + 1);
+else
+    number = numel(columns(1).values);
+end
+end
+
+function named = insertOptions(inputs)
+commands = {'INSERT', 'IGNORE', 'INSERT IGNORE', 'REPLACE'};
+command = 'INSERT';
+if ~isempty(inputs) && mod(numel(inputs), 2) == 1
+    command = upper(levada.internal.inputs.plainText(inputs{1}));
+    inputs(1) = [];
+    if ~any(strcmp(command, commands))
+        levada.internal.errors.fail('InvalidRequest', ...
+            'insert takes ''IGNORE'' or ''REPLACE'' after the rows, not ''%s''.', command);
+    end
+end
+defaults = struct('SkipDuplicates', any(strcmp(command, {'IGNORE', 'INSERT IGNORE'})), ...
+    'Replace', strcmp(command, 'REPLACE'), 'IgnoreExtraFields', levada.config('ignoreExtraFields'), ...
+    'AllowDirectInsert', false, 'Exact', false);
+named = levada.internal.inputs.options(defaults, inputs);
+end

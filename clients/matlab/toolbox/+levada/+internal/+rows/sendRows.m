@@ -1,0 +1,14 @@
+function response = sendRows(connection, method, messages)
+% sendRows  Call a method that takes a stream of messages; rows that fit into one message go by one.
+%
+%   response = sendRows(connection, method, messages)
+%
+%   messages  as the method takes them: for InsertRows a header, then pieces
+
+if strcmp(method, 'RowService/InsertRows') && numel(messages) == 2
+    request = struct('header', messages{1}.header, 'arrow_ipc', messages{2}.arrow_ipc);
+    response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/InsertFewRows', request);
+else
+    response = levada.internal.calls.send(connection, ['/levada_api.v1.' method], messages);
+end
+end

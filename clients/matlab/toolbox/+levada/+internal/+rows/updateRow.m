@@ -1,0 +1,42 @@
+function updateRow(table, inputs)
+% updateRow  Change one entity; see levada.Table/update.
+
+if numel(inputs) == 1 && isstruct(inputs{1})
+    checkWhole(table, 'update with a struct');
+    row = inputs{1};
+else
+    row = namedRow(table, inputs);
+end
+attributes = heading(table);
+names = cellfun(@(a) a.name, attributes, 'UniformOutput', false);
+entries = cell(1, 0);
+for field = reshape(fieldnames(row), 1, [])
+    known = strcmp(names, field{1});
+    if ~any(known)
+        levada.internal.errors.fail('UnknownAttribute', ...
+            '%s has no attribute `%s`; it has %s.', fullTableName(table), field{1}, ...
+            strjoin(names, ', '));
+    end
+    value = levada.internal.rows.storedValue(row.(field{1}), attributes{known});
+    entries{end + 1} = struct('name', field{1}, 'value', {value}); %#ok<AGROW>
+end
+request = struct('name', tableName(table), 'row', {entries}, 'request_id', levada.internal.calls.gateway('requestId'));
+conn(table).request('RowService/UpdateRow', request);
+end
+
+function row = namedRow(table, inputs)
+if isempty(inputs) || numel(inputs) > 2 || ~ischar(levada.internal.inputs.plainText(inputs{1}))
+    levada.internal.errors.fail('InvalidRequest', ...
+        'Call update(table, row) with a struct, or update(table & key, ''attribute'', value).');
+end
+row = fetch(table, 3);
+if numel(row) ~= 1
+    levada.internal.errors.fail('InvalidRequest', ...
+        'update changes exactly one entity; restrict the table by a whole key.');
+end
+value = [];
+if numel(inputs) == 2
+    value = inputs{2};
+end
+row.(levada.internal.inputs.plainText(inputs{1})) = value;
+end

@@ -1,0 +1,133 @@
+function declareClass(schema, className, name)
+% declareClass  Declare the table of a class, and insert its contents.
+%
+%   declareClass(schema, className, name)
+%
+%   schema  the levada.Schema that the class belongs to
+%   name    the table's TableName
+%
+%   A class without a definition takes the table as it is.
+
+table = feval(className);
+connection = schema.conn();
+definition = levada.internal.schema.definitionOf(table);
+computes = isa(table, 'levada.AutoPopulate') && hasMake(table);
+if connection.inTransaction() && isDeclared(connection, name)
+    return  % declaring is no part of transactions, and the table is there
+end
+schema.create();
+if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name))
+    % Nor does a class that only reads say how the table is computed.
+    connection.describeTable(name);
+    return
+end
+request = struct('name', name, 'tier', tierOf(table), 'definition', definition, 'has_make', computes, ...
+    'request_id', levada.internal.calls.gateway('requestId'));
+request.references = references(definition, className, table);
+if computes
+    request.retry_policy = retryPolicy(table);
+    source = ownKeySource(table);
+    if ~isempty(source)
+        request.key_source = levada.internal.query.encodeRelation(source.node());
+    end
+end
+response = connection.request('SchemaService/DeclareTable', request);
+if isfield(response, 'differences') && ~isempty(response.differences)
+    warning('levada:Warning', '%s exists with another definition; nothing was changed. Differences:\n  %s', ...
+        levada.internal.schema.fullName(name), strjoin(response.differences, '\n  '));
+end
+if isa(table, 'levada.Lookup') && isprop(table, 'contents') && ~isempty(table.contents)
+    insertContents(table);
+end
+end
+
+function policy = retryPolicy(table)
+% How often the jobs of the class are tried, as its properties maxAttempts and retryDelay (in s) say.
+policy = struct();
+if isprop(table, 'maxAttempts')
+    policy.max_attempts = table.maxAttempts;
+end
+if isprop(table, 'retryDelay')
+    policy.retry_delay = levada.internal.values.durationMessage(table.retryDelay);
+end
+end
+
+function answer = isDeclared(connection, name)
+answer = true;
+try
+    connection.describeTable(name);
+catch failure
+    if ~strcmp(failure.identifier, 'levada:UnknownTable')
+        rethrow(failure)
+    end
+    answer = false;
+end
+end
+
+function tier = tierOf(table)
+tiers = {'Lookup', 'Manual', 'Imported', 'Computed', 'Part'};
+isOf = cellfun(@(t) isa(table, ['levada.' t]), tiers);
+if ~any(isOf)
+    levada.internal.errors.fail('InvalidDefinition', ...
+        'The class `%s` has no tier: derive it from levada.Manual, Lookup, Imported, Computed or Part.', class(table));
+end
+tier = ['TABLE_TIER_' upper(tiers{find(isOf, 1)})];
+end
+
+function entries = references(definition, className, table)
+% Find the table that each name after an arrow stands for.
+package = levada.internal.schema.splitName(className);
+written = levada.internal.schema.writtenReferences(definition);
+entries = {};
+for index = 1:numel(written)
+    name = written{index};
+    if strcmp(name, 'master') && isa(table, 'levada.Part')
+        target = class(levada.internal.schema.masterOf(table));
+    elseif any(name == '.')
+        target = name;
+    else
+        target = [package '.' name];
+    end
+    if ~isempty(which(target))
+        found = levada.internal.schema.tableName(struct('class', target));
+        entries{end + 1} = struct('key', name, 'value', found); %#ok<AGROW>
+    else
+        entries = [entries, withoutClass(name)]; %#ok<AGROW>
+    end
+end
+end
+
+function entry = withoutClass(name)
+% A table without a class here, in the schema of a package or in one of that name; else the server looks it up.
+entry = {};
+dots = find(name == '.');
+if ~isempty(dots)
+    schema = name(1:dots(1) - 1);
+    if ~isempty(which([schema '.getSchema']))
+        found = feval([schema '.getSchema']);
+        schema = found.dbname;
+    elseif any(schema ~= lower(schema))
+        return  % Session.Trial, of this schema
+    end
+    value = struct('schema', schema, 'table', name(dots(1) + 1:end));
+    entry = {struct('key', name, 'value', value)};
+end
+end
+
+function insertContents(table)
+rows = table.contents;
+if ~isstruct(rows) && ~levada.internal.values.isTable(rows) && isvector(rows) && iscell(rows{1})
+    rows = vertcat(rows{:});
+end
+% Counting first lets a person without the right to insert use the class.
+if size(rows, 1) > count(table) || (isstruct(rows) && numel(rows) > count(table))
+    try
+        insert(table, rows, 'SkipDuplicates', true);
+    catch failure
+        if ~strcmp(failure.identifier, 'levada:PermissionDenied')
+            rethrow(failure)
+        end
+        warning('levada:Warning', 'The contents of `%s` were not inserted: %s', class(table), failure.message);
+    end
+end
+end

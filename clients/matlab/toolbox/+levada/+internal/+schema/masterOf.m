@@ -1,0 +1,10 @@
+function master = masterOf(part)
+% masterOf  Give the master of a part, as its property `master` has it.
+
+if ~isprop(part, 'master') || ~isa(part.master, 'levada.Table')
+    levada.internal.errors.fail('InvalidDefinition', ...
+        ['The part `%s` names no master: give it a property `master`, as in\n' ...
+        '    properties (SetAccess = protected)\n        master = lab.Session\n    end'], class(part));
+end
+master = part.master;
+end

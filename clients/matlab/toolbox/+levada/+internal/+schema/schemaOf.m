@@ -1,0 +1,24 @@
+function schema = schemaOf(className)
+% schemaOf  Give the schema of a table's class, by the getSchema of its package.
+
+[package, name] = levada.internal.schema.splitName(className);
+if isempty(package)
+    levada.internal.errors.fail('InvalidDefinition', ...
+        ['The class `%s` belongs to no package, so to no schema: put it into a ' ...
+        'folder such as +lab, beside a getSchema.m.'], name);
+end
+try
+    schema = feval([package '.getSchema']);
+catch failure
+    if ~isempty(which([package '.getSchema']))  % which is slow, and mostly not needed
+        rethrow(failure)
+    end
+    levada.internal.errors.fail('InvalidDefinition', ...
+        ['The package +%s has no getSchema.m that says which schema its classes ' ...
+        'belong to; see help levada.Schema.'], package);
+end
+if ~isa(schema, 'levada.Schema')
+    levada.internal.errors.fail('InvalidDefinition', ...
+        '%s.getSchema gives a %s, not a levada.Schema.', package, class(schema));
+end
+end

@@ -1,0 +1,48 @@
+function value = standIn(object)
+% standIn  Give what a blob stores for an object of a class: text, a cell, or a struct that names its kind.
+%
+%   value = standIn(object)
+%
+%   A struct whose first field is levada_type stands for a kind that MATLAB's own classes do not tell apart; docs/matlab
+%   has the list. Objects of other classes, function handles among them, are refused.
+
+switch class(object)
+    case 'string'
+        value = cellstr(object);
+        if isscalar(object)
+            value = value{1};
+        end
+    case 'categorical'
+        value = cellstr(object);
+    case 'datetime'
+        value = momentOf(object);
+    case 'duration'
+        value = struct('levada_type', 'duration', 'microseconds', int64(milliseconds(object) * 1000));
+    case 'table'
+        columns = cellfun(@(n) object.(n), object.Properties.VariableNames, 'UniformOutput', false);
+        value = struct('levada_type', 'table', 'names', {object.Properties.VariableNames}, 'columns', {columns});
+    case 'containers.Map'
+        value = struct('levada_type', 'any_map', 'keys', {keys(object)}, 'values', {values(object)});
+        if strcmp(object.KeyType, 'char')
+            value.levada_type = 'map';
+        end
+    otherwise
+        levada.internal.errors.fail('WrongValue', ...
+            'A value of class %s cannot be stored. Turn it into a struct, numbers or text.', class(object));
+end
+end
+
+function value = momentOf(object)
+if ~isscalar(object)
+    value = arrayfun(@momentOf, object, 'UniformOutput', false);
+    return
+end
+zone = object.TimeZone;
+moment = object;
+moment.TimeZone = 'UTC';
+if isempty(zone)
+    moment = object;
+end
+epoch = datetime(1970, 1, 1, 'TimeZone', moment.TimeZone);
+value = struct('levada_type', 'timestamp', 'microseconds', int64(seconds(moment - epoch) * 1e6), 'zone', zone);
+end

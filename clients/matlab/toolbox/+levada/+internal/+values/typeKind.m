@@ -1,0 +1,20 @@
+function kind = typeKind(spelling)
+% typeKind  Give the kind of an attribute's type: 'varchar' of 'varchar(40)', 'blob' of '<blob>'; 'object' for stored ones.
+%
+%   A type with a codec of Python's, '<graph: <blob>>', is of the kind that it is stored as.
+
+codec = regexp(spelling, '^<\s*\w+(?:@\w*)?\s*:\s*(.*)>$', 'tokens', 'once');
+if ~isempty(codec)
+    kind = levada.internal.values.typeKind(codec{1});
+    return
+end
+word = regexp(spelling, '^\s*<?\s*([a-z]+[0-9]*)', 'tokens', 'once');
+kind = spelling;
+if ~isempty(word)
+    kind = word{1};
+end
+beforeBracket = regexp(spelling, '^[^(]*', 'match', 'once');
+if any(strcmp(kind, {'hash', 'attach', 'filepath', 'object', 'npy'})) || any(beforeBracket == '@')
+    kind = 'object';
+end
+end

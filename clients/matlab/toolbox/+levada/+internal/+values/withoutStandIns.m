@@ -1,0 +1,128 @@
+function value = withoutStandIns(value)
+% withoutStandIns  Replace the structs that stand for kinds which MATLAB has not, wherever they are in a value.
+%
+%   Dates and times become datetime and duration, or text where there are none; decimals, uuids and large integers text;
+%   mappings containers.Map; tables table, or a struct of columns.
+%
+%   See also levada.internal.values.standIn
+
+if iscell(value)
+    value = cellfun(@levada.internal.values.withoutStandIns, value, 'UniformOutput', false);
+elseif isstruct(value) && isscalar(value) && isfield(value, 'levada_type')
+    value = replaced(value);
+elseif isstruct(value)
+    names = fieldnames(value);
+    for index = 1:numel(value)
+        for name = reshape(names, 1, [])
+            value(index).(name{1}) = levada.internal.values.withoutStandIns(value(index).(name{1}));
+        end
+    end
+end
+end
+
+function value = replaced(standIn)
+hasTimes = exist('datetime', 'class');
+switch standIn.levada_type
+    case {'decimal', 'uuid', 'big_integer'}
+        value = standIn.text;
+    case 'date'
+        value = momentOf(standIn.days, 86400, '', 'date', hasTimes);
+    case 'timestamp'
+        kind = 'datetime';
+        if ~isempty(standIn.zone)
+            kind = 'timestamptz';
+        end
+        value = momentOf(standIn.microseconds, 1e-6, standIn.zone, kind, hasTimes);
+    case {'time', 'duration'}
+        value = spanOf(standIn.microseconds, hasTimes);
+    case 'map'
+        values = levada.internal.values.withoutStandIns(reshape(standIn.values, 1, []));
+        value = mapOf(reshape(standIn.keys, 1, []), values, 'char');
+    case 'any_map'
+        value = anyMapOf(reshape(standIn.keys, 1, []), reshape(standIn.values, 1, []));
+    case 'table'
+        value = tableOf(standIn);
+    case 'tensor'
+        value = timesOf(standIn, hasTimes);
+    otherwise
+        value = standIn;
+end
+end
+
+function value = momentOf(counts, secondsEach, zone, kind, hasTimes)
+if hasTimes
+    utc = '';
+    if ~isempty(zone)
+        utc = 'UTC';
+    end
+    value = datetime(1970, 1, 1, 'TimeZone', utc) + seconds(double(counts) * secondsEach);
+    value.TimeZone = zone;
+else
+    value = levada.internal.values.timeText(counts, kind);
+    if isscalar(value)
+        value = value{1};
+    end
+end
+end
+
+function value = spanOf(microseconds, hasTimes)
+if hasTimes
+    value = duration(0, 0, double(microseconds) * 1e-6);
+    return
+end
+% Hours may pass 24 here.
+sign = '';
+if microseconds < 0
+    sign = '-';
+end
+total = abs(double(microseconds));
+fraction = mod(total, 1e6);
+whole = (total - fraction) / 1e6;
+value = sprintf('%s%02d:%02d:%02d', sign, floor(whole / 3600), mod(floor(whole / 60), 60), mod(whole, 60));
+if fraction > 0
+    value = sprintf('%s.%06d', value, fraction);
+end
+end
+
+function value = mapOf(keys, values, keyType)
+value = containers.Map('KeyType', keyType, 'ValueType', 'any');
+for index = 1:numel(keys)
+    value(keys{index}) = values{index};
+end
+end
+
+function value = anyMapOf(keys, values)
+keys = levada.internal.values.withoutStandIns(keys);
+values = levada.internal.values.withoutStandIns(values);
+if all(cellfun(@(k) isnumeric(k) && isscalar(k) && isreal(k), keys))
+    value = mapOf(cellfun(@double, keys, 'UniformOutput', false), values, 'double');
+else
+    value = struct('key', keys, 'value', values);
+end
+end
+
+function value = tableOf(standIn)
+columns = levada.internal.values.withoutStandIns(reshape(standIn.columns, 1, []));
+columns = cellfun(@(c) reshape(c, [], 1), columns, 'UniformOutput', false);
+names = reshape(standIn.names, 1, []);
+if exist('table', 'class') || exist('table', 'file')
+    value = table(columns{:}, 'VariableNames', names);
+else
+    value = cell2struct(columns, names, 2);
+end
+end
+
+function value = timesOf(standIn, hasTimes)
+% Arrays of datetime64 and timedelta64 of NumPy's.
+value = standIn;
+unit = regexp(standIn.dtype, '\[(\w+)\]', 'tokens', 'once');
+units = struct('D', 86400, 'h', 3600, 'm', 60, 's', 1, 'ms', 1e-3, 'us', 1e-6, 'ns', 1e-9);
+if isempty(unit) || ~isfield(units, unit{1}) || ~hasTimes
+    return
+end
+if strncmp(standIn.dtype, 'datetime64', 10)
+    value = datetime(1970, 1, 1) + seconds(double(standIn.elements) * units.(unit{1}));
+else
+    value = seconds(double(standIn.elements) * units.(unit{1}));
+end
+end

@@ -1,7 +1,0 @@
-function value = decodeValue(blob, exact)
-%DECODEVALUE Read the bytes of a <blob>.
-%   VALUE = DECODEVALUE(BLOB) gives numbers as double, int64 and uint64 as they are.
-%   VALUE = DECODEVALUE(BLOB, true) keeps stored classes, and tells apart the kinds that MATLAB does not.
-
-value = levada.internal.gateway('decodeValue', blob, nargin > 1 && exact);
-end

@@ -1,7 +1,0 @@
-function pieces = encodeColumns(columns)
-%ENCODECOLUMNS Write columns as an Arrow stream.
-%   PIECES = ENCODECOLUMNS(COLUMNS) takes a struct array (name, kind, values, nulls; mex/src/columns.hpp), and gives a
-%   cell row of uint8, each of 1 MB at most.
-
-pieces = levada.internal.gateway('encodeColumns', columns);
-end

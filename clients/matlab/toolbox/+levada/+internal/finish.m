@@ -1,8 +1,0 @@
-function finish(id)
-%FINISH End a call that is done: raise its error, or tell what the server warns of.
-
-told = levada.internal.gateway('finish', id);
-if ~isempty(told)
-    warning('levada:Warning', '%s', told);
-end
-end
