@@ -39,7 +39,7 @@ PREPARATION = """
     connection.Channel = levada.internal.calls.gateway('connect', address, '', '');
     name = @(table) struct('name', struct('schema', 'matlab', 'table', table));
     relation = @(table) struct('relation', struct('nodes', {{struct('table', name(table))}}));
-    fetch = @(table) levada.internal.query.fetchColumns(connection, relation(table));
+    fetch = @(table) levada.internal.query.streamColumns(connection, relation(table));
     count = @() levada.internal.calls.call(connection, '/levada_api.v1.QueryService/CountRelation', relation('few'));
 """
 

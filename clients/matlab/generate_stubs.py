@@ -37,8 +37,8 @@ _SCALARS = {
 _CALLS = {
     # By whether the requests and the responses are streams: the caller, its arguments, what they are.
     (False, False): ("call", "connection, method, request, varargin{:}", "request"),
-    (False, True): ("receive", "connection, method, request", "request"),
-    (True, False): ("send", "connection, method, requests", "requests"),
+    (False, True): ("receiveStream", "connection, method, request", "request"),
+    (True, False): ("sendStream", "connection, method, requests", "requests"),
 }
 
 
@@ -111,9 +111,8 @@ def _stub(
     if method.client_streaming and method.server_streaming:
         result, arguments = "session", "connection"
         body = "session = levada.internal.calls.openSession(connection);\n"
-        usage = (
-            f"SESSION = {name.upper()}(CONNECTION) opens the stream of {service}.{method.name}; ASK speaks through it."
-        )
+        usage = f"SESSION = {name.upper()}(CONNECTION) opens the stream of {service}.{method.name}."
+        usage += " ASKSESSION speaks through it."
     else:
         caller, passed, request = _CALLS[method.client_streaming, method.server_streaming]
         result = "responses" if method.server_streaming else "response"

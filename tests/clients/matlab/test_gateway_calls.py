@@ -54,7 +54,7 @@ def test_calls_give_what_the_server_says(octave: Octave, mouse: type[lv.Manual])
         expect(ischar(info.version) && islogical(info.embedded) && isstruct(info.limits), 'what it is');
         answer = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
         expect(answer.entity_count == 2 && isa(answer.entity_count, 'int64'), 'two mice');
-        columns = levada.internal.query.fetchColumns(connection, struct('relation', mice));
+        columns = levada.internal.query.streamColumns(connection, struct('relation', mice));
         expect(columns.row_count == 2 && isequal(columns.primary_key, {'mouse_id'}), 'two rows');
         expect(isequal({columns.columns.name}, {'mouse_id', 'weight', 'name'}), 'names');
         expect(isequal({columns.columns.kind}, {'numeric', 'numeric', 'text'}), 'kinds');
@@ -76,10 +76,11 @@ def test_rows_are_inserted_as_columns(octave: Octave, mouse: type[lv.Manual]) ->
         pieces = levada.internal.rows.encodeColumns(columns);
         header = struct('header', struct('name', name, 'request_id', levada.internal.calls.gateway('requestId')));
         requests = [{header}, cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false)];
-        insert = @() levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', requests);
-        expect(isequal(insert(), struct('row_count', int64(2))), 'two rows were inserted');
+        insert = @(requests) levada.internal.calls.sendStream(connection, ...
+            '/levada_api.v1.RowService/InsertRows', requests);
+        expect(isequal(insert(requests), struct('row_count', int64(2))), 'two rows were inserted');
         requests{1}.header.request_id = levada.internal.calls.gateway('requestId');
-        told = refusal(@() levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', requests));
+        told = refusal(@() insert(requests));
         expect(strcmp(told.identifier, 'levada:DuplicateEntity'), told.identifier);
         expect(isempty(strfind(told.message, 'levada_gateway')), 'the message is the server''s');
         last = levada.internal.calls.gateway('lastError');
@@ -101,7 +102,7 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         insert = {struct('insert_rows', struct('header', struct('name', name)), 'more', true), ...
                   struct('insert_rows', struct('arrow_ipc', one{1}))};
         session = levada.internal.calls.openSession(connection);
-        ask = @(varargin) levada.internal.calls.ask(session, varargin);
+        ask = @(varargin) levada.internal.calls.askSession(session, varargin);
         count = struct('count_relation', struct('relation', mice));
         expect(isequal(fieldnames(ask(struct('begin', struct())){1}), {'more'}), 'a begin has nothing to tell');
         answers = ask(insert{:});
@@ -115,9 +116,9 @@ def test_transactions_keep_all_or_nothing(octave: Octave, mouse: type[lv.Manual]
         levada.internal.calls.endSession(session);
         levada.internal.calls.endSession(session);
         session = levada.internal.calls.openSession(connection);
-        levada.internal.calls.ask(session, {struct('begin', struct())});
-        levada.internal.calls.ask(session, insert);
-        levada.internal.calls.ask(session, {struct('commit', struct())});
+        levada.internal.calls.askSession(session, {struct('begin', struct())});
+        levada.internal.calls.askSession(session, insert);
+        levada.internal.calls.askSession(session, {struct('commit', struct())});
         outside = call(connection, '/levada_api.v1.QueryService/CountRelation', struct('relation', mice));
         expect(outside.entity_count == 1, 'a commit shows the row');
         """

@@ -109,7 +109,7 @@ def test_octave_reads_every_type(octave: Octave, everything: type[lv.Manual]) ->
     octave.run(
         _HELPERS
         + """
-        columns = levada.internal.query.fetchColumns(connection, relation);
+        columns = levada.internal.query.streamColumns(connection, relation);
         expect(columns.row_count == 3, 'three rows');
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isempty(c.key.nulls), 'a key has no nulls');
@@ -143,7 +143,7 @@ def test_octave_reads_every_type(octave: Octave, everything: type[lv.Manual]) ->
         expect(isequal(c.mask.values(:, 1), logical([1; 0; 1; 1])) && islogical(c.mask.values), 'logical array');
         expect(isequal(c.half.values(:, 3), [0.5; -2]), 'half');
 
-        columns = levada.internal.query.fetchColumns(connection, relation, true);
+        columns = levada.internal.query.streamColumns(connection, relation, true);
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isa(c.i8.values, 'int8') && isa(c.u32.values, 'uint32') && isa(c.f32.values, 'single'), 'classes');
         expect(isa(c.cube.values, 'int16') && isa(c.vec.values, 'single'), 'classes of arrays');
@@ -156,7 +156,7 @@ def test_octave_reads_no_rows_with_full_types(octave: Octave, everything: type[l
     octave.run(
         _HELPERS
         + """
-        columns = levada.internal.query.fetchColumns(connection, relation);
+        columns = levada.internal.query.streamColumns(connection, relation);
         expect(columns.row_count == 0 && numel(columns.columns) == 24, 'no rows');
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isequal(size(c.f64.values), [0 1]) && isa(c.i64.values, 'int64') && isempty(c.txt.values), 'columns');
@@ -207,7 +207,7 @@ def test_the_server_takes_what_octave_writes(octave: Octave, everything: type[lv
         pieces = levada.internal.rows.encodeColumns(columns);
         requests = cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false);
         header = struct('header', struct('name', name));
-        levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
+        levada.internal.calls.sendStream(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
         """
     )
     first, second = everything.to_dicts()
@@ -231,10 +231,10 @@ def test_long_columns_travel_in_pieces(octave: Octave, everything: type[lv.Manua
         pieces = levada.internal.rows.encodeColumns(columns);
         expect(numel(pieces) > 5 && max(cellfun(@numel, pieces)) <= 2^20, 'pieces of 1 MB');
         requests = cellfun(@(piece) struct('arrow_ipc', piece), pieces, 'UniformOutput', false);
-        header = struct('header', struct('name', name));
-        answer = levada.internal.calls.send(connection, '/levada_api.v1.RowService/InsertRows', [{header}, requests]);
+        messages = [{struct('header', struct('name', name))}, requests];
+        answer = levada.internal.calls.sendStream(connection, '/levada_api.v1.RowService/InsertRows', messages);
         expect(answer.row_count == n, 'all rows');
-        columns = levada.internal.query.fetchColumns(connection, relation);
+        columns = levada.internal.query.streamColumns(connection, relation);
         c = cell2struct(num2cell(columns.columns), {columns.columns.name}, 2);
         expect(isequal(c.key.values, (1:n)') && isequal(c.f64.values, (1:n)' / 4), 'numbers');
         expect(isequal(split(c.txt)', text), 'texts');

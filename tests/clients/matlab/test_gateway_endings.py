@@ -28,7 +28,7 @@ _RELATIONS = """
     join = struct('join', struct('left', 0, 'right', 1));
     many = struct('nodes', {{table('number'), table('letter'), join}});
 """
-_FETCH = "levada.internal.query.fetchColumns(connection, struct('relation', many))"
+_FETCH = "levada.internal.query.streamColumns(connection, struct('relation', many))"
 _ROWS = 4000
 
 
@@ -107,7 +107,7 @@ def test_a_killed_server_is_told_and_its_successor_answers(database_url: str, po
             assert prompt.wait("sent") == "1"
             successor.kill()
             successor.wait()
-            prompt.type("fprintf('insert: %s\\n', refusal(@() levada.internal.calls.await(id)))")
+            prompt.type("fprintf('insert: %s\\n', refusal(@() levada.internal.calls.awaitResponse(id)))")
             assert prompt.wait("insert") == "levada:Unavailable"
         with serving(database_url, port):
             prompt.type(f"answer = {_COUNT}; fprintf('counted: %d\\n', answer.entity_count)")
@@ -134,7 +134,7 @@ def test_a_lost_answer_is_asked_for_again(server_address: str) -> None:
         prompt.type("pieces = levada.internal.rows.encodeColumns(column);")
         prompt.type("requests = {struct('header', header), struct('arrow_ipc', pieces{1})};")
         method = "'/levada_api.v1.RowService/InsertRows'"
-        prompt.type(f"answer = levada.internal.calls.send(connection, {method}, requests);")
+        prompt.type(f"answer = levada.internal.calls.sendStream(connection, {method}, requests);")
         while len(number()) == _ROWS:
             pass
         middle.cut()
@@ -199,7 +199,7 @@ def test_memory_stays_flat(octave: Octave) -> None:
                 try, levada.internal.calls.call(connection, count, wrong); catch, end
             end
             if mod(i, 10) == 0
-                columns = levada.internal.query.fetchColumns(connection, struct('relation', few));
+                columns = levada.internal.query.streamColumns(connection, struct('relation', few));
                 levada.internal.rows.encodeColumns(struct('name', 'number', 'kind', 'double', ...
                     'values', columns.columns.values, 'nulls', []));
             end

@@ -57,7 +57,7 @@ classdef AutoPopulate < levada.Table
                 request.key_source = source.message();
             end
             answer = conn(self).request('JobService/GetProgress', request);
-            [remaining, total] = levada.internal.jobs.counted(answer.progress{1});
+            [remaining, total] = levada.internal.jobs.progressCounts(answer.progress{1});
             if nargout == 0
                 fprintf('%-30s completed %d of %d (%.1f %%)\n', class(self), total - remaining, total, ...
                     100 * (total - remaining) / max(total, 1));
@@ -70,7 +70,7 @@ classdef AutoPopulate < levada.Table
             %
             %   fetch(jobs(lab.Stat) & 'state = "error"', '*')
             reference = getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference');
-            made = levada.internal.query.node('nodes', 'job_table', struct('reference', reference));
+            made = levada.internal.query.makeNode('nodes', 'job_table', struct('reference', reference));
             relation = levada.Relation(made);
         end
 
@@ -78,7 +78,7 @@ classdef AutoPopulate < levada.Table
             % getKeySource  Give what is to be computed, as a relation.
             source = ownKeySource(self);
             if isempty(source)
-                source = levada.internal.jobs.parentsJoined(self);
+                source = levada.internal.jobs.joinParents(self);
             end
         end
     end

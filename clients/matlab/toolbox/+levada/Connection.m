@@ -95,7 +95,7 @@ classdef Connection < handle
                 levada.internal.errors.fail('PreconditionFailed', ...
                     'A transaction is open; only connection.transaction(@() ...) can be inside it.');
             end
-            if ~isempty(levada.internal.jobs.makeScope())
+            if ~isempty(levada.internal.jobs.currentWork())
                 levada.internal.errors.fail('InvalidRequest', ...
                     'A make is a transaction already: what it inserts is kept whole or not at all.');
             end
@@ -134,7 +134,7 @@ classdef Connection < handle
             %   [...] = connection.transaction(@() ...)
             %
             %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
-            job = levada.internal.jobs.makeScope();
+            job = levada.internal.jobs.currentWork();
             if ~isempty(job)
                 job.openTransaction();  % of which this becomes a part
             end
@@ -222,7 +222,7 @@ classdef Connection < handle
         end
 
         function result = fetchColumns(self, message, exact)
-            % fetchColumns  Fetch a relation as columns; see levada.internal.query.fetchColumns.
+            % fetchColumns  Fetch a relation as columns; see levada.internal.query.streamColumns.
             self.checkOpen();
             job = self.jobAsking('fetch_relation');
             if ~isempty(job)
@@ -236,7 +236,7 @@ classdef Connection < handle
                     false), exact);
                 receipt = pieces{end}.read_receipt;
             else
-                [result, receipt] = levada.internal.query.fetchRows(self, message, exact);
+                [result, receipt] = levada.internal.query.fetchColumns(self, message, exact);
             end
             if ~isempty(job)
                 job.take(struct('read_receipt', receipt));
@@ -288,7 +288,7 @@ classdef Connection < handle
             % Give the work of the make that runs, if a request of it is to be marked.
             job = [];
             if ~isempty(field)
-                job = levada.internal.jobs.makeScope();
+                job = levada.internal.jobs.currentWork();
                 if ~isempty(job) && ~job.asks(self)
                     job = [];
                 end
@@ -316,7 +316,7 @@ classdef Connection < handle
         end
 
         function answers = askSession(self, requests)
-            answers = levada.internal.calls.ask(self.Session, requests);
+            answers = levada.internal.calls.askSession(self.Session, requests);
             if isfield(answers{end}, 'error')
                 status = answers{end}.error;
                 levada.internal.errors.raise(status);

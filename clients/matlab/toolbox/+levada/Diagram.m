@@ -29,10 +29,10 @@ classdef Diagram
             if isa(source, 'levada.Schema')
                 source.create();
                 self.Connection = source.conn();
-                self.Tables = levada.internal.diagrams.graph(self.Connection, {source.dbname}, {}, 0, 0);
+                self.Tables = levada.internal.diagrams.fetchGraph(self.Connection, {source.dbname}, {}, 0, 0);
             elseif isa(source, 'levada.Table')
                 self.Connection = conn(source);
-                self.Tables = levada.internal.diagrams.graph(self.Connection, {}, {tableName(source)}, 0, 0);
+                self.Tables = levada.internal.diagrams.fetchGraph(self.Connection, {}, {tableName(source)}, 0, 0);
             else
                 levada.internal.errors.fail('InvalidRequest', ...
                     'A diagram shows a levada.Schema, a package or a table, not a %s.', ...
@@ -73,7 +73,7 @@ classdef Diagram
 
         function text = svg(self)
             % svg  Give the diagram as SVG.
-            text = levada.internal.diagrams.svgOf(levada.internal.diagrams.layout(self.Tables));
+            text = levada.internal.diagrams.svgText(levada.internal.diagrams.placeBoxes(self.Tables));
         end
 
         function draw(self, file)
@@ -82,7 +82,7 @@ classdef Diagram
             %   draw(diagram)
             %   draw(diagram, 'pipeline.svg')
             if nargin < 2 && levada.internal.diagrams.hasDisplay()
-                levada.internal.diagrams.figureOf(levada.internal.diagrams.layout(self.Tables));
+                levada.internal.diagrams.drawFigure(levada.internal.diagrams.placeBoxes(self.Tables));
                 return
             end
             if nargin < 2
@@ -105,7 +105,8 @@ classdef Diagram
         function result = widened(self, ancestorSteps, descendantSteps)
             result = self;
             given = cellfun(@(t) t.name, self.Tables, 'UniformOutput', false);
-            result.Tables = levada.internal.diagrams.graph(self.Connection, {}, given, ancestorSteps, descendantSteps);
+            result.Tables = levada.internal.diagrams.fetchGraph(self.Connection, {}, given, ancestorSteps, ...
+                descendantSteps);
         end
     end
 end

@@ -23,7 +23,7 @@ classdef FreeTable < levada.AutoPopulate
                     '''%s'' is no full name of a table; write schema.Table.', text);
             end
             reference = struct('schema', found{1}, 'table', found{2}, 'connection', connection);
-            self@levada.AutoPopulate(levada.internal.query.node('nodes', 'table', struct('reference', reference)));
+            self@levada.AutoPopulate(levada.internal.query.makeNode('nodes', 'table', struct('reference', reference)));
         end
     end
 end

@@ -56,7 +56,7 @@ classdef Relation
         function result = plus(self, other)
             % plus  A + B: the entities of either; both have the same primary key.
             uses = {'left', operand(self, '+'); 'right', operand(other, '+')};
-            result = levada.Relation(levada.internal.query.node('nodes', 'union', struct(), uses));
+            result = levada.Relation(levada.internal.query.makeNode('nodes', 'union', struct(), uses));
         end
 
         function condition = or(self, other)
@@ -97,7 +97,7 @@ classdef Relation
                 return
             end
             items = levada.internal.query.projectItems(varargin);
-            made = levada.internal.query.node('nodes', 'project', struct('items', {items}), {'operand', ...
+            made = levada.internal.query.makeNode('nodes', 'project', struct('items', {items}), {'operand', ...
                 operand(self, 'proj')});
             result = levada.Relation(made);
         end
@@ -119,7 +119,7 @@ classdef Relation
                 levada.config('aggrKeepAllRows'));
             body = struct('items', {levada.internal.query.projectItems(words)}, 'matching_only', ~keepAllRows);
             uses = {'operand', operand(self, 'aggr'); 'group', operand(group, 'aggr')};
-            result = levada.Relation(levada.internal.query.node('nodes', 'aggregate', body, uses));
+            result = levada.Relation(levada.internal.query.makeNode('nodes', 'aggregate', body, uses));
         end
 
         function result = join(self, other, varargin)
@@ -127,16 +127,17 @@ classdef Relation
             %
             %   join(A, B, 'Left', true)            keeps entities of A without a match; A must determine B
             %   join(A, B, 'SemanticCheck', false)  matches on names alone
-            named = levada.internal.inputs.options(struct('Left', false, 'SemanticCheck', true), varargin);
+            named = levada.internal.inputs.readOptions(struct('Left', false, 'SemanticCheck', true), varargin);
             body = struct('left_join', named.Left, 'unchecked', ~named.SemanticCheck);
             uses = {'left', operand(self, '*'); 'right', operand(other, '*')};
-            result = levada.Relation(levada.internal.query.node('nodes', 'join', body, uses));
+            result = levada.Relation(levada.internal.query.makeNode('nodes', 'join', body, uses));
         end
 
         function result = extend(self, other)
             % extend  Add the attributes of B, which A must determine; no entity is lost or doubled.
             uses = {'left', operand(self, 'extend'); 'right', operand(other, 'extend')};
-            result = levada.Relation(levada.internal.query.node('nodes', 'join', struct('left_join', true, 'extend', ...
+            result = levada.Relation(levada.internal.query.makeNode('nodes', 'join', struct('left_join', true, ...
+                'extend', ...
                 true), uses));
         end
 
@@ -222,7 +223,7 @@ classdef Relation
             %   [a, b, keys] = fetchn(A, 'a', 'b')   the primary keys as a struct array too
             %
             %   Order, limit and 'Exact' as for fetch. Fixed-shape arrays come as one array, the entity's index first.
-            [varargout{1:max(nargout, 1)}] = levada.internal.query.fetchEach(self, varargin, max(nargout, 1));
+            [varargout{1:max(nargout, 1)}] = levada.internal.query.fetchAttributes(self, varargin, max(nargout, 1));
         end
 
         function rows = fetchtable(self, varargin)
@@ -292,7 +293,7 @@ classdef Relation
             if negated
                 body.negated = true;
             end
-            result.Node = levada.internal.query.node('nodes', 'restrict', body, uses);
+            result.Node = levada.internal.query.makeNode('nodes', 'restrict', body, uses);
         end
     end
 end

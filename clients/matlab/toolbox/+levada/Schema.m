@@ -115,7 +115,7 @@ classdef Schema < handle
             %
             %   drop(schema)
             %   drop(schema, 'Prompt', false)
-            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode')), varargin);
+            named = levada.internal.inputs.readOptions(struct('Prompt', levada.config('safemode')), varargin);
             lines = cellfun(@(t) ['  ' levada.internal.schema.fullName(t.name)], self.tables(), 'UniformOutput', false);
             lines = [{sprintf('About to drop the schema `%s` with:', self.dbname)}, lines];
             if levada.internal.inputs.confirm(lines, sprintf('Drop the schema `%s`?', self.dbname), named.Prompt)
@@ -169,7 +169,7 @@ classdef Schema < handle
             % declare  Give the name of the table of a class, which is declared first if that was not done yet.
             key = [className ' ' self.conn().Address];
             if ~isKey(self.Declared, key)
-                name = levada.internal.schema.classTable(className, self);
+                name = levada.internal.schema.classTableName(className, self);
                 self.Declared(key) = name;  % before its parents, which may look back at it
                 try
                     levada.internal.schema.declareClass(self, className, name);

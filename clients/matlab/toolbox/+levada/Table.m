@@ -77,7 +77,7 @@ classdef Table < levada.Relation
             % children  Give the full names of the tables that refer to this one.
             own = fullTableName(self);
             names = {};
-            for found = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, 0, 1)
+            for found = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, 0, 1)
                 table = found{1};
                 if isfield(table, 'foreign_keys') && any(cellfun(@(k) ...
                         strcmp(levada.internal.schema.fullName(k.parent), own), table.foreign_keys))
@@ -88,13 +88,13 @@ classdef Table < levada.Relation
 
         function names = ancestors(self)
             % ancestors  Give the full names of all tables that this one depends on, and its own, parents first.
-            tables = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, -1, 0);
+            tables = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, -1, 0);
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
         function names = descendants(self)
             % descendants  Give the full names of all tables that depend on this one, and its own, parents first.
-            tables = levada.internal.diagrams.graph(conn(self), {}, {tableName(self)}, 0, -1);
+            tables = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, 0, -1);
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
@@ -103,7 +103,7 @@ classdef Table < levada.Relation
             %
             %   drop(lab.Session)
             %   drop(lab.Session, 'Prompt', false)
-            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode')), varargin);
+            named = levada.internal.inputs.readOptions(struct('Prompt', levada.config('safemode')), varargin);
             checkWhole(self, 'drop');
             levada.internal.schema.dropTable(conn(self), tableName(self), named.Prompt);
             forgetDeclaration(self);
@@ -166,7 +166,7 @@ classdef Table < levada.Relation
             %   del(table & key, 'PartIntegrity', 'ignore')   parts without their master; 'cascade': the masters too
             %   plan = del(table & key, 'DryRun', true)       deletes nothing, and gives a levada.DeletePlan
             %   count = del(...)                              the number of this table's entities that went
-            named = levada.internal.inputs.options(struct('Prompt', levada.config('safemode'), 'PartIntegrity', ...
+            named = levada.internal.inputs.readOptions(struct('Prompt', levada.config('safemode'), 'PartIntegrity', ...
                 'enforce', ...
                 'DryRun', false), varargin);
             plan = levada.DeletePlan(self, named.PartIntegrity);

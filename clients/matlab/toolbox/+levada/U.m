@@ -14,7 +14,8 @@ classdef U < levada.Relation
             if ~all(cellfun(@ischar, names))
                 levada.internal.errors.fail('InvalidRequest', 'levada.U takes the names of attributes.');
             end
-            self@levada.Relation(levada.internal.query.node('nodes', 'universal_set', struct('attributes', {names})));
+            self@levada.Relation(levada.internal.query.makeNode('nodes', 'universal_set', struct('attributes', ...
+                {names})));
         end
     end
 end

@@ -28,7 +28,7 @@ for index = 1:2
         inputs(1) = [];
     end
 end
-named = levada.internal.inputs.options(struct('Certificates', ''), inputs);
+named = levada.internal.inputs.readOptions(struct('Certificates', ''), inputs);
 if isempty(positional{1})
     source = levada.internal.calls.findServer(positional{2});
 else

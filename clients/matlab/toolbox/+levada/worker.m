@@ -15,7 +15,7 @@ function worker(tables, varargin)
 %
 %   See also levada.AutoPopulate/populate
 
-named = levada.internal.inputs.options(struct('Drain', false, 'MaxJobs', Inf, 'Patience', 60, 'Display', true), ...
+named = levada.internal.inputs.readOptions(struct('Drain', false, 'MaxJobs', Inf, 'Patience', 60, 'Display', true), ...
     varargin);
 crew = levada.internal.jobs.Refresher(tablesToServe(tables));
 session = levada.internal.jobs.WorkerSession(crew.connection());
@@ -29,7 +29,7 @@ while computed < named.MaxJobs
         levada.internal.jobs.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
         return
     catch failure
-        if ~levada.internal.errors.isPassing(failure)
+        if ~levada.internal.errors.isTransient(failure)
             rethrow(failure)
         end
         say(named.Display, 'the server is out of reach; trying again: %s', failure.message);

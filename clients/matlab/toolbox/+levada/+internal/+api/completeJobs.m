@@ -14,5 +14,5 @@ function response = completeJobs(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.send(connection, '/levada_api.v1.JobService/CompleteJobs', requests);
+response = levada.internal.calls.sendStream(connection, '/levada_api.v1.JobService/CompleteJobs', requests);
 end

@@ -15,5 +15,5 @@ function responses = downloadObject(connection, request)
 %
 %   Written by generate_stubs.py from proto/.
 
-responses = levada.internal.calls.receive(connection, '/levada_api.v1.ObjectService/DownloadObject', request);
+responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.ObjectService/DownloadObject', request);
 end

@@ -4,7 +4,7 @@ function session = openCalls(connection)
 %   the stream is lost, make the call that has no answer on its own. What changes something is done once in all, by its
 %   `request_id`, which it needs here. A call with a deadline is made on its own: there the client's clock holds,
 %   whatever becomes of the server. RESOURCE_EXHAUSTED: there are too many streams; make calls on their own.
-%   SESSION = OPENCALLS(CONNECTION) opens the stream of SessionService.OpenCalls; ASK speaks through it.
+%   SESSION = OPENCALLS(CONNECTION) opens the stream of SessionService.OpenCalls. ASKSESSION speaks through it.
 %
 %   Request: OpenCallsRequest
 %       describe_relation  DescribeRelationRequest: (one of `request`) As QueryService.DescribeRelation.

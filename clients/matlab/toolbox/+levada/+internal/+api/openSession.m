@@ -1,7 +1,7 @@
 function session = openSession(connection)
 %OPENSESSION One request at a time, each answered before the next is read.
 %   The same checks serve these requests as the calls of the other services.
-%   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession; ASK speaks through it.
+%   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession. ASKSESSION speaks through it.
 %
 %   Request: OpenSessionRequest
 %       begin  Begin: (one of `request`) Begin a transaction. PRECONDITION_FAILED if one is open.

@@ -13,5 +13,5 @@ function response = uploadObject(connection, requests)
 %
 %   Written by generate_stubs.py from proto/.
 
-response = levada.internal.calls.send(connection, '/levada_api.v1.ObjectService/UploadObject', requests);
+response = levada.internal.calls.sendStream(connection, '/levada_api.v1.ObjectService/UploadObject', requests);
 end

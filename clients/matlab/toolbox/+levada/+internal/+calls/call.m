@@ -21,7 +21,7 @@ try
         warning('levada:Warning', '%s', told);
     end
 catch trouble
-    trouble = levada.internal.errors.plainError(trouble);
+    trouble = levada.internal.errors.withoutMexName(trouble);
     if ~levada.internal.calls.isRead(method) && ~hasId(request)
         rethrow(trouble);
     end
@@ -40,7 +40,7 @@ end
 
 function response = rest(id)
 cleanup = onCleanup(@() levada.internal.calls.gateway('cancel', id));
-response = levada.internal.calls.await(id);
+response = levada.internal.calls.awaitResponse(id);
 end
 
 function answer = hasId(request)

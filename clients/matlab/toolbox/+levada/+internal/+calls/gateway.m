@@ -14,6 +14,6 @@ end
 try
     [varargout{1:nargout}] = mex(varargin{:});
 catch trouble
-    rethrow(levada.internal.errors.plainError(trouble));
+    rethrow(levada.internal.errors.withoutMexName(trouble));
 end
 end

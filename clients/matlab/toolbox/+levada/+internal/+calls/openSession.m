@@ -1,5 +1,5 @@
 function session = openSession(connection)
 %OPENSESSION Open a stream that carries a transaction; ENDSESSION ends it.
 
-session = levada.internal.calls.Session(connection.Channel);
+session = levada.internal.calls.SessionStream(connection.Channel);
 end

@@ -12,7 +12,7 @@ while true
         [varargout{1:nargout}] = call();
         return
     catch failure
-        if ~levada.internal.errors.isPassing(failure) || toc(started) + waitSeconds > patienceSeconds
+        if ~levada.internal.errors.isTransient(failure) || toc(started) + waitSeconds > patienceSeconds
             rethrow(failure)
         end
     end

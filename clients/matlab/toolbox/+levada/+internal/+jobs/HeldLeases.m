@@ -28,7 +28,7 @@ classdef HeldLeases < handle
                 try
                     self.Connection.request('JobService/ReleaseJobs', struct('leases', {names}));
                 catch failure
-                    if ~levada.internal.errors.isPassing(failure)
+                    if ~levada.internal.errors.isTransient(failure)
                         rethrow(failure)
                     end
                 end

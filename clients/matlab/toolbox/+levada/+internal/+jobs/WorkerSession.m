@@ -22,7 +22,7 @@ classdef WorkerSession < handle
             leaseSeconds = 60;
             beatsPerLease = 3;
             self.stopHeartbeat();
-            [host, process, user] = levada.internal.jobs.whoAmI();
+            [host, process, user] = levada.internal.jobs.describeWorker();
             request = struct('worker', struct('host', host, 'process', process, 'user', user));
             request.lease_duration = levada.internal.values.durationMessage(leaseSeconds);
             response = self.Connection.request('JobService/CreateWorkerSession', request);
@@ -60,7 +60,7 @@ classdef WorkerSession < handle
             try
                 self.Connection.request('JobService/DeleteWorkerSession', struct('worker_session', self.Id));
             catch failure
-                if ~levada.internal.errors.isPassing(failure) && ~strcmp(failure.identifier, ...
+                if ~levada.internal.errors.isTransient(failure) && ~strcmp(failure.identifier, ...
                     'levada:UnknownWorkerSession')
                     rethrow(failure)
                 end

@@ -3,7 +3,7 @@ function errors = completeJobs(connection, made, patienceSeconds)
 %
 %   errors = completeJobs(connection, made, patienceSeconds)
 %
-%   made    cell of jobs as levada.internal.jobs.makeOne gives them
+%   made    cell of jobs as levada.internal.jobs.runJob gives them
 %   errors  cell: [] for each job that is committed, else why nothing of it is, as a struct with identifier, message
 %           and stack
 
@@ -20,7 +20,7 @@ levada.internal.calls.persist(@completeMissing, patienceSeconds);
         passing = [];
         for index = 1:numel(missing)
             failure = failureOf(response.outcomes{index});
-            if ~isempty(failure) && levada.internal.errors.isPassing(failure)
+            if ~isempty(failure) && levada.internal.errors.isTransient(failure)
                 passing = failure;
             else
                 errors{missing(index)} = failure;

@@ -11,7 +11,7 @@ end
 request = struct('name', job.lease.table, 'job_id', job.lease.job_id, 'lease_token', job.lease.lease_token);
 request.error = struct('type', kind, 'message', storable(failure.message), 'stack', storable(stackText(failure)));
 request.duration = levada.internal.values.durationMessage(job.seconds);
-request.interrupted = levada.internal.errors.isPassing(failure);
+request.interrupted = levada.internal.errors.isTransient(failure);
 answer = levada.internal.calls.persist(@() connection.request('JobService/FailJob', request), patienceSeconds);
 again = request.interrupted && strcmp(answer.state, 'JOB_STATE_PENDING');
 end

@@ -52,7 +52,7 @@ for found = leases
         break
     end
     lease = found{1};
-    job = levada.internal.jobs.makeOne(session.Connection, tables(levada.internal.schema.fullName(lease.table)), lease);
+    job = levada.internal.jobs.runJob(session.Connection, tables(levada.internal.schema.fullName(lease.table)), lease);
     number = number + 1;
     isSettled = ~isempty(job.error) || job.committed;
     if ~isSettled

@@ -6,7 +6,8 @@ if isempty(nodes)
     nodes = containers.Map();
 end
 if ~isKey(nodes, className)
-    nodes(className) = levada.internal.query.node('nodes', 'table', struct('reference', struct('class', className)));
+    nodes(className) = levada.internal.query.makeNode('nodes', 'table', struct('reference', ...
+        struct('class', className)));
 end
 root = nodes(className);
 end

@@ -15,23 +15,24 @@ if nargin < 2
 end
 condition = levada.internal.inputs.plainText(condition);
 if isa(condition, 'levada.Relation')
-    made = levada.internal.query.node('conditions', 'relation', unchecked(semanticCheck), {'node', condition.node()});
+    made = levada.internal.query.makeNode('conditions', 'relation', unchecked(semanticCheck), {'node', ...
+        condition.node()});
 elseif isa(condition, 'levada.Not')
     inner = levada.internal.query.conditionNode(condition.Condition, semanticCheck);
-    made = levada.internal.query.node('conditions', 'complement', [], {'', inner});
+    made = levada.internal.query.makeNode('conditions', 'complement', [], {'', inner});
 elseif isa(condition, 'levada.AnyOf')
-    made = levada.internal.query.node('conditions', 'any', struct(), listed(condition.Conditions, semanticCheck));
+    made = levada.internal.query.makeNode('conditions', 'any', struct(), listed(condition.Conditions, semanticCheck));
 elseif isa(condition, 'levada.Top')
     levada.internal.errors.fail('InvalidRequest', ...
         'levada.Top restricts a query by itself, as in query & levada.Top(5), not in a cell or after a minus.');
 elseif islogical(condition) && isscalar(condition)
-    made = levada.internal.query.node('conditions', 'constant', condition);
+    made = levada.internal.query.makeNode('conditions', 'constant', condition);
 elseif ischar(condition)
-    made = levada.internal.query.node('conditions', 'expression', struct('text', condition));
+    made = levada.internal.query.makeNode('conditions', 'expression', struct('text', condition));
 elseif isstruct(condition)
     made = structNode(condition);
 elseif iscell(condition)
-    made = levada.internal.query.node('conditions', 'all', struct(), listed(negations(condition), semanticCheck));
+    made = levada.internal.query.makeNode('conditions', 'all', struct(), listed(negations(condition), semanticCheck));
 elseif levada.internal.values.isTable(condition)
     made = structNode(table2struct(condition));
 else
@@ -59,7 +60,7 @@ if numel(condition) >= manyMappings
     columns = levada.internal.query.conditionColumns(condition);
     if ~isempty(columns)
         pieces = levada.internal.rows.encodeColumns(columns);
-        made = levada.internal.query.node('conditions', 'entities', struct('arrow_ipc', [pieces{:}]));
+        made = levada.internal.query.makeNode('conditions', 'entities', struct('arrow_ipc', [pieces{:}]));
         return
     end
 end
@@ -67,7 +68,7 @@ uses = cell(numel(condition), 2);
 for index = 1:numel(condition)
     uses(index, :) = {'conditions', mappingNode(condition(index))};
 end
-made = levada.internal.query.node('conditions', 'any', struct(), uses);
+made = levada.internal.query.makeNode('conditions', 'any', struct(), uses);
 end
 
 function made = mappingNode(condition)
@@ -77,7 +78,7 @@ for index = 1:numel(names)
     value = levada.internal.values.conditionValue(condition.(names{index}), sprintf('attribute `%s`', names{index}));
     entries{index} = struct('name', names{index}, 'value', {value});
 end
-made = levada.internal.query.node('conditions', 'mapping', struct('entries', {entries}));
+made = levada.internal.query.makeNode('conditions', 'mapping', struct('entries', {entries}));
 end
 
 function conditions = negations(conditions)

@@ -3,10 +3,10 @@ function relation = encodeRelation(root)
 %
 %   relation = encodeRelation(root)
 %
-%   root  the node of the result, as `levada.internal.query.node` makes it. Tables that it gives by their class are
+%   root  the node of the result, as `levada.internal.query.makeNode` makes it. Tables that it gives by their class are
 %         declared first, where that was not done yet.
 %
-%   See also levada.internal.query.node
+%   See also levada.internal.query.makeNode
 
 nodes = {};
 conditions = {};

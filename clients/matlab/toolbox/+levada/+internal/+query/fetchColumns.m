@@ -1,11 +1,20 @@
-function [columns, receipt] = fetchColumns(connection, request, exact)
-%FETCHCOLUMNS Fetch a relation as columns.
-%   COLUMNS = FETCHCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and gives what DECODECOLUMNS gives.
-%   COLUMNS = FETCHCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
-%   [COLUMNS, RECEIPT] = FETCHCOLUMNS(...) also gives the receipt of a read under a lease, empty without one.
+function [result, receipt] = fetchColumns(connection, request, exact)
+% fetchColumns  Fetch a relation as columns, by one message where its limit says that the rows are few.
+%
+%   [result, receipt] = fetchColumns(connection, request, exact)
+%
+%   See also levada.internal.query.streamColumns
 
-responses = levada.internal.calls.receive(connection, '/levada_api.v1.QueryService/FetchRelation', request);
-pieces = cellfun(@(response) response.arrow_ipc, responses, 'UniformOutput', false);
-columns = levada.internal.rows.decodeColumns(pieces, nargin > 2 && exact);
-receipt = responses{end}.read_receipt;
+fewRows = 100;
+root = request.relation.nodes{end};
+if isfield(root, 'top') && isfield(root.top, 'limit') && root.top.limit <= fewRows
+    response = levada.internal.calls.call(connection, '/levada_api.v1.QueryService/FetchFewRows', struct('fetch', ...
+        request));
+    if ~response.too_large
+        result = levada.internal.rows.decodeColumns({response.result.arrow_ipc}, exact);
+        receipt = response.result.read_receipt;
+        return
+    end
+end
+[result, receipt] = levada.internal.query.streamColumns(connection, request, exact);
 end

@@ -20,7 +20,7 @@ if isequal(names, {'*'})
     varargout = {row};
     return
 end
-names = cellfun(@levada.internal.query.resultName, names, 'UniformOutput', false);
+names = cellfun(@levada.internal.query.projectedName, names, 'UniformOutput', false);
 levada.internal.inputs.checkOutputs('fetch1', names, nargout);
 varargout = cellfun(@(n) row.(n), names, 'UniformOutput', false);
 end

@@ -33,7 +33,7 @@ if isempty(top) || any(cellfun(@(w) isequal(w, '*'), words))
     return
 end
 texts = words(cellfun(@ischar, words));
-known = cellfun(@levada.internal.query.resultName, texts, 'UniformOutput', false);
+known = cellfun(@levada.internal.query.projectedName, texts, 'UniformOutput', false);
 for term = reshape(top.order, 1, [])
     name = strrep(regexp(term{1}, '^\S*', 'match', 'once'), '`', '');
     if ~any(strcmpi(name, [known, {'KEY'}]))

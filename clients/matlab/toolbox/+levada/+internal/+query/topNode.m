@@ -10,5 +10,5 @@ body = struct('order', {reshape(top.order, 1, [])}, 'offset', top.offset);
 if ~isempty(top.limit)
     body.limit = top.limit;
 end
-made = levada.internal.query.node('nodes', 'top', body, {'operand', operand});
+made = levada.internal.query.makeNode('nodes', 'top', body, {'operand', operand});
 end

@@ -83,7 +83,7 @@ function column = scalarColumn(values, nulls)
 % Numbers travel as numbers where all are, else as text, which the server reads.
 present = values(~nulls);
 isTime = cellfun(@(v) isa(v, 'datetime') || isa(v, 'duration'), present);
-present(isTime) = cellfun(@levada.internal.values.momentText, present(isTime), 'UniformOutput', false);
+present(isTime) = cellfun(@levada.internal.values.datetimeText, present(isTime), 'UniformOutput', false);
 isCategory = cellfun(@(v) isa(v, 'categorical') && isscalar(v), present);
 present(isCategory) = cellfun(@char, present(isCategory), 'UniformOutput', false);
 isText = cellfun(@(v) ischar(v) && (isrow(v) || isempty(v)), present);

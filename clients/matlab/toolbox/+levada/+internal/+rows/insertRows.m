@@ -6,7 +6,7 @@ options = struct('skip_duplicates', named.SkipDuplicates, 'replace', named.Repla
     'ignore_extra_fields', named.IgnoreExtraFields, 'allow_direct_insert', named.AllowDirectInsert);
 name = tableName(table);
 connection = conn(table);
-scope = levada.internal.jobs.makeScope();
+scope = levada.internal.jobs.currentWork();
 if ~isempty(scope)
     scope.checkTable(name);
 end
@@ -58,5 +58,5 @@ end
 defaults = struct('SkipDuplicates', any(strcmp(command, {'IGNORE', 'INSERT IGNORE'})), ...
     'Replace', strcmp(command, 'REPLACE'), 'IgnoreExtraFields', levada.config('ignoreExtraFields'), ...
     'AllowDirectInsert', false, 'Exact', false);
-named = levada.internal.inputs.options(defaults, inputs);
+named = levada.internal.inputs.readOptions(defaults, inputs);
 end

@@ -9,6 +9,6 @@ if strcmp(method, 'RowService/InsertRows') && numel(messages) == 2
     request = struct('header', messages{1}.header, 'arrow_ipc', messages{2}.arrow_ipc);
     response = levada.internal.calls.call(connection, '/levada_api.v1.RowService/InsertFewRows', request);
 else
-    response = levada.internal.calls.send(connection, ['/levada_api.v1.' method], messages);
+    response = levada.internal.calls.sendStream(connection, ['/levada_api.v1.' method], messages);
 end
 end

@@ -9,7 +9,7 @@ function value = conditionValue(value, place)
 
 value = levada.internal.inputs.plainText(value);
 if isa(value, 'datetime') || isa(value, 'duration')
-    value = levada.internal.values.momentText(value);
+    value = levada.internal.values.datetimeText(value);
 end
 if ischar(value) && (isrow(value) || isempty(value))
     return

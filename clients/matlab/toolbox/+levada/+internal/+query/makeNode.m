@@ -1,8 +1,8 @@
-function made = node(list, arm, body, uses)
-% node  Make one operator or condition of an expression.
+function made = makeNode(list, arm, body, uses)
+% makeNode  Make one operator or condition of an expression.
 %
-%   made = node('nodes', arm, body, uses)       an operator
-%   made = node('conditions', arm, body, uses)  a condition
+%   made = makeNode('nodes', arm, body, uses)       an operator
+%   made = makeNode('conditions', arm, body, uses)  a condition
 %
 %   arm   which one, as the field of relation.proto is called
 %   body  its message, without the indices of what it refers to

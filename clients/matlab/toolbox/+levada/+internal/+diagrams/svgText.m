@@ -1,5 +1,5 @@
-function text = svgOf(boxes)
-% svgOf  Write a layout of levada.internal.diagrams.layout as SVG.
+function text = svgText(boxes)
+% svgText  Write a layout of levada.internal.diagrams.placeBoxes as SVG.
 
 lineHeight = 18;
 width = max([boxes.x + boxes.widths / 2, 0]) + 20;

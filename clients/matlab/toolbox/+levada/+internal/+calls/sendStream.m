@@ -1,6 +1,6 @@
-function response = send(connection, method, requests)
-%SEND Call a method that takes a stream and gives one message.
-%   RESPONSE = SEND(CONNECTION, METHOD, REQUESTS) takes a cell of structs. If the header among them carries a
+function response = sendStream(connection, method, requests)
+%SENDSTREAM Call a method that takes a stream and gives one message.
+%   RESPONSE = SENDSTREAM(CONNECTION, METHOD, REQUESTS) takes a cell of structs. If the header among them carries a
 %   request_id, under which the call has one effect, it is repeated as CALL does.
 
 try
@@ -18,11 +18,11 @@ function response = once(channel, method, requests)
 id = levada.internal.calls.gateway('start', channel, method, []);
 cleanup = onCleanup(@() levada.internal.calls.gateway('cancel', id));
 for i = 1:numel(requests)
-    levada.internal.calls.push(id, requests{i});
+    levada.internal.calls.sendRequest(id, requests{i});
 end
 while ~levada.internal.calls.gateway('closeSend', id)
 end
-response = levada.internal.calls.await(id);
+response = levada.internal.calls.awaitResponse(id);
 end
 
 function answer = hasId(requests)

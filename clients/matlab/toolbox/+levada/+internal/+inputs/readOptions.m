@@ -1,7 +1,7 @@
-function values = options(defaults, inputs)
-% options  Read pairs of names and values.
+function values = readOptions(defaults, inputs)
+% readOptions  Read pairs of names and values.
 %
-%   values = options(defaults, inputs)
+%   values = readOptions(defaults, inputs)
 %
 %   defaults   a struct with every name that is allowed
 %   inputs  cell of names and values; letter case does not matter

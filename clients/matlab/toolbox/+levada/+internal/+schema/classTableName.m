@@ -1,5 +1,5 @@
-function name = classTable(className, schema)
-% classTable  Give the TableName of a class: `Session`, and `Session.Trial` for the part lab.SessionTrial.
+function name = classTableName(className, schema)
+% classTableName  Give the TableName of a class: `Session`, and `Session.Trial` for the part lab.SessionTrial.
 
 [~, simple] = levada.internal.schema.splitName(className);
 if isempty(regexp(simple, '^[A-Z][A-Za-z0-9]*$', 'once'))
@@ -18,7 +18,7 @@ if isa(table, 'levada.Part')
             ['The name of the part `%s` begins with that of its master and lies in ' ...
             'the same package: %s.%sTrial.'], className, masterPackage, master);
     end
-    above = levada.internal.schema.classTable(masterClass, schema);  % a part's master may be a part itself
+    above = levada.internal.schema.classTableName(masterClass, schema);  % a part's master may be a part itself
     name.table = [above.table '.' simple(numel(master) + 1:end)];
 end
 end

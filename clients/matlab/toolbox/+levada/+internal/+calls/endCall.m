@@ -1,5 +1,5 @@
-function finish(id)
-%FINISH End a call that is done: raise its error, or tell what the server warns of.
+function endCall(id)
+%ENDCALL End a call that is done: raise its error, or tell what the server warns of.
 
 told = levada.internal.calls.gateway('finish', id);
 if ~isempty(told)

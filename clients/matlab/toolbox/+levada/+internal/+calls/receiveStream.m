@@ -1,6 +1,6 @@
-function responses = receive(connection, method, request)
-%RECEIVE Call a method that answers with a stream, and read it to its end.
-%   RESPONSES = RECEIVE(CONNECTION, METHOD, REQUEST) is a cell row of structs. It only reads, so that it is
+function responses = receiveStream(connection, method, request)
+%RECEIVESTREAM Call a method that answers with a stream, and read it to its end.
+%   RESPONSES = RECEIVESTREAM(CONNECTION, METHOD, REQUEST) is a cell row of structs. It only reads, so that it is
 %   repeated as a whole, as CALL does.
 
 try
@@ -22,5 +22,5 @@ while ~strcmp(state, 'done')
         responses{end + 1} = message; %#ok<AGROW>
     end
 end
-levada.internal.calls.finish(id);
+levada.internal.calls.endCall(id);
 end

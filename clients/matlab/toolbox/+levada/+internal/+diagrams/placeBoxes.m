@@ -1,7 +1,7 @@
-function boxes = layout(tables)
-% layout  Place tables in rows, parents above their children.
+function boxes = placeBoxes(tables)
+% placeBoxes  Place tables in rows, parents above their children.
 %
-%   boxes = layout(tables)
+%   boxes = placeBoxes(tables)
 %
 %   tables  cell of tables as the protocol has them, parents first
 %   boxes   struct with names (cell of labels), tiers, parts (cell of cells), comments, x, y (middle of the top edge),

@@ -1,6 +1,6 @@
-function answers = ask(session, requests)
-%ASK Make one request of a session, and read all its answers.
-%   ANSWERS = ASK(SESSION, REQUESTS) takes a cell of OpenSessionRequests; all but the last have `more` set. ANSWERS is
+function answers = askSession(session, requests)
+%ASKSESSION Make one request of a session, and read all its answers.
+%   ANSWERS = ASKSESSION(SESSION, REQUESTS) takes a cell of OpenSessionRequests; all but the last have `more` set. ANSWERS is
 %   a cell row of OpenSessionResponses. An `error` among them is the caller's to raise: the session goes on.
 
 if session.Busy
@@ -8,7 +8,7 @@ if session.Busy
 end
 session.Busy = true;
 for i = 1:numel(requests)
-    levada.internal.calls.push(session.Call, requests{i});
+    levada.internal.calls.sendRequest(session.Call, requests{i});
 end
 answers = {};
 more = true;
@@ -19,7 +19,7 @@ while more
             answers{end + 1} = message; %#ok<AGROW>
             more = message.more;
         case 'done'
-            levada.internal.calls.finish(session.Call);
+            levada.internal.calls.endCall(session.Call);
             error('levada:Unavailable', 'The server ended the stream.');
     end
 end

@@ -1,5 +1,5 @@
-function source = parentsJoined(table)
-% parentsJoined  Give the join of the tables that a table's primary key refers to, under the names that it has for them.
+function source = joinParents(table)
+% joinParents  Give the join of the tables that a table's primary key refers to, under the names that it has for them.
 
 connection = conn(table);
 described = connection.describeTable(tableName(table));

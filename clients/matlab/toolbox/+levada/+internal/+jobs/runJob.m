@@ -1,5 +1,5 @@
-function job = makeOne(connection, table, lease)
-% makeOne  Run a table's make for the key of a lease.
+function job = runJob(connection, table, lease)
+% runJob  Run a table's make for the key of a lease.
 %
 %   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), committed (it was completed in
 %        its own transaction) and error ([] if it made it)
@@ -8,8 +8,8 @@ key = levada.internal.jobs.leaseKey(connection, lease);
 work = levada.internal.jobs.JobWork(connection, lease);
 job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'committed', false, ...
     'error', []);
-before = levada.internal.jobs.makeScope(work);
-restore = onCleanup(@() levada.internal.jobs.makeScope(before));
+before = levada.internal.jobs.currentWork(work);
+restore = onCleanup(@() levada.internal.jobs.currentWork(before));
 undo = onCleanup(@() work.abandon());
 started = tic();
 try

@@ -1,7 +1,7 @@
-function tables = graph(connection, schemas, names, ancestorSteps, descendantSteps)
-% graph  Ask for tables with their foreign keys: a cell row, parents first.
+function tables = fetchGraph(connection, schemas, names, ancestorSteps, descendantSteps)
+% fetchGraph  Ask for tables with their foreign keys: a cell row, parents first.
 %
-%   tables = graph(connection, schemas, names, ancestorSteps, descendantSteps)
+%   tables = fetchGraph(connection, schemas, names, ancestorSteps, descendantSteps)
 %
 %   schemas  cell of names; all of their tables
 %   names    cell of TableNames

@@ -1,5 +1,5 @@
-function value = keyValue(value, kind)
-% keyValue  Turn a key attribute's value, as the gateway gives it, into what fetch gives.
+function value = fetchedValue(value, kind)
+% fetchedValue  Turn a key attribute's value, as the gateway gives it, into what fetch gives.
 %
 %   kind  of the attribute's type
 

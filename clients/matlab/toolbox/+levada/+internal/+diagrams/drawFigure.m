@@ -1,5 +1,5 @@
-function figureOf(boxes)
-% figureOf  Draw a layout of levada.internal.diagrams.layout as a figure.
+function drawFigure(boxes)
+% drawFigure  Draw a layout of levada.internal.diagrams.placeBoxes as a figure.
 
 lineHeight = 18;
 figure('Name', 'Levada', 'NumberTitle', 'off', 'Color', 'w');

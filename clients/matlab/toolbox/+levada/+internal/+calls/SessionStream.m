@@ -1,5 +1,5 @@
-classdef Session < handle
-    %SESSION The stream of a transaction: requests and answers take turns.
+classdef SessionStream < handle
+    %SESSIONSTREAM The stream of a transaction: requests and answers take turns.
 
     properties
         Call
@@ -8,7 +8,7 @@ classdef Session < handle
     end
 
     methods
-        function self = Session(channel)
+        function self = SessionStream(channel)
             self.Call = levada.internal.calls.gateway('start', channel, '/levada_api.v1.SessionService/OpenSession', ...
                 [], Inf);
         end

@@ -1,12 +1,12 @@
-function varargout = fetchEach(relation, inputs, outputs)
-% fetchEach  Fetch attributes as one column each; see levada.Relation/fetchn.
+function varargout = fetchAttributes(relation, inputs, outputs)
+% fetchAttributes  Fetch attributes as one column each; see levada.Relation/fetchn.
 %
 %   outputs  how many the caller takes: one more than the attributes for the keys
 
 [words, exact] = levada.internal.inputs.takeOption(inputs, 'Exact', false);
 plain = levada.internal.query.readOrder(words);
 names = plain(cellfun(@ischar, cellfun(@levada.internal.inputs.plainText, plain, 'UniformOutput', false)));
-names = cellfun(@levada.internal.query.resultName, names, 'UniformOutput', false);
+names = cellfun(@levada.internal.query.projectedName, names, 'UniformOutput', false);
 if isempty(names) || any(strcmp(names, '*'))
     levada.internal.errors.fail('InvalidRequest', 'fetchn takes the names of attributes, one for each output.');
 end

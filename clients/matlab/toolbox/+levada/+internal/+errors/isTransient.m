@@ -1,5 +1,5 @@
-function answer = isPassing(failure)
-% isPassing  Tell whether the same call may succeed later.
+function answer = isTransient(failure)
+% isTransient  Tell whether the same call may succeed later.
 
 answer = any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:OutcomeUnknown', 'levada:Conflict'}));
 end

@@ -1,6 +1,0 @@
-function push(id, request)
-%PUSH Give the next request of a stream, once the one before is on its way.
-
-while ~levada.internal.calls.gateway('send', id, request)
-end
-end

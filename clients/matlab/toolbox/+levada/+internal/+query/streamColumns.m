@@ -1,0 +1,11 @@
+function [columns, receipt] = streamColumns(connection, request, exact)
+%STREAMCOLUMNS Fetch a relation as columns.
+%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and gives what DECODECOLUMNS gives.
+%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
+%   [COLUMNS, RECEIPT] = STREAMCOLUMNS(...) also gives the receipt of a read under a lease, empty without one.
+
+responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.QueryService/FetchRelation', request);
+pieces = cellfun(@(response) response.arrow_ipc, responses, 'UniformOutput', false);
+columns = levada.internal.rows.decodeColumns(pieces, nargin > 2 && exact);
+receipt = responses{end}.read_receipt;
+end
