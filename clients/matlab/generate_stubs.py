@@ -1,7 +1,7 @@
-"""Write `+levada/+internal/+api/*.m`, a function per RPC: `python generate_stubs.py`.
+"""Write `+levada/+internal/+api/*.m`, a function per RPC and a table of them: `python generate_stubs.py`.
 
-Their help is what proto/ says. What it writes is committed, so that a toolbox can be looked at and shipped without
-Python; a test compares.
+Help texts come from the comments of proto/, the table from `levada_api.methods`. The files are committed, so that the
+toolbox can be read and shipped without Python; a test compares them with proto/.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2
 
+from levada_api.methods import METHODS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 DESCRIPTORS = ROOT / "build" / "generated" / "levada_api.binpb"
@@ -42,8 +44,48 @@ _CALLS = {
 }
 
 
+_TABLE = """function found = method(name)
+%METHOD Describe a method of the protocol.
+%   FOUND = METHOD('QueryService/CountRelation') returns a struct with these fields. A whole path,
+%   '/levada_api.v1.QueryService/CountRelation', is accepted too.
+%
+%       reads          logical: It changes nothing.
+%       idempotent     logical: It reads, or repeating it changes nothing more.
+%       idField        char: The field of its request, or of its first, that carries the id under which it has one
+%                      effect: 'request_id', 'header.request_id', or ''.
+%       sessionField   char: The field of OpenSessionRequest and OpenSessionResponse that carries it, or ''.
+%       takesLease     logical: Its request has a field `lease_token`.
+%       takesReceipt   logical: Its request has a field `read_receipt`.
+%
+%   Errors: levada:InvalidRequest (the protocol has no such method).
+%
+%   Written by generate_stubs.py from proto/.
+
+persistent methods
+if isempty(methods)
+    methods = allMethods();
+end
+field = strrep(strrep(name, '/levada_api.v1.', ''), '/', '_');
+if ~isfield(methods, field)
+    levada.internal.errors.fail('InvalidRequest', '`%s` is not a method of the protocol.', name);
+end
+found = methods.(field);
+end
+
+function methods = allMethods()
+methods = struct();
+"""
+_TABLE_END = """end
+
+function found = described(reads, idempotent, idField, sessionField, takesLease, takesReceipt)
+found = struct('reads', reads, 'idempotent', idempotent, 'idField', idField, 'sessionField', sessionField, ...
+    'takesLease', takesLease, 'takesReceipt', takesReceipt);
+end
+"""
+
+
 def main() -> None:
-    """Write all stubs, and remove those of methods that are gone."""
+    """Write all stubs and the table, and remove stubs of methods that are gone."""
     API.mkdir(exist_ok=True)
     wanted = stubs(DESCRIPTORS.read_bytes())
     for stale in set(API.glob("*.m")) - {API / name for name in wanted}:
@@ -53,7 +95,7 @@ def main() -> None:
 
 
 def stubs(descriptors: bytes) -> dict[str, str]:
-    """Give the text of each stub, by the name of its file.
+    """Return the text of each stub and of the table, by the name of its file.
 
     Args:
         descriptors: A serialized FileDescriptorSet with comments.
@@ -69,11 +111,32 @@ def stubs(descriptors: bytes) -> dict[str, str]:
                     name = method.name[:1].lower() + method.name[1:]
                     assert f"{name}.m" not in found, f"two methods are called {method.name}"
                     found[f"{name}.m"] = _stub(name, service.name, method, comment, fields)
+    assert "method.m" not in found, "a method is called Method, as the table is"
+    found["method.m"] = _method_table(files)
     return found
 
 
+def _method_table(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> str:
+    """Return the text of the function that describes each method."""
+    messages = {f"{file.package}.{message.name}": message for file in files for message in file.message_type}
+    inputs = {
+        f"{file.package}.{service.name}/{method.name}": {field.name for field in messages[method.input_type[1:]].field}
+        for file in files
+        for service in file.service
+        for method in service.method
+    }
+    lines = []
+    for name, method in METHODS.items():
+        fields = inputs[method.path[1:]]
+        flags = (method.reads, method.idempotent, "lease_token" in fields, "read_receipt" in fields)
+        reads, idempotent, lease, receipt = (str(flag).lower() for flag in flags)
+        arguments = f"{reads}, {idempotent}, '{method.id_field}', '{method.session_field}', {lease}, {receipt}"
+        lines.append(f"methods.{name.replace('/', '_')} = described({arguments});\n")
+    return _TABLE + "".join(lines) + _TABLE_END
+
+
 def _messages(file: descriptor_pb2.FileDescriptorProto) -> Iterator[tuple[str, list[str]]]:
-    """Give the fields of each message of a file, as lines of help."""
+    """Yield the fields of each message of a file, as lines of help."""
     for message_index, message in enumerate(file.message_type):
         lines: list[str] = []
         for index, field in enumerate(message.field):

@@ -1,6 +1,8 @@
-"""The functions that stand for the protocol's methods in the MATLAB toolbox."""
+"""What the MATLAB toolbox has from elsewhere: functions for the methods of the protocol, and the version."""
 
 from __future__ import annotations
+
+import tomllib
 
 from clients.matlab import generate_stubs
 
@@ -16,3 +18,18 @@ def test_each_stub_tells_what_its_method_takes_and_gives() -> None:
     assert text.startswith("function response = countRelation(connection, request, varargin)\n%COUNTRELATION ")
     assert "%       relation  Relation: The relation.\n" in text
     assert "%       entity_count  int64: How many entities.\n" in text
+
+
+def test_the_table_says_what_a_method_is() -> None:
+    text = generate_stubs.stubs(generate_stubs.DESCRIPTORS.read_bytes())["method.m"]
+    assert "QueryService_CountRelation = described(true, true, '', 'count_relation', true, true);\n" in text
+    assert (
+        "RowService_InsertRows = described(false, false, 'header.request_id', 'insert_rows', false, false);\n" in text
+    )
+    assert "JobService_ReserveJobs = described(false, false, '', '', false, false);\n" in text
+
+
+def test_the_toolbox_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((generate_stubs.ROOT / "pyproject.toml").read_text())["project"]
+    text = (generate_stubs.API.parents[1] / "version.m").read_text()
+    assert f"text = '{project['version']}';" in text

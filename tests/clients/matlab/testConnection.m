@@ -17,6 +17,53 @@ checkError('Unavailable', @() other.describeTable(struct('schema', 'lab', 'table
 check(connection.isConnected());
 end
 
+function test_a_client_or_server_that_is_too_old_is_refused(connection)
+served = struct('version', '1.2.3', 'oldest_client_version', levada.version());
+levada.internal.calls.checkServer(served, 'here:1');
+served.oldest_client_version = '999.0.0';
+failure = checkError('VersionMismatch', @() levada.internal.calls.checkServer(served, 'here:1'));
+check(~isempty(strfind(failure.message, 'Upgrade the toolbox')), failure.message);
+check(~isempty(strfind(failure.message, '999.0.0')) && ~isempty(strfind(failure.message, 'here:1')), failure.message);
+served = struct('version', '0.0.9', 'oldest_client_version', '');
+failure = checkError('VersionMismatch', @() levada.internal.calls.checkServer(served, 'here:1'));
+check(~isempty(strfind(failure.message, 'Upgrade the server')), failure.message);
+check(connection.Limits.jobs > 0);
+end
+
+function test_what_may_be_sent_again_comes_from_the_table_of_methods(~)
+may = @(method, request) levada.internal.calls.isRepeatable(['/levada_api.v1.' method], request);
+check(may('QueryService/CountRelation', struct()));
+check(may('JobService/CompleteJobs', struct('job', struct())));
+check(~may('JobService/ReserveJobs', struct()));
+check(~may('RowService/UpdateRow', struct('name', 1)));
+check(~may('RowService/UpdateRow', struct('request_id', '')));
+check(may('RowService/UpdateRow', struct('request_id', 'one')));
+check(~may('RowService/InsertRows', struct('header', struct('name', 1))));
+check(may('RowService/InsertRows', struct('header', struct('request_id', 'one'))));
+checkError('InvalidRequest', @() may('RowService/Guess', struct()));
+end
+
+function test_a_call_is_repeated_while_its_failure_may_pass(~)
+levada.config('attempts', 0);
+checkEqual(levada.internal.calls.repeatCall(@() failTwice('levada:Conflict'), 5, @levada.internal.errors.isTransient), 3);
+levada.config('attempts', 0);
+checkError('WrongValue', @() levada.internal.calls.repeatCall(@() failTwice('levada:WrongValue'), 5, ...
+    @levada.internal.errors.isTransient));
+checkEqual(levada.config('attempts'), 1);
+levada.config('attempts', 0);
+checkError('Unavailable', @() levada.internal.calls.repeatCall(@() failTwice('levada:Unavailable'), 0.15, ...
+    @levada.internal.errors.isTransient));
+checkEqual(levada.config('attempts'), 2);
+end
+
+function attempts = failTwice(identifier)
+attempts = levada.config('attempts') + 1;
+levada.config('attempts', attempts);
+if attempts < 3
+    error(identifier, 'Attempt %d fails.', attempts);
+end
+end
+
 function test_the_address_comes_from_the_environment_or_a_file(connection)
 folder = tempname();
 mkdir(fullfile(folder, 'deeper'));

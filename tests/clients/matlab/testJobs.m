@@ -128,6 +128,49 @@ checkEqual(count(lab.Subject), 2);
 checkEqual(count(lab.Stray), 0);
 end
 
+function test_a_breach_of_the_contract_is_warned_of_once_for_each_connection(connection)
+fill();
+insert(lab.Session, [repmat({2}, 10, 1), num2cell((11:20)'), repmat({'2026-01-09' []}, 10, 1)]);
+count(lab.Trip);
+keeping = onCleanup(@() levada.internal.calls.defaultConnection(connection));
+words = {'count', 'reads `lab.Trip`'; 'fetch', 'reads `lab.Trip`'; 'transaction', 'reads `lab.Trip`'; ...
+    'insert', 'writes into `lab.Subject`'; 'block', 'opens a transaction'};
+for index = 1:size(words, 1)
+    levada.config('wandering', words{index, 1});
+    other = levada.connect(connection.Address);
+    keys = {sprintf('session = %d', 9 + 2 * index), sprintf('session = %d', 10 + 2 * index)};
+    text = evalc('populate(lab.Wanderer, keys{1})');
+    check(numel(strfind(text, words{index, 2})) == 1, [words{index, 1} ': ' text]);
+    check(numel(strfind(text, 'warning: make of')) == 1, text);
+    checkEqual(evalc('populate(lab.Wanderer, keys{2})'), '');
+    other.close();
+end
+levada.internal.calls.defaultConnection(connection);
+checkEqual(count(lab.Wanderer), 10);
+end
+
+function test_a_make_that_is_held_to_the_contract_opens_no_transaction(connection)
+fill();
+count(lab.Wanderer);
+connection.request('SchemaService/UpdateSchema', struct('name', 'lab', 'make_contract', 'MAKE_CONTRACT_ON'));
+levada.config('wandering', 'block');
+[~, errors] = populate(lab.Wanderer, 'session = 1');
+checkEqual(unique({errors.identifier}), {'levada:MakeContract'});
+checkEqual(count(lab.Wanderer), 0);
+end
+
+function test_the_make_of_a_cancelled_job_ends_with_its_next_request(connection)
+fill();
+count(lab.Wanderer);
+lease = struct('table', tableName(lab.Wanderer), 'job_id', 1, 'lease_token', 'cancelled');
+work = levada.internal.jobs.JobWork(connection, lease, @(token) strcmp(token, 'cancelled'));
+before = levada.internal.jobs.currentWork(work);
+restoring = onCleanup(@() levada.internal.jobs.currentWork(before));
+failure = checkError('LeaseLost', @() count(lab.Session));
+check(~isempty(strfind(failure.message, 'cancelled')), failure.message);
+checkError('LeaseLost', @() insert(lab.Wanderer, {1 1 1}));
+end
+
 function test_a_worker_computes_until_all_is_done(~)
 fill();
 levada.worker({lab.Stat, lab.TrialCount}, 'Drain', true, 'Display', false);

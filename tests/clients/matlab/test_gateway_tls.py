@@ -1,13 +1,16 @@
-"""TLS and tokens: the gateway trusts the certificates it is given, and sends its token with every call."""
+"""What the gateway puts beside each request, seen where TLS ends: token, client and deadline."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.clients.matlab.conftest import TOOLBOX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +90,24 @@ def test_tls_and_token(octave: Octave) -> None:
             file=str(_CERTIFICATE),
         )
     assert b"Bearer a-secret-token" in front.passed, "the token travels with the call"
+
+
+def test_every_call_names_its_client_and_has_a_deadline_that_suits_its_work(octave: Octave) -> None:
+    with _encrypted(octave.address) as (port, front):
+        octave.run(
+            """
+            connection = levada.connect(address, '', 'Certificates', file);
+            schema = levada.Schema('', 'lab');
+            schema.create();
+            """,
+            address=f"https://localhost:{port}",
+            file=str(_CERTIFICATE),
+        )
+    version = re.search(r"text = '(.+)'", (TOOLBOX / "+levada" / "version.m").read_text())
+    assert version is not None
+    assert front.passed.count(f"octave/{version[1]}".encode()) == 2
+    units = {b"m": 0.001, b"S": 1, b"M": 60, b"H": 3600}
+    timeouts = re.findall(rb"grpc-timeout.(\d+)(\w)", front.passed, re.DOTALL)
+    asking, creating = (int(count) * units[unit] for count, unit in timeouts)
+    assert asking <= 60, "the information of the server is there at once"
+    assert creating > 3600, "a declaration may wait for others"

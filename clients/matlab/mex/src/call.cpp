@@ -109,7 +109,7 @@ bool Call::drive(Clock::time_point until) {
       break;
     case kFinish:
       done_ = true;
-      warning_ = connection_->take_trailer(context_, status_);
+      connection_->take_trailer(context_, status_);
       break;
   }
   return true;

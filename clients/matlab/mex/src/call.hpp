@@ -44,7 +44,6 @@ class Call {
   bool done() const { return done_; }
   // Once it is done.
   const grpc::Status& status() const { return status_; }
-  const std::string& warning() const { return warning_; }
   Connection& connection() const { return *connection_; }
   const google::protobuf::MethodDescriptor& method() const { return method_; }
 
@@ -61,7 +60,6 @@ class Call {
   grpc::ByteBuffer incoming_;
   std::deque<grpc::ByteBuffer> messages_;
   grpc::Status status_;
-  std::string warning_;
   bool reading_ = false;
   bool read_all_ = false;
   bool writing_ = false;

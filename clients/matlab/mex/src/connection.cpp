@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <utility>
 
 #include "protocol.hpp"
 
@@ -18,6 +19,9 @@ constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr char kCatalogVersion[] = "levada-catalog-version";
 constexpr char kWarning[] = "levada-warning-bin";
+constexpr char kNotice[] = "levada-notice-bin";  // what the user is warned of once for each connection
+constexpr char kClient[] = "levada-client";
+constexpr size_t kWaitingWarnings = 64;  // more are dropped: only heartbeats could pile them up, between two calls
 
 struct Target {
   std::string name;
@@ -108,8 +112,8 @@ Error error_of_status(const std::string& serialized) {
   return Error(reason_of(code), text(*status, "message"));
 }
 
-Connection::Connection(std::string address, std::string token, const std::string& root_certificates)
-    : address_(std::move(address)), token_(std::move(token)) {
+Connection::Connection(std::string address, std::string token, const std::string& root_certificates, std::string client)
+    : address_(std::move(address)), token_(std::move(token)), client_(std::move(client)) {
   const Target target = target_of(address_);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytes);
@@ -131,13 +135,13 @@ Connection::Connection(std::string address, std::string token, const std::string
 }
 
 void Connection::prepare(grpc::ClientContext& context) const {
+  if (!client_.empty()) context.AddMetadata(kClient, client_);
   if (const int64_t version = catalog_version_) context.AddMetadata(kCatalogVersion, std::to_string(version));
   if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
 }
 
-std::string Connection::take_trailer(const grpc::ClientContext& context, const grpc::Status& status) {
+void Connection::take_trailer(const grpc::ClientContext& context, const grpc::Status& status) {
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) answered_ = true;
-  std::string warning;
   for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
     const std::string content(value.data(), value.size());
     if (key == kCatalogVersion && decimal(content) && content.size() < 19) {
@@ -145,16 +149,27 @@ std::string Connection::take_trailer(const grpc::ClientContext& context, const g
       int64_t known = catalog_version_;
       while (known < version && !catalog_version_.compare_exchange_weak(known, version)) {
       }
-    } else if (key == kWarning) {
-      warning += (warning.empty() ? "" : "\n") + content;
+    } else if (key == kWarning || (key == kNotice && is_new(content))) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (warnings_.size() < kWaitingWarnings) warnings_.push_back(content);
     }
   }
-  return warning;
+}
+
+std::vector<std::string> Connection::take_warnings() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(warnings_, {});
+}
+
+bool Connection::is_new(const std::string& notice) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return notices_.insert(notice).second;
 }
 
 Error Connection::error_of(const grpc::Status& status) const {
   if (!status.error_details().empty()) return error_of_status(status.error_details());
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+  // A server that stops cancels what still waits. Nobody asks for the error of a call that this side cancelled.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE || status.error_code() == grpc::StatusCode::CANCELLED) {
     return Error("UNAVAILABLE", "The server at " + address_ + " is out of reach (" + status.error_message() +
                                     "). Is it running, and is the address right?");
   }

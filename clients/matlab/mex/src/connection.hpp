@@ -5,7 +5,10 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "error.hpp"
 
@@ -15,8 +18,9 @@ namespace levada {
 class Connection {
  public:
   // `address` is `host:port`, `https://host[:port]`, `grpcs://…`, `http://…`, `grpc://…` or `unix:/path`; an empty
-  // `token` sends none; `root_certificates` is PEM text, empty for the system's authorities.
-  Connection(std::string address, std::string token, const std::string& root_certificates);
+  // `token` sends none; `root_certificates` is PEM text, empty for the system's authorities; `client` names the client
+  // and its version, empty to name none.
+  Connection(std::string address, std::string token, const std::string& root_certificates, std::string client);
 
   const std::string& address() const { return address_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -26,17 +30,26 @@ class Connection {
 
   // Writes into the context of a new call what every call carries.
   void prepare(grpc::ClientContext& context) const;
-  // Notes what the end of a call tells. Gives the server's warning, mostly none.
-  std::string take_trailer(const grpc::ClientContext& context, const grpc::Status& status);
+  // Reads the trailers of a call that has ended: the catalog's version, warnings and notices.
+  void take_trailer(const grpc::ClientContext& context, const grpc::Status& status);
+  // Returns the texts that the user is to be warned of, and forgets them. A notice is among them once for each
+  // connection, a warning each time that the server sends it.
+  std::vector<std::string> take_warnings();
+  // Returns whether a notice is new to this connection, and remembers it.
+  bool is_new(const std::string& notice);
   // The error that a status stands for.
   Error error_of(const grpc::Status& status) const;
 
  private:
   std::string address_;
   std::string token_;
+  std::string client_;
   std::shared_ptr<grpc::Channel> channel_;
   std::atomic<bool> answered_{false};
   std::atomic<int64_t> catalog_version_{0};
+  std::mutex mutex_;  // of all below: heartbeats have trailers too
+  std::vector<std::string> warnings_;
+  std::set<std::string> notices_;
 };
 
 // The error of a serialized google.rpc.Status, which answers carry inside a session or of one job among many.

@@ -7,8 +7,8 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "arrays.hpp"
 #include "call.hpp"
@@ -92,11 +92,13 @@ Clock::duration seconds(double value, const char* what) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
 }
 
-// channel = ('connect', address, token, certificates): PEM text, '' for the system's. Does not wait for the server.
+// channel = ('connect', address, token, certificates, client): the certificates are PEM text, '' for the system's; the
+// client is what each call names as its client, '' for none. Does not wait for the server.
 void connect(const Arguments& in) {
   const std::string token = in.count > 1 ? in.text(1, "The token") : "";
   const std::string certificates = in.count > 2 ? in.text(2, "The text of the certificates") : "";
-  auto connection = std::make_shared<Connection>(in.text(0, "The address"), token, certificates);
+  const std::string client = in.count > 3 ? in.text(3, "The client") : "";
+  auto connection = std::make_shared<Connection>(in.text(0, "The address"), token, certificates, client);
   in.give(0, double_array(static_cast<double>(++state->last_id)));
   state->connections[state->last_id] = std::move(connection);
 }
@@ -124,6 +126,22 @@ void answered(const Arguments& in) { in.give(0, logical_array(connection_of(in)-
 // version = ('catalogVersion', channel): the highest that any answer carried.
 void catalog_version(const Arguments& in) { in.give(0, int64_array(connection_of(in)->catalog_version())); }
 
+mxArray* text_cells(const std::vector<std::string>& texts) {
+  mxArray* cells = cell_row(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) mxSetCell(cells, static_cast<mwIndex>(i), text_array(texts[i]));
+  return cells;
+}
+
+// warnings = ('warnings', channel): a cell row of what the server said in calls that failed, and in heartbeats. Empty
+// where the channel is closed.
+void warnings(const Arguments& in) {
+  const auto found = state->connections.find(in.id(0, "The id of a connection"));
+  in.give(0, text_cells(found == state->connections.end() ? std::vector<std::string>{} : found->second->take_warnings()));
+}
+
+// new = ('isNew', channel, notice): true once for each text.
+void is_new(const Arguments& in) { in.give(0, logical_array(connection_of(in)->is_new(in.text(1, "The notice")))); }
+
 // ('stayPresent', channel): an embedded server counts this process among its clients from now on.
 void stay_present(const Arguments& in) {
   auto connection = connection_of(in);
@@ -135,12 +153,12 @@ void stay_present(const Arguments& in) {
 
 // The time after which a call ends with DEADLINE_EXCEEDED: what is asked for, Inf for none, and by default long enough
 // for the method's work; a dead peer is noticed by keepalive long before.
-std::optional<Clock::time_point> deadline_of(const mxArray* given, const std::string& method) {
+std::optional<Clock::time_point> deadline_of(const mxArray* given, const google::protobuf::MethodDescriptor& method) {
   double length = kWorkSeconds;
   if (given != nullptr && !is_unset(given)) {
     length = double_of(given, "The deadline");
     if (std::isinf(length) && length > 0) return std::nullopt;
-  } else if (method.rfind("Get", 0) == 0 || method.rfind("List", 0) == 0 || method.rfind("Describe", 0) == 0) {
+  } else if (quick(method)) {
     length = kCallSeconds;
   }
   return Clock::now() + seconds(length, "The deadline");
@@ -151,7 +169,7 @@ void start(const Arguments& in) {
   const auto connection = connection_of(in);
   const auto& method = find_method(in.text(1, "The method"));
   const mxArray* request = in.at(2);
-  const auto deadline = deadline_of(in.at(3), method.name());
+  const auto deadline = deadline_of(in.at(3), method);
   auto call = std::make_unique<Call>(connection, method, deadline);
   if (request != nullptr && (mxIsStruct(request) || !method.client_streaming())) {
     const auto message = new_message(*method.input_type());
@@ -162,13 +180,12 @@ void start(const Arguments& in) {
   in.give(0, double_array(static_cast<double>(state->last_id)));
 }
 
-// The end of a call: its error, or what the server warns of.
-std::string warning_of(const Call& call) {
+// Throws the error of a call that failed. What the server said beside it waits for ('warnings', ...).
+void check_status(const Call& call) {
   if (!call.status().ok()) throw call.connection().error_of(call.status());
-  return call.warning();
 }
 
-// [call, response, warning] = ('call', channel, method, request, seconds): for a method with one message each way.
+// [call, response, warnings] = ('call', channel, method, request, seconds): for a method with one message each way.
 // Waits for a moment; call is 0 if the response is there by then, and otherwise the call to poll.
 void call(const Arguments& in) {
   const auto connection = connection_of(in);
@@ -176,21 +193,21 @@ void call(const Arguments& in) {
   if (method.client_streaming() || method.server_streaming()) throw invalid_request(method.name() + " is a stream.");
   const auto message = new_message(*method.input_type());
   fill_message(in.at(2), *message, "request");
-  auto call = std::make_unique<Call>(connection, method, deadline_of(in.at(3), method.name()));
+  auto call = std::make_unique<Call>(connection, method, deadline_of(in.at(3), method));
   call->send(*message, true, 0ms);
   if (call->poll(kCallTime) != Call::State::kDone) {
     state->calls[++state->last_id] = std::move(call);
     in.give(0, double_array(static_cast<double>(state->last_id)));
     in.give(1, numeric_array({0, 0}, mxDOUBLE_CLASS));
-    in.give(2, text_array(""));
+    in.give(2, cell_row(0));
     return;
   }
-  const std::string warning = warning_of(*call);
+  check_status(*call);
   const auto response = call->take_message();
   if (response == nullptr) throw Error("INTERNAL", method.name() + " ended without a response.");
   in.give(0, double_array(0));
   in.give(1, struct_of(*response));
-  in.give(2, text_array(warning));
+  in.give(2, text_cells(connection->take_warnings()));
 }
 
 // sent = ('send', call, message): false where the message before is still on its way, after a tenth of a second.
@@ -219,13 +236,14 @@ void poll(const Arguments& in) {
   in.give(1, message != nullptr ? struct_of(*message) : numeric_array({0, 0}, mxDOUBLE_CLASS));
 }
 
-// warning = ('finish', call): after 'done'. Raises the call's error; the warning is the server's, mostly ''.
+// warnings = ('finish', call): after 'done'. Raises the call's error; the warnings are a cell row of texts.
 void finish(const Arguments& in) {
   const auto found = call_of(in);
   if (!found->second->done()) throw invalid_request("The call is not done; poll it until it is.");
   const std::unique_ptr<Call> call = std::move(found->second);
   state->calls.erase(found);
-  in.give(0, text_array(warning_of(*call)));
+  check_status(*call);
+  in.give(0, text_cells(call->connection().take_warnings()));
 }
 
 // ('cancel', call): a call that has ended stays as it is.
@@ -250,19 +268,12 @@ void beat_start(const Arguments& in) {
 // ('beatAdd', beat, workerSession)
 void beat_add(const Arguments& in) { beat_of(in)->second->add(in.text(1, "The worker session")); }
 
-mxArray* text_cells(const std::set<std::string>& texts) {
-  mxArray* cells = cell_row(texts.size());
-  mwIndex index = 0;
-  for (const std::string& text : texts) mxSetCell(cells, index++, text_array(text));
-  return cells;
-}
-
 // report = ('beatReport', beat): cancelled_lease_tokens, ended_sessions, reachable.
 void beat_report(const Arguments& in) {
   const Heartbeat::Report report = beat_of(in)->second->report();
   StructBuilder fields;
-  fields.set("cancelled_lease_tokens", text_cells(report.cancelled_lease_tokens));
-  fields.set("ended_sessions", text_cells(report.ended_sessions));
+  fields.set("cancelled_lease_tokens", text_cells({report.cancelled_lease_tokens.begin(), report.cancelled_lease_tokens.end()}));
+  fields.set("ended_sessions", text_cells({report.ended_sessions.begin(), report.ended_sessions.end()}));
   fields.set("reachable", logical_array(report.reachable));
   in.give(0, fields.build());
 }
@@ -309,6 +320,8 @@ const std::unordered_map<std::string, Command>& commands() {
       {"close", close},
       {"answered", answered},
       {"catalogVersion", catalog_version},
+      {"warnings", warnings},
+      {"isNew", is_new},
       {"stayPresent", stay_present},
       {"call", call},
       {"start", start},

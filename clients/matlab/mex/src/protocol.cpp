@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
+#include <google/protobuf/unknown_field_set.h>
 
 #include <cstddef>
 
@@ -48,6 +49,18 @@ const pb::MethodDescriptor& find_method(const std::string& path) {
     if (const pb::MethodDescriptor* method = protocol().pool.FindMethodByName(name)) return *method;
   }
   throw invalid_request("`" + path + "` is no method of the protocol.");
+}
+
+// The option is an extension, which the compiled class of options keeps among its unknown fields.
+bool quick(const pb::MethodDescriptor& method) {
+  static const pb::FieldDescriptor* const option = protocol().pool.FindExtensionByName("levada_api.v1.quick");
+  if (option == nullptr) throw Error("INTERNAL", "The protocol has no option `quick`; build the gateway again.");
+  const pb::UnknownFieldSet& fields = method.options().GetReflection()->GetUnknownFields(method.options());
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const pb::UnknownField& field = fields.field(i);
+    if (field.number() == option->number() && field.type() == pb::UnknownField::TYPE_VARINT) return field.varint() != 0;
+  }
+  return false;
 }
 
 const pb::Descriptor& find_message(const std::string& full_name) {

@@ -26,6 +26,7 @@ classdef Connection < handle
 
     properties (Hidden, SetAccess = private)
         Channel = []  % the gateway's number of it; [] once it is closed
+        Limits = struct()  % of the server, as GetServerInfo has them
         Session = []  % the open transaction, [] where there is none
         Savepoints = {}
         Tables  % descriptions of tables by name, each with the version of the catalog that it is of
@@ -43,14 +44,17 @@ classdef Connection < handle
             end
             self.Address = url;
             self.Tables = containers.Map();
-            self.Channel = levada.internal.calls.gateway('connect', url, token, trusted);
+            client = levada.internal.calls.clientName();
+            self.Channel = levada.internal.calls.gateway('connect', url, token, trusted, client);
             try
                 info = levada.internal.calls.call(self, '/levada_api.v1.ServerService/GetServerInfo', struct());
+                levada.internal.calls.checkServer(info, url);
             catch failure
                 self.close();
                 rethrow(failure)
             end
             self.ServerVersion = info.version;
+            self.Limits = info.limits;
             if isfield(info, 'embedded') && info.embedded
                 levada.internal.calls.gateway('stayPresent', self.Channel);
             end
@@ -121,6 +125,7 @@ classdef Connection < handle
                 end
                 rethrow(failure)
             end
+            levada.internal.calls.finishSession(self.Session);
         end
 
         function cancelTransaction(self)
@@ -136,7 +141,7 @@ classdef Connection < handle
             %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
             job = levada.internal.jobs.currentWork();
             if ~isempty(job)
-                job.openTransaction();  % of which this becomes a part
+                job.openBlock();  % of which this becomes a part
             end
             if self.inTransaction()
                 [varargout{1:nargout}] = self.runInSavepoint(action);
@@ -182,10 +187,11 @@ classdef Connection < handle
         function response = request(self, method, message, varargin)
             % request  Call a method, within the open transaction if there is one that serves it.
             self.checkOpen();
-            field = levada.internal.calls.sessionField(method);
-            job = self.jobAsking(field);
+            known = levada.internal.api.method(method);
+            field = known.sessionField;
+            job = self.jobAsking(known);
             if ~isempty(job)
-                message = job.marked(method, message);
+                message = job.marked(known, message);
             end
             if self.inTransaction() && ~isempty(field)
                 answers = self.askSession({struct(field, {message})});
@@ -194,7 +200,7 @@ classdef Connection < handle
                     response = answers{end}.(field);
                 end
             else
-                self.checkOutsideTransaction(method, field);
+                self.checkOutsideTransaction(method, known);
                 response = levada.internal.calls.call(self, ['/levada_api.v1.' method], message, varargin{:});
             end
             if ~isempty(job)
@@ -205,8 +211,9 @@ classdef Connection < handle
         function response = send(self, method, messages)
             % send  Call a method that takes a stream of messages.
             self.checkOpen();
-            field = levada.internal.calls.sessionField(method);
-            job = self.jobAsking(field);
+            known = levada.internal.api.method(method);
+            field = known.sessionField;
+            job = self.jobAsking(known);
             if ~isempty(job)
                 messages = job.markedRows(messages);
             end
@@ -217,16 +224,17 @@ classdef Connection < handle
                 response = answers{end}.(field);
                 return
             end
-            self.checkOutsideTransaction(method, field);
+            self.checkOutsideTransaction(method, known);
             response = levada.internal.rows.sendRows(self, method, messages);
         end
 
         function result = fetchColumns(self, message, exact)
             % fetchColumns  Fetch a relation as columns; see levada.internal.query.streamColumns.
             self.checkOpen();
-            job = self.jobAsking('fetch_relation');
+            known = levada.internal.api.method('QueryService/FetchRelation');
+            job = self.jobAsking(known);
             if ~isempty(job)
-                message = job.marked('QueryService/FetchRelation', message);
+                message = job.marked(known, message);
             end
             if self.inTransaction()
                 answers = self.askSession({struct('fetch_relation', message)});
@@ -240,6 +248,13 @@ classdef Connection < handle
             end
             if ~isempty(job)
                 job.take(struct('read_receipt', receipt));
+            end
+        end
+
+        function warnOnce(self, text)
+            % warnOnce  Warn of something, once for each connection.
+            if levada.internal.calls.gateway('isNew', self.Channel, text)
+                levada.internal.calls.warnUser({text});
             end
         end
 
@@ -275,19 +290,18 @@ classdef Connection < handle
             end
         end
 
-        function checkOutsideTransaction(self, method, field)
-            reads = ~isempty(regexp(method, '/(Get|List|Describe|Count|Check|Explain|Plan|Fetch)', 'once'));
-            if self.inTransaction() && isempty(field) && ~reads
+        function checkOutsideTransaction(self, method, known)
+            if self.inTransaction() && isempty(known.sessionField) && ~known.reads
                 levada.internal.errors.fail('PreconditionFailed', ...
                     ['Jobs, and declaring or dropping schemas and tables, are not ' ...
                     'part of transactions: do it before or after the transaction (%s).'], method);
             end
         end
 
-        function job = jobAsking(self, field)
-            % Give the work of the make that runs, if a request of it is to be marked.
+        function job = jobAsking(self, known)
+            % Return the work of the make that runs, if its requests of this method are to be marked.
             job = [];
-            if ~isempty(field)
+            if ~isempty(known.sessionField)
                 job = levada.internal.jobs.currentWork();
                 if ~isempty(job) && ~job.asks(self)
                     job = [];

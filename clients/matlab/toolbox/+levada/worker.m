@@ -23,19 +23,21 @@ ending = onCleanup(@() session.close());
 waitSeconds = 5;
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxJobs, 'waitSeconds', waitSeconds);
 computed = 0;
-while computed < named.MaxJobs
-    limits.maxJobs = named.MaxJobs - computed;
-    try
-        levada.internal.jobs.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
-        return
-    catch failure
-        if ~levada.internal.errors.isTransient(failure)
-            rethrow(failure)
+levada.internal.calls.repeatCall(@serve, Inf, @mayGoOn);
+
+    function serve()
+        if computed < named.MaxJobs
+            limits.maxJobs = named.MaxJobs - computed;
+            levada.internal.jobs.runJobs(session, crew.byName(), @() crew.reservation(named.Drain), limits, @report);
         end
-        say(named.Display, 'the server is out of reach; trying again: %s', failure.message);
-        pause(1);
     end
-end
+
+    function answer = mayGoOn(failure)
+        answer = levada.internal.errors.isTransient(failure);
+        if answer
+            say(named.Display, 'the server is out of reach; trying again: %s', failure.message);
+        end
+    end
 
     function goOn = report(outcome)
         computed = computed + 1;

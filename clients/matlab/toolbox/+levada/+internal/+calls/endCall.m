@@ -1,8 +1,5 @@
 function endCall(id)
-%ENDCALL End a call that is done: raise its error, or tell what the server warns of.
+%ENDCALL End a call that is done: raise its error, or warn of what the server said.
 
-told = levada.internal.calls.gateway('finish', id);
-if ~isempty(told)
-    warning('levada:Warning', '%s', told);
-end
+levada.internal.calls.warnUser(levada.internal.calls.gateway('finish', id));
 end

@@ -1,13 +1,14 @@
 function responses = receiveStream(connection, method, request)
 %RECEIVESTREAM Call a method that answers with a stream, and read it to its end.
-%   RESPONSES = RECEIVESTREAM(CONNECTION, METHOD, REQUEST) is a cell row of structs. It only reads, so that it is
-%   repeated as a whole, as CALL does.
+%   RESPONSES = RECEIVESTREAM(CONNECTION, METHOD, REQUEST) returns a cell row of structs. It is repeated as a whole, as
+%   CALL is.
 
+channel = connection.Channel;
 try
-    responses = once(connection.Channel, method, request);
-catch trouble
-    attempt = @() once(connection.Channel, method, request);
-    responses = levada.internal.calls.retry(trouble, connection.Channel, attempt, []);
+    responses = once(channel, method, request);
+catch failure
+    attempt = @() once(channel, method, request);
+    responses = levada.internal.calls.repeatIfLost(failure, channel, method, request, attempt, []);
 end
 end
 

@@ -1,16 +1,13 @@
 function response = sendStream(connection, method, requests)
-%SENDSTREAM Call a method that takes a stream and gives one message.
-%   RESPONSE = SENDSTREAM(CONNECTION, METHOD, REQUESTS) takes a cell of structs. If the header among them carries a
-%   request_id, under which the call has one effect, it is repeated as CALL does.
+%SENDSTREAM Call a method that takes a stream and returns one message.
+%   RESPONSE = SENDSTREAM(CONNECTION, METHOD, REQUESTS) takes a cell of structs. It is repeated as CALL is.
 
+channel = connection.Channel;
 try
-    response = once(connection.Channel, method, requests);
-catch trouble
-    if ~hasId(requests)
-        rethrow(trouble);
-    end
-    attempt = @() once(connection.Channel, method, requests);
-    response = levada.internal.calls.retry(trouble, connection.Channel, attempt, []);
+    response = once(channel, method, requests);
+catch failure
+    attempt = @() once(channel, method, requests);
+    response = levada.internal.calls.repeatIfLost(failure, channel, method, requests{1}, attempt, []);
 end
 end
 
@@ -23,9 +20,4 @@ end
 while ~levada.internal.calls.gateway('closeSend', id)
 end
 response = levada.internal.calls.awaitResponse(id);
-end
-
-function answer = hasId(requests)
-header = requests{1};
-answer = isfield(header, 'header') && isfield(header.header, 'request_id') && ~isempty(header.header.request_id);
 end

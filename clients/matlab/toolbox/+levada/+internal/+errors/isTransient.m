@@ -1,5 +1,5 @@
 function answer = isTransient(failure)
-% isTransient  Tell whether the same call may succeed later.
+%ISTRANSIENT Return whether the same call may succeed later.
 
-answer = any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:OutcomeUnknown', 'levada:Conflict'}));
+answer = levada.internal.errors.isServerLost(failure) || strcmp(failure.identifier, 'levada:Conflict');
 end

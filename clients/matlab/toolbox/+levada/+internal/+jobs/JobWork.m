@@ -14,14 +14,16 @@ classdef JobWork < handle
 
     properties (Access = private)
         Connection
+        IsCancelled   % function of a lease token: whether its job was cancelled
         Busy = false  % a request of the job itself is under way, which is not marked again
     end
 
     methods
-        function self = JobWork(connection, lease)
+        function self = JobWork(connection, lease, isCancelled)
             % JobWork  Begin for one job.
             self.Connection = connection;
             self.Lease = lease;
+            self.IsCancelled = isCancelled;
         end
 
         function answer = asks(self, connection)
@@ -31,11 +33,11 @@ classdef JobWork < handle
 
         function checkTable(self, name)
             % checkTable  Refuse rows of other tables than its own and the parts, where the schema's contract does.
+            self.checkWanted();
             own = levada.internal.schema.fullName(self.Lease.table);
             given = levada.internal.schema.fullName(name);
             isOwn = strcmp(given, own) || strncmp(given, [own(1:end - 1) '__'], numel(own) + 1);
-            if ~isOwn && strcmp(getfield(self.Connection.describeTable(self.Lease.table), 'make_contract'), ...
-                'MAKE_CONTRACT_ON')
+            if ~isOwn && strcmp(self.contract(), 'MAKE_CONTRACT_ON')
                 levada.internal.errors.fail('MakeContract', ...
                     ['make of `%s` inserts into %s, which is neither its own table nor a ' ...
                     'part of it. Insert these rows before populate, or make that table a part.'], ...
@@ -64,17 +66,16 @@ classdef JobWork < handle
 
         function message = marked(self, method, message)
             % marked  Mark a request as the job's; open its transaction where the request has to see what was inserted.
-            isWrite = any(strcmp(method, {'RowService/InsertRelation', 'RowService/UpdateRow', ...
-                'RowService/DeleteRows'}));
-            if isWrite || self.mustSee(message)
+            %
+            %   method  as levada.internal.api.method describes it
+            self.checkWanted();
+            if ~method.reads || self.mustSee(message)
                 self.openTransaction();
             end
-            isRead = any(strcmp(method, {'QueryService/FetchRelation', 'QueryService/CountRelation', ...
-                'QueryService/CheckExistence', 'RowService/InsertRelation'}));
-            if isWrite || isRead
+            if method.takesLease
                 message.lease_token = self.Lease.lease_token;
             end
-            if isRead && ~isempty(self.Receipt)
+            if method.takesReceipt && ~isempty(self.Receipt)
                 message.read_receipt = self.Receipt;
             end
         end
@@ -108,6 +109,20 @@ classdef JobWork < handle
                 messages = [{struct('header', header)}, piecesOf(found{1})];
                 self.Connection.send('RowService/InsertRows', messages);
             end
+        end
+
+        function openBlock(self)
+            % openBlock  Make the job a transaction, of which connection.transaction(...) in a make becomes a part.
+            message = sprintf(['make of `%s.%s` opens a transaction. What a make inserts is kept whole or not at all ' ...
+                'without one; call the function without connection.transaction.'], self.Lease.table.schema, ...
+                self.Lease.table.table);
+            switch self.contract()
+                case 'MAKE_CONTRACT_ON'
+                    levada.internal.errors.fail('MakeContract', '%s', message);
+                case 'MAKE_CONTRACT_WARN'
+                    self.Connection.warnOnce([message ' It is a part of the job''s transaction now.']);
+            end
+            self.openTransaction();
         end
 
         function committed = finish(self, seconds)
@@ -151,6 +166,18 @@ classdef JobWork < handle
     end
 
     methods (Access = private)
+        function name = contract(self)
+            table = self.Connection.describeTable(self.Lease.table);
+            name = table.make_contract;
+        end
+
+        function checkWanted(self)
+            if self.IsCancelled(self.Lease.lease_token)
+                levada.internal.errors.fail('LeaseLost', 'This job of `%s.%s` was cancelled; its make is ended.', ...
+                    self.Lease.table.schema, self.Lease.table.table);
+            end
+        end
+
         function rest(self)
             self.Busy = false;
         end

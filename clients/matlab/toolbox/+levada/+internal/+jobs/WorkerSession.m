@@ -54,6 +54,12 @@ classdef WorkerSession < handle
             end
         end
 
+        function answer = isCancelled(self, leaseToken)
+            % isCancelled  Return whether somebody cancelled the job of a lease, as far as the last heartbeat knows.
+            report = levada.internal.calls.gateway('beatReport', self.Heartbeat);
+            answer = any(strcmp(report.cancelled_lease_tokens, leaseToken));
+        end
+
         function close(self)
             % close  End: what is still held goes to others at once. Where the server is out of reach, it ends by itself.
             self.stopHeartbeat();

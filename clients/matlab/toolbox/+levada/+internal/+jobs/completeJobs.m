@@ -8,7 +8,7 @@ function errors = completeJobs(connection, made, patienceSeconds)
 %           and stack
 
 errors = repmat({''}, size(made));  % '' is what is not known yet
-levada.internal.calls.persist(@completeMissing, patienceSeconds);
+levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.internal.errors.isTransient);
 
     function completeMissing()
         missing = find(cellfun(@ischar, errors));

@@ -1,11 +1,12 @@
-function job = runJob(connection, table, lease)
+function job = runJob(session, table, lease)
 % runJob  Run a table's make for the key of a lease.
 %
 %   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), committed (it was completed in
 %        its own transaction) and error ([] if it made it)
 
+connection = session.Connection;
 key = levada.internal.jobs.leaseKey(connection, lease);
-work = levada.internal.jobs.JobWork(connection, lease);
+work = levada.internal.jobs.JobWork(connection, lease, @(token) session.isCancelled(token));
 job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'committed', false, ...
     'error', []);
 before = levada.internal.jobs.currentWork(work);

@@ -11,10 +11,10 @@ function runJobs(session, tables, reservation, limits, report)
 %   report       function of an outcome: a struct with state ('success', 'error', 'lost' or 'released'), key, seconds,
 %                error; false ends it
 
-mostJobs = 64;
 batchSeconds = 0.5;  % short computations share calls, long ones are reserved one by one
 batchJobs = 1;
 remaining = limits.maxJobs;
+mostJobs = double(session.Connection.Limits.jobs);
 goOn = true;
 while goOn && remaining > 0
     request = reservation();
@@ -52,7 +52,7 @@ for found = leases
         break
     end
     lease = found{1};
-    job = levada.internal.jobs.runJob(session.Connection, tables(levada.internal.schema.fullName(lease.table)), lease);
+    job = levada.internal.jobs.runJob(session, tables(levada.internal.schema.fullName(lease.table)), lease);
     number = number + 1;
     isSettled = ~isempty(job.error) || job.committed;
     if ~isSettled
