@@ -25,7 +25,7 @@ _PACKAGE = "levada_api.v1"
 _WIDTH = 120
 _FILE_MESSAGES, _FILE_SERVICES = 4, 6
 _MESSAGE_FIELDS, _SERVICE_METHODS = 2, 2
-"""Numbers of fields in descriptor.proto, by which SourceCodeInfo tells what a comment stands at."""
+"""Numbers of fields in descriptor.proto, by which SourceCodeInfo names the place of a comment."""
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
@@ -190,7 +190,8 @@ def _stub(
         usage += " SECONDS is a deadline, and may be left out." if "SECONDS" in shown else ""
         usage += "".join(f" {line}." for line in many)
     first, _, rest = comment.partition(". ")
-    lines = [f"function {result} = {name}({arguments})", f"%{name.upper()} {first.rstrip('.')}."]
+    summary = textwrap.wrap(f"{name.upper()} {first.rstrip('.')}.", _WIDTH - 1, subsequent_indent="   ")
+    lines = [f"function {result} = {name}({arguments})", *(f"%{line}" for line in summary)]
     lines += _help(rest, "")
     lines += _help(usage, "")
     for title, message in (("Request", method.input_type), ("Response", method.output_type)):

@@ -1,8 +1,8 @@
 """Build the gateway, the MEX file through which the toolbox speaks to a server: `python build.py`.
 
-It lands in the toolbox, in `+levada/+internal/+calls`. What is up to date stays. On Debian, root gets the packages
-that are missing; anyone else is told which they are. `--require` makes their lack an error. Arguments after `--` go to
-CMake, for builds with libraries from elsewhere; README.md has them.
+It goes into the toolbox, to `+levada/+internal/+calls`. Nothing is built if it is up to date. On Debian, missing
+packages are installed for root and named for anyone else; `--require` makes their lack an error. Arguments after `--`
+go to CMake, for builds with libraries from elsewhere; README.md has them.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     (folder / "METADATA").write_text(Path("PKG-INFO").read_text())
     return folder.name
 """
-"""Stands in for nanoarrow's build system: pip asks it for a name and a version, and nothing is built."""
+"""A stand-in for nanoarrow's build system: it tells pip a name and a version, and builds nothing."""
 
 
 class BuildError(Exception):
-    """Something that the person at the keyboard has to mend; the message says how."""
+    """A problem that the user has to solve; the message says how."""
 
 
 def main() -> None:
-    """Build, or say what is missing."""
+    """Build, or report missing parts."""
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     options, to_cmake = sys.argv[1:split], sys.argv[split + 1 :]
     try:
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def missing_parts() -> list[str]:
-    """Name the tools and libraries that the build needs and this machine has not."""
+    """Return the tools and libraries that the build needs and this machine lacks."""
     tools = [tool for tool in TOOLS if shutil.which(tool) is None]
     if "pkg-config" in tools:
         return tools
@@ -83,19 +83,19 @@ def missing_parts() -> list[str]:
 
 
 def may_install() -> bool:
-    """Tell whether this process may install packages of the system."""
+    """Return whether this process may install packages of the system."""
     return os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install_packages() -> None:
-    """Install what the build needs, from Debian."""
+    """Install the packages that the build needs, from Debian."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "--quiet=2"], env=environment)
     run(["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", *PACKAGES], env=environment)
 
 
 def build(to_cmake: list[str]) -> None:
-    """Build the MEX file, if anything that it is made of has changed.
+    """Build the MEX file if any of its sources has changed.
 
     Args:
         to_cmake: Further arguments of CMake.
@@ -130,7 +130,7 @@ def _fingerprint(to_cmake: list[str]) -> str:
 
 
 def fetch_nanoarrow(target: Path) -> None:
-    """Get nanoarrow's C sources, with its IPC reader and writer, out of its source distribution into a folder."""
+    """Extract nanoarrow's C sources, with its IPC reader and writer, from its source distribution into a folder."""
     if (target / "include").exists():
         return
     scratch = BUILD / "download"
@@ -159,7 +159,7 @@ def fetch_nanoarrow(target: Path) -> None:
 
 
 def write_descriptors(target: Path) -> None:
-    """Write the descriptors of all messages as a C++ array: the protocol's, and those that errors and health take."""
+    """Write the descriptors of all messages as a C++ array: the protocol's, and those for errors and health."""
     from google.protobuf import descriptor_pb2
     from google.rpc import error_details_pb2
     from grpc_health.v1 import health_pb2
@@ -184,7 +184,7 @@ def write_descriptors(target: Path) -> None:
 
 
 def run(command: list[str], env: dict[str, str] | None = None) -> None:
-    """Run a command; what it prints is shown if it fails.
+    """Run a command, and show its output if it fails.
 
     Raises:
         BuildError: It failed.
@@ -198,7 +198,7 @@ def run(command: list[str], env: dict[str, str] | None = None) -> None:
 
 
 def say(step: str) -> None:
-    """Print one line about what comes next, at once."""
+    """Print one line about the next step, at once."""
     print(f"levada: {step}", flush=True)
 
 

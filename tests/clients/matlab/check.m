@@ -1,5 +1,5 @@
 function check(condition, varargin)
-% check  Fail the test where a condition does not hold; what is behind it is shown.
+%CHECK Fail the test where a condition does not hold; what is behind it is shown.
 
 if ~condition
     shown = cellfun(@(v) regexprep(evalc('disp(v)'), '\s+$', ''), varargin, 'UniformOutput', false);

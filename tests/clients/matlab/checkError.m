@@ -1,5 +1,5 @@
 function failure = checkError(reason, action)
-% checkError  Fail the test where an action does not raise levada:<reason>; give the error.
+%CHECKERROR Fail the test where an action does not raise levada:<reason>; give the error.
 
 try
     action();

@@ -1,5 +1,5 @@
 function serve_tests()
-% serve_tests  Run tests one by one, as lines on standard input ask: the other half of octave.py.
+%SERVE_TESTS Run tests one by one, as lines on standard input ask: the other half of octave.py.
 %
 %   A line is JSON: folder, file, test (the name of a function in that file), address, arguments. The answer is a line
 %   that begins with @@ and is JSON: ok, message, stack, value.

@@ -1,5 +1,5 @@
 function tests = testCases()
-% testCases  Run a case of tests/cases as the MATLAB client does; tests/support/cases.py is its twin.
+%TESTCASES Run a case of tests/cases as the MATLAB client does; tests/support/cases.py is its twin.
 
 tests = localfunctions();
 end

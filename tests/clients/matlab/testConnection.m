@@ -1,5 +1,5 @@
 function tests = testConnection()
-% testConnection  Where a server is found, and what a connection tells.
+%TESTCONNECTION Where a server is found, and what a connection tells.
 
 tests = localfunctions();
 end

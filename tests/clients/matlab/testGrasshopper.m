@@ -1,5 +1,5 @@
 function tests = testGrasshopper()
-% testGrasshopper  The parts of the example's test that MATLAB plays.
+%TESTGRASSHOPPER The parts of the example's test that MATLAB plays.
 
 tests = localfunctions();
 end

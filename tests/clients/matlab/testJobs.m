@@ -1,5 +1,5 @@
 function tests = testJobs()
-% testJobs  Populate and what belongs to it, in the newer and the older way of writing.
+%TESTJOBS Populate and what belongs to it, in the newer and the older way of writing.
 
 tests = localfunctions();
 end

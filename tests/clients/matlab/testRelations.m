@@ -1,5 +1,5 @@
 function tests = testRelations()
-% testRelations  Expressions and fetches in the forms that users write.
+%TESTRELATIONS Expressions and fetches in the forms that users write.
 
 tests = localfunctions();
 end

@@ -1,5 +1,5 @@
 function tests = testRestarts()
-% testRestarts  What MATLAB does while its server is killed and started again; test_restarts.py does that.
+%TESTRESTARTS What MATLAB does while its server is killed and started again; test_restarts.py does that.
 
 tests = localfunctions();
 end

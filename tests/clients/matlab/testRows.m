@@ -1,5 +1,5 @@
 function tests = testRows()
-% testRows  Inserts, updates and deletes in the forms that users write.
+%TESTROWS Inserts, updates and deletes in the forms that users write.
 
 tests = localfunctions();
 end

@@ -1,5 +1,5 @@
 function tests = testSchema()
-% testSchema  How classes declare tables, and tables without classes.
+%TESTSCHEMA How classes declare tables, and tables without classes.
 
 tests = localfunctions();
 end

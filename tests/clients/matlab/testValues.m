@@ -1,5 +1,5 @@
 function tests = testValues()
-% testValues  What the values become that Python keeps in blobs; test_values.py wrote them.
+%TESTVALUES What the values become that Python keeps in blobs; test_values.py wrote them.
 
 tests = localfunctions();
 end

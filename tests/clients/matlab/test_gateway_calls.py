@@ -166,7 +166,7 @@ def test_addresses(octave: Octave) -> None:
         for address = {'', 'lab', 'lab:port', ':50051', 'ftp://lab', 'https://'}
             told = refusal(@() levada.internal.calls.gateway('connect', address{1}, '', ''));
             expect(strcmp(told.identifier, 'levada:InvalidRequest'), address{1});
-            expect(~isempty(strfind(told.message, 'is no address of a server')), told.message);
+            expect(~isempty(strfind(told.message, 'is not a server address')), told.message);
         end
         """
     )

@@ -253,7 +253,7 @@ def test_wrong_columns_are_refused(octave: Octave) -> None:
         end
         column = @(kind, values, type) struct('name', 'x', 'kind', kind, 'values', {values}, 'nulls', [], 'type', type);
         invalid = 'levada:InvalidRequest'; wrong = 'levada:WrongValue'; range = 'levada:ValueOutOfRange';
-        check(column('day', 1, ''), invalid, '`day` is no kind');
+        check(column('day', 1, ''), invalid, '`day` is not a kind');
         check(column('double', {1}, ''), invalid, 'is double, not a 1x1 cell');
         check(column('text', {1}, ''), invalid, 'row 0, attribute `x` is text');
         check(column('text', {'a'; ['a'; 'b']}, ''), invalid, 'row 1, attribute `x` is one row of text');
@@ -261,7 +261,7 @@ def test_wrong_columns_are_refused(octave: Octave) -> None:
         check(column('tensor', [1 300; 2 4], '<array int8 (2,)>'), range, 'row 1, attribute `x`');
         check(column('tensor', [1.5; 2], '<array int64 (2,)>'), range, 'int64');
         check(column('tensor', [1i; 2], '<array float64 (2,)>'), wrong, 'real numbers');
-        check(column('tensor', [1; 2], 'int8'), invalid, '`int8` is no type of an array');
+        check(column('tensor', [1; 2], 'int8'), invalid, '`int8` is not a type of an array');
         two = [column('double', [1; 2], ''), column('double', 1, '')];
         check(two, invalid, 'differ in length');
         """

@@ -227,14 +227,14 @@ def test_what_cannot_be_stored_is_named_by_its_path(octave: Octave) -> None:
         check(refusal(write(struct('units', {{1, 2, @sin}}))), '`result`.units{3}: a function handle');
         check(refusal(write(struct('a', {1, {1; inputParser()}}))), '`result`(2).a{2}: an object of class inputParser');
         check(refusal(write({repmat('a', [2 2 2])})), '`result`{1}: a char array of more than two dimensions');
-        check(refusal(write(struct('levada_type', 'day', 'days', 1))), '`day` is no kind of stand-in');
-        check(refusal(write(struct('levada_type', 'date'))), 'a stand-in without the field `days`');
-        check(refusal(write(struct('levada_type', 'uuid', 'text', '12'))), '`12` is no UUID');
+        check(refusal(write(struct('levada_type', 'day', 'days', 1))), '`day` is not a kind of stand-in');
+        check(refusal(write(struct('levada_type', 'date'))), 'the stand-in has no field `days`');
+        check(refusal(write(struct('levada_type', 'uuid', 'text', '12'))), '`12` is not a UUID');
         check(refusal(write(struct('levada_type', 'tensor', 'dtype', 'int8', 'elements', 1))), 'does not hold int8');
         deep = 1;
         for level = 1:31, deep = {deep}; end
         check(refusal(write(deep)), 'nested deeper than 30 levels');
-        check(refusal(@() levada.internal.values.decodeValue(uint8('mYm'))), 'are no <blob>');
+        check(refusal(@() levada.internal.values.decodeValue(uint8('mYm'))), 'are not a <blob>');
         """
     )
 

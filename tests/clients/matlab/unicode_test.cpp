@@ -46,12 +46,12 @@ int main() {
   check_round_trip<char16_t>(std::string_view("a\0b", 3), 3, "NUL");
   check_round_trip<char16_t>("", 0, "no text");
   check(units_of<char16_t>("\xF0\x9F\x90\xAD") == std::vector<char16_t>({0xD83D, 0xDC2D}), "a pair of surrogates");
-  check(units_of<char16_t>("a\xFFz") == std::vector<char16_t>({u'a', 0xFFFD, u'z'}), "a byte that is no UTF-8");
+  check(units_of<char16_t>("a\xFFz") == std::vector<char16_t>({u'a', 0xFFFD, u'z'}), "a byte that is not UTF-8");
   for (const std::vector<char16_t>& lone : {std::vector<char16_t>{0xD83D}, {0xDC2D, u'a'}, {0xD83D, u'a'}}) {
     check(!levada::utf8_of(lone.data(), lone.size(), 1), "a lone surrogate is refused");
   }
   for (std::string_view bad : {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80"}) {
-    check(!levada::valid_utf8(bad), "bytes that are no UTF-8 are refused");
+    check(!levada::valid_utf8(bad), "bytes that are not UTF-8 are refused");
   }
   check_stride();
   return failures == 0 ? 0 : 1;

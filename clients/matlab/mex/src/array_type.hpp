@@ -12,7 +12,7 @@ struct ArrayType {
   std::vector<int64_t> shape;
 };
 
-// Nothing if the text spells no such type; a codec may stand around it.
+// Returns nothing if the text is not such a type; a codec may enclose it.
 std::optional<ArrayType> parse_array_type(const std::string& spelling);
 
 }  // namespace levada

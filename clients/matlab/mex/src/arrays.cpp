@@ -51,7 +51,7 @@ mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* le
 
 std::string text_of(const mxChar* chars, size_t count, size_t stride, const std::string& what) {
   std::optional<std::string> text = utf8_of(chars, count, stride);
-  if (!text) throw wrong_value(what + ": text that is no valid Unicode.");
+  if (!text) throw wrong_value(what + ": the text is not valid Unicode.");
   return *std::move(text);
 }
 

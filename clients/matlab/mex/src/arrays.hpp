@@ -17,9 +17,9 @@ using Shape = std::vector<mwSize>;
 mxArray* text_array(std::string_view utf8);
 // A char array of one row and so many mxChars from text that is UTF-8; `lengths` gets one length in mxChars per piece.
 mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* lengths);
-// UTF-8 of a char row; of every row in turn, where there are more. `what` names it in the error if it is no text.
+// UTF-8 of a char row; of every row in turn, where there are more. `what` names it in the error if it is not text.
 std::string text_of(const mxArray* array, const std::string& what);
-// UTF-8 of `count` mxChars that lie `stride` apart. Throws WRONG_VALUE if they are no valid Unicode.
+// UTF-8 of `count` mxChars that lie `stride` apart. Throws WRONG_VALUE if they are not valid Unicode.
 std::string text_of(const mxChar* chars, size_t count, size_t stride, const std::string& what);
 
 mxArray* bytes_array(std::string_view bytes);            // uint8 row
@@ -31,9 +31,9 @@ mxArray* int64_array(int64_t value);
 mxArray* numeric_array(const Shape& shape, mxClassID id, bool complex = false);
 mxArray* cell_row(size_t count);
 
-// The number in a numeric, logical or char scalar. Throws INVALID_REQUEST where there is none.
+// The number in a numeric, logical or char scalar. Throws INVALID_REQUEST for anything else.
 double double_of(const mxArray* array, const std::string& what);
-// Element `index` of a numeric or logical array as an exact whole number. Throws INVALID_REQUEST where it is none.
+// Element `index` of a numeric or logical array as an exact whole number. Throws INVALID_REQUEST if it is not one.
 int64_t whole_number_at(const mxArray* array, size_t index, const std::string& what);
 // Element `index` of a numeric or logical array, rounded to double.
 double number_at(const mxArray* array, size_t index);
@@ -41,7 +41,7 @@ bool is_number(const mxArray* array);  // numeric or logical, real, full
 bool is_unset(const mxArray* array);   // [] as MATLAB writes "nothing": a double array of 0 by 0
 
 Shape shape_of(const mxArray* array);
-// What the class is called, for messages: `a 2x3 double`.
+// A description of an array for messages: `a 2x3 double`.
 std::string described(const mxArray* array);
 
 // Collects the fields of a scalar struct, in order.

@@ -14,7 +14,7 @@ using levada_api::v1::Value;
 
 constexpr std::string_view kPlain("lv1\0", 4), kCompressed("lv1z", 4);
 constexpr size_t kCompressBytes = 1024;                  // blobs up to this size are never compressed
-constexpr size_t kMostBytes = (size_t{1} << 31) - 1;     // of a message of protobuf
+constexpr size_t kMostBytes = (size_t{1} << 31) - 1;     // largest message of protobuf
 constexpr size_t kStep = size_t{1} << 20;
 
 Error damaged() { return wrong_value("The blob is damaged: its bytes cannot be parsed."); }
@@ -24,7 +24,7 @@ std::string decompressed(std::string_view bytes) {
   if (context == nullptr) throw std::bad_alloc();
   std::string out;
   ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-  // The size that the frame tells is not trusted: the text grows as the bytes come.
+  // The size in the frame is not trusted: the text grows as the bytes come.
   while (true) {
     const size_t before = out.size();
     out.resize(before + std::max(kStep, before));
@@ -42,7 +42,7 @@ std::string decompressed(std::string_view bytes) {
 mxArray* array_of_blob(std::string_view blob, Exactness exactness) {
   const std::string_view header = blob.substr(0, 4);
   if (header != kPlain && header != kCompressed) {
-    throw wrong_value("The bytes are no <blob>: they begin otherwise than this client reads.");
+    throw wrong_value("The bytes are not a <blob>: this client does not know how they begin.");
   }
   const std::string_view body = blob.substr(4);
   Value value;

@@ -10,14 +10,14 @@ namespace {
 
 namespace pb = google::protobuf;
 
-// Responses that wait to be taken, beside the one on its way; the rest waits at the server.
+// Most responses that wait to be taken, beside the one on its way; the rest waits at the server.
 constexpr size_t kQueuedMessages = 4;
 
 enum Tag : intptr_t { kRead = 1, kWrite, kFinish };
 
 void* tag(Tag value) { return reinterpret_cast<void*>(value); }
 
-constexpr int kBlockBytes = 1 << 20;  // pieces of memory that a request is written into
+constexpr int kBlockBytes = 1 << 20;  // size of the pieces of memory that a request is written into
 
 grpc::ByteBuffer serialized(const pb::Message& message) {
   const size_t size = message.ByteSizeLong();
@@ -87,7 +87,7 @@ void Call::read() {
   stream_->Read(&incoming_, tag(kRead));
 }
 
-// Waits for one event and takes it in. False: none came in time.
+// Waits for one event and handles it. Returns false if none came in time.
 bool Call::drive(Clock::time_point until) {
   void* what = nullptr;
   bool ok = false;

@@ -15,9 +15,9 @@
 
 namespace levada {
 
-using Clock = std::chrono::system_clock;  // what gRPC's deadlines are counted by
+using Clock = std::chrono::system_clock;  // the clock of gRPC's deadlines
 
-// No thread is behind it: it moves on only in `poll`, `send` and `wait`, so nothing runs while MATLAB computes.
+// It has no thread: it makes progress only in `poll` and `send`, so nothing runs while MATLAB computes.
 class Call {
  public:
   // `deadline` ends the call with DEADLINE_EXCEEDED.
@@ -28,21 +28,21 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // Gives the next request. False: the last one is still on its way after `timeout`, so this one was not taken.
-  // True also where the call has ended; `poll` tells.
+  // Sends the next request. Returns false if the last one is still on its way after `timeout`: then this one was not
+  // taken. Returns true also if the call has ended, which `poll` says.
   bool send(const google::protobuf::Message& request, bool last, Clock::duration timeout);
-  // Says that no more requests come. False: as `send`.
+  // Says that no more requests come. Returns false as `send` does.
   bool close_send(Clock::duration timeout);
 
   enum class State { kPending, kMessage, kDone };
-  // Waits for the next response, or for the end of the call, for as long as `timeout`. The response of a method that
-  // gives just one comes together with the end, as kDone.
+  // Waits for the next response or the end of the call, at most `timeout`. The response of a method that returns just
+  // one comes together with the end, as kDone.
   State poll(Clock::duration timeout);
-  // After kMessage, and after kDone of a method that gives one response: takes it. Null where the call failed before.
+  // Takes the response after kMessage, and after kDone of a method that returns just one. Null if the call failed.
   std::unique_ptr<google::protobuf::Message> take_message();
 
   bool done() const { return done_; }
-  // Once it is done.
+  // Valid once it is done.
   const grpc::Status& status() const { return status_; }
   Connection& connection() const { return *connection_; }
   const google::protobuf::MethodDescriptor& method() const { return method_; }

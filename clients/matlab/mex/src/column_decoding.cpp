@@ -13,7 +13,7 @@ namespace levada {
 namespace {
 
 void require(ArrowErrorCode code, const char* message) {
-  if (code != NANOARROW_OK) throw wrong_value(std::string("The rows are no valid Arrow stream: ") + message);
+  if (code != NANOARROW_OK) throw wrong_value(std::string("The rows are not a valid Arrow stream: ") + message);
 }
 
 // A column: its type, and its values in as many chunks as there are batches.
@@ -67,7 +67,7 @@ struct Column {
 
 mxArray* column_vector(size_t rows, mxClassID id) { return numeric_array({static_cast<mwSize>(rows), 1}, id); }
 
-// A logical column that tells which values are missing; [] if none is.
+// A logical column that says which values are missing; [] if none is.
 mxArray* nulls_of(const Column& column) {
   mxArray* nulls = nullptr;
   column.each_chunk([&](const ArrowArrayView& chunk, size_t first) {
@@ -100,7 +100,7 @@ const char* dtype_of_arrow(ArrowType type) {
   }
 }
 
-// Under a null lies NaN where the class has one.
+// The value under a null is NaN if the class has one.
 mxArray* numbers_of(const Column& column, const ElementType& type, bool exact) {
   const mxClassID target = exact ? type.stored : type.rounded;
   mxArray* array = column_vector(column.rows, target);
@@ -225,7 +225,7 @@ void set_dictionary(StructBuilder& fields, const Column& column) {
   mxArray* values = column_vector(column.rows, mxDOUBLE_CLASS);
   double* out = mxGetPr(values);
   column.each_chunk([&](const ArrowArrayView& chunk, size_t first) {
-    if (chunk.dictionary == nullptr) throw wrong_value("The rows are no valid Arrow stream: codes without a dictionary.");
+    if (chunk.dictionary == nullptr) throw wrong_value("The rows are not a valid Arrow stream: codes without a dictionary.");
     std::vector<double> codes(static_cast<size_t>(chunk.dictionary->length));
     for (int64_t i = 0; i < chunk.dictionary->length; ++i) {
       std::string text(bytes_at(*chunk.dictionary, i));
@@ -237,7 +237,7 @@ void set_dictionary(StructBuilder& fields, const Column& column) {
       if (ArrowArrayViewIsNull(&chunk, i)) continue;
       const int64_t code = ArrowArrayViewGetIntUnsafe(&chunk, i);
       if (code < 0 || code >= chunk.dictionary->length) {
-        throw wrong_value("The rows are no valid Arrow stream: a code past the end of its dictionary.");
+        throw wrong_value("The rows are not a valid Arrow stream: a code past the end of its dictionary.");
       }
       out[first + static_cast<size_t>(i)] = codes[static_cast<size_t>(code)];
     }
@@ -286,7 +286,7 @@ mxArray* tensors_of(const Column& column, const ArrayType& array_type, bool exac
 
 mxArray* column_structs(const Column& parent, bool exact);
 
-// Sets `kind` and what that kind has: the one table of column types.
+// Sets `kind` and the fields of that kind: the one table of column types.
 void set_content(StructBuilder& fields, const Column& column, bool exact) {
   const auto kind = [&](const char* name) { fields.set("kind", text_array(name)); };
   const auto unsupported = [&]() {
@@ -367,7 +367,7 @@ void set_content(StructBuilder& fields, const Column& column, bool exact) {
   }
 }
 
-// A struct array of columns with the same fields; what a kind has not is [].
+// A struct array of columns with the same fields; those that a kind does not have are [].
 mxArray* column_structs(const Column& parent, bool exact) {
   static const char* names[] = {"name", "type", "kind", "values", "lengths", "dictionary", "columns", "nulls"};
   const auto count = static_cast<mwSize>(parent.schema->n_children);

@@ -40,7 +40,7 @@ void put_whole(double value, char* to, const std::string& where, const std::stri
   if (!(value >= static_cast<double>(std::numeric_limits<To>::min()) &&
         value <= static_cast<double>(std::numeric_limits<To>::max())) ||
       value != std::floor(value)) {
-    throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of " + dtype + ", or no whole number.");
+    throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of " + dtype + ", or not a whole number.");
   }
   const To number = static_cast<To>(value);
   std::memcpy(to, &number, sizeof number);
@@ -87,7 +87,7 @@ void cast_element(const mxArray* values, size_t index, const std::string& dtype,
       const int64_t number = whole_number_at(values, index, "an element");
       std::memcpy(to, &number, sizeof number);
     } catch (const Error&) {
-      throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of int64, or no whole number.");
+      throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of int64, or not a whole number.");
     }
   } else if (dtype == "uint64") {
     uint64_t number;
@@ -97,7 +97,7 @@ void cast_element(const mxArray* values, size_t index, const std::string& dtype,
       number = mxIsInt64(values) ? static_cast<uint64_t>(static_cast<const int64_t*>(mxGetData(values))[index])
                                  : static_cast<uint64_t>(value);
     } else {
-      throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of uint64, or no whole number.");
+      throw Error("VALUE_OUT_OF_RANGE", where + ": an element is outside the range of uint64, or not a whole number.");
     }
     std::memcpy(to, &number, sizeof number);
   } else if (dtype == "int8") {
@@ -151,7 +151,7 @@ void read_tensors(Column& column, const std::string& spelling) {
   const auto array_type = parse_array_type(spelling);
   const auto type = array_type ? element_type(array_type->dtype) : std::nullopt;
   const auto count = array_type ? element_count(array_type->shape) : std::nullopt;
-  if (!type || !count) throw invalid_request("`" + spelling + "` is no type of an array.");
+  if (!type || !count) throw invalid_request("`" + spelling + "` is not a type of an array.");
   const size_t given = mxGetNumberOfElements(column.values);
   if (given != column.rows * *count) {
     throw wrong_value(column.where(0) + ": " + described(column.values) + " holds no " + std::to_string(column.rows) +
@@ -179,7 +179,7 @@ Kind kind_named(const std::string& name, const std::string& column) {
   if (name == "text") return Kind::kText;
   if (name == "binary") return Kind::kBinary;
   if (name == "tensor") return Kind::kTensor;
-  throw invalid_request("`" + name + "` is no kind of a column (" + column + ").");
+  throw invalid_request("`" + name + "` is not a kind of column (" + column + ").");
 }
 
 const mxArray* field(const mxArray* columns, size_t index, const char* name) {
@@ -211,7 +211,7 @@ Column column_at(const mxArray* columns, size_t index) {
   column.nulls = nullptr;
   const bool given = nulls != nullptr && !is_unset(nulls);
   if (column.kind == Kind::kTensor) {
-    // MATLAB drops a last length of 1, so the shape alone does not tell how many rows there are.
+    // MATLAB drops a last length of 1, so the shape alone does not say how many rows there are.
     const std::string spelling = text_of(field(columns, index, "type"), "The type of a column");
     const auto array_type = parse_array_type(spelling);
     const size_t per_row = array_type ? element_count(array_type->shape).value_or(0) : 0;

@@ -7,12 +7,12 @@
 
 namespace levada {
 
-// `pieces` is a cell of uint8, the stream in order. Gives a struct:
+// `pieces` is a cell of uint8, the stream in order. Returns a struct:
 //   row_count    double
 //   primary_key  cell row of names
-//   columns      struct array: name; type, as a definition spells it; kind; values; nulls, a logical column that tells
+//   columns      struct array: name; type, as a definition spells it; kind; values; nulls, a logical column that says
 //                which values are missing, [] if none is; and by kind
-//     numeric      values: a column; NaN for a missing one, where the class has it
+//     numeric      values: a column; NaN for a missing one, if the class has NaN
 //     logical      values: a column
 //     text, uuid, decimal, binary
 //                  values: one flat char (binary: uint8) row; lengths: a column of double
@@ -24,7 +24,7 @@ namespace levada {
 //     struct       columns: as above
 mxArray* columns_of(const mxArray* pieces, Exactness exactness);
 
-// The pieces of an Arrow stream, each of 1 MB at most, as a cell row of uint8. `columns` is a struct array: name; kind;
+// The pieces of an Arrow stream, each of at most 1 MB, as a cell row of uint8. `columns` is a struct array: name; kind;
 // values; nulls as above; and by kind
 //   double, int64, logical  values: a column of that class
 //   text, binary            values: a cell column of char or uint8

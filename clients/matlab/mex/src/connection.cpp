@@ -40,7 +40,8 @@ size_t port_of(const std::string& place) {
 }
 
 Target target_of(const std::string& address) {
-  const Error wrong = invalid_request("`" + address + "` is no address of a server; write host:port, https://host or unix:/path.");
+  const Error wrong =
+      invalid_request("`" + address + "` is not a server address; use host:port, https://host or unix:/path.");
   if (address.rfind("unix:", 0) == 0) return {address, false};
   const size_t scheme_end = address.find("://");
   if (scheme_end == std::string::npos) {

@@ -1,4 +1,4 @@
-// A channel to one server, and what all calls through it share.
+// A channel to one server, and the state that all calls through it share.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -24,11 +24,11 @@ class Connection {
 
   const std::string& address() const { return address_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-  // Some call came back from a server, so that one that is out of reach now may be so for a moment only.
+  // Some call came back from a server, so a server that is out of reach now may be back in a moment.
   bool answered() const { return answered_; }
   int64_t catalog_version() const { return catalog_version_; }
 
-  // Writes into the context of a new call what every call carries.
+  // Adds the metadata that every call carries to the context of a new one.
   void prepare(grpc::ClientContext& context) const;
   // Reads the trailers of a call that has ended: the catalog's version, warnings and notices.
   void take_trailer(const grpc::ClientContext& context, const grpc::Status& status);

@@ -1,4 +1,4 @@
-// What goes wrong on purpose, as the gateway's own code throws it. Nothing of it passes through the C API.
+// Errors that the gateway throws. None passes through the C API.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace levada {
 
-// A failure that the caller is told of: MATLAB sees the identifier `levada:Reason`.
+// A failure that is reported to the caller: MATLAB sees the identifier `levada:Reason`.
 class Error : public std::runtime_error {
  public:
   // `reason` is an ErrorReason of the protocol without its prefix: `WRONG_VALUE`.

@@ -1,4 +1,4 @@
-// The MEX function: `levada_gateway(command, …)`. The comment above each command tells what it takes and gives.
+// The MEX function: `levada_gateway(command, …)`. The comment above each command says what it takes and returns.
 #include <mex.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -63,7 +64,7 @@ struct Arguments {
     const double value = number(index, what);
     return value >= 0 && value < 1e15 ? static_cast<uint64_t>(value) : 0;
   }
-  // The first result may be given even where none is asked for.
+  // The first result may be returned even if none is requested.
   void give(int index, mxArray* array) const {
     if (index < result_count || index == 0) {
       results[index] = array;
@@ -136,7 +137,8 @@ mxArray* text_cells(const std::vector<std::string>& texts) {
 // where the channel is closed.
 void warnings(const Arguments& in) {
   const auto found = state->connections.find(in.id(0, "The id of a connection"));
-  in.give(0, text_cells(found == state->connections.end() ? std::vector<std::string>{} : found->second->take_warnings()));
+  const bool open = found != state->connections.end();
+  in.give(0, text_cells(open ? found->second->take_warnings() : std::vector<std::string>{}));
 }
 
 // new = ('isNew', channel, notice): true once for each text.
@@ -151,8 +153,8 @@ void stay_present(const Arguments& in) {
   state->calls[++state->last_id] = std::move(call);
 }
 
-// The time after which a call ends with DEADLINE_EXCEEDED: what is asked for, Inf for none, and by default long enough
-// for the method's work; a dead peer is noticed by keepalive long before.
+// Returns when a call ends with DEADLINE_EXCEEDED: after the given seconds, never for Inf, and by default late enough
+// for the method's work. Keepalive notices a dead peer long before.
 std::optional<Clock::time_point> deadline_of(const mxArray* given, const google::protobuf::MethodDescriptor& method) {
   double length = kWorkSeconds;
   if (given != nullptr && !is_unset(given)) {
@@ -210,7 +212,7 @@ void call(const Arguments& in) {
   in.give(2, text_cells(connection->take_warnings()));
 }
 
-// sent = ('send', call, message): false where the message before is still on its way, after a tenth of a second.
+// sent = ('send', call, message): false if the message before is still on its way after a tenth of a second.
 void send(const Arguments& in) {
   Call& call = *call_of(in)->second;
   const auto message = new_message(*call.method().input_type());
@@ -222,7 +224,7 @@ void send(const Arguments& in) {
 void close_send(const Arguments& in) { in.give(0, logical_array(call_of(in)->second->close_send(kSendTime))); }
 
 // [state, message] = ('poll', call, seconds): state is 'pending', 'message' or 'done'. A method that answers with one
-// message gives it together with 'done'; [] where there is none.
+// message returns it together with 'done'; [] if there is none.
 void poll(const Arguments& in) {
   Call& call = *call_of(in)->second;
   const double timeout = std::min(in.number(1, "The time to wait"), kLongestPoll);
@@ -272,8 +274,9 @@ void beat_add(const Arguments& in) { beat_of(in)->second->add(in.text(1, "The wo
 void beat_report(const Arguments& in) {
   const Heartbeat::Report report = beat_of(in)->second->report();
   StructBuilder fields;
-  fields.set("cancelled_lease_tokens", text_cells({report.cancelled_lease_tokens.begin(), report.cancelled_lease_tokens.end()}));
-  fields.set("ended_sessions", text_cells({report.ended_sessions.begin(), report.ended_sessions.end()}));
+  const auto cells = [](const std::set<std::string>& texts) { return text_cells({texts.begin(), texts.end()}); };
+  fields.set("cancelled_lease_tokens", cells(report.cancelled_lease_tokens));
+  fields.set("ended_sessions", cells(report.ended_sessions));
   fields.set("reachable", logical_array(report.reachable));
   in.give(0, fields.build());
 }
@@ -281,7 +284,7 @@ void beat_report(const Arguments& in) {
 // ('beatStop', beat): stopping twice does nothing.
 void beat_stop(const Arguments& in) { state->heartbeats.erase(in.id(0, "The id of a heartbeat")); }
 
-// id = ('requestId'): 32 letters, from the system's randomness: MATLAB's own begins alike in every session.
+// id = ('requestId'): 32 letters from the system's randomness; MATLAB's own is the same at the start of every session.
 void request_id(const Arguments& in) {
   std::random_device random;
   std::string id;
@@ -289,7 +292,7 @@ void request_id(const Arguments& in) {
   in.give(0, text_array(id));
 }
 
-// error = ('lastError'): what the gateway raised last: identifier, message, reason, metadata.
+// error = ('lastError'): the last error that the gateway raised: identifier, message, reason, metadata.
 void last_error(const Arguments& in) { in.give(0, struct_of_error(state->last_error)); }
 
 Exactness exactness(const Arguments& in, int index) {
@@ -344,7 +347,7 @@ const std::unordered_map<std::string, Command>& commands() {
   return table;
 }
 
-// What is left of an error when C++ has unwound: the C API jumps out of the function, past every destructor.
+// The error that is left when C++ has unwound: the C API jumps out of the function, past every destructor.
 char raised_identifier[64];
 char raised_message[kMessageBytes];
 
@@ -361,7 +364,7 @@ void keep(const Error& error) {
   if (state != nullptr) state->last_error = error;
 }
 
-// False: it failed, and `keep` has why.
+// Returns false if the command failed, and leaves the error with `keep`.
 bool run(int result_count, mxArray* results[], int count, const mxArray* values[]) {
   try {
     if (state == nullptr) {
@@ -372,7 +375,7 @@ bool run(int result_count, mxArray* results[], int count, const mxArray* values[
     if (count < 1) throw invalid_request("levada_gateway takes a command.");
     const std::string name = text_of(values[0], "The command");
     const auto command = commands().find(name);
-    if (command == commands().end()) throw invalid_request("`" + name + "` is no command of levada_gateway.");
+    if (command == commands().end()) throw invalid_request("`" + name + "` is not a command of levada_gateway.");
     command->second(Arguments{result_count, results, count - 1, values + 1});
     return true;
   } catch (const Error& error) {

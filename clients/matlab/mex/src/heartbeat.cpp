@@ -85,7 +85,7 @@ void Heartbeat::beat() {
   }
 }
 
-// Sessions that have ended are left out one by one, as each spoils the call.
+// Sessions that have ended are left out one by one, because each makes the call fail.
 void Heartbeat::renew_all() {
   while (true) {
     std::set<std::string> sessions;
@@ -97,7 +97,7 @@ void Heartbeat::renew_all() {
   }
 }
 
-// False: a session had ended, and is left out from now on. Throws what else is wrong.
+// Returns false if a session had ended, which is left out from now on. Throws other errors.
 bool Heartbeat::renew(const std::set<std::string>& sessions) {
   const pb::MethodDescriptor& method = find_method("/levada_api.v1.JobService/RenewWorkerSessions");
   const auto request = new_message(*method.input_type());
@@ -120,7 +120,7 @@ bool Heartbeat::renew(const std::set<std::string>& sessions) {
     return false;
   }
   const auto response = call.take_message();
-  if (response == nullptr) throw Error("INTERNAL", "A renewal without an answer.");
+  if (response == nullptr) throw Error("INTERNAL", "A renewal ended without an answer.");
   const pb::FieldDescriptor* tokens = method.output_type()->FindFieldByName("cancelled_lease_tokens");
   std::lock_guard<std::mutex> lock(mutex_);
   for (int i = 0; i < response->GetReflection()->FieldSize(*response, tokens); ++i) {

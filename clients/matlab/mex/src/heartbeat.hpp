@@ -17,7 +17,7 @@ class Heartbeat {
  public:
   struct Report {
     std::set<std::string> cancelled_lease_tokens;  // of all renewals so far
-    std::set<std::string> ended_sessions;          // which the server knows no more
+    std::set<std::string> ended_sessions;          // that the server does not know any more
     bool reachable;                                // the last renewal came through
   };
 

@@ -61,7 +61,7 @@ mxArray* singular_array(const pb::Message& message, const Field& field) {
     case Field::CPPTYPE_STRING: return text_or_bytes(field, reflection.GetStringReference(message, &field, &scratch));
     case Field::CPPTYPE_MESSAGE: return message_array(reflection.GetMessage(message, &field), field);
   }
-  throw Error("INTERNAL", "A field of an unknown type.");
+  throw Error("INTERNAL", "A field has an unknown type.");
 }
 
 template <typename T, typename Get>
@@ -108,7 +108,7 @@ mxArray* repeated_array(const pb::Message& message, const Field& field) {
     case Field::CPPTYPE_MESSAGE:
       return cells(count, [&](int i) { return message_array(r.GetRepeatedMessage(message, &field, i), field); });
   }
-  throw Error("INTERNAL", "A field of an unknown type.");
+  throw Error("INTERNAL", "A field has an unknown type.");
 }
 
 // ------------------------------------------------------------------------------------------- structs to messages
@@ -130,7 +130,7 @@ uint64_t unsigned_at(const mxArray* array, size_t index, uint64_t limit, const s
 int enum_number(const Field& field, const mxArray* array, const std::string& path) {
   const std::string name = text_of(array, path);
   const pb::EnumValueDescriptor* value = field.enum_type()->FindValueByName(name);
-  if (value == nullptr) throw invalid_request(path + ": `" + name + "` is no value of " + field.enum_type()->name() + ".");
+  if (value == nullptr) throw invalid_request(path + ": `" + name + "` is not a value of " + field.enum_type()->name() + ".");
   return value->number();
 }
 

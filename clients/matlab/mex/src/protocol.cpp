@@ -48,7 +48,7 @@ const pb::MethodDescriptor& find_method(const std::string& path) {
     const std::string name = path.substr(1, slash - 1) + "." + path.substr(slash + 1);
     if (const pb::MethodDescriptor* method = protocol().pool.FindMethodByName(name)) return *method;
   }
-  throw invalid_request("`" + path + "` is no method of the protocol.");
+  throw invalid_request("`" + path + "` is not a method of the protocol.");
 }
 
 // The option is an extension, which the compiled class of options keeps among its unknown fields.
@@ -65,7 +65,7 @@ bool quick(const pb::MethodDescriptor& method) {
 
 const pb::Descriptor& find_message(const std::string& full_name) {
   const pb::Descriptor* type = protocol().pool.FindMessageTypeByName(full_name);
-  if (type == nullptr) throw invalid_request("`" + full_name + "` is no message of the protocol.");
+  if (type == nullptr) throw invalid_request("`" + full_name + "` is not a message of the protocol.");
   return *type;
 }
 

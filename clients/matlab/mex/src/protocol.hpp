@@ -9,10 +9,10 @@
 
 namespace levada {
 
-// A method of a service, by the name that travels: `/levada_api.v1.QueryService/CountRelation`.
-// Throws INVALID_REQUEST where there is none.
+// A method of a service by its path: `/levada_api.v1.QueryService/CountRelation`.
+// Throws INVALID_REQUEST if there is none.
 const google::protobuf::MethodDescriptor& find_method(const std::string& path);
-// The method touches no rows, as its option `quick` says.
+// Returns whether a method touches no rows, from its option `quick`.
 bool quick(const google::protobuf::MethodDescriptor& method);
 // A message type by its full name.
 const google::protobuf::Descriptor& find_message(const std::string& full_name);

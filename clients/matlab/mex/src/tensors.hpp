@@ -14,20 +14,20 @@ namespace levada {
 // How the elements of a dtype lie in bytes, and which class holds them.
 struct ElementType {
   mxClassID stored;   // the class that keeps every value
-  mxClassID rounded;  // the class by default: double, but where that would round
+  mxClassID rounded;  // the class by default: double, unless that would round
   size_t bytes;       // of one element, both parts of a complex one
   bool complex;
-  bool half;          // float16, which MATLAB has not: stored as single
+  bool half;          // float16, which MATLAB does not have: stored as single
 };
 
-// Of `bool`, `int8` … `uint64`, `float16` … `float64`, `complex64`, `complex128`; nothing for the rest.
+// The layout of `bool`, `int8` … `uint64`, `float16` … `float64`, `complex64`, `complex128`; nothing for the rest.
 std::optional<ElementType> element_type(const std::string& dtype);
 // The dtype of a numeric or logical array; empty for one that has none (complex integers).
 std::string dtype_of(const mxArray* array);
 
 // Product of the lengths; nothing if it passes 2^48, which no array has.
 std::optional<size_t> element_count(const std::vector<int64_t>& shape);
-// Lengths as MATLAB has them: at least two, a column for one.
+// The lengths of MATLAB's dimensions: at least two, a column for one.
 Shape matlab_shape(const std::vector<int64_t>& shape);
 
 // Copies elements into an array's real (or, from half an element on, imaginary) part of class `target`.

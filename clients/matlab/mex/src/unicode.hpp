@@ -9,7 +9,7 @@
 
 namespace levada {
 
-// Reads one code point of UTF-8 and moves `at` past it; -1 for bytes that are none, of which one is passed.
+// Reads one code point of UTF-8 and moves `at` past it; -1 for bytes that are not one, of which one is skipped.
 inline int32_t next_code_point(std::string_view bytes, size_t& at) {
   const auto first = static_cast<unsigned char>(bytes[at++]);
   if (first < 0x80) return first;
@@ -27,7 +27,7 @@ inline int32_t next_code_point(std::string_view bytes, size_t& at) {
   return point;
 }
 
-// True for bytes that are well-formed UTF-8.
+// Returns whether bytes are well-formed UTF-8.
 inline bool valid_utf8(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size();) {
     if (next_code_point(bytes, at) < 0) return false;
@@ -54,7 +54,7 @@ inline void append_utf8(std::string& out, uint32_t point) {
   }
 }
 
-// How many units a text takes.
+// Returns how many units a text takes.
 template <typename Unit>
 size_t unit_count(std::string_view utf8) {
   static_assert(sizeof(Unit) <= 2, "a char array has bytes or UTF-16");
@@ -67,7 +67,7 @@ size_t unit_count(std::string_view utf8) {
   }
 }
 
-// Writes the units of a text and gives their end. Bytes that are no UTF-8 become U+FFFD in UTF-16.
+// Writes the units of a text and returns their end. Bytes that are not UTF-8 become U+FFFD in UTF-16.
 template <typename Unit>
 Unit* put_units(std::string_view utf8, Unit* out) {
   if constexpr (sizeof(Unit) == 1) {
@@ -88,7 +88,7 @@ Unit* put_units(std::string_view utf8, Unit* out) {
   }
 }
 
-// UTF-8 of units that lie `stride` apart; nothing if they are no valid text.
+// UTF-8 of units that lie `stride` apart; nothing if they are not valid text.
 template <typename Unit>
 std::optional<std::string> utf8_of(const Unit* units, size_t count, size_t stride) {
   std::string text;

@@ -15,9 +15,9 @@ using levada_api::v1::Value;
 namespace pb = levada_api::v1;
 
 constexpr int kMaxDepth = 64;  // the writers stop at 30
-constexpr int64_t kMostSparseColumns = int64_t{1} << 27;  // each takes 8 bytes, be it empty
+constexpr int64_t kMostSparseColumns = int64_t{1} << 27;  // each takes 8 bytes, even if it is empty
 constexpr int64_t kExactDouble = int64_t{1} << 53;
-constexpr size_t kNameLength = 63;  // of a MATLAB variable or field
+constexpr size_t kNameLength = 63;  // longest name of a MATLAB variable or field
 
 mxArray* decode(const Value& value, bool exact, int depth);
 
@@ -93,7 +93,7 @@ mxArray* decode_complex(const pb::Complex& complex) {
   return array;
 }
 
-// A text array: the rows of a char matrix where they are that, else a cell of texts.
+// A text array: a char matrix if its texts are the rows of one, else a cell of texts.
 mxArray* decode_texts(const pb::Tensor& tensor, bool exact) {
   if (tensor.scalar() && tensor.texts_size() == 1 && !exact) return text_array(tensor.texts(0));
   const std::vector<int64_t> shape = shape_of_message(tensor.shape(), tensor.texts_size());
@@ -145,7 +145,7 @@ mxArray* decode_tensor(const pb::Tensor& tensor, bool exact) {
   const bool time = counts_time(tensor.dtype());
   const auto type = element_type(time ? "int64" : tensor.dtype());
   if (!type) throw wrong_value("The value holds an array of `" + tensor.dtype() + "`, which this client does not know.");
-  if (tensor.elements().size() % type->bytes != 0) throw wrong_value("The value is damaged: part of an element.");
+  if (tensor.elements().size() % type->bytes != 0) throw wrong_value("The value is damaged: it ends within an element.");
   const auto count = static_cast<int64_t>(tensor.elements().size() / type->bytes);
   const std::vector<int64_t> shape = shape_of_message(tensor.shape(), count);
   mxArray* array = array_of_elements(tensor.elements().data(), shape, *type, tensor.column_major(), exact);
@@ -172,7 +172,7 @@ bool is_name(const std::string& key) {
   return true;
 }
 
-// True if the names can be those of a struct's fields, which no stand-in has as its first.
+// Returns whether the names can be those of a struct's fields, and the first is not that of a stand-in.
 bool are_fields(const google::protobuf::RepeatedPtrField<std::string>& names) {
   std::set<std::string> seen;
   for (const std::string& name : names) {
@@ -216,13 +216,13 @@ mxArray* decode_table(const pb::Columns& table, bool exact, int depth) {
 
 mxArray* decode_struct_array(const pb::StructArray& structs, bool exact, int depth) {
   const int64_t field_count = structs.fields_size();
-  if (!are_fields(structs.fields())) throw wrong_value("The value is a struct array whose fields have no names of MATLAB's.");
+  if (!are_fields(structs.fields())) throw wrong_value("The value is a struct array whose fields have names that MATLAB does not accept.");
   const std::vector<int64_t> lengths(structs.shape().begin(), structs.shape().end());
   const auto count = element_count(lengths);
   if (!count || static_cast<int64_t>(*count) * field_count != structs.values_size()) {
     throw wrong_value("The value is damaged: a struct array whose shape does not fit its values.");
   }
-  if (field_count == 0 && *count > kMaxDepth * size_t{1024} * 1024) throw wrong_value("The value is damaged: its shape.");
+  if (field_count == 0 && *count > kMaxDepth * size_t{1024} * 1024) throw wrong_value("The value is damaged: its shape is too large.");
   std::vector<const char*> names;
   for (const std::string& name : structs.fields()) names.push_back(name.c_str());
   const Shape dims = matlab_shape(lengths);

@@ -140,14 +140,14 @@ void encode_struct(const mxArray* array, Value& value, const std::string& path, 
 
 // ------------------------------------------------------------------------------------------------- stand-ins
 
-// A stand-in's fields, each of which its kind asks for.
+// The fields of a stand-in, all of which its kind needs.
 class Parts {
  public:
   Parts(const mxArray* array, std::string path) : array_(array), path_(std::move(path)) {}
 
   const mxArray* field(const char* name) const {
     const mxArray* value = mxGetField(array_, 0, name);
-    if (value == nullptr) throw wrong_value(path_ + ": a stand-in without the field `" + name + "`.");
+    if (value == nullptr) throw wrong_value(path_ + ": the stand-in has no field `" + name + "`.");
     return value;
   }
   std::string text(const char* name) const { return text_of(field(name), path_ + "." + name); }
@@ -181,7 +181,7 @@ std::string uuid_octets(const std::string& text, const std::string& path) {
                       : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
                       : letter >= 'A' && letter <= 'F' ? letter - 'A' + 10
                                                        : -1;
-    if (digit < 0) throw wrong_value(path + ": `" + text + "` is no UUID.");
+    if (digit < 0) throw wrong_value(path + ": `" + text + "` is not a UUID.");
     if (high < 0) {
       high = digit;
     } else {
@@ -189,13 +189,13 @@ std::string uuid_octets(const std::string& text, const std::string& path) {
       high = -1;
     }
   }
-  if (octets.size() != 16 || high >= 0) throw wrong_value(path + ": `" + text + "` is no UUID.");
+  if (octets.size() != 16 || high >= 0) throw wrong_value(path + ": `" + text + "` is not a UUID.");
   return octets;
 }
 
 int32_t days(const Parts& parts) {
   const int64_t number = parts.number("days");
-  if (number < INT32_MIN || number > INT32_MAX) throw wrong_value(parts.path() + ": days past the range of int32.");
+  if (number < INT32_MIN || number > INT32_MAX) throw wrong_value(parts.path() + ": the days are past the range of int32.");
   return static_cast<int32_t>(number);
 }
 
@@ -225,7 +225,7 @@ void encode_tensor(const Parts& parts, pb::Tensor& tensor) {
 template <typename Map>
 void encode_values(const Parts& parts, int keys, Map& map, int depth) {
   encode_cells(parts.cells("values"), map, parts.path() + ".values", depth);
-  if (map.values_size() != keys) throw wrong_value(parts.path() + ": it has not one value per key.");
+  if (map.values_size() != keys) throw wrong_value(parts.path() + ": it does not have one value per key.");
 }
 
 void encode_map(const Parts& parts, pb::TextMap& map, int depth) {
@@ -247,7 +247,7 @@ void encode_table(const Parts& parts, pb::Columns& table, int depth) {
   for (size_t i = 0; i < mxGetNumberOfElements(columns); ++i) {
     encode(mxGetCell(columns, i), *table.add_columns(), at_cell(parts.path() + ".columns", i), depth + 1);
   }
-  if (table.columns_size() != table.names_size()) throw wrong_value(parts.path() + ": it has not one column per name.");
+  if (table.columns_size() != table.names_size()) throw wrong_value(parts.path() + ": it does not have one column per name.");
 }
 
 using StandInEncoder = void (*)(const Parts&, Value&, int depth);
@@ -286,11 +286,11 @@ void encode_stand_in(const mxArray* array, Value& value, const std::string& path
   const Parts parts(array, path);
   const std::string kind = parts.text(kStandInField);
   const auto encoder = stand_in_encoders().find(kind);
-  if (encoder == stand_in_encoders().end()) throw wrong_value(path + ": `" + kind + "` is no kind of stand-in.");
+  if (encoder == stand_in_encoders().end()) throw wrong_value(path + ": `" + kind + "` is not a kind of stand-in.");
   encoder->second(parts, value, depth);
 }
 
-// An object of a class, such as string, datetime or table: the C API cannot look into it, M code can.
+// An object of a class, such as string, datetime or table. M code reads it, because the C API cannot.
 void encode_object(const mxArray* array, Value& value, const std::string& path, int depth) {
   const std::string class_name = mxGetClassName(array);
   if (class_name == "function_handle") throw refusal(path, "a function handle", "Store its text, func2str(f).");
@@ -305,7 +305,7 @@ void encode_object(const mxArray* array, Value& value, const std::string& path, 
 }
 
 void encode(const mxArray* array, Value& value, const std::string& path, int depth) {
-  if (depth > kMaxDepth) throw wrong_value(path + ": nested deeper than " + std::to_string(kMaxDepth) + " levels.");
+  if (depth > kMaxDepth) throw wrong_value(path + ": it is nested deeper than " + std::to_string(kMaxDepth) + " levels.");
   if (array == nullptr) {
     value.set_null(google::protobuf::NULL_VALUE);
   } else if (mxIsSparse(array)) {

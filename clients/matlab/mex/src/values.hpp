@@ -13,12 +13,12 @@ namespace levada {
 // How numbers come back.
 enum class Exactness {
   kDouble,  // as double; int64 and uint64 stay, as double would round them
-  kStored,  // in the class that was stored; kinds that MATLAB has not as the stand-ins that write back the same kind
+  kStored,  // in the class that was stored; kinds that MATLAB does not have as stand-ins, which write back the same kind
 };
 
 // Throws WRONG_VALUE for a damaged value.
 mxArray* array_of(const levada_api::v1::Value& value, Exactness exactness);
-// `path` names the value in errors. Throws WRONG_VALUE, with the path to what cannot be stored.
+// `path` names the value in errors. Throws WRONG_VALUE with the path to the part that cannot be stored.
 levada_api::v1::Value value_of(const mxArray* array, const std::string& path);
 
 // The same, from and to the bytes of a `<blob>`.

@@ -1,5 +1,5 @@
 classdef AnyOf
-% AnyOf  A condition that holds where at least one of some conditions holds: B | 'x > 5' | struct('y', 1).
+%ANYOF Condition that holds if at least one of some conditions holds: B | 'x > 5' | struct('y', 1).
 %
 %   A & (B | C)           the entities of A that match B or C
 %   A - (B & 'x > 5' | ~B)
@@ -13,12 +13,12 @@ classdef AnyOf
 
     methods
         function self = AnyOf(conditions)
-            % AnyOf  Take a cell of conditions of any kind.
+            %ANYOF Combine a cell of conditions of any kind.
             self.Conditions = reshape(conditions, 1, []);
         end
 
         function result = or(self, other)
-            % or  Add one more condition, before or behind.
+            %OR Add one more condition, before or behind.
             if isa(self, 'levada.AnyOf')
                 result = levada.AnyOf([self.Conditions, {other}]);
             else
@@ -27,7 +27,7 @@ classdef AnyOf
         end
 
         function opposite = not(self)
-            % not  ~(B | C): the opposite.
+            %NOT ~(B | C): the opposite.
             opposite = levada.Not(self);
         end
     end

@@ -1,37 +1,37 @@
 classdef AutoPopulate < levada.Table
-% AutoPopulate  What tables with a `make` can do: levada.Computed and levada.Imported.
+%AUTOPOPULATE Base class of tables with a `make`: levada.Computed and levada.Imported.
 %
-%   populate, parpopulate   compute what is missing
-%   progress, jobs          how far that is
+%   populate, parpopulate   compute the missing entities
+%   progress, jobs          report how much is done
 %
 %   A class has a public method make(self, key), or the older makeTuples(self, key) with protected access. It is called
-%   with the key of one entity, and inserts into its own table and the parts of that; what it inserts is committed when
-%   it has ended, all or nothing. What there is to compute is the join of the tables in the primary key, unless the
+%   with the key of one entity, and inserts into its own table and its parts; its rows are committed when
+%   it has ended, all or nothing. The key source is the join of the tables in the primary key, unless the
 %   class has a property keySource, or the older popRel.
 %
-%   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with each
-%   further error): then a job is tried again.
+%   An error of make is final, unless the class has the properties maxAttempts and retryDelay (in s; it doubles with
+%   each further error): then a job is tried again.
 %
 %   See also levada.worker
 
     methods
         function self = AutoPopulate(varargin)
-            % AutoPopulate  Stand for the table of the class.
+            %AUTOPOPULATE Make the relation of the whole table.
             self@levada.Table(varargin{:});
         end
 
         function [failedKeys, errors] = populate(self, varargin)
-            % populate  Call `make` for every key of the key source that the table does not have yet.
+            %POPULATE Call `make` for every key of the key source that the table does not have yet.
             %
             %   populate(lab.Stat)
             %   populate(lab.Stat, restriction, ...)     only keys that meet all of these
             %   populate(..., 'MaxCalls', 10, 'Display', false, 'Patience', 60)
-            %   [failedKeys, errors] = populate(...)     goes on after errors, and gives them
+            %   [failedKeys, errors] = populate(...)     goes on after errors, and returns them
             %
             %   It works under leases, beside other populates and workers in MATLAB and Python: no key is computed
-            %   twice. Without outputs the first error ends it; what failed before is tried again.
+            %   twice. Without outputs the first error ends it. Keys that failed before are tried again.
             %
-            %   Patience  seconds to keep trying to hand in a result while the server is out of reach
+            %   Patience  how many seconds to keep trying to complete a job while the server is out of reach
             %   errors    a struct array with message, identifier and stack
             [failedKeys, errors] = levada.internal.jobs.populate(self, varargin, nargout > 0, true);
             if nargout == 0
@@ -40,14 +40,14 @@ classdef AutoPopulate < levada.Table
         end
 
         function parpopulate(self, varargin)
-            % parpopulate  Compute as populate, but go on after errors, and leave keys alone that failed before.
+            %PARPOPULATE Compute as populate does, but go on after errors, and skip keys that failed before.
             %
-            %   Run it in as many MATLABs at once as there are processors. What failed is in jobs(lab.Stat).
+            %   Run it in as many MATLABs at once as there are processors. The failed keys are in jobs(lab.Stat).
             levada.internal.jobs.populate(self, varargin, true, false);
         end
 
         function [remaining, total] = progress(self, varargin)
-            % progress  Tell how far the table is; shown where no output is asked for.
+            %PROGRESS Return how many keys are left and how many there are; print them if no output is requested.
             %
             %   progress(lab.Stat, restriction, ...)
             %   [remaining, total] = progress(...)
@@ -66,7 +66,7 @@ classdef AutoPopulate < levada.Table
         end
 
         function relation = jobs(self)
-            % jobs  Give the jobs of the table as a relation: its key, then the state of each, with error_message.
+            %JOBS Return the jobs of the table as a relation: its key, then the state of each, with error_message.
             %
             %   fetch(jobs(lab.Stat) & 'state = "error"', '*')
             reference = getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference');
@@ -75,7 +75,7 @@ classdef AutoPopulate < levada.Table
         end
 
         function source = getKeySource(self)
-            % getKeySource  Give what is to be computed, as a relation.
+            %GETKEYSOURCE Return the key source, the relation of the keys to compute.
             source = ownKeySource(self);
             if isempty(source)
                 source = levada.internal.jobs.joinParents(self);
@@ -85,7 +85,7 @@ classdef AutoPopulate < levada.Table
 
     methods (Hidden)
         function source = ownKeySource(self)
-            % ownKeySource  Give the class's own key source, [] where it has none.
+            %OWNKEYSOURCE Return the key source that the class defines, or [].
             source = [];
             if isprop(self, 'keySource')
                 source = self.keySource;
@@ -94,13 +94,13 @@ classdef AutoPopulate < levada.Table
             end
             if ~isempty(source) && ~isa(source, 'levada.Relation')
                 levada.internal.errors.fail('InvalidDefinition', ...
-                    'The key source of `%s` is to be a query, not a %s.', ...
+                    'The key source of `%s` must be a query, not a %s.', ...
                     class(self), class(source));
             end
         end
 
         function source = sourceFor(self, restrictions)
-            % sourceFor  Give what to compute, [] for the key source that the server knows.
+            %SOURCEFOR Return the keys to compute under restrictions, or [] for the key source that the server knows.
             source = [];
             if ~isempty(restrictions) || ~isempty(ownKeySource(self))
                 source = getKeySource(self);
@@ -111,13 +111,13 @@ classdef AutoPopulate < levada.Table
         end
 
         function answer = hasMake(self)
-            % hasMake  Tell whether the class computes.
+            %HASMAKE Return whether the class has a make.
             answer = ismethod(self, 'make') || ...
                 ~strcmp(levada.internal.schema.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
         end
 
         function runMake(self, key)
-            % runMake  Call the class's make.
+            %RUNMAKE Call the make of the class.
             if ismethod(self, 'make')
                 self.make(key);
             else
@@ -128,7 +128,7 @@ classdef AutoPopulate < levada.Table
 
     methods (Access = protected)
         function makeTuples(self, ~)
-            % makeTuples  Compute one entity; a class overrides it, or has `make`.
+            %MAKETUPLES Compute one entity. A class overrides this method, or has `make`.
             levada.internal.errors.fail('InvalidRequest', ...
                 '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', ...
                 class(self));

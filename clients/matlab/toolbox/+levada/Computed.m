@@ -1,5 +1,5 @@
 classdef Computed < levada.AutoPopulate
-% Computed  The base of tables whose rows a `make` computes from other tables.
+%COMPUTED Base class of tables whose rows a `make` computes from other tables.
 %
 %   In the file +lab/Stat.m:
 %       %{

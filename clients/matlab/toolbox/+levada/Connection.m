@@ -1,12 +1,12 @@
 classdef Connection < handle
-% Connection  A connection to one server.
+%CONNECTION Connection to one server.
 %
 %   connection = levada.Connection(url, token, certificates)
 %
-%   levada.connect makes one and lets schemas use it. A connection outlives a restart of the server: the next call
+%   levada.connect opens one that schemas use. A connection outlives a restart of the server: the next call
 %   connects again.
 %
-%   Transactions: what is queried and changed between startTransaction and commitTransaction is kept all or not at all.
+%   Transactions: changes between startTransaction and commitTransaction are kept all or not at all.
 %       connection.startTransaction()
 %       try
 %           insert(lab.Session, session)
@@ -25,16 +25,16 @@ classdef Connection < handle
     end
 
     properties (Hidden, SetAccess = private)
-        Channel = []  % the gateway's number of it; [] once it is closed
-        Limits = struct()  % of the server, as GetServerInfo has them
-        Session = []  % the open transaction, [] where there is none
+        Channel = []  % its number in the gateway; [] once it is closed
+        Limits = struct()  % limits of the server, from GetServerInfo
+        Session = []  % the open transaction, or []
         Savepoints = {}
-        Tables  % descriptions of tables by name, each with the version of the catalog that it is of
+        Tables  % descriptions of tables by name, each with the version of the catalog that it comes from
     end
 
     methods
         function self = Connection(url, token, certificates)
-            % Connection  Connect, and ask the server who it is.
+            %CONNECTION Connect, and ask the server for its version and limits.
             trusted = '';
             if nargin > 2 && ~isempty(certificates)
                 trusted = fileread(certificates);
@@ -61,7 +61,7 @@ classdef Connection < handle
         end
 
         function close(self)
-            % close  Close the connection; calls under way are cancelled, an open transaction is undone.
+            %CLOSE Close the connection; calls under way are cancelled, an open transaction is undone.
             if ~isempty(self.Channel)
                 self.cancelTransaction();
                 levada.internal.calls.gateway('close', self.Channel);
@@ -70,7 +70,7 @@ classdef Connection < handle
         end
 
         function answer = isConnected(self)
-            % isConnected  Tell whether the server answers now.
+            %ISCONNECTED Return whether the server answers now.
             probeSeconds = 5;
             answer = false;
             if ~isempty(self.Channel)
@@ -87,27 +87,27 @@ classdef Connection < handle
         end
 
         function answer = inTransaction(self)
-            % inTransaction  Tell whether a transaction is open.
+            %INTRANSACTION Return whether a transaction is open.
             answer = ~isempty(self.Session);
         end
 
         function startTransaction(self)
-            % startTransaction  Begin a transaction; commitTransaction or cancelTransaction ends it.
+            %STARTTRANSACTION Begin a transaction; commitTransaction or cancelTransaction ends it.
             %
-            %   Within a transaction, a make has one of its own, and declaring, populating and dropping are refused.
+            %   Declaring, populating and dropping are refused in it. A make has a transaction of its own.
             if self.inTransaction()
                 levada.internal.errors.fail('PreconditionFailed', ...
                     'A transaction is open; only connection.transaction(@() ...) can be inside it.');
             end
             if ~isempty(levada.internal.jobs.currentWork())
                 levada.internal.errors.fail('InvalidRequest', ...
-                    'A make is a transaction already: what it inserts is kept whole or not at all.');
+                    'A make is a transaction already: its inserts are kept all or not at all.');
             end
             self.beginTransaction('ISOLATION_REPEATABLE_READ', '');
         end
 
         function commitTransaction(self)
-            % commitTransaction  Keep what was done since startTransaction.
+            %COMMITTRANSACTION Keep the changes since startTransaction.
             %
             %   Errors: levada:Conflict (a concurrent transaction got in the way; nothing is kept),
             %   levada:OutcomeUnknown (the server was lost meanwhile: look before you repeat).
@@ -121,7 +121,8 @@ classdef Connection < handle
                 if any(strcmp(failure.identifier, {'levada:Unavailable', 'levada:Cancelled', 'levada:Internal', ...
                         'levada:DeadlineExceeded'}))
                     levada.internal.errors.fail('OutcomeUnknown', ...
-                        'The server was lost during commit; look before you repeat. %s', failure.message);
+                        'The server was lost during commit; check what was kept before you repeat it. %s', ...
+                        failure.message);
                 end
                 rethrow(failure)
             end
@@ -129,16 +130,16 @@ classdef Connection < handle
         end
 
         function cancelTransaction(self)
-            % cancelTransaction  Undo what was done since startTransaction; nothing if no transaction is open.
+            %CANCELTRANSACTION Undo the changes since startTransaction. Without an open transaction it does nothing.
             self.endTransaction();  % the end of its stream rolls it back
         end
 
         function varargout = transaction(self, action)
-            % transaction  Run a function whose changes are kept all or not at all.
+            %TRANSACTION Run a function whose changes are kept all or not at all.
             %
             %   [...] = connection.transaction(@() ...)
             %
-            %   An error undoes what it did, and goes on. Inside a transaction, that part alone is undone.
+            %   An error undoes its changes and is raised again. Inside a transaction, only its own changes are undone.
             job = levada.internal.jobs.currentWork();
             if ~isempty(job)
                 job.openBlock();  % of which this becomes a part
@@ -154,7 +155,7 @@ classdef Connection < handle
         end
 
         function disp(self)
-            % disp  Show where the server is.
+            %DISP Show where the server is.
             state = '';
             if isempty(self.Channel)
                 state = ', closed';
@@ -167,7 +168,7 @@ classdef Connection < handle
 
     methods (Hidden)
         function table = describeTable(self, name)
-            % describeTable  Give a table as the catalog has it; asked again once the catalog has changed.
+            %DESCRIBETABLE Return a table of the catalog, from memory until the catalog changes.
             self.checkOpen();
             key = [name.schema '.' name.table];
             version = levada.internal.calls.gateway('catalogVersion', self.Channel);
@@ -185,7 +186,7 @@ classdef Connection < handle
         end
 
         function response = request(self, method, message, varargin)
-            % request  Call a method, within the open transaction if there is one that serves it.
+            %REQUEST Call a method, in the open transaction if that serves it.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
@@ -209,7 +210,7 @@ classdef Connection < handle
         end
 
         function response = send(self, method, messages)
-            % send  Call a method that takes a stream of messages.
+            %SEND Call a method that takes a stream of messages.
             self.checkOpen();
             known = levada.internal.api.method(method);
             field = known.sessionField;
@@ -229,7 +230,7 @@ classdef Connection < handle
         end
 
         function result = fetchColumns(self, message, exact)
-            % fetchColumns  Fetch a relation as columns; see levada.internal.query.streamColumns.
+            %FETCHCOLUMNS Fetch a relation as columns; see levada.internal.query.streamColumns.
             self.checkOpen();
             known = levada.internal.api.method('QueryService/FetchRelation');
             job = self.jobAsking(known);
@@ -252,21 +253,21 @@ classdef Connection < handle
         end
 
         function warnOnce(self, text)
-            % warnOnce  Warn of something, once for each connection.
+            %WARNONCE Warn of something, once for each connection.
             if levada.internal.calls.gateway('isNew', self.Channel, text)
                 levada.internal.calls.warnUser({text});
             end
         end
 
         function beginJobTransaction(self, leaseToken)
-            % beginJobTransaction  Begin the transaction of the job whose make runs; see levada.internal.jobs.JobWork.
+            %BEGINJOBTRANSACTION Begin the transaction of the job whose make runs; see levada.internal.jobs.JobWork.
             self.beginTransaction('ISOLATION_READ_COMMITTED', leaseToken);
         end
 
         function committed = completeInTransaction(self, header)
-            % completeInTransaction  Complete a job and commit its transaction; false where the answer was lost.
+            %COMPLETEINTRANSACTION Complete a job and commit its transaction; false if the answer was lost.
             %
-            %   Then completing the job once more tells: where it was committed, that succeeds and changes nothing.
+            %   After false, the caller completes the job once more; a job that was committed stays as it is.
             ending = onCleanup(@() self.endTransaction());
             self.askSession({struct('complete_job', header)});
             committed = true;

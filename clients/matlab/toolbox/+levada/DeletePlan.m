@@ -1,5 +1,5 @@
 classdef DeletePlan
-% DeletePlan  What a delete would take from every table.
+%DELETEPLAN Plan of a delete: how many rows of which tables it deletes.
 %
 %   plan = del(lab.Session & key, 'DryRun', true)
 %   plan.confirm()    deletes exactly these rows, or fails with levada:PlanChanged if they are not the same any more
@@ -19,7 +19,7 @@ classdef DeletePlan
 
     methods
         function self = DeletePlan(table, partIntegrity)
-            % DeletePlan  Ask what would go.
+            %DELETEPLAN Ask the server for the plan.
             self.Connection = conn(table);
             self.OwnTable = fullTableName(table);
             self.Request = struct('relation', table.message(), 'part_integrity', integrity(partIntegrity));
@@ -31,21 +31,21 @@ classdef DeletePlan
         end
 
         function number = confirm(self)
-            % confirm  Delete; give the number of the table's own entities that went.
+            %CONFIRM Delete the rows of the plan, and return how many were the table's own.
             request = self.Request;
             request.digest = self.Digest;
             number = run(self.Connection, request, self.OwnTable);
         end
 
         function text = lines(self)
-            % lines  Give the plan as a cell of lines.
+            %LINES Return the plan as a cell of lines.
             text = arrayfun(@(c) sprintf('%9d from %s', c.count, c.table), reshape(self.Counts, 1, []), ...
                 'UniformOutput', false);
             text = [{'About to delete:'}, text];
         end
 
         function disp(self)
-            % disp  Show the plan.
+            %DISP Show the plan.
             if isempty(self.Counts)
                 fprintf('Nothing to delete.\n');
             else
@@ -57,7 +57,7 @@ classdef DeletePlan
 
     methods (Static, Hidden)
         function number = quick(table)
-            % quick  Delete the entities of a table alone.
+            %QUICK Delete the entities of a table alone.
             request = struct('relation', table.message(), 'quick', true);
             number = run(conn(table), request, fullTableName(table));
         end

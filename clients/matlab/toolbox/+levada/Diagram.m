@@ -1,5 +1,5 @@
 classdef Diagram
-% Diagram  Some tables and how they depend on each other. It never changes; each operator makes a new one.
+%DIAGRAM Diagram of tables and their dependencies. It never changes; each operator makes a new one.
 %
 %   diagram = levada.Diagram(schema)          a levada.Schema, a package name, or a table
 %   diagram + 1, diagram - 1                  with the tables one step downstream, upstream
@@ -8,8 +8,8 @@ classdef Diagram
 %   draw(diagram, 'pipeline.svg')             as a file
 %   text = svg(diagram)
 %
-%   Colours are tiers; parts stand in the box of their master. A solid line leads to a table whose primary key has that
-%   of the parent in it, a dashed line to any other.
+%   Colours are tiers; parts stand in the box of their master. A solid line leads to a table whose primary key contains
+%   that of the parent, a dashed line to any other.
 
     properties (Hidden, SetAccess = private)
         Connection
@@ -18,7 +18,7 @@ classdef Diagram
 
     methods
         function self = Diagram(source)
-            % Diagram  Ask for the tables.
+            %DIAGRAM Ask the server for the tables.
             if nargin == 0
                 return
             end
@@ -41,7 +41,7 @@ classdef Diagram
         end
 
         function result = plus(self, other)
-            % plus  Widen downstream by so many steps, or add another diagram's tables.
+            %PLUS Add the tables so many steps downstream, or those of another diagram.
             if isnumeric(other)
                 result = widened(self, 0, other);
             else
@@ -51,7 +51,7 @@ classdef Diagram
         end
 
         function result = minus(self, other)
-            % minus  Widen upstream by so many steps, or leave out another diagram's tables.
+            %MINUS Add the tables so many steps upstream, or leave out those of another diagram.
             if isnumeric(other)
                 result = widened(self, other, 0);
             else
@@ -61,23 +61,23 @@ classdef Diagram
         end
 
         function result = mtimes(self, other)
-            % mtimes  The tables of both.
+            %MTIMES Keep the tables that both diagrams have.
             result = self;
             result.Tables = self.Tables(ismember(names(self), names(other)));
         end
 
         function text = names(self)
-            % names  Give the full names of the tables as a cell row, parents first.
+            %NAMES Return the full names of the tables as a cell row, parents first.
             text = cellfun(@(t) levada.internal.schema.fullName(t.name), self.Tables, 'UniformOutput', false);
         end
 
         function text = svg(self)
-            % svg  Give the diagram as SVG.
+            %SVG Return the diagram as SVG.
             text = levada.internal.diagrams.svgText(levada.internal.diagrams.placeBoxes(self.Tables));
         end
 
         function draw(self, file)
-            % draw  Draw as a figure, or into an SVG file where a name is given or there is no display.
+            %DRAW Draw as a figure, or into an SVG file if a name is given or there is no display.
             %
             %   draw(diagram)
             %   draw(diagram, 'pipeline.svg')
@@ -93,7 +93,7 @@ classdef Diagram
         end
 
         function disp(self)
-            % disp  Show the names, with tiers.
+            %DISP Show the names, with tiers.
             for found = self.Tables
                 fprintf('  %-40s %s\n', levada.internal.schema.fullName(found{1}.name), ...
                     lower(regexprep(found{1}.tier, '^TABLE_TIER_', '')));

@@ -1,5 +1,5 @@
 function diagram = ERD(varargin)
-% ERD  Give the diagram of some tables; older code calls levada.Diagram like this.
+%ERD Return the diagram of some tables: the name of levada.Diagram in older code.
 %
 %   See also levada.Diagram
 

@@ -1,5 +1,5 @@
 classdef FreeTable < levada.AutoPopulate
-% FreeTable  A table by its name, without a class: what Python or another package declared.
+%FREETABLE Table by its name, without a class, such as one that Python or another package declared.
 %
 %   table = levada.FreeTable('lab.Session')
 %   table = levada.FreeTable('`lab`.`session__trial`')
@@ -9,7 +9,7 @@ classdef FreeTable < levada.AutoPopulate
 
     methods
         function self = FreeTable(varargin)
-            % FreeTable  Name a table; the server is asked when it is first used.
+            %FREETABLE Name a table. The server is asked when it is first used.
             if isa(varargin{1}, 'levada.Connection')
                 connection = varargin{1};
                 varargin(1) = [];
@@ -20,7 +20,7 @@ classdef FreeTable < levada.AutoPopulate
             found = regexp(strtrim(text), '^`?([^`.]+)`?\.`?[#_~]*([^`]+?)`?$', 'tokens', 'once');
             if isempty(found)
                 levada.internal.errors.fail('InvalidRequest', ...
-                    '''%s'' is no full name of a table; write schema.Table.', text);
+                    '''%s'' is not a full name of a table; write schema.Table.', text);
             end
             reference = struct('schema', found{1}, 'table', found{2}, 'connection', connection);
             self@levada.AutoPopulate(levada.internal.query.makeNode('nodes', 'table', struct('reference', reference)));

@@ -1,7 +1,7 @@
 classdef Imported < levada.AutoPopulate
-% Imported  The base of tables whose rows a `make` reads from files and other sources outside the database.
+%IMPORTED Base class of tables whose rows a `make` reads from files and other sources outside the database.
 %
-%   As levada.Computed in all else.
+%   In all else it is like levada.Computed.
 %
 %   See also levada.Computed, levada.AutoPopulate
 end

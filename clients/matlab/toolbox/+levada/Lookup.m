@@ -1,5 +1,5 @@
 classdef Lookup < levada.Table
-% Lookup  The base of tables whose rows come from the class itself.
+%LOOKUP Base class of tables whose rows come from the class itself.
 %
 %   In the file +lab/Species.m:
 %       %{

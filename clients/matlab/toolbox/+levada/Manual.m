@@ -1,5 +1,5 @@
 classdef Manual < levada.Table
-% Manual  The base of tables whose rows come from people and instruments.
+%MANUAL Base class of tables whose rows come from people and instruments.
 %
 %   In the file +lab/Subject.m:
 %       %{

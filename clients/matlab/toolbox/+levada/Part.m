@@ -1,5 +1,5 @@
 classdef Part < levada.Table
-% Part  The base of tables whose rows are inserted together with their master's.
+%PART Base class of tables whose rows are inserted together with their master's.
 %
 %   In the file +lab/SessionTrial.m, the table Session.Trial:
 %       %{

@@ -1,16 +1,16 @@
 classdef Relation
-% Relation  An expression over tables. It never changes; each operator makes a new one.
+%RELATION Expression over tables. It never changes; each operator makes a new one.
 %
 %   A & condition   restricts        A - condition   antirestricts      ~A   the opposite condition, levada.Not
 %   A * B           joins            A + B           unites          B | C  the condition that either holds
 %
 %   A condition is text ('x > 5'), a struct (equalities), a struct array (any of them), a cell (all of them), true or
-%   false, a query, levada.Not, levada.AnyOf, levada.Top or a table. The server checks an expression when it is first used, and its
-%   errors name the part at fault.
+%   false, a query, levada.Not, levada.AnyOf, levada.Top or a table. The server checks an expression when it is first
+%   used, and its errors name the part at fault.
 %
 %   proj, aggr, join, extend, restrict    operators with a name
 %   fetch, fetch1, fetchn, fetchtable     rows
-%   count, exists, header, primaryKey     what it has
+%   count, exists, header, primaryKey     its size and attributes
 %
 %   See also levada.Table, levada.U, levada.Top, levada.Not
 
@@ -20,7 +20,7 @@ classdef Relation
 
     methods
         function self = Relation(root)
-            % Relation  Make the relation of a node; users start from tables.
+            %RELATION Make the relation of a node. Users start from tables.
             if nargin > 0
                 self.Node = root;
             end
@@ -29,38 +29,38 @@ classdef Relation
         % ------------------------------------------------------------------------------------------- operators
 
         function result = and(self, condition)
-            % and  A & condition: the entities that meet a condition.
+            %AND Keep the entities that meet a condition: A & condition.
             result = restricted(self, condition, false, true);
         end
 
         function result = minus(self, condition)
-            % minus  A - condition: the entities that do not meet a condition; NULL counts as not met.
+            %MINUS Keep the entities that do not meet a condition: A - condition. NULL counts as not met.
             result = restricted(self, condition, true, true);
         end
 
         function result = restrict(self, varargin)
-            % restrict  The entities that meet all of some conditions; the word 'not' negates the next one.
+            %RESTRICT Keep the entities that meet all of some conditions; the word 'not' negates the next one.
             result = restricted(self, varargin, false, true);
         end
 
         function opposite = not(self)
-            % not  ~A: the condition that an entity matches none of A.
+            %NOT ~A: the condition that an entity matches none of A.
             opposite = levada.Not(self);
         end
 
         function result = mtimes(self, other)
-            % mtimes  A * B: pairs of entities that agree on the attributes they share.
+            %MTIMES Pair entities that agree on the attributes they share: A * B.
             result = join(self, other);
         end
 
         function result = plus(self, other)
-            % plus  A + B: the entities of either; both have the same primary key.
+            %PLUS Unite the entities of two relations with the same primary key: A + B.
             uses = {'left', operand(self, '+'); 'right', operand(other, '+')};
             result = levada.Relation(levada.internal.query.makeNode('nodes', 'union', struct(), uses));
         end
 
         function condition = or(self, other)
-            % or  A | B: the condition that an entity matches A or meets B, which may be any condition; levada.AnyOf.
+            %OR Make the condition that an entity matches A or meets the condition B: A | B. See levada.AnyOf.
             if isa(other, 'levada.AnyOf')
                 condition = levada.AnyOf([{self}, other.Conditions]);
             else
@@ -69,22 +69,22 @@ classdef Relation
         end
 
         function result = times(self, condition)
-            % times  A .* B: as A & B, which older code writes like this.
+            %TIMES Restrict as A & B does: older code writes A .* B.
             result = restricted(self, condition, false, true);
         end
 
         function result = mrdivide(self, condition)
-            % mrdivide  A / B: as A - B, which older code writes like this.
+            %MRDIVIDE Restrict as A - B does: older code writes A / B.
             result = restricted(self, condition, true, true);
         end
 
         function result = union(self, other)
-            % union  As A + B.
+            %UNION Unite as A + B does.
             result = plus(self, other);
         end
 
         function result = proj(self, varargin)
-            % proj  Keep, rename and compute attributes; the primary key always stays.
+            %PROJ Keep, rename and compute attributes; the primary key always stays.
             %
             %   proj(A)                       the primary key alone
             %   proj(A, 'a', 'b')             keeps a and b
@@ -103,12 +103,12 @@ classdef Relation
         end
 
         function result = pro(self, varargin)
-            % pro  As proj, which older code calls like this.
+            %PRO Project as proj does: older code calls pro.
             result = proj(self, varargin{:});
         end
 
         function result = aggr(self, group, varargin)
-            % aggr  Compute over the entities of `group` that match each entity of A.
+            %AGGR Compute over the entities of `group` that match each entity of A.
             %
             %   aggr(A, group, 'count(*)->n', 'avg(x)->mean', 'attribute_of_A', ...)
             %   aggr(..., 'KeepAllRows', false)   leaves out entities without a match
@@ -123,7 +123,7 @@ classdef Relation
         end
 
         function result = join(self, other, varargin)
-            % join  Pair entities that agree on the attributes they share: A * B.
+            %JOIN Pair entities that agree on the attributes they share: A * B.
             %
             %   join(A, B, 'Left', true)            keeps entities of A without a match; A must determine B
             %   join(A, B, 'SemanticCheck', false)  matches on names alone
@@ -134,7 +134,7 @@ classdef Relation
         end
 
         function result = extend(self, other)
-            % extend  Add the attributes of B, which A must determine; no entity is lost or doubled.
+            %EXTEND Add the attributes of B, which A must determine; no entity is lost or doubled.
             uses = {'left', operand(self, 'extend'); 'right', operand(other, 'extend')};
             result = levada.Relation(levada.internal.query.makeNode('nodes', 'join', struct('left_join', true, ...
                 'extend', ...
@@ -144,33 +144,33 @@ classdef Relation
         % --------------------------------------------------------------------------------------------- heading
 
         function attributes = header(self)
-            % header  Give the attributes, those of the primary key first.
+            %HEADER Return the attributes, those of the primary key first.
             %
             %   A struct array with name, type (as a definition spells it), iskey, isnullable, default, comment.
             attributes = levada.internal.schema.headerOf(heading(self));
         end
 
         function names = primaryKey(self)
-            % primaryKey  Give the names of the attributes of the primary key as a cell row.
+            %PRIMARYKEY Return the names of the attributes of the primary key as a cell row.
             attributes = header(self);
             names = {attributes([attributes.iskey]).name};
         end
 
         function names = nonKeyFields(self)
-            % nonKeyFields  Give the names of the other attributes as a cell row.
+            %NONKEYFIELDS Return the names of the other attributes as a cell row.
             attributes = header(self);
             names = {attributes(~[attributes.iskey]).name};
         end
 
         function connection = conn(self)
-            % conn  Give the connection that answers this relation.
+            %CONN Return the connection that answers this relation.
             connection = levada.internal.query.connectionOf(node(self));
         end
 
         % -------------------------------------------------------------------------------------- size and rows
 
         function number = count(self)
-            % count  Give the number of entities.
+            %COUNT Return the number of entities.
             response = ask(self, 'CountRelation');
             number = 0;
             if isfield(response, 'entity_count')
@@ -179,13 +179,13 @@ classdef Relation
         end
 
         function answer = exists(self)
-            % exists  Tell whether there is any entity.
+            %EXISTS Return whether there is any entity.
             response = ask(self, 'CheckExistence');
             answer = isfield(response, 'found') && response.found;
         end
 
         function [rows, keys] = fetch(self, varargin)
-            % fetch  Fetch entities as a struct array (n-by-1).
+            %FETCH Fetch entities as a struct array (n-by-1).
             %
             %   rows = fetch(A)                the primary key alone
             %   rows = fetch(A, '*')           all attributes
@@ -206,7 +206,7 @@ classdef Relation
         end
 
         function varargout = fetch1(self, varargin)
-            % fetch1  Fetch exactly one entity.
+            %FETCH1 Fetch exactly one entity.
             %
             %   [a, b] = fetch1(A, 'a', 'b')
             %   row = fetch1(A, '*')           a struct of all
@@ -217,7 +217,7 @@ classdef Relation
         end
 
         function varargout = fetchn(self, varargin)
-            % fetchn  Fetch attributes as one column each: numbers as a vector, the rest as a cell.
+            %FETCHN Fetch attributes as one column each: numbers as a vector, the rest as a cell.
             %
             %   [a, b] = fetchn(A, 'a', 'b')
             %   [a, b, keys] = fetchn(A, 'a', 'b')   the primary keys as a struct array too
@@ -227,33 +227,33 @@ classdef Relation
         end
 
         function rows = fetchtable(self, varargin)
-            % fetchtable  Fetch entities as a table, all attributes if none are named; arguments as for fetch.
+            %FETCHTABLE Fetch entities as a table, all attributes if none are named; arguments as for fetch.
             %
-            %   Text is string, dates and times are datetime. Octave has no tables: it gives a struct with one column
-            %   per attribute, as fetchn gives them.
+            %   Text is string, dates and times are datetime. Octave has no tables: there it returns a struct with one
+            %   column per attribute, as fetchn returns them.
             rows = levada.internal.query.fetchAsTable(self, varargin);
         end
 
         function disp(self)
-            % disp  Show the first entities.
+            %DISP Show the first entities.
             levada.internal.query.preview(self);
         end
     end
 
     methods (Hidden)
         function root = node(self)
-            % node  Give the expression.
+            %NODE Return the expression.
             root = self.Node;
         end
 
         function message = message(self)
-            % message  Give the expression as the protocol has it.
+            %MESSAGE Return the expression in the form of the protocol.
             root = node(self);
             message = levada.internal.query.encodeRelation(root);
         end
 
         function found = heading(self)
-            % heading  Give the attributes as the protocol has them, a cell of structs.
+            %HEADING Return the attributes in the form of the protocol, a cell of structs.
             response = ask(self, 'DescribeRelation');
             found = {};
             if isfield(response.heading, 'attributes')
@@ -262,7 +262,7 @@ classdef Relation
         end
 
         function response = ask(self, method)
-            % ask  Ask the server something about this relation.
+            %ASK Call a method of the server with this relation.
             root = node(self);
             connection = levada.internal.query.connectionOf(root);
             request = struct('relation', levada.internal.query.encodeRelation(root));
@@ -270,10 +270,11 @@ classdef Relation
         end
 
         function result = restricted(self, condition, negated, semanticCheck)
-            % restricted  Restrict, and stay of the same class.
+            %RESTRICTED Restrict, and keep the class.
             if ~isa(self, 'levada.Relation')
                 levada.internal.errors.fail('InvalidRequest', ...
-                    'A query stands on the left of & and -, and what restricts it on the right; here a %s is on the left.', ...
+                    ['A query stands on the left of & and -, and its restriction on the right; here a %s is on ' ...
+                    'the left.'], ...
                     class(self));
             end
             result = self;

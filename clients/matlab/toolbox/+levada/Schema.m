@@ -1,12 +1,12 @@
 classdef Schema < handle
-% Schema  A namespace of tables, and the package of classes that declare them.
+%SCHEMA Namespace of tables, and the package of classes that declare them.
 %
 %   schema = levada.Schema(package, name)
 %   schema = levada.Schema(connection, package, name)
 %
 %   package     where the classes are: 'lab' for the folder +lab; '' for a schema without classes here
 %   name        of the schema at the server; it is created if it does not exist
-%   connection  where it lives; by default that of levada.conn
+%   connection  its connection; by default that of levada.conn
 %
 %   A package has a function getSchema.m, which makes its schema once:
 %       function schema = getSchema()
@@ -17,7 +17,7 @@ classdef Schema < handle
 %       schema = made;
 %       end
 %
-%   Tables without a class here, such as those that Python declared, are at hand as schema.v.Session; a part as
+%   Tables without a class here, such as those that Python declared, are available as schema.v.Session, a part as
 %   schema.v.SessionTrial.
 %
 %   See also levada.virtualSchema, levada.Manual
@@ -35,7 +35,7 @@ classdef Schema < handle
 
     methods
         function self = Schema(varargin)
-            % Schema  Name a schema; the server is asked when it is first used.
+            %SCHEMA Name a schema. The server is asked when it is first used.
             inputs = varargin;
             if nargin > 0 && isa(inputs{1}, 'levada.Connection')
                 self.GivenConnection = inputs{1};
@@ -54,7 +54,7 @@ classdef Schema < handle
         end
 
         function connection = conn(self)
-            % conn  Give the connection that the schema lives at.
+            %CONN Return the connection of the schema.
             connection = self.GivenConnection;
             if isempty(connection)
                 connection = levada.conn();
@@ -62,12 +62,12 @@ classdef Schema < handle
         end
 
         function tables = v(self)
-            % v  Give the tables of the schema by name, with or without a class here: schema.v.Session.
+            %V Return the tables of the schema by name, with or without a class here: schema.v.Session.
             tables = levada.internal.schema.TableAccessor(self);
         end
 
         function names = classNames(self)
-            % classNames  Give the names of the classes of the schema's tables, parents first: {'lab.Subject', ...}.
+            %CLASSNAMES Return the names of the classes of the schema's tables, parents first: {'lab.Subject', ...}.
             prefix = self.package;
             if isempty(prefix)
                 prefix = self.dbname;
@@ -76,7 +76,7 @@ classdef Schema < handle
         end
 
         function found = tables(self)
-            % tables  Give the tables of the schema as the catalog has them, parents first.
+            %TABLES Return the tables of the schema from the catalog, parents first.
             self.create();
             found = {};
             request = struct('schema', self.dbname);
@@ -93,7 +93,7 @@ classdef Schema < handle
         end
 
         function answer = exists(self)
-            % exists  Tell whether the server has the schema.
+            %EXISTS Return whether the server has the schema.
             answer = true;
             try
                 self.conn().request('SchemaService/ListTables', struct('schema', self.dbname, 'page_size', 1));
@@ -106,12 +106,12 @@ classdef Schema < handle
         end
 
         function varargout = transaction(self, action)
-            % transaction  Run a function whose changes are kept all or not at all; see levada.Connection.
+            %TRANSACTION Run a function whose changes are kept all or not at all; see levada.Connection.
             [varargout{1:nargout}] = self.conn().transaction(action);
         end
 
         function drop(self, varargin)
-            % drop  Drop the schema with its tables and rows, after asking.
+            %DROP Drop the schema with its tables and rows, after asking.
             %
             %   drop(schema)
             %   drop(schema, 'Prompt', false)
@@ -126,36 +126,36 @@ classdef Schema < handle
         end
 
         function varargout = draw(self, varargin)
-            % draw  Draw the diagram of the schema; see levada.Diagram.
+            %DRAW Draw the diagram of the schema; see levada.Diagram.
             [varargout{1:nargout}] = draw(levada.Diagram(self), varargin{:});
         end
 
         function diagram = erd(self)
-            % erd  Give the diagram of the schema; older code calls it like this.
+            %ERD Return the diagram of the schema: the name of draw in older code.
             diagram = levada.Diagram(self);
         end
 
         function paths = syncClasses(self)
-            % syncClasses  Write a class file into the package for each table that has none there.
+            %SYNCCLASSES Write a class file into the package for each table that has none there.
             %
             %   paths = syncClasses(schema)
             paths = levada.internal.schema.writeClasses(self);
         end
 
         function reload(self)
-            % reload  Declare classes anew when they are next used; for definitions that were edited.
+            %RELOAD Declare classes again when they are next used, after definitions were edited.
             self.forget();
         end
 
         function disp(self)
-            % disp  Show the names.
+            %DISP Show the names.
             fprintf('  levada.Schema `%s` of the package +%s\n', self.dbname, self.package);
         end
     end
 
     methods (Hidden)
         function create(self)
-            % create  Make sure that the server has the schema.
+            %CREATE Make sure that the server has the schema.
             address = self.conn().Address;
             if ~strcmp(self.CreatedAt, address)
                 request = struct('name', self.dbname, 'allow_existing', true, 'request_id', ...
@@ -166,7 +166,7 @@ classdef Schema < handle
         end
 
         function name = declare(self, className)
-            % declare  Give the name of the table of a class, which is declared first if that was not done yet.
+            %DECLARE Return the name of the table of a class, and declare the table first if it is not yet.
             key = [className ' ' self.conn().Address];
             if ~isKey(self.Declared, key)
                 name = levada.internal.schema.classTableName(className, self);
@@ -182,7 +182,7 @@ classdef Schema < handle
         end
 
         function forget(self)
-            % forget  Take it that nothing is declared.
+            %FORGET Forget which tables are declared.
             self.Declared = containers.Map();
             self.CreatedAt = '';
         end

@@ -1,8 +1,8 @@
 classdef Table < levada.Relation
-% Table  A table, whole or restricted: rows in and out, and its place in the catalog.
+%TABLE Table, whole or restricted: its rows, and its place in the catalog.
 %
 %   Users derive their classes from levada.Manual, Lookup, Imported, Computed and Part. A table that has no class here
-%   is at hand by its name: levada.FreeTable, or levada.Schema's v.
+%   is available by its name: levada.FreeTable, or v of levada.Schema.
 %
 %   insert, inserti, update, del, delQuick    change rows
 %   describe, drop, parents, children, ...    the catalog
@@ -11,24 +11,24 @@ classdef Table < levada.Relation
 
     methods
         function self = Table(varargin)
-            % Table  Stand for the table of the class; with arguments as levada.FreeTable.
+            %TABLE Make the relation of the whole table. Arguments are those of levada.FreeTable.
             self@levada.Relation(varargin{:});
         end
 
         % ----------------------------------------------------------------------------------------------- names
 
         function name = className(self)
-            % className  Give the name of the class.
+            %CLASSNAME Return the name of the class.
             name = class(self);
         end
 
         function text = fullTableName(self)
-            % fullTableName  Give schema and stored name: `lab`.`session__trial`.
+            %FULLTABLENAME Return schema and stored name: `lab`.`session__trial`.
             text = levada.internal.schema.fullName(tableName(self));
         end
 
         function found = schema(self)
-            % schema  Give the levada.Schema that the table is in.
+            %SCHEMA Return the levada.Schema of the table.
             root = levada.internal.query.tableNode(node(self));
             reference = root.body.reference;
             if isfield(reference, 'class')
@@ -39,14 +39,14 @@ classdef Table < levada.Relation
         end
 
         function connection = conn(self)
-            % conn  Give the connection that the table lives at.
+            %CONN Return the connection of the table.
             connection = levada.internal.query.connectionOf(node(self));
         end
 
         % --------------------------------------------------------------------------------------------- catalog
 
         function text = describe(self)
-            % describe  Give a definition that declares this table; shown where no output is asked for.
+            %DESCRIBE Return a definition that declares this table; print it if no output is requested.
             %
             %   describe(lab.Session)
             %   text = describe(lab.Session)
@@ -59,7 +59,7 @@ classdef Table < levada.Relation
         end
 
         function names = parents(self, primary)
-            % parents  Give the full names of the tables that this one refers to.
+            %PARENTS Return the full names of the tables that this one refers to.
             %
             %   parents(table, true)   only by the primary key; false: only by other attributes
             table = conn(self).describeTable(tableName(self));
@@ -74,7 +74,7 @@ classdef Table < levada.Relation
         end
 
         function names = children(self)
-            % children  Give the full names of the tables that refer to this one.
+            %CHILDREN Return the full names of the tables that refer to this one.
             own = fullTableName(self);
             names = {};
             for found = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, 0, 1)
@@ -87,19 +87,19 @@ classdef Table < levada.Relation
         end
 
         function names = ancestors(self)
-            % ancestors  Give the full names of all tables that this one depends on, and its own, parents first.
+            %ANCESTORS Return the full names of all tables that this one depends on, and its own, parents first.
             tables = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, -1, 0);
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
         function names = descendants(self)
-            % descendants  Give the full names of all tables that depend on this one, and its own, parents first.
+            %DESCENDANTS Return the full names of all tables that depend on this one, and its own, parents first.
             tables = levada.internal.diagrams.fetchGraph(conn(self), {}, {tableName(self)}, 0, -1);
             names = cellfun(@(t) levada.internal.schema.fullName(t.name), tables, 'UniformOutput', false);
         end
 
         function drop(self, varargin)
-            % drop  Drop the table and all that depend on it, after asking.
+            %DROP Drop the table and all that depend on it, after asking.
             %
             %   drop(lab.Session)
             %   drop(lab.Session, 'Prompt', false)
@@ -110,14 +110,14 @@ classdef Table < levada.Relation
         end
 
         function dropQuick(self)
-            % dropQuick  Drop the table, and all that depend on it, without asking.
+            %DROPQUICK Drop the table, and all that depend on it, without asking.
             drop(self, 'Prompt', false);
         end
 
         % ------------------------------------------------------------------------------------------------ rows
 
         function insert(self, rows, varargin)
-            % insert  Insert rows, all or none. A missing field takes the attribute's default.
+            %INSERT Insert rows, all or none. A missing field takes the attribute's default.
             %
             %   insert(table, rows)
             %   insert(table, rows, 'SkipDuplicates', true)    leaves out rows whose primary key exists
@@ -138,17 +138,17 @@ classdef Table < levada.Relation
         end
 
         function inserti(self, rows, varargin)
-            % inserti  Insert rows, but leave out those whose primary key exists.
+            %INSERTI Insert rows, but leave out those whose primary key exists.
             insert(self, rows, 'SkipDuplicates', true, varargin{:});
         end
 
         function insert1(self, row, varargin)
-            % insert1  Insert one row; as insert.
+            %INSERT1 Insert one row; as insert.
             insert(self, row, varargin{:});
         end
 
         function update(self, varargin)
-            % update  Change secondary attributes of one entity.
+            %UPDATE Change secondary attributes of one entity.
             %
             %   update(table, row)                         a struct with the whole key and what to change
             %   update(table & key, 'attribute', value)    of exactly one entity
@@ -159,13 +159,13 @@ classdef Table < levada.Relation
         end
 
         function count = del(self, varargin)
-            % del  Delete the entities and all that depend on them, in every schema, after asking.
+            %DEL Delete the entities and all that depend on them, in every schema, after asking.
             %
             %   del(table & key)
             %   del(table & key, 'Prompt', false)
             %   del(table & key, 'PartIntegrity', 'ignore')   parts without their master; 'cascade': the masters too
-            %   plan = del(table & key, 'DryRun', true)       deletes nothing, and gives a levada.DeletePlan
-            %   count = del(...)                              the number of this table's entities that went
+            %   plan = del(table & key, 'DryRun', true)       deletes nothing, and returns a levada.DeletePlan
+            %   count = del(...)                              the number of this table's entities that were deleted
             named = levada.internal.inputs.readOptions(struct('Prompt', levada.config('safemode'), 'PartIntegrity', ...
                 'enforce', ...
                 'DryRun', false), varargin);
@@ -186,7 +186,7 @@ classdef Table < levada.Relation
         end
 
         function count = delQuick(self, getCount)
-            % delQuick  Delete the entities without asking, and only if nothing depends on them.
+            %DELQUICK Delete the entities without asking, and only if nothing depends on them.
             %
             %   delQuick(table & key)
             %   count = delQuick(table & key, true)
@@ -205,7 +205,7 @@ classdef Table < levada.Relation
 
     methods (Hidden)
         function root = node(self)
-            % node  Give the expression; a whole table refers to its class, which is declared when it is first used.
+            %NODE Return the expression. A whole table refers to its class, which is declared when it is first used.
             root = self.Node;
             if isempty(root)
                 root = levada.internal.query.classNode(class(self));
@@ -213,19 +213,19 @@ classdef Table < levada.Relation
         end
 
         function name = tableName(self)
-            % tableName  Give the table's name as the protocol has it, restricted or not.
+            %TABLENAME Return the table's name in the form of the protocol, restricted or not.
             root = levada.internal.query.tableNode(node(self));
             name = levada.internal.schema.tableName(root.body.reference);
         end
 
         function found = heading(self)
-            % heading  Give the attributes as the protocol has them.
+            %HEADING Return the attributes in the form of the protocol.
             table = conn(self).describeTable(tableName(self));
             found = table.heading.attributes;
         end
 
         function checkWhole(self, verb)
-            % checkWhole  Refuse what works on whole tables alone.
+            %CHECKWHOLE Refuse a restricted table, for operations on whole tables.
             if ~strcmp(getfield(node(self), 'arm'), 'table')
                 levada.internal.errors.fail('InvalidRequest', ...
                     '%s works on the whole table, and this one is restricted.', verb);
@@ -233,7 +233,7 @@ classdef Table < levada.Relation
         end
 
         function forgetDeclaration(self)
-            % forgetDeclaration  Declare the class anew when it is next used.
+            %FORGETDECLARATION Declare the class again when it is next used.
             root = levada.internal.query.tableNode(node(self));
             if isfield(root.body.reference, 'class')
                 schema = levada.internal.schema.schemaOf(root.body.reference.class);

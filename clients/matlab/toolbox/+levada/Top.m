@@ -1,5 +1,5 @@
 classdef Top
-% Top  The first entities in an order.
+%TOP First entities in an order.
 %
 %   query & levada.Top()                     the first by key
 %   query & levada.Top(5)
@@ -17,7 +17,7 @@ classdef Top
 
     methods
         function self = Top(limit, orderBy, offset)
-            % Top  Say how many, in which order, after how many.
+            %TOP Say how many entities, in which order, after how many others.
             if nargin > 0
                 self.Limit = limit;
             end
@@ -28,14 +28,14 @@ classdef Top
                 self.Offset = offset;
             end
             if any(self.Limit < 0) || any(self.Offset < 0)
-                levada.internal.errors.fail('InvalidRequest', 'The limit and offset of levada.Top are not negative.');
+                levada.internal.errors.fail('InvalidRequest', 'The limit and offset of levada.Top must not be negative.');
             end
         end
     end
 
     methods (Hidden)
         function top = clause(self)
-            % clause  Give it as levada.internal.query.topNode takes it.
+            %CLAUSE Return the struct that levada.internal.query.topNode takes.
             order = levada.internal.inputs.plainText(self.OrderBy);
             if ischar(order)
                 order = strsplit(order, ',');

@@ -1,5 +1,5 @@
 classdef U < levada.Relation
-% U  All possible entities with some attributes; of use only in restrictions and aggregations.
+%U All possible entities with some attributes; of use only in restrictions and aggregations.
 %
 %   levada.U('a', 'b') & A                     the distinct pairs of A
 %   aggr(levada.U('a'), A, 'count(*)->n')      groups by a
@@ -9,7 +9,7 @@ classdef U < levada.Relation
 
     methods
         function self = U(varargin)
-            % U  Name the attributes.
+            %U Name the attributes.
             names = cellfun(@levada.internal.inputs.plainText, varargin, 'UniformOutput', false);
             if ~all(cellfun(@ischar, names))
                 levada.internal.errors.fail('InvalidRequest', 'levada.U takes the names of attributes.');

@@ -1,17 +1,17 @@
 function value = config(name, new)
-% config  Read and change settings of this session.
+%CONFIG Read and change settings of this session.
 %
-%   all = levada.config()           gives a struct of all settings
+%   all = levada.config()           returns a struct of all settings
 %   value = levada.config(name)
-%   levada.config(name, value)      changes one; before = levada.config(name, value) gives what it was
+%   levada.config(name, value)      changes one; before = levada.config(name, value) returns the old value
 %
 %   safemode           ask before rows or tables are deleted (true)
 %   displayLimit       rows of a preview (12)
 %   displayCount       count the rows below a preview (true)
-%   ignoreExtraFields  inserts leave out fields that are no attributes (false)
+%   ignoreExtraFields  inserts leave out fields that are not attributes (false)
 %   aggrKeepAllRows    aggr keeps entities without a match (true)
 %
-%   Any other name is kept for whoever set it.
+%   Any other name is kept for the code that set it.
 
 persistent settings
 if isempty(settings)
@@ -27,7 +27,7 @@ value = [];
 if isfield(settings, name)
     value = settings.(name);
 elseif nargin == 1
-    levada.internal.errors.fail('InvalidRequest', 'There is no setting ''%s''; there are %s.', name, ...
+    levada.internal.errors.fail('InvalidRequest', 'There is no setting ''%s''; the settings are %s.', name, ...
         strjoin(fieldnames(settings)', ', '));
 end
 if nargin > 1

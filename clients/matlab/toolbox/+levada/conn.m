@@ -1,5 +1,5 @@
 function connection = conn(varargin)
-% conn  Give the connection that schemas use; connect first if there is none.
+%CONN Return the connection that schemas use; connect first if there is none.
 %
 %   connection = levada.conn()
 %   connection = levada.conn(url, token)   connects anew, as levada.connect does

@@ -1,5 +1,5 @@
 function connection = connect(varargin)
-% connect  Connect to a server, and make it the one that schemas use from now on.
+%CONNECT Connect to a server, and make it the one that schemas use from now on.
 %
 %   levada.connect()                      finds the address, see below
 %   levada.connect(url)

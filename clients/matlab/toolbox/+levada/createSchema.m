@@ -1,5 +1,5 @@
 function createSchema(package, parentFolder, name)
-% createSchema  Create a schema, and the folder of its package with a getSchema.m.
+%CREATESCHEMA Create a schema, and the folder of its package with a getSchema.m.
 %
 %   levada.createSchema('lab', parentFolder, 'lab')
 %
@@ -21,7 +21,7 @@ if ~exist(folder, 'dir')
 end
 lines = {
     'function schema = getSchema()'
-    sprintf('%% getSchema  Give the schema of the classes in +%s.', package)
+    sprintf('%%GETSCHEMA Return the schema of the classes in +%s.', package)
     ''
     'persistent made'
     'if isempty(made)'

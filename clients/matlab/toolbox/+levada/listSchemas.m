@@ -1,5 +1,5 @@
 function names = listSchemas(connection)
-% listSchemas  Give the names of the schemas that one may see, in order: a cell column.
+%LISTSCHEMAS Return the names of the schemas that the user may see, in order, as a cell column.
 %
 %   names = levada.listSchemas()
 %   names = levada.listSchemas(connection)

@@ -1,10 +1,10 @@
 function tables = virtualSchema(varargin)
-% virtualSchema  Give the tables of a schema that exists, made in Python or anywhere, without classes here.
+%VIRTUALSCHEMA Return the tables of an existing schema, wherever it was declared, without classes here.
 %
 %   lab = levada.virtualSchema('lab')
 %   lab = levada.virtualSchema(connection, 'lab')
 %
-%   Then lab.Session and, for the part Session.Trial, lab.SessionTrial are tables as any:
+%   Then lab.Session and, for the part Session.Trial, lab.SessionTrial are tables like any other:
 %       fetch(lab.Session & 'subject_id = 3', '*')
 %
 %   Errors: levada:UnknownSchema.

@@ -1,5 +1,5 @@
 function worker(tables, varargin)
-% worker  Compute jobs of some tables as they come, beside other workers in MATLAB and Python, until it is stopped.
+%WORKER Compute jobs of some tables as they come, beside other workers in MATLAB and Python, until it is stopped.
 %
 %   levada.worker(lab.Stat)
 %   levada.worker({lab.Stat, lab.Other})
@@ -7,11 +7,10 @@ function worker(tables, varargin)
 %   levada.worker(..., 'Drain', true)         ends when everything is computed
 %   levada.worker(..., 'MaxJobs', 100, 'Patience', 60, 'Display', true)
 %
-%   Errors of a make are kept with their jobs, and the worker goes on. Ctrl-C stops it: what it has in hand goes to
-%   others. While the server is out of reach, it waits until it is back. The leases are renewed by a thread of the
-%   gateway, so a long make loses nothing.
+%   Errors of a make are kept with their jobs, and the worker goes on. Ctrl-C stops it, and its jobs go to others. While
+%   the server is out of reach, it waits. A thread of the gateway renews the leases, so a long make loses nothing.
 %
-%   Patience  seconds to keep trying to hand in a result while the server is out of reach
+%   Patience  how many seconds to keep trying to complete a job while the server is out of reach
 %
 %   See also levada.AutoPopulate/populate
 

@@ -1,5 +1,5 @@
 function schema = getSchema()
-% getSchema  Give the schema of the tests' classes.
+%GETSCHEMA Give the schema of the tests' classes.
 
 persistent made
 if isempty(made)

@@ -1,5 +1,6 @@
 function response = cancelJobs(connection, request, varargin)
-%CANCELJOBS Make errors of jobs that are reserved: their results are refused, and the next renewal tells their holders to stop.
+%CANCELJOBS Make errors of jobs that are reserved: their results are refused, and the next renewal tells their holders
+%   to stop.
 %   RESPONSE = CANCELJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.CancelJobs. SECONDS is a deadline, and may be
 %   left out.
 %

@@ -1,5 +1,6 @@
 function response = collectObjects(connection, request, varargin)
-%COLLECTOBJECTS Remove what no row names: what is found for the first time is put into quarantine, what was there for a day goes.
+%COLLECTOBJECTS Remove what no row names: what is found for the first time is put into quarantine, what was there for a
+%   day goes.
 %   RESPONSE = COLLECTOBJECTS(CONNECTION, REQUEST, SECONDS) calls ObjectService.CollectObjects. SECONDS is a deadline,
 %   and may be left out.
 %

@@ -1,5 +1,6 @@
 function session = openCalls(connection)
-%OPENCALLS Carries small calls, each answered before the next is read and each as if it were made on its own: on a stream that is open they take half the time.
+%OPENCALLS Carries small calls, each answered before the next is read and each as if it were made on its own: on a
+%   stream that is open they take half the time.
 %   The server may end the stream between two requests, as it does with one that is silent for a minute: then, as when
 %   the stream is lost, make the call that has no answer on its own. What changes something is done once in all, by its
 %   `request_id`, which it needs here. A call with a deadline is made on its own: there the client's clock holds,

@@ -1,5 +1,6 @@
 function response = registerFile(connection, request, varargin)
-%REGISTERFILE Take a file that lies in a store already, for an attribute of the type `<filepath@s>`: it is read once for its hash and stays where it is.
+%REGISTERFILE Take a file that lies in a store already, for an attribute of the type `<filepath@s>`: it is read once for
+%   its hash and stays where it is.
 %   NOT_FOUND if there is none; INVALID_REQUEST if the path leaves the store.
 %   RESPONSE = REGISTERFILE(CONNECTION, REQUEST, SECONDS) calls ObjectService.RegisterFile. SECONDS is a deadline, and
 %   may be left out.

@@ -1,9 +1,9 @@
 classdef SessionStream < handle
-    %SESSIONSTREAM The stream of a transaction: requests and answers take turns.
+%SESSIONSTREAM Stream of a transaction: requests and answers take turns.
 
     properties
         Call
-        % A request is under way. If it still is when the next one comes, the one before was interrupted.
+        % Whether a request is under way. If one still is when the next one comes, it was interrupted.
         Busy = false
     end
 

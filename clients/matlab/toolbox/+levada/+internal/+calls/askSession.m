@@ -1,7 +1,7 @@
 function answers = askSession(session, requests)
 %ASKSESSION Make one request of a session, and read all its answers.
-%   ANSWERS = ASKSESSION(SESSION, REQUESTS) takes a cell of OpenSessionRequests; all but the last have `more` set. ANSWERS is
-%   a cell row of OpenSessionResponses. An `error` among them is the caller's to raise: the session goes on.
+%   ANSWERS = ASKSESSION(SESSION, REQUESTS) takes a cell of OpenSessionRequests; all but the last have `more` set.
+%   ANSWERS is a cell row of OpenSessionResponses. The caller raises an `error` among them: the session goes on.
 
 if session.Busy
     levada.internal.calls.endSession(session);

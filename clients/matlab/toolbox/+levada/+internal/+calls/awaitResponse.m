@@ -1,6 +1,7 @@
 function response = awaitResponse(id)
-%AWAITRESPONSE Wait for the end of a call, and give its response.
-%   RESPONSE = AWAITRESPONSE(ID) raises the call's error. Ctrl-C is heard within a tenth of a second; the caller cancels then.
+%AWAITRESPONSE Wait for the end of a call, and return its response.
+%   RESPONSE = AWAITRESPONSE(ID) raises the call's error. Ctrl-C interrupts it within a tenth of a second; then the
+%   caller cancels.
 
 state = 'pending';
 while ~strcmp(state, 'done')

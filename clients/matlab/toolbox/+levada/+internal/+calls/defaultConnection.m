@@ -1,7 +1,7 @@
 function connection = defaultConnection(connection)
-% defaultConnection  Keep the connection of schemas that were given none.
+%DEFAULTCONNECTION Return or set the connection of schemas that have none of their own.
 %
-%   connection = defaultConnection()   gives it, [] where there is none yet
+%   connection = defaultConnection()   returns it, or [] if there is none yet
 %   defaultConnection(connection)      sets it
 
 persistent current

@@ -1,9 +1,9 @@
 function source = findServer(token)
-% findServer  Find the address of a server where none was given.
+%FINDSERVER Find the address of a server if the user named none.
 %
 %   source = findServer(token)
 %
-%   token   '' to find it too
+%   token   '' to find the token too
 %   source  a struct with url, token, certificates
 %
 %   See also levada.connect
@@ -24,9 +24,9 @@ if isempty(source.url)
 end
 if isempty(source.url)
     levada.internal.errors.fail('InvalidRequest', ...
-        ['No server is named. Call levada.connect(''host:port''), or set LEVADA_URL, ' ...
-        'or write a line such as url = "host:port" into levada.toml. To start a server of your own, run `levada serve` ' ...
-        'at a command line (installed by pip install "levada[server]").']);
+        ['No server is named. Call levada.connect(''host:port''), or set LEVADA_URL, or write a line such as ' ...
+        'url = "host:port" into levada.toml. To start a server of your own, run `levada serve` at a command line ' ...
+        '(installed by pip install "levada[server]").']);
 end
 end
 
@@ -62,7 +62,7 @@ end
 end
 
 function value = setting(text, name)
-% Read one text of the file's top level, which is all that Levada keeps there.
+% Return one text of the top level of the file; Levada keeps nothing else there.
 table = regexp(text, '^\s*\[', 'once', 'lineanchors');
 if ~isempty(table)
     text = text(1:table - 1);
@@ -79,7 +79,7 @@ answer = any(path(1) == '/\') || (numel(path) > 1 && path(2) == ':');
 end
 
 function url = localServer()
-% The server that someone started for this folder, by Python or by hand.
+% Return the address of the server that someone started for this folder, by Python or by hand.
 url = '';
 file = fullfile(pwd(), '.levada', 'server.json');
 if exist(file, 'file')
@@ -89,7 +89,7 @@ end
 end
 
 function refuseDataJointSettings()
-% Stop where the settings of a DataJoint pipeline would end at a server that is not meant.
+% Settings of a DataJoint pipeline must not lead to a server that the user does not mean.
 host = getenv('DJ_HOST');
 where = 'The environment variable DJ_HOST';
 file = fullfile(pwd(), 'dj_local_conf.json');

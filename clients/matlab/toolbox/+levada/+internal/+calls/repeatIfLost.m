@@ -1,9 +1,9 @@
 function response = repeatIfLost(failure, channel, method, request, attempt, seconds)
 %REPEATIFLOST Repeat a call that failed because the server was out of reach for a moment.
 %   RESPONSE = REPEATIFLOST(FAILURE, CHANNEL, METHOD, REQUEST, ATTEMPT, SECONDS) warns of what the server said, and
-%   calls the function ATTEMPT again. It does so only if REQUEST, the first of a stream, may be sent again, and only on a
-%   channel that the server has answered before: it may be gone for a moment. Other failures are raised. SECONDS is the
-%   deadline of the call, or [].
+%   calls the function ATTEMPT again. It does so only if REQUEST, the first of a stream, may be sent again, and only on
+%   a channel that the server has answered before, because such a server may be back in a moment. Other failures are
+%   raised. SECONDS is the deadline of the call, or [].
 
 longestSeconds = 10;
 levada.internal.calls.warnUser(levada.internal.calls.gateway('warnings', channel));

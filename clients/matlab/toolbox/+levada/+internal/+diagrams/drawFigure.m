@@ -1,5 +1,5 @@
 function drawFigure(boxes)
-% drawFigure  Draw a layout of levada.internal.diagrams.placeBoxes as a figure.
+%DRAWFIGURE Draw the boxes of levada.internal.diagrams.placeBoxes as a figure.
 
 lineHeight = 18;
 figure('Name', 'Levada', 'NumberTitle', 'off', 'Color', 'w');

@@ -1,5 +1,5 @@
 function tables = fetchGraph(connection, schemas, names, ancestorSteps, descendantSteps)
-% fetchGraph  Ask for tables with their foreign keys: a cell row, parents first.
+%FETCHGRAPH Return tables with their foreign keys as a cell row, parents first.
 %
 %   tables = fetchGraph(connection, schemas, names, ancestorSteps, descendantSteps)
 %

@@ -1,5 +1,5 @@
 function answer = hasDisplay()
-% hasDisplay  Tell whether figures can be shown.
+%HASDISPLAY Return whether figures can be shown.
 
 if exist('OCTAVE_VERSION', 'builtin')
     answer = ~isempty(available_graphics_toolkits()) && have_window_system();

@@ -1,5 +1,5 @@
 function boxes = placeBoxes(tables)
-% placeBoxes  Place tables in rows, parents above their children.
+%PLACEBOXES Place tables in rows, parents above their children.
 %
 %   boxes = placeBoxes(tables)
 %
@@ -82,7 +82,7 @@ end
 end
 
 function index = holder(table, names)
-% The box that a table stands in: its own, or its master's.
+% Return the box that a table stands in: its own, or its master's.
 index = find(strcmp(names, levada.internal.schema.fullName(table.name)), 1);
 if isempty(index)
     index = find(strcmp(names, masterName(table)), 1);

@@ -1,5 +1,5 @@
 function text = svgText(boxes)
-% svgText  Write a layout of levada.internal.diagrams.placeBoxes as SVG.
+%SVGTEXT Write a layout of levada.internal.diagrams.placeBoxes as SVG.
 
 lineHeight = 18;
 width = max([boxes.x + boxes.widths / 2, 0]) + 20;

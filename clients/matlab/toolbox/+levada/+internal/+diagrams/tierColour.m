@@ -1,5 +1,5 @@
 function colour = tierColour(tier)
-% tierColour  Give the colour of a tier in diagrams, as '#rrggbb'.
+%TIERCOLOUR Return the colour of a tier in diagrams, as '#rrggbb'.
 
 switch tier
     case 'lookup'

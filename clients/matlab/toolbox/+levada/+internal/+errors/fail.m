@@ -1,12 +1,12 @@
 function fail(reason, template, varargin)
-% fail  Raise the error `levada:<reason>`.
+%FAIL Raise the error `levada:<reason>`.
 %
 %   fail(reason, template, ...)
 %
-%   reason    as ErrorReason of the protocol has it, in UpperCamelCase
-%   template  as of sprintf, with its values behind it
+%   reason    a name of the protocol's ErrorReason in UpperCamelCase
+%   template  as sprintf takes it, followed by its values
 
 message = sprintf(template, varargin{:});
-% A message from a struct is taken as it is, whatever percent signs it has.
+% The message of a struct is not a template, so percent signs in it stay.
 error(struct('message', message, 'identifier', ['levada:' reason]));
 end

@@ -1,5 +1,5 @@
 function raise(failure)
-% raise  Raise an error that was caught, or that a struct with message and identifier describes.
+%RAISE Raise a caught error, or the error that a struct with message and identifier describes.
 
 if isstruct(failure)
     % Without a stack: MATLAB and Octave want other fields in it.

@@ -1,9 +1,9 @@
 function checkOutputs(method, names, outputs)
-% checkOutputs  Refuse a number of outputs that is not that of the attributes.
+%CHECKOUTPUTS Check that there are as many outputs as attributes.
 
 if max(outputs, 1) ~= numel(names)
     levada.internal.errors.fail('InvalidRequest', ...
-        '%s gives one output per attribute: %d are named, and %d are taken.', ...
+        '%s returns one output per attribute: %d attributes are named, and %d outputs are requested.', ...
         method, numel(names), outputs);
 end
 end

@@ -1,5 +1,5 @@
 function answer = confirm(lines, question, prompt)
-% confirm  Show what is about to happen and ask whether it shall.
+%CONFIRM Show what is about to happen, and ask whether to go on.
 %
 %   answer = confirm(lines, question, prompt)
 %

@@ -1,10 +1,10 @@
 function values = readOptions(defaults, inputs)
-% readOptions  Read pairs of names and values.
+%READOPTIONS Read pairs of names and values.
 %
 %   values = readOptions(defaults, inputs)
 %
-%   defaults   a struct with every name that is allowed
-%   inputs  cell of names and values; letter case does not matter
+%   defaults   struct with every name that is allowed
+%   inputs     cell of names and values; letter case does not matter
 
 values = defaults;
 names = fieldnames(defaults);
@@ -20,7 +20,7 @@ for index = 1:2:numel(inputs)
             given = class(given);
         end
         levada.internal.errors.fail('InvalidRequest', ...
-            'There is no option ''%s''; there are %s.', given, strjoin(names', ', '));
+            'There is no option ''%s''; the options are %s.', given, strjoin(names', ', '));
     end
     values.(names{match}) = inputs{index + 1};
 end

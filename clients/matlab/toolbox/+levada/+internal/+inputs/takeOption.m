@@ -1,5 +1,5 @@
 function [words, value] = takeOption(words, name, default)
-% takeOption  Take one named option out of the arguments of a method that takes words as well.
+%TAKEOPTION Take one named option out of the arguments of a method that takes words as well.
 %
 %   [words, value] = takeOption(words, name, default)
 

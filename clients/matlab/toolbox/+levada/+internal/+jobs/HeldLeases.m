@@ -1,5 +1,5 @@
 classdef HeldLeases < handle
-% HeldLeases  The leases in hand; what is not settled is given back.
+%HELDLEASES Leases that a worker holds; those that are not settled are released.
 
     properties (Access = private)
         Connection
@@ -8,19 +8,19 @@ classdef HeldLeases < handle
 
     methods
         function self = HeldLeases(connection, leases)
-            % HeldLeases  Take a cell of leases in hand.
+            %HELDLEASES Hold a cell of leases.
             self.Connection = connection;
             self.Leases = leases;
         end
 
         function settled(self, lease)
-            % settled  Let one go: it was completed, failed or lost.
+            %SETTLED Forget a lease whose job was completed, failed or lost.
             keep = cellfun(@(l) ~strcmp(l.lease_token, lease.lease_token), self.Leases);
             self.Leases = self.Leases(keep);
         end
 
         function release(self)
-            % release  Give back the rest untouched; where the server is out of reach, their leases run out instead.
+            %RELEASE Release the rest. If the server is out of reach, these leases expire instead.
             if ~isempty(self.Leases)
                 names = cellfun(@(l) struct('table', l.table, 'job_id', l.job_id, 'lease_token', l.lease_token), ...
                     self.Leases, 'UniformOutput', false);

@@ -1,38 +1,38 @@
 classdef JobWork < handle
-% JobWork  What a job has in hand while its make runs: inserts that wait, the receipt of its reads, and its transaction.
+%JOBWORK Work of a job while its make runs: inserts that wait, the receipt of its reads, and its transaction.
 %
 %   Inserts are kept until the job is completed, so that no transaction is open while a make computes. One is opened as
-%   soon as something must be seen before: by a read of a table with inserts that wait, or by a write that is no insert.
-%   It ends by completing the job.
+%   soon as a request must see them: a read of a table with inserts that wait, or a write other than an insert. It ends
+%   by completing the job.
 
     properties (SetAccess = private)
         Lease          % the job's, as the protocol has it
-        Inserts = {}   % of each insert a struct with name, options, location and parts (a cell of columns)
-        Receipt = []   % of all that was read, signed by the server; goes with the next read and comes back with that added
-        Open = false   % its transaction is open, and inserts go into it
+        Inserts = {}   % a struct for each insert, with name, options, location and parts (a cell of columns)
+        Receipt = []   % the server's, for all reads so far; the next read sends it, and gets one with that read added
+        Open = false   % whether its transaction is open, so that inserts go into it
     end
 
     properties (Access = private)
         Connection
-        IsCancelled   % function of a lease token: whether its job was cancelled
-        Busy = false  % a request of the job itself is under way, which is not marked again
+        IsCancelled   % function of a lease token: whether the job was cancelled
+        Busy = false  % whether a request of this object is under way, which must not be marked again
     end
 
     methods
         function self = JobWork(connection, lease, isCancelled)
-            % JobWork  Begin for one job.
+            %JOBWORK Begin the work of one job.
             self.Connection = connection;
             self.Lease = lease;
             self.IsCancelled = isCancelled;
         end
 
         function answer = asks(self, connection)
-            % asks  Tell whether a request over a connection is to be marked as the job's.
+            %ASKS Return whether requests over a connection are to be marked as the job's.
             answer = ~self.Busy && connection.Channel == self.Connection.Channel;
         end
 
         function checkTable(self, name)
-            % checkTable  Refuse rows of other tables than its own and the parts, where the schema's contract does.
+            %CHECKTABLE Refuse rows of tables other than the job's own and its parts, if the schema's contract does.
             self.checkWanted();
             own = levada.internal.schema.fullName(self.Lease.table);
             given = levada.internal.schema.fullName(name);
@@ -46,7 +46,7 @@ classdef JobWork < handle
         end
 
         function insert(self, name, options, columns)
-            % insert  Keep the columns of one insert.
+            %INSERT Keep the columns of one insert.
             self.checkComplete(name, columns);
             location = callerLocation();
             if ~isempty(self.Inserts)
@@ -65,7 +65,7 @@ classdef JobWork < handle
         end
 
         function message = marked(self, method, message)
-            % marked  Mark a request as the job's; open its transaction where the request has to see what was inserted.
+            %MARKED Mark a request as the job's. Open its transaction if the request must see rows that wait.
             %
             %   method  as levada.internal.api.method describes it
             self.checkWanted();
@@ -81,19 +81,19 @@ classdef JobWork < handle
         end
 
         function messages = markedRows(self, messages)
-            % markedRows  Mark an insert that goes into the job's transaction.
+            %MARKEDROWS Mark an insert that goes into the job's transaction.
             messages{1}.header.lease_token = self.Lease.lease_token;
         end
 
         function take(self, response)
-            % take  Keep the receipt that an answer carries.
+            %TAKE Keep the receipt that an answer carries.
             if isfield(response, 'read_receipt') && ~isempty(response.read_receipt)
                 self.Receipt = response.read_receipt;
             end
         end
 
         function openTransaction(self)
-            % openTransaction  Begin the job's transaction with the inserts that wait.
+            %OPENTRANSACTION Begin the job's transaction with the inserts that wait.
             if self.Open
                 return
             end
@@ -112,9 +112,9 @@ classdef JobWork < handle
         end
 
         function openBlock(self)
-            % openBlock  Make the job a transaction, of which connection.transaction(...) in a make becomes a part.
-            message = sprintf(['make of `%s.%s` opens a transaction. What a make inserts is kept whole or not at all ' ...
-                'without one; call the function without connection.transaction.'], self.Lease.table.schema, ...
+            %OPENBLOCK Open the job's transaction, of which a connection.transaction(...) in its make becomes a part.
+            message = sprintf(['make of `%s.%s` opens a transaction. The inserts of a make are kept all or not at ' ...
+                'all without one; call the function without connection.transaction.'], self.Lease.table.schema, ...
                 self.Lease.table.table);
             switch self.contract()
                 case 'MAKE_CONTRACT_ON'
@@ -126,7 +126,7 @@ classdef JobWork < handle
         end
 
         function committed = finish(self, seconds)
-            % finish  Complete the job in its transaction, if it has one; else completing it is left to the caller.
+            %FINISH Complete the job in its transaction. False if it has none: then the caller completes it.
             committed = self.Open;
             if self.Open
                 self.Busy = true;
@@ -137,7 +137,7 @@ classdef JobWork < handle
         end
 
         function abandon(self)
-            % abandon  Undo everything.
+            %ABANDON Undo everything.
             self.Inserts = {};
             if self.Open
                 self.Open = false;
@@ -146,7 +146,7 @@ classdef JobWork < handle
         end
 
         function header = header(self, seconds)
-            % header  Give what begins the job in CompleteJobs.
+            %HEADER Return the header of the job for CompleteJobs.
             header = struct('name', self.Lease.table, 'job_id', self.Lease.job_id, 'lease_token', ...
                 self.Lease.lease_token, ...
                 'duration', levada.internal.values.durationMessage(seconds));
@@ -156,7 +156,7 @@ classdef JobWork < handle
         end
 
         function messages = requests(self)
-            % requests  Give all inserts that wait as messages of CompleteJobs.
+            %REQUESTS Return all inserts that wait, as messages of CompleteJobs.
             messages = {};
             for found = self.Inserts
                 rows = struct('name', found{1}.name, 'options', found{1}.options, 'location', found{1}.location);
@@ -183,7 +183,7 @@ classdef JobWork < handle
         end
 
         function answer = mustSee(self, message)
-            % Tell whether a request reads a table for which inserts wait.
+            % Return whether a request reads a table for which inserts wait.
             answer = false;
             if isempty(self.Inserts) || ~isfield(message, 'relation')
                 return
@@ -199,7 +199,7 @@ classdef JobWork < handle
         end
 
         function checkComplete(self, name, columns)
-            % Tell of a missing value where the user's code is, not when the job is completed.
+            % A missing value is an error here, in the user's code, and not only when the job is completed.
             table = self.Connection.describeTable(name);
             for found = table.heading.attributes
                 attribute = found{1};
@@ -251,7 +251,7 @@ end
 end
 
 function text = callerLocation()
-% The file and line of the user's code that inserts; errors of the server repeat it.
+% Return the file and line of the user's code that inserts. Errors of the server repeat them.
 text = '';
 stack = dbstack('-completenames');
 folder = fileparts(fileparts(fileparts(mfilename('fullpath'))));

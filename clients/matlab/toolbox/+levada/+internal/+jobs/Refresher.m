@@ -1,11 +1,11 @@
 classdef Refresher < handle
-% Refresher  Knows which tables a worker serves, makes their jobs from time to time, and notices when all are computed.
+%REFRESHER Keeper of the jobs of a worker's tables: it makes new jobs from time to time, and notices when none is left.
 
     properties (Access = private)
         Tables = {}
         Names = {}
-        Due = 0         % when jobs are made again, in seconds of `now`'s clock
-        Changed = true  % a result was committed since jobs were made, so that there may be new ones
+        Due = 0         % when to make jobs again, in seconds of the clock of `now`
+        Changed = true  % whether a result was committed since jobs were made, so that there may be new ones
     end
 
     properties (Constant, Access = private)
@@ -14,19 +14,19 @@ classdef Refresher < handle
 
     methods
         function self = Refresher(tables)
-            % Refresher  Serve a cell of tables.
+            %REFRESHER Serve a cell of tables.
             self.Tables = tables;
             cellfun(@levada.internal.schema.declareParts, tables);
             self.Names = cellfun(@(t) tableName(t), tables, 'UniformOutput', false);
         end
 
         function connection = connection(self)
-            % connection  Give the connection that all tables live at.
+            %CONNECTION Return the connection of the tables.
             connection = conn(self.Tables{1});
         end
 
         function tables = byName(self)
-            % byName  Give the tables by their full names.
+            %BYNAME Return the tables by their full names.
             tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
             for index = 1:numel(self.Tables)
                 tables(levada.internal.schema.fullName(self.Names{index})) = self.Tables{index};
@@ -34,7 +34,7 @@ classdef Refresher < handle
         end
 
         function request = reservation(self, drain)
-            % reservation  Say which jobs to take; [] where all is computed and `drain` asks to end then.
+            %RESERVATION Return which jobs to reserve, or [] if `drain` is true and everything is computed.
             if self.Changed || secondsNow() >= self.Due
                 self.refresh();
             end
@@ -45,7 +45,7 @@ classdef Refresher < handle
         end
 
         function finished(self, outcome)
-            % finished  Take note of a job.
+            %FINISHED Note the outcome of a job.
             self.Changed = self.Changed || strcmp(outcome.state, 'success');
         end
     end

@@ -1,5 +1,5 @@
 classdef WorkerSession < handle
-% WorkerSession  Who computes: its leases last as long as it beats, which the gateway does in a thread of its own.
+%WORKERSESSION Session of a worker: its leases last while a thread of the gateway sends heartbeats for it.
 
     properties (SetAccess = private)
         Connection
@@ -12,13 +12,13 @@ classdef WorkerSession < handle
 
     methods
         function self = WorkerSession(connection)
-            % WorkerSession  Begin; the user closes it.
+            %WORKERSESSION Open a session. The caller closes it.
             self.Connection = connection;
             self.open();
         end
 
         function open(self)
-            % open  Begin anew, also where the server forgot the session, as after a long sleep of this machine.
+            %OPEN Open a new session, also after the server forgot the last one, as during a long sleep of this machine.
             leaseSeconds = 60;
             beatsPerLease = 3;
             self.stopHeartbeat();
@@ -32,10 +32,10 @@ classdef WorkerSession < handle
         end
 
         function leases = reserve(self, reservation)
-            % reserve  Lease the most urgent jobs: a cell row of leases.
+            %RESERVE Reserve the most urgent jobs, and return a cell row of leases.
             %
             %   reservation  the fields of ReserveJobsRequest but the session
-            % None are held now; a lease of which the answer was lost is handed out again.
+            % No lease is held now. If the answer to the last request was lost, the server hands out its leases again.
             reservation.held_leases = struct('lease_tokens', {cell(1, 0)});
             reservation.worker_session = self.Id;
             try
@@ -55,13 +55,13 @@ classdef WorkerSession < handle
         end
 
         function answer = isCancelled(self, leaseToken)
-            % isCancelled  Return whether somebody cancelled the job of a lease, as far as the last heartbeat knows.
+            %ISCANCELLED Return whether somebody cancelled the job of a lease, as far as the last heartbeat knows.
             report = levada.internal.calls.gateway('beatReport', self.Heartbeat);
             answer = any(strcmp(report.cancelled_lease_tokens, leaseToken));
         end
 
         function close(self)
-            % close  End: what is still held goes to others at once. Where the server is out of reach, it ends by itself.
+            %CLOSE End the session: its leases go to others at once. If the server is out of reach, it expires.
             self.stopHeartbeat();
             try
                 self.Connection.request('JobService/DeleteWorkerSession', struct('worker_session', self.Id));

@@ -1,13 +1,13 @@
 function errors = completeJobs(connection, made, patienceSeconds)
-% completeJobs  Commit what was made, each job by itself.
+%COMPLETEJOBS Complete jobs, each by itself.
 %
 %   errors = completeJobs(connection, made, patienceSeconds)
 %
-%   made    cell of jobs as levada.internal.jobs.runJob gives them
-%   errors  cell: [] for each job that is committed, else why nothing of it is, as a struct with identifier, message
+%   made    cell of jobs as levada.internal.jobs.runJob returns them
+%   errors  cell: [] for each job that is committed, else the reason why not, as a struct with identifier, message
 %           and stack
 
-errors = repmat({''}, size(made));  % '' is what is not known yet
+errors = repmat({''}, size(made));  % '' for those that are not known yet
 levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.internal.errors.isTransient);
 
     function completeMissing()

@@ -1,8 +1,8 @@
 function scope = currentWork(varargin)
-% currentWork  Keep what the `make` that runs now inserts into.
+%CURRENTWORK Return or set the work of the make that runs now.
 %
-%   scope = currentWork()        gives the levada.internal.jobs.JobWork, [] where no make runs
-%   before = currentWork(scope)  sets it, and gives what was there
+%   scope = currentWork()        returns the levada.internal.jobs.JobWork, or [] if no make runs
+%   before = currentWork(scope)  sets it, and returns the one before
 
 persistent current
 scope = current;

@@ -1,5 +1,5 @@
 function [host, process, user] = describeWorker()
-% describeWorker  Give the names of this machine and user, and the number of this process.
+%DESCRIBEWORKER Return the names of this machine and user, and the number of this process.
 
 if exist('OCTAVE_VERSION', 'builtin')
     host = gethostname();

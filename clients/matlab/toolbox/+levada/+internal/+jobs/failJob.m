@@ -1,7 +1,7 @@
 function again = failJob(connection, job, failure, patienceSeconds)
-% failJob  Record that a make failed; tell whether it is tried again, for it was no fault of its code.
+%FAILJOB Record that a make failed. Return whether it will be tried again, because its code was not at fault.
 %
-%   failure  what it raised: a struct or exception with message, identifier and stack
+%   failure  the error of the make: a struct or exception with message, identifier and stack
 
 [~, kind] = strtok(failure.identifier, ':');
 kind = strrep(kind, ':', '');
@@ -24,7 +24,7 @@ text = strjoin([{[failure.identifier ': ' failure.message]}, lines], char(10));
 end
 
 function text = storable(text)
-% A database stores no NUL, and a message not without end.
+% A database stores no NUL, and only so many letters of a message.
 mostLetters = 2^18;
 text = strrep(text, char(0), '\0');
 text = text(1:min(end, mostLetters));

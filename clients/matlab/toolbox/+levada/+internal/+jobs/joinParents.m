@@ -1,5 +1,5 @@
 function source = joinParents(table)
-% joinParents  Give the join of the tables that a table's primary key refers to, under the names that it has for them.
+%JOINPARENTS Return the join of the tables that a table's primary key refers to, with its own attribute names.
 
 connection = conn(table);
 described = connection.describeTable(tableName(table));

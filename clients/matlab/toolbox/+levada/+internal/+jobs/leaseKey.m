@@ -1,5 +1,5 @@
 function key = leaseKey(connection, lease)
-% leaseKey  Give the key of a lease as a struct, its values as fetch gives them.
+%LEASEKEY Return the key of a lease as a struct, with values as fetch returns them.
 
 table = connection.describeTable(lease.table);
 names = cellfun(@(a) a.name, table.heading.attributes, 'UniformOutput', false);

@@ -1,8 +1,8 @@
 function [failedKeys, errors] = populate(table, inputs, suppressErrors, retryErrors)
-% populate  Compute what a table lacks; see levada.AutoPopulate/populate.
+%POPULATE Compute the missing entities of a table; see levada.AutoPopulate/populate.
 %
 %   suppressErrors  go on after an error
-%   retryErrors     try again what failed before
+%   retryErrors     try keys again that failed before
 
 [restrictions, named] = takeOptions(inputs);
 if ~hasMake(table)

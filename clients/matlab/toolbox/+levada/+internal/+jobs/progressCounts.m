@@ -1,5 +1,5 @@
 function [remaining, total] = progressCounts(progress)
-% progressCounts  Read the counts of a message Progress.
+%PROGRESSCOUNTS Read the counts of a message Progress.
 
 remaining = 0;
 total = 0;

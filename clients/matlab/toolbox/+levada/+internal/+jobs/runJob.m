@@ -1,8 +1,8 @@
 function job = runJob(session, table, lease)
-% runJob  Run a table's make for the key of a lease.
+%RUNJOB Run a table's make for the key of a lease.
 %
-%   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), committed (it was completed in
-%        its own transaction) and error ([] if it made it)
+%   job  a struct with lease, key, seconds, header and inserts (messages of CompleteJobs), committed (whether it was
+%        completed in its own transaction) and error ([] if its make succeeded)
 
 connection = session.Connection;
 key = levada.internal.jobs.leaseKey(connection, lease);

@@ -1,13 +1,13 @@
 function runJobs(session, tables, reservation, limits, report)
-% runJobs  Reserve, make and complete jobs until there are none; what is not begun is given back.
+%RUNJOBS Reserve, make and complete jobs until there are none; release those that were not begun.
 %
 %   runJobs(session, tables, reservation, limits, report)
 %
 %   session      a levada.internal.jobs.WorkerSession
-%   tables       containers.Map: what runs make, by full name
-%   reservation  function that gives the fields of ReserveJobsRequest that say which jobs; [] ends it
+%   tables       containers.Map of the tables to compute, by full name
+%   reservation  function that returns the fields of ReserveJobsRequest that say which jobs; [] ends it
 %   limits       a struct with patience (seconds to keep trying to hand in a result while the server is out of reach),
-%                maxJobs, and waitSeconds (how long to wait for a job; 0: end where there is none)
+%                maxJobs, and waitSeconds (how long to wait for a job; 0: end if there is none)
 %   report       function of an outcome: a struct with state ('success', 'error', 'lost' or 'released'), key, seconds,
 %                error; false ends it
 
@@ -38,7 +38,7 @@ end
 end
 
 function [goOn, number] = runBatch(session, tables, leases, limits, report)
-heldSeconds = 1;    % from then on what a batch has not begun is given back
+heldSeconds = 1;    % after that time, jobs of a batch that were not begun are released
 commitSeconds = 0.5;  % results are committed together, but wait no longer than this
 held = levada.internal.jobs.HeldLeases(session.Connection, leases);
 giveBack = onCleanup(@() held.release());
@@ -82,7 +82,7 @@ end
 end
 
 function goOn = settle(connection, job, failure, held, limits, report)
-% Tell the server of an error that it does not know, and the caller of what became of the job.
+% Report an error to the server if it does not know it, and the outcome of the job to the caller.
 state = 'success';
 if ~isempty(failure) && ~isLost(failure)
     state = 'error';

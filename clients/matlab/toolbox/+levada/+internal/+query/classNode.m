@@ -1,5 +1,5 @@
 function root = classNode(className)
-% classNode  Make the node of the table of a class; always the same one, so that it is sent once.
+%CLASSNODE Return the node of the table of a class, always the same one, so that it is sent once.
 
 persistent nodes
 if isempty(nodes)

@@ -1,5 +1,5 @@
 function columns = conditionColumns(conditions)
-% conditionColumns  Turn a struct array of equalities into columns; [] where their values are of mixed or large kinds.
+%CONDITIONCOLUMNS Turn a struct array of equalities into columns, or [] if their values are of mixed or large kinds.
 
 columns = struct('kind', {}, 'values', {}, 'name', {}, 'type', {}, 'nulls', {});
 names = fieldnames(conditions);

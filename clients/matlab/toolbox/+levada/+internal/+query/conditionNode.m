@@ -1,5 +1,5 @@
 function made = conditionNode(condition, semanticCheck)
-% conditionNode  Turn what stands after `&` or `-` into a condition of the protocol.
+%CONDITIONNODE Turn a condition, as it stands after `&` or `-`, into a node of the protocol.
 %
 %   made = conditionNode(condition)
 %   made = conditionNode(condition, semanticCheck)

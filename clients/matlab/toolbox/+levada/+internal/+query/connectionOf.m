@@ -1,5 +1,5 @@
 function connection = connectionOf(root)
-% connectionOf  Give the one connection that the tables of an expression live at.
+%CONNECTIONOF Return the one connection of the tables of an expression.
 
 connection = [];
 seen = [];

@@ -1,17 +1,17 @@
 function relation = encodeRelation(root)
-% encodeRelation  Lay an expression out as the flat list that the protocol has: operands before users, the result last.
+%ENCODERELATION Turn an expression into the flat list of the protocol: operands before users, the result last.
 %
 %   relation = encodeRelation(root)
 %
-%   root  the node of the result, as `levada.internal.query.makeNode` makes it. Tables that it gives by their class are
-%         declared first, where that was not done yet.
+%   root  the node of the result, as `levada.internal.query.makeNode` makes it. Tables that it names by
+%         their class are declared first, if they are not yet.
 %
 %   See also levada.internal.query.makeNode
 
 nodes = {};
 conditions = {};
 laid = zeros(0, 2);  % number and index of each node; a search in so few takes less time than a containers.Map
-% Depth first with a list, as expressions may be deeper than functions can be nested; the server has the limit.
+% Depth first with a list: expressions may be deeper than calls of functions can be. The server limits the depth.
 pending = {root};
 while ~isempty(pending)
     current = pending{end};

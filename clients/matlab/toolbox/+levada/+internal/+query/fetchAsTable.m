@@ -1,5 +1,5 @@
 function rows = fetchAsTable(relation, inputs)
-% fetchAsTable  Fetch as a table, or where there are none as a struct of columns; see levada.Relation/fetchtable.
+%FETCHASTABLE Fetch entities as a table, in Octave as a struct of columns; see levada.Relation/fetchtable.
 
 [words, exact] = levada.internal.inputs.takeOption(inputs, 'Exact', false);
 plain = levada.internal.query.readOrder(words);

@@ -1,7 +1,7 @@
 function varargout = fetchAttributes(relation, inputs, outputs)
-% fetchAttributes  Fetch attributes as one column each; see levada.Relation/fetchn.
+%FETCHATTRIBUTES Fetch attributes as one column each; see levada.Relation/fetchn.
 %
-%   outputs  how many the caller takes: one more than the attributes for the keys
+%   outputs  how many the caller requests: one more than the attributes for the keys
 
 [words, exact] = levada.internal.inputs.takeOption(inputs, 'Exact', false);
 plain = levada.internal.query.readOrder(words);

@@ -1,5 +1,5 @@
 function [result, receipt] = fetchColumns(connection, request, exact)
-% fetchColumns  Fetch a relation as columns, by one message where its limit says that the rows are few.
+%FETCHCOLUMNS Fetch a relation as columns, in one message if its limit says that the rows are few.
 %
 %   [result, receipt] = fetchColumns(connection, request, exact)
 %

@@ -1,5 +1,5 @@
 function varargout = fetchOne(relation, inputs)
-% fetchOne  Fetch exactly one entity; see levada.Relation/fetch1.
+%FETCHONE Fetch exactly one entity; see levada.Relation/fetch1.
 
 [words, exact] = levada.internal.inputs.takeOption(inputs, 'Exact', false);
 words = levada.internal.query.readOrder(words);

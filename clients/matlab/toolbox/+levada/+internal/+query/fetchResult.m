@@ -1,5 +1,5 @@
 function [result, exact] = fetchResult(relation, inputs)
-% fetchResult  Fetch a relation as columns, as the arguments of a fetch say.
+%FETCHRESULT Fetch the columns that the arguments of a fetch ask for.
 %
 %   [result, exact] = fetchResult(relation, inputs)
 %
@@ -27,7 +27,7 @@ result.columns = result.columns(~isExtra);
 end
 
 function [words, extra] = withOrdering(words, top)
-% What the rows are ordered by comes along, and is left out of the result.
+% The attributes of the order are fetched too, and left out of the result.
 extra = {};
 if isempty(top) || any(cellfun(@(w) isequal(w, '*'), words))
     return

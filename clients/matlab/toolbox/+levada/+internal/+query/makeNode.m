@@ -1,15 +1,15 @@
 function made = makeNode(list, arm, body, uses)
-% makeNode  Make one operator or condition of an expression.
+%MAKENODE Make one operator or condition of an expression.
 %
 %   made = makeNode('nodes', arm, body, uses)       an operator
 %   made = makeNode('conditions', arm, body, uses)  a condition
 %
-%   arm   which one, as the field of relation.proto is called
+%   arm   which one, by the name of its field in relation.proto
 %   body  its message, without the indices of what it refers to
 %   uses  n-by-2 cell: the name of the field that takes an index, and the node that it refers to. A name that comes
 %         again is a repeated field; an empty name stands for the message itself.
 %
-%   Nodes are told apart by their number: one that is used twice is sent once.
+%   The number of a node identifies it: one that is used twice is sent once.
 
 persistent count
 if isempty(count)

@@ -1,5 +1,5 @@
 function preview(relation)
-% preview  Show the first entities of a relation, key attributes marked, blobs left out.
+%PREVIEW Show the first entities of a relation, key attributes marked, blobs left out.
 
 limit = levada.config('displayLimit');
 attributes = header(relation);

@@ -1,5 +1,5 @@
 function items = projectItems(words)
-% projectItems  Turn the words of a projection into items of the protocol.
+%PROJECTITEMS Turn the words of a projection into items of the protocol.
 %
 %   items = projectItems({'a', 'old->new', 'expression->c', '*', '-b'})
 %

@@ -1,5 +1,5 @@
 function name = projectedName(word)
-% projectedName  Give the name that an attribute has after a projection: 'new' of 'old->new'.
+%PROJECTEDNAME Return the name that an attribute has after a projection: 'new' of 'old->new'.
 
 word = levada.internal.inputs.plainText(word);
 if ~ischar(word)

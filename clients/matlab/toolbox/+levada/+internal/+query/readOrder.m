@@ -1,12 +1,12 @@
 function [words, top] = readOrder(inputs)
-% readOrder  Take the order and limit off the end of the inputs of a fetch.
+%READORDER Split the order and limit off the end of the inputs of a fetch.
 %
 %   [words, top] = readOrder(inputs)
 %
-%   inputs  cell of words of a projection; at its end may stand 'ORDER BY a, b DESC LIMIT 5 OFFSET 2' or a part of
-%              that, a number (the limit), or two (offset and limit)
-%   words      what is left
-%   top        a struct as of `levada.internal.query.topNode`, [] where there is none
+%   inputs  cell of words of a projection, which may end with 'ORDER BY a, b DESC LIMIT 5 OFFSET 2' or a part of that,
+%           a number (the limit), or two (offset and limit)
+%   words   the inputs before them
+%   top     a struct as `levada.internal.query.topNode` takes it, or []
 
 words = reshape(inputs, 1, []);
 top = [];

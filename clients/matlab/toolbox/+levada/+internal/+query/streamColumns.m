@@ -1,8 +1,8 @@
 function [columns, receipt] = streamColumns(connection, request, exact)
 %STREAMCOLUMNS Fetch a relation as columns.
-%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and gives what DECODECOLUMNS gives.
+%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and returns what DECODECOLUMNS returns.
 %   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
-%   [COLUMNS, RECEIPT] = STREAMCOLUMNS(...) also gives the receipt of a read under a lease, empty without one.
+%   [COLUMNS, RECEIPT] = STREAMCOLUMNS(...) also returns the receipt of a read under a lease, empty without one.
 
 responses = levada.internal.calls.receiveStream(connection, '/levada_api.v1.QueryService/FetchRelation', request);
 pieces = cellfun(@(response) response.arrow_ipc, responses, 'UniformOutput', false);

@@ -1,5 +1,5 @@
 function root = tableNode(root)
-% tableNode  Give the table below the restrictions of a relation that is one.
+%TABLENODE Return the node of the table that a relation restricts.
 
 while any(strcmp(root.arm, {'restrict', 'top'}))
     root = root.uses{1, 2};

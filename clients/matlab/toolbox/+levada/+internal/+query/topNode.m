@@ -1,5 +1,5 @@
 function made = topNode(operand, top)
-% topNode  Make the node of the first entities of an operand.
+%TOPNODE Make the node of the first entities of an operand.
 %
 %   made = topNode(operand, top)
 %

@@ -1,16 +1,16 @@
 function column = attributeColumn(values, attribute, place, firstRow, exact)
-% attributeColumn  Turn the values of one attribute into a column to send.
+%ATTRIBUTECOLUMN Turn the values of one attribute into a column to send.
 %
 %   column = attributeColumn(values, attribute, place, firstRow, exact)
 %
-%   values     cell, one per row; [] is NULL, and NaN too but in a floating attribute that cannot be NULL
+%   values     cell, one per row; [] is NULL, and so is NaN except in a floating attribute that cannot be NULL
 %   attribute  as the protocol has it
-%   place      what an error calls the table or the value
+%   place      the name of the table or the value in errors
 %   firstRow   number of the first row, from 0, for errors
 %   exact      NaN stays NaN in every floating attribute
 %   column     as levada.internal.rows.encodeColumns takes it
 %
-%   The server reads the exact type and range; here is only decided how MATLAB's values travel.
+%   The server checks the exact type and range; this only decides how values of MATLAB travel.
 
 kind = levada.internal.values.typeKind(attribute.type);
 values = cellfun(@levada.internal.inputs.plainText, reshape(values, [], 1), 'UniformOutput', false);
@@ -28,7 +28,7 @@ elseif ~any(strcmp(kind, {'blob', 'array', 'json'}))
     nulls = nulls | isNaN;
 end
 if strcmp(kind, 'blob') && ~nullable
-    nulls(:) = false;  % what cannot be NULL holds an empty array
+    nulls(:) = false;  % an attribute that cannot be NULL holds an empty array
 end
 try
     switch kind
@@ -50,7 +50,7 @@ catch failure
     if strcmp(failure.identifier, 'levada:unfit')
         row = str2double(failure.message);
         levada.internal.errors.fail('WrongValue', ...
-            '%s: a %s of size %s is no %s.', where(place, attribute, firstRow + row - 1), ...
+            '%s: a %s of size %s is not a %s.', where(place, attribute, firstRow + row - 1), ...
             class(values{row}), mat2str(size(values{row})), attribute.type);
     end
     rethrow(failure)
@@ -80,7 +80,7 @@ error('levada:unfit', '%d', row);
 end
 
 function column = scalarColumn(values, nulls)
-% Numbers travel as numbers where all are, else as text, which the server reads.
+% Numbers travel as numbers if all values are numbers, else as text, which the server reads.
 present = values(~nulls);
 isTime = cellfun(@(v) isa(v, 'datetime') || isa(v, 'duration'), present);
 present(isTime) = cellfun(@levada.internal.values.datetimeText, present(isTime), 'UniformOutput', false);

@@ -1,9 +1,9 @@
 function values = columnVector(column, exact)
-% columnVector  Turn a column into a vector of numbers or logicals, one N-d array, or a cell column of the rest.
+%COLUMNVECTOR Turn a column into a vector of numbers or logicals, one N-d array, or a cell column of the rest.
 %
 %   values = columnVector(column, exact)
 %
-%   NULL is NaN among numbers. Where there is none of that - with `exact`, and for int64 - a column with NULL is a cell.
+%   NULL is NaN among numbers. With `exact`, and for int64, which has no NaN, a column with NULL is a cell.
 
 hasNull = ~isempty(column.nulls);
 switch column.kind

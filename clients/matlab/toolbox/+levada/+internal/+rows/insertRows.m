@@ -1,5 +1,5 @@
 function insertRows(table, rows, inputs)
-% insertRows  Insert rows, straight to the server or into the buffer of the make that runs; see levada.Table/insert.
+%INSERTROWS Insert rows, straight to the server or into the buffer of the make that runs; see levada.Table/insert.
 
 named = insertOptions(inputs);
 options = struct('skip_duplicates', named.SkipDuplicates, 'replace', named.Replace, ...

@@ -1,5 +1,5 @@
 function values = listedValues(column, exact)
-% listedValues  Turn a column into a cell column with one value per row; see levada.Relation/fetch for NULL.
+%LISTEDVALUES Turn a column into a cell column with one value per row; levada.Relation/fetch says what NULL is.
 %
 %   values = listedValues(column, exact)
 

@@ -1,9 +1,9 @@
 function columns = rowColumns(rows, heading, table, named)
-% rowColumns  Turn rows of any form into columns to send.
+%ROWCOLUMNS Turn rows of any form into columns to send.
 %
 %   columns = rowColumns(rows, heading, table, named)
 %
-%   rows     as levada.Table/insert takes them, but no query
+%   rows     as levada.Table/insert takes them, except a query
 %   heading  the table's attributes, as the protocol has them
 %   table    its name, for errors
 %   named    the options IgnoreExtraFields and Exact
@@ -28,7 +28,7 @@ end
 end
 
 function [fields, values] = fieldValues(rows, names, table)
-% The names of what is given, and an n-by-m cell of values.
+% Return the names of the fields, and an n-by-m cell of values.
 if levada.internal.values.isTable(rows)
     fields = rows.Properties.VariableNames;
     values = cell(height(rows), numel(fields));
@@ -45,14 +45,14 @@ elseif iscell(rows)
         values = cell(0, numel(names));
     elseif size(rows, 2) > numel(names)
         levada.internal.errors.fail('InvalidRequest', ...
-            ['`%s` has %d attributes, and the rows of the cell have %d columns: give ' ...
+            ['`%s` has %d attributes, and the rows of the cell have %d columns: pass ' ...
             'one row per entity and one column per attribute, in the order of the heading.'], ...
             table, numel(names), size(rows, 2));
     end
     fields = fields(1:size(values, 2));
 else
     levada.internal.errors.fail('InvalidRequest', ...
-        ['`%s`: a %s holds no rows to insert. Give a struct array, a cell with a row ' ...
+        ['`%s`: a %s holds no rows to insert. Pass a struct array, a cell with a row ' ...
         'per entity, a table, or a query.'], table, class(rows));
 end
 end

@@ -1,5 +1,5 @@
 function response = sendRows(connection, method, messages)
-% sendRows  Call a method that takes a stream of messages; rows that fit into one message go by one.
+%SENDROWS Call a method that takes a stream of messages, or send rows that fit into one message in one.
 %
 %   response = sendRows(connection, method, messages)
 %

@@ -1,5 +1,5 @@
 function rows = structRows(result, names, exact)
-% structRows  Turn columns into a struct array with one element per row (n-by-1).
+%STRUCTROWS Turn columns into a struct array with one element per row (n-by-1).
 %
 %   rows = structRows(result, names, exact)
 %

@@ -1,5 +1,5 @@
 function updateRow(table, inputs)
-% updateRow  Change one entity; see levada.Table/update.
+%UPDATEROW Change one entity; see levada.Table/update.
 
 if numel(inputs) == 1 && isstruct(inputs{1})
     checkWhole(table, 'update with a struct');

@@ -1,5 +1,5 @@
 classdef TableAccessor
-% TableAccessor  The tables of a schema by name: lab.Session, lab.SessionTrial.
+%TABLEACCESSOR Access to the tables of a schema by name: lab.Session, lab.SessionTrial.
 %
 %   See also levada.virtualSchema
 
@@ -9,14 +9,14 @@ classdef TableAccessor
 
     methods
         function self = TableAccessor(schema)
-            % TableAccessor  Give access to the tables of a levada.Schema.
+            %TABLEACCESSOR Access the tables of a levada.Schema.
             self.Schema = schema;
         end
 
         function varargout = subsref(self, references)
-            % subsref  Give a table by its name, and what follows it.
+            %SUBSREF Return a table by its name, and apply the references after it.
             if ~strcmp(references(1).type, '.')
-                levada.internal.errors.fail('InvalidRequest', 'Tables are at hand by name, as in lab.Session.');
+                levada.internal.errors.fail('InvalidRequest', 'Tables are available by name, as in lab.Session.');
             end
             table = find(self, references(1).subs);
             if numel(references) == 1
@@ -27,7 +27,7 @@ classdef TableAccessor
         end
 
         function disp(self)
-            % disp  Show the names of the tables.
+            %DISP Show the names of the tables.
             fprintf('  tables of the schema `%s`\n', self.Schema.dbname);
             tables = self.Schema.tables();
             for index = 1:numel(tables)
@@ -36,7 +36,7 @@ classdef TableAccessor
         end
 
         function names = properties(self)
-            % properties  Give the names of the tables.
+            %PROPERTIES Return the names of the tables.
             names = cellfun(@(t) strrep(t.name.table, '.', ''), reshape(self.Schema.tables(), [], 1), ...
                 'UniformOutput', false);
         end

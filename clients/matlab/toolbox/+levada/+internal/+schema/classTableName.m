@@ -1,10 +1,10 @@
 function name = classTableName(className, schema)
-% classTableName  Give the TableName of a class: `Session`, and `Session.Trial` for the part lab.SessionTrial.
+%CLASSTABLENAME Return the TableName of a class: `Session`, or `Session.Trial` for the part lab.SessionTrial.
 
 [~, simple] = levada.internal.schema.splitName(className);
 if isempty(regexp(simple, '^[A-Z][A-Za-z0-9]*$', 'once'))
     levada.internal.errors.fail('InvalidDefinition', ...
-        '`%s` is no name of a table''s class: write it in CamelCase.', simple);
+        '`%s` is not a name for a table''s class: write it in CamelCase.', simple);
 end
 name = struct('schema', schema.dbname, 'table', simple);
 table = feval(className);
@@ -15,7 +15,7 @@ if isa(table, 'levada.Part')
     isPrefix = strncmp(simple, master, numel(master)) && numel(simple) > numel(master);
     if ~isPrefix || ~strcmp(package, masterPackage)
         levada.internal.errors.fail('InvalidDefinition', ...
-            ['The name of the part `%s` begins with that of its master and lies in ' ...
+            ['The name of the part `%s` must begin with that of its master and lie in ' ...
             'the same package: %s.%sTrial.'], className, masterPackage, master);
     end
     above = levada.internal.schema.classTableName(masterClass, schema);  % a part's master may be a part itself

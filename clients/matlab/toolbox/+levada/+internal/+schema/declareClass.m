@@ -1,23 +1,23 @@
 function declareClass(schema, className, name)
-% declareClass  Declare the table of a class, and insert its contents.
+%DECLARECLASS Declare the table of a class, and insert its contents.
 %
 %   declareClass(schema, className, name)
 %
 %   schema  the levada.Schema that the class belongs to
 %   name    the table's TableName
 %
-%   A class without a definition takes the table as it is.
+%   A class without a definition uses the table as it is.
 
 table = feval(className);
 connection = schema.conn();
 definition = levada.internal.schema.definitionOf(table);
 computes = isa(table, 'levada.AutoPopulate') && hasMake(table);
 if connection.inTransaction() && isDeclared(connection, name)
-    return  % declaring is no part of transactions, and the table is there
+    return  % a transaction declares nothing, and the table is there
 end
 schema.create();
 if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name))
-    % Nor does a class that only reads say how the table is computed.
+    % A class that only reads does not say how the table is computed either.
     connection.describeTable(name);
     return
 end
@@ -42,7 +42,7 @@ end
 end
 
 function policy = retryPolicy(table)
-% How often the jobs of the class are tried, as its properties maxAttempts and retryDelay (in s) say.
+% Return how often the jobs of the class are tried, from its properties maxAttempts and retryDelay (in s).
 policy = struct();
 if isprop(table, 'maxAttempts')
     policy.max_attempts = table.maxAttempts;
@@ -75,7 +75,7 @@ tier = ['TABLE_TIER_' upper(tiers{find(isOf, 1)})];
 end
 
 function entries = references(definition, className, table)
-% Find the table that each name after an arrow stands for.
+% Return the table that each name after an arrow stands for.
 package = levada.internal.schema.splitName(className);
 written = levada.internal.schema.writtenReferences(definition);
 entries = {};
@@ -98,7 +98,7 @@ end
 end
 
 function entry = withoutClass(name)
-% A table without a class here, in the schema of a package or in one of that name; else the server looks it up.
+% Return a table without a class here, in the schema of a package or one of that name. The server looks up all others.
 entry = {};
 dots = find(name == '.');
 if ~isempty(dots)

@@ -1,7 +1,7 @@
 function declareParts(table)
-% declareParts  Declare a table and the parts that have classes beside its own.
+%DECLAREPARTS Declare a table and the parts that have classes beside its own.
 %
-%   A make may insert into them first of all, and within a transaction nothing is declared.
+%   The first rows that a make inserts may be theirs, and nothing is declared in its transaction.
 
 tableName(table);
 file = which(class(table));

@@ -1,5 +1,5 @@
 function name = definingClass(object, method)
-% definingClass  Give the name of the class that a method of an object comes from, '' where it has none.
+%DEFININGCLASS Return the name of the class that defines a method of an object, or ''.
 
 name = '';
 description = metaclass(object);

@@ -1,5 +1,5 @@
 function definition = definitionOf(table)
-% definitionOf  Give the definition of a table's class: its property `definition`, or the comment that begins its file.
+%DEFINITIONOF Return the definition of a table's class: its property `definition`, or the comment that begins its file.
 %
 %   The property is text, or a cell of lines. The comment is a block:
 %       %{
@@ -31,7 +31,7 @@ function definition = leadingComment(text)
 found = regexp(text, '^\s*%\{[ \t]*\n(.*?)\n?[ \t]*%\}', 'tokens', 'once');
 definition = '';
 if ~isempty(found)
-    % The oldest form begins with the name and tier of the table, which the class says.
+    % The oldest form begins with the name and tier of the table, which the class states already.
     definition = regexprep(found{1}, '^\s*[\w.]+\s*\(\s*\w+\s*\)\s*(?=#|\n|$)', '');
 end
 end

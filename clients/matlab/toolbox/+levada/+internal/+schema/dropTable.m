@@ -1,5 +1,5 @@
 function dropTable(connection, name, prompt)
-% dropTable  Drop a table and all that depend on it, as planned and, with `prompt`, confirmed.
+%DROPTABLE Drop a table and all that depend on it; with `prompt`, show the plan and ask first.
 
 plan = connection.request('SchemaService/PlanDrop', struct('names', {{name}}));
 lines = {'About to drop:'};

@@ -1,5 +1,5 @@
 function attributes = headerOf(heading)
-% headerOf  Turn the attributes of the protocol into what users read: see levada.Relation/header.
+%HEADEROF Turn attributes of the protocol into the header that users read; see levada.Relation/header.
 
 attributes = struct('name', {}, 'type', {}, 'iskey', {}, 'isnullable', {}, 'default', {}, 'comment', {});
 for index = 1:numel(heading)

@@ -1,5 +1,5 @@
 function master = masterOf(part)
-% masterOf  Give the master of a part, as its property `master` has it.
+%MASTEROF Return the master of a part, from its property `master`.
 
 if ~isprop(part, 'master') || ~isa(part.master, 'levada.Table')
     levada.internal.errors.fail('InvalidDefinition', ...

@@ -1,5 +1,5 @@
 function schema = schemaOf(className)
-% schemaOf  Give the schema of a table's class, by the getSchema of its package.
+%SCHEMAOF Return the schema of a table's class, from the getSchema of its package.
 
 [package, name] = levada.internal.schema.splitName(className);
 if isempty(package)
@@ -19,6 +19,6 @@ catch failure
 end
 if ~isa(schema, 'levada.Schema')
     levada.internal.errors.fail('InvalidDefinition', ...
-        '%s.getSchema gives a %s, not a levada.Schema.', package, class(schema));
+        '%s.getSchema returns a %s, not a levada.Schema.', package, class(schema));
 end
 end

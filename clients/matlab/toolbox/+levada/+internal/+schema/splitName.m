@@ -1,5 +1,5 @@
 function [package, name] = splitName(className)
-% splitName  Take the name of a class apart: 'lab.Session' is 'lab' and 'Session'.
+%SPLITNAME Split the name of a class: 'lab.Session' into 'lab' and 'Session'.
 
 dots = find(className == '.');
 if isempty(dots)

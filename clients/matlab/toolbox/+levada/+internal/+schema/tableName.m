@@ -1,7 +1,7 @@
 function name = tableName(reference)
-% tableName  Give the TableName of a table that an expression refers to.
+%TABLENAME Return the TableName of a table that an expression refers to.
 %
-%   reference  a struct with `class`, the name of a class, which is declared first where that was not done yet; or
+%   reference  a struct with `class`, the name of a class, which is declared first if it is not yet; or
 %              with `schema` and `table`
 
 if isfield(reference, 'class')

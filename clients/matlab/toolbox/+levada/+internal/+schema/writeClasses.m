@@ -1,7 +1,7 @@
 function paths = writeClasses(schema)
-% writeClasses  Write a class file into a schema's package for each table that has none there.
+%WRITECLASSES Write a class file into a schema's package for each table that has none there.
 %
-%   paths = writeClasses(schema)   gives the files that were written, a cell row
+%   paths = writeClasses(schema)   returns the files that were written as a cell row
 
 location = which([schema.package '.getSchema']);
 if isempty(location)
@@ -40,7 +40,7 @@ lines{end + 1} = 'end';
 end
 
 function definition = inPackage(definition, table, package)
-% References are to classes of the package where they are of the same schema.
+% References within the schema are written as classes of the package.
 for name = levada.internal.schema.writtenReferences(definition)
     written = name{1};
     if strcmp(written, 'master')

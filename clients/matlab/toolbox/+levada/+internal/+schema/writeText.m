@@ -1,5 +1,5 @@
 function writeText(file, lines)
-% writeText  Write a cell of lines to a file, as UTF-8.
+%WRITETEXT Write a cell of lines to a file, as UTF-8.
 
 [handle, message] = fopen(file, 'w', 'n', 'UTF-8');
 if handle < 0

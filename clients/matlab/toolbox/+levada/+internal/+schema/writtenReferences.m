@@ -1,5 +1,5 @@
 function names = writtenReferences(definition)
-% writtenReferences  Give the names after each arrow of a definition as they are written, each once.
+%WRITTENREFERENCES Return the names after the arrows of a definition as they are written, each once.
 
 joined = regexprep(definition, '\\[ \t]*\n', ' ');
 lines = strsplit(joined, char(10));

@@ -1,5 +1,5 @@
 function shape = arrayShape(type)
-% arrayShape  Give the lengths of the dimensions of a type '<array float32(2, 3)>'.
+%ARRAYSHAPE Return the lengths of the dimensions of a type such as '<array float32(2, 3)>'.
 
 found = regexp(type, '\(([\d\s,]*)\)', 'tokens', 'once');
 lengths = str2double(regexp(found{1}, '\d+', 'match'));

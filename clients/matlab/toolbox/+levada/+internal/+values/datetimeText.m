@@ -1,5 +1,5 @@
 function text = datetimeText(value)
-% datetimeText  Write a datetime or duration as the text that the server reads, with microseconds.
+%DATETIMETEXT Write a datetime or duration as the text that the server reads, with microseconds.
 
 if isa(value, 'duration')
     value.Format = 'hh:mm:ss.SSSSSS';

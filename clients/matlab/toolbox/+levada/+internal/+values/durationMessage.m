@@ -1,5 +1,5 @@
 function message = durationMessage(seconds)
-% durationMessage  Write a span of time as the protocol has it.
+%DURATIONMESSAGE Write a span of time as the protocol has it.
 
 whole = floor(seconds);
 message = struct('seconds', int64(whole), 'nanos', round((seconds - whole) * 1e9));

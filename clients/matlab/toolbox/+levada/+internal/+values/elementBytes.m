@@ -1,5 +1,5 @@
 function bytes = elementBytes(values, dtype)
-% elementBytes  Write numbers as the bytes of a type of NumPy's: 'float32', 'complex128', 'bool'.
+%ELEMENTBYTES Write numbers as the bytes of a type of NumPy's: 'float32', 'complex128', 'bool'.
 
 names = struct('float64', 'double', 'float32', 'single', 'bool', 'uint8');
 flat = reshape(values, 1, []);

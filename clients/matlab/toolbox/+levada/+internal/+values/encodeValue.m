@@ -1,6 +1,6 @@
 function blob = encodeValue(value, path)
 %ENCODEVALUE Write a value as the bytes of a <blob>.
-%   BLOB = ENCODEVALUE(VALUE, PATH) names the value PATH in errors, which tell what in it cannot be stored.
+%   BLOB = ENCODEVALUE(VALUE, PATH) calls the value PATH in errors, which say what in it cannot be stored.
 
 if nargin < 2
     path = 'value';

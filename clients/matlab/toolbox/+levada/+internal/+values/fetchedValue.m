@@ -1,9 +1,9 @@
 function value = fetchedValue(value, kind)
-% fetchedValue  Turn a key attribute's value, as the gateway gives it, into what fetch gives.
+%FETCHEDVALUE Turn the value of a key attribute from the gateway into the value that fetch returns.
 %
 %   kind  of the attribute's type
 
-if isstruct(value)  % a kind that MATLAB has not; see levada.internal.values.standIn
+if isstruct(value)  % a kind that MATLAB does not have; see levada.internal.values.standIn
     switch value.levada_type
         case 'date'
             value = levada.internal.values.timeText(value.days, 'date');

@@ -1,5 +1,5 @@
 function answer = isTable(value)
-% isTable  Tell whether a value is a table. Where there are none, nothing is.
+%ISTABLE Return whether a value is a table: false in Octave, which has no tables.
 
 answer = isa(value, 'table');
 end

@@ -1,11 +1,11 @@
 function texts = timeText(counts, kind)
-% timeText  Write dates and times as text: a cell column.
+%TIMETEXT Write dates and times as text: a cell column.
 %
 %   texts = timeText(counts, kind)
 %
 %   counts  int64: days since 1970-01-01 for 'date', else microseconds, since midnight for 'time'
 %   kind    'date': 2026-01-05; 'time': 12:30:00; 'datetime', 'timestamp': 2026-01-05 12:30:00;
-%           'timestamptz': 2026-01-05 12:30:00+00:00. A fraction of a second follows where there is one: 12:30:00.250000.
+%           'timestamptz': 2026-01-05 12:30:00+00:00. A fraction of a second follows: 12:30:00.250000.
 
 counts = int64(counts(:));
 microsecondsPerDay = int64(86400000000);

@@ -1,6 +1,6 @@
 function kind = typeKind(spelling)
-% typeKind  Give the kind of an attribute's type: 'varchar' of 'varchar(40)', 'blob' of '<blob>'; 'object' for stored ones.
-%
+%TYPEKIND Return the kind of an attribute's type: 'varchar' of 'varchar(40)', 'blob' of '<blob>'.
+%   Types whose values lie in a store are of the kind 'object'.
 %   A type with a codec of Python's, '<graph: <blob>>', is of the kind that it is stored as.
 
 codec = regexp(spelling, '^<\s*\w+(?:@\w*)?\s*:\s*(.*)>$', 'tokens', 'once');

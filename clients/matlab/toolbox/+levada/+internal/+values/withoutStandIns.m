@@ -1,8 +1,8 @@
 function value = withoutStandIns(value)
-% withoutStandIns  Replace the structs that stand for kinds which MATLAB has not, wherever they are in a value.
+%WITHOUTSTANDINS Replace the structs in a value that stand for kinds that MATLAB does not have.
 %
-%   Dates and times become datetime and duration, or text where there are none; decimals, uuids and large integers text;
-%   mappings containers.Map; tables table, or a struct of columns.
+%   Dates and times become datetime and duration, in Octave text; decimals, uuids and large integers text; mappings
+%   containers.Map; tables table, in Octave a struct of columns.
 %
 %   See also levada.internal.values.standIn
 
@@ -70,7 +70,7 @@ if hasTimes
     value = duration(0, 0, double(microseconds) * 1e-6);
     return
 end
-% Hours may pass 24 here.
+% A duration may have more than 24 hours.
 sign = '';
 if microseconds < 0
     sign = '-';
@@ -113,7 +113,7 @@ end
 end
 
 function value = timesOf(standIn, hasTimes)
-% Arrays of datetime64 and timedelta64 of NumPy's.
+% Turn arrays of NumPy's datetime64 and timedelta64 into datetime and duration.
 value = standIn;
 unit = regexp(standIn.dtype, '\[(\w+)\]', 'tokens', 'once');
 units = struct('D', 86400, 'h', 3600, 'm', 60, 's', 1, 'ms', 1e-3, 'us', 1e-6, 'ns', 1e-9);
