@@ -1,7 +1,6 @@
 function found = method(name)
 %METHOD Describe a method of the protocol.
-%   FOUND = METHOD('QueryService/CountRelation') returns a struct with these fields. A whole path,
-%   '/levada_api.v1.QueryService/CountRelation', is accepted too.
+%   FOUND = METHOD('QueryService/CountRelation') returns a struct with these fields.
 %
 %       reads          logical: It changes nothing.
 %       idempotent     logical: It reads, or repeating it changes nothing more.
@@ -19,11 +18,11 @@ persistent methods
 if isempty(methods)
     methods = allMethods();
 end
-field = strrep(strrep(name, '/levada_api.v1.', ''), '/', '_');
-if ~isfield(methods, field)
+try
+    found = methods.(strrep(name, '/', '_'));
+catch
     levada.internal.errors.fail('InvalidRequest', '`%s` is not a method of the protocol.', name);
 end
-found = methods.(field);
 end
 
 function methods = allMethods()

@@ -3,7 +3,7 @@ function answer = isRepeatable(method, request)
 %   ANSWER = ISREPEATABLE(METHOD, REQUEST) takes the path of a method and its request, the first of them where they are
 %   a stream. The method is idempotent, or the request carries an id under which it has one effect.
 
-known = levada.internal.api.method(method);
+known = levada.internal.api.method(strrep(method, '/levada_api.v1.', ''));
 answer = known.idempotent;
 if ~answer && ~isempty(known.idField)
     for name = strsplit(known.idField, '.')
