@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SCHEMA_FILE = """\
 function schema = getSchema()
-% getSchema  Give the schema of the classes in +{schema}.
+%GETSCHEMA Return the schema of the classes in +{schema}.
 
 persistent made
 if isempty(made)

@@ -3,7 +3,7 @@ classdef FiringRate < levada.Computed
 
     methods
         function make(self, key)
-            % make  Count the spikes in each bin.
+            %MAKE Count the spikes in each bin.
             inputs = grasshopper.SpikeTrainSegment * grasshopper.Segmentation * grasshopper.AnalysisParameters & key;
             [start, duration, spikeTimes, binWidth] = fetch1(inputs, 'start', 'segment_duration', 'spike_times', 'bin_width');
             rate = grasshopper.analysis.firingRate(spikeTimes, start, duration, binWidth);

@@ -3,7 +3,7 @@ classdef IntervalStatistics < levada.Computed
 
     methods
         function make(self, key)
-            % make  Summarize the intervals.
+            %MAKE Summarize the intervals.
             inputs = grasshopper.SpikeTrainSegment * grasshopper.AnalysisParameters & key;
             [spikeTimes, shortInterval] = fetch1(inputs, 'spike_times', 'short_interval');
             statistics = grasshopper.analysis.intervalStatistics(spikeTimes, shortInterval);

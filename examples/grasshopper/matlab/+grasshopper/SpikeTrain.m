@@ -3,7 +3,7 @@ classdef SpikeTrain < levada.Computed
 
     methods
         function make(self, key)
-            % make  Cut the spike train.
+            %MAKE Cut the spike train.
             [spikeTimes, duration] = fetch1(grasshopper.Recording & key, 'spike_times', 'duration');
             segmentDuration = fetch1(grasshopper.Segmentation & key, 'segment_duration');
             [starts, parts] = grasshopper.analysis.segments(spikeTimes, duration, segmentDuration);

@@ -3,7 +3,7 @@ classdef SpikeTriggeredAverage < levada.Computed
 
     methods
         function make(self, key)
-            % make  Average the stimulus before each spike, of all segments and of each.
+            %MAKE Average the stimulus before each spike, of all segments and of each.
             inputs = grasshopper.Recording * grasshopper.AnalysisParameters & key;
             [stimulus, samplingRate, window] = fetch1(inputs, 'stimulus', 'sampling_rate', 'window');
             [segments, spikeTimes] = fetchn(grasshopper.SpikeTrainSegment & key, 'segment', 'spike_times', 'ORDER BY segment');

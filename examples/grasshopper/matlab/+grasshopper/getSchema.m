@@ -1,5 +1,5 @@
 function schema = getSchema()
-% getSchema  Give the schema of the classes in +grasshopper, which examples/grasshopper/pipeline.py declares.
+%GETSCHEMA Return the schema of the classes in +grasshopper, which examples/grasshopper/pipeline.py declares.
 
 persistent made
 if isempty(made)

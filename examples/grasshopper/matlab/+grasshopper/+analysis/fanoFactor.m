@@ -1,5 +1,5 @@
 function factor = fanoFactor(rate, binWidth)
-% fanoFactor  Compute the variance of the counts in bins over their mean: 1 for a Poisson process, 0 for a clock.
+%FANOFACTOR Compute the variance of the counts in bins over their mean: 1 for a Poisson process, 0 for a clock.
 %
 %   factor = fanoFactor(rate, binWidth)
 %

@@ -1,5 +1,5 @@
 function rate = firingRate(spikeTimes, start, duration, binWidth)
-% firingRate  Count spikes in bins, as a rate. A spike on an edge belongs to the bin that begins there.
+%FIRINGRATE Count spikes in bins, as a rate. A spike on an edge belongs to the bin that begins there.
 %
 %   rate = firingRate(spikeTimes, start, duration, binWidth)
 %

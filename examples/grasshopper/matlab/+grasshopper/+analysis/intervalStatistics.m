@@ -1,5 +1,5 @@
 function statistics = intervalStatistics(spikeTimes, shortInterval)
-% intervalStatistics  Summarize the intervals between neighbouring spikes.
+%INTERVALSTATISTICS Summarize the intervals between neighbouring spikes.
 %
 %   statistics = intervalStatistics(spikeTimes, shortInterval)
 %

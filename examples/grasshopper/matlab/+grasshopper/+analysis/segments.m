@@ -1,5 +1,5 @@
 function [starts, parts] = segments(spikeTimes, duration, segmentDuration)
-% segments  Cut a spike train into segments of equal length; what is left at the end is dropped.
+%SEGMENTS Cut a spike train into segments of equal length; drop the rest.
 %
 %   [starts, parts] = segments(spikeTimes, duration, segmentDuration)
 %

@@ -1,5 +1,5 @@
 function [lags, average, number] = spikeTriggeredAverage(spikeTimes, stimulus, samplingRate, window)
-% spikeTriggeredAverage  Average the stimulus over the samples that come just before each spike.
+%SPIKETRIGGEREDAVERAGE Average the stimulus over the samples that come just before each spike.
 %
 %   [lags, average, number] = spikeTriggeredAverage(spikeTimes, stimulus, samplingRate, window)
 %

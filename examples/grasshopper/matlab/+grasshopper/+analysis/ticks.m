@@ -1,5 +1,5 @@
 function counts = ticks(times)
-% ticks  Count times in whole microseconds, so that a spike on an edge never falls to the wrong side of it.
+%TICKS Count times in whole microseconds, so that a spike on an edge never falls to the wrong side of it.
 %
 %   counts = ticks(times)
 %
