@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 
 from clients.matlab import generate_stubs
 
@@ -30,6 +30,6 @@ def test_the_table_says_what_a_method_is() -> None:
 
 
 def test_the_toolbox_has_the_version_of_the_project() -> None:
-    project = tomllib.loads((generate_stubs.ROOT / "pyproject.toml").read_text())["project"]
-    text = (generate_stubs.API.parents[1] / "version.m").read_text()
-    assert f"text = '{project['version']}';" in text
+    version = re.search(r'^version = "(.+)"', (generate_stubs.ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    assert f"text = '{version[1]}';" in (generate_stubs.API.parents[1] / "version.m").read_text()
