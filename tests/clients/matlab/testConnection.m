@@ -27,7 +27,7 @@ check(~isempty(strfind(failure.message, '999.0.0')) && ~isempty(strfind(failure.
 served = struct('version', '0.0.9', 'oldest_client_version', '');
 failure = checkError('VersionMismatch', @() levada.internal.calls.checkServer(served, 'here:1'));
 check(~isempty(strfind(failure.message, 'Upgrade the server')), failure.message);
-check(connection.Limits.jobs > 0);
+check(connection.Limits.completion_jobs > 0);
 end
 
 function test_what_may_be_sent_again_comes_from_the_table_of_methods(~)

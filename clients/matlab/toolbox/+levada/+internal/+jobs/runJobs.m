@@ -14,7 +14,7 @@ function runJobs(session, tables, reservation, limits, report)
 batchSeconds = 0.5;  % short computations share calls, long ones are reserved one by one
 batchJobs = 1;
 remaining = limits.maxJobs;
-mostJobs = double(session.Connection.Limits.jobs);
+mostJobs = double(session.Connection.Limits.completion_jobs);  % a batch is completed together
 goOn = true;
 while goOn && remaining > 0
     request = reservation();
