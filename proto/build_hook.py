@@ -27,7 +27,7 @@ class LevadaApiBuildHook(BuildHookInterface[Any]):
         """Generate the package; hatchling calls this before it collects files.
 
         Args:
-            version: "standard", or "editable", where Python finds the folder by `dev-mode-dirs`.
+            version: "standard", or "editable", for which `dev-mode-dirs` tells Python the folder.
             build_data: Read by hatchling afterwards.
         """
         root = Path(self.root)
@@ -37,12 +37,12 @@ class LevadaApiBuildHook(BuildHookInterface[Any]):
 
 
 def generate(proto_root: Path, target: Path) -> None:
-    """Write `levada_api` into the folder `target`, in place of an earlier one.
+    """Write `levada_api` into the folder `target`, replacing an earlier one.
 
-    Beside it lies `levada_api.binpb`, a FileDescriptorSet with imports and comments, which `buf lint` reads.
+    Also write `levada_api.binpb` beside it, a FileDescriptorSet with imports and comments, which `buf lint` reads.
 
     Raises:
-        RuntimeError: There is nothing to compile, or protoc refused a file and said why on standard error.
+        RuntimeError: There are no files to compile, or protoc refused one; its message is on standard error.
     """
     sources = sorted(proto_root.glob(f"{_PACKAGE}/**/*.proto"))
     if not sources:
@@ -76,12 +76,12 @@ def _google_proto_paths() -> list[Path]:
     """Find the folders that hold google/protobuf/*.proto (with the compiler) and google/rpc/*.proto."""
     status = util.find_spec("google.rpc.status_pb2")
     if status is None or status.origin is None:
-        raise RuntimeError("googleapis-common-protos is not installed where the wheel is built.")
+        raise RuntimeError("googleapis-common-protos is not installed in the environment that builds the wheel.")
     return [Path(str(resources.files("grpc_tools"))) / "_proto", Path(status.origin).parents[2]]
 
 
 def method_table(descriptors: bytes) -> str:
-    """Write the module `levada_api.methods`, which says of each method what its descriptor says.
+    """Write the module `levada_api.methods`, a table of the methods in the descriptors.
 
     Args:
         descriptors: A serialized FileDescriptorSet with imports.
@@ -134,7 +134,7 @@ def method_table(descriptors: bytes) -> str:
 
 
 def _id_field(messages: dict[str, descriptor_pb2.DescriptorProto], request: str) -> str:
-    """Return where a request carries its id: itself, or in the message of its field `header`; empty if nowhere."""
+    """Return the path of a request's id: a field of the request or of its `header`; empty if it has none."""
     fields = {field.name: field for field in messages[request].field}
     if "request_id" in fields:
         return "request_id"

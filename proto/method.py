@@ -1,4 +1,4 @@
-"""A method of a service, as its descriptor has it. The build copies this module into the package `levada_api`."""
+"""A method of a service, as described by its descriptor. The build copies this module into the package `levada_api`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What clients and servers need to know of a method.
+    """The properties of a method that clients and servers need.
 
     Args:
         service: Full name of its service, `levada_api.v1.QueryService`.
         name: `CountRelation`.
         reads: It changes nothing (`idempotency_level = NO_SIDE_EFFECTS`).
-        idempotent: It reads, or repeating it changes nothing more (`IDEMPOTENT`).
+        idempotent: It reads, or repeating it has no further effect (`IDEMPOTENT`).
         quick: It touches no rows (option `quick`).
         request_streaming: Its request is a stream of messages.
         response_streaming: Its response is a stream of messages.
-        id_field: Where its request carries the id under which it has one effect: `request_id`, `header.request_id`, or
-            empty where it has none.
-        call_field: The field of `OpenCallsRequest` and `OpenCallsResponse` that carries it; empty where none does.
-        session_field: The same of `OpenSessionRequest` and `OpenSessionResponse`.
+        id_field: The field of its request with the id that makes it take effect once: `request_id`,
+            `header.request_id`, or empty if it has none.
+        call_field: The field of `OpenCallsRequest` and `OpenCallsResponse` that carries it; empty if there is none.
+        session_field: The same in `OpenSessionRequest` and `OpenSessionResponse`.
     """
 
     service: str
@@ -44,7 +44,7 @@ class Method:
         return f"/{self.service}/{self.name}"
 
     def request_id(self, request: Message) -> str:
-        """Return the id that a request, or the first of a stream of them, carries; empty if it has none."""
+        """Return the id of a request, or of the first message of a stream of requests; empty if it has none."""
         if not self.id_field:
             return ""
         carrier = request

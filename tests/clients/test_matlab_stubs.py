@@ -17,7 +17,7 @@ def test_each_stub_tells_what_its_method_takes_and_gives() -> None:
     text = generate_stubs.stubs(generate_stubs.DESCRIPTORS.read_bytes())["countRelation.m"]
     assert text.startswith("function response = countRelation(connection, request, varargin)\n%COUNTRELATION ")
     assert "%       relation  Relation: The relation.\n" in text
-    assert "%       entity_count  int64: How many entities.\n" in text
+    assert "%       entity_count  int64: How many entities it has.\n" in text
 
 
 def test_the_table_says_what_a_method_is() -> None:

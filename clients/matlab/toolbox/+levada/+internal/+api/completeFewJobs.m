@@ -1,12 +1,11 @@
 function response = completeFewJobs(connection, request, varargin)
-%COMPLETEFEWJOBS The same in one message, for jobs with few rows: those whose inserts are alike share streams of rows,
+%COMPLETEFEWJOBS The same in one message, for jobs with few rows: jobs whose inserts are alike share streams of rows,
 %   which is quicker.
 %   RESPONSE = COMPLETEFEWJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.CompleteFewJobs. SECONDS is a deadline,
 %   and may be left out.
 %
 %   Request: CompleteFewJobsRequest
-%       groups  cell of JobGroup: The jobs. All together are at most the limit `jobs`, and stay below the limit of a
-%           message.
+%       groups  cell of JobGroup: The jobs. Together they must not exceed the limit `jobs` or the limit of a message.
 %
 %   Response: CompleteFewJobsResponse
 %       outcomes  cell of JobOutcome: One per job, in the order of the request.

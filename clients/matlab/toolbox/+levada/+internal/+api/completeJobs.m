@@ -1,7 +1,6 @@
 function response = completeJobs(connection, requests)
-%COMPLETEJOBS Commit what `make` inserted together with the jobs' state.
-%   Idempotent by lease token. LEASE_LOST where a job was handed to another worker. Each job succeeds or fails on its
-%   own.
+%COMPLETEJOBS Commit the inserts of `make` together with the jobs' state.
+%   Idempotent by lease token. LEASE_LOST if a job was handed to another worker. Each job succeeds or fails on its own.
 %   RESPONSE = COMPLETEJOBS(CONNECTION, REQUESTS) calls JobService.CompleteJobs. REQUESTS is a cell.
 %
 %   Request: CompleteJobsRequest

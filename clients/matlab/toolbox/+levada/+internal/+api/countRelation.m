@@ -9,7 +9,7 @@ function response = countRelation(connection, request, varargin)
 %       read_receipt  uint8: As in FetchRelationRequest.
 %
 %   Response: CountRelationResponse
-%       entity_count  int64: How many entities.
+%       entity_count  int64: How many entities it has.
 %       read_receipt  uint8: As in FetchRelationResponse.
 %
 %   Written by generate_stubs.py from proto/.

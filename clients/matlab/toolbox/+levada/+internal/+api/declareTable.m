@@ -1,7 +1,7 @@
 function response = declareTable(connection, request, varargin)
 %DECLARETABLE Declare a table.
-%   Idempotent: if it exists with an equal definition nothing happens; with another one nothing changes either and the
-%   difference is told. INVALID_DEFINITION, UNKNOWN_TABLE (a parent), TABLE_EXISTS (other tier).
+%   Idempotent: if it exists with an equal definition, nothing happens; with another one, nothing changes either, and
+%   the difference is returned. INVALID_DEFINITION, UNKNOWN_TABLE (a parent), TABLE_EXISTS (other tier).
 %   RESPONSE = DECLARETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DeclareTable. SECONDS is a deadline, and
 %   may be left out.
 %
@@ -10,22 +10,22 @@ function response = declareTable(connection, request, varargin)
 %       tier  TableTier: Its tier.
 %       definition  char: The definition.
 %       references  cell of ReferencesEntry: For each name that follows `->` in the definition, as written there: the
-%           table it stands for. Names that are missing are looked up in the schema itself.
-%       key_source  Relation: For Imported and Computed tables: what to compute. Unset: the join of the parents in the
+%           table it stands for. Missing names are looked up in the schema itself.
+%       key_source  Relation: For Imported and Computed tables: the key source. Unset: the join of the parents in the
 %           primary key.
 %       has_make  logical: The class has a `make`; without one the table has no jobs.
 %       request_id  char: As in CreateSchemaRequest.
 %       retry_policy  RetryPolicy: How often its jobs are tried.
-%       codecs  cell of CodecsEntry: Codecs of the client that the definition names: for what stands between `<` and
-%           `>`, such as `graph` or `graph@store`, the type in which the codec stores its values, `<blob>`, which may
-%           name another codec. The attribute's type is spelled `<graph: <blob>>` from then on, which a definition may
-%           also say itself.
+%       codecs  cell of CodecsEntry: Codecs of the client that the definition names: maps the text between `<` and `>`,
+%           such as `graph` or `graph@store`, to the type that the codec stores, such as `<blob>`, which may name
+%           another codec. From then on the attribute's type is spelled `<graph: <blob>>`, which a definition may also
+%           use directly.
 %
 %   Response: DeclareTableResponse
 %       table  Table: The table as it is now.
 %       created  logical: It did not exist before.
-%       differences  cell of char: How the definition that was sent differs from the table, a line each; empty if it
-%           does not.
+%       differences  cell of char: The differences between the definition sent and the table, one per line; empty if
+%           there are none.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -1,13 +1,13 @@
 function response = deleteRows(connection, request, varargin)
-%DELETEROWS Delete the entities of a relation and all that depend on them.
-%   PLAN_CHANGED if the rows changed since the plan, HAS_CHILDREN where part integrity forbids it.
+%DELETEROWS Delete the entities of a relation and everything that depends on them.
+%   PLAN_CHANGED if the rows changed since the plan, HAS_CHILDREN if part integrity forbids it.
 %   RESPONSE = DELETEROWS(CONNECTION, REQUEST, SECONDS) calls RowService.DeleteRows. SECONDS is a deadline, and may be
 %   left out.
 %
 %   Request: DeleteRowsRequest
 %       relation  Relation: A table, restricted.
-%       part_integrity  PartIntegrity: What happens to a part whose master stays.
-%       digest  char: Of the plan that was confirmed; empty: whatever it takes.
+%       part_integrity  PartIntegrity: How to treat a part whose master stays.
+%       digest  char: Digest of the confirmed plan; empty: delete whatever there is.
 %       quick  logical: Do not cascade: HAS_CHILDREN if anything depends on the rows.
 %       request_id  char: As in CreateSchemaRequest.
 %       lease_token  char: As in InsertHeader.

@@ -6,12 +6,12 @@ function response = describeTable(connection, request, varargin)
 %
 %   Request: DescribeTableRequest
 %       name  TableName: The table.
-%       include_history  logical: Give the definitions that it had, too.
+%       include_history  logical: Also return its earlier definitions.
 %
 %   Response: DescribeTableResponse
 %       table  Table: The table.
-%       history  cell of PastDefinition: With `include_history` its definitions, the present one last; at most the last
-%           1 000.
+%       history  cell of PastDefinition: With `include_history`, its definitions, the present one last; at most the
+%           last 1 000.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -1,14 +1,13 @@
 function responses = downloadObject(connection, request)
-%DOWNLOADOBJECT The bytes of an object, of a file of a folder, or of a folder's list of files, whole or in part.
-%   UNKNOWN_OBJECT; DAMAGED_OBJECT if the store lost it or its size is another one.
+%DOWNLOADOBJECT The bytes of an object, of one file of a folder, or of a folder's list of files, whole or in part.
+%   UNKNOWN_OBJECT; DAMAGED_OBJECT if the store lost it or its size changed.
 %   RESPONSES = DOWNLOADOBJECT(CONNECTION, REQUEST) calls ObjectService.DownloadObject. RESPONSES is a cell.
 %
 %   Request: DownloadObjectRequest
 %       object_id  char: The object's id.
-%       path  char: Path of the file within the folder; empty for a single file, and for the list whose hash the folder
-%           has.
+%       path  char: Path of the file within the folder; empty for a single file, and for a folder's list of files.
 %       offset  int64: The first byte, from 0.
-%       length_bytes  int64: How many bytes, fewer only at the end of the file; unset: all that follow.
+%       length_bytes  int64: How many bytes; fewer only at the end of the file. Unset: all the rest.
 %
 %   Response: DownloadObjectResponse
 %       chunk  ObjectChunk: The next bytes.

@@ -9,7 +9,7 @@ function response = dropSchema(connection, request, varargin)
 %       request_id  char: As in CreateSchemaRequest.
 %
 %   Response: DropSchemaResponse
-%       table_count  double: How many tables went with it.
+%       table_count  double: How many tables were dropped with it.
 %
 %   Written by generate_stubs.py from proto/.
 

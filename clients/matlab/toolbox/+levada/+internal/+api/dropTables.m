@@ -5,12 +5,12 @@ function response = dropTables(connection, request, varargin)
 %   be left out.
 %
 %   Request: DropTablesRequest
-%       names  cell of TableName: The tables to drop, with all that depend on them.
-%       digest  char: Of the plan that was confirmed; empty: whatever it takes.
+%       names  cell of TableName: The tables to drop, with everything that depends on them.
+%       digest  char: Digest of the confirmed plan; empty: drop whatever there is.
 %       request_id  char: As in CreateSchemaRequest.
 %
 %   Response: DropTablesResponse
-%       names  cell of TableName: The tables that were dropped, children first.
+%       names  cell of TableName: The dropped tables, children first.
 %
 %   Written by generate_stubs.py from proto/.
 

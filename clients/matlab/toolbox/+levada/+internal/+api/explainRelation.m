@@ -1,15 +1,15 @@
 function response = explainRelation(connection, request, varargin)
-%EXPLAINRELATION The plan by which PostgreSQL would answer.
+%EXPLAINRELATION The plan by which PostgreSQL would run the query.
 %   RESPONSE = EXPLAINRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.ExplainRelation. SECONDS is a deadline,
 %   and may be left out.
 %
 %   Request: ExplainRelationRequest
 %       relation  Relation: The relation.
-%       analyze  logical: Run the query too, and tell times.
+%       analyze  logical: Also run the query, and report times.
 %
 %   Response: ExplainRelationResponse
 %       plan  char: PostgreSQL's plan as text.
-%       statement  char: The statement that was compiled.
+%       statement  char: The compiled statement.
 %
 %   Written by generate_stubs.py from proto/.
 

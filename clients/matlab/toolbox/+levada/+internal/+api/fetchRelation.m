@@ -5,17 +5,17 @@ function responses = fetchRelation(connection, request)
 %
 %   Request: FetchRelationRequest
 %       relation  Relation: The relation.
-%       lease_token  char: Lease token of the job that reads, where one does. Empty otherwise. MAKE_CONTRACT if it may
-%           not.
-%       read_receipt  uint8: Receipt of what this job has read before, to be carried on in the new one. Optional.
-%       digest  logical: Give a digest of the rows too.
+%       lease_token  char: Lease token of the job that reads, if a job does; otherwise empty. MAKE_CONTRACT if it may
+%           not read here.
+%       read_receipt  uint8: Receipt of the job's earlier reads, to be extended by this one. Optional.
+%       digest  logical: Also return a digest of the rows.
 %
 %   Response: FetchRelationResponse
 %       arrow_ipc  uint8: The next bytes of the stream, at most about 1 MB. The stream's schema carries the metadata
 %           `levada.primary_key` (names, separated by commas), and each field `levada.type`, the type as a definition
 %           spells it.
-%       read_receipt  uint8: In the last piece of a read under a lease: the signed receipt of all that was read so far.
-%       digest  char: In the last piece, where it was asked for: identifies the rows, in whatever order.
+%       read_receipt  uint8: In the last piece of a read under a lease: the signed receipt of all reads so far.
+%       digest  char: In the last piece, if requested: identifies the rows, regardless of their order.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -5,7 +5,7 @@ function response = getGraph(connection, request, varargin)
 %
 %   Request: GetGraphRequest
 %       schemas  cell of char: All tables of these schemas.
-%       tables  cell of TableName: And these tables.
+%       tables  cell of TableName: These tables as well.
 %       ancestor_steps  double: Widen by this many steps towards parents, ≥ 0; -1: all ancestors.
 %       descendant_steps  double: Widen by this many steps towards children, ≥ 0; -1: all descendants.
 %

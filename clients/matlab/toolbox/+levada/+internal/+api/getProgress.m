@@ -1,11 +1,11 @@
 function response = getProgress(connection, request, varargin)
-%GETPROGRESS How far some tables are.
+%GETPROGRESS The progress of some tables.
 %   RESPONSE = GETPROGRESS(CONNECTION, REQUEST, SECONDS) calls JobService.GetProgress. SECONDS is a deadline, and may
 %   be left out.
 %
 %   Request: GetProgressRequest
 %       names  cell of TableName: The tables.
-%       key_source  Relation: Count only keys of this relation; with one table. Unset: the table's own key source.
+%       key_source  Relation: Count only keys of this relation; only with one table. Unset: the table's own key source.
 %
 %   Response: GetProgressResponse
 %       progress  cell of Progress: One per table, in the order of the request.

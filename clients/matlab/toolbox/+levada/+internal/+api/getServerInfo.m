@@ -1,6 +1,6 @@
 function response = getServerInfo(connection, request, varargin)
 %GETSERVERINFO The server's version and limits.
-%   Needs no permission. Never fails while the server runs, whatever the client's version.
+%   Requires no permission. Never fails while the server runs, whatever the client's version.
 %   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo. SECONDS is a deadline,
 %   and may be left out.
 %
@@ -9,7 +9,7 @@ function response = getServerInfo(connection, request, varargin)
 %
 %   Response: GetServerInfoResponse
 %       version  char: The server's version, `1.2.3`.
-%       postgresql_version  char: Version of PostgreSQL behind it, `18.1`.
+%       postgresql_version  char: Version of its PostgreSQL, `18.1`.
 %       catalog_version  int64: The catalog's version; it grows with every declaration, alteration and drop.
 %       embedded  logical: The server runs its own PostgreSQL in a data folder.
 %       limits  Limits: The limits in force.

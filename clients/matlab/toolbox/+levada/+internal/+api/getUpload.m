@@ -1,11 +1,11 @@
 function response = getUpload(connection, request, varargin)
-%GETUPLOAD How much of a file has arrived: there an upload that broke goes on.
+%GETUPLOAD How many bytes of a file have arrived, which is where a broken upload resumes.
 %   UNKNOWN_OBJECT as above.
 %   RESPONSE = GETUPLOAD(CONNECTION, REQUEST, SECONDS) calls ObjectService.GetUpload. SECONDS is a deadline, and may be
 %   left out.
 %
 %   Request: GetUploadRequest
-%       upload_id  char: As StageObject gave it.
+%       upload_id  char: As returned by StageObject.
 %       path  char: As in UploadHeader.
 %
 %   Response: GetUploadResponse

@@ -4,8 +4,8 @@ function response = insertFewRows(connection, request, varargin)
 %   may be left out.
 %
 %   Request: InsertFewRowsRequest
-%       header  InsertHeader: Where and how.
-%       arrow_ipc  uint8: The whole Arrow IPC stream, as the pieces of InsertRowsRequest have it. At most about 1 MB.
+%       header  InsertHeader: The table, and how to treat the rows.
+%       arrow_ipc  uint8: The whole Arrow IPC stream, as in the pieces of InsertRowsRequest. At most about 1 MB.
 %
 %   Response: InsertFewRowsResponse
 %       row_count  int64: How many rows were inserted or replaced.

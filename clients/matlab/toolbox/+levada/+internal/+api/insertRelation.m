@@ -1,11 +1,11 @@
 function response = insertRelation(connection, request, varargin)
-%INSERTRELATION Insert the entities of a relation, without a trip to the client.
+%INSERTRELATION Insert the entities of a relation, without sending them to the client.
 %   RESPONSE = INSERTRELATION(CONNECTION, REQUEST, SECONDS) calls RowService.InsertRelation. SECONDS is a deadline, and
 %   may be left out.
 %
 %   Request: InsertRelationRequest
 %       name  TableName: The table.
-%       relation  Relation: What to insert; its attributes are matched by name.
+%       relation  Relation: The relation to insert; its attributes are matched by name.
 %       options  InsertOptions: How to treat the rows.
 %       request_id  char: As in CreateSchemaRequest.
 %       lease_token  char: As in InsertHeader.

@@ -7,8 +7,8 @@ function response = insertRows(connection, requests)
 %   Request: InsertRowsRequest
 %       header  InsertHeader: (one of `content`) The header.
 %       arrow_ipc  uint8: (one of `content`) The next bytes of an Arrow IPC stream; columns are matched to attributes
-%           by name, and each is cast to its attribute's type where that loses nothing. A column that is missing takes
-%           the default.
+%           by name, and each is cast to its attribute's type if that loses nothing. A missing column takes the
+%           default.
 %
 %   Response: InsertRowsResponse
 %       row_count  int64: How many rows were inserted or replaced.

@@ -7,7 +7,7 @@ function response = listJobs(connection, request, varargin)
 %       name  TableName: The table.
 %       states  cell of JobState: Only jobs in one of these states; empty: all.
 %       page_size  double: At most this many; 0: 100, at most 1 000. Negative is refused.
-%       page_token  char: `next_page_token` of the page before; empty for the first.
+%       page_token  char: `next_page_token` of the previous page; empty for the first.
 %
 %   Response: ListJobsResponse
 %       jobs  cell of Job: The jobs, by id.

@@ -7,7 +7,7 @@ function response = listObjectFiles(connection, request, varargin)
 %   Request: ListObjectFilesRequest
 %       object_id  char: The object's id.
 %       page_size  double: At most this many; 0: 1 000, at most 1 000. Negative is refused.
-%       page_token  char: `next_page_token` of the page before; empty for the first.
+%       page_token  char: `next_page_token` of the previous page; empty for the first.
 %
 %   Response: ListObjectFilesResponse
 %       files  cell of ObjectFile: The files.

@@ -5,7 +5,7 @@ function response = listSchemas(connection, request, varargin)
 %
 %   Request: ListSchemasRequest
 %       page_size  double: At most this many; 0: 1 000, also the maximum. Negative is refused.
-%       page_token  char: `next_page_token` of the page before; empty for the first.
+%       page_token  char: `next_page_token` of the previous page; empty for the first.
 %
 %   Response: ListSchemasResponse
 %       schemas  cell of Schema: The schemas, by name.

@@ -5,7 +5,7 @@ function response = listStores(connection, request, varargin)
 %
 %   Request: ListStoresRequest
 %       page_size  double: At most this many; 0: 100, at most 1 000. Negative is refused.
-%       page_token  char: `next_page_token` of the page before; empty for the first.
+%       page_token  char: `next_page_token` of the previous page; empty for the first.
 %
 %   Response: ListStoresResponse
 %       stores  cell of Store: The stores.

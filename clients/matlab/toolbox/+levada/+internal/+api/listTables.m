@@ -6,7 +6,7 @@ function response = listTables(connection, request, varargin)
 %   Request: ListTablesRequest
 %       schema  char: The schema.
 %       page_size  double: At most this many; 0: 1 000, also the maximum. Negative is refused.
-%       page_token  char: `next_page_token` of the page before; empty for the first.
+%       page_token  char: `next_page_token` of the previous page; empty for the first.
 %
 %   Response: ListTablesResponse
 %       tables  cell of Table: The tables, parents first.

@@ -1,10 +1,10 @@
 function session = openCalls(connection)
-%OPENCALLS Carries small calls, each answered before the next is read and each as if it were made on its own: on a
-%   stream that is open they take half the time.
-%   The server may end the stream between two requests, as it does with one that is silent for a minute: then, as when
-%   the stream is lost, make the call that has no answer on its own. What changes something is done once in all, by its
-%   `request_id`, which it needs here. A call with a deadline is made on its own: there the client's clock holds,
-%   whatever becomes of the server. RESOURCE_EXHAUSTED: there are too many streams; make calls on their own.
+%OPENCALLS Carries small calls, each independent, and each answered before the next is read: on an open stream they take
+%   half the time.
+%   The server may end the stream between two requests, for example after a minute of silence. Then, or if the stream
+%   is lost, make the unanswered call as a separate call. A call that changes something needs its `request_id` here, so
+%   that it takes effect only once. A call with a deadline is made as a separate call, where the client's clock applies
+%   even if the server is stuck. RESOURCE_EXHAUSTED: there are too many streams; make separate calls.
 %   SESSION = OPENCALLS(CONNECTION) opens the stream of SessionService.OpenCalls. ASKSESSION speaks through it.
 %
 %   Request: OpenCallsRequest
@@ -14,8 +14,8 @@ function session = openCalls(connection)
 %       check_existence  CheckExistenceRequest: (one of `request`) As QueryService.CheckExistence.
 %       insert_few_rows  InsertFewRowsRequest: (one of `request`) As RowService.InsertFewRows.
 %       update_row  UpdateRowRequest: (one of `request`) As RowService.UpdateRow.
-%       catalog_version  int64: The highest version of the catalog that the client has seen, as the metadata
-%           `levada-catalog-version` of a call on its own.
+%       catalog_version  int64: The highest version of the catalog that the client has seen, like the metadata
+%           `levada-catalog-version` of a separate call.
 %
 %   Response: OpenCallsResponse
 %       error  Status: (one of `response`) It failed.
@@ -25,10 +25,10 @@ function session = openCalls(connection)
 %       check_existence  CheckExistenceResponse: (one of `response`) Answer to `check_existence`.
 %       insert_few_rows  InsertFewRowsResponse: (one of `response`) Answer to `insert_few_rows`.
 %       update_row  UpdateRowResponse: (one of `response`) Answer to `update_row`.
-%       catalog_version  int64: The version of the catalog, as the trailer `levada-catalog-version` of a call on its
-%           own.
-%       warnings  cell of char: What the caller is told each time, as the trailers `levada-warning-bin`.
-%       notices  cell of char: What the caller is told once, as the trailers `levada-notice-bin`.
+%       catalog_version  int64: The version of the catalog, like the trailer `levada-catalog-version` of a separate
+%           call.
+%       warnings  cell of char: Warnings to show each time, like the trailers `levada-warning-bin`.
+%       notices  cell of char: Notices to show once, like the trailers `levada-notice-bin`.
 %
 %   Written by generate_stubs.py from proto/.
 

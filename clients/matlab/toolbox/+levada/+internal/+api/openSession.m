@@ -1,13 +1,13 @@
 function session = openSession(connection)
 %OPENSESSION One request at a time, each answered before the next is read.
-%   The same checks serve these requests as the calls of the other services.
+%   These requests pass the same checks as the calls of the other services.
 %   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession. ASKSESSION speaks through it.
 %
 %   Request: OpenSessionRequest
 %       begin  Begin: (one of `request`) Begin a transaction. PRECONDITION_FAILED if one is open.
-%       savepoint  Savepoint: (one of `request`) Mark a point to return to.
+%       savepoint  Savepoint: (one of `request`) Set a savepoint.
 %       commit  Commit: (one of `request`) Commit.
-%       roll_back  RollBack: (one of `request`) Undo.
+%       roll_back  RollBack: (one of `request`) Roll back.
 %       describe_relation  DescribeRelationRequest: (one of `request`) As QueryService.DescribeRelation.
 %       fetch_relation  FetchRelationRequest: (one of `request`) As QueryService.FetchRelation.
 %       count_relation  CountRelationRequest: (one of `request`) As QueryService.CountRelation.
@@ -17,11 +17,11 @@ function session = openSession(connection)
 %       update_row  UpdateRowRequest: (one of `request`) As RowService.UpdateRow.
 %       plan_delete  PlanDeleteRequest: (one of `request`) As RowService.PlanDelete.
 %       delete_rows  DeleteRowsRequest: (one of `request`) As RowService.DeleteRows.
-%       cancel  Cancel: (one of `request`) Stop the request that runs.
+%       cancel  Cancel: (one of `request`) Cancel the running request.
 %       complete_job  JobHeader: (one of `request`) As JobService.CompleteJobs for one job, whose rows were written in
-%           this transaction under its lease; commit it then. PRECONDITION_FAILED where no transaction is open.
+%           this transaction under its lease; then commit. PRECONDITION_FAILED if no transaction is open.
 %       timeout  Duration: How long this request may take; unset: the server's limit.
-%       more  logical: These rows are not the last of this insert.
+%       more  logical: More rows of this insert follow.
 %
 %   Response: OpenSessionResponse
 %       error  Status: (one of `response`) It failed; the transaction is as before the request.

@@ -1,11 +1,11 @@
 function response = planDelete(connection, request, varargin)
-%PLANDELETE What deleting the entities of a relation would delete everywhere.
+%PLANDELETE Everything that deleting the entities of a relation would delete.
 %   RESPONSE = PLANDELETE(CONNECTION, REQUEST, SECONDS) calls RowService.PlanDelete. SECONDS is a deadline, and may be
 %   left out.
 %
 %   Request: PlanDeleteRequest
 %       relation  Relation: A table, restricted.
-%       part_integrity  PartIntegrity: What happens to a part whose master stays.
+%       part_integrity  PartIntegrity: How to treat a part whose master stays.
 %
 %   Response: PlanDeleteResponse
 %       tables  cell of TableCount: The tables that lose rows, leaves first.

@@ -1,5 +1,5 @@
 function response = planDrop(connection, request, varargin)
-%PLANDROP Which tables a drop would take along.
+%PLANDROP The tables that a drop would take along.
 %   RESPONSE = PLANDROP(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanDrop. SECONDS is a deadline, and may be
 %   left out.
 %

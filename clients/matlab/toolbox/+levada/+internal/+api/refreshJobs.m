@@ -1,5 +1,5 @@
 function response = refreshJobs(connection, request, varargin)
-%REFRESHJOBS Make jobs of what the key source has and the table has not.
+%REFRESHJOBS Create jobs for keys that the key source has and the table does not.
 %   Idempotent.
 %   RESPONSE = REFRESHJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.RefreshJobs. SECONDS is a deadline, and may
 %   be left out.
@@ -9,16 +9,16 @@ function response = refreshJobs(connection, request, varargin)
 %       key_source  Relation: Only for keys of the key source that meet all of these: a relation whose root restricts
 %           the key source node. Unset: the table's own key source.
 %       priority  double: Urgency of new jobs: 0 first. Unset: 5.
-%       delay  Duration: New jobs wait this long. Unset: not at all.
-%       retry_errors  logical: Make jobs pending again that failed.
-%       periodic  logical: One of many workers asks now and then: where the table is being refreshed, or was a moment
-%           ago, nothing is done, and the counts are 0. Not with a key source, nor `retry_errors`.
+%       delay  Duration: Delay of new jobs. Unset: none.
+%       retry_errors  logical: Make failed jobs pending again.
+%       periodic  logical: This is a routine request from one of many workers: if the table is being refreshed, or was
+%           a moment ago, nothing is done, and the counts are 0. Not together with a key source or `retry_errors`.
 %
 %   Response: RefreshJobsResponse
-%       added_count  int64: Jobs that are new.
-%       removed_count  int64: Jobs that went because their key left the key source.
-%       reset_count  int64: Jobs that are pending again: their result was deleted, or they failed and `retry_errors`
-%           was set.
+%       added_count  int64: How many jobs are new.
+%       removed_count  int64: How many jobs were removed because their key left the key source.
+%       reset_count  int64: How many jobs are pending again, because their result was deleted, or because they failed
+%           and `retry_errors` was set.
 %
 %   Written by generate_stubs.py from proto/.
 

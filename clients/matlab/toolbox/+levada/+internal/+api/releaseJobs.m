@@ -1,10 +1,10 @@
 function response = releaseJobs(connection, request, varargin)
-%RELEASEJOBS Give jobs back untouched: they are pending again, and the try does not count.
+%RELEASEJOBS Return jobs untouched: they are pending again, and the attempt does not count.
 %   RESPONSE = RELEASEJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ReleaseJobs. SECONDS is a deadline, and may
 %   be left out.
 %
 %   Request: ReleaseJobsRequest
-%       leases  cell of LeaseName: The leases to give back.
+%       leases  cell of LeaseName: The leases to return.
 %
 %   Response: ReleaseJobsResponse
 %       released_count  double: How many were still held.

@@ -5,8 +5,8 @@ function response = renameSchema(connection, request, varargin)
 %   may be left out.
 %
 %   Request: RenameSchemaRequest
-%       name  char: Its name now.
-%       new_name  char: Its name afterwards.
+%       name  char: Its present name.
+%       new_name  char: Its new name.
 %       request_id  char: As in CreateSchemaRequest.
 %
 %   Response: RenameSchemaResponse

@@ -1,5 +1,5 @@
 function response = renewWorkerSessions(connection, request, varargin)
-%RENEWWORKERSESSIONS Renew all that some worker sessions hold.
+%RENEWWORKERSESSIONS Renew all leases of some worker sessions.
 %   UNKNOWN_WORKER_SESSION if one has ended.
 %   RESPONSE = RENEWWORKERSESSIONS(CONNECTION, REQUEST, SECONDS) calls JobService.RenewWorkerSessions. SECONDS is a
 %   deadline, and may be left out.
@@ -8,9 +8,9 @@ function response = renewWorkerSessions(connection, request, varargin)
 %       worker_sessions  cell of char: The sessions, at most 1 000.
 %
 %   Response: RenewWorkerSessionsResponse
-%       expire_time  Timestamp: When the leases end if they are not renewed again, by the server's clock.
-%       cancelled_lease_tokens  cell of char: Leases of these sessions that were cancelled: their holders shall stop,
-%           and their results are refused. The same ones come with each renewal.
+%       expire_time  Timestamp: When the leases expire unless they are renewed again, by the server's clock.
+%       cancelled_lease_tokens  cell of char: Leases of these sessions that were cancelled: their holders must stop,
+%           and their results are refused. Each renewal repeats them.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -1,6 +1,6 @@
 function response = updateRow(connection, request, varargin)
 %UPDATEROW Change secondary attributes of one entity.
-%   NOT_FOUND if there is none with this key.
+%   NOT_FOUND if no entity has this key.
 %   RESPONSE = UPDATEROW(CONNECTION, REQUEST, SECONDS) calls RowService.UpdateRow. SECONDS is a deadline, and may be
 %   left out.
 %

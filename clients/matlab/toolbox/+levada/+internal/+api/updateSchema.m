@@ -6,7 +6,7 @@ function response = updateSchema(connection, request, varargin)
 %
 %   Request: UpdateSchemaRequest
 %       name  char: Its name.
-%       make_contract  MakeContract: What the `make` of its tables may do. Unset: as it is.
+%       make_contract  MakeContract: The contract of `make` in its tables. Unset: unchanged.
 %
 %   Response: UpdateSchemaResponse
 %       schema  Schema: The schema.

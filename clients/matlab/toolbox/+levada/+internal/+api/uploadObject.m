@@ -1,7 +1,8 @@
 function response = uploadObject(connection, requests)
-%UPLOADOBJECT Send bytes: a header, then chunks; for a folder again a header and chunks for each file.
-%   What has arrived stays when the call breaks. DAMAGED_OBJECT if a chunk does not fit its checksum: send it again.
-%   LIMIT_REACHED with the limit `store` if the disk is full. UNKNOWN_OBJECT if the upload has expired or is committed.
+%UPLOADOBJECT Send bytes: a header, then chunks; for a folder, a header and chunks for each file.
+%   Bytes that have arrived are kept if the call breaks. DAMAGED_OBJECT if a chunk does not match its checksum: send it
+%   again. LIMIT_REACHED with the limit `store` if the disk is full. UNKNOWN_OBJECT if the upload has expired or is
+%   committed.
 %   RESPONSE = UPLOADOBJECT(CONNECTION, REQUESTS) calls ObjectService.UploadObject. REQUESTS is a cell.
 %
 %   Request: UploadObjectRequest
