@@ -1,6 +1,6 @@
 """Prepare .venv for the Makefile: `python3 bootstrap.py EXTRAS` installs this project into it, editable.
 
-Needs nothing but the standard library, and works without ensurepip, which Debian keeps in its own package.
+Needs only the standard library, and works without ensurepip, which Debian ships in its own package.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PYTHON = VENV / "bin" / "python"
 
 
 class SetupError(Exception):
-    """Something that the person at the keyboard has to mend; the message says how."""
+    """A problem that the user has to fix; the message says how."""
 
 
 def main() -> None:
-    """Create .venv if there is none that works, and install the project with the extras named in argv."""
+    """Create .venv unless there is one that works, and install the project with the extras named in argv."""
     extras = sys.argv[1]
     try:
         if not runs([str(PYTHON), "-m", "pip", "--version"]):
@@ -34,17 +34,17 @@ def main() -> None:
 
 
 def create_venv() -> None:
-    """Create .venv with pip in it, by the first of three ways that this machine allows.
+    """Create .venv with pip in it, in the first of three ways that this machine allows.
 
     Raises:
-        SetupError: None of them does.
+        SetupError: None of them works.
     """
     for way in (with_ensurepip, with_another_pip, with_debian_package):
         shutil.rmtree(VENV, ignore_errors=True)
         if way():
             return
     raise SetupError(
-        "this Python cannot make a virtual environment: it lacks ensurepip, and there is no pip beside it. "
+        "this Python cannot create a virtual environment: it lacks ensurepip and pip. "
         "Install it (on Debian: apt-get install python3-venv), then repeat."
     )
 
@@ -55,14 +55,14 @@ def with_ensurepip() -> bool:
 
 
 def with_another_pip() -> bool:
-    """Create .venv without pip, and let the system's own pip, where there is one, put pip into it."""
+    """Create .venv without pip, and let the system's own pip, if there is one, install pip into it."""
     return runs([sys.executable, "-m", "venv", "--without-pip", str(VENV)]) and runs(
         [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "--quiet", "pip"]
     )
 
 
 def with_debian_package() -> bool:
-    """Create .venv after installing what Debian keeps in a package of its own; only root may."""
+    """Create .venv after installing the Debian package that contains ensurepip; only root may."""
     return (
         os.geteuid() == 0
         and runs(["apt-get", "update", "--quiet=2"])
@@ -75,15 +75,15 @@ def install(extras: str) -> None:
     """Install the project, editable, with its dependencies.
 
     Raises:
-        SetupError: pip failed; it has said why on standard error.
+        SetupError: pip failed; its message is on standard error.
     """
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     if subprocess.run([*command, "--editable", f"{ROOT}[{extras}]"], stdin=subprocess.DEVNULL).returncode:
-        raise SetupError("pip could not install the project; what stopped it is above.")
+        raise SetupError("pip could not install the project; its message is above.")
 
 
 def runs(command: list[str]) -> bool:
-    """Run a command in silence, and tell whether it is there and succeeded."""
+    """Run a command silently, and return whether it exists and succeeded."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
     except OSError:
@@ -91,7 +91,7 @@ def runs(command: list[str]) -> bool:
 
 
 def say(step: str) -> None:
-    """Print one line about what comes next, at once."""
+    """Print one line about the next step, at once."""
     print(f"levada: {step}", flush=True)
 
 

@@ -1,1 +1,1 @@
-"""Levada side by side with its peers on one PostgreSQL: `make bench`."""
+"""Compares Levada with its peers on one PostgreSQL: `make bench`."""

@@ -52,10 +52,10 @@ BEGIN, END = "<!-- The table is written by `make bench`. -->", "<!-- The end of 
 
 
 def main() -> int:
-    """Run what the arguments ask for."""
+    """Run the benchmarks that the arguments select."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(BENCHMARKS), help="run this one; may be repeated")
-    parser.add_argument("--database-url", help="an empty database to work in; by default a PostgreSQL of its own")
+    parser.add_argument("--database-url", help="an empty database to work in; by default its own PostgreSQL")
     parser.add_argument("--write", action="store_true", help=f"write the table to {PAGE}")
     arguments = parser.parse_args()
     lines: list[Line] = []

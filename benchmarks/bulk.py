@@ -1,4 +1,4 @@
-"""The tables of the bulk benchmarks, T1 and T2, and the ways to COPY."""
+"""The tables of the bulk benchmarks, T1 and T2, and several ways to COPY."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def t2_rows() -> pa.Table:
     )
 
 
-def declare_both(place: Place) -> tuple[Any, Any]:  # Any: a table's class is of its own type
+def declare_both(place: Place) -> tuple[Any, Any]:  # Any: each table's class has its own type
     """Declare the tables T1 and T2, empty."""
     schema = lv.Schema("bulk", connection=place.levada)
     tables = declare(schema, lv.Manual, "T1", T1_DEFINITION), declare(schema, lv.Manual, "T2", T2_DEFINITION)
@@ -76,12 +76,12 @@ def declare_both(place: Place) -> tuple[Any, Any]:  # Any: a table's class is of
 
 
 def empty(place: Place) -> None:
-    """Remove all rows, without a trace for the ways that come after."""
+    """Remove all rows, without a trace for the next competitor."""
     place.execute(f"TRUNCATE {T1_TABLE}, {T2_TABLE}")
 
 
 def copied_out(connection: psycopg.Connection[Any], table: str) -> bytes:
-    """Give the bytes by which `copy_in` fills a table like this one."""
+    """Return the bytes by which `copy_in` fills a table like this one."""
     with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT binary)".encode()) as copy:
         return b"".join(bytes(piece) for piece in copy)
 
@@ -89,7 +89,7 @@ def copied_out(connection: psycopg.Connection[Any], table: str) -> bytes:
 def copy_in(
     connection: psycopg.Connection[Any], table: str, pieces: Iterator[bytes | memoryview], columns: str = ""
 ) -> None:
-    """Fill a table by bytes that are ready."""
+    """Fill a table from ready bytes."""
     with connection.cursor().copy(f"COPY {table} {columns} FROM STDIN (FORMAT binary)".encode()) as copy:
         for piece in pieces:
             copy.write(piece)
@@ -102,14 +102,14 @@ def cut(content: bytes, piece_bytes: int = 2**17) -> Iterator[bytes]:
 
 
 class RawCopy:
-    """`COPY … TO STDOUT (FORMAT binary)`, its bytes thrown away, on one connection in a loop of its own."""
+    """`COPY … TO STDOUT (FORMAT binary)`, its bytes discarded, on one connection in its own event loop."""
 
     def __init__(self, dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._connection = self._loop.run_until_complete(asyncpg.connect(dsn))
 
     def read(self, query: str) -> int:
-        """Read the rows of a query; give the number of bytes."""
+        """Read the rows of a query and return the number of bytes."""
         size = 0
 
         async def throw_away(piece: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Deleting over many tables, and having many."""
+"""Deletes over many tables, and large catalogs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TABLES = 1_000
 
 
 def cascade(place: Place) -> Iterator[Line]:
-    """Delete a few entities with all that depend on them over several tables."""
+    """Delete a few entities with everything that depends on them over several tables."""
     ours = _generations(lv, lv.Schema("cascade", connection=place.levada))
     theirs = _generations(place.datajoint, place.datajoint.Schema("cascade"))
 
@@ -46,7 +46,7 @@ def cascade(place: Place) -> Iterator[Line]:
     )
 
 
-def _generations(dj: Any, schema: Any) -> list[Any]:  # Any: either package, and its classes
+def _generations(dj: Any, schema: Any) -> list[Any]:  # Any: either package and its classes
     tables: list[Any] = []
     for number in range(GENERATIONS):
         parent = f"-> Generation{number - 1}\n" if number else ""

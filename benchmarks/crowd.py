@@ -1,6 +1,6 @@
-"""`python -m benchmarks.crowd ADDRESS CLIENTS CALLS FIRST`: many clients, each with a connection of its own.
+"""`python -m benchmarks.crowd ADDRESS CLIENTS CALLS FIRST`: many clients, each with its own connection.
 
-It prints how long their calls took, as JSON. They fetch, insert and count single rows of the table crowd.Crowd.
+It prints the durations of their calls as JSON. They fetch, insert and count single rows of the table crowd.Crowd.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ async def _crowd(address: str, clients: int, calls: int, first: int) -> None:
     with lv.Connection(address) as connection:
         table = lv.FreeTable(connection, "crowd.Crowd")
         relations = [(table & {"id": number})._message() for number in range(calls)]
-    # A connection of its own for each, as another process would have.
+    # A connection for each, as another process would have.
     channels = [grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(clients)]
     for channel in channels:
         await channel.channel_ready()

@@ -1,4 +1,4 @@
-"""The pipeline of the drills: small computations, some of which wait until the drill lets them go on."""
+"""The pipeline of the drills: small computations, some of which wait until the drill releases them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ schema = lv.Schema(SCHEMA)
 
 @schema
 class Sample(lv.Manual):
-    """What there is to compute."""
+    """The numbers to compute with."""
 
     definition = """
     n : int32
@@ -28,14 +28,14 @@ class Sample(lv.Manual):
 
 @schema
 class Result(lv.Computed):
-    """What came of it."""
+    """The results."""
 
     definition = """
     -> Sample
     ---
     square : int64
     """
-    # What is drilled kills workers again and again, and that is no fault of a job.
+    # The drills kill workers again and again, which is not the fault of a job.
     max_attempts = 1000
     retry_delay = timedelta(milliseconds=1)
 
@@ -59,7 +59,7 @@ class Result(lv.Computed):
             except FileExistsError:
                 pass
             else:
-                # All that it asks of the server before its commit, as the answers may be held back then.
+                # Its only read before the commit, because the answers may be held back then.
                 assert self.heading and self.Digit().heading
                 wait_at_gate(gate, str(key["n"]))
         square = key["n"] ** 2

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.drills`: kill, stop and cut off whatever computes, and count that every key is committed once.
+"""`python -m benchmarks.drills`: kill, stop and disconnect processes, and check that every key is committed once.
 
-The tests run the same drills, smaller.
+The tests run smaller versions of the same drills.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 MODULE = "benchmarks.drill_pipeline"
 PATIENCE_SECONDS = 60.0
-"""A drill in which nothing happens for so long has failed."""
+"""A drill in which nothing happens for this long has failed."""
 STALL_SECONDS = 0.5
 
-# What is committed leaves a line here, in its own transaction: what is undone leaves none.
+# Each commit leaves a line here, in its own transaction; rolled back work leaves none.
 _AUDIT = """
 CREATE TABLE public.commits (n integer NOT NULL, source text NOT NULL, change integer NOT NULL);
 CREATE INDEX ON public.commits (n, source);
@@ -83,7 +83,7 @@ _CHECKS = {
         SELECT count(*) FROM {jobs} WHERE _attempt < 1 OR _lease_token IS NULL OR _finished_time IS NULL
             OR _reserved_time > _finished_time OR _error_type IS NOT NULL""",
 }
-"""Each must count 0 when all is computed."""
+"""Each must be 0 when everything is computed."""
 
 _CHECKS_AT_REST = {
     "jobs that wait though their result is there": """
@@ -97,7 +97,7 @@ _CHECKS_AT_REST = {
           AND NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.n = s.n AND j._state = 'pending')""",
     "jobs in another state": "SELECT count(*) FROM {jobs} WHERE _state NOT IN ('pending', 'success')",
 }
-"""Each must count 0 when nobody works, whether all is computed or not."""
+"""Each must be 0 when nobody works, whether or not everything is computed."""
 
 
 class DrillFailed(Exception):
@@ -106,16 +106,17 @@ class DrillFailed(Exception):
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a drill is.
+    """The size of a drill.
 
     Args:
         crews: Worker daemons.
-        processes: Computing processes of each.
-        keys: What there is to compute.
-        replicas: Servers on the one database.
-        blows: How often something is killed or cut.
-        lease_seconds: How long a silent worker keeps its jobs; many processes on few cores are silent for longer.
-        seed: Decides what.
+        processes: Computing processes per daemon.
+        keys: How many keys to compute.
+        replicas: Servers on the same database.
+        blows: How many processes to kill or connections to cut.
+        lease_seconds: How long a silent worker keeps its jobs; with many processes on few cores, workers are silent for
+            longer.
+        seed: Of the random choices.
     """
 
     crews: int
@@ -138,14 +139,14 @@ class Crew:
     process: subprocess.Popen[str]
     reader: threading.Thread
     members: set[int] = field(default_factory=set)
-    """The processes that it said are ready."""
+    """The processes that it has reported as ready."""
 
 
-Record = dict[str, Any]  # Any: what JSON has
+Record = dict[str, Any]  # Any: values from JSON
 
 
 class Field:
-    """Where a drill takes place: servers, a proxy before them, workers, and what these say; a context.
+    """The stage of a drill: servers, a proxy in front of them, workers, and their events; a context manager.
 
     Args:
         database_url: An empty Levada database.
@@ -175,13 +176,13 @@ class Field:
         self._stack.close()
 
     def prepare(self, samples: Sequence[dict[str, object]]) -> None:
-        """Declare the tables by a worker that ends at once, insert samples, and begin to count commits."""
+        """Declare the tables with a worker that ends at once, insert samples, and begin to count commits."""
         self.hire("--drain").process.wait(PATIENCE_SECONDS)
         self.sql(_AUDIT)
         lv.FreeTable(self.connection, "drill.Sample").insert(samples)
 
     def hire(self, *options: str) -> Crew:
-        """Start a worker daemon, beyond the proxy."""
+        """Start a worker daemon on the far side of the proxy."""
         process = subprocess.Popen(
             [sys.executable, "-m", "levada", "worker", MODULE, "--log-format", "json", *options],
             cwd=ROOT,
@@ -201,14 +202,14 @@ class Field:
             for line in lines:
                 try:
                     record = json.loads(line)
-                except ValueError:  # the warning of a library, or half a line of a process that was killed
+                except ValueError:  # a library's warning, or half a line of a killed process
                     sys.stderr.write(line)
                     continue
                 self._said.put((crew, record))
         self._said.put((crew, None))
 
     def heard(self) -> tuple[Crew, Record | None]:
-        """Wait for what a crew says next; None when it says no more.
+        """Wait for the next event of a crew; return None when there are no more.
 
         Raises:
             DrillFailed: They are all silent.
@@ -231,12 +232,12 @@ class Field:
         return crew, record
 
     def hear_of(self, state: str, count: int) -> None:
-        """Wait until so many jobs have ended in a state."""
+        """Wait until the given number of jobs have ended in a state."""
         while self.counts.get(state, 0) < count:
             self.heard()
 
-    def sql(self, statement: str) -> list[tuple[Any, ...]]:  # Any: what SQL has
-        """Run a statement and give its rows."""
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:  # Any: values from SQL
+        """Run a statement and return its rows."""
 
         async def run() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(self.database_url)
@@ -252,15 +253,15 @@ class Field:
 
     @property
     def jobs(self) -> str:
-        """The job table, as SQL names it."""
+        """The job table's name in SQL."""
         ((number,),) = self.sql("SELECT id FROM levada.table WHERE stored_name = 'result'")
         return f"levada_jobs.t{number}"
 
     def check(self, checks: Mapping[str, str] = _CHECKS) -> None:
-        """Count everything at the end.
+        """Check all counts at the end.
 
         Raises:
-            DrillFailed: A key is lost, was committed twice, or a job says something else than the table.
+            DrillFailed: A key is lost, was committed twice, or a job disagrees with the table.
         """
         jobs = self.jobs
         wrong = {what: self.sql(statement.format(jobs=jobs))[0][0] for what, statement in checks.items()}
@@ -268,7 +269,7 @@ class Field:
             raise DrillFailed(f"At the end: {wrong}")
 
     def await_end(self, *crews: Crew) -> None:
-        """Wait until some crews say no more."""
+        """Wait until some crews have ended."""
         left = {id(crew) for crew in crews}
         while left:
             crew, record = self.heard()
@@ -290,7 +291,7 @@ class Field:
 
 
 def blows(database_url: str, scale: Scale) -> dict[str, int]:
-    """Kill processes, workers and servers and cut connections, at random, while keys are computed."""
+    """Kill processes, workers and servers and cut connections at random, while keys are computed."""
     chance = random.Random(scale.seed)
     done: dict[str, int] = {}
     options = ("--drain", "--processes", str(scale.processes), "--lease", str(scale.lease_seconds))
@@ -316,7 +317,7 @@ def blows(database_url: str, scale: Scale) -> dict[str, int]:
 
 
 class _Blows:
-    """What can happen."""
+    """The possible blows."""
 
     weights: ClassVar[dict[str, int]] = {"process": 4, "worker": 2, "server": 1, "reset": 2, "cut": 2, "stall": 1}
 
@@ -328,7 +329,7 @@ class _Blows:
         self._threads: list[threading.Thread] = []
 
     def process(self) -> None:
-        """SIGKILL to a process that computes."""
+        """SIGKILL to a computing process."""
         pids = sorted(pid for crew in self._working.values() for pid in crew.members)
         if pids:
             _kill(self._chance.choice(pids))
@@ -342,7 +343,7 @@ class _Blows:
         self._working[id(new)] = new
 
     def server(self) -> None:
-        """SIGKILL to a server, which is started again."""
+        """SIGKILL to a server, which is then restarted."""
         server = self._chance.choice(self._field.servers)
         self._later(server.restart)
 
@@ -355,19 +356,19 @@ class _Blows:
         self._field.proxy.cut()
 
     def stall(self) -> None:
-        """Nothing passes for a while, and then what has waited."""
+        """Nothing passes for a while, then everything that has waited."""
         self._field.proxy.stall()
         timer = threading.Timer(STALL_SECONDS, self._field.proxy.flow)
         timer.start()
         self._threads.append(timer)
 
     def finish(self) -> None:
-        """Wait for what is under way."""
+        """Wait for running blows to end."""
         for thread in self._threads:
             thread.join()
 
     def _later(self, function: Callable[[], None]) -> None:
-        self.finish()  # one at a time: never are all servers away
+        self.finish()  # one at a time: at least one server stays up
         self._threads = [threading.Thread(target=function)]
         self._threads[0].start()
 
@@ -378,7 +379,7 @@ def _kill(pid: int) -> None:
 
 
 def stopped_and_replaced(database_url: str, workers: int) -> dict[str, int]:
-    """Stop workers past their lease while another takes over, then let them go on: their results are refused."""
+    """Stop workers past their lease while another takes over, then resume them: their results are refused."""
     with _stopped(database_url, workers) as (field, stopped):
         expire(field)
         other = field.hire("--drain")
@@ -390,8 +391,8 @@ def stopped_and_replaced(database_url: str, workers: int) -> dict[str, int]:
 
 
 def stopped_and_awaited(database_url: str, workers: int) -> dict[str, int]:
-    """Stop workers past their lease and let them go on before another takes over: their results are welcome."""
-    with _stopped(database_url, workers, "--max-jobs", "1") as (field, stopped):  # so none takes what another has
+    """Stop workers past their lease and resume them before another takes over: their results are accepted."""
+    with _stopped(database_url, workers, "--max-jobs", "1") as (field, stopped):  # so no worker takes another's jobs
         expire(field)
         _continue(field, stopped)
         field.hear_of("success", workers)
@@ -416,7 +417,7 @@ def _stopped(database_url: str, workers: int, *options: str) -> Iterator[tuple[F
 
 
 def expire(field: Field) -> None:
-    """Let all leases run out: time passes by moving rows."""
+    """Expire all leases, by moving the time in the rows."""
     field.sql("UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 s'")
 
 
@@ -428,7 +429,7 @@ def _continue(field: Field, crews: Sequence[Crew]) -> None:
 
 
 def cut_answers(database_url: str, workers: int) -> dict[str, int]:
-    """Cut the answer of Complete after its commit: the worker learns that it succeeded."""
+    """Cut off the answer to Complete after its commit: the worker learns that it succeeded."""
     with Field(database_url) as field:
         field.prepare([{"n": n, "role": "waits"} for n in range(workers)])
         crews = [field.hire() for _ in range(workers)]
@@ -443,7 +444,7 @@ def cut_answers(database_url: str, workers: int) -> dict[str, int]:
 
 
 async def _commits(field: Field, wanted: int) -> int:
-    """Let computations go on, and wait until so many keys are committed."""
+    """Release computations, and wait until the given number of keys are committed."""
     connection = await asyncpg.connect(field.database_url)
     noticed = asyncio.Event()
     try:
@@ -460,7 +461,7 @@ async def _commits(field: Field, wanted: int) -> int:
 
 
 def beside_each_other(database_url: str, scale: Scale) -> dict[str, int]:
-    """Reserve, complete, refresh and delete at random beside each other."""
+    """Reserve, complete, refresh and delete concurrently at random."""
     with Field(database_url, scale.replicas) as field:
         field.prepare([{"n": n} for n in range(scale.keys)])
         crews = [field.hire("--processes", str(scale.processes)) for _ in range(scale.crews)]
@@ -480,7 +481,7 @@ def beside_each_other(database_url: str, scale: Scale) -> dict[str, int]:
 
 
 def _delete_and_refresh(address: str, chance: random.Random, scale: Scale) -> int:
-    """Refresh, and delete some results, in turns by chance; give how many were deleted."""
+    """Refresh and delete some results, alternating at random; return how many were deleted."""
     deleted = 0
     with lv.Connection(address) as connection:
         results, jobs = lv.FreeTable(connection, "drill.Result"), job_table(connection, "drill", "Result")
@@ -500,7 +501,7 @@ def main() -> int:
     """Run the drills and print what happened."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drills", description=__doc__)
     parser.add_argument("--small", action="store_true", help="at the size of the tests")
-    parser.add_argument("--seed", type=int, default=FULL.seed, help=f"of what is killed when (default: {FULL.seed})")
+    parser.add_argument("--seed", type=int, default=FULL.seed, help=f"of the random choices (default: {FULL.seed})")
     arguments = parser.parse_args()
     scale = SMALL if arguments.small else FULL
     scale = replace(scale, seed=arguments.seed)
@@ -516,7 +517,7 @@ def main() -> int:
         ),
         f"{stopped} workers whose answers are cut after the commit": lambda url: cut_answers(url, stopped),
     }
-    # Told to end, it ends what it has started too.
+    # When it is told to stop, it also stops what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with _databases() as database:
         for what, drill in drills.items():
@@ -531,11 +532,11 @@ def main() -> int:
 
 @contextmanager
 def _databases() -> Iterator[Callable[[], str]]:
-    """Run a PostgreSQL, and make empty databases in it."""
+    """Run a PostgreSQL and create empty databases in it."""
     from levada_server.embedded import embedded  # the tests have a PostgreSQL of their own
 
     with tempfile.TemporaryDirectory(prefix="levada-drills-") as folder:
-        Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
+        Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another user, who needs access
         postgres = embedded.start(Path(folder))
         try:
             yield lambda: _new_database(postgres.dsn)

@@ -1,4 +1,4 @@
-"""Queues of jobs: reserve and complete, from few and from many."""
+"""Job queues: reserve and complete, among few and among many jobs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def queue(place: Place) -> Iterator[Line]:
     """Reserve and complete jobs that do nothing, in batches, by several workers at once."""
     ours = keys_only(place, "queued", JOBS)
     refresh_jobs(place, "queued")
-    # The jobs of Levada leave a row each and the record of the job; those of pgqueuer a line in its log.
+    # Levada's jobs each leave a row and the record of the job; pgqueuer's leave a line in its log.
     took = {
         "pgqueuer": asyncio.run(_pgqueuer(place.dsn)),
         "Levada": asyncio.run(_drain(place.server.address, "queued")),
@@ -50,7 +50,7 @@ def queue(place: Place) -> Iterator[Line]:
 
 
 def reserve(place: Place) -> Iterator[Line]:
-    """Reserve a job where few wait, where a million do, and beside a reader who sees all that were taken since."""
+    """Reserve a job among few, among a million, and beside a reader who still sees all jobs taken since."""
     for schema, count in (("few", FEW_JOBS), ("many", MANY_JOBS)):
         keys_only(place, schema, count)
         refresh_jobs(place, schema)
@@ -62,7 +62,7 @@ def reserve(place: Place) -> Iterator[Line]:
     yield at_most(f"reserve one of {many}", times["many"] / times["few"], 2, few, seconds(times))
     with psycopg.connect(place.dsn) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        reader.execute("SELECT count(*) FROM levada.table")  # from here on it sees things as they are now
+        reader.execute("SELECT count(*) FROM levada.table")  # from here on it sees the present state
         asyncio.run(_drain(place.server.address, "many", TAKEN_JOBS))
         times = interleaved(ways, rounds=RESERVED)
         taken = f"{TAKEN_JOBS:,}".replace(",", " ")
@@ -86,8 +86,8 @@ def _reserving(place: Place, schema: str) -> Callable[[], object]:
     return run
 
 
-def keys_only(place: Place, name: str, count: int) -> Any:  # Any: a table's class is of its own type
-    """Declare a table that has to compute nothing but the keys of its source, and fill that."""
+def keys_only(place: Place, name: str, count: int) -> Any:  # Any: each table's class has its own type
+    """Declare a table that computes only the keys of its source, and fill the source."""
     schema = lv.Schema(name, connection=place.levada)
     source = declare(schema, lv.Manual, "Source", "id : int64\n")
     source.insert(pa.table({"id": range(count)}))
@@ -95,7 +95,7 @@ def keys_only(place: Place, name: str, count: int) -> Any:  # Any: a table's cla
 
 
 async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
-    """Reserve and complete until nothing is left, or so many are done; give the seconds."""
+    """Reserve and complete until nothing is left, or until a number of jobs is done; return the seconds."""
     taken = 0
     name = schema_pb2.TableName(schema=schema, table="Target")
     async with grpc.aio.insecure_channel(address) as channel:
@@ -119,7 +119,7 @@ async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
 
 
 def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> job_service_pb2.CompleteFewJobsRequest:
-    """Write what completes jobs that inserted their key each."""
+    """Build the completion of jobs that each inserted their key."""
     content = io.BytesIO()
     rows = pa.record_batch({"id": pa.array([lease.key[0].value.integer for lease in leases], pa.int64())})
     with pa.ipc.new_stream(content, rows.schema) as writer:
@@ -138,7 +138,7 @@ def _completion(name: schema_pb2.TableName, leases: Sequence[job_pb2.Lease]) -> 
 
 
 async def _pgqueuer(dsn: str) -> float:
-    """Fill a queue of pgqueuer and drain it; give the seconds that draining took."""
+    """Fill a pgqueuer queue and drain it; return the seconds that draining took."""
     connection = await asyncpg.connect(dsn)
     queries = Queries(AsyncpgDriver(connection))
     await queries.install()
@@ -166,6 +166,6 @@ async def _pgqueuer(dsn: str) -> float:
 
 
 def refresh_jobs(place: Place, schema: str) -> None:
-    """Make jobs of such a table."""
+    """Create the jobs of such a table."""
     request = job_service_pb2.RefreshJobsRequest(name=schema_pb2.TableName(schema=schema, table="Target"))
     place.levada.call("JobService/RefreshJobs", request, job_service_pb2.RefreshJobsResponse)

@@ -22,7 +22,7 @@ REFRESHED, IDLE_REFRESHED = 100_000, 1_000_000
 
 
 def populate(place: Place) -> Iterator[Line]:
-    """Compute with a make that fetches one row and inserts one, by one worker."""
+    """Compute with one worker and a `make` that fetches one row and inserts one."""
     ours = _pipeline(lv, lv.Schema("populated", connection=place.levada), KEYS)
     theirs = _pipeline(place.datajoint, place.datajoint.Schema("populated"), THEIR_KEYS)
     took = {}
@@ -35,7 +35,7 @@ def populate(place: Place) -> Iterator[Line]:
     yield at_least("populate, one worker", took["DataJoint"] / took["Levada"], 4, "as fast as DataJoint", detail)
 
 
-def _pipeline(dj: Any, schema: Any, count: int) -> Any:  # Any: either package, and its classes
+def _pipeline(dj: Any, schema: Any, count: int) -> Any:  # Any: either package and its classes
     source = declare(schema, dj.Manual, "Source", "id : int64\n---\nx : float64\n")
 
     def make(self: Any, key: dict[str, object]) -> None:
@@ -48,7 +48,7 @@ def _pipeline(dj: Any, schema: Any, count: int) -> Any:  # Any: either package, 
 
 
 def refresh(place: Place) -> Iterator[Line]:
-    """Make jobs of many keys, and find that there are none to make."""
+    """Create jobs for many keys, and find that no more are needed."""
     keys_only(place, "refreshed", REFRESHED)
     place.execute("ANALYZE")
     began = time.perf_counter()

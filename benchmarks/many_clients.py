@@ -23,11 +23,11 @@ CLIENTS = 64
 CALLS = 40
 ENOUGH_CORES = 6
 LOADERS = 2
-"""Processes that the clients share: one alone would be slower than the server."""
+"""Processes that the clients share: a single one would be slower than the server."""
 
 
 def many_clients(place: Place) -> Iterator[Line]:
-    """Let many clients fetch, insert and count at once; by one process of the server and by two."""
+    """Let many clients fetch, insert and count at once, against one and against two server processes."""
     table = declare(lv.Schema("crowd", connection=place.levada), lv.Manual, "Crowd", "id : int64\n---\nx : float64\n")
     table.insert([{"id": number, "x": 0.5} for number in range(1000)])
     rates = {}
@@ -41,17 +41,17 @@ def many_clients(place: Place) -> Iterator[Line]:
         ratio = slowest / median
         yield Line(work, "no error; p99 < 20 times p50", f"{ratio:.1f} times", ratio < 20, detail)
     gain = rates[2] / rates[1]
-    # The clients and PostgreSQL want cores too.
+    # The clients and PostgreSQL need cores too.
     met = gain >= 1.7 if (os.cpu_count() or 1) >= ENOUGH_CORES else None
     yield Line("two processes of the server", "≥ 1.7 times one, where cores allow", f"{gain:.2f} times", met, "")
 
 
 def _crowd(address: str, first: int) -> tuple[float, list[float]]:
-    """Let the crowd loose on a server; give the calls in a second, and the time of each.
+    """Run the crowd against a server; return the calls per second and the duration of each.
 
     Args:
-        address: Where the server is.
-        first: The first id that is inserted; more are taken after it.
+        address: The server's address.
+        first: The first id to insert; more follow it.
     """
     clients = CLIENTS // LOADERS
     loaders = [

@@ -1,4 +1,4 @@
-"""The MATLAB client beside the Python client: columns of a million rows, and small calls. Runs in Octave."""
+"""Compares the MATLAB client with the Python client: columns of a million rows, and small calls. Runs in Octave."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PREPARATION = """
 
 
 class Octave:
-    """An Octave that runs one line after the other, and answers each."""
+    """An Octave that runs one line after another and answers each."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process

@@ -1,4 +1,4 @@
-"""Memory of the server: a reader that stands still, large values, and many rows with a value each."""
+"""Memory of the server: a stalled reader, large values, and many rows with a value each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.place import Place, Server
 
 SIDE = 2_830
-"""A table of so many rows, joined with itself, gives 8 million."""
+"""The number of rows of a table that, joined with itself, yields 8 million."""
 FLAT_BYTES = 64 * 2**20
 SAMPLE_SECONDS = 0.02
 STALL_SECONDS = 120.0
@@ -29,7 +29,7 @@ BLOBS, BLOB_BYTES, CHUNK_ROWS = 1_000_000, 1_000, 10_000
 
 
 class Watch:
-    """Samples the memory of a server, from where it began."""
+    """Samples the memory of a server, relative to its start."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -37,7 +37,7 @@ class Watch:
         self.growth_bytes = 0
 
     def sample(self) -> None:
-        """Look once."""
+        """Take a sample."""
         self.growth_bytes = max(self.growth_bytes, self._server.rss_bytes() - self._began)
 
     @property
@@ -66,12 +66,12 @@ def watched(server: Server) -> Iterator[Watch]:
 
 
 def slow_reader(place: Place) -> Iterator[Line]:
-    """Let a reader take the first rows of eight million, and nothing more until PostgreSQL has given all."""
+    """Let a reader take the first rows of eight million, and pause until PostgreSQL has sent everything."""
     table = declare(lv.Schema("slow", connection=place.levada), lv.Manual, "Number", "id : int64\n")
     table.insert(pa.table({"id": np.arange(SIDE)}))
     product = table.proj(a="id") * table.proj(b="id")
     for _ in range(3):
-        (product & "a < 300").to_arrow()  # what the server takes once, it takes now
+        (product & "a < 300").to_arrow()  # one-time allocations happen now
     with watched(place.server) as watch:
         began = time.perf_counter()
         rows = iter(product.proj())
@@ -92,7 +92,7 @@ def slow_reader(place: Place) -> Iterator[Line]:
 
 
 def _under_way(place: Place) -> bool:
-    """Tell whether PostgreSQL still works on a result."""
+    """Return whether PostgreSQL still works on a result."""
     found = place.postgres.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' AND state <> 'idle'"
     ).fetchone()
@@ -100,7 +100,7 @@ def _under_way(place: Place) -> bool:
 
 
 def large_values(place: Place) -> Iterator[Line]:
-    """Keep a value of 60 MB, and a million rows with a value each."""
+    """Store a value of 60 MB, and a million rows with a value each."""
     schema = lv.Schema("large", connection=place.levada)
     big = declare(schema, lv.Manual, "Big", "id : int64\n---\ndata : bytes\n")
     many = declare(schema, lv.Manual, "Many", "id : int64\n---\ndata : bytes\n")
@@ -127,7 +127,7 @@ def large_values(place: Place) -> Iterator[Line]:
 
 
 def _blobs() -> pa.RecordBatchReader:
-    """Make the rows as they are sent."""
+    """Build the rows as they are sent."""
     rng = np.random.default_rng(4)
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Where the benchmarks run: one PostgreSQL, one Levada server on it, and the peers' connections."""
+"""The environment of the benchmarks: one PostgreSQL, one Levada server on it, and the peers' connections."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SERVE = [sys.executable, "-m", "levada_server", "serve", "--listen", "127.0.0.1:
 
 @dataclass
 class Server:
-    """A Levada server that runs as processes of its own."""
+    """A Levada server in its own processes."""
 
     address: str
     process: subprocess.Popen[str]
     start_seconds: float
 
     def rss_bytes(self) -> int:
-        """Memory that its processes hold."""
+        """The memory of its processes."""
         root = psutil.Process(self.process.pid)
         return sum(process.memory_info().rss for process in (root, *root.children(recursive=True)))
 
@@ -63,10 +63,10 @@ def serving(dsn: str, *arguments: str) -> Iterator[Server]:
 
 
 class Place:
-    """One PostgreSQL, and all that works on it.
+    """One PostgreSQL, and everything connected to it.
 
     Args:
-        dsn: A database that is empty and may be filled.
+        dsn: An empty database that may be filled.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -84,15 +84,15 @@ class Place:
         return lv.connect(self.server.address)
 
     @cached_property
-    def postgres(self) -> psycopg.Connection[Any]:  # Any: rows of whatever query
-        """A connection to PostgreSQL itself, in autocommit."""
+    def postgres(self) -> psycopg.Connection[Any]:  # Any: rows of any query
+        """A direct connection to PostgreSQL, in autocommit."""
         return self._opened.enter_context(psycopg.connect(self.dsn, autocommit=True))
 
     @cached_property
     def datajoint(self) -> Any:  # Any: a module without types
-        """DataJoint, connected to a database of its own on the same PostgreSQL by psycopg2."""
+        """DataJoint, connected by psycopg2 to its own database on the same PostgreSQL."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it misses its file of settings
+            warnings.simplefilter("ignore")  # it warns about a missing settings file
             import datajoint as dj
         self.postgres.execute(f"CREATE DATABASE {DATAJOINT_DATABASE}")
         info = self.postgres.info
@@ -110,7 +110,7 @@ class Place:
         self.postgres.execute(statement.encode())
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close everything that was opened."""
         if "levada" in self.__dict__:
             self.levada.close()
         self._opened.close()
@@ -126,7 +126,7 @@ def opened(dsn: str | None) -> Iterator[Place]:
     with ExitStack() as stack:
         if dsn is None:
             folder = Path(tempfile.mkdtemp(prefix="levada-bench-"))
-            folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
+            folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who needs access
             stack.callback(shutil.rmtree, folder)
             postgres = embedded.start(folder)
             stack.callback(postgres.stop)
@@ -142,12 +142,12 @@ def declare(
     """Declare a table, in Levada or in DataJoint.
 
     Args:
-        schema: Of either package.
-        tier: The class of the same package that the table's class is derived from.
-        name: Of the class.
-        definition: Of the table.
-        context: The tables that it names.
-        members: Of the class.
+        schema: From either package.
+        tier: The class of the same package from which the table's class is derived.
+        name: The name of the class.
+        definition: The definition of the table.
+        context: The tables that the definition names.
+        members: The members of the class.
     """
     return schema(type(name, (tier,), {"definition": definition, **members}), context=context or {})
 

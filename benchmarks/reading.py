@@ -84,8 +84,8 @@ def _datajoint_reader(place: Place) -> Callable[[], object]:
     return read
 
 
-def _first_row(table: Any) -> Line:  # Any: a table's class is of its own type
-    """Take the time until the first row of a result is there, and until all are."""
+def _first_row(table: Any) -> Line:  # Any: each table's class has its own type
+    """Measure the time until the first row of a result arrives, and until all have."""
 
     def first() -> None:
         rows = iter(table())

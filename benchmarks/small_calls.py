@@ -24,7 +24,7 @@ name : varchar(40)
 
 
 def small_calls(place: Place) -> Iterator[Line]:
-    """Fetch, insert, count and look for one row."""
+    """Fetch, insert, count and check the existence of one row."""
     dj = place.datajoint
     ours = declare(lv.Schema("small", connection=place.levada), lv.Manual, "Row", DEFINITION)
     theirs = declare(dj.Schema("small"), dj.Manual, "Row", DEFINITION)

@@ -1,4 +1,4 @@
-"""How times are taken: several runs of each way in turn, and their medians."""
+"""Timing: several interleaved runs of each competitor, and their medians."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Line:
     """One line of the table.
 
     Args:
-        work: What was done.
+        work: What was measured.
         target: What it should reach, in words.
-        measured: The ratio, or whatever the target is told in.
-        met: The target is reached; None where there is none.
+        measured: The ratio, or whichever quantity the target is stated in.
+        met: Whether the target is reached; None if there is none.
         detail: The times behind it.
     """
 
@@ -34,12 +34,12 @@ class Line:
 
 
 def at_most(work: str, ratio: float, limit: float, of: str, detail: str) -> Line:
-    """Tell of a time that should be at most `limit` times that of something else."""
+    """Compare a time that should be at most `limit` times another."""
     return Line(work, f"≤ {limit:g} times {of}", f"{ratio:.2f} times", ratio <= limit, detail)
 
 
 def at_least(work: str, ratio: float, limit: float, of: str, detail: str) -> Line:
-    """Tell of something that should be at least `limit` times as fast as something else."""
+    """Compare a time that should be at least `limit` times as fast as another."""
     return Line(work, f"≥ {limit:g} times {of}", f"{ratio:.1f} times", ratio >= limit, detail)
 
 
@@ -50,12 +50,12 @@ def interleaved(
     before: Callable[[], object] = lambda: None,
     warm: bool = True,
 ) -> dict[str, float]:
-    """Run each way once a round, so that a machine that is busy for a while slows all of them; give medians in seconds.
+    """Run each way once per round, so that a busy spell slows all of them; return medians in seconds.
 
     Args:
-        ways: What to run, by name.
-        rounds: How often.
-        before: Run before each, not measured.
+        ways: The functions to run, by name.
+        rounds: How many rounds.
+        before: Called before each run, not measured.
         warm: Run each once first, not measured.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -72,7 +72,7 @@ def interleaved(
 
 
 def repeated(work: Callable[[], object], count: int) -> Callable[[], None]:
-    """Make one piece of work of many calls."""
+    """Combine many calls into one piece of work."""
 
     def run() -> None:
         for _ in range(count):
@@ -82,12 +82,12 @@ def repeated(work: Callable[[], object], count: int) -> Callable[[], None]:
 
 
 def seconds(times: Mapping[str, float]) -> str:
-    """Show times."""
+    """Format times."""
     return ", ".join(f"{name} {shown(value)}" for name, value in times.items())
 
 
 def shown(value: float) -> str:
-    """Show a time in the unit that suits it."""
+    """Format a time in a suitable unit."""
     if value < 0.001:
         return f"{value * 1e6:.0f} µs"
     return f"{value * 1e3:.2f} ms" if value < 0.1 else f"{value:.2f} s"

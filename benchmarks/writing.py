@@ -87,7 +87,7 @@ def _by_numpy(rows: pa.Table) -> Iterator[bytes | memoryview]:
 
 
 def _encoders(rows: pa.Table) -> Line:
-    """Compare pgpq with the server's other encoder, which knows all types, without a database."""
+    """Compare pgpq with the server's other encoder, which supports all types, without a database."""
     times = interleaved(
         {
             "pgpq": lambda: sum(map(len, _by_pgpq(rows))),

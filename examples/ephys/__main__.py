@@ -12,10 +12,10 @@ NEXT = "Next: add a set to ParameterSet in examples/ephys/probes.py, and run thi
 
 
 def main() -> int:
-    """Run the demo; give the exit code."""
+    """Run the demo and return its exit code."""
     console = Console(highlight=False, soft_wrap=True)
     console.print("Levada: a laboratory that records neurons, in four schemas.")
-    console.print("Connecting. The first start of a local server creates its database and takes some seconds.")
+    console.print("Connecting. The first start of a local server creates its database and takes a few seconds.")
     try:
         dj.conn()
         # Importing the pipeline declares its tables, so there must be a server.
@@ -23,7 +23,7 @@ def main() -> int:
 
         demo.run(console)
     except KeyboardInterrupt:
-        console.print("Interrupted. What was computed is kept; run this again to go on.")
+        console.print("Interrupted. Computed results are kept; run this again to continue.")
         return 130
     except dj.LevadaError as error:
         console.print(f"levada: {error}", style="red", markup=False)

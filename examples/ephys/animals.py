@@ -1,4 +1,4 @@
-"""Schema `ephys_animals`: who is recorded from."""
+"""Schema `ephys_animals`: the animals of the laboratory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ schema = dj.schema("ephys_animals")
 
 @schema
 class Species(dj.Lookup):
-    """What animals there are."""
+    """Strains and species."""
 
     definition = """
     # A species
@@ -37,7 +37,7 @@ class Animal(dj.Manual):
 
 @schema
 class Parentage(dj.Manual):
-    """Who is whose offspring."""
+    """The parents of each animal."""
 
     definition = """
     # A parent of an animal
@@ -50,7 +50,7 @@ class Parentage(dj.Manual):
 
 @schema
 class Weighing(dj.Manual):
-    """How much they weigh."""
+    """The weights of the animals over time."""
 
     definition = """
     # An animal on the balance

@@ -19,7 +19,7 @@ TO_DELETE = {"animal_id": 3}
 
 
 def run(console: Console) -> None:
-    """Show the pipeline, fill and compute it, show the units, and delete an animal with all that came of it."""
+    """Show the pipeline, fill and compute it, show the units, and delete an animal with everything computed from it."""
     console.rule("The pipeline", align="left")
     console.print(str(laboratory.diagram()), markup=False)
     laboratory.fill()
@@ -74,7 +74,7 @@ def unit_table(console: Console) -> Table:
 
 
 def delete(console: Console) -> None:
-    """Delete an animal: the plan first, which says what goes from which schema, and then just this."""
+    """Delete an animal: show the plan, which lists the rows of each schema, then delete exactly these."""
     plan = (animals.Animal & TO_DELETE).delete(dry_run=True)
     console.print(str(plan), markup=False)
     console.print(f"  Deleted {plan.confirm()} animal; {len(probes.Clustering.Unit())} units of others stay.")

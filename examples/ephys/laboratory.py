@@ -1,4 +1,4 @@
-"""The laboratory's own entries, and all four schemas at a glance."""
+"""The laboratory's own entries, and an overview of all four schemas."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FIRST_DAY = dt.datetime(2025, 5, 12, 9, 30)
 
 
 def diagram() -> dj.Diagram:
-    """Give the diagram of the four schemas."""
+    """Return the diagram of the four schemas."""
     return reduce(add, map(dj.Diagram, SCHEMAS))
 
 
 def fill() -> None:
-    """Enter animals, sessions, and probes; what is there from an earlier run stays."""
+    """Enter animals, sessions, and probes; entries of an earlier run stay."""
     animals.Animal.insert(_ANIMALS, skip_duplicates=True)
     offspring = [(child, parent, sex) for child in _RECORDED for parent, sex in ((1, "F"), (2, "M"))]
     animals.Parentage.insert(offspring, skip_duplicates=True)
@@ -47,7 +47,7 @@ def fill() -> None:
 
 
 def populate() -> dict[str, int]:
-    """Compute what is missing, and give how many entities that was in each table."""
+    """Compute what is missing, and return the number of new entities of each table."""
     return {table.__name__: table.populate()["success_count"] for table in COMPUTED}
 
 

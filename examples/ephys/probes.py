@@ -1,4 +1,4 @@
-"""Schema `ephys_probes`: what was recorded where, and which units are in it."""
+"""Schema `ephys_probes`: probes, their recordings, and the units in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ schema = dj.schema("ephys_probes")
 
 @schema
 class ProbeType(dj.Lookup):
-    """What probes there are to buy."""
+    """The probes that are on sale."""
 
     definition = """
     # A model of probe
@@ -48,7 +48,7 @@ class Probe(dj.Manual):
 
 @schema
 class Insertion(dj.Manual):
-    """Where probes were put."""
+    """The positions of probes in the brain."""
 
     definition = """
     # A probe in the brain during a session
@@ -64,7 +64,7 @@ class Insertion(dj.Manual):
 
 @schema
 class Recording(dj.Imported):
-    """What the probe saw: the events that crossed a threshold."""
+    """The recording of a probe: the events that crossed a threshold."""
 
     definition = """
     # The events on the electrodes of an insertion
@@ -98,7 +98,7 @@ class Recording(dj.Imported):
 
 @schema
 class SortingMethod(dj.Lookup):
-    """How units can be told apart."""
+    """Methods of telling units apart."""
 
     definition = """
     # A method of spike sorting
@@ -111,7 +111,7 @@ class SortingMethod(dj.Lookup):
 
 @schema
 class ParameterSet(dj.Lookup):
-    """Each set gives units of its own."""
+    """Each set yields its own units."""
 
     definition = """
     # Parameters of a method

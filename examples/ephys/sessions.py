@@ -1,4 +1,4 @@
-"""Schema `ephys_sessions`: who records from whom, and when."""
+"""Schema `ephys_sessions`: who records from which animal, and when."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Experimenter(dj.Lookup):
 
 @schema
 class Rig(dj.Lookup):
-    """Where recordings are made."""
+    """The places where recordings are made."""
 
     definition = """
     # A setup

@@ -1,4 +1,4 @@
-"""Stands for the rig: the same session always gives the same trials and the same spikes."""
+"""Simulates the rig: the same session always has the same trials and the same spikes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Trial:
         stimulus: Index into `DIRECTIONS`.
         start: From the start of the session, in s.
         stop: In s.
-        response: "left" or "right", None where the animal did not respond.
+        response: "left" or "right", None if the animal did not respond.
     """
 
     stimulus: int
@@ -48,11 +48,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Events:
-    """What crossed the threshold of the electrodes; all arrays are of shape (n_events,).
+    """The events that crossed the threshold of the electrodes; all arrays are of shape (n_events,).
 
     Attributes:
-        times: From the start of the session, in s, in order.
-        electrodes: From the tip, from 0; uint16.
+        times: In s from the start of the session, ascending.
+        electrodes: Counted from the tip, from 0; uint16.
         amplitudes: In µV, float32.
     """
 
@@ -62,7 +62,7 @@ class Events:
 
 
 def trials(session: Mapping[str, Any]) -> list[Trial]:
-    """Give the trials of a session: each direction equally often, in random order."""
+    """Draw the trials of a session: each direction equally often, in random order."""
     rng = _generator(session["animal_id"], session["session"])
     stimuli = rng.permutation(np.repeat(np.arange(len(DIRECTIONS)), _REPETITIONS)).tolist()
     found = []
@@ -76,9 +76,9 @@ def trials(session: Mapping[str, Any]) -> list[Trial]:
 
 
 def record(insertion: Mapping[str, Any], electrode_count: int) -> Events:
-    """Give the events of an insertion: neurons that prefer a direction at every other electrode, and noise at all.
+    """Draw the events of an insertion: neurons that prefer a direction at every other electrode, noise at all.
 
-    At some electrodes there are two neurons.
+    Some electrodes record two neurons.
     """
     shown = trials(insertion)
     rng = _generator(insertion["animal_id"], insertion["session"], insertion["insertion"])

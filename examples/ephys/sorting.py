@@ -1,4 +1,4 @@
-"""A simple spike sorting: what is large on one electrode is one unit."""
+"""A simple spike sorting: the large events of an electrode are one unit."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from examples.ephys.simulation import Events
 
 _VIOLATIONS = 0.005
-"""A unit with more intervals within the refractory period than this part is several neurons."""
+"""A unit with a larger fraction of intervals within the refractory period than this is several neurons."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a set of parameters holds.
+    """The contents of a set of parameters.
 
     Attributes:
         threshold: In µV; smaller events belong to no unit.
-        fewest_events: Of a unit.
+        fewest_events: The least number of events of a unit.
         refractory_period: In s; one neuron does not fire twice within it.
     """
 
@@ -36,7 +36,7 @@ class SortedUnit:
     """A putative neuron.
 
     Attributes:
-        times: Of its spikes, from the start of the session, in s, shape (n_spikes,).
+        times: The spikes, in s from the start of the session, shape (n_spikes,).
         quality: "single" or "multi".
         mean_amplitude: In µV.
     """

@@ -1,4 +1,4 @@
-"""Schema `ephys_trials`: what the animal saw and did, and what the units made of it."""
+"""Schema `ephys_trials`: what the animal saw and did, and the activity of the units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ schema = dj.schema("ephys_trials")
 
 @schema
 class Stimulus(dj.Lookup):
-    """What is shown."""
+    """The stimuli."""
 
     definition = """
     # A grating on the screen
@@ -37,7 +37,7 @@ class Behavior(dj.Imported):
     """
 
     class Trial(dj.Part):
-        """One stimulus, and what the animal did."""
+        """One stimulus and the animal's response."""
 
         definition = """
         # A stimulus and the response to it
@@ -69,7 +69,7 @@ class Behavior(dj.Imported):
 
 @schema
 class UnitActivity(dj.Computed):
-    """How a unit responds."""
+    """The responses of a unit."""
 
     definition = """
     # The activity of a unit over the trials of its session
@@ -83,7 +83,7 @@ class UnitActivity(dj.Computed):
     """
 
     class PerTrial(dj.Part):
-        """Its activity in one trial."""
+        """The activity of a unit in one trial."""
 
         definition = """
         # The activity of a unit in a trial

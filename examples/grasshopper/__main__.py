@@ -13,10 +13,10 @@ NEXT = "Next: add a set to AnalysisParameters in examples/grasshopper/pipeline.p
 
 
 def main() -> int:
-    """Run the demo; give the exit code."""
+    """Run the demo and return its exit code."""
     console = Console(highlight=False, soft_wrap=True)
     console.print("Levada: a receptor neuron of a grasshopper, from recorded files to spike-triggered averages.")
-    console.print("Connecting. The first start of a local server creates its database and takes some seconds.")
+    console.print("Connecting. The first start of a local server creates its database and takes a few seconds.")
     try:
         lv.connect()
         # Importing the pipeline declares its tables, so there must be a server.
@@ -24,7 +24,7 @@ def main() -> int:
 
         demo.run(console)
     except KeyboardInterrupt:
-        console.print("Interrupted. What was computed is kept; run this again to go on.")
+        console.print("Interrupted. Computed results are kept; run this again to continue.")
         return 130
     except (lv.LevadaError, Unfinished) as error:
         console.print(f"levada: {error}", style="red")

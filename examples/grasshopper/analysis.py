@@ -1,6 +1,6 @@
-"""What is computed from spike trains: pure functions of NumPy arrays. Times are in seconds from the stimulus' onset.
+"""Analyses of spike trains as pure functions of NumPy arrays. Times are in seconds from the stimulus' onset.
 
-Spike times have the shape (n_spikes,), or (n_spikes, 1) where MATLAB stored them.
+Spike times have the shape (n_spikes,), or (n_spikes, 1) if MATLAB stored them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _TICKS_PER_SECOND = 1_000_000
-"""Times are compared as whole microseconds, so that a spike on an edge never falls to the wrong side of it."""
+"""Times are compared as whole microseconds, so that a spike on an edge never falls on its wrong side."""
 
 
 def sound_level(amplitude: npt.NDArray[np.float64], peak_level: float) -> npt.NDArray[np.float64]:
     """Convert the amplitude of an envelope to its level.
 
     Args:
-        amplitude: On a linear scale, all above 0, shape (n_samples,).
+        amplitude: On a linear scale, always above 0, shape (n_samples,).
         peak_level: The level of the largest amplitude, in dB SPL.
 
     Returns:
@@ -39,7 +39,7 @@ class Segment:
 
     Attributes:
         start: In s.
-        spike_times: Those in [start, start + duration), in s, shape (n_spikes,).
+        spike_times: The spikes in [start, start + duration), in s, shape (n_spikes,).
     """
 
     start: float
@@ -47,7 +47,7 @@ class Segment:
 
 
 def segments(spike_times: npt.NDArray[np.float64], duration: float, segment_duration: float) -> list[Segment]:
-    """Cut a spike train into segments of equal length; what is left at the end is dropped.
+    """Cut a spike train into segments of equal length and drop the remainder at the end.
 
     Args:
         spike_times: In s, ascending, shape (n_spikes,).
@@ -77,7 +77,7 @@ def firing_rate(
         Hz, shape (duration / bin_width,).
 
     Raises:
-        ValueError: `duration` is no multiple of `bin_width`.
+        ValueError: `duration` is not a multiple of `bin_width`.
     """
     width = _tick(bin_width)
     bins, rest = divmod(_tick(duration), width)
@@ -100,17 +100,17 @@ def fano_factor(rate: npt.NDArray[np.float64], bin_width: float) -> float:
 
 @dataclass(frozen=True)
 class IntervalStatistics:
-    """How the intervals between neighbouring spikes are distributed.
+    """The distribution of the intervals between neighbouring spikes.
 
     Attributes:
         count: Number of intervals.
         mean: In s.
         std: Over all intervals (division by `count`), in s.
         cv: Coefficient of variation, std / mean.
-        local_variation: Like `cv` squared, but of neighbours only, so that a slow drift of the rate does not count.
+        local_variation: Like `cv` squared, but only over neighbours, so that a slow drift of the rate does not count.
             It is 1 for a Poisson process. Source: S. Shinomoto, K. Shima and J. Tanji (2003), Differences in spiking
             patterns among cortical neurons, Neural Comput 15:2823-2842.
-        short_fraction: Part of the intervals that are shorter than the limit, 0 to 1.
+        short_fraction: Fraction of the intervals that are shorter than the limit, 0 to 1.
     """
 
     count: int
@@ -126,7 +126,7 @@ def interval_statistics(spike_times: npt.NDArray[np.float64], short_interval: fl
 
     Args:
         spike_times: In s, ascending, shape (n_spikes,).
-        short_interval: In s; an interval that long is not short any more.
+        short_interval: In s; only shorter intervals are short.
 
     Raises:
         ValueError: There are fewer than 3 spikes, so that no two intervals are neighbours.
@@ -154,7 +154,7 @@ class SpikeTriggeredAverage:
     Attributes:
         lags: Time of each sample relative to the spike, in s, ascending and negative, shape (n_lags,).
         average: In the unit of the stimulus, shape (n_lags,).
-        spike_count: How many spikes it is the mean of.
+        spike_count: The number of spikes that were averaged.
     """
 
     lags: npt.NDArray[np.float64]
@@ -168,12 +168,12 @@ def spike_triggered_average(
     sampling_rate: float,
     window: float,
 ) -> SpikeTriggeredAverage:
-    """Average the stimulus over the samples that come just before each spike.
+    """Average the stimulus over the samples just before each spike.
 
-    Spikes so early that the recording lacks a part of their window are left out.
+    Spikes that occur before a whole window has been recorded are left out.
 
     Args:
-        spike_times: In s, shape (n_spikes,); a spike between two samples counts as at the nearer one.
+        spike_times: In s, shape (n_spikes,); a spike between two samples is assigned to the nearer one.
         stimulus: Sampled from time 0 on, shape (n_samples,).
         sampling_rate: In Hz.
         window: How far back to look, in s; n_lags is `window * sampling_rate`, rounded.

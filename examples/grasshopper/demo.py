@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 RESULTS = Path("build", "grasshopper")
-"""Where the pictures and the workers' logs go, below the working folder."""
+"""The folder for the pictures and the workers' logs, below the working folder."""
 WORKERS = 2
 
 
 def run(console: Console) -> None:
-    """Show the pipeline, compute it with worker processes, show the results, and mend a deleted one.
+    """Show the pipeline, compute it with worker processes, show the results, and restore a deleted one.
 
     Raises:
-        Unfinished: The workers left something uncomputed.
+        Unfinished: The workers ended before everything was computed.
     """
     RESULTS.mkdir(parents=True, exist_ok=True)
     console.rule("The pipeline", align="left")
@@ -49,10 +49,10 @@ def show_pipeline(console: Console) -> None:
 
 
 def compute(console: Console) -> None:
-    """Let workers compute what is missing, and show how far they are.
+    """Let workers compute what is missing, and show their progress.
 
     Raises:
-        Unfinished: They ended before all was computed.
+        Unfinished: They ended before everything was computed.
     """
     if not report.remaining():
         console.print("  Everything is there from an earlier run: the workers find nothing to do.")
@@ -64,7 +64,7 @@ def compute(console: Console) -> None:
     for worker in processes:
         console.print(f"  {worker} computed {report.computed_by(worker)} results")
     if left := report.remaining():
-        raise workers.Unfinished(f"{left} results are missing. What the workers said is in {RESULTS}.")
+        raise workers.Unfinished(f"{left} results are missing. The workers' logs are in {RESULTS}.")
     console.print(f"  All results are there after {time.monotonic() - started:.1f} s.")
 
 
@@ -77,13 +77,13 @@ def show_results(console: Console) -> None:
 
 
 def compute_again(console: Console) -> None:
-    """Show that what is there is not computed anew."""
+    """Show that existing results are not computed again."""
     computed = sum(table.populate()["success_count"] for table in pipeline.COMPUTED)
     console.print(f"  A second run computed {computed} results.")
 
 
 def delete_one(console: Console) -> None:
-    """Delete a result, and show that it is the one which is computed again."""
+    """Delete a result, and show that only this one is computed again."""
     key = (pipeline.SpikeTriggeredAverage & report.SEGMENTATION & report.PICTURE_PARAMETERS).keys(order_by="KEY")[0]
     result = pipeline.SpikeTriggeredAverage & key
     before = result.fetch1("average")

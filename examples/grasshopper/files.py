@@ -1,8 +1,8 @@
-"""The recordings that the package nitime ships: where they lie, and how they are read.
+"""The recordings in the package nitime: finding and reading them.
 
 Source: A. Rokem, S. Watzl, T. Gollisch, M. Stemmler, A. V. M. Herz and I. Samengo (2006), Spike-timing precision
 underlies the coding efficiency of auditory receptor neurons, J Neurophysiol 95:2541-2552. The whole set is `ia-1` of
-CRCNS (https://crcns.org/data-sets/ia/ia-1). Units are those that nitime's own example `grasshopper.py` gives.
+CRCNS (https://crcns.org/data-sets/ia/ia-1). The units are taken from nitime's own example `grasshopper.py`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _MICROSECONDS = 1e6
-"""In a second; a division by it gives the float nearest to the decimal number."""
+"""Per second; a division by it yields the float nearest to the decimal number."""
 
 
 @dataclass(frozen=True)
 class SpikeFile:
-    """What a file of spike times holds.
+    """The contents of a file of spike times.
 
     Attributes:
-        cutoff_frequency: Where the spectrum of the envelope ends, in Hz.
+        cutoff_frequency: The upper limit of the envelope's spectrum, in Hz.
         carrier_frequency: Of the tone that the envelope modulates, in Hz.
         intensity: Of the stimulus, in dB SPL.
         spike_times: From the onset of the stimulus, in s, ascending, shape (n_spikes,).
@@ -40,7 +40,7 @@ class SpikeFile:
 
 @dataclass(frozen=True)
 class StimulusFile:
-    """What a file with a stimulus holds.
+    """The contents of a file with a stimulus.
 
     Attributes:
         sampling_rate: In Hz.
@@ -52,7 +52,7 @@ class StimulusFile:
 
 
 def data_folder() -> Path:
-    """Find the folder of data in the installed nitime, without importing its code.
+    """Find the data folder of the installed nitime, without importing its code.
 
     Raises:
         FileNotFoundError: nitime is not installed.
@@ -67,7 +67,7 @@ def read_spike_times(path: Path) -> SpikeFile:
     """Read spike times: lines `# name (unit): value`, then a time in microseconds on each line.
 
     Raises:
-        ValueError: The header lacks a value, or a line is no number.
+        ValueError: The header lacks a value, or a line is not a number.
     """
     lines = [line.strip() for line in path.read_text(encoding="ascii").splitlines()]
     header = dict(line.lstrip("# ").split(": ", 1) for line in lines if line.startswith("#"))

@@ -1,4 +1,4 @@
-"""The schema: from the files of a presentation to what each segment of its spike train says.
+"""The schema: from the files of a presentation to the statistics of each segment of its spike train.
 
 Importing this module connects (see `levada.connect`) and declares the tables. Workers compute all of them:
 `levada worker examples.grasshopper.pipeline`.
@@ -31,7 +31,7 @@ class Subject(lv.Manual):
 
 @schema
 class Presentation(lv.Manual):
-    """Which stimuli a subject heard, and the files about them."""
+    """The stimuli that a subject heard, and their files."""
 
     definition = """
     # A stimulus that was played to a subject
@@ -129,7 +129,7 @@ class SpikeTrain(lv.Computed):
 
 @schema
 class AnalysisParameters(lv.Lookup):
-    """Each set of parameters gives results of its own."""
+    """Each set of parameters yields its own results."""
 
     definition = """
     # Parameters of the analyses of a segment
@@ -210,7 +210,7 @@ class IntervalStatistics(lv.Computed):
 
 @schema
 class SpikeTriggeredAverage(lv.Computed):
-    """What the neuron hears before it fires."""
+    """The mean stimulus before a spike."""
 
     definition = """
     # Mean stimulus before the spikes of a recording
@@ -225,7 +225,7 @@ class SpikeTriggeredAverage(lv.Computed):
     """
 
     class Segment(lv.Part):
-        """One segment's own average."""
+        """The average of one segment."""
 
         definition = """
         # Mean stimulus before the spikes of a segment
@@ -237,7 +237,7 @@ class SpikeTriggeredAverage(lv.Computed):
         """
 
     def make(self, key: dict[str, Any]) -> None:
-        """Average the stimulus before each spike, of all segments and of each."""
+        """Average the stimulus before each spike, over all segments and for each."""
         inputs = Recording * AnalysisParameters & key
         stimulus, sampling_rate, window = inputs.fetch1("stimulus", "sampling_rate", "window")
         segments = (SpikeTrain.Segment & key).to_dicts("segment", "spike_times", order_by="segment")
@@ -266,11 +266,11 @@ class SpikeTriggeredAverage(lv.Computed):
 
 
 COMPUTED = (Recording, SpikeTrain, FiringRate, IntervalStatistics, SpikeTriggeredAverage)
-"""All tables with a `make`, in the order in which they can be filled."""
+"""All tables with a `make`, in an order in which they can be filled."""
 
 
 def fill() -> None:
-    """Enter what people enter: the subject, and which files hold what it heard. Rows that are there stay."""
+    """Enter the manual data: the subject, and the files of the stimuli that it heard. Existing rows stay."""
     subject = {
         "subject_id": 1,
         "species": "Locusta migratoria",

@@ -1,4 +1,4 @@
-"""What the demo shows: progress, a table of results, a picture."""
+"""The demo's output: progress, a table of results, a picture."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _POLL_S = 0.3
 
 
 def remaining() -> int:
-    """Count what is to be computed now, in all tables."""
+    """Count the entities that can be computed now, in all tables."""
     return sum(table.progress()[0] for table in pipeline.COMPUTED)
 
 
 def watch(console: Console, workers: Sequence[Worker]) -> None:
-    """Show progress until all workers have ended, and tell when one ends."""
-    # A terminal that cannot move its cursor gets lines too.
+    """Show progress until all workers have ended, and report when one ends."""
+    # A terminal that cannot move its cursor also gets lines.
     show = _show_bars if console.is_interactive else _show_lines
     show(console, _counts(console, workers))
 
@@ -67,7 +67,7 @@ def _show_lines(console: Console, progress: Iterable[list[tuple[int, int]]]) -> 
 
 
 def _counts(console: Console, workers: Sequence[Worker]) -> Iterator[list[tuple[int, int]]]:
-    """Give (done, total) of every table again and again, the last time after all workers have ended."""
+    """Yield (done, total) of every table repeatedly, for the last time after all workers have ended."""
     told: set[int] = set()
     while True:
         ended = [worker for worker in workers if worker.ended]
@@ -86,7 +86,7 @@ def _counts(console: Console, workers: Sequence[Worker]) -> Iterator[list[tuple[
 
 
 def computed_by(worker: Worker) -> int:
-    """Count the results that a worker committed: each job keeps who did."""
+    """Count the results that a worker committed: each job records its worker."""
     own = {"host": socket.gethostname(), "pid": worker.process.pid}
     return sum(len(table.jobs.completed & own) for table in pipeline.COMPUTED)
 
@@ -120,7 +120,7 @@ def result_table(console: Console) -> Table:
 
 
 def summary() -> lv.Relation:
-    """Join the results of each recording with each set of parameters; those of segments as their means."""
+    """Join the results of each recording with each set of parameters, averaging those of segments."""
     averages = pipeline.SpikeTriggeredAverage.proj("peak_level", "peak_lag") & SEGMENTATION
     rates = averages.aggr(pipeline.FiringRate, ..., rate="avg(mean_rate)", fano="avg(fano_factor)")
     intervals = averages.proj().aggr(pipeline.IntervalStatistics, cv="avg(cv)", short="avg(short_fraction)")
@@ -128,7 +128,7 @@ def summary() -> lv.Relation:
 
 
 def draw(file: Path) -> None:
-    """Draw the spike-triggered average of each recording, thick, over those of its segments."""
+    """Draw the spike-triggered average of each recording, thick, over the averages of its segments."""
     recordings = pipeline.Recording.to_dicts(
         "subject_id", "presentation", "cutoff_frequency", "stimulus", order_by="KEY"
     )

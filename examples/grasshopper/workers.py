@@ -1,4 +1,4 @@
-"""Worker processes: start them, tell which have ended, and leave none behind."""
+"""Worker processes: start them, report which have ended, and leave none behind."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _PROJECT = Path(__file__).parents[2]
 _GRACE_S = 10.0
-"""How long an interrupted worker may finish the job in hand."""
+"""How long an interrupted worker may take to finish its current job."""
 
 
 class Unfinished(Exception):
-    """All workers have ended, and not everything is computed."""
+    """All workers have ended, but not everything is computed."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Worker:
     Attributes:
         number: From 1.
         process: The process itself.
-        log: The file with all that it says.
+        log: The file with its output.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Worker:
 def running(module: str, count: int, log_folder: Path) -> Iterator[list[Worker]]:
     """Run workers for the tables of a module until nothing is left to compute.
 
-    Those that still run at the end of the block finish the job in hand and stop.
+    Workers that still run at the end of the block finish their current job and stop.
     """
     command = [sys.executable, "-m", "levada", "worker", module, "--processes", "1", "--drain"]
     python_path = os.pathsep.join([str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])

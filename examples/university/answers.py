@@ -1,6 +1,6 @@
-"""The answers to the questions of `queries`, computed by pandas from the registry itself.
+"""The answers to the questions of `queries`, computed by pandas directly from the registry.
 
-Each function bears the name of its query, and gives what the query must: the index is the primary key.
+Each function has the name of its query and returns its expected result: the index is the primary key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def women_of_two_states(registry: Registry) -> Answer:
 
 
 def born_in_2004(registry: Registry) -> Answer:
-    """By the year of the birth and the first letter."""
+    """By the year of birth and the first letter."""
     students = _students(registry)
     year = pd.to_datetime(students["date_of_birth"]).dt.year
     return students[(year == 2004) & students["last_name"].str.startswith("S")]
@@ -60,7 +60,7 @@ def enrolled_now(registry: Registry) -> Answer:
 
 
 def never_taught(registry: Registry) -> Answer:
-    """What the catalog says."""
+    """From the catalog."""
     return registry["Course"].set_index(_COURSE).loc[list(catalog.NEVER_TAUGHT)]
 
 
@@ -117,7 +117,7 @@ def major_or_enrolled(registry: Registry) -> Answer:
 
 
 def majors_of_departments(registry: Registry) -> Answer:
-    """By a left merge, so that groups of none are there."""
+    """By a left merge, so that empty groups are included."""
     merged = registry["Department"].merge(registry["StudentMajor"], on="dept", how="left")
     groups = merged.groupby(["dept", "dept_name"])
     found = groups.agg(students=("student_id", "count")).reset_index("dept_name")
@@ -172,7 +172,7 @@ def difficulty(registry: Registry) -> Answer:
 
 
 def ten_best(registry: Registry) -> Answer:
-    """By whole numbers, which no rounding touches before the division."""
+    """By whole numbers, which are not rounded before the division."""
     graded = _with_points(registry).dropna(subset="points")
     graded["halves"] = [int(2 * _credits(dept, number)) for dept, number in graded[_COURSE].itertuples(index=False)]
     graded["weighted"] = (100 * graded["points"]).round().astype(int) * graded["halves"]

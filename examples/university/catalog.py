@@ -1,4 +1,4 @@
-"""What this university teaches: the part of the registry that is not drawn at random."""
+"""The university's catalog: the part of the registry that is not random."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ DEPARTMENTS = {
     "MATH": "Mathematics",
     "PHYS": "Physics",
 }
-"""The library teaches, and nobody takes a degree there."""
+"""The library teaches, but has no majors."""
 
 MAJORS = {"ART": 0.1, "BIOL": 0.26, "CHEM": 0.12, "CS": 0.27, "MATH": 0.12, "PHYS": 0.13}
-"""Which part of the students with a major has it in which department."""
+"""Which fraction of the students with a major has it in which department."""
 
 COURSES = (
     ("ART", 1000, "Looking at Pictures", 3),
@@ -58,7 +58,7 @@ COURSES = (
 """Department, number, name, credits."""
 
 NEVER_TAUGHT = (("BIOL", 3400), ("MATH", 1250))
-"""Courses that stand in the catalog only."""
+"""Courses that exist only in the catalog."""
 
 PREREQUISITES = (
     ("ART", 3300, "ART", 1000),
@@ -83,14 +83,14 @@ PREREQUISITES = (
     ("PHYS", 3111, "PHYS", 2220),
     ("PHYS", 3719, "PHYS", 2220),
 )
-"""A course, and one that must have been passed before."""
+"""A course, and a course that must have been passed before."""
 
 TERM_STARTS = {"Spring": (1, 10), "Summer": (5, 17), "Fall": (8, 23)}
-"""Month and day; in the order of a year."""
+"""Month and day, in the order of a year."""
 
 CURRENT_TERM = (2025, "Fall")
 TERMS = (*((year, term) for year in range(2021, 2026) for term in TERM_STARTS), (2026, "Spring"))
-"""From the first to the one after the current; nothing is taught in the summer."""
+"""From the first to the one after the current; there are no courses in the summer."""
 
 GRADES = {
     "A": "4.00",
@@ -105,6 +105,6 @@ GRADES = {
     "F": "0.00",
     "W": None,
 }
-"""Letters and points, the best first; W is for withdrawn."""
+"""Letters and points, the best first; W means withdrawn."""
 
 PASSING = frozenset(GRADES) - {"F", "W"}

@@ -1,4 +1,4 @@
-"""Compares what a query gives with what pandas computes."""
+"""Compares the result of a query with the one that pandas computes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class WrongAnswer(Exception):
-    """A query does not give what pandas computes."""
+    """A query differs from the result that pandas computes."""
 
 
 _TOLERANCE = 1e-12
-"""Relative; sums of floats come out a little different in another order."""
+"""Relative; sums of floats differ a little in another order."""
 
 
 def check(name: str, query: lv.Relation, registry: Registry) -> pd.DataFrame:
     """Fetch a query and compare it with the answer of that name.
 
     Returns:
-        What the query gave, in the order of its key.
+        The result of the query, in the order of its key.
 
     Raises:
         WrongAnswer: They differ; the message says where.
@@ -37,12 +37,12 @@ def check(name: str, query: lv.Relation, registry: Registry) -> pd.DataFrame:
             _plain(found), _plain(answer(name, registry)), check_dtype=False, check_index_type=False, rtol=_TOLERANCE
         )
     except AssertionError as error:
-        raise WrongAnswer(f"{name}: the query gives other rows (left) than pandas (right). {error}") from None
+        raise WrongAnswer(f"{name}: the query returns other rows (left) than pandas (right). {error}") from None
     return found
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Bring every value to text, a float or None, as two libraries hold dates and missing values in several ways."""
+    """Convert every value to text, a float or None, because the libraries represent dates and gaps differently."""
     columns = {name: [_plain_value(value) for value in frame[name].tolist()] for name in frame.columns}
     return pd.DataFrame(columns, index=frame.index)
 

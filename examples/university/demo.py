@@ -22,7 +22,7 @@ def run(console: Console, student_count: int) -> None:
 
     Raises:
         OtherRegistry: The schema holds other students.
-        WrongAnswer: A query does not give what pandas computes.
+        WrongAnswer: A query differs from the result that pandas computes.
     """
     console.rule("The tables", align="left")
     console.print(str(lv.Diagram(pipeline.schema)), markup=False)
@@ -46,7 +46,7 @@ def fill(console: Console, student_count: int) -> registry.Registry:
 
 
 def ask(console: Console, drawn: registry.Registry) -> None:
-    """Ask all questions, and compare every answer with what pandas computes."""
+    """Ask all questions, and compare every answer with the one that pandas computes."""
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII)
     table.add_column("question")
     table.add_column("rows", justify="right")

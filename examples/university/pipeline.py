@@ -1,4 +1,4 @@
-"""The schema: who studies what, when, and with which success.
+"""The schema: who studies what, when, and with which grades.
 
 Importing this module connects (see `levada.connect`) and declares the tables.
 """
@@ -13,7 +13,7 @@ schema = lv.schema("university")
 
 @schema
 class Department(lv.Manual):
-    """What teaches."""
+    """Departments, which teach courses."""
 
     definition = """
     # A department
@@ -25,7 +25,7 @@ class Department(lv.Manual):
 
 @schema
 class Term(lv.Manual):
-    """When there is teaching."""
+    """The terms in which courses are taught."""
 
     definition = """
     # A part of an academic year
@@ -49,7 +49,7 @@ class CurrentTerm(lv.Manual):
 
 @schema
 class Student(lv.Manual):
-    """Who studies."""
+    """The students."""
 
     definition = """
     # A person who was admitted
@@ -67,7 +67,7 @@ class Student(lv.Manual):
 
 @schema
 class StudentMajor(lv.Manual):
-    """At most one per student; those without are undecided."""
+    """At most one per student; students without one are undecided."""
 
     definition = """
     # The department in which a student takes the degree
@@ -80,7 +80,7 @@ class StudentMajor(lv.Manual):
 
 @schema
 class Course(lv.Manual):
-    """What is taught."""
+    """The courses."""
 
     definition = """
     # A course, which may be taught in many terms
@@ -94,7 +94,7 @@ class Course(lv.Manual):
 
 @schema
 class Prerequisite(lv.Manual):
-    """What must have been passed before."""
+    """Courses that must have been passed before another."""
 
     definition = """
     # A course that a course builds on
@@ -119,7 +119,7 @@ class Section(lv.Manual):
 
 @schema
 class Enroll(lv.Manual):
-    """Who attends."""
+    """Who attends which section."""
 
     definition = """
     # A student in a section
@@ -130,7 +130,7 @@ class Enroll(lv.Manual):
 
 @schema
 class LetterGrade(lv.Manual):
-    """What success is called, and what it counts."""
+    """The grades and their points."""
 
     definition = """
     # A grade; one without points does not count
@@ -142,7 +142,7 @@ class LetterGrade(lv.Manual):
 
 @schema
 class Grade(lv.Manual):
-    """With which success."""
+    """The grade of each enrolment."""
 
     definition = """
     # The grade of a student in a section
@@ -169,13 +169,13 @@ TABLES = (
 
 
 def fill(registry: Registry) -> bool:
-    """Insert a registry, all of it or nothing.
+    """Insert a registry, either all of it or nothing.
 
     Returns:
-        Whether anything was inserted: it may be there from an earlier run.
+        Whether anything was inserted: it may exist from an earlier run.
 
     Raises:
-        OtherRegistry: There is another one.
+        OtherRegistry: The schema holds another registry.
     """
     counts = {table.__name__: len(table) for table in TABLES}
     wanted = {table.__name__: len(registry[table.__name__]) for table in TABLES}

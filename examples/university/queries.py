@@ -1,4 +1,4 @@
-"""Twenty questions to the registry, as queries."""
+"""Twenty questions about the registry, as queries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from examples.university.pipeline import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Query: TypeAlias = Any  # a lv.Relation; what restricts a table has that table's class
+Query: TypeAlias = Any  # a lv.Relation; a restriction of a table has the table's class
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _asks(words: str) -> Callable[[Callable[[], Query]], Callable[[], Query]]:
 
 @_asks("Which women come from California or Utah?")
 def women_of_two_states() -> Query:
-    """Restrict by a mapping; a list as value is any of its items."""
+    """Restrict by a mapping; a list matches any of its items."""
     return Student & {"sex": "F", "home_state": ["CA", "UT"]}
 
 
@@ -94,7 +94,7 @@ def grade_missing() -> Query:
 
 @_asks("Who passed every course of mathematics below 1230?")
 def passed_all() -> Query:
-    """Divide: antirestrict by those for whom one of the pairs is missing."""
+    """Divide: antirestrict by the students who lack one of the pairs."""
     courses = Course & {"dept": "MATH"} & "course < 1230"
     passed = Grade & (LetterGrade & "points > 0")
     return Student - (Student.proj() * courses.proj() - passed)
@@ -127,7 +127,7 @@ def major_if_any() -> Query:
 
 @_asks("Who has a major, is enrolled now, or both?")
 def major_or_enrolled() -> Query:
-    """Unite: an entity of both sides is one row; what a side does not have is missing."""
+    """Unite: an entity of both sides is one row; attributes that a side lacks are missing."""
     now = Student.aggr(Enroll & CurrentTerm, course_count="count(*)", exclude_nonmatching=True)
     return StudentMajor.proj("dept") + now
 
@@ -143,20 +143,20 @@ def majors_of_departments() -> Query:
 
 @_asks("Which three terms had the most enrolments?")
 def fullest_terms() -> Query:
-    """Aggregate matching groups only, and take the first in an order."""
+    """Aggregate only matching groups, and take the first in an order."""
     terms = Term.aggr(Enroll, enrolments="count(*)", students="count(DISTINCT student_id)", exclude_nonmatching=True)
     return terms & lv.Top(3, "enrolments DESC")
 
 
 @_asks("From which states do students come, and how old is the oldest from each?")
 def states() -> Query:
-    """Aggregate by an attribute that is no key of any table."""
+    """Aggregate by an attribute that is not a key of any table."""
     return lv.U("home_state").aggr(Student, students="count(*)", women="sum(sex = 'F')", oldest="min(date_of_birth)")
 
 
 @_asks("In which rooms does each department teach now?")
 def rooms_of_departments() -> Query:
-    """Give the distinct values of attributes."""
+    """List the distinct values of attributes."""
     return lv.U("dept", "room") & (Section & CurrentTerm)
 
 
@@ -171,7 +171,7 @@ def section_sizes() -> Query:
 
 @_asks("How hard is each course?")
 def difficulty() -> Query:
-    """Aggregate a join; what nobody took stays, without a mean."""
+    """Aggregate a join; courses that nobody took stay, without a mean."""
     return Course.aggr(
         Grade.extend(LetterGrade),
         "course_name",
@@ -183,7 +183,7 @@ def difficulty() -> Query:
 
 
 def grade_averages() -> Query:
-    """Weigh the points of each student by the credits of the courses."""
+    """Weight the points of each student by the credits of the courses."""
     counted = Grade * (LetterGrade & "points IS NOT NULL") * Course.proj("credits")
     return Student.aggr(
         counted,
@@ -197,13 +197,13 @@ def grade_averages() -> Query:
 
 @_asks("Who are the ten best students with at least 40 credits?")
 def ten_best() -> Query:
-    """Restrict what was aggregated, and take the first in an order."""
+    """Restrict an aggregation, and take the first in an order."""
     return grade_averages() & "earned >= 40" & lv.Top(10, "average DESC")
 
 
 @_asks("How do students of each major do in their own department and elsewhere?")
 def at_home_and_elsewhere() -> Query:
-    """Join with a renamed attribute, compute, and aggregate by what was computed."""
+    """Join with a renamed attribute, compute, and aggregate by the computed attribute."""
     counted = Grade * (LetterGrade & "points IS NOT NULL") * StudentMajor.proj(major="dept")
     located = counted.proj("points", "major", place="CASE WHEN dept = major THEN 'at home' ELSE 'elsewhere' END")
     return lv.U("major", "place").aggr(located, grades="count(*)", mean="avg(points)", deviation="std(points)")

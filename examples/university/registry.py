@@ -1,7 +1,7 @@
-"""Draws a registry: students that Faker makes up, and what they did at the university, term after term.
+"""Draws a registry: students made up by Faker, and their studies, term after term.
 
-It is consistent: nobody is enrolled before the admission, twice in a course, in two sections of it, or without having
-passed what the course builds on; and grades are those of past terms.
+It is consistent: nobody is enrolled before admission, twice in a course, in two sections of it, or without having
+passed its prerequisites; and only past terms have grades.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 STUDENTS = 20_000
 LEAST_STUDENTS = 100
-"""Fewer leave too many courses without anyone."""
+"""With fewer students, too many courses stay empty."""
 SEED = 1850
 FIRST_ID = 1000
 
 _STUDY_TERMS = 8
-"""A student is enrolled in at most so many terms from the admission on."""
+"""A student is enrolled in at most this many terms from admission on."""
 _MOST_COURSES = 4
-"""In one term."""
+"""Per term."""
 _ATTENDS = 0.9
 _WOMEN = 0.53
 _TOWNS = 300
@@ -43,11 +43,11 @@ _ROOMS = ("Aud-1", "Aud-2", "East-110", "East-240", "Hall-5", "North-3", "Tower-
 
 
 class TooFewStudents(ValueError):
-    """A registry of so few is none."""
+    """The registry would be too small."""
 
 
 class OtherRegistry(Exception):
-    """The schema holds another registry than the one that is to be inserted."""
+    """The schema holds another registry than the one to be inserted."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Registry:
 
 
 def draw(student_count: int = STUDENTS, seed: int = SEED) -> Registry:
-    """Draw a registry; the same arguments give the same one.
+    """Draw a registry; the same arguments always yield the same one.
 
     Args:
         student_count: At least `LEAST_STUDENTS`.
@@ -127,7 +127,7 @@ def _begun_terms() -> list[tuple[int, str]]:
 
 
 def _students(count: int, seed: int, rng: np.random.Generator) -> pd.DataFrame:
-    # Weighted by how common names are, a draw takes some fifty times as long.
+    # Weighting names by how common they are makes a draw some fifty times slower.
     faker = Faker("en_US", use_weighting=False)
     faker.seed_instance(seed)
     # Nobody is admitted for a term that has not begun.
@@ -189,7 +189,7 @@ def _sections(rng: np.random.Generator) -> pd.DataFrame:
 
 
 class _Studies:
-    """What the students take and achieve: arrays of shape (n_students, n_courses)."""
+    """The courses and grades of the students: arrays of shape (n_students, n_courses)."""
 
     def __init__(
         self, students: pd.DataFrame, majors: pd.DataFrame, sections: pd.DataFrame, rng: np.random.Generator
@@ -210,7 +210,7 @@ class _Studies:
         self._passed: Booleans = np.zeros(shape, bool)
 
     def enrol(self) -> pd.DataFrame:
-        """Give all enrolments, each with the grade that it leads to."""
+        """Draw all enrolments, each with its grade."""
         pieces = [piece for index, term in enumerate(_begun_terms()) for piece in self._term(index, term)]
         return pd.concat(pieces, ignore_index=True).sort_values(["student_id", "dept", "course"], ignore_index=True)
 
@@ -244,7 +244,7 @@ class _Studies:
         return pieces
 
     def _choices(self, index: int, term: tuple[int, str]) -> Booleans:
-        """Choose the courses of a term, more often those of the major."""
+        """Choose the courses of a term, preferring those of the major."""
         count = len(self._ids)
         since = index - self._first_term
         studying = (since >= 0) & (since < _STUDY_TERMS) & (self._rng.random(count) < _ATTENDS)

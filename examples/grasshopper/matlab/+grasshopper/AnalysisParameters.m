@@ -1,5 +1,5 @@
 classdef AnalysisParameters < levada.Lookup
-% AnalysisParameters  Sets of parameters: each gives results of its own.
+% AnalysisParameters  Sets of parameters: each yields its own results.
 %
-%   Without a definition of its own, the class stands for the table as Python declared it.
+% Without its own definition, the class represents the table as Python declared it.
 end

@@ -1,5 +1,5 @@
 classdef SpikeTriggeredAverage < levada.Computed
-% SpikeTriggeredAverage  What the neuron hears before it fires.
+% SpikeTriggeredAverage  The mean stimulus before a spike.
 
     methods
         function make(self, key)

@@ -1,5 +1,5 @@
 classdef SpikeTriggeredAverageSegment < levada.Part
-% SpikeTriggeredAverageSegment  One segment's own average.
+% SpikeTriggeredAverageSegment  The average of one segment.
 
     properties (SetAccess = protected)
         master = grasshopper.SpikeTriggeredAverage

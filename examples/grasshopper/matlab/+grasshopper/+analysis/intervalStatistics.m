@@ -4,7 +4,7 @@ function statistics = intervalStatistics(spikeTimes, shortInterval)
 %   statistics = intervalStatistics(spikeTimes, shortInterval)
 %
 %   spikeTimes     in s, ascending, at least 3
-%   shortInterval  in s; an interval that long is not short any more
+% shortInterval  in s; only shorter intervals are short
 %   statistics     a struct with interval_count, mean_interval, std_interval (both in s), cv, local_variation, short_fraction
 %
 %   Local variation: S. Shinomoto, K. Shima and J. Tanji (2003), Neural Comput 15:2823-2842.

@@ -3,13 +3,13 @@ function [lags, average, number] = spikeTriggeredAverage(spikeTimes, stimulus, s
 %
 %   [lags, average, number] = spikeTriggeredAverage(spikeTimes, stimulus, samplingRate, window)
 %
-%   spikeTimes    in s; a spike between two samples counts as at the nearer one
+% spikeTimes    in s; a spike between two samples is assigned to the nearer one
 %   stimulus      sampled from time 0 on
 %   samplingRate  in Hz
 %   window        how far back to look, in s
 %   lags          of each sample relative to the spike, in s, ascending and negative: a column
 %   average       in the unit of the stimulus: a column
-%   number        of spikes that it is the mean of; those without a whole window before them are left out
+% number        of spikes averaged; spikes without a whole window before them are left out
 
 lagCount = round(window * samplingRate);
 samples = round(spikeTimes(:) * samplingRate);
