@@ -1,4 +1,4 @@
-"""The composition root: builds the parts, starts, announces, drains and stops them."""
+"""The composition root: builds, starts, announces, drains and stops the parts."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ OBJECTS_FOLDER = "objects"
 """The embedded server's own store, and its folder in the data folder."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 TIDY_INTERVAL_S = 3600.0
-"""Between two looks for what is to be prepared or dropped."""
+"""The time between two rounds of preparing and dropping partitions."""
 _LOG = logging.getLogger("levada.server")
 
 
 Beside: TypeAlias = "Callable[[Settings, int], AbstractAsyncContextManager[None]]"
-"""Runs more processes with some settings, so many."""
+"""Runs a number of further processes with some settings."""
 
 
 async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside | None = None) -> None:
-    """Run a server until it is told to stop or has been idle for too long.
+    """Run a server until it is stopped or has been idle for too long.
 
     Args:
-        settings: How it runs.
-        ready: Told the address once calls are served.
-        beside: Runs the other processes, where there are to be several.
+        settings: The server's settings.
+        ready: Called with the address once calls are served.
+        beside: Runs the other processes, if there are to be several.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
@@ -72,11 +72,11 @@ async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside
 
 @asynccontextmanager
 async def running(settings: Settings, beside: Beside | None = None) -> AsyncIterator[tuple[RpcServer, str]]:
-    """Run a server for the length of the block; give it and its address.
+    """Run a server for the length of the block and yield it with its address.
 
     Args:
-        settings: How it runs.
-        beside: Runs the other processes, where there are to be several.
+        settings: The server's settings.
+        beside: Runs the other processes, if there are to be several.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
@@ -135,7 +135,7 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
 
 
 def _stores(settings: Settings) -> StoreFolders:
-    """Give the stores; a server with its own database has one of its own, so that a notebook needs no settings."""
+    """Return the stores; a server with its own database has its own store, so that a notebook needs no settings."""
     named = settings.stores
     if settings.database_url is not None or OWN_STORE in named.folders:
         return named
@@ -170,33 +170,35 @@ def _listen_address(settings: Settings) -> str:
 
 
 def _port_to_share(settings: Settings) -> str:
-    """Give the address that several processes are to listen on.
+    """Choose the address on which several processes listen.
 
     Raises:
-        InvalidRequest: These settings, or this system, allow one process only.
+        InvalidRequest: These settings, or this system, allow only one process.
         Unavailable: Another program has the port: the processes could share it even with another server.
     """
     address = settings.listen or DEFAULT_LISTEN
     if address.startswith("unix:") or not hasattr(socket, "SO_REUSEPORT"):
-        raise InvalidRequest("Several processes share a port, where the system allows it: use --listen host:port.")
+        raise InvalidRequest("Several processes share a port, if the system allows it: use --listen host:port.")
     if settings.idle_timeout_s is not None:
-        raise InvalidRequest("Of several processes none knows when all are idle; leave out --idle-timeout.")
+        raise InvalidRequest("With several processes, none knows when all are idle; leave out --idle-timeout.")
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ports of connections that have ended are free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of ended connections are free
         try:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
-            raise Unavailable(f"{address} cannot be listened on ({error.strerror}). Choose another.") from error
+            raise Unavailable(
+                f"The server cannot listen on {address} ({error.strerror}). Choose another address."
+            ) from error
     return address
 
 
 def _announce(folder: Path, address: str) -> Callable[[], None]:
-    """Write where the server is; give what takes it back."""
+    """Write the server's address to a file, and return a function that removes it."""
     file = folder / ANNOUNCEMENT
     text = json.dumps({"address": address, "pid": os.getpid(), "version": version("levada")})
-    # Renamed into place: nobody reads half a file.
+    # Renamed into place, so that nobody reads half a file.
     draft = folder / f"{ANNOUNCEMENT}.new"
     draft.write_text(text, encoding="utf-8")
     draft.replace(file)

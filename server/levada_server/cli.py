@@ -1,4 +1,4 @@
-"""The server's command line: parses arguments, prints what a person sees, and nothing else."""
+"""The server's command line: parses arguments and prints messages for the user, nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXIT_IN_USE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run `levada serve`; give the exit code."""
+    """Run `levada serve` and return its exit code."""
     try:
         settings = _settings(_parser().parse_args(arguments))
     except LevadaError as error:
@@ -49,56 +49,58 @@ def _parser() -> argparse.ArgumentParser:
         help="a PostgreSQL 15 or newer, as postgresql://user@host/database; without it an embedded one is used",
     )
     serve_parser.add_argument(
-        "--data-dir", type=Path, default=Path(".levada"), help="where the embedded database lives (default: .levada)"
+        "--data-dir", type=Path, default=Path(".levada"), help="folder of the embedded database (default: .levada)"
     )
     serve_parser.add_argument(
         "--listen",
         help="host:port or unix:/path (default: a private socket with the embedded database, else 127.0.0.1:50051)",
     )
     serve_parser.add_argument(
-        "--insecure", action="store_true", help="allow to listen beyond this machine although nothing is encrypted"
+        "--insecure", action="store_true", help="allow listening beyond this machine although nothing is encrypted"
     )
     serve_parser.add_argument(
         "--processes",
         type=_count,
         default=1,
-        help="serve a port by so many processes; each opens up to 20 connections to PostgreSQL (default: 1)",
+        help="how many processes serve the port; each opens up to 20 connections to PostgreSQL (default: 1)",
     )
-    serve_parser.add_argument("--idle-timeout", type=float, help="stop after so many seconds without a call")
-    serve_parser.add_argument("--grace", type=float, default=10.0, help="seconds that calls may finish at the end")
+    serve_parser.add_argument("--idle-timeout", type=float, help="stop after this many seconds without a call")
+    serve_parser.add_argument(
+        "--grace", type=float, default=10.0, help="how many seconds running calls may take after a stop signal"
+    )
     serve_parser.add_argument(
         "--stores",
         type=Path,
         help="the file that names the stores of objects (default: stores.toml in the data folder)",
     )
     serve_parser.add_argument(
-        "--spool-dir", type=Path, help="where results wait for slow readers (default: the folder for temporary files)"
+        "--spool-dir", type=Path, help="folder for the results of slow readers (default: that for temporary files)"
     )
     serve_parser.add_argument(
         "--max-value",
         type=_megabytes,
         default=VALUE_BYTES,
         metavar="MB",
-        help=f"megabytes of 2^20 bytes that a value in a row may have, 1 to {MOST_VALUE_BYTES >> 20} "
+        help=f"maximum size of a value in a row, in megabytes of 2^20 bytes, 1 to {MOST_VALUE_BYTES >> 20} "
         f"(default: {VALUE_BYTES >> 20})",
     )
     serve_parser.add_argument(
         "--transaction-idle",
         type=float,
         default=TransactionLimits().idle_s,
-        help="seconds that an open transaction waits for its client (default: %(default)g)",
+        help="how many seconds an open transaction waits for its client (default: %(default)g)",
     )
     serve_parser.add_argument(
         "--transaction-open",
         type=float,
         default=TransactionLimits().open_s,
-        help="seconds that a transaction may be open (default: %(default)g)",
+        help="how many seconds a transaction may be open (default: %(default)g)",
     )
     serve_parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
     )
     serve_parser.add_argument(
-        "--log-format", default="text", choices=["text", "json"], help="lines for people, or JSON (default: text)"
+        "--log-format", default="text", choices=["text", "json"], help="text for people, or JSON (default: text)"
     )
     return parser
 
@@ -129,14 +131,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
 def _megabytes(text: str) -> int:
     most = MOST_VALUE_BYTES >> 20
     if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {most}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
     return int(text) << 20
 
 

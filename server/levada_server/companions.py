@@ -1,4 +1,4 @@
-"""More processes of the server on its port, among which the system shares out connections."""
+"""More server processes on the same port, among which the system distributes connections."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from levada_server.config import Settings
 
 PAUSE_S = 1.0
-"""Between the end of a process that was not told to stop and its successor."""
+"""The pause before a process that ended without a stop signal is replaced."""
 YOUNG_OBJECTS = 20_000
-"""A call makes hundreds of objects that die with it: so many are let come together before garbage is looked for."""
+"""A call creates hundreds of objects that die with it, so garbage is collected only after this many."""
 _LOG = logging.getLogger("levada.server")
 
 
 @asynccontextmanager
 async def companions(settings: Settings, count: int) -> AsyncIterator[None]:
-    """Run more processes for the length of the block; one that ends is replaced.
+    """Run more processes for the length of the block, and replace any that ends.
 
     Args:
-        settings: Of each.
-        count: How many.
+        settings: The settings of each.
+        count: How many processes.
 
     Raises:
         Unavailable: One could not start.
@@ -61,7 +61,7 @@ async def companions(settings: Settings, count: int) -> AsyncIterator[None]:
 
 
 class _Companion:
-    """One process, and its successors."""
+    """A process and its successors."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -83,10 +83,10 @@ class _Companion:
         try:
             complaint: str | None = await asyncio.to_thread(self._pipe.recv)
         except EOFError:
-            complaint = "it ended at its start"
+            complaint = "it ended while starting"
         if complaint is not None:
             await self.stop()
-            raise Unavailable(f"Another process of the server could not start: {complaint}")
+            raise Unavailable(f"A further process of the server could not start: {complaint}")
 
     async def keep(self) -> None:
         """Replace the process whenever it ends."""
@@ -100,7 +100,7 @@ class _Companion:
                 _LOG.error("%s", error)
 
     async def stop(self) -> None:
-        """Tell the process to stop, and wait for it."""
+        """Stop the process and wait for it."""
         self._process.terminate()
         await self._end()
         self._pipe.close()
@@ -117,7 +117,7 @@ class _Companion:
 
 
 def _work(settings: Settings, pipe: Connection) -> None:
-    """Serve until told to stop, or until the first process is gone."""
+    """Serve until stopped, or until the first process is gone."""
     configure(settings.log_level, settings.log_format)
     threading.Thread(target=_follow, args=(pipe,), name="levada-server-first", daemon=True).start()
     try:
@@ -128,13 +128,13 @@ def _work(settings: Settings, pipe: Connection) -> None:
 
 def _follow(pipe: Connection) -> None:
     try:
-        pipe.recv()  # nothing is ever sent this way
+        pipe.recv()  # nothing is ever sent through it
     except (EOFError, OSError):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(server: Coroutine[None, None, None]) -> None:
-    """Run a server in the quickest loop that this system has, and without looking through all modules for garbage."""
+    """Run a server in this system's fastest event loop, without scanning imported modules for garbage."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])

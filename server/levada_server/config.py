@@ -24,22 +24,22 @@ _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a server runs.
+    """The settings of a server.
 
     Args:
         database_url: An external PostgreSQL; None for the embedded one.
-        data_folder: Where the embedded PostgreSQL and the server's own files live.
+        data_folder: The folder of the embedded PostgreSQL and the server's own files.
         listen: `host:port` or `unix:/path`; None for a private socket of the data folder.
-        idle_timeout_s: Stop after so many seconds without a call; None to run for ever.
-        grace_s: How long calls under way may finish at the end.
-        spool_folder: Where the results of slow readers wait; None for the system's folder for temporary files.
-        value_bytes: What a value in a row may have.
-        transaction_limits: How long a client's transaction may wait and be open.
+        idle_timeout_s: Stop after this many seconds without a call; None to run for ever.
+        grace_s: How long running calls may take after a stop signal.
+        spool_folder: The folder for the results of slow readers; None for the system's folder for temporary files.
+        value_bytes: The maximum size of a value in a row.
+        transaction_limits: How long a client's transaction may be idle and open.
         processes: How many processes serve the port.
         shared_port: Others listen on it too.
         log_level: A level of the standard library's logging.
-        log_format: Lines for people, or JSON.
-        stores: Where objects are kept; the embedded server has one more, in its data folder.
+        log_format: Text for people, or JSON.
+        stores: The stores of objects; the embedded server has one more, in its data folder.
     """
 
     database_url: str | None
@@ -58,13 +58,13 @@ class Settings:
 
 
 def read_stores(file: Path) -> StoreFolders:
-    """Read which stores there are.
+    """Read the stores.
 
     The file has a table `[stores.NAME]` for each, with its `folder`; a relative one is relative to the file.
-    `preferred` names the store that a definition with `@` alone means; with a single store it is that one.
+    `preferred` names the store for definitions with `@` alone; a single store is preferred by default.
 
     Raises:
-        InvalidRequest: The file cannot be read, or says something else.
+        InvalidRequest: The file cannot be read, or has other contents.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def read_stores(file: Path) -> StoreFolders:
     folders = {}
     for name, table in tables.items():
         if not _STORE_NAME.fullmatch(name):
-            raise InvalidRequest(f"{file}: {name!r} is no name of a store; take letters, digits, `-` and `_`.")
+            raise InvalidRequest(f"{file}: {name!r} is not a valid name of a store; use letters, digits, `-` and `_`.")
         folder = table.get("folder") if isinstance(table, dict) else None
         if not isinstance(folder, str) or table.keys() != {"folder"}:
             raise InvalidRequest(f'{file}: the store `{name}` needs one line: folder = "/path/to/the/folder".')

@@ -1,4 +1,4 @@
-"""The server's log: lines for people, or a JSON object per line; what is said during a call carries that call's id."""
+"""The server's log: text for people, or a JSON object per line; lines written during a call carry the call's id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LogFormat: TypeAlias = Literal["text", "json"]
 
 _CALL: ContextVar[tuple[int, str] | None] = ContextVar("levada_logged_call", default=None)
 _NUMBERS = count(1)
-"""Of the calls of this process; with its id they tell calls apart."""
+"""Counts the calls of this process; together with its id they identify a call."""
 
 
 def configure(level: str, log_format: LogFormat) -> None:
@@ -28,18 +28,18 @@ def configure(level: str, log_format: LogFormat) -> None:
 
 
 def begin_call(method: str) -> None:
-    """Let what this task says from now on be said of a new call of a method."""
+    """Attribute the following log lines of this task to a new call of a method."""
     _CALL.set((next(_NUMBERS), method))
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per line: `time`, `level`, `logger`, `message`; `call` and `method` within one; and details.
+    """One JSON object per line: `time`, `level`, `logger`, `message`; `call` and `method` within a call; and details.
 
     A record's `details`, given as `extra={"details": {...}}`, become members of the object.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Format a record."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -101,7 +101,7 @@ def test_a_limit_of_values_that_cannot_be_kept_is_refused(megabytes: str, capsys
     with pytest.raises(SystemExit) as caught:
         main(["serve", "--max-value", megabytes])
     assert caught.value.code == 2
-    assert f"{megabytes!r} is no number from 1 to 256" in capsys.readouterr().err
+    assert f"{megabytes!r} is not a whole number from 1 to 256" in capsys.readouterr().err
 
 
 def test_a_folder_in_use_is_refused_and_names_the_holder(folder: Path) -> None:

@@ -40,8 +40,8 @@ def test_each_store_has_a_folder_and_one_is_preferred(tmp_path: Path) -> None:
         ("[stores.a]", "needs one line: folder"),
         ("[stores.a]\nfolder = 1", "needs one line: folder"),
         ('[stores.a]\nfolder = "/a"\nkey = "secret"', "needs one line: folder"),
-        ('[stores."a b"]\nfolder = "/a"', "no name of a store"),
-        ('[stores."../a"]\nfolder = "/a"', "no name of a store"),
+        ('[stores."a b"]\nfolder = "/a"', "not a valid name of a store"),
+        ('[stores."../a"]\nfolder = "/a"', "not a valid name of a store"),
         ('preferred = "b"\n[stores.a]\nfolder = "/a"', "prefers the store 'b'"),
     ],
 )

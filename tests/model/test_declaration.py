@@ -343,12 +343,12 @@ def test_a_float_key_warns_once() -> None:
 
 REFUSED = [
     # names
-    ("Weight : int32", 1, 1, "`Weight` is no name", "weight"),
+    ("Weight : int32", 1, 1, "`Weight` is not a valid name", "weight"),
     ("a\n  _b : int32", 1, 2, "`a` has no type", "`:`"),
     ("a : int8\n  _b : int32", 2, 3, "reserved", "a letter"),
     ("a b : int32", 1, 3, "`a` has no type", "`:`"),
-    (": int32", 1, 1, "is no name", "subject_id"),
-    ("9a : int32", 1, 1, "is no name", "subject_id"),
+    (": int32", 1, 1, "is not a valid name", "subject_id"),
+    ("9a : int32", 1, 1, "is not a valid name", "subject_id"),
     (f"{'n' * 64} : int32", 1, 1, "64 bytes", "63"),
     ("xmin : float64", 1, 1, "PostgreSQL keeps `xmin`", "xmin_"),
     ("a : int8\na : int8", 2, 1, "`a` is on line 1 already", "another name"),
@@ -359,7 +359,7 @@ REFUSED = [
     ("a :  # comment", 1, 6, "the type is missing", "a type"),
     ("a # comment : int32", 1, 3, "`a` has no type", "`:`"),
     ("a : enum('x)", 1, 10, "quote is not closed", "another '"),
-    ("a : float64 auto_increment", 1, 5, "does not count in float64", "integer"),
+    ("a : float64 auto_increment", 1, 5, "is not possible with float64", "integer"),
     ("a : auto_increment", 1, 5, "`auto_increment` is no type", "a type"),
     *[
         (f"a : {kind}", 1, 5, "cannot be part of a primary key", "a number")
@@ -369,7 +369,7 @@ REFUSED = [
     ("a = : int32", 1, 5, "the default is missing", "a default such as 0"),
     ("a = 5", 1, 6, "`a` has no type", "`:`"),
     ("a = 5 # later: int32", 1, 7, "`a` has no type yet", "quotes"),
-    ("a = x : int32", 1, 5, "no number", "a value of int32"),
+    ("a = x : int32", 1, 5, "not a number", "a value of int32"),
     ("a = 128 : int8", 1, 5, "outside -128", "a value of int8"),
     ("a = 'x : text", 1, 5, "quote is not closed", "another '"),
     ("a = 'x'y : text", 1, 5, "do not enclose", "one text in quotes"),
@@ -379,7 +379,7 @@ REFUSED = [
     ("a : int8\n---\nb = CURRENT_TIMESTAMP : int32", 3, 5, "holds no time", "a value of int32"),
     # the divider
     ("a : int8\n---\nb : int8\n---", 4, 1, "the second divider", "one `---`"),
-    ("a : int8\n--\nb : int8", 2, 1, "`--` is no name", "subject_id"),
+    ("a : int8\n--\nb : int8", 2, 1, "`--` is not a valid name", "subject_id"),
     # foreign keys
     ("->", 1, 3, "the table is missing", "lab.Session"),
     ("-> 5", 1, 4, "the table is missing", "lab.Session"),
@@ -397,7 +397,7 @@ REFUSED = [
     ("-> lab.Subject.proj(a='subject_id', )", 1, 37, "only renames", "new='old'"),
     ("-> lab.Subject.proj('animal')", 1, 21, "`animal` is not in the primary key", "subject_id"),
     ("-> lab.Subject.proj(animal='subject_id'", 1, 20, "parenthesis is not closed", "`)`"),
-    ("-> lab.Subject.proj(Animal='subject_id')", 1, 21, "`Animal` is no name", "animal"),
+    ("-> lab.Subject.proj(Animal='subject_id')", 1, 21, "`Animal` is not a valid name", "animal"),
     ("-> lab.Subject.proj(a= 'nme')", 1, 24, "`nme` is not in the primary key of lab.Subject", "subject_id"),
     ("-> lab.Subject.proj(a='subject_id', b='subject_id')", 1, 39, "renamed twice", "once"),
     ("-> lab.Session.proj(session='subject_id')", 1, 4, "two attributes would be called `session`", "differ"),
@@ -408,7 +408,7 @@ REFUSED = [
     ("-> lab.Subject (subject_id)", 1, 16, "new names are missing", "(new) -> Table(old)"),
     ("() -> lab.Subject", 1, 2, "new names are missing", "the names"),
     ("(a) lab.Subject", 1, 5, "lead nowhere", "`->`"),
-    ("(a, B) -> lab.Session", 1, 5, "`B` is no name", " b"),
+    ("(a, B) -> lab.Session", 1, 5, "`B` is not a valid name", " b"),
     ("subject_id : int16\n-> lab.Subject", 2, 4, "int16 on line 1, but int32 in lab.Subject", "proj("),
     ("-> lab.Subject\nsubject_id : int16", 2, 14, "int32 by the foreign key on line 1", "the same type"),
     ("---\nsubject_id = null : int32\n-> lab.Subject", 3, 4, "may be null by one line", "[nullable]"),
@@ -425,7 +425,7 @@ REFUSED = [
     ("a : int8\nindex ((a) + (a))", 2, 8, "cannot be indexed", "an expression in parentheses"),
     ("a : int8\nindex (())", 2, 8, "cannot be indexed", "an expression in parentheses"),
     ("a : int8\nindex (a) b", 2, 11, "does not belong to an index", "the end of the line"),
-    ("a : int8\nindex (a, a)", 2, 1, "comes twice", "once"),
+    ("a : int8\nindex (a, a)", 2, 1, "occurs twice", "once"),
     ("a : int8\nindex (a)\nunique index (a)", 3, 1, "another line declares", "once"),
     ("a : int8\nindex (a.b)", 2, 8, "has no paths", "json"),
     ("a : int8\n---\nb : json\nindex (b)", 4, 8, "has no order", "key"),

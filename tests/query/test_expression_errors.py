@@ -67,7 +67,7 @@ SYNTAX = [
     ("number = 1e400", 10, "a number is at most"),
     ("number = " + "9" * 401, 10, "digits"),
     ("np.array(5)", 4, "np.int64(5)"),
-    ("np.int64(number)", 4, "no single value"),
+    ("np.int64(number)", 4, "not a single value"),
 ]
 
 TYPES = [
@@ -87,16 +87,16 @@ TYPES = [
     ("label = TRUE", WrongValue, 9, "is no text"),
     ("number + 'abc'", WrongValue, 10, "is no number"),
     ("'abc'", WrongValue, 1, "condition"),
-    ("day", InvalidExpression, 1, "a condition belongs"),
-    ("label", InvalidExpression, 1, "a condition belongs"),
-    ("flag AND day", InvalidExpression, 10, "a condition belongs"),
+    ("day", InvalidExpression, 1, "is used as a condition"),
+    ("label", InvalidExpression, 1, "is used as a condition"),
+    ("flag AND day", InvalidExpression, 10, "is used as a condition"),
     ("label = number", InvalidExpression, 7, "cannot be compared"),
     ("day = hour", InvalidExpression, 5, "cannot be compared"),
     ("1 = day", WrongValue, 1, "is no date"),
     ("label + 1 = 2", InvalidExpression, 1, "CAST"),
     ("day + 1 = day", InvalidExpression, 1, "INTERVAL"),
     ("moment - day = 1", InvalidExpression, 1, "timestampdiff"),
-    ("number + INTERVAL 1 DAY = day", InvalidExpression, 1, "no date or time"),
+    ("number + INTERVAL 1 DAY = day", InvalidExpression, 1, "not a date or time"),
     ("INTERVAL 1 DAY = day", InvalidExpression, 1, "an INTERVAL stands alone"),
     ("hour + INTERVAL 1 MONTH = hour", InvalidExpression, 8, "cannot move by a month"),
     ("day + INTERVAL 'x' DAY = day", WrongValue, 16, "is no number"),
@@ -123,7 +123,7 @@ TYPES = [
 AGGREGATES = [
     ("tiny", 1, "can differ between the rows"),
     ("sum(tiny) + tiny", 13, "min(tiny)"),
-    ("sum(max(tiny))", 5, "inside of another"),
+    ("sum(max(tiny))", 5, "inside another"),
     ("sum(label)", 5, "takes numbers"),
     ("sum(*)", 1, "means nothing"),
     ("max(car)", 5, "no order"),
@@ -186,7 +186,7 @@ def test_an_unknown_function_names_those_that_exist() -> None:
     [
         ("number = ?", (), "1 marks `?` and was given 0 values"),
         ("number = 1", (1,), "0 marks `?` and was given 1 values"),
-        ("number IN ?", (5,), "no list"),
+        ("number IN ?", (5,), "not a list"),
         ("number = ?", ("abc",), "no number"),
         ("number = ?", (object(),), "no number"),
         ("number = ?", (10**400,), "past the largest number"),

@@ -218,7 +218,7 @@ class TestStarting:
 
     def test_a_folder_postgres_that_is_no_cluster_is_refused(self, folder: Path) -> None:
         (folder / "postgres").mkdir(parents=True)
-        with pytest.raises(PreconditionFailed, match="is not a database of PostgreSQL"):
+        with pytest.raises(PreconditionFailed, match="is not a PostgreSQL database"):
             embedded.start(folder)
 
     def test_a_file_in_the_place_of_the_folder_is_refused(self, folder: Path) -> None:
@@ -460,7 +460,7 @@ class TestRoot:
         folder.mkdir()
         folder.chmod(0o777)
         monkeypatch.setattr(postgres_programs, "ROOT_STATE", folder)
-        with pytest.raises(PreconditionFailed, match="root alone can change"):
+        with pytest.raises(PreconditionFailed, match="only root can change"):
             postgres_programs.root_folder("programs")
 
     def test_the_owner_of_a_cluster_goes_on_running_it(self, folder: Path) -> None:

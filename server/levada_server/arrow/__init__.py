@@ -1,1 +1,1 @@
-"""Columns, pure: attribute types and values to Arrow and back."""
+"""Columns, pure: from attribute types and values to Arrow and back."""

@@ -1,4 +1,4 @@
-"""Columns of objects: what rows hold of them, as a struct."""
+"""Columns of objects: the references in rows, as a struct."""
 
 from __future__ import annotations
 

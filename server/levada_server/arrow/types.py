@@ -1,4 +1,4 @@
-"""Attribute types and Arrow: the one table of how the values of each kind lie in columns."""
+"""Attribute types and Arrow: the only table of how columns hold the values of each kind."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def storage_type(type_: AttributeType) -> pa.DataType:
 
 
 def arrow_schema(heading: Heading) -> pa.Schema:
-    """Make the schema of a relation's stream.
+    """Return the schema of a relation's stream.
 
     Metadata: `levada.primary_key` of the schema has the key's names, separated by commas; `levada.type` of each field
     the type as a definition spells it.

@@ -1,1 +1,1 @@
-"""The PostgreSQL that the server starts itself."""
+"""The PostgreSQL that the server itself starts."""

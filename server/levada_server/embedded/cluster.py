@@ -1,4 +1,4 @@
-"""The files of the embedded PostgreSQL: its cluster, and the settings that it starts with."""
+"""The files of the embedded PostgreSQL: its cluster and its settings."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOGS = "log"
 ROLE = "levada"
 DATABASE = "levada"
 PORT = 5432
-"""No port is opened; it is a part of the socket's name."""
+"""No port is opened; this is part of the socket's name."""
 
 MAKE_SECONDS = 300
 QUOTED_LINES = 5
 
-# The user of the server is who the kernel says is at the other end of the socket; nobody else has a way in.
+# The kernel tells which user is at the other end of the socket; only the server's user may connect.
 HBA_TEXT = "local all {role} peer map=levada\n"
 IDENT_TEXT = 'levada "{caller}" {role}\n'
 
@@ -61,7 +61,7 @@ def check(home: Path, account: Account) -> None:
     if not postgres_programs.can_enter(account, home):
         raise PreconditionFailed(
             f"The user {account.name}, as whom PostgreSQL runs, cannot enter {home}. "
-            "Let it pass: chmod o+x on that folder and those above it.",
+            "Allow it: chmod o+x on that folder and the folders above it.",
             folder=home,
             user=account.name,
         )
@@ -72,13 +72,13 @@ def check(home: Path, account: Account) -> None:
         found = (cluster / "PG_VERSION").read_text().strip()
     except FileNotFoundError as error:
         raise PreconditionFailed(
-            f"{cluster} is not a database of PostgreSQL. Move it away, or choose another data folder.",
+            f"{cluster} is not a PostgreSQL database. Move it away, or choose another data folder.",
             folder=home,
         ) from error
     if found != str(POSTGRES_MAJOR):
         raise PreconditionFailed(
             f"The database in {cluster} is of PostgreSQL {found}, and this server has PostgreSQL "
-            f"{POSTGRES_MAJOR}. Go on with the release of Levada that made it, or save it with pg_dump of "
+            f"{POSTGRES_MAJOR}. Keep using the release of Levada that created it, or save it with pg_dump of "
             f"PostgreSQL {found}, start this server with a new data folder, and load it there with psql.",
             folder=home,
             version=found,
@@ -86,9 +86,9 @@ def check(home: Path, account: Account) -> None:
 
 
 def make(home: Path, programs: Programs, lock: int) -> None:
-    """Make the cluster with its database, all or nothing.
+    """Create the cluster with its database, completely or not at all.
 
-    Text is compared by its bytes (code points) and cased by Unicode's rules, on every machine alike.
+    Text is compared by its bytes (code points) and its case follows Unicode's rules, on every machine alike.
     """
     if (home / CLUSTER).exists():
         return
@@ -108,13 +108,13 @@ def make(home: Path, programs: Programs, lock: int) -> None:
     ):
         answer = programs.run(program, *arguments, within=home, seconds=MAKE_SECONDS, lock=lock, text=text)
         if answer.returncode != 0:
-            raise Unavailable(f"The database in {home} was not made: {quoted(answer.stdout)}", folder=home)
+            raise Unavailable(f"The database in {home} was not created: {quoted(answer.stdout)}", folder=home)
     draft.rename(home / CLUSTER)
     _sync(home)
 
 
 def configure(home: Path, account: Account, sockets: Path) -> None:
-    """Write the settings of a home: its places, and who may connect."""
+    """Write the settings of a home: its folders, and who may connect."""
     (home / LOGS).mkdir(mode=0o700, exist_ok=True)
     os.chown(home / LOGS, account.uid, account.gid, follow_symlinks=False)
     write(home / "pg_hba.conf", HBA_TEXT.format(role=ROLE))
@@ -130,7 +130,7 @@ def configure(home: Path, account: Account, sockets: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file that all may read, whole or not at all."""
+    """Write a file that everybody may read, completely or not at all."""
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
     with draft.open("xb") as file:
@@ -143,7 +143,7 @@ def write(path: Path, text: str) -> None:
 
 
 def quoted(log: str) -> str:
-    """Bring the last lines of a log into one line, for a message."""
+    """Join the last lines of a log into one line, for a message."""
     return " / ".join(line.strip() for line in log.strip().splitlines()[-QUOTED_LINES:])
 
 

@@ -1,4 +1,4 @@
-"""The data folder of an embedded server: who holds it, whether its disk is fit, and where its sockets go."""
+"""The data folder of an embedded server: its holder, the fitness of its disk, and the place of its sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if sys.platform != "win32":
 LOCK_NAME = "server.lock"
 RECORD_LIMIT_BYTES = 4096
 SOCKET_PATH_LIMIT_BYTES = 100
-"""Linux allows 107 bytes and macOS 103, both with the socket's name."""
+"""Linux allows 107 bytes and macOS 103, both including the socket's name."""
 
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
 
@@ -37,7 +37,7 @@ NETWORK_FILE_SYSTEMS = frozenset({
     "fuse.seaweedfs", "fuse.sshfs",
 })
 # fmt: on
-"""Not 9p and virtiofs: sandboxes and virtual machines have their own local disk on them."""
+"""9p and virtiofs are not listed: sandboxes and virtual machines use them for their own local disk."""
 
 SYSTEM_RUNTIME = Path("/run/user")
 LINGERING_USERS = Path("/var/lib/systemd/linger")
@@ -45,9 +45,9 @@ LINGERING_USERS = Path("/var/lib/systemd/linger")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The server that holds a data folder, as `server.lock` tells it (one line of JSON).
+    """The server that holds a data folder, as recorded in `server.lock` (one line of JSON).
 
-    `connection_folder` spares a client from working it out: its environment may differ from the server's.
+    `connection_folder` spares clients from computing it: their environment may differ from the server's.
     """
 
     host: str
@@ -57,30 +57,30 @@ class Holder:
 
 
 class FolderLock:
-    """The right to be the one server of a data folder; ends with the process, however that ends."""
+    """The right to be the only server of a data folder; it ends with the process, however that ends."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the folder up, leaving an empty file that says so."""
+        """Release the folder, leaving an empty file as a sign."""
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
 
 def hold(folder: Path, connections: Path) -> FolderLock:
-    """Become the one server of `folder`.
+    """Become the only server of `folder`.
 
-    The kernel's lock decides between servers of one machine, containers too, as they share a kernel. The
-    record in the file decides between machines, which a lock on a shared disk may not reach.
+    The kernel's lock decides between servers on one machine, including containers, which share a kernel. The record in
+    the file decides between machines, because a lock on a shared disk may not reach them.
 
     Args:
         folder: Absolute and resolved.
-        connections: Where a client finds the sockets of this server.
+        connections: The folder of this server's sockets.
 
     Raises:
-        PreconditionFailed: Another server holds the folder, a server of another machine did not give it up,
-            or it is on a network file system.
+        PreconditionFailed: Another server holds the folder, a server on another machine did not release it, or it is on
+            a network file system.
     """
     refuse_network_file_system(folder)
     path = folder / LOCK_NAME
@@ -109,7 +109,7 @@ def hold(folder: Path, connections: Path) -> FolderLock:
 
 
 def read_holder(folder: Path) -> Holder | None:
-    """Read who holds `folder`, or held it when its machine or process died; None after a clean end."""
+    """Return the server that holds `folder`, or held it when its machine or process died; None after a clean end."""
     try:
         with (folder / LOCK_NAME).open("rb") as file:
             record = json.loads(file.read(RECORD_LIMIT_BYTES).partition(b"\n")[0])
@@ -119,9 +119,9 @@ def read_holder(folder: Path) -> Holder | None:
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock file, made if missing, for the folder's owner.
+    """Open a lock file for the folder's owner, creating it if it is missing.
 
-    Nobody else can, as who can read a file can lock it.
+    Nobody else can open it, because anyone who can read a file can lock it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     if os.geteuid() == 0:
@@ -131,7 +131,7 @@ def open_lock(path: Path) -> int:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file, unless another process has it."""
+    """Lock an open file, unless another process has locked it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -140,9 +140,9 @@ def try_lock(descriptor: int) -> bool:
 
 
 def refuse_network_file_system(folder: Path) -> None:
-    """Refuse a folder whose disk belongs to another machine, where PostgreSQL's own guards do not reach.
+    """Refuse a folder whose disk belongs to another machine, where PostgreSQL's own guards have no effect.
 
-    Known on Linux only; elsewhere the record in the lock is the guard.
+    Detected only on Linux; elsewhere the record in the lock is the guard.
 
     Raises:
         PreconditionFailed: The folder is on a network file system.
@@ -160,7 +160,7 @@ def refuse_network_file_system(folder: Path) -> None:
 
 
 def file_system_of(folder: Path, mounts: str) -> str:
-    """Name the file system that `folder` (absolute, resolved) lies on.
+    """Return the type of the file system of `folder` (absolute, resolved).
 
     Source: proc_pid_mountinfo(5).
     """
@@ -168,17 +168,17 @@ def file_system_of(folder: Path, mounts: str) -> str:
     for line in mounts.splitlines():
         fields, _, tail = line.partition(" - ")
         mounted_at = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4]))
-        # A later mount on the same place hides the earlier one.
+        # A later mount on the same place hides an earlier one.
         if folder.is_relative_to(mounted_at) and len(mounted_at.parts) >= depth:
             name, depth = tail.split(" ")[0], len(mounted_at.parts)
     return name
 
 
 def connection_folder(folder: Path) -> Path:
-    """Make the folder for the sockets of the server of a data folder: short, and open to our own user alone.
+    """Create the folder for the sockets of the server of a data folder: short, and open only to our own user.
 
     Raises:
-        PreconditionFailed: What is in its place is not ours alone.
+        PreconditionFailed: Something in its place is not ours alone.
     """
     user = os.geteuid()
     name = f"levada-{user}-{folder_key(folder)}"
@@ -192,10 +192,10 @@ def connection_folder(folder: Path) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only our own user can enter, or check that it is one.
+    """Create a folder that only our own user can enter, or check that an existing one is.
 
     Raises:
-        PreconditionFailed: What is in its place is not ours alone.
+        PreconditionFailed: Something in its place is not ours alone.
     """
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -209,8 +209,8 @@ def private_folder(path: Path) -> Path:
     else:
         return path
     raise PreconditionFailed(
-        f"{path} must be a folder of this user alone, as the server's sockets go there, but it {wrong}. "
-        "Remove it, or set TMPDIR to a folder of your own.",
+        f"{path} must be a folder that only this user can enter, because it holds the server's sockets, but it "
+        f"{wrong}. Remove it, or set TMPDIR to your own folder.",
         folder=path,
     )
 
@@ -221,7 +221,7 @@ def folder_key(folder: Path) -> str:
 
 
 def _runtime_folder(user: int) -> Path | None:
-    """Find the user's runtime folder, if it is there for as long as the server may run."""
+    """Find the user's runtime folder, if it lasts as long as the server may run."""
     folder = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if not folder.is_absolute():
         return None
@@ -230,7 +230,7 @@ def _runtime_folder(user: int) -> Path | None:
         lingers = (LINGERING_USERS / pwd.getpwuid(user).pw_name).exists()
     except (OSError, KeyError):
         return None
-    # systemd removes its folder when the user logs out; the server goes on after that.
+    # systemd removes its folder when the user logs out; the server continues after that.
     stays = lingers or folder != SYSTEM_RUNTIME / str(user)
     private = stat.S_ISDIR(found.st_mode) and found.st_uid == user and not found.st_mode & 0o077
     return folder if stays and private and os.access(folder, os.W_OK | os.X_OK) else None
@@ -241,7 +241,7 @@ def _myself(connections: Path) -> Holder:
 
 
 def _boot_id() -> str:
-    """Identify the present boot of this machine, alike in all its containers."""
+    """Identify the present boot of this machine, the same in all its containers."""
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()

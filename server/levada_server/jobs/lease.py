@@ -1,4 +1,4 @@
-"""What a worker holds: who it is, the right to compute one entity, and what it says when that fails."""
+"""Leases: a worker, its right to compute one entity, and its report if that fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_LEASE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Where a worker runs: host name, process id there, user name."""
+    """The machine and process of a worker: host name, process id there, user name."""
 
     host: str
     process: int
@@ -36,8 +36,8 @@ class Lease:
         table_id: Its id in the catalog.
         job_id: The job, unique within the table.
         key: Names and values of the entity's primary key, in heading order.
-        token: Tells this lease from every other one of the job.
-        attempt: Which try this is, from 1.
+        token: Distinguishes this lease from every other one of the job.
+        attempt: The number of this attempt, from 1.
     """
 
     table: TableName
@@ -50,7 +50,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong in `make`: class of the exception, its message and stack, in full."""
+    """An error in `make`: class of the exception, its message and stack, in full."""
 
     type: str
     message: str
@@ -58,7 +58,7 @@ class Failure:
 
 
 def check_lease_duration(duration: timedelta | None) -> timedelta:
-    """Give the length of a lease, the default if it is unset.
+    """Return the length of a lease, or the default if it is unset.
 
     Raises:
         InvalidRequest: It is outside the limits.

@@ -1,4 +1,4 @@
-"""When a job that failed may run again."""
+"""When a failed job may run again."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ if TYPE_CHECKING:
     from levada_server.model.table import RetryPolicy
 
 LOST_ATTEMPTS = 5
-"""How often a job is started whose worker is lost each time, where its table says nothing."""
+"""How often a job is started if its worker is lost each time and its table sets no limit."""
 MAX_ATTEMPTS = 1_000
 MAX_DELAY = timedelta(days=1)
 LONGEST_DELAY = timedelta(hours=1)
-"""The pause between two tries grows up to here."""
+"""The pause between two attempts grows up to this."""
 
 
 def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
-    """Give the pause before a job is tried again whose `attempt`-th try, counted from 1, failed; None if it is not."""
+    """Return the pause after the failure of attempt `attempt`, counted from 1; None if the job is not tried again."""
     if policy.max_attempts is None or attempt >= policy.max_attempts:
         return None
-    # Of a long row of doublings only that it is past the longest matters.
+    # In a long series of doublings it only matters that the result is past the longest.
     doublings: int = 2 ** min(attempt - 1, 20)
     return min(policy.delay * doublings, max(LONGEST_DELAY, policy.delay))
 
 
 def next_try_of_interrupted(policy: RetryPolicy, attempt: int) -> timedelta | None:
-    """Give the same for a try that was interrupted through no fault of its code."""
+    """Return the same for an attempt that was interrupted through no fault of its code."""
     return None if attempt >= lost_attempts(policy) else timedelta(0)
 
 
 def lost_attempts(policy: RetryPolicy) -> int:
-    """Give how often a job is started at most whose worker is lost each time."""
+    """Return how often a job may be started if its worker is lost each time."""
     return LOST_ATTEMPTS if policy.max_attempts is None else policy.max_attempts
 
 
 def check_policy(policy: RetryPolicy) -> RetryPolicy:
-    """Give a policy back if a table may have it.
+    """Return a policy if a table may have it.
 
     Raises:
-        InvalidRequest: It may not.
+        InvalidRequest: It is not allowed.
     """
     if policy.max_attempts is not None and not 1 <= policy.max_attempts <= MAX_ATTEMPTS:
         raise InvalidRequest(

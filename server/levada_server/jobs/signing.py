@@ -1,4 +1,4 @@
-"""Leases and receipts as texts that only a server of this database can write, and each of them can check."""
+"""Leases and receipts as signed texts: only a server of this database can write them, and each can check them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 _MAC_BYTES = 16
 _LEASE = b"lease "
 _RECEIPT = b"receipt "
-"""What a text is for: one cannot be passed off as the other."""
+"""The purpose of a text: one cannot be passed off as another."""
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseContent:
-    """What a lease's token says.
+    """The content of a lease's token.
 
     Args:
-        table_id: The table that is computed.
+        table_id: The table to compute.
         job_id: The job, unique within the table.
-        attempt: Which try it is, from 1.
-        token: Tells this lease from every other one of the job.
-        key: Names and values of the job's key, as `spelled` writes them.
+        attempt: The number of the attempt, from 1.
+        token: Distinguishes this lease from every other one of the job.
+        key: Names and values of the job's key, as written by `spelled`.
     """
 
     table_id: int
@@ -47,13 +47,13 @@ class LeaseContent:
 
 @dataclass(frozen=True, slots=True)
 class TableRead:
-    """What was read of one table: rows of the results in which it took part, and whether always by the job's key."""
+    """The reads of one table: how many result rows it contributed to, and whether always restricted by the key."""
 
     rows: int
     key_restricted: bool
 
     def __add__(self, other: TableRead) -> TableRead:
-        """Put two reads together."""
+        """Combine two reads."""
         return TableRead(self.rows + other.rows, self.key_restricted and other.key_restricted)
 
 
@@ -63,19 +63,19 @@ Reads = dict[str, TableRead]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was read under a lease."""
+    """The reads under a lease."""
 
     token: UUID
     reads: Reads
 
 
 def lease_content(lease: Lease) -> LeaseContent:
-    """Make what the token of a lease says."""
+    """Build the content of a lease's token."""
     return LeaseContent(lease.table_id, lease.job_id, lease.attempt, lease.token, {n: spelled(v) for n, v in lease.key})
 
 
 def spelled(value: object) -> str:
-    """Write a value so that equal ones are written alike, whether they come from a client or from the database."""
+    """Write a value so that equal values are written alike, whether they come from a client or from the database."""
     match value:
         case bool():
             return str(int(value))
@@ -88,7 +88,7 @@ def spelled(value: object) -> str:
 
 
 def merged(all_reads: Iterable[Reads]) -> Reads:
-    """Put what several receipts say together."""
+    """Combine the contents of several receipts."""
     total: Reads = {}
     for reads in all_reads:
         for table, read in reads.items():
@@ -126,14 +126,14 @@ class Signer:
         return self._sign(_RECEIPT, [receipt.token.hex, reads])
 
     def read_receipt(self, content: bytes, token: UUID) -> Receipt:
-        """Read a receipt that was given under a lease.
+        """Read a receipt that was issued under a lease.
 
         Raises:
-            InvalidRequest: No server of this database wrote it, or it is that of another lease.
+            InvalidRequest: No server of this database wrote it, or it belongs to another lease.
         """
         under, reads = self._read(_RECEIPT, content, "read_receipt")
         if under != token.hex:
-            raise InvalidRequest("`read_receipt` is that of another lease.", field="read_receipt")
+            raise InvalidRequest("`read_receipt` belongs to another lease.", field="read_receipt")
         return Receipt(token, {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()})
 
     def _sign(self, purpose: bytes, said: object) -> bytes:
@@ -147,10 +147,10 @@ class Signer:
             content = b""
         mac, payload = content[:_MAC_BYTES], content[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(purpose, payload)):
-            raise InvalidRequest(f"`{field}` is none of this server.", field=field)
+            raise InvalidRequest(f"`{field}` was not issued by this server.", field=field)
         said: list = json.loads(payload.decode())  # type: ignore[type-arg]  # as above
         return said
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:
-        # A keyed BLAKE2 is an authentication code by itself, and half the work of an HMAC.
+        # A keyed BLAKE2 is an authentication code by itself, at half the cost of an HMAC.
         return hashlib.blake2b(purpose + payload, digest_size=_MAC_BYTES, key=self._secret).digest()

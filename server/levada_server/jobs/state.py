@@ -1,4 +1,4 @@
-"""The states of a job, and what a worker's answer under a token means in each."""
+"""The states of a job, and the effect of a worker's answer under a token in each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CANCELLED = "JobCancelled"
 
 
 class Answer(Enum):
-    """What to do with a worker's Complete or Fail."""
+    """How to treat a worker's Complete or Fail."""
 
     ACCEPT = "accept"
     REPEATED = "repeated"
@@ -31,15 +31,15 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a job stands.
+    """The present state of a job.
 
     Args:
         job_id: The job, unique within its table.
         state: Its state.
-        attempt: How often it was started.
-        token: Under which it is or was held.
-        failed_token: Under which it failed, where it is tried again.
-        error_type: Of its error.
+        attempt: How many times it was started.
+        token: The token under which it is or was held.
+        failed_token: The token under which it failed, if it is to be tried again.
+        error_type: The type of its error.
     """
 
     job_id: int
@@ -51,14 +51,14 @@ class Standing:
 
 
 def judge(job: Standing, token: UUID, *, final: str) -> Answer:
-    """Decide on what a worker says of a job under a token.
+    """Decide how to treat a worker's answer for a job under a token.
 
-    A late result is welcome as long as nobody took the job over, also where it was given up because its worker seemed
+    A late result is accepted as long as nobody took the job over, even if it was given up because its worker seemed
     lost: only the token counts, not the clock.
 
     Args:
-        job: How the job stands.
-        token: The token that the worker shows.
+        job: The present state of the job.
+        token: The token that the worker presents.
         final: The state to which the answer leads, success or error.
 
     Raises:

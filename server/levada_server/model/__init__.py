@@ -1,1 +1,1 @@
-"""The words of the field, pure: types, headings, tables, the definition language, the graph."""
+"""The model of the field, pure: types, headings, tables, the definition language, the graph."""

@@ -1,4 +1,4 @@
-"""Alterations: the changes that turn an existing table into another one, or why that cannot be."""
+"""Alterations: the changes that turn an existing table into another one, or the reason why they cannot."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 _SAME_ROWS = ({Tier.MANUAL, Tier.LOOKUP}, {Tier.IMPORTED, Tier.COMPUTED})
-"""Tiers whose rows come the same way, so that a table may change between them."""
+"""Tiers whose rows come from the same source, so that a table may change between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alteration:
-    """How a table becomes another one.
+    """How one table becomes another.
 
     Args:
-        existing: The table as it is.
-        renamed: The same with the new names of its attributes.
+        existing: The present table.
+        renamed: The same table with the new names of its attributes.
         wanted: The table as it will be, with the id of the existing one.
-        changes: In the order in which they are made; none if the tables are equal.
+        changes: In the order in which they are made; empty if the tables are equal.
     """
 
     existing: Table
@@ -56,7 +56,7 @@ class Alteration:
 
     @property
     def renames(self) -> dict[str, str]:
-        """The new name of each attribute that gets one, by its old name."""
+        """The new names of renamed attributes, by their old names."""
         pairs = zip(self.existing.heading.names, self.renamed.heading.names, strict=True)
         return {old: new for old, new in pairs if old != new}
 
@@ -65,14 +65,15 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
     """Find the changes that turn a table into another one.
 
     Args:
-        existing: As the catalog has it.
-        wanted: As the definition declares it.
-        renames: The old name of an attribute by its new one. What is not here is dropped under one name and added
+        existing: The table in the catalog.
+        wanted: The table that the definition declares.
+        renames: The old name of an attribute by its new one. Other attributes are dropped under one name and added
             under the other.
 
     Raises:
         UnknownAttribute: An attribute to be renamed does not exist.
-        InvalidRequest: The primary key would change, or a tier or type to one that cannot take its values over.
+        InvalidRequest: The primary key would change, or the tier or a type would become one that cannot hold the
+            present values.
     """
     _check_renames(existing, wanted, renames)
     new_names = {old: new for new, old in renames.items()}
@@ -91,7 +92,7 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
 
 
 def convertible(old: AttributeType, new: AttributeType) -> bool:
-    """Return whether values of one type may be values of another; only the rows say whether these ones are."""
+    """Return whether values of one type may fit another; whether the stored values do, only the rows can show."""
     families = {old.family, new.family}
     if old == new or families <= NUMERIC or families <= MOMENTS:
         return True
@@ -113,7 +114,7 @@ def _check_renames(existing: Table, wanted: Table, renames: Mapping[str, str]) -
             )
         if old in wanted.heading and old not in renames:
             raise InvalidRequest(
-                f"`{old}` cannot become `{new}`: the definition still has `{old}`; take its line out.", field="renames"
+                f"`{old}` cannot become `{new}`: the definition still has `{old}`; remove its line.", field="renames"
             )
         if new in existing.heading and new in wanted.heading and new not in renames.values():
             raise InvalidRequest(
@@ -127,9 +128,9 @@ def _check_renames(existing: Table, wanted: Table, renames: Mapping[str, str]) -
 
 
 def _with_names(table: Table, names: Mapping[str, str]) -> Table:
-    """Return the table with other names of its attributes.
+    """Return the table with other names for its attributes.
 
-    Expressions of indexes keep their text: such an index is dropped and made anew.
+    Expressions of indexes keep their text: such an index is dropped and created again.
     """
     if not names:
         return table
@@ -156,7 +157,7 @@ def _check_tier(existing: Table, wanted: Table) -> None:
 
 
 def _check_key(existing: Table, renamed: Table, wanted: Table) -> None:
-    """Refuse what would change the key: names, types, order, lineage, or what is computed."""
+    """Refuse changes to the key: names, types, order, lineage, or the key source."""
     old, new = _key(renamed), _key(wanted)
     if old != new:
         raise InvalidRequest(
@@ -207,7 +208,7 @@ def _inherited_origin(table: Table, name: str) -> int | None:
 
 
 def _with_kept_comments(renamed: Table, wanted: Table) -> Heading:
-    """Let an inherited attribute keep the comment that it has: its line is its parent's."""
+    """Let an inherited attribute keep its present comment: its line is its parent's."""
     kept = {name for name in _inherited(wanted) if name in renamed.heading}
     return Heading(
         tuple(replace(a, comment=renamed.heading[a.name].comment) if a.name in kept else a for a in wanted.heading)
@@ -286,5 +287,5 @@ def _changed_attribute(table: Table, old: Attribute, new: Attribute) -> Iterator
 
 
 def _value(attribute: Attribute) -> str | None:
-    """Spell the default that is a value."""
+    """Spell a default that is a value."""
     return None if attribute.default is None or attribute.default.null else str(attribute.default)

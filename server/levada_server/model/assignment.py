@@ -1,4 +1,4 @@
-"""Which values may go into which attributes: the rules of an update and of inserting a query."""
+"""Which attributes may take which values: the rules of an update and of inserting a query."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def insertable(table: Table, source: Heading, *, ignore_extra_fields: bool) -> t
     unknown = [name for name in source.names if name not in table.heading]
     if unknown and not ignore_extra_fields:
         raise UnknownAttribute(
-            f"`{table.name}` has no attribute {', '.join(f'`{name}`' for name in unknown)}; leave it out with "
+            f"`{table.name}` has no attribute {', '.join(f'`{name}`' for name in unknown)}; drop it with "
             ".proj() or pass ignore_extra_fields=True.",
             table=table.name,
             attribute=unknown[0],
@@ -50,7 +50,7 @@ def insertable(table: Table, source: Heading, *, ignore_extra_fields: bool) -> t
 
 
 def may_be_left_out(attribute: Attribute) -> bool:
-    """Return whether an insert may give no value for an attribute."""
+    """Return whether an insert may omit an attribute."""
     return attribute.nullable or attribute.auto_increment or attribute.default is not None
 
 
@@ -65,9 +65,9 @@ def split_update(table: Table, row: Mapping[str, object]) -> tuple[dict[str, obj
     """Split the row of an update into its key and the changes, each value as its type holds it.
 
     Raises:
-        UnknownAttribute: A name is no attribute of the table.
-        InvalidRequest: The key is not whole, or nothing is to be changed.
-        MissingAttribute: None is given where there is no default.
+        UnknownAttribute: A name is not an attribute of the table.
+        InvalidRequest: The key is incomplete, or nothing is to be changed.
+        MissingAttribute: A value is None but its attribute has no default.
         WrongValue: A value does not fit.
     """
     fitted = {name: _fitted(table, table.heading[name], value) for name, value in row.items()}

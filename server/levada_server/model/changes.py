@@ -1,4 +1,4 @@
-"""Changes of a table, each with the line that tells a person of it."""
+"""Changes of a table, each with a line that describes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RenameTable:
-    """The table gets another name in the same schema, and its parts with it."""
+    """The table is renamed within its schema, together with its parts."""
 
     old: TableName
     new: TableName
@@ -25,7 +25,7 @@ class RenameTable:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTier:
-    """The rows come from elsewhere."""
+    """The rows come from another source."""
 
     old: Tier
     new: Tier
@@ -36,7 +36,7 @@ class ChangeTier:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTableComment:
-    """The first line of the definition is another one."""
+    """The first line of the definition changes."""
 
     old: str
     new: str
@@ -47,7 +47,7 @@ class ChangeTableComment:
 
 @dataclass(frozen=True, slots=True)
 class DropForeignKey:
-    """A reference goes; its attributes stay if the definition still has them."""
+    """A reference is dropped; its attributes stay if the definition still has them."""
 
     key: ForeignKey
 
@@ -57,7 +57,7 @@ class DropForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class DropIndex:
-    """An index goes."""
+    """An index is dropped."""
 
     index: Index
 
@@ -67,7 +67,7 @@ class DropIndex:
 
 @dataclass(frozen=True, slots=True)
 class DropAttribute:
-    """An attribute goes with its values."""
+    """An attribute is dropped with its values."""
 
     attribute: Attribute
 
@@ -77,7 +77,7 @@ class DropAttribute:
 
 @dataclass(frozen=True, slots=True)
 class RenameAttribute:
-    """An attribute gets another name and keeps its values and its lineage."""
+    """An attribute is renamed and keeps its values and its lineage."""
 
     old: str
     new: str
@@ -88,7 +88,7 @@ class RenameAttribute:
 
 @dataclass(frozen=True, slots=True)
 class RetypeAttribute:
-    """An attribute gets another type, which holds all its values."""
+    """An attribute changes to another type, which can hold all its values."""
 
     old: Attribute
     new: Attribute
@@ -99,7 +99,7 @@ class RetypeAttribute:
 
 @dataclass(frozen=True, slots=True)
 class ChangeDefault:
-    """An attribute takes another value, or none, when it is left out."""
+    """An attribute gets another default, or none."""
 
     old: Attribute
     new: Attribute
@@ -112,7 +112,7 @@ class ChangeDefault:
 
 @dataclass(frozen=True, slots=True)
 class ChangeNullable:
-    """An attribute may be NULL, or may not any more."""
+    """An attribute may be NULL, or no longer may."""
 
     new: Attribute
 
@@ -122,7 +122,7 @@ class ChangeNullable:
 
 @dataclass(frozen=True, slots=True)
 class ChangeComment:
-    """An attribute has another comment."""
+    """The comment of an attribute changes."""
 
     old: Attribute
     new: Attribute
@@ -133,7 +133,7 @@ class ChangeComment:
 
 @dataclass(frozen=True, slots=True)
 class AddAttribute:
-    """An attribute is new: NULL, or its default, in the entities that are there."""
+    """An attribute is added: existing entities get NULL, or its default."""
 
     attribute: Attribute
 
@@ -143,7 +143,7 @@ class AddAttribute:
 
 @dataclass(frozen=True, slots=True)
 class ChangeForeignKey:
-    """A reference has other options or another comment."""
+    """The options or the comment of a reference change."""
 
     old: ForeignKey
     new: ForeignKey
@@ -157,7 +157,7 @@ class ChangeForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class AddForeignKey:
-    """A reference is new."""
+    """A reference is added."""
 
     key: ForeignKey
 
@@ -167,7 +167,7 @@ class AddForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class AddIndex:
-    """An index is new."""
+    """An index is added."""
 
     index: Index
 
@@ -177,7 +177,7 @@ class AddIndex:
 
 @dataclass(frozen=True, slots=True)
 class ReorderAttributes:
-    """The heading has another order."""
+    """The order of the heading changes."""
 
     names: tuple[str, ...]
 
@@ -203,4 +203,4 @@ Change: TypeAlias = (
     | AddIndex
     | ReorderAttributes
 )
-"""One change of a table; its text says it in a line."""
+"""One change of a table; its text describes it in a line."""

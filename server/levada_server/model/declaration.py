@@ -1,4 +1,4 @@
-"""The definition language: a definition and the tables it refers to become a table."""
+"""Declarations: a definition and the tables it refers to become a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_ATTRIBUTES = 1_000
 MAX_KEY_ATTRIBUTES = 32
-"""PostgreSQL's own limit, for the primary key and for every index."""
+"""PostgreSQL's own limit on the columns of a primary key and of every index."""
 MAX_FOREIGN_KEYS = 200
 MAX_INDEXES = 100
 
@@ -41,17 +41,17 @@ def declare(
 ) -> Table:
     """Make a table from its definition.
 
-    A native attribute gets no origin, even in the key: it is its own as soon as it has an id.
+    A native attribute gets no origin, even in the key: it becomes its own origin as soon as it has an id.
 
     Args:
-        resolve: Gives the table for a name after `->`, as the host language writes it: `lab.Session.Trial`,
-            `master`; or refuses it.
-        codecs: The client's, as `parse_type` takes them.
+        resolve: Returns the table for a name after `->`, as the host language writes it: `lab.Session.Trial`, `master`;
+            or raises an error.
+        codecs: The client's codecs, as `parse_type` takes them.
 
     Raises:
-        InvalidDefinition: The definition is none; the message quotes the line and points at the column.
+        InvalidDefinition: The definition is not valid; the message quotes the line and points at the column.
         InvalidRequest: The table cannot have this name, or not with this tier.
-        UnknownTable: `resolve` raised it; the message has the line added.
+        UnknownTable: Raised by `resolve`; the line is added to its message.
     """
     check_table_name(name)
     if (tier is Tier.PART) != (name.master is not None):
@@ -94,17 +94,17 @@ def declare(
 
 
 def referenced_names(definition: str) -> tuple[str, ...]:
-    """Give the names after each `->`, as written, in order, each once.
+    """Return the names after each `->`, as written, in order, each once.
 
     Raises:
-        InvalidDefinition: As `declare` does for what a line says by itself.
+        InvalidDefinition: A line is wrong by itself, as in `declare`.
     """
     parsed = parse_definition(definition)
     return tuple(dict.fromkeys(line.parent.text for line in parsed.lines if isinstance(line, ForeignKeyLine)))
 
 
 def warnings(table: Table) -> tuple[str, ...]:
-    """Say what a definition may say but had better not."""
+    """List warnings about a definition that is valid but unwise."""
     inherited = {child for key in table.foreign_keys for child in key.child_columns}
     found = [
         f"`{attribute.name}` is a {attribute.type} in the primary key: what should be equal may differ "
@@ -113,7 +113,7 @@ def warnings(table: Table) -> tuple[str, ...]:
         if attribute.primary_key and attribute.type.family is Family.FLOAT and attribute.name not in inherited
     ]
     found += [
-        f"The foreign key to {key.parent} is nullable, but its attributes must be given by another line."
+        f"The foreign key to {key.parent} is nullable, but its attributes get their values from another line."
         for key in table.foreign_keys
         if key.nullable and not any(table.heading[child].nullable for child in key.child_columns)
     ]
@@ -121,7 +121,7 @@ def warnings(table: Table) -> tuple[str, ...]:
 
 
 def _within(name: TableName, master: TableName) -> bool:
-    """Tell whether a table is the master or one of its parts."""
+    """Return whether a table is the master or one of its parts."""
     return name.schema == master.schema and f"{name.table}.".startswith(f"{master.table}.")
 
 
@@ -161,7 +161,7 @@ def _add_attribute(attributes: Attributes, line: AttributeLine) -> None:
 
 
 def _required(attribute: Attribute, default: Default | None) -> Attribute:
-    """Give an inherited attribute the default of its own line: it is nullable only if both lines say so."""
+    """Merge the default of an inherited attribute's own line: it is nullable only if both lines say so."""
     nullable = attribute.nullable and default is not None and default.null
     return replace(attribute, nullable=nullable, default=default)
 
@@ -209,7 +209,7 @@ def _indexes(index_lines: list[IndexLine], attributes: Attributes) -> tuple[Inde
         if len(expressions) > MAX_KEY_ATTRIBUTES:
             raise refuse(line.line, 0, f"this index has {len(expressions)} attributes", f"at most {MAX_KEY_ATTRIBUTES}")
         if len(set(expressions)) < len(expressions):
-            raise refuse(line.line, 0, "an attribute comes twice in this index", "each attribute once")
+            raise refuse(line.line, 0, "an attribute occurs twice in this index", "each attribute once")
         if expressions in indexes:
             raise refuse(line.line, 0, "another line declares this index", "each index once")
         indexes[expressions] = Index(expressions, line.unique)
@@ -217,7 +217,7 @@ def _indexes(index_lines: list[IndexLine], attributes: Attributes) -> tuple[Inde
 
 
 def _indexed(line: Line, item: IndexItem, attributes: Attributes) -> str:
-    """Give the expression of an index's item if it can be indexed."""
+    """Return the expression of an index's item if it can be indexed."""
     if not item.attribute:
         return item.expression
     if item.attribute not in attributes:

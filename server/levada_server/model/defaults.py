@@ -1,4 +1,4 @@
-"""The default of an attribute: read from its definition, checked against its type, in one spelling."""
+"""Defaults of attributes: read from the definition, checked against the type, and spelled in one way."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _EXACT = Context(prec=2 * MAX_NUMBER_CHARACTERS)
 
 
 def parse_default(text: str, quoted: bool, type_: AttributeType) -> Default:
-    """Read a default as a definition spells it.
+    """Read a default from its spelling in a definition.
 
-    Equal values give equal defaults, however they were spelled: `5`, `+5` and `"5"` for an integer.
+    Equal values yield equal defaults, however they are spelled: `5`, `+5` and `"5"` for an integer.
 
     Args:
         text: Not blank; with its quotes if it is quoted.
 
     Raises:
-        InvalidDefinition: The type has no such value. Whoever knows the line adds it.
+        InvalidDefinition: The type has no such value. The caller, who knows the line, adds it.
     """
     if not quoted and text.lower() == "null":
         return NULL
@@ -45,8 +45,8 @@ def parse_default(text: str, quoted: bool, type_: AttributeType) -> Default:
         raise InvalidDefinition(f"`{type_}` has no default but null", expected="null, or no default")
     value = unquote(text) if quoted else text
     if type_.family in NUMBERS and not (len(value) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(value.strip())):
-        # Python reads more as numbers: `1_000`, digits of other scripts, a million digits.
-        raise InvalidDefinition("this default is no number", expected=f"a value of {type_}")
+        # Python accepts more as numbers: `1_000`, digits of other scripts, a million digits.
+        raise InvalidDefinition("this default is not a number", expected=f"a value of {type_}")
     try:
         held = coerce(value, type_)
         # A float32 keeps its short spelling: 0.1, not 0.10000000149011612.

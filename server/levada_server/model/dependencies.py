@@ -1,4 +1,4 @@
-"""The graph of foreign keys: ancestors, descendants, an order in which parents come first."""
+"""The graph of foreign keys: ancestors, descendants, and an order with parents first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Catalog:
     """All tables at one version, and how they depend on each other.
 
     Args:
-        version: Grows with every change.
+        version: Increases with every change.
         schemas: Names of all schemas.
         tables: All tables by name.
     """
@@ -31,7 +31,7 @@ class Catalog:
     tables: dict[TableName, Table]
 
     def table(self, name: TableName) -> Table:
-        """Give a table by its class's name or its stored name.
+        """Return a table by its class's name or its stored name.
 
         Raises:
             UnknownSchema: There is no such schema.
@@ -50,7 +50,7 @@ class Catalog:
         )
 
     def with_table(self, table: Table) -> Catalog:
-        """Give the catalog at the same version with one table more, or another one of its name."""
+        """Return the catalog at the same version with one table added or replaced."""
         return Catalog(self.version, self.schemas, {**self.tables, table.name: table})
 
     @cached_property
@@ -84,10 +84,10 @@ class Catalog:
         """Refuse a foreign key that would close a cycle, of tables or of schemas.
 
         Args:
-            child: May be a table that is still to be made.
+            child: May be a table that does not exist yet.
 
         Raises:
-            InvalidDefinition: It would.
+            InvalidDefinition: It would close a cycle.
         """
         if parent in self.descendants(child):
             raise InvalidDefinition(
@@ -107,7 +107,7 @@ class Catalog:
 
     @cached_property
     def order(self) -> tuple[TableName, ...]:
-        """All tables, parents before children, by name where the graph leaves it open."""
+        """All tables, parents before children, by name if the graph leaves it open."""
         return tuple(nx.lexicographical_topological_sort(self.graph, key=str))
 
     def sorted(self, names: Iterable[TableName]) -> tuple[TableName, ...]:
@@ -116,7 +116,7 @@ class Catalog:
         return tuple(name for name in self.order if name in wanted)
 
     def children(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
-        """Tables that refer to this one, with the foreign key; a table comes once per foreign key."""
+        """Tables that refer to this one, with the foreign key; a table occurs once per foreign key."""
         successors = self.sorted(self.graph.successors(name)) if name in self.graph else ()
         return tuple(
             (self.tables[child], key)
@@ -158,11 +158,11 @@ class Catalog:
         return None
 
     def own_tables(self, name: TableName) -> frozenset[TableName]:
-        """A table and its parts: what its `make` writes."""
+        """A table and its parts, which its `make` writes."""
         return frozenset(other for other in self.tables if is_within(other, name))
 
     def cone(self, name: TableName) -> frozenset[TableName]:
-        """What the `make` of a table reads: its own tables, all that these depend on, and the parts of those."""
+        """The tables that the `make` of a table reads: its own, all that these depend on, and the parts of those."""
         found = self._cones.get(name)
         if found is None:
             own = self.own_tables(name)
@@ -173,10 +173,10 @@ class Catalog:
 
     @cached_property
     def _cones(self) -> dict[TableName, frozenset[TableName]]:
-        """Those that were asked for, as every read of every job does."""
+        """The tables already requested, because every read of every job asks for them."""
         return {}
 
 
 def is_within(name: TableName, master: TableName) -> bool:
-    """Tell whether a table is another one, or a part of it."""
+    """Return whether a table is another one, or a part of it."""
     return name == master or (name.schema == master.schema and name.table.startswith(f"{master.table}."))

@@ -1,4 +1,4 @@
-"""Descriptions: a table written as a definition that declares it."""
+"""Descriptions: a definition that declares an existing table."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ DIVIDER = "---"
 def describe(table: Table) -> str:
     """Write a definition that declares the same table.
 
-    Tables are named `schema.Table`, which reads the same in every language; a part's master is `master`.
-    An attribute of a foreign key has a line of its own only where the foreign key alone would give it another
-    place or another default.
+    Tables are named `schema.Table`, which reads the same in every language; a part's master is `master`. An attribute
+    of a foreign key has its own line only if the foreign key alone would give it another place or another default.
 
     Returns:
-        Lines, each with its end.
+        Lines, each with its line ending.
     """
     return "".join(f"{line}\n" for line in _lines(table))
 
@@ -77,15 +76,15 @@ def _lines(table: Table) -> Iterator[str]:
 def _section(
     table: Table, indexes: range, present: frozenset[str], written: int
 ) -> tuple[list[str], frozenset[str], int]:
-    """Write the lines that give a part of the heading its attributes.
+    """Write the lines for the attributes of a part of the heading.
 
     Args:
-        indexes: Of the attributes.
-        present: Names of attributes that have their line.
-        written: How many foreign keys have their line.
+        indexes: The indexes of the attributes.
+        present: Names of attributes that have their line already.
+        written: How many foreign keys have their line already.
 
     Returns:
-        The lines, and the other two after them.
+        The lines, and the new values of the other two.
     """
     lines: list[str] = []
     for index in indexes:
@@ -104,7 +103,7 @@ def _section(
 
 
 def _within(table: Table, present: frozenset[str], written: int) -> tuple[ForeignKey, ...]:
-    """Give the next foreign keys that can stand above the divider and bring nothing new."""
+    """Return the next foreign keys that can come above the divider and add no attributes."""
     return tuple(
         takewhile(
             lambda key: not key.nullable and present.issuperset(key.child_columns),
@@ -114,12 +113,12 @@ def _within(table: Table, present: frozenset[str], written: int) -> tuple[Foreig
 
 
 def _bringing(table: Table, index: int, present: frozenset[str], written: int) -> tuple[ForeignKey, ...]:
-    """Give the next foreign keys that together bring just the attributes that come next.
+    """Return the next foreign keys that together add exactly the next attributes.
 
-    Foreign keys keep their order, so those that bring nothing go with the first that brings something.
+    Foreign keys keep their order, so those that add nothing go with the first that adds something.
 
     Returns:
-        Empty if the next attribute needs a line of its own.
+        Empty if the next attribute needs its own line.
     """
     first = table.heading.attributes[index]
     for end, foreign_key in enumerate(table.foreign_keys[written:], start=written + 1):
@@ -136,7 +135,7 @@ def _bringing(table: Table, index: int, present: frozenset[str], written: int) -
 
 
 def _plain(table: Table, attribute: Attribute) -> bool:
-    """Tell whether its foreign keys alone would make the attribute what it is."""
+    """Return whether its foreign keys alone would define the attribute as it is."""
     keys = [key for key in table.foreign_keys if attribute.name in key.child_columns]
     nullable = not attribute.primary_key and all(key.nullable for key in keys)
     return attribute.nullable == nullable and attribute.default == (NULL if nullable else None)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def differences(declared: Table, existing: Table) -> tuple[str, ...]:
-    """Say what would change if an existing table became what a definition declares.
+    """Describe the changes that would turn an existing table into the one that a definition declares.
 
-    The comment of an attribute that a foreign key brings is its parent's, so it does not count.
+    The comment of an attribute that a foreign key adds is its parent's, so it does not count.
 
     Returns:
         Sentences without a full stop; none if nothing would change.
@@ -56,7 +56,7 @@ def _different_headings(declared: Table, existing: Table) -> Iterator[str]:
 
 
 def _only_in_one(declared: dict[str, str], existing: dict[str, str], noun: str) -> Iterator[str]:
-    """Compare named things by what a definition says of them."""
+    """Compare named things by their text in a definition."""
     for name, text in declared.items():
         if name not in existing:
             yield f"{noun} {name} is not in the database"

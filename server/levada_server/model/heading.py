@@ -19,9 +19,9 @@ Key = tuple[tuple[str, object], ...]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The attribute of a table in which an attribute began.
+    """The attribute of a table in which an attribute originated.
 
-    Two attributes mean the same when their origins are equal, whatever they are called.
+    Two attributes mean the same if their origins are equal, whatever they are called.
 
     Args:
         attribute_id: The attribute's id in the catalog; renames keep it.
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """The value that an attribute takes when an insert leaves it out.
+    """The value that an attribute gets if an insert omits it.
 
     Args:
         text: As the definition spells it, without quotes.
@@ -68,12 +68,12 @@ class Attribute:
     Args:
         name: `[a-z][a-z0-9_]*`, at most 63 bytes.
         type: Its type.
-        primary_key: Part of the primary key.
-        nullable: May be NULL; never in a primary key.
-        default: What an insert that leaves it out gets; None if it must be given.
-        auto_increment: A sequence fills it when it is left out.
-        comment: Of its definition line.
-        origin: Where it began; None for computed and native secondary attributes.
+        primary_key: It is part of the primary key.
+        nullable: It may be NULL; never in a primary key.
+        default: The value if an insert omits it; None if a value is required.
+        auto_increment: A sequence fills it if it is omitted.
+        comment: The comment of its definition line.
+        origin: Its origin; None for computed and native secondary attributes.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Heading:
-    """Ordered attributes, those of the primary key first.
+    """Ordered attributes, the primary key first.
 
     Args:
         attributes: In order. Names differ. Empty only for `U()`.
@@ -97,15 +97,15 @@ class Heading:
     attributes: tuple[Attribute, ...]
 
     def __iter__(self) -> Iterator[Attribute]:
-        """Go through the attributes in order."""
+        """Iterate over the attributes in order."""
         return iter(self.attributes)
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether there is an attribute of this name."""
+        """Return whether there is an attribute of this name."""
         return name in self._by_name
 
     def __getitem__(self, name: str) -> Attribute:
-        """Give the attribute of this name.
+        """Return the attribute of this name.
 
         Raises:
             UnknownAttribute: There is none.
@@ -137,12 +137,12 @@ class Heading:
         return tuple(attribute.name for attribute in self.attributes if not attribute.primary_key)
 
     def determines(self, other: Heading) -> bool:
-        """Tell whether every key attribute of `other` is an attribute here (A → B)."""
+        """Return whether every key attribute of `other` is an attribute here (A → B)."""
         return all(name in self for name in other.primary_key)
 
 
 def ordered(attributes: Iterable[Attribute], primary_key: Iterable[str]) -> Heading:
-    """Make a heading whose primary key is `primary_key`, in that order; the rest follows in its own order."""
+    """Build a heading whose primary key is `primary_key`, in that order; the rest follows in its own order."""
     by_name = {attribute.name: attribute for attribute in attributes}
     members = [_as_key(by_name.pop(name), primary_key=True) for name in primary_key]
     members += [_as_key(attribute, primary_key=False) for attribute in by_name.values()]
@@ -154,7 +154,7 @@ def _as_key(attribute: Attribute, *, primary_key: bool) -> Attribute:
 
 
 def first_repeated(names: Iterable[str]) -> str | None:
-    """Give the first name that came before; None if all differ."""
+    """Return the first repeated name; None if all differ."""
     known: set[str] = set()
     for name in names:
         if name in known:

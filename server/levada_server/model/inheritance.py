@@ -1,4 +1,4 @@
-"""What a foreign key brings: the attributes of the parent's key, renamed, or shared with other lines."""
+"""Inheritance by a foreign key: the attributes of the parent's key, renamed, or shared with other lines."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """An attribute as it is so far.
+    """An attribute while its table is being declared.
 
     Args:
         own: Its own line.
-        inherited: The first foreign key that brings it.
+        inherited: The first foreign key that adds it.
     """
 
     attribute: Attribute
@@ -37,19 +37,19 @@ class Mentioned:
 
 
 Attributes = dict[str, Mentioned]
-"""By name, in the order of the heading."""
+"""Attributes by name, in the order of the heading."""
 
 
 def add_foreign_key(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> ForeignKey:
-    """Add to a table's attributes those that a foreign key brings; those of the same name are reused.
+    """Add the attributes of a foreign key to a table's attributes; attributes of the same name are reused.
 
-    A shared attribute keeps the origin that it has from the first of its lines.
+    A shared attribute keeps the origin from the first of its lines.
 
     Args:
-        attributes: So far; gets the new ones.
+        attributes: The attributes so far; the new ones are added.
 
     Raises:
-        InvalidDefinition: It renames wrongly, or an attribute of the same name is another one.
+        InvalidDefinition: A rename is wrong, or an attribute of the same name differs.
     """
     names = _renamed(attributes, line, parent)
     columns = tuple((names.get(name, name), name) for name in parent.heading.primary_key)
@@ -75,11 +75,11 @@ def add_foreign_key(attributes: Attributes, line: ForeignKeyLine, parent: Table)
 
 
 def _renamed(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> dict[str, str]:
-    """Give the new name of each attribute of the parent's key that is renamed."""
+    """Return the new names of the renamed attributes of the parent's key."""
     key = parent.heading.primary_key
     old = line.old
     if old is None:
-        # The older language renames what is missing here; if nothing is, then the whole key.
+        # The older language renames the attributes that are missing here; if none is, then the whole key.
         open_names = [name for name in key if name not in attributes] or list(key)
         if len(open_names) != len(line.new):
             raise refuse(
@@ -92,7 +92,7 @@ def _renamed(attributes: Attributes, line: ForeignKeyLine, parent: Table) -> dic
     names: dict[str, str] = {}
     for new_word, old_word in zip(line.new, old, strict=True):
         if line.projected and old_word.text in parent.heading.secondary:
-            continue  # proj may name it, and a reference takes only the key
+            continue  # proj may name any attribute, but a reference takes only the key
         if old_word.text not in key:
             raise refuse(
                 line.line,
@@ -149,11 +149,11 @@ def _inherit(attributes: Attributes, line: ForeignKeyLine, child: str, parent: T
 
 
 def check_own(line: Line, offset: int, own: AttributeLine, nullable: bool, where: str) -> None:
-    """Refuse what an attribute's own line cannot say when a foreign key brings the attribute too.
+    """Refuse an attribute whose own line contradicts a foreign key that also adds it.
 
     Args:
-        line: To point at, with `offset`.
-        nullable: The foreign key is.
+        line: The line to point at, with `offset`.
+        nullable: The foreign key is nullable.
         where: The other line.
 
     Raises:

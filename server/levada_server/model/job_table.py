@@ -1,4 +1,4 @@
-"""The job table of an auto-populated table: the table's typed key, then the fixed rest."""
+"""The job table of an auto-populated table: the table's typed key, then the fixed columns."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ FIXED = (
     Attribute("error_message", _TEXT, nullable=True, comment="its message"),
     Attribute("error_stack", _TEXT, nullable=True, comment="its stack"),
 )
-"""What every job has besides its key. Stored with `_` before the name, so that no key attribute is in the way."""
+"""The attributes of every job besides its key. They are stored with `_` before the name, so that they cannot clash with
+a key attribute."""
 
 
 def job_heading(table: Table) -> Heading:
     """Attributes of the jobs of a table.
 
-    A key attribute with the name of a fixed one keeps it; the fixed one is then called `job_…`.
+    A key attribute keeps its name even if a fixed one has the same; the fixed one is then called `job_…`.
     """
     key = tuple(
         replace(table.heading[name], primary_key=True, nullable=False, default=None, auto_increment=False)
@@ -57,10 +58,10 @@ def job_heading(table: Table) -> Heading:
 
 
 def stored_column(name: str, table: Table) -> str:
-    """Name the column that stores an attribute of the jobs of a table."""
+    """Return the column that stores an attribute of the jobs of a table."""
     return name if name in table.job_key else "_" + name.removeprefix("job_")
 
 
 def stored_name(table: Table) -> str:
-    """Name the job table: by the table's id, so that a rename is free."""
+    """Return the name of the job table, made from the table's id so that a rename costs nothing."""
     return f"t{table.id}"

@@ -1,4 +1,4 @@
-"""Names and paths of files that come from outside: which are allowed, and where an object lies in its store."""
+"""Names and paths of files from outside: which are allowed, and the path of an object in its store."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
 
 MAX_NAME_BYTES = 255
-"""Of one name; file systems allow no more."""
+"""Of a single name; file systems allow no more."""
 MAX_PATH_BYTES = 2_000
-"""Of a whole path within a store, or within a folder that is an object; an index of PostgreSQL takes it."""
+"""Of a whole path within a store, or within a folder that is an object; an index of PostgreSQL can hold it."""
 
 MANAGED_FOLDER = "_levada"
-"""What the server itself keeps in a store lies under this folder; nothing there can be registered."""
+"""The server's own files in a store are under this folder; nothing there can be registered."""
 _REFUSED = re.compile(r"[\x00-\x1f\x7f/\\]")
 _PLAIN = re.compile(r"[^A-Za-z0-9._+-]")
 _MAX_SEGMENT = 120
@@ -28,7 +28,7 @@ _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
 def wrong_name(name: str) -> str | None:
-    """Say what forbids a name of a file; None if nothing does."""
+    """Say why a file name is not allowed; return None if it is."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -43,10 +43,10 @@ def wrong_name(name: str) -> str | None:
 
 
 def check_file_name(name: str) -> str:
-    """Give the name of a file or folder back if it may be one.
+    """Return the name of a file or folder if it is allowed.
 
     Raises:
-        InvalidRequest: It may not.
+        InvalidRequest: It is not allowed.
     """
     if (why := wrong_name(name)) is not None:
         raise InvalidRequest(f"The file name {name!r} {why}.", field="file_name")
@@ -54,17 +54,17 @@ def check_file_name(name: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """Give a relative path back if each of its parts may be a name: none leads out of where it begins.
+    """Return a relative path if each of its parts is an allowed name, so that it cannot lead out of its folder.
 
     Raises:
-        InvalidRequest: One may not.
+        InvalidRequest: A part is not allowed.
     """
     if len(path.encode(errors="replace")) > MAX_PATH_BYTES:
         raise InvalidRequest(f"A path has more than {MAX_PATH_BYTES} bytes.", field="path")
     for part in path.split("/"):
         if (why := wrong_name(part)) is not None:
             raise InvalidRequest(
-                f"The path {path!r} is not allowed: {part!r} {why}. Give a path relative to the folder, with `/`, "
+                f"The path {path!r} is not allowed: {part!r} {why}. Use a path relative to the folder, with `/`, "
                 "without `.` and `..`.",
                 field="path",
             )
@@ -72,10 +72,10 @@ def check_path(path: str) -> str:
 
 
 def attached_name(value: bytes) -> str:
-    """Read the file name of an `<attach>` value, which is the name in UTF-8, NUL, and the file's content.
+    """Read the file name of an `<attach>` value: the name in UTF-8, NUL, then the file's content.
 
     Args:
-        value: The whole, or its first `MAX_NAME_BYTES` + 1 bytes.
+        value: The whole value, or its first `MAX_NAME_BYTES` + 1 bytes.
 
     Raises:
         WrongValue: There is no such name.
@@ -86,14 +86,14 @@ def attached_name(value: bytes) -> str:
     try:
         text = name.decode()
     except UnicodeDecodeError:
-        raise WrongValue("The file name of an <attach> is no UTF-8.") from None
+        raise WrongValue("The file name of an <attach> is not UTF-8.") from None
     if (why := wrong_name(text)) is not None:
         raise WrongValue(f"The file name {text!r} {why}.")
     return text
 
 
 def keyed_path(table: TableName, attribute: str, key: Iterable[tuple[str, object]], name: str, id_: UUID) -> str:
-    """Make the path of an object from the key of its row: people find it, and no other object lies there."""
+    """Build the path of an object from the key of its row: people can find it, and it is unique."""
     path = f"{MANAGED_FOLDER}/object/{table.schema}/{table.stored}"
     for column, value in key:
         folder = f"/{column}={_segment(str(value))}"
@@ -104,17 +104,17 @@ def keyed_path(table: TableName, attribute: str, key: Iterable[tuple[str, object
 
 
 def attachment_path(name: str, id_: UUID) -> str:
-    """Make the path of an attached file, which keeps its name."""
+    """Build the path of an attached file, which keeps its name."""
     return "/".join([MANAGED_FOLDER, "attach", id_.hex[:2], id_.hex, check_file_name(name)])
 
 
 def content_path(codec: str, hash_: str, id_: UUID) -> str:
-    """Make the path of what is addressed by its content."""
+    """Build the path of an object that is addressed by its content."""
     return "/".join([MANAGED_FOLDER, codec, hash_[:2], f"{hash_}-{id_.hex[:16]}"])
 
 
 def _segment(text: str) -> str:
-    """Write a text with letters that every file system takes."""
+    """Spell a text with letters that every file system accepts."""
     return _PLAIN.sub(lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode(errors="replace")), text)[
         :_MAX_SEGMENT
     ]

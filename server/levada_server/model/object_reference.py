@@ -1,4 +1,4 @@
-"""What a row holds of an object."""
+"""The reference to an object in a row."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
-    """Names an object and says what it is, so that a row can be read without its store.
+    """Identifies and describes an object, so that a row can be read without its store.
 
     Args:
-        id: Cannot be guessed: who has it may read the object.
-        store: Where it lies.
-        path: Its place there, with `/`.
-        name: Of the file or folder, as it was given; empty for a value.
-        size_bytes: Of the file, or of all files of the folder.
+        id: Cannot be guessed: anyone who has it may read the object.
+        store: The object's store.
+        path: Path within the store, with `/`.
+        name: The original name of the file or folder; empty for a value.
+        size_bytes: Size of the file, or of all files of the folder.
         hash: BLAKE3 of the file's bytes, or of the folder's list of files; 64 hexadecimal digits.
-        file_count: Files of a folder; None for a file.
-        dtype: Element type of an array, as NumPy writes it.
+        file_count: Number of files in a folder; None for a file.
+        dtype: Element type of an array, in NumPy's notation.
         shape: Lengths of an array's dimensions.
     """
 
@@ -37,7 +37,7 @@ class ObjectReference:
     shape: tuple[int, ...] | None = None
 
     def to_json(self) -> str:
-        """Write it as a row holds it; what it has not is left out."""
+        """Write it as it is stored in a row; unset fields are omitted."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}  # Any: of each field
         given = {name: value for name, value in values.items() if value is not None}
         return json.dumps({**given, "id": str(self.id)})

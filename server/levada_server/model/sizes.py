@@ -1,4 +1,4 @@
-"""How large a value in a row may be."""
+"""The maximum size of a value in a row."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
 
 VALUE_BYTES = 64 * 2**20
-"""PostgreSQL and its driver move a value whole; larger ones belong into a store. A server may be told another limit."""
+"""PostgreSQL and its driver move a value as a whole; larger ones belong in a store. A server may set another limit."""
 MOST_VALUE_BYTES = 256 * 2**20
-"""The driver takes a few times as much memory, and refuses what does not fit into a message of PostgreSQL."""
+"""The driver takes a few times as much memory, and refuses values that do not fit into a PostgreSQL message."""
 
 
 def too_large(table: Table, attribute: Attribute, size: int, limit_bytes: int, row: int | None = None) -> LimitReached:
-    """Make the error of a value that is too large for a row, with the way around."""
+    """Build the error for a value that is too large for a row, with the way around."""
     codec = attribute.type.kind.traits.store_codec
     where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
     return LimitReached(
@@ -34,10 +34,10 @@ def too_large(table: Table, attribute: Attribute, size: int, limit_bytes: int, r
 
 
 def check_sizes(table: Table, values: Mapping[str, object], limit_bytes: int) -> None:
-    """Refuse values of one entity that are too large for a row.
+    """Refuse an entity with a value that is too large for a row.
 
     Raises:
-        LimitReached: One of them is.
+        LimitReached: One of the values is.
     """
     for name, value in values.items():
         match value:

@@ -1,4 +1,4 @@
-"""Tables: tier, master and part, foreign keys, indexes, and how names are stored."""
+"""Tables: tier, master and part, foreign keys, indexes, and stored names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tier(Enum):
 
 
 class Contract(Enum):
-    """What becomes of a `make` that reads tables which its own does not depend on, or writes other tables."""
+    """The reaction to a `make` that reads tables which its own table does not depend on, or writes other tables."""
 
     OFF = "off"
     WARN = "warn"
@@ -47,12 +47,12 @@ DEFAULT_RETRY_DELAY = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often the jobs of a table are tried.
+    """How often the jobs of a table are attempted.
 
     Args:
-        max_attempts: A job is started at most so often; None: an error of `make` is final, and only a lost worker's
-            job is started again.
-        delay: Pause after the first error; it doubles with each further one.
+        max_attempts: The maximum number of starts of a job; None: an error in `make` is final, and only a job whose
+            worker was lost is started again.
+        delay: Pause after the first error; it doubles with each further error.
     """
 
     max_attempts: int | None = None
@@ -63,7 +63,7 @@ DEFAULT_RETRY = RetryPolicy()
 
 
 class PartIntegrity(Enum):
-    """What a delete does with a part whose master stays."""
+    """How a delete treats a part whose master stays."""
 
     ENFORCE = "enforce"
     IGNORE = "ignore"
@@ -72,7 +72,7 @@ class PartIntegrity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """Names one table.
+    """The name of a table.
 
     Args:
         schema: The schema's name.
@@ -103,12 +103,12 @@ class ForeignKey:
     """A reference to the whole primary key of another table.
 
     Args:
-        parent: The table that is referenced.
+        parent: The referenced table.
         columns: Pairs of child and parent attribute, in the order of the parent's key.
         primary_key: All its attributes are in the child's primary key.
-        nullable: May be NULL.
+        nullable: It may be NULL.
         unique: At most one child per parent.
-        comment: Of its definition line.
+        comment: The comment of its definition line.
     """
 
     parent: TableName
@@ -147,7 +147,7 @@ class Table:
     """One table.
 
     Args:
-        id: In the catalog; 0 until it is stored.
+        id: Its id in the catalog; 0 until it is stored.
         name: Its name.
         tier: Its tier.
         heading: Its attributes.
@@ -155,11 +155,11 @@ class Table:
         indexes: In the order of the definition.
         comment: The first line of the definition.
         has_make: Its class computes rows, so it has jobs.
-        key_source: What is to be computed, as the client sent it, serialized; None for the join of the parents.
-        source_key: What `key_source` gives: of the primary key, or nothing of that and references below it; None
-            where that is None.
-        retry: How often its jobs are tried.
-        contract: What its `make` may do; its schema's.
+        key_source: Its key source, as the client sent it, serialized; None for the join of the parents.
+        source_key: The attributes that `key_source` provides: part of the primary key, or none of it and references
+            below it; None if `key_source` is None.
+        retry: How often its jobs are attempted.
+        contract: The contract of its `make`, which is its schema's.
     """
 
     id: int
@@ -177,10 +177,10 @@ class Table:
 
     @property
     def job_key(self) -> tuple[str, ...]:
-        """The attributes that identify a job: those of the primary key that the key source gives.
+        """The attributes that identify a job: the part of the primary key that the key source provides.
 
-        One job may insert several entities, which differ in the rest of the primary key. Where the source gives nothing
-        of that, they are references of the entities to what the job is for.
+        One job may insert several entities, which differ in the rest of the primary key. If the source provides none of
+        the key, the attributes are references from the entities to the job's key.
         """
         given = self.source_key
         if given is None:
@@ -189,19 +189,20 @@ class Table:
 
 
 def snake_case(word: str) -> str:
-    """Turn a class's name into a stored one: every capital after the first takes `_` before it."""
+    """Convert a class's name to its stored name: every capital after the first takes `_` before it."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", word).lower()
 
 
 def check_schema_name(name: str) -> str:
-    """Give the name back if a schema may have it.
+    """Return the name if a schema may have it.
 
     Raises:
-        InvalidRequest: It may not.
+        InvalidRequest: It is not allowed.
     """
     if not _SCHEMA.fullmatch(name) or len(name) > MAX_NAME_BYTES:
         raise InvalidRequest(
-            f"`{name}` is no schema name: use a-z, 0-9 and _, begin with a letter, at most {MAX_NAME_BYTES} bytes.",
+            f"`{name}` is not a valid schema name: use a-z, 0-9 and _, begin with a letter, "
+            f"at most {MAX_NAME_BYTES} bytes.",
             field="name",
         )
     if _RESERVED_SCHEMAS.fullmatch(name):
@@ -210,14 +211,15 @@ def check_schema_name(name: str) -> str:
 
 
 def check_table_name(name: TableName) -> TableName:
-    """Give the name back if a table may have it.
+    """Return the name if a table may have it.
 
     Raises:
-        InvalidRequest: It may not.
+        InvalidRequest: It is not allowed.
     """
     if not all(_CLASS.fullmatch(word) for word in name.table.split(".")):
         raise InvalidRequest(
-            f"`{name.table}` is no table name: a class's name is CamelCase, letters and digits, such as SpikeTrain.",
+            f"`{name.table}` is not a valid table name: a class's name is CamelCase, letters and digits, "
+            "such as SpikeTrain.",
             field="name",
         )
     if len(name.stored) > MAX_NAME_BYTES:

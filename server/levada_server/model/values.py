@@ -1,4 +1,4 @@
-"""Single values: what Python value an attribute type holds, and how others are brought to it."""
+"""Single values: the Python type of each attribute type, and how other values are converted to it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 def coerce(value: object, type_: AttributeType) -> object:
-    """Bring a value to the Python value that an attribute of this type holds.
+    """Convert a value to the Python value that an attribute of this type holds.
 
-    Text becomes a number, date, time or UUID, a number becomes text, 1 becomes True, and 0.1 the nearest float32.
+    Text becomes a number, date, time or UUID, a number becomes text, 1 becomes True, and 0.1 becomes the nearest
+    float32.
 
     Returns:
         int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), UUID, bytes, JSON text, or
@@ -35,7 +36,7 @@ def coerce(value: object, type_: AttributeType) -> object:
 
     Raises:
         ValueOutOfRange: A value of the right kind that the type cannot hold: no entity has it.
-        WrongValue: No value of the type reads like this.
+        WrongValue: It cannot be read as a value of the type.
     """
     try:
         return _coerce(value, type_)
@@ -74,22 +75,22 @@ def _opaque(value: object, type_: AttributeType) -> object:
             attached_name(bytes(value[: MAX_NAME_BYTES + 1]))
             return bytes(value)
         case Kind.OBJECT:
-            # A row names an object by its id; the server knows the rest of what it holds.
+            # A row refers to an object by its id; the server knows the rest.
             return str(UUID(value["id"] if isinstance(value, dict) else str(value)))
         case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)
-    raise WrongValue(f"{_shown(value)} cannot be compared with or given for a {type_} here.")
+    raise WrongValue(f"{_shown(value)} cannot be compared with or used as {type_} here.")
 
 
 def _integer(value: object, type_: AttributeType) -> int:
     if isinstance(value, str):
         value = Decimal(value.strip())
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_INTEGER_DIGITS:
-        # As an int it would have as many digits as its exponent says, whatever the length of its text.
+        # As an int it could have billions of digits, depending on its exponent, whatever the length of its text.
         raise ValueOutOfRange(f"{value} is past the range of {type_}.")
     if isinstance(value, (float, Decimal)):
         if not math.isfinite(value) or value != int(value):
-            raise ValueOutOfRange(f"{value} is no whole number, and `{type_}` holds only those.")
+            raise ValueOutOfRange(f"{value} is not a whole number, and `{type_}` holds only whole numbers.")
         value = int(value)
     if not isinstance(value, int):
         raise TypeError
@@ -122,7 +123,7 @@ def _boolean(value: object) -> bool:
 def _decimal(value: object, type_: AttributeType) -> Decimal:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value).strip())
     if not number.is_finite():
-        raise ValueOutOfRange(f"{value} is no finite number, and `{type_}` holds only those.")
+        raise ValueOutOfRange(f"{value} is not a finite number, and `{type_}` holds only finite numbers.")
     assert type_.precision is not None and type_.scale is not None
     if number.adjusted() >= type_.precision - type_.scale and number:
         raise ValueOutOfRange(f"{value} has more digits before the point than {type_}.")
@@ -136,9 +137,9 @@ def _text(value: object, type_: AttributeType) -> str:
     if "\0" in text:
         raise ValueOutOfRange("Text cannot hold the character NUL.")
     if type_.kind is Kind.ENUM and text not in type_.labels:
-        raise ValueOutOfRange(f"{_shown(text)} is none of {', '.join(map(repr, type_.labels))}.")
+        raise ValueOutOfRange(f"{_shown(text)} is not one of {', '.join(map(repr, type_.labels))}.")
     if type_.length is not None and type_.kind in (Kind.CHAR, Kind.VARCHAR) and len(text) > type_.length:
-        raise ValueOutOfRange(f"{_shown(text)} has {len(text)} characters; {type_} holds {type_.length}.")
+        raise ValueOutOfRange(f"{_shown(text)} has {len(text)} characters; {type_} holds at most {type_.length}.")
     return text
 
 
@@ -152,7 +153,7 @@ def _moment(value: object, family: Family) -> object:
             return (dt.datetime.min + value).time()
         case Family.DATE, dt.datetime():
             if value.time() != dt.time(0):
-                raise ValueOutOfRange(f"{value} is a moment within a day, and `date` holds whole days.")
+                raise ValueOutOfRange(f"{value} has a time of day, and `date` holds whole days.")
             return value.date()
         case Family.DATE, dt.date():
             return value
@@ -189,5 +190,5 @@ def show_key(values: Iterable[tuple[str, object]]) -> str:
 
 
 def _plain(value: object) -> object:
-    """Turn values whose repr is code rather than text into what a reader expects."""
+    """Convert values whose repr is code rather than text to a form that readers expect."""
     return str(value) if isinstance(value, (dt.date, dt.time, UUID, Decimal)) else value

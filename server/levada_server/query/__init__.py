@@ -1,1 +1,1 @@
-"""The compiler, pure: the query algebra to SQL."""
+"""The compiler, pure: from the query algebra to SQL."""

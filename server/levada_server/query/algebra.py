@@ -1,4 +1,4 @@
-"""The query algebra: one frozen node per operator and per kind of condition, as a client sends them.
+"""The query algebra: one frozen node per operator and per kind of condition, as clients send them.
 
 A node holds names, text and values; nothing is checked against tables yet. `headings.py` has each operator's rule for
 its attributes, `operators.py` its rule for SQL, and `analysis/` folds over all nodes of a relation.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionText:
-    """Text of the expression language; `values` stand for its marks `?`, in order."""
+    """Text of the expression language; `values` replace its marks `?`, in order."""
 
     text: str
     values: tuple[object, ...] = ()
@@ -55,7 +55,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A secondary attribute to leave out of what `Remaining` keeps."""
+    """A secondary attribute that `Remaining` drops."""
 
     name: str
 
@@ -142,11 +142,11 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value in whose place another of its kind may stand when the query comes again.
+    """A value that may be replaced by another of its kind when the query is repeated.
 
     Args:
-        number: Of the value among those of the relation that are parameters.
-        value: What stands there now: neither None nor a tuple.
+        number: Its number among the relation's parameters.
+        value: Its present value: neither None nor a tuple.
     """
 
     number: int
@@ -155,7 +155,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Equalities:
-    """Names and values that must all be equal; None means NULL, a tuple one of its elements."""
+    """Names and values that must all be equal; None means NULL, a tuple any of its elements."""
 
     entries: tuple[tuple[str, object], ...]
 
@@ -176,7 +176,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class Complement:
-    """It does not hold; NULL counts as not held."""
+    """It does not hold; NULL counts as not holding."""
 
     condition: Condition
 

@@ -1,6 +1,6 @@
-"""Alterations as DDL: pure text, to be run by storage in one transaction.
+"""Alterations as DDL: pure text, which storage runs in one transaction.
 
-Constraints and indexes are named by their place in the definition, so what is kept may change its name.
+Constraints and indexes are named by their position in the definition, so an unchanged one may be renamed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Step:
     """One statement of an alteration.
 
     Args:
-        purpose: The change that it is part of; empty for what no row can hinder.
+        purpose: The change that it belongs to; empty if no row can prevent it.
         statement: Its text.
     """
 
@@ -40,10 +40,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LossCheck:
-    """A look for values that a change of type would not keep, before it.
+    """A search for values that a change of type would not preserve, before it.
 
     Args:
-        purpose: As for a step.
+        purpose: As in a step.
         column: The column, quoted.
         lossy: A condition that such values meet; computing it fails for those that the new type cannot hold at all.
     """
@@ -55,7 +55,7 @@ class LossCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A constraint or an index: what it is, its name, and how it is made."""
+    """A constraint or an index: its rule, its name, and the DDL that creates it."""
 
     identity: tuple[object, ...]
     name: str
@@ -66,7 +66,7 @@ class _Stored:
 
 
 def lock_table(name: TableName) -> str:
-    """Keep everybody else from a table until the transaction ends."""
+    """Lock a table against all others until the transaction ends."""
     return f"LOCK TABLE {ddl.qualified(name)} IN ACCESS EXCLUSIVE MODE"
 
 
@@ -83,7 +83,7 @@ def rename_table(old: TableName, new: TableName) -> list[str]:
 
 
 def alter_table(altered: Alteration, checks: Mapping[str, Sequence[str]]) -> Iterator[Step | LossCheck]:
-    """Write the steps of an alteration, but for the table's name, in order.
+    """Write the steps of an alteration, except the table's rename, in order.
 
     Args:
         checks: Names of the CHECK constraints of each attribute of the existing table.
@@ -93,7 +93,7 @@ def alter_table(altered: Alteration, checks: Mapping[str, Sequence[str]]) -> Ite
     new = _stored(replace(altered.wanted, name=altered.existing.name), {})
     kept = old.keys() & new.keys()
     if any(isinstance(one, change.RetypeAttribute) for one in altered.changes):
-        # An expression was compiled for the types that its attributes had.
+        # An expression was compiled for the former types of its attributes.
         kept = {identity for identity in kept if not old[identity].computed}
     for identity, stored in old.items():
         if identity not in kept:
@@ -129,12 +129,12 @@ def _attribute_change(name: str, one: change.Change, checks: Mapping[str, Sequen
         case change.ChangeComment():
             yield Step("", _comment(name, one.new.name, one.new.comment))
         case _:
-            # Names, references and indexes are changed for all of the table at once; the rest is in the catalog.
+            # Names, references and indexes are changed for the whole table at once; the rest is in the catalog.
             return
 
 
 def _retype(name: str, one: RetypeAttribute, checks: Mapping[str, Sequence[str]]) -> Iterator[Step | LossCheck]:
-    """Change a column's type where no value would be another one afterwards."""
+    """Change a column's type without changing any value."""
     column = quote_name(one.new.name)
     yield LossCheck("", column, _lossy(column, one.old.type, one.new.type))
     for check in checks.get(one.new.name, ()):
@@ -155,13 +155,13 @@ def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
     """Write a value of one type as one of another, without the other's length or digits."""
     families = {old.family, new.family}
     if Family.BOOL in families and Family.TEXT not in families and len(families) == 2:
-        # PostgreSQL has no way between booleans and other numbers than this.
+        # PostgreSQL has no other conversion between booleans and other numbers.
         return f"({operand})::integer::{value_type(new)}"
     return f"({operand})::{value_type(new)}"
 
 
 def _lossy(column: str, old: AttributeType, new: AttributeType) -> str:
-    """Write the condition for values that the other type would change; it fails for those that the type cannot hold."""
+    """Write the condition for values that the other type would change; it fails for values that the type cannot hold."""
     exact = f"({_cast(column, old, new)})::{column_type(new)}".removesuffix(_COLLATION)
     if old.family is Family.TEXT is not new.family:
         # A text may spell its value in more than one way.
@@ -176,7 +176,7 @@ def _rename_attributes(name: str, altered: Alteration) -> Iterator[Step]:
         key = altered.existing.job_key
         tables.append((ddl.job_table_name(altered.existing), [old for old in renames if old in key]))
     for table, names in tables:
-        # By way of names that no attribute can have: two may change places.
+        # By way of names that no attribute can have, because two may swap names.
         for index, old in enumerate(names):
             yield Step("", f"ALTER TABLE {table} RENAME COLUMN {quote_name(old)} TO _renamed{index}")
         for index, old in enumerate(names):
@@ -184,9 +184,9 @@ def _rename_attributes(name: str, altered: Alteration) -> Iterator[Step]:
 
 
 def _rename_stored(name: str, kept: Sequence[tuple[_Stored, str]]) -> Iterator[Step]:
-    """Give constraints and indexes the names of their new places."""
+    """Rename constraints and indexes for their new positions."""
     moved = [(stored, new) for stored, new in kept if stored.name != new]
-    # By way of names that nothing has: one may take the place of another.
+    # By way of unused names, because one may take the name of another.
     for stored, new in moved:
         yield Step("", _rename(name, stored, stored.name, f"{new}_moving"))
     for stored, new in moved:
@@ -206,7 +206,7 @@ def _drop(name: str, stored: _Stored) -> str:
 
 
 def _beside(name: str, index: str) -> str:
-    """Name an index with the schema of its table, whose name is quoted."""
+    """Name an index together with the schema of its table, whose name is quoted."""
     return f"{name.partition('.')[0]}.{index}"
 
 
@@ -220,7 +220,7 @@ def _comment(name: str, attribute: str, comment: str) -> str:
 
 
 def _stored(table: Table, renames: Mapping[str, str]) -> dict[tuple[object, ...], _Stored]:
-    """Give the constraints and indexes of a table by what they are when its attributes have their new names."""
+    """Map the rules of a table's constraints and indexes, after its attributes are renamed, to their names."""
     name = ddl.qualified(table.name)
     found = []
     for position, key in enumerate(table.foreign_keys):

@@ -17,8 +17,8 @@ def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = Fal
     """Compile a relation.
 
     Args:
-        relation: What to compile.
-        catalog: Where its tables are looked up.
+        relation: The relation to compile.
+        catalog: The catalog in which its tables are looked up.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
 
     Raises:

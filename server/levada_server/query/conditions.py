@@ -1,4 +1,4 @@
-"""Restrictions: one rule per kind of condition, from algebra to a SQL condition."""
+"""Restrictions: one rule per kind of condition, from the algebra to a SQL condition."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from levada_server.query.lowered import Lowered, Lowering
 
 MIN_ENTITY_SET = 4
-"""From so many alternatives with the same names on, one table of values is shorter than a chain of OR."""
+"""From this many alternatives with the same names on, one table of values is shorter than a chain of OR."""
 
 MAX_SHOWN = 10
-"""Names of a mapping that a message shows."""
+"""How many names of a mapping a message shows."""
 
 
 def lower_condition(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Expression:
-    """Lower a condition on the rows of `operand`. NULL in the result counts as not held.
+    """Lower a condition on the rows of `operand`. NULL in the result counts as not holding.
 
     Raises:
         QueryTooDeep: With its parts written out once per use, the query is too large.
     """
     expression = _lower(condition, operand, lowering)
-    # What it is made of was counted when it was lowered.
+    # Its parts were counted when they were lowered.
     composite = isinstance(condition, (AllOf, AnyOf, Complement))
     lowering.spend(sql.TRUE if composite else expression)
     return expression
@@ -88,7 +88,7 @@ def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowerin
         f"{', '.join(operand.heading.names)}"
     )
     if lowering.strict:
-        raise InvalidRequest(f"{message}: it would select every row. Mend the names, or restrict by True.")
+        raise InvalidRequest(f"{message}: it would select every row. Correct the names, or restrict by True.")
     lowering.warnings.append(f"{message}: it restricts nothing.")
 
 
@@ -124,10 +124,10 @@ def _lower_part_equality(path: str, value: object, operand: Lowered) -> sql.Expr
 
 
 def _comparable(value: object, attribute: Attribute) -> object | None:
-    """Bring a value to the attribute's type; None if no entity can have it."""
+    """Convert a value to the attribute's type; return None if no entity can have it."""
     if not attribute.type.kind.traits.comparable:
         raise InvalidRequest(
-            f"`{attribute.name}` is a {attribute.type} and cannot restrict; restrict by other attributes.",
+            f"`{attribute.name}` is a {attribute.type}, which cannot be restricted; restrict by other attributes.",
             attribute=attribute.name,
         )
     try:
@@ -195,7 +195,7 @@ def _lower_entity_set(
         (attribute.name, sql.Value([row[i] for row in rows], value_type(attribute.type) + "[]"))
         for i, attribute in enumerate(attributes)
     )
-    # `=` can use an index; only columns that hold a NULL need the comparison under which NULL equals NULL.
+    # `=` can use an index; only columns that contain NULL need the comparison in which NULL equals NULL.
     matches = tuple(
         sql.Operation(
             "IS NOT DISTINCT FROM" if nullable[i] else "=",

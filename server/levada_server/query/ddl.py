@@ -1,7 +1,7 @@
-"""Tables as DDL: pure text, to be run by storage in one transaction.
+"""Tables as DDL: pure text, which storage runs in one transaction.
 
-Constraints and indexes are named by the table's id, so that a rename of the table leaves them be and an error can be
-traced from a constraint's name to the rule that it holds.
+Constraints and indexes are named by the table's id, so that renaming the table leaves them alone and an error can be
+traced from a constraint's name to its rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class StoredIndex:
 
     Args:
         name: Its name.
-        expressions: What it orders by, as in the definition.
+        expressions: The expressions that it orders by, as in the definition.
         unique: No two rows may agree on all of them.
         statement: Creates it.
     """
@@ -57,17 +57,17 @@ def primary_key_constraint(table: Table) -> str:
 
 
 def foreign_key_constraint(table: Table, position: int) -> str:
-    """Name the constraint of a foreign key by its place in the definition."""
+    """Name the constraint of a foreign key by its position in the definition."""
     return f"t{table.id}_fk{position}"
 
 
 def unique_reference_constraint(table: Table, position: int) -> str:
-    """Name the constraint by which a foreign key has at most one child per parent."""
+    """Name the constraint that allows a foreign key at most one child per parent."""
     return f"t{table.id}_one{position}"
 
 
 def index_name(table: Table, position: int) -> str:
-    """Name a secondary index by its place in the definition."""
+    """Name a secondary index by its position in the definition."""
     return f"t{table.id}_index{position}"
 
 
@@ -77,7 +77,7 @@ def create_schema(name: str) -> str:
 
 
 def drop_schema(name: str) -> str:
-    """Drop the PostgreSQL schema of a schema; its tables are gone already."""
+    """Drop the PostgreSQL schema of a schema, whose tables have been dropped already."""
     return f"DROP SCHEMA {quote_name(name)}"
 
 
@@ -151,12 +151,12 @@ def foreign_key(key: ForeignKey) -> str:
 
 
 def unique_reference(key: ForeignKey) -> str:
-    """Write the constraint by which a foreign key has at most one child per parent, without its name."""
+    """Write the constraint that allows a foreign key at most one child per parent, without its name."""
     return f"UNIQUE ({_names(key.child_columns)})"
 
 
 def stored_indexes(table: Table) -> list[StoredIndex]:
-    """Give the indexes of a table: those of its definition, and one for each foreign key that has none yet."""
+    """Return the indexes of a table: those of its definition, and one for each foreign key that still has none."""
     name = qualified(table.name)
     found = []
     covered = [table.heading.primary_key]
@@ -191,10 +191,10 @@ def _index_term(expression: str, table: Table) -> str:
 def create_job_table(table: Table) -> list[str]:
     """Create the job table of an auto-populated table.
 
-    Rows are updated in place several times, so pages keep room for that and are vacuumed early. A token is there
-    exactly while somebody holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
-    reserved together with others, so that it is not known whether a worker that was lost had begun them;
-    `_failed_token` was held when a job failed that is tried again, and recognizes a repeated call.
+    Rows are updated in place several times, so pages reserve room for that and are vacuumed early. A token exists
+    exactly while a worker holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
+    reserved together with others, so it is unknown whether a lost worker had begun them. `_failed_token` was held when
+    a job failed that is to be tried again; it identifies a repeated call.
     """
     name = job_table_name(table)
     key = [table.heading[name] for name in table.job_key]

@@ -1,4 +1,4 @@
-"""Which attributes and which key each operator's result has."""
+"""The attributes and the key of each operator's result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def shared_names(left: Heading, right: Heading, *, unchecked: bool) -> tuple[str
     """Names on which two relations match.
 
     Raises:
-        MismatchedLineage: A name means different things on the two sides, unless `unchecked`.
+        MismatchedLineage: A name has different meanings on the two sides, unless `unchecked`.
         InvalidRequest: The values of a name cannot be compared.
     """
     names = tuple(name for name in left.names if name in right)
@@ -47,7 +47,7 @@ def _check_lineage(left: Attribute, right: Attribute) -> None:
     raise MismatchedLineage(
         f"Both sides have an attribute `{left.name}`, but it does not mean the same: on the left it comes from "
         f"{left_origin}, on the right from {right_origin}. Rename one, as in "
-        f".proj(..., other_{left.name}='{left.name}'), or leave it out with .proj(..., '-{left.name}').",
+        f".proj(..., other_{left.name}='{left.name}'), or drop it with .proj(..., '-{left.name}').",
         attribute=left.name,
         left_origin=left.origin.label if left.origin else "",
         right_origin=right.origin.label if right.origin else "",
@@ -58,7 +58,7 @@ def join_heading(left: Heading, right: Heading, *, left_join: bool, extend: bool
     """Attributes of a join: the determining side first, and its key is the result's.
 
     Raises:
-        InvalidRequest: A left join or extension whose left side does not determine the right.
+        InvalidRequest: The left side of a left join or extension does not determine the right.
     """
     determined = left.determines(right)
     if (left_join or extend) and not determined:
@@ -80,8 +80,8 @@ def union_heading(left: Heading, right: Heading) -> Heading:
     """Attributes of a union: the common key, then the secondary attributes of both, nullable.
 
     Raises:
-        InvalidRequest: The keys differ, or a secondary attribute is on both sides.
-        MismatchedLineage: A key attribute means different things on the two sides.
+        InvalidRequest: The keys differ, or both sides have the same secondary attribute.
+        MismatchedLineage: A key attribute has different meanings on the two sides.
     """
     if set(left.primary_key) != set(right.primary_key):
         raise InvalidRequest(
@@ -93,7 +93,7 @@ def union_heading(left: Heading, right: Heading) -> Heading:
     for name in left.names:
         if (name in right and name not in left.primary_key) or name in right.secondary:
             raise InvalidRequest(
-                f"Both sides of a union have the secondary attribute `{name}`; rename or leave out one with .proj().",
+                f"Both sides of a union have the secondary attribute `{name}`; rename or drop one with .proj().",
                 attribute=name,
             )
     secondary = (replace(a, nullable=True, default=None) for h in (left, right) for a in h if not a.primary_key)

@@ -1,4 +1,4 @@
-"""What an auto-populated table has to compute, as algebra."""
+"""The key source of an auto-populated table, as algebra."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def default_key_source(table: Table) -> Relation:
-    """Join the parents in the primary key, each under the names that the table gives its attributes.
+    """Join the parents in the primary key, each under the table's names for its attributes.
 
     Raises:
         InvalidRequest: The table has no parent in its primary key.
@@ -36,29 +36,29 @@ def default_key_source(table: Table) -> Relation:
             "compute it from; add a foreign key above `---`, or a key_source.",
             table=table.name,
         )
-    # Names that two parents share are one attribute of the table, also where their origins differ.
+    # A name that two parents share is one attribute of the table, even if the origins differ.
     return reduce(lambda left, right: Join(left, right, unchecked=True), parents)
 
 
 def parent_keys(key: ForeignKey, parent: Relation) -> Relation:
-    """Give the keys of a parent, or of some of its entities, under the names that the child has for them."""
+    """Return the keys of a parent, or of some of its entities, under the child's names."""
     renames = tuple(Named(child, ExpressionText(name)) for child, name in key.columns if child != name)
     return Project(parent, renames)
 
 
 def keys_of(source: Relation, table: Table) -> Relation:
-    """Bring a key source to the keys of the jobs of its table."""
+    """Convert a key source to the keys of its table's jobs."""
     return Project(source, tuple(Keep(name) for name in table.job_key))
 
 
 def remaining_keys(source: Relation, table: Table) -> Relation:
-    """Keys of the source that the table has not.
+    """Keys of the source that are not in the table.
 
-    Unchecked: what a key source calls by the name of a key attribute is a value of that attribute.
+    Lineage is not checked: an attribute of a key source that has the name of a key attribute provides its value.
     """
     return Restrict(keys_of(source, table), Match(TableOperand(table.name), unchecked=True), negated=True)
 
 
 def new_keys(source: Relation, table: Table) -> Relation:
-    """Keys of the source that the table has not and that have no job."""
+    """Keys of the source that are not in the table and have no job."""
     return Restrict(remaining_keys(source, table), Match(JobOperand(table.name), unchecked=True), negated=True)

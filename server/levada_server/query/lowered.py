@@ -1,4 +1,4 @@
-"""What the rules of lowering share: a relation that has become SQL, and the state of one compilation."""
+"""Lowered relations: a relation as SQL, and the state of one compilation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_LOWERED_NODES = 10_000
 """A shared sub-expression is lowered once per use, so a small message can stand for a huge query."""
 
 MAX_WEIGHT = 50_000
-"""Nodes of all expressions of a query as PostgreSQL plans it: with what a name stands for in place of the name."""
+"""Nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Lowered:
     heading: Heading
 
     def scope(self, names: Container[str] | None = None) -> Scope:
-        """What the attributes' names, or only some of them, mean in an expression over this relation."""
+        """The meaning of the attributes' names, or of some of them, in an expression over this relation."""
         return Scope(
             {
                 name: (column, self.heading[name].type)
@@ -49,7 +49,7 @@ class Lowering:
     """The state of one compilation.
 
     Args:
-        catalog: Where tables are looked up.
+        catalog: The catalog in which tables are looked up.
         lower: Lowers a relation; the entry of the recursion.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
         warnings: What the caller should be told although the query runs.
@@ -80,7 +80,7 @@ class Lowering:
         return table
 
     def alias(self) -> str:
-        """Give a new alias."""
+        """Return a new alias."""
         self._aliases += 1
         if self._aliases > MAX_LOWERED_NODES:
             raise QueryTooDeep(
@@ -90,22 +90,22 @@ class Lowering:
         return f"t{self._aliases}"
 
     def settle(self, value: object) -> object:
-        """Give a value on which the query is to depend, also where it is that of a parameter."""
+        """Return a value on which the query is to depend, even if it is a parameter."""
         if not isinstance(value, Parameter):
             return value
         self.fixed = True
         return value.value
 
     def spend(self, expression: sql.Expression) -> None:
-        """Count an expression that becomes a part of the query, before it is used.
+        """Count an expression that becomes part of the query, before it is used.
 
         Raises:
-            QueryTooDeep: The query is too large with it.
+            QueryTooDeep: The query becomes too large.
         """
         self._weight += self._weigh(expression)
         if self._weight > MAX_WEIGHT:
             raise QueryTooDeep(
-                f"The expressions of the query have more than {MAX_WEIGHT} parts once what they use is written out; "
+                f"The expressions of the query have more than {MAX_WEIGHT} parts once their names are written out; "
                 "restrict by a table of values, or save an intermediate result in a table.",
                 limit=MAX_WEIGHT,
             )
@@ -120,7 +120,7 @@ class Lowering:
         return weight
 
     def remember(self, column: sql.Column, meaning: sql.Expression) -> None:
-        """Remember what a column of a subquery stands for, which PostgreSQL puts in its place."""
+        """Record the expression of a subquery's column, which PostgreSQL substitutes for the column."""
         weight = self._weigh(meaning)
         if weight > 1:
             self._weights[column] = weight
@@ -137,15 +137,15 @@ def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
 
 
 def opened(lowered: Lowered, lowering: Lowering) -> Lowered:
-    """Give a SELECT to which conditions can be added and whose columns can be replaced."""
+    """Return a SELECT to which conditions can be added and whose columns can be replaced."""
     return lowered if lowered.select.plain else wrap(lowered, lowering)
 
 
 def with_columns(lowered: Lowered, lowering: Lowering) -> Lowered:
-    """Give a SELECT like that of `opened` whose columns are columns of its sources, not computed by itself.
+    """Return a SELECT like that of `opened` whose columns are columns of its sources, none of them computed.
 
-    What is computed in a side of an outer join would have a value where the side has no row; and PostgreSQL does not
-    see that a grouping expression with bound values is the same in another place.
+    A computed column of one side of an outer join would have a value where that side has no row, and PostgreSQL does
+    not recognize two grouping expressions with bound values as equal.
     """
     lowered = opened(lowered, lowering)
     computed = any(not isinstance(column, sql.Column) for _, column in lowered.select.columns)
@@ -153,7 +153,7 @@ def with_columns(lowered: Lowered, lowering: Lowering) -> Lowered:
 
 
 def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source]:
-    """Give a SELECT of columns without a WHERE of its own, and its source, to be put into an outer join."""
+    """Return a SELECT of columns without its own WHERE, and its source, for use in an outer join."""
     lowered = with_columns(lowered, lowering)
     if lowered.select.where:
         lowered = wrap(lowered, lowering)
@@ -162,7 +162,7 @@ def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source
 
 
 def matches(left: Lowered, right: Lowered, names: Iterable[str], lowering: Lowering) -> tuple[sql.Expression, ...]:
-    """Give the conditions under which a row of one relation agrees with one of another on shared attributes."""
+    """Return the conditions under which rows of two relations agree on shared attributes."""
     conditions = tuple(sql.equal(left.select.column(name), right.select.column(name)) for name in names)
     for condition in conditions:
         lowering.spend(condition)

@@ -35,10 +35,10 @@ from levada_server.query.lowered import Lowered, Lowering, as_source, matches, o
 from levada_server.query.projection import Projection, work_out
 
 _EVERYTHING = sql.Keyword("()")
-"""GROUP BY that makes one group, also of no row."""
+"""GROUP BY that yields one group, even for no rows."""
 
 _ANYTHING = sql.Cast(sql.TRUE, "boolean")
-"""GROUP BY that makes one group of any rows, and none of no row."""
+"""GROUP BY that yields one group for any rows, and none for no rows."""
 
 _MARKER = "_matched"
 
@@ -68,7 +68,7 @@ def lower(relation: Relation, lowering: Lowering) -> Lowered:
             return _lower_top(relation, lowering)
         case UniversalSet(names):
             raise InvalidRequest(
-                f"U({', '.join(map(repr, names))}) stands for all possible entities and cannot be fetched; "
+                f"U({', '.join(map(repr, names))}) represents all possible entities and cannot be fetched; "
                 "restrict it, as in U(...) & query, or aggregate, as in U(...).aggr(query, ...)."
             )
 
@@ -112,13 +112,13 @@ def _lower_project(project: Project, lowering: Lowering) -> Lowered:
     operand = opened(lower(project.operand, lowering), lowering)
     projection = work_out(project.items, operand.heading)
     if projection.computed:
-        # An expression in an expression would be written out at each place where it is used.
+        # An expression inside another would be written out at each use.
         operand = with_columns(operand, lowering)
     return _projected(operand.select, projection, operand.scope(), lowering)
 
 
 def _projected(select: sql.Select, projection: Projection, scope: Scope, lowering: Lowering) -> Lowered:
-    """Replace the columns of a SELECT by what a projection makes of them, in the order of its heading."""
+    """Replace the columns of a SELECT by the results of a projection, in the order of its heading."""
     results = [(name, compute(text.text, text.values, scope)) for name, text in projection.computed]
     columns = {attribute.name: select.column(old) for attribute, old in projection.kept}
     columns |= {name: result.sql for name, result in results}
@@ -138,7 +138,7 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     names = shared_names(left.heading, right.heading, unchecked=join.unchecked)
     heading = join_heading(left.heading, right.heading, left_join=join.left_join, extend=join.extend)
     left = opened(left, lowering)
-    # Rows that a left join must not lose may not meet the right side's conditions: those stay inside.
+    # A left join must not drop rows because of the right side's conditions, which therefore stay inside.
     right = as_source(right, lowering)[0] if join.left_join else opened(right, lowering)
     assert left.select.source is not None and right.select.source is not None
     on = matches(left, right, names, lowering)
@@ -159,7 +159,7 @@ def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Loweri
 
 
 def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lowering: Lowering) -> Lowered:
-    """Lower `U(…).aggr(A, …)`: group A by these attributes; `U()` gives one row, also for an empty A."""
+    """Lower `U(…).aggr(A, …)`: group A by these attributes; `U()` yields one row, even for an empty A."""
     group = with_columns(lower(aggregate.group, lowering), lowering)
     projection = work_out(aggregate.items, distinct_heading(universal, group.heading))
     names = frozenset(universal.names)
@@ -172,7 +172,7 @@ def _lower_universal_aggregate(universal: UniversalSet, aggregate: Aggregate, lo
 def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
     """Lower `A.aggr(B, …)` to a join and a GROUP BY.
 
-    An entity of A without a match keeps its row, made of NULLs, in the join; every aggregate leaves such rows out by a
+    An entity of A without a match keeps its row, filled with NULL, in the join; every aggregate ignores such rows by a
     FILTER on a marker, so that `count(*)` is 0 there.
     """
     operand = lower(aggregate.operand, lowering)
@@ -189,7 +189,7 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
     operand, operand_source = as_source(operand, lowering)
     group, group_source, matched = _group_source(group, key, lowering)
     on = matches(operand, group, names, lowering)
-    # Every small attribute of A can stand in the expressions, outside of aggregates too.
+    # Every small attribute of A can be used in the expressions, also outside of aggregates.
     small = [a.name for a in operand.heading if a.type.kind.traits.comparable and not a.type.kind.traits.heavy]
     bare = {name: operand.select.column(name) for name in small}
     kept = {old: operand.select.column(old) for _, old in projection.kept}
@@ -211,10 +211,10 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
 def _group_source(
     group: Lowered, key: tuple[str, ...], lowering: Lowering
 ) -> tuple[Lowered, sql.Source, sql.Expression]:
-    """Give the source of the rows to be grouped, and a condition that fails where an outer join has none of them.
+    """Return the source of the rows to group, and a condition that fails where an outer join has none of them.
 
     Args:
-        key: Names on which they are joined, so that NULL there is no match; without a name, a marker does.
+        key: Names on which they are joined, so that NULL there is not a match; without names, a marker is used.
     """
     if key:
         group, source = as_source(group, lowering)

@@ -1,4 +1,4 @@
-"""What a projection keeps, renames, duplicates and computes, worked out from its items."""
+"""The result of a projection: which attributes it keeps, renames, duplicates and computes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A projection, worked out.
+    """A projection, resolved.
 
     Args:
-        kept: New attribute and old name, in the order of the operand, then the duplicates.
+        kept: New and old name of each attribute, in the order of the operand, then the duplicates.
         computed: New names and their expressions, in the order of the items.
     """
 
@@ -31,11 +31,11 @@ class Projection:
 
 
 def work_out(items: Iterable[Item], heading: Heading) -> Projection:
-    """Work out a projection of a relation with this heading.
+    """Resolve a projection of a relation with this heading.
 
     Raises:
-        UnknownAttribute: An item names an attribute that is not there.
-        InvalidRequest: A key attribute is dropped, or two results have one name.
+        UnknownAttribute: An item names an attribute that does not exist.
+        InvalidRequest: A key attribute is dropped, or two results have the same name.
     """
     kept, dropped, renamed = set(heading.primary_key), set[str](), dict[str, str]()
     duplicates: list[tuple[str, str]] = []
@@ -69,7 +69,7 @@ def work_out(items: Iterable[Item], heading: Heading) -> Projection:
         kept |= set(heading.names) - dropped
     elif dropped:
         raise InvalidRequest(
-            f"`-{min(dropped)}` leaves an attribute out of all the others; begin with `...`, as in "
+            f"`-{min(dropped)}` drops an attribute from all others; begin with `...`, as in "
             f"proj(..., '-{min(dropped)}').",
             attribute=min(dropped),
         )
@@ -95,7 +95,8 @@ def _check_new_name(name: str) -> None:
     plain = name.replace("_", "").isalnum() and name.isascii() and name[0].isalpha() and name == name.lower()
     if not plain or len(name) > MAX_NAME_BYTES:
         raise InvalidRequest(
-            f"`{name}` is no attribute name: use a-z, 0-9 and _, begin with a letter, at most {MAX_NAME_BYTES} bytes.",
+            f"`{name}` is not a valid attribute name: use a-z, 0-9 and _, begin with a letter, "
+            f"at most {MAX_NAME_BYTES} bytes.",
             attribute=name,
         )
 

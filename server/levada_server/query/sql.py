@@ -1,4 +1,4 @@
-"""The SQL tree, and its text with bound values: the one module that writes queries as text.
+"""The SQL tree, and its text with bound values: the only module that writes queries as text.
 
 Names are always quoted and values always bound. Every other piece of text in the tree (operators, functions, types)
 is a constant of the compiler, never a piece of a request.
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MAX_VALUES = 32_767
-"""Bound values of a statement, by PostgreSQL's protocol as the driver speaks it."""
+"""The maximum number of bound values of a statement in PostgreSQL's protocol, as the driver uses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a source: `alias.name`; without an alias, of the one table that an index or check is on."""
+    """A column of a source: `alias.name`; without an alias, of the table that an index or check belongs to."""
 
     alias: str
     name: str
@@ -34,7 +34,7 @@ class Value:
     value: object
     type: str
     parameter: int | None = None
-    """Its number among the values of the query that may be replaced; None for one that may not."""
+    """Its number among the query's parameters; None if it may not be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Operands with an infix operator between them, in parentheses. One operand: the operator goes before it."""
+    """Operands with an infix operator between them, in parentheses. A single operand has the operator before it."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -108,7 +108,7 @@ Expression: TypeAlias = Column | Value | Keyword | Operation | Test | Call | Cas
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One term of ORDER BY. NULLs come last in ascending, first in descending order, as PostgreSQL's default is."""
+    """One term of ORDER BY. NULLs come last in ascending, first in descending order, as is PostgreSQL's default."""
 
     expression: Expression
     descending: bool = False
@@ -141,7 +141,7 @@ class ArraySource:
 
 @dataclass(frozen=True, slots=True)
 class JoinSource:
-    """Two sources side by side; `kind` is INNER, LEFT or FULL."""
+    """Two joined sources; `kind` is INNER, LEFT or FULL."""
 
     kind: str
     left: Source
@@ -160,12 +160,12 @@ class Select:
         columns: Output names with their expressions, in order. May be empty.
         source: FROM; None for a query without a source.
         where: All of these hold.
-        group_by: Grouping expressions; `grouped` with none of them groups everything into one row.
+        group_by: Grouping expressions; `grouped` without any puts everything into one row.
         grouped: The columns hold aggregates.
-        distinct: No two rows alike.
+        distinct: No two rows are alike.
         order_by: Order of the rows.
         limit: At most this many rows.
-        offset: Pass over this many rows.
+        offset: Skip this many rows.
     """
 
     columns: tuple[tuple[str, Expression], ...]
@@ -180,11 +180,11 @@ class Select:
 
     @property
     def plain(self) -> bool:
-        """More conditions and other columns may be put into this SELECT without changing what it means."""
+        """Conditions can be added to this SELECT and its columns replaced without changing its meaning."""
         return not (self.grouped or self.distinct or self.limit is not None or self.offset)
 
     def column(self, name: str) -> Expression:
-        """Give the expression of an output column."""
+        """Return the expression of an output column."""
         return self._by_name[name]
 
     @cached_property
@@ -193,7 +193,7 @@ class Select:
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:
-    """Give the expressions of which an expression is made; a query inside of it is none."""
+    """Return the parts of an expression; a query inside it is not a part."""
     match expression:
         case Column() | Value() | Keyword() | Exists():
             return ()
@@ -238,9 +238,9 @@ class Statement:
     """The text of a query, and the values for its `$1`, `$2` and so on.
 
     Args:
-        text: Without a value.
+        text: The text, with placeholders for values.
         values: In their order.
-        parameters: Which of them may be replaced: the index of each, and the number of its parameter.
+        parameters: The values that may be replaced: the index of each, and the number of its parameter.
     """
 
     text: str
@@ -248,7 +248,7 @@ class Statement:
     parameters: tuple[tuple[int, int], ...] = ()
 
     def filled(self, values: Sequence[object]) -> Statement:
-        """Give the same text with other values for its parameters."""
+        """Return the same text with other values for its parameters."""
         filled = list(self.values)
         for index, number in self.parameters:
             filled[index] = values[number]
@@ -261,11 +261,11 @@ class _Writer:
 
     values: list[object] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
-    """Those of the values; what stands before a query of its own is none of them."""
+    """The parameters among the values; values that precede the query's own are not among them."""
     constant: bool = False
-    """Write values as constants instead; for DDL, which takes none."""
+    """Write values as constants instead; for DDL, which takes no bound values."""
     literals: Sequence[str] | None = None
-    """Write these in the place of the values; for COPY, which takes none."""
+    """Write these instead of the values; for COPY, which takes none."""
     parameters: list[tuple[int, int]] = field(default_factory=list)
 
     def bind(self, value: Value) -> str:
@@ -363,11 +363,11 @@ class _Writer:
 
 
 def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
-    """Write a query as text, its values bound in the order in which they stand.
+    """Write a query as text, its values bound in the order of their occurrence.
 
     Args:
         select: The query.
-        before: Values that stand before the query's own, for a statement of which the query is a part.
+        before: Values that precede the query's own, for a statement that contains the query.
 
     Raises:
         QueryTooDeep: It has more values than a statement can have.
@@ -377,12 +377,12 @@ def render(select: Select, before: tuple[object, ...] = ()) -> Statement:
 
 
 def render_constant(expression: Expression) -> str:
-    """Write an expression with its values as constants: for DDL, which takes no bound ones."""
+    """Write an expression with its values as constants: for DDL, which takes no bound values."""
     return _Writer(constant=True).expression(expression)
 
 
 def render_literals(select: Select) -> Statement | None:
-    """Write a query that gives the values of another as PostgreSQL spells them in SQL, in one array, in their order.
+    """Write a query that returns the values of another, spelled as PostgreSQL does in SQL, in one array, in order.
 
     Returns:
         None if there are no values.
@@ -399,16 +399,16 @@ def render_literals(select: Select) -> Statement | None:
 
 
 def render_copy(select: Select, types: Mapping[str, str], mark: int, literals: Sequence[str]) -> str:
-    """Write a query for COPY, which sends a column as what it is, and takes no values.
+    """Write a query for COPY, which sends a column in its own type, and takes no bound values.
 
     Args:
         select: The query.
         types: The type in which each column is sent.
-        mark: A number that is sent before the columns of every row.
-        literals: What the query of `render_literals` gives.
+        mark: A number sent before the columns of every row.
+        literals: The result of the query from `render_literals`.
     """
     if select.distinct:
-        # An order would have to be of the columns as they are cast.
+        # An order would have to refer to the columns before they are cast.
         inner = tuple((name, Column("q", name)) for name, _ in select.columns)
         select = Select(inner, SubquerySource(select, "q"))
     columns = tuple((name, Cast(expression, types[name])) for name, expression in select.columns)
@@ -423,7 +423,7 @@ def render_count(select: Select) -> Statement:
 
 
 def render_exists(select: Select) -> Statement:
-    """Write a query that tells whether another has a row."""
+    """Write a query that checks whether another has a row."""
     inner = render(select)
     return replace(inner, text=f"SELECT EXISTS ({inner.text})")
 
@@ -435,7 +435,7 @@ def _constant(value: object) -> str:
 
 
 def quote_name(name: str) -> str:
-    """Quote a name so that it stands for itself."""
+    """Quote a name."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 BATCH_BYTES = 2**18
-"""About so many bytes of short rows become one batch: what PostgreSQL puts into a socket while they are decoded, so it
-need not wait, and what it sent meanwhile comes in one piece. Long rows are only copied, cheaper in larger batches."""
+"""Short rows form batches of about this many bytes: as much as PostgreSQL puts into a socket while the last batch is
+decoded, so that it need not wait, and its output arrives in one piece. Long rows are only copied, which is cheaper in
+larger batches."""
 MESSAGE_BYTES = 2**20
-"""About so many bytes of the stream go into one message on the wire."""
+"""About this many bytes of the stream go into one message on the wire."""
 _MOST_BYTES = MESSAGE_BYTES * 5 // 4
-"""Up to here one message is better than two."""
+"""Up to this size one message is better than two."""
 
 Piece: TypeAlias = "list[bytes | memoryview]"
-"""Bytes of the stream that go into one message; they lie in several places."""
+"""Bytes of the stream that go into one message, from several buffers."""
 
 
 class StreamWriter:
@@ -41,20 +42,20 @@ class StreamWriter:
         self._writer.write_batch(batch)
 
     def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
-        """Append a batch; yield what is ready once it fills a message, and the first batch at once."""
+        """Append a batch; yield the ready bytes once they fill a message, and the first batch at once."""
         self.add(batch)
         if not self._begun or self._pending.size > MESSAGE_BYTES - BATCH_BYTES:
             self._begun = True
             yield from self._pending.take()
 
     def finish(self) -> Iterator[Piece]:
-        """End the stream and give the rest of its bytes; of an empty result, the whole stream."""
+        """End the stream and return the rest of its bytes; for an empty result, the whole stream."""
         self._writer.close()
         yield from self._pending.take()
 
 
 def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator[Piece]:
-    """Turn few rows, as the driver reads them, into one whole stream.
+    """Convert a few rows, as the driver returns them, to one whole stream.
 
     Raises:
         ValueOutOfRange: Arrow's type of a column cannot hold a value.
@@ -67,13 +68,13 @@ def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator
             writer.add(batch)
         yield from writer.finish()
         return
-    # Without dictionaries a stream is its messages side by side; a writer takes several times as long for one row.
+    # Without dictionaries a stream is just its messages in a row; a writer takes several times as long for one row.
     parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
     yield from _in_pieces([memoryview(part) for part in parts])
 
 
 class _Pieces:
-    """A file that keeps what is written until it is taken."""
+    """A file that keeps its content until it is taken."""
 
     closed = False
 
@@ -87,7 +88,7 @@ class _Pieces:
         return len(piece)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
     def close(self) -> None:
         """The pieces stay until they are taken."""
@@ -99,7 +100,7 @@ class _Pieces:
 
 
 def _in_pieces(parts: Sequence[bytes | memoryview]) -> Iterator[Piece]:
-    """Cut bytes that lie in several places into pieces that each go into one message."""
+    """Split bytes from several buffers into pieces that each go into one message."""
     size = sum(map(len, parts))
     if size <= _MOST_BYTES:
         yield list(parts)
@@ -112,7 +113,7 @@ def _in_pieces(parts: Sequence[bytes | memoryview]) -> Iterator[Piece]:
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
-    """Turn rows as the driver gives them into a record batch of shape (len(rows), len(heading)).
+    """Convert rows, as the driver returns them, to a record batch of shape (len(rows), len(heading)).
 
     Raises:
         ValueOutOfRange: Arrow's type of a column cannot hold a value.
@@ -125,14 +126,14 @@ def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.
             arrays.append(COLUMN_KINDS[attribute.type.kind].from_driver(values, arrow, attribute.type))
         except (pa.ArrowInvalid, KeyError) as error:
             raise ValueOutOfRange(
-                f"`{attribute.name}` has a value outside of what a {attribute.type} holds: {error}.",
+                f"`{attribute.name}` has a value outside the range of {attribute.type}: {error}.",
                 attribute=attribute.name,
             ) from None
     return assemble(arrays, len(rows), schema)
 
 
 def assemble(arrays: Sequence[pa.Array], row_count: int, schema: pa.Schema) -> pa.RecordBatch:
-    """Put columns together; a batch without columns still has a number of rows."""
+    """Combine columns; a batch without columns still has a number of rows."""
     if arrays:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
     rows = pa.array([{}] * row_count, pa.struct([]))

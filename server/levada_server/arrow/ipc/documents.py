@@ -1,4 +1,4 @@
-"""JSON that PostgreSQL refuses: it names neither row nor attribute, so they are looked for afterwards."""
+"""JSON that PostgreSQL refuses: its error names neither row nor attribute, so they are found afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def wrong_document(table: Table, columns: Columns) -> WrongValue | None:
-    """Find the first document among some rows that is no JSON, or none that PostgreSQL holds; None if all are."""
+    """Find the first document among some rows that is not JSON, or that PostgreSQL cannot hold."""
     for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
         if attribute.type.kind is not Kind.JSON:
             continue
@@ -36,7 +36,7 @@ def _problem(text: str) -> str | None:
         plain = json.dumps(document, ensure_ascii=False)
         plain.encode()
     except UnicodeEncodeError:
-        return "text with a lone surrogate, which is no valid Unicode"
+        return "text with a lone surrogate, which is not valid Unicode"
     except ValueError as error:
         return f"this is no JSON: {error}"
     return "text with the character NUL, which PostgreSQL cannot hold" if _has_nul(document) else None
@@ -55,4 +55,4 @@ def _has_nul(document: object) -> bool:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a number in JSON")

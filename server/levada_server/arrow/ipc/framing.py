@@ -1,11 +1,11 @@
-"""Where the messages of an Arrow IPC stream end, told while it arrives."""
+"""The ends of the messages in an Arrow IPC stream, found while it arrives."""
 
 from __future__ import annotations
 
 import struct
 
 MAX_METADATA_BYTES = 2**24
-"""Of one message; a stream with more is not followed."""
+"""Of one message; a stream with a larger one is not followed."""
 
 _PREFIX = struct.Struct("<Ii")
 _CONTINUATION = 0xFFFFFFFF
@@ -15,23 +15,23 @@ _HEADER_TYPE, _BODY_BYTES = 1, 3
 
 
 class Frames:
-    """Follows a stream as it arrives: how much of it is whole record batches, and what stands before them.
+    """Follows a stream as it arrives: how much of it is whole record batches, and where they begin.
 
-    A stream that is damaged, or of another form, is not followed any further. Arrow itself will say what is wrong.
+    A stream that is damaged, or of another form, is not followed any further. Arrow itself reports what is wrong.
 
     Attributes:
-        whole_bytes: Up to here the stream can be read, so far, to the end of a record batch.
+        whole_bytes: Up to here, the end of a record batch, the stream can be read.
 
     Source: Arrow columnar format, "Encapsulated message format"; FlatBuffers, "Internals".
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without any bytes."""
         self.whole_bytes = 0
         self._arrived_bytes = 0
         self._head = bytearray()  # of a message: the prefix, then the metadata
-        self._head_bytes = _PREFIX.size  # what it will have
-        self._body_bytes = 0  # of a message whose head has arrived, still to come
+        self._head_bytes = _PREFIX.size  # its final size
+        self._body_bytes = 0  # of a message whose head has arrived, still missing
         self._is_batch = False
         self._lost = False
 
@@ -58,7 +58,7 @@ class Frames:
     def _read_head(self) -> None:
         continuation, metadata_bytes = _PREFIX.unpack_from(self._head)
         if continuation != _CONTINUATION or not 0 < metadata_bytes <= MAX_METADATA_BYTES:
-            self._lost = True  # the mark of the end has no metadata
+            self._lost = True  # the end marker has no metadata
             return
         if len(self._head) == _PREFIX.size:
             self._head_bytes += metadata_bytes
@@ -75,7 +75,7 @@ class Frames:
 
 
 def _field(message: bytearray, number: int, form: str) -> int:
-    """Read a whole number of the root table of a FlatBuffer; 0 if it is not there."""
+    """Read an integer of the root table of a FlatBuffer; 0 if it is missing."""
     (table,) = struct.unpack_from("<I", message)
     vtable = table - struct.unpack_from("<i", message, table)[0]
     entry = 4 + 2 * number

@@ -1,1 +1,1 @@
-"""The syntax of the definition language: text becomes lines, each word with its place."""
+"""The syntax of the definition language: from text to lines, each word with its position."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Default
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
-"""PostgreSQL gives every table these hidden columns, and allows no others of their names."""
+"""PostgreSQL gives every table these hidden columns, and allows no other column of such a name."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NAME_END = re.compile(r"[^\s=:#]*")
@@ -31,8 +31,8 @@ class AttributeLine:
 
     Args:
         default: In one spelling; None if there is none.
-        default_offset: Where it stands, or would.
-        type_offset: Where the type stands.
+        default_offset: The position of the default, or where one would be.
+        type_offset: The position of the type.
         primary_key: The line is above the divider.
     """
 
@@ -53,10 +53,10 @@ def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = N
     Args:
         line: The line.
         primary_key: It is above the divider.
-        codecs: The client's, as `parse_type` takes them.
+        codecs: The client's codecs, as `parse_type` takes them.
 
     Raises:
-        InvalidDefinition: It is none, its type is none, or it has no such default.
+        InvalidDefinition: The line or its type is not valid, or the type has no such default.
     """
     name_end = _NAME_END.match(line.text)
     assert name_end is not None
@@ -100,10 +100,10 @@ def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = N
 
 
 def check_name(line: Line, name: Word) -> Word:
-    """Give the name back if an attribute may have it.
+    """Return the name if an attribute may have it.
 
     Raises:
-        InvalidDefinition: It may not.
+        InvalidDefinition: It is not allowed.
     """
     if name.text.startswith("_"):
         raise refuse(line, name.offset, "names that begin with `_` are reserved", "a letter from a to z first")
@@ -113,7 +113,7 @@ def check_name(line: Line, name: Word) -> Word:
         raise refuse(
             line,
             name.offset,
-            f"`{excerpt(name.text)}` is no name of an attribute",
+            f"`{excerpt(name.text)}` is not a valid name of an attribute",
             f"a-z, 0-9 and _, a letter first, such as {example}",
         )
     if len(name.text) > MAX_NAME_BYTES:
@@ -147,7 +147,7 @@ def _parse_type(line: Line, start: int, end: int, codecs: Mapping[str, str]) -> 
     """Read a type.
 
     Returns:
-        The type, whether a sequence fills the attribute, and where the type stands.
+        The type, whether a sequence fills the attribute, and the position of the type.
     """
     whole = word(line, start, end)
     if not whole.text:
@@ -161,7 +161,7 @@ def _parse_type(line: Line, start: int, end: int, codecs: Mapping[str, str]) -> 
         raise refuse(line, whole.offset, error.message, error.details["expected"]) from None
     auto_increment = counted or text.lower() == "serial"
     if auto_increment and (type_.family is not Family.INTEGER or type_.client_codecs):
-        raise refuse(line, whole.offset, f"auto_increment does not count in {type_}", "an integer type")
+        raise refuse(line, whole.offset, f"auto_increment is not possible with {type_}", "an integer type")
     return type_, auto_increment, whole
 
 

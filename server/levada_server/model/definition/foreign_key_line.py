@@ -1,4 +1,4 @@
-"""The line of a foreign key: the table it refers to, and what its attributes are called here."""
+"""The line of a foreign key: the table it refers to, and the names of its attributes here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ForeignKeyLine:
 
     Args:
         parent: As the host language writes it, such as lab.Session.Trial.
-        new: Names that attributes of the parent take here.
+        new: The names of the parent's attributes here.
         old: Their names in the parent; None if the line leaves them open.
-        projected: The names are those of a proj, where `'name'` alone is both the new and the old one.
+        projected: The names come from a proj, where `'name'` alone is both the new and the old one.
         primary_key: The line is above the divider.
     """
 
@@ -41,7 +41,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
     """Read the line of a foreign key, in either spelling.
 
     Raises:
-        InvalidDefinition: It is none.
+        InvalidDefinition: The line is not valid.
     """
     new: tuple[Word, ...] = ()
     projected = False
@@ -49,7 +49,7 @@ def parse_foreign_key(line: Line, primary_key: bool) -> ForeignKeyLine:
     if line.text.startswith("("):
         names, offset = listed(line, 0)
         if not names:
-            raise refuse(line, 1, "new names are missing", "the names that attributes take here")
+            raise refuse(line, 1, "new names are missing", "the names of the attributes here")
         new = tuple(check_name(line, name) for name in names)
         offset = skip_blanks(line, offset)
         if not line.text.startswith("->", offset):

@@ -15,12 +15,12 @@ _JSON_PATH = re.compile(r"([a-z][a-z0-9_]*)\.[\w.*\[\]]+(?::[\w(,\s)]+)?")
 
 @dataclass(frozen=True, slots=True)
 class IndexItem:
-    """One of the things that an index orders by.
+    """One item of an index.
 
     Args:
         expression: The name of an attribute, or an expression in parentheses.
-        offset: Where it stands in the line.
-        attribute: The attribute that is named, also at the head of a JSON path; empty for an expression.
+        offset: Its position in the line.
+        attribute: The attribute that it names, also at the head of a JSON path; empty for an expression.
         path: It is a JSON path.
     """
 
@@ -40,10 +40,10 @@ class IndexLine:
 
 
 def parse_index(line: Line) -> IndexLine | None:
-    """Read the line of an index; None if it is the line of something else.
+    """Read the line of an index; return None for any other line.
 
     Raises:
-        InvalidDefinition: It begins as an index and is none.
+        InvalidDefinition: It begins like an index but is not valid.
     """
     match = _INDEX.match(line.text)
     if match is None:

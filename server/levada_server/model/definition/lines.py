@@ -1,6 +1,6 @@
 """A definition, line by line.
 
-What a line says by itself is checked here; what needs parents or other lines is checked in `declaration`.
+Rules about a single line are checked here; rules that involve parents or other lines in `declaration`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Definition:
     """A definition, line by line.
 
     Args:
-        comment: The table's.
+        comment: The table's comment.
         lines: In order, without the divider and comments.
     """
 
@@ -39,10 +39,10 @@ def parse_definition(definition: str, codecs: Mapping[str, str] = NO_CODECS) -> 
 
     Args:
         definition: The text.
-        codecs: The client's, as `parse_type` takes them.
+        codecs: The client's codecs, as `parse_type` takes them.
 
     Raises:
-        InvalidDefinition: A line is none; the message quotes it and points at the column.
+        InvalidDefinition: A line is not valid; the message quotes it and points at the column.
     """
     comment = ""
     parsed: list[AttributeLine | ForeignKeyLine | IndexLine] = []

@@ -1,4 +1,4 @@
-"""The text of a definition: lines joined by backslashes, quotes, and errors that point at a place."""
+"""The text of a definition: lines joined by backslashes, quotes, and errors that point at a position."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Piece:
     """One line of the text, as part of the joined line.
 
     Args:
-        offset: Where it begins in the joined line.
-        number: Of the line, from 1.
+        offset: Its start in the joined line.
+        number: Line number, from 1.
         indent: Blanks before it.
         raw: The line as written.
     """
@@ -45,11 +45,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a definition, after joining those that end in a backslash.
+    """A line of a definition, after joining lines that end in a backslash.
 
     Args:
         text: Without blanks around it; never empty and never ends in a backslash.
-        pieces: What it was joined from, at least one.
+        pieces: The lines it was joined from, at least one.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Word:
 
     Args:
         text: Without blanks around it; may be empty.
-        offset: Where it begins in the line.
+        offset: Its start in the line.
     """
 
     text: str
@@ -75,10 +75,10 @@ class Word:
 
 
 def lines(definition: str) -> Iterator[Line]:
-    """Go through the lines that are not blank, joined where one ends in a backslash.
+    """Iterate over the lines that are not blank, after joining lines that end in a backslash.
 
     Raises:
-        InvalidDefinition: The text is too long, or has a character that no text in a database can have.
+        InvalidDefinition: The text is too long, or contains a character that a database cannot store.
     """
     if len(definition) > MAX_DEFINITION_CHARACTERS:
         raise InvalidDefinition(
@@ -108,7 +108,7 @@ def lines(definition: str) -> Iterator[Line]:
 
 
 def _without_continuation(text: str) -> str:
-    """Drop every backslash and blank at the end, so that no joined line ends in a backslash either."""
+    """Drop all backslashes and blanks at the end, so that no joined line ends in a backslash either."""
     end = len(text)
     while end and (text[end - 1] == "\\" or text[end - 1].isspace()):
         end -= 1
@@ -116,7 +116,7 @@ def _without_continuation(text: str) -> str:
 
 
 def pointing(line: Line, offset: int, sentence: str) -> tuple[str, dict[str, int]]:
-    """Say where in the definition something is.
+    """Describe a position in the definition.
 
     Returns:
         The message, which quotes the line and points at the column, and the details `line` and `column`.
@@ -134,7 +134,7 @@ def pointing(line: Line, offset: int, sentence: str) -> tuple[str, dict[str, int
 
 
 def refuse(line: Line, offset: int, wrong: str, expected: str) -> InvalidDefinition:
-    """Make the error that says what is wrong at a place, and what was expected there."""
+    """Build the error that describes a problem at a position, and what was expected there."""
     message, place = pointing(line, offset, f"{_cut(wrong)}; expected {expected}")
     return InvalidDefinition(message, expected=_cut(expected), **place)
 
@@ -144,7 +144,7 @@ def _cut(sentence: str) -> str:
 
 
 def skip_blanks(line: Line, offset: int) -> int:
-    """Give the offset of the next character that is not blank, or the line's end."""
+    """Return the offset of the next character that is not blank, or the line's end."""
     match = _BLANK.match(line.text, offset)
     assert match is not None
     return match.end()
@@ -156,7 +156,7 @@ def word(line: Line, start: int, end: int) -> Word:
 
 
 def marks(line: Line, start: int) -> Iterator[tuple[str, int]]:
-    """Go through the parentheses, commas, colons and hashes outside quotes.
+    """Iterate over the parentheses, commas, colons and hashes outside quotes.
 
     Yields:
         The character and its offset.
@@ -172,7 +172,7 @@ def marks(line: Line, start: int) -> Iterator[tuple[str, int]]:
 
 
 def quoted(text: str) -> bool:
-    """Tell whether all of a text is in one pair of quotes; quotes within may be doubled or escaped."""
+    """Return whether a whole text is in one pair of quotes; quotes within may be doubled or escaped."""
     return _QUOTED.fullmatch(text) is not None
 
 
@@ -183,7 +183,7 @@ def listed(line: Line, opening: int) -> tuple[tuple[Word, ...], int]:
         opening: Offset of the opening parenthesis.
 
     Returns:
-        What stands between the commas, and the offset after the list.
+        The texts between the commas, and the offset after the list.
 
     Raises:
         InvalidDefinition: The parenthesis or a quote is not closed, or the list is too long.

@@ -1,1 +1,1 @@
-"""What a relation reads, and how much work it is."""
+"""Analysis of relations: the tables they read, and the effort of compiling them."""

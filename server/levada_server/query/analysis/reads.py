@@ -1,4 +1,4 @@
-"""Which tables a relation reads, and whether a key restricts what it reads of each."""
+"""The tables that a relation reads, and whether a key restricts its reads of each."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def tables_in(relation: Relation) -> frozenset[TableName]:
 
 
 def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) -> dict[TableName, Names]:
-    """Give for each table that a relation reads the attributes that are held to the values of a key.
+    """Return, for each table that a relation reads, the attributes that are fixed to values of a key.
 
-    It sees conditions by equality, also through joins, projections and restrictions by other relations; what it does
-    not see counts as not held. A table that is read more than once has what is held in each of its reads.
+    It recognizes conditions by equality, also through joins, projections and restrictions by other relations; anything
+    else counts as not fixed. If a table is read more than once, only attributes fixed in each of its reads count.
 
     Args:
-        relation: What is read.
-        is_of_key: Tells whether an attribute's value is that of the key.
+        relation: The relation to analyse.
+        is_of_key: Returns whether an attribute's value is the key's.
     """
     finder = _Finder(is_of_key)
     finder.visit(relation, _NONE)
@@ -63,13 +63,13 @@ def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) ->
 def stands_by_itself(
     relation: Relation, tables: Collection[TableName], names: Collection[str], names_of: Callable[[Relation], Names]
 ) -> bool:
-    """Tell whether each entity of a relation depends on rows of some tables with its own values of some names alone.
+    """Return whether each entity of a relation depends only on rows of some tables with its own values of some names.
 
     Args:
-        relation: What is read.
+        relation: The relation to analyse.
         tables: The tables; it reads at least one of them.
-        names: Of attributes; those that it has not restrict nothing.
-        names_of: Gives the attributes of a relation.
+        names: Names of attributes; names that the relation lacks restrict nothing.
+        names_of: Returns the attributes of a relation.
     """
     held = names_of(relation).intersection(names)
     finder = _Finder(lambda _name, _value: False, names_of)
@@ -81,8 +81,8 @@ class _Finder:
     """Walks a relation from its result down to its tables.
 
     Args:
-        is_of_key: Tells whether an attribute's value is that of the key.
-        names_of: Gives the attributes of a relation; without it, names are taken to pass through it.
+        is_of_key: Returns whether an attribute's value is the key's.
+        names_of: Returns the attributes of a relation; without it, names are assumed to pass through it.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class _Finder:
         return names if self._names_of is None else names & self._names_of(relation)
 
     def visit(self, relation: Relation, bound: Names) -> None:
-        """Note the tables of a relation of whose result some attributes are held."""
+        """Record the tables of a relation, given the attributes of its result that are fixed."""
         bound = self._present(relation, bound)
         match relation:
             case TableOperand(name) | JobOperand(name):
@@ -121,7 +121,7 @@ class _Finder:
                 self.visit(left, bound)
                 self.visit(right, bound)
             case Top(operand):
-                # What restricts the first rows does not restrict those of which they are the first.
+                # A restriction of the first rows does not restrict the rows from which they are chosen.
                 self.visit(operand, _NONE)
             case UniversalSet():
                 pass
@@ -139,7 +139,7 @@ class _Finder:
                 pass
 
     def _held(self, condition: Condition) -> Names:
-        """Give the attributes that a condition holds to the key."""
+        """Return the attributes that a condition fixes to the key."""
         match condition:
             case Equalities(entries):
                 return frozenset(name for name, value in entries if self._is_of_key(name, value))
@@ -157,7 +157,7 @@ class _Finder:
                 return _NONE
 
     def _binds(self, relation: Relation) -> Names:
-        """Give the attributes that are held in every row of a relation."""
+        """Return the attributes that are fixed in every row of a relation."""
         match relation:
             case Restrict(operand, condition, negated):
                 return self._binds(operand) | (_NONE if negated else self._held(condition))
@@ -176,7 +176,7 @@ class _Finder:
 
 
 def _renames(items: tuple[object, ...]) -> dict[str, str]:
-    """Give the old name of each attribute that only gets another."""
+    """Return the old names of the attributes that are only renamed."""
     found = {}
     for item in items:
         if isinstance(item, Named) and (match := _NAME.fullmatch(item.expression.text)):
@@ -189,19 +189,19 @@ def _computed(items: tuple[object, ...]) -> set[str]:
 
 
 def _before(items: tuple[object, ...], bound: Names) -> Names:
-    """Give the names that attributes had before a projection."""
+    """Return the names of attributes before a projection."""
     renames, computed = _renames(items), _computed(items)
     gone = {renames[name] for name in renames if not _duplicates(items, name)} - renames.keys()
     return frozenset(renames.get(name, name) for name in bound if name in renames or name not in computed | gone)
 
 
 def _duplicates(items: tuple[object, ...], name: str) -> bool:
-    """Tell whether a name is one more for an attribute that keeps its own."""
+    """Return whether a name duplicates an attribute that keeps its own."""
     return any(isinstance(item, Named) and item.name == name and "(" in item.expression.text for item in items)
 
 
 def _after(items: tuple[object, ...], bound: Names) -> Names:
-    """Give the names that attributes have after a projection."""
+    """Return the names of attributes after a projection."""
     renames = _renames(items)
     renamed = {new for new, old in renames.items() if old in bound}
     return (bound - set(renames.values()) - _computed(items)) | renamed

@@ -1,4 +1,4 @@
-"""Aggregate functions: over the rows of a group, NULLs left out; NULL - for counts 0 - where no row is left."""
+"""Aggregate functions: over the rows of a group, ignoring NULLs; NULL, or 0 for counts, if no row is left."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _INTEGER = AttributeType(Kind.INT32)
 
 NEAR = 1e290
-"""Sums of fewer than 10^18 doubles below this cannot overflow; larger ones are summed apart, scaled."""
+"""Sums of fewer than 10^18 doubles below this cannot overflow; larger ones are summed separately, scaled."""
 
 NEAR_SQUARES = 1e130
 """The same for sums of squares."""
 
 TAME = 1e100
-"""Numbers whose type bounds them by this need no such care."""
+"""Numbers bounded by this through their type need no such care."""
 
 
 def count(site: Site, call: syntax.Call) -> Typed:
@@ -145,7 +145,7 @@ def joined(site: Site, call: syntax.Call) -> Typed:
         expression: sql.Expression = _aggregate(site, "string_agg", text.sql, separator, order_by=order)
     elif not all(term.sql == operand.sql for term, _ in terms):
         raise site.refusal(
-            call.order[0][0].position, "distinct values are ordered by themselves alone", "the value that is joined"
+            call.order[0][0].position, "distinct values can only be ordered by themselves", "the value that is joined"
         )
     else:
         # The values, not their texts, are made distinct and ordered: 9 before 10.
@@ -185,13 +185,13 @@ def _bits(site: Site, call: syntax.Call, name: str) -> Typed:
 
 
 def _inside(site: Site, call: syntax.Call) -> Site:
-    """Give the site of an aggregate's arguments."""
+    """Return the site of an aggregate's arguments."""
     if not site.scope.aggregates:
         raise site.refusal(
-            call.position, f"`{call.name}` is an aggregate function, and this is no aggregation", "A.aggr(B, …)"
+            call.position, f"`{call.name}` is an aggregate function, and this is not an aggregation", "A.aggr(B, …)"
         )
     if site.aggregated:
-        raise site.refusal(call.position, f"`{call.name}` stands inside of another aggregate function", "aggr twice")
+        raise site.refusal(call.position, f"`{call.name}` is inside another aggregate function", "aggr twice")
     return replace(site, aggregated=True)
 
 
@@ -227,7 +227,7 @@ def _less(expression: sql.Expression, bound: float) -> sql.Expression:
 
 
 def _partial_sums(site: Site, expression: sql.Expression, *, distinct: bool) -> tuple[sql.Call, sql.Call]:
-    """Sum small values, and large ones scaled by 2^-64, apart: neither sum can overflow."""
+    """Sum small values, and large ones scaled by 2^-64, separately: neither sum can overflow."""
     near = _less(expression, NEAR)
     scaled = sql.Operation("*", (expression, sql.Value(2.0**-64, "double precision")))
     return (

@@ -1,4 +1,4 @@
-"""`+ - * / %` and the sign. What PostgreSQL could refuse at run time goes through a function that gives NULL."""
+"""`+ - * / %` and the sign. Anything that PostgreSQL could refuse at run time calls a function that returns NULL."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SAFE_FLOAT = Extent(1e-300, 1e300)
-"""Results within cannot overflow or vanish, whatever the rounding."""
+"""Results within this cannot overflow or underflow, whatever the rounding."""
 
 MIN_PRODUCT_SCALE = 18
-"""A product of decimals keeps all digits after the point up to so many, or as many as its factors have."""
+"""A product of decimals keeps all digits after the point up to this many, or as many as its factors have."""
 
 _NAMES = {"+": "add", "-": "subtract", "*": "multiply"}
 
@@ -50,8 +50,8 @@ def calculate(site: Site, node: syntax.Binary) -> Operand:
 def combine(site: Site, operator: str, left: Operand, right: Operand, position: int) -> Typed:
     """Apply an operator to two numbers.
 
-    Whole numbers stay whole (int64, NULL past it), decimals exact; a division, or a float on either side, gives a
-    float. A number with a point is a float, and beside a decimal a decimal.
+    Whole numbers stay whole (int64, NULL past it), decimals exact; a division, or a float on either side, yields a
+    float. A number with a point is a float, but a decimal beside a decimal.
     """
     left, right = _number(site, left, operator), _number(site, right, operator)
     family = Family.FLOAT if operator == "/" else number_family(site, (left, right))
@@ -72,7 +72,7 @@ def negate(site: Site, operand: Operand, position: int) -> Typed:
 
 
 def number_family(site: Site, operands: Sequence[Operand]) -> Family:
-    """Find the family in which numbers are computed together: the widest of them."""
+    """Find the family in which numbers are combined: the widest among them."""
     typed = {operand.family for operand in operands if isinstance(operand, Typed)}
     if Family.FLOAT in typed or any(isinstance(o, Typed) and o.json is not None for o in operands):
         return Family.FLOAT
@@ -106,7 +106,7 @@ def _number(site: Site, operand: Operand, operator: str) -> Operand:
         Family.ZONED: "add or subtract INTERVAL 1 DAY, or use timestampdiff",
         Family.TEXT: "CAST(… AS float), or concat to join text",
     }.get(operand.family, "a number")
-    raise site.refusal(operand.position, f"{shown(operand)} cannot stand beside `{operator}`", advice)
+    raise site.refusal(operand.position, f"{shown(operand)} cannot be used with `{operator}`", advice)
 
 
 def _as_float(site: Site, operand: Operand) -> Typed:
@@ -155,7 +155,7 @@ def bounded_decimal(
     largest: float,
     *parts: Typed,
 ) -> Typed:
-    """Make a decimal of an exact number, rounded to `scale` and NULL past 38 digits, if it can need either.
+    """Convert an exact number to a decimal, rounded to `scale` and NULL past 38 digits, if it can need either.
 
     Args:
         full_scale: Digits after the point that the number may have.
@@ -197,6 +197,6 @@ def _floats(site: Site, operator: str, left: Typed, right: Typed, position: int)
 
 
 def as_numbers(site: Site, operands: Sequence[Operand]) -> list[Typed]:
-    """Bring operands to the one family in which they are computed together."""
+    """Convert operands to the family in which they are combined."""
     family = number_family(site, operands)
     return [convert(site, operand, family) for operand in operands]

@@ -12,7 +12,7 @@ FLOAT64 = AttributeType(Kind.FLOAT64)
 TEXT = AttributeType(Kind.TEXT)
 
 CAST_WORDS = "signed, unsigned, int, float, decimal(p,s), char, char(n), bool, date, time, datetime or uuid"
-"""What a message offers; every spelling of these kinds in the definition language is taken too."""
+"""The types that a message suggests; every spelling of these kinds in the definition language is accepted too."""
 
 _MYSQL = {
     "signed": CastType(INT64),
@@ -25,7 +25,7 @@ _MYSQL = {
 
 
 def cast_type(words: str, numbers: tuple[int, ...]) -> CastType | None:
-    """Read a type: its words in lower case, and the numbers in brackets after them. None if a cast cannot make it."""
+    """Read a type: its words in lower case, and the numbers in brackets after them. None if it cannot be cast to."""
     if not numbers and words in _MYSQL:
         return _MYSQL[words]
     try:

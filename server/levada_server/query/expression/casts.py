@@ -1,4 +1,4 @@
-"""CAST and the types of JSON paths: every conversion that is asked for; NULL where a value does not read so."""
+"""CAST and the types of JSON paths: every explicit conversion; NULL if a value cannot be read as the type."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cast(site: Site, operand: Operand, target: CastType) -> Typed:
     """Convert an operand as `CAST(… AS …)` says.
 
     Raises:
-        InvalidExpression: Values of its type never become the target.
+        InvalidExpression: Values of its type can never become the target.
     """
     operand = by_itself(site, operand)
     family = target.type.family
@@ -70,7 +70,7 @@ def _to_integer(site: Site, operand: Typed) -> Typed:
 
 
 def _within(site: Site, integer: Typed, target: CastType) -> Typed:
-    """Make an integer NULL outside of the range of a narrower type."""
+    """Turn an integer outside the range of a narrower type into NULL."""
     if target.low is None:
         return integer
     high = 2**63 - 1 if target.high is None else target.high

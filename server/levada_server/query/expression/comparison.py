@@ -1,4 +1,4 @@
-"""Comparisons: a constant takes the type of what it is compared with, so that an index on an attribute is used."""
+"""Comparisons: a constant takes the type of the other operand, so that an index on an attribute is used."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _compare_float(site: Site, operator: str, left: Typed, number: int | float |
 
 
 def _float32(number: float) -> float | None:
-    """Return the nearest float32; None where that would be infinite, or 0 for another number."""
+    """Return the nearest float32; None if that would be infinite, or 0 for another number."""
     try:
         single = coerce(number, _FLOAT32)
     except ValueOutOfRange:
@@ -164,7 +164,7 @@ def _exact(number: int | float | Decimal) -> Decimal:
 
 
 def _compare_json_part(site: Site, operator: str, left: Typed, constant: Constant, position: int) -> Operand:
-    """Compare a part of a JSON value as what the constant is; a part that does not read so counts as NULL."""
+    """Compare a part of a JSON value as the constant's type; a part that cannot be read so counts as NULL."""
     family = natural_family(site, constant)
     assert family is not None
     if family is Family.JSON:
@@ -233,7 +233,7 @@ def _ordered(left: Typed, right: Typed) -> bool:
 
 
 def _comparable_numbers(site: Site, left: Typed, right: Typed) -> tuple[Typed, Typed]:
-    """Bring two numbers to types that PostgreSQL compares exactly; attributes of one kind stay as they are."""
+    """Convert two numbers to types that PostgreSQL compares exactly; attributes of one kind stay as they are."""
     families = {left.family, right.family}
     if families == {Family.BOOL} or families == {Family.INTEGER} or families == {Family.DECIMAL}:
         return left, right
@@ -256,14 +256,14 @@ def _no_order(site: Site, operand: Typed, position: int) -> Exception:
 
 
 def between(site: Site, operand: Operand, low: Operand, high: Operand, position: int) -> Typed:
-    """Test whether an operand lies between two others, ends included."""
+    """Return whether an operand lies between two others, ends included."""
     above = truth(site, compare(site, ">=", operand, low, position))
     below = truth(site, compare(site, "<=", operand, high, position))
     return site.typed(position, sql.Operation("AND", (above.sql, below.sql)), Family.BOOL, above, below)
 
 
 def among(site: Site, operand: Operand, items: Sequence[Operand], position: int) -> Typed:
-    """Test whether an operand equals one of the items; NULL if it does not and one of them is NULL."""
+    """Return whether an operand equals one of the items; NULL if it does not and one of them is NULL."""
     if isinstance(operand, Typed) and (array := _as_array(site, operand, items)) is not None:
         return site.typed(position, sql.AnyOf(array[0], array[1]), Family.BOOL, operand)
     matches = [truth(site, compare(site, "=", operand, item, position)) for item in items]
@@ -273,7 +273,7 @@ def among(site: Site, operand: Operand, items: Sequence[Operand], position: int)
 def _as_array(site: Site, operand: Typed, items: Sequence[Operand]) -> tuple[sql.Expression, sql.Value] | None:
     """Return the operand and the items as one bound array, so that lists of any length share a query's text.
 
-    Items that the operand's type cannot hold are left out. None if not all items are constants that its type orders.
+    Items that the operand's type cannot hold are dropped. None unless all items are constants that its type orders.
     """
     constants = [item for item in items if isinstance(item, Constant)]
     if len(constants) < len(items):
@@ -318,7 +318,7 @@ def _array_item(site: Site, operand: Typed, item: Constant) -> object:
 
 
 def truth(site: Site, operand: Operand) -> Typed:
-    """Read an operand as a condition: a number holds when it is not 0."""
+    """Read an operand as a condition: a number holds if it is not 0."""
     if isinstance(operand, Constant):
         if isinstance(operand.value, (str, dt.date, dt.time, bytes, list, tuple, dict)):
             raise wrong(site, operand, "condition; compare it with something")
@@ -331,6 +331,6 @@ def truth(site: Site, operand: Operand) -> Typed:
         return site.typed(operand.position, sql.Operation("<>", (exact, sql.Keyword("0"))), Family.BOOL, operand)
     if operand.family not in NUMERIC:
         raise site.refusal(
-            operand.position, f"{shown(operand)} stands where a condition belongs", "a comparison, such as `a = 1`"
+            operand.position, f"{shown(operand)} is used as a condition", "a comparison, such as `a = 1`"
         )
     return convert(site, operand, Family.BOOL)

@@ -1,4 +1,4 @@
-"""Restrictions and computed attributes: text in, checked and typed SQL out."""
+"""Restrictions and computed attributes: from text to checked and typed SQL."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
     """Compile a computed attribute of a projection or an aggregation.
 
     Args:
-        values: Stand for the marks `?` of the text, in order.
+        values: The values for the marks `?` of the text, in order.
 
     Raises:
         InvalidExpression: The text cannot be parsed or typed.
         UnknownAttribute: It names an attribute that is not in `scope`.
-        WrongValue: A constant or a value cannot be of the type that it meets.
+        WrongValue: A constant or a value cannot have the type that its context needs.
     """
     parsed, operand, site = type_text(text, values, scope)
     result = by_itself(site, operand)
@@ -54,22 +54,22 @@ def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
 
 
 def condition(text: str, values: Sequence[object], scope: Scope) -> sql.Expression:
-    """Compile a restriction to a boolean: a number holds when it is not 0, and NULL does not.
+    """Compile a restriction to a boolean: a number holds if it is not 0, and NULL does not hold.
 
     Args:
-        values: Stand for the marks `?` of the text, in order.
+        values: The values for the marks `?` of the text, in order.
 
     Raises:
         InvalidExpression: The text cannot be parsed or typed.
         UnknownAttribute: It names an attribute that is not in `scope`.
-        WrongValue: A constant or a value cannot be of the type that it is compared with.
+        WrongValue: A constant or a value cannot have the type that it is compared with.
     """
     _, operand, site = type_text(text, values, scope)
     return truth(site, operand).sql
 
 
 def attribute_name(text: str) -> str | None:
-    """Give the name if an expression is nothing but an attribute's, which renames it."""
+    """Return the name if an expression is only the name of an attribute, which renames it."""
     match = _NAME.fullmatch(text)
     if match is None:
         return None
@@ -78,6 +78,6 @@ def attribute_name(text: str) -> str | None:
 
 
 def duplicate_name(text: str) -> str | None:
-    """Give the name if an expression is nothing but an attribute's in brackets, which duplicates it."""
+    """Return the name if an expression is only the name of an attribute in brackets, which duplicates it."""
     match = _DUPLICATE.fullmatch(text)
     return attribute_name(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""Bringing operands to a family of types: constants by their value, and what the language converts by itself."""
+"""Conversions of operands to a family of types: constants by their value, and the language's implicit conversions."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?\s*", re.
 _SPAN = re.compile(r"\s*(-)?(\d{1,8}):(\d{1,2})(?::(\d{1,2})(\.\d{1,6})?)?\s*", re.ASCII)
 
 MAX_INTEGER = 10**100
-"""Whole numbers from here on are read as floats are."""
+"""Whole numbers beyond this are read as floats."""
 
 MAX_NUMBER_TEXT = 400
-"""Characters of a number in quotes."""
+"""The longest number in quotes, in characters."""
 
 UTC = sql.Value("UTC", "text")
 
 
 def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typed:
-    """Bring an operand to a family.
+    """Convert an operand to a family.
 
     Args:
-        scale: Of a decimal: the digits after the point that constants may have.
+        scale: For a decimal: the digits after the point that constants may have.
 
     Raises:
-        WrongValue: A constant cannot be read so.
-        InvalidExpression: The operand's type does not become that family by itself.
+        WrongValue: A constant cannot be read as that family.
+        InvalidExpression: The operand's type does not become that family implicitly.
     """
     if isinstance(operand, Constant):
         return _convert_constant(site, operand, family, scale)
@@ -85,19 +85,19 @@ def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typ
         return site.typed(operand.position, sql.Cast(moment.sql, "date"), family, moment)
     raise site.refusal(
         operand.position,
-        f"{shown(operand)} stands where a {family.value} belongs",
+        f"{shown(operand)} is used as a {family.value}",
         f"a {family.value}; CAST(… AS …) makes one of another type",
     )
 
 
 def _widened(site: Site, operand: Typed) -> Typed:
-    """Bring a number to the type in which it is computed, and text to plain text."""
+    """Convert a number to the type in which it is computed, and text to plain text."""
     wide = operand.type if operand.family is Family.DECIMAL else TYPES.get(operand.family, operand.type)
     if operand.type == wide or operand.family is Family.SPAN:
         return operand
     expression = operand.sql
     if operand.family is Family.TEXT:
-        # varchar to text; PostgreSQL's functions that return the type of their argument need it.
+        # varchar to text, as PostgreSQL's functions that return the type of their argument need it.
         expression = sql.Cast(expression, "text")
     elif value_type(operand.type) != value_type(wide):
         expression = sql.Cast(expression, value_type(wide))
@@ -105,7 +105,7 @@ def _widened(site: Site, operand: Typed) -> Typed:
 
 
 def _convert_json_text(site: Site, operand: Typed, family: Family) -> Typed:
-    """Read text out of JSON as something else; NULL where it does not read so."""
+    """Read text from JSON as another type; NULL if it cannot be read so."""
     position, text = operand.position, operand.sql
     match family:
         case Family.FLOAT:
@@ -125,7 +125,7 @@ def _convert_json_text(site: Site, operand: Typed, family: Family) -> Typed:
         case _:
             raise site.refusal(
                 position,
-                f"a part of a JSON value stands where a {family.value} belongs",
+                f"a part of a JSON value is used as a {family.value}",
                 "a type, as in `attr.path:type`",
             )
 
@@ -134,10 +134,10 @@ def _convert_json_text(site: Site, operand: Typed, family: Family) -> Typed:
 
 
 def number_of(site: Site, constant: Constant) -> int | float | Decimal:
-    """Read a constant as a number: bools as 0 and 1, text by what it says.
+    """Read a constant as a number: bools as 0 and 1, text by its content.
 
     Raises:
-        WrongValue: It is none.
+        WrongValue: It is not a number.
     """
     match constant.value:
         case bool() as truth:
@@ -160,18 +160,18 @@ def number_of(site: Site, constant: Constant) -> int | float | Decimal:
 
 
 def wrong(site: Site, constant: Constant, wanted: str) -> WrongValue:
-    """Make the error for a constant that cannot be what it is compared with."""
+    """Build the error for a constant that cannot have the type of its counterpart."""
     error = site.refusal(constant.position, f"{shown(constant)} is no {wanted}", kind=WrongValue)
     assert isinstance(error, WrongValue)
     return error
 
 
 def coerced(site: Site, constant: Constant, type_: AttributeType) -> object:
-    """Bring a constant to the value of a type.
+    """Convert a constant to the value of a type.
 
     Raises:
         ValueOutOfRange: The type cannot hold it.
-        WrongValue: It cannot be of the type; the error points at it.
+        WrongValue: It cannot have the type; the error points at it.
     """
     try:
         return coerce(constant.value, type_)
@@ -192,7 +192,7 @@ def microseconds(site: Site, constant: Constant) -> int:
     if match is None:
         raise site.refusal(
             constant.position,
-            f"{shown(constant)} is no span of time",
+            f"{shown(constant)} is not a span of time",
             "text such as '00:10:00'; for a number of seconds use timestampdiff(second, a, b)",
             WrongValue,
         )
@@ -231,7 +231,7 @@ def natural_family(site: Site, constant: Constant) -> Family | None:
         case bytes():
             return Family.OPAQUE
     raise site.refusal(
-        constant.position, f"a {type(constant.value).__name__} is no value of an expression", kind=WrongValue
+        constant.position, f"a {type(constant.value).__name__} cannot be a value in an expression", kind=WrongValue
     )
 
 
@@ -251,7 +251,7 @@ def scale_of(number: int | float | Decimal) -> int:
 
 
 def by_itself(site: Site, operand: Operand) -> Typed:
-    """Type a constant by what it is on its own."""
+    """Type a constant on its own."""
     if isinstance(operand, Typed):
         return operand
     family = natural_family(site, operand)
@@ -265,7 +265,7 @@ def by_itself(site: Site, operand: Operand) -> Typed:
 
 
 def null(position: int, family: Family) -> Typed:
-    """Make a NULL of a family."""
+    """Build a NULL of a family."""
     type_ = decimal_type(0) if family is Family.DECIMAL else TYPES[family]
     return Typed(position, sql.Cast(sql.NULL, value_type(type_)), type_, family)
 

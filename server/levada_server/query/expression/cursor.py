@@ -12,7 +12,7 @@ _ELSEWHERE = {
     "&&": "write AND",
     "||": "it means OR in some databases and joins text in others: write OR, or concat(a, b)",
     "<=>": "write `a = b OR a IS NULL AND b IS NULL`",
-    ":=": "an expression changes nothing",
+    ":=": "an expression cannot change anything",
     "<<": "there are no operators on bits",
     ">>": "there are no operators on bits",
     "regexp": "write LIKE or ILIKE, with % for any text and _ for any character",
@@ -23,9 +23,9 @@ _ELSEWHERE = {
     "collate": "text compares exactly; ILIKE ignores case",
     "escape": "the backslash escapes in LIKE",
     "[": "only JSON attributes have parts",
-    ".": "only JSON attributes have parts, and no schema or table stands before an attribute",
+    ".": "only JSON attributes have parts, and an attribute has no schema or table before it",
 }
-"""Signs and words of other languages, with what to write instead."""
+"""Operators and words of other languages, with their replacements."""
 
 _SUBQUERIES = "subqueries are not part of the expression language; restrict by a query instead"
 OTHER_STATEMENTS = frozenset({"select", "with", "insert", "update", "delete", "drop", "union", "exists"})
@@ -43,7 +43,7 @@ class Cursor:
         self.token = self.tokens[0]
 
     def advance(self) -> Token:
-        """Go to the next token; give the one that was current."""
+        """Go to the next token and return the one that was current."""
         token = self.token
         self.index += 1
         self.token = self.tokens[self.index]
@@ -55,49 +55,49 @@ class Cursor:
         self.token = self.tokens[self.index]
 
     def after(self, count: int) -> Token:
-        """Give a later token; past the end, the last."""
+        """Return a later token; past the end, the last."""
         return self.tokens[min(self.index + count, len(self.tokens) - 1)]
 
     def next_is(self, text: str) -> bool:
-        """Tell whether the token after the current one is this operator."""
+        """Return whether the token after the current one is this operator."""
         following = self.after(1)
         return following.kind == "operator" and following.text == text
 
     def at(self, operator: str) -> bool:
-        """Tell whether the current token is this operator."""
+        """Return whether the current token is this operator."""
         return self.token.kind == "operator" and self.token.text == operator
 
     def at_word(self, word: str) -> bool:
-        """Tell whether the current token is this word, in any letter case."""
+        """Return whether the current token is this word, in any letter case."""
         return self.token.kind == "word" and self.token.text.lower() == word
 
     def take(self, operator: str) -> bool:
-        """Go past this operator if it is the current token."""
+        """Skip this operator if it is the current token."""
         if self.at(operator):
             self.advance()
             return True
         return False
 
     def take_word(self, word: str) -> bool:
-        """Go past this word if it is the current token."""
+        """Skip this word if it is the current token."""
         if self.at_word(word):
             self.advance()
             return True
         return False
 
     def require(self, operator: str, expected: str = "") -> Token:
-        """Go past this operator, which must be the current token."""
+        """Skip this operator, which must be the current token."""
         if not self.at(operator):
             self.refuse(self.found(), expected or f"`{operator}`")
         return self.advance()
 
     def require_word(self, word: str) -> None:
-        """Go past this word, which must be the current token."""
+        """Skip this word, which must be the current token."""
         if not self.take_word(word):
             self.refuse(self.found(), word.upper())
 
     def found(self) -> str:
-        """Say what the current token is, and what to write in its place if it comes from elsewhere."""
+        """Describe the current token, and what to write instead if it comes from another language."""
         token = self.token
         if token.kind == "end":
             return "the expression ends here"
@@ -105,7 +105,7 @@ class Cursor:
             return f"found `{token.text}`: {_SUBQUERIES}"
         hint = _ELSEWHERE.get(token.text.lower()) if token.kind in ("word", "operator") else None
         shown = token.text if len(token.text) <= 40 else token.text[:39] + "…"
-        return f"found `{shown}`, which is not used so: {hint}" if hint else f"found `{shown}`"
+        return f"found `{shown}`, which is not supported: {hint}" if hint else f"found `{shown}`"
 
     def refuse(self, problem: str, expected: str = "", position: int | None = None) -> NoReturn:
         """Raise an error that points at the current token, or at a position."""

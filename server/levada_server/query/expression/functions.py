@@ -1,4 +1,4 @@
-"""The functions of the expression language: the one table from which calls are typed and the reference is written."""
+"""The functions of the expression language: one table, used to type calls and to write the reference."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Function:
     """One function.
 
     Args:
-        names: How it may be written, the usual name first.
+        names: Its names, the usual one first.
         usage: Its arguments, for the reference.
-        meaning: What it gives, for the reference.
+        meaning: Its result, for the reference.
         least: Least number of arguments.
         most: Greatest number of arguments.
         apply: Types a call of it.
@@ -76,7 +76,7 @@ def call_function(site: Site, call: syntax.Call) -> Operand:
     elif not found.least <= count <= found.most:
         raise site.refusal(call.position, f"`{call.name}` cannot take {count} arguments", found.usage)
     if call.distinct and not found.aggregate:
-        raise site.refusal(call.position, f"DISTINCT belongs into aggregate functions, and `{call.name}` is none")
+        raise site.refusal(call.position, f"DISTINCT is only for aggregate functions, and `{call.name}` is not one")
     return found.apply(site, call)
 
 
@@ -238,7 +238,7 @@ def _if(site: Site, call: syntax.Call) -> Typed:
 
 
 def joint(site: Site, position: int, expression: sql.Expression, operands: Sequence[Typed], *more: Typed) -> Typed:
-    """Make an operand that is one of several of one type."""
+    """Build an operand that is one of several of one type."""
     extent = Extent(min(o.extent.smallest for o in operands), max(o.extent.largest for o in operands))
     first = operands[0]
     return site.typed(position, expression, first.family, *operands, *more, type_=first.type, extent=extent)
@@ -264,7 +264,7 @@ def _upper(site: Site, call: syntax.Call) -> Typed:
 
 
 def _letters(site: Site, call: syntax.Call, name: str) -> Typed:
-    # Exact order knows the letters of ASCII alone; the database's own knows the others too.
+    # Exact order knows only the letters of ASCII; the database's own knows all.
     text = as_text(site, site.lower(call.arguments[0]))
     letters = sql.Call(name, (sql.Test(text.sql, 'COLLATE "default"'),))
     return site.typed(call.position, exact_text(letters), Family.TEXT, text)
@@ -333,17 +333,17 @@ _TABLE = (
     Function(
         ("round",),
         "round(x[, digits])",
-        "`x` rounded to so many digits after the point, before it if negative; 0 without `digits`. A whole number or "
-        "decimal rounds a half away from zero, a float to even. `digits` is a fixed number.",
+        "`x` rounded to `digits` digits after the point, or before it if negative; 0 by default. A whole number or "
+        "decimal rounds a half away from zero, a float to even. `digits` must be a constant.",
         1,
         2,
         _round,
     ),
-    Function(("floor",), "floor(x)", "The largest whole number not above `x`; of a float a float.", 1, 1, _floor),
+    Function(("floor",), "floor(x)", "The largest whole number not above `x`, a float for a float.", 1, 1, _floor),
     Function(
-        ("ceil", "ceiling"), "ceil(x)", "The smallest whole number not below `x`; of a float a float.", 1, 1, _ceil
+        ("ceil", "ceiling"), "ceil(x)", "The smallest whole number not below `x`, a float for a float.", 1, 1, _ceil
     ),
-    Function(("power", "pow"), "power(x, y)", "`x` to the power `y`; NULL where that is no real number.", 2, 2, _power),
+    Function(("power", "pow"), "power(x, y)", "`x` to the power `y`; NULL if that is not a real number.", 2, 2, _power),
     Function(("sqrt",), "sqrt(x)", "The square root; NULL below 0.", 1, 1, _sqrt),
     Function(("exp",), "exp(x)", "e to the power `x`.", 1, 1, _exp),
     Function(("ln",), "ln(x)", "The natural logarithm; NULL unless `x` > 0.", 1, 1, _ln),
@@ -359,11 +359,11 @@ _TABLE = (
     Function(("least",), "least(a, b, …)", "The smallest; NULL if one is NULL.", 2, MAX_ARGUMENTS, _least),
     Function(("coalesce", "ifnull"), "coalesce(a, b, …)", "The first that is not NULL.", 1, MAX_ARGUMENTS, _coalesce),
     Function(("nullif",), "nullif(a, b)", "NULL if `a = b`, else `a`.", 2, 2, _nullif),
-    Function(("if",), "if(condition, a, b)", "`a` where the condition holds, else `b`.", 3, 3, _if),
+    Function(("if",), "if(condition, a, b)", "`a` if the condition holds, otherwise `b`.", 3, 3, _if),
     Function(("concat",), "concat(a, b, …)", "The texts joined; NULL if one is NULL.", 1, MAX_ARGUMENTS, _concat),
     Function(("lower",), "lower(x)", "The text in lower case.", 1, 1, _lower),
     Function(("upper",), "upper(x)", "The text in upper case.", 1, 1, _upper),
-    Function(("length",), "length(x)", "The number of characters of a text, of bytes of bytes.", 1, 1, _length),
+    Function(("length",), "length(x)", "The number of characters of a text, or of bytes.", 1, 1, _length),
     Function(
         ("substr", "substring"),
         "substr(x, start[, length])",
@@ -373,7 +373,7 @@ _TABLE = (
         _substr,
     ),
     Function(("replace",), "replace(x, old, new)", "The text with each `old` replaced.", 3, 3, _replace),
-    Function(("date",), "date(x)", "The day of a datetime or of a text; NULL where it does not read so.", 1, 1, _date),
+    Function(("date",), "date(x)", "The day of a datetime or of a text; NULL if it is not a date.", 1, 1, _date),
     Function(
         ("now", "current_timestamp"),
         "now(), current_timestamp",
@@ -387,7 +387,7 @@ _TABLE = (
         ("timediff",),
         "timediff(end, start)",
         "The span of time between two datetimes or two times. It compares with text such as `'00:10:00'`, also past a "
-        "day. As a result it is a time: NULL where it is negative, or a day or more.",
+        "day. As a result it is a time: NULL if it is negative, or a day or more.",
         2,
         2,
         _timediff,
@@ -413,7 +413,7 @@ _TABLE = (
     Function(
         ("sum",),
         "sum([DISTINCT] x)",
-        "The sum. Of a comparison: how often it holds. Whole numbers give an int64, NULL past its range.",
+        "The sum; for a comparison, how often it holds. Whole numbers give an int64, NULL past its range.",
         1,
         1,
         aggregates.total,

@@ -12,7 +12,7 @@ MAX_STEPS = 100
 
 
 def path_steps(text: str) -> tuple[str, ...] | None:
-    """Cut a path into keys and indices; a text that does not begin with `$` is one key. None if it is no path."""
+    """Split a path into keys and indices; a text that does not begin with `$` is one key. None if it is not a path."""
     if not text.startswith("$"):
         return (text,)
     steps: list[str] = []

@@ -7,7 +7,7 @@ from typing import TypeVar
 from levada_server.errors import LevadaError
 
 WINDOW = 60
-"""So many characters of a long text are quoted, around the place."""
+"""How many characters of a long text are quoted around the error."""
 
 Mistake = TypeVar("Mistake", bound=LevadaError)
 
@@ -15,15 +15,15 @@ Mistake = TypeVar("Mistake", bound=LevadaError)
 def mistake(
     kind: type[Mistake], text: str, position: int, problem: str, expected: str = "", **details: object
 ) -> Mistake:
-    """Make an error that quotes the text and points at a place in it.
+    """Build an error that quotes the text and points at a position in it.
 
     Args:
         kind: The class of the error.
         text: The whole expression.
-        position: Offset of the place, in characters from 0; the end of the text is a place.
+        position: Offset of the error, in characters from 0; the end of the text is allowed.
         problem: What is wrong there.
-        expected: What may stand there instead.
-        details: More of the error's details, beside `column` and `expected`.
+        expected: What is allowed there instead.
+        details: Further details of the error, beside `column` and `expected`.
     """
     start = max(0, position - WINDOW // 2)
     window = "".join(c if c.isprintable() else " " for c in text[start : start + WINDOW])

@@ -40,7 +40,7 @@ _WHOLE_DAYS = frozenset({"day", "week"}) | frozenset(MONTHS)
 def shift(site: Site, operand: Operand, interval: syntax.Interval, *, negated: bool) -> Typed:
     """Move a date or time by an interval; NULL past the years 1 to 9999, and for a time past its day.
 
-    A date stays one when it moves by days, months or years.
+    A date stays a date if it moves by days, months or years.
     """
     moment = moment_of(site, operand)
     in_months = interval.unit in MONTHS
@@ -83,13 +83,13 @@ def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
 
 
 def moment_of(site: Site, operand: Operand) -> Typed:
-    """Give a date, time, datetime or timestamptz; text in quotes is a date where it reads as one."""
+    """Return a date, time, datetime or timestamptz; text in quotes is a date if it can be read as one."""
     if isinstance(operand, Typed):
         if operand.family in MOMENTS or operand.family is Family.TIME:
             return operand
         if operand.json is not None:
             return convert(site, operand, Family.MOMENT)
-        raise site.refusal(operand.position, f"{shown(operand)} is no date or time", "a date, time or datetime")
+        raise site.refusal(operand.position, f"{shown(operand)} is not a date or time", "a date, time or datetime")
     if isinstance(operand.value, str):
         for family in (Family.DATE, Family.MOMENT, Family.TIME):
             try:
@@ -138,7 +138,7 @@ def time_difference(site: Site, unit: str, start: Operand, end: Operand, positio
 
 
 def convert_moment(site: Site, operand: Operand) -> Typed:
-    """Give a datetime; a time of day is refused."""
+    """Return a datetime; a time of day is refused."""
     moment = moment_of(site, operand)
     if moment.family is Family.TIME:
         raise site.refusal(moment.position, "a time of day has no months", "a date or datetime")
@@ -146,7 +146,7 @@ def convert_moment(site: Site, operand: Operand) -> Typed:
 
 
 def unit_of(site: Site, operand: syntax.Node) -> str:
-    """Read the unit that timestampdiff begins with."""
+    """Read the unit at the start of timestampdiff."""
     name = getattr(operand, "name", None)
     if isinstance(name, str) and name.lower() in UNITS:
         return name.lower()
@@ -154,5 +154,5 @@ def unit_of(site: Site, operand: syntax.Node) -> str:
 
 
 def out_of_span(site: Site, operand: Typed) -> Typed:
-    """Let a span of time leave the expression, as a time; NULL where it is negative or a day or more."""
+    """Convert a span of time to a time, as the expression's result; NULL if it is negative or a day or more."""
     return site.typed(operand.position, function("to_time", operand.sql), Family.TIME, operand)

@@ -1,4 +1,4 @@
-"""Typed operands: a piece of SQL with its type, or a constant that takes its type from what it meets."""
+"""Typed operands: a piece of SQL with its type, or a constant that takes its type from its context."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from levada_server.query.sql import Expression
 
 MAX_SQL_NODES = 50_000
-"""Of one expression, written out: BETWEEN and IN repeat their operand, and nested they would multiply it."""
+"""The size of one expression, written out: BETWEEN and IN repeat their operand, and nesting would multiply it."""
 
 MAX_SHOWN_BITS = 400
-"""Of an integer in a message."""
+"""The digits of an integer in a message."""
 
 LARGEST_DOUBLE = 1.7976931348623157e308
 LARGEST_INTEGER = 2**63 - 1
@@ -45,7 +45,7 @@ TYPES = {
     Family.UUID: AttributeType(Kind.UUID),
     Family.JSON: AttributeType(Kind.JSON),
 }
-"""The type of what is computed in each family. A span of time is microseconds until it leaves the expression."""
+"""The type of results in each family. A span of time is in microseconds until it leaves the expression."""
 
 
 def decimal_type(scale: int) -> AttributeType:
@@ -55,10 +55,10 @@ def decimal_type(scale: int) -> AttributeType:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Bounds on the absolute value of a number, known from its type; what is safely within needs no guard.
+    """Bounds on the absolute value of a number, known from its type; a number safely within them needs no guard.
 
     Args:
-        smallest: Of all values but 0.
+        smallest: Of all values except 0.
         largest: Of all finite values; exact for integers.
     """
 
@@ -93,10 +93,10 @@ Value: TypeAlias = Scalar | list[object] | tuple[object, ...] | dict[str, object
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value of the text or of the request.
+    """A value from the text or the request.
 
     Args:
-        written: It stands in the text, where a number with a point is as much a decimal as a float.
+        written: It is in the text, where a number with a point can be a decimal as well as a float.
     """
 
     position: int
@@ -106,12 +106,13 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A piece of SQL of PostgreSQL's type for `type`.
+    """A piece of SQL, of PostgreSQL's type for `type`.
 
     Args:
-        extent: Of a number.
-        weight: Nodes of the SQL when written out.
-        json: The JSON value whose text this is. Such a text is a number, a date and so on where one is wanted.
+        extent: The bounds of a number.
+        weight: The number of nodes of the SQL when written out.
+        json: The JSON value that this text comes from. Such a text becomes a number, a date and so on if its context
+            needs one.
     """
 
     position: int
@@ -124,7 +125,7 @@ class Typed:
 
     @property
     def word(self) -> str:
-        """What it is, for messages."""
+        """Its description in messages."""
         return "span of time" if self.family is Family.SPAN else str(self.type)
 
 
@@ -133,13 +134,13 @@ Operand: TypeAlias = Constant | Typed
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names mean in an expression.
+    """The meaning of names in an expression.
 
     Args:
         columns: SQL and type of each attribute.
         aggregates: Aggregate functions may be used.
         aggregate_filter: Rows that count in aggregates; None for all.
-        grouped: With `aggregates`: attributes that may stand outside of aggregate functions.
+        grouped: With `aggregates`: attributes that may be used outside of aggregate functions.
     """
 
     columns: Mapping[str, tuple[Expression, AttributeType]]
@@ -150,7 +151,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where an expression is being typed: its text, its names, and whether it is inside an aggregate function."""
+    """The context of an expression being typed: its text, its names, and whether it is inside an aggregate function."""
 
     text: str
     scope: Scope
@@ -170,7 +171,7 @@ class Site:
         kind: type[LevadaError] = InvalidExpression,
         **details: object,
     ) -> LevadaError:
-        """Make an error that points at a place in the text."""
+        """Build an error that points at a position in the text."""
         return mistake(kind, self.text, position, problem, expected, **details)
 
     def typed(
@@ -182,11 +183,11 @@ class Site:
         type_: AttributeType | None = None,
         extent: Extent = ANY_FLOAT,
     ) -> Typed:
-        """Make an operand from others.
+        """Combine operands into a new one.
 
         Args:
-            parts: The operands that `expression` holds, each as often as it does.
-            type_: Where it is not the usual one of `family`.
+            parts: The operands in `expression`, each as often as it occurs there.
+            type_: Set if it differs from the usual type of `family`.
         """
         weight = 2 + sum(part.weight for part in parts)
         if weight > MAX_SQL_NODES:
@@ -195,7 +196,7 @@ class Site:
 
 
 def shown(operand: Operand) -> str:
-    """Say what an operand is."""
+    """Describe an operand."""
     if isinstance(operand, Typed):
         return f"a {operand.word}" if operand.word[:1] not in "aeiou" else f"an {operand.word}"
     value = operand.value
@@ -211,5 +212,5 @@ def function(name: str, *arguments: Expression) -> sql.Call:
 
 
 def exact_text(expression: Expression) -> Expression:
-    """Have text compared by code point, as columns are."""
+    """Compare text by code point, as columns do."""
     return sql.Test(expression, 'COLLATE "C"')

@@ -1,4 +1,4 @@
-"""The parser of the expression language: operator precedence as in MySQL, which most of these strings were written for.
+"""The parser of the expression language: operator precedence as in MySQL, for which most of these strings were written.
 
 From weak to strong: OR; AND; NOT; comparisons and IS, from left to right; IN, LIKE, BETWEEN; + and -; *, / and %; the
 sign; a path into JSON.
@@ -16,17 +16,17 @@ from levada_server.query.expression.json_paths import path_steps
 from levada_server.query.expression.tokens import MAX_DEPTH
 
 MAX_ITEMS = 10_000
-"""In the brackets of IN."""
+"""The maximum number of items in the brackets of IN."""
 
 MAX_NUMBER = Decimal("1.7976931348623157e308")
 """The largest double."""
 
 MAX_DIGITS = 400
-"""Of a number."""
+"""The maximum number of digits of a number."""
 
 CACHED_TEXTS = 512
 CACHED_LENGTH = 500
-"""Longer texts are parsed each time: a bound on the memory of the cache."""
+"""Longer texts are parsed each time, which bounds the memory of the cache."""
 
 _OR, _AND, _NOT, _COMPARISON, _PREDICATE, _SUM, _PRODUCT, _SIGN = range(1, 9)
 
@@ -45,10 +45,10 @@ _SPELLINGS = {"==": "=", "!=": "<>"}
 
 _CONSTANTS = {"null": None, "true": True, "false": False}
 _BARE_FUNCTIONS = frozenset({"current_timestamp", "current_date"})
-"""Functions that stand without brackets too."""
+"""Functions that may be used without brackets."""
 
 _NO_NAMES = frozenset({"and", "or", "in", "is", "like", "ilike", "between", "when", "then", "else"})
-"""Words that are attributes only between backticks; beside those that begin an expression."""
+"""Words that are attributes only between backticks, in addition to words that begin an expression."""
 
 UNITS = ("microsecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
 
@@ -60,7 +60,7 @@ def parse(text: str) -> syntax.Parsed:
     """Parse an expression.
 
     Raises:
-        InvalidExpression: It is none, or exceeds a limit; the error points at the place.
+        InvalidExpression: It is not valid, or exceeds a limit; the error points at the position.
     """
     return _parse_cached(text) if len(text) <= CACHED_LENGTH else _Parser(text).parse()
 
@@ -73,7 +73,7 @@ def _parse_cached(text: str) -> syntax.Parsed:
 class _Parser:
     """Walks over the tokens of one text.
 
-    `depth` counts the levels around the current token, `height` those of the node that was made last.
+    `depth` counts the levels around the current token, `height` the levels of the node built last.
     """
 
     __slots__ = ("cursor", "depth", "height", "marks")
@@ -121,7 +121,7 @@ class _Parser:
         return 0
 
     def operation(self, left: syntax.Node) -> syntax.Node:
-        """Parse the operator at the current token and what follows it."""
+        """Parse the operator at the current token and its right side."""
         kind, text, position = self.cursor.token
         if kind == "operator":
             self.cursor.advance()
@@ -171,7 +171,7 @@ class _Parser:
         self.cursor.refuse(self.cursor.found(), "NULL, TRUE or FALSE after IS")
 
     def items(self) -> tuple[syntax.Node, ...] | syntax.Mark:
-        """Parse the list after IN; a comma after the last item is allowed, as Python writes a tuple of one."""
+        """Parse the list after IN; a comma after the last item is allowed, as in Python's tuple of one."""
         self.height = 0
         if self.cursor.token.kind == "mark":
             return self.mark()
@@ -185,7 +185,7 @@ class _Parser:
             items.append(self.expression(1))
             height = max(height, self.height)
             if len(items) > MAX_ITEMS:
-                self.cursor.refuse(f"a list has at most {MAX_ITEMS} items; give the list as a value: `x IN ?`")
+                self.cursor.refuse(f"a list has at most {MAX_ITEMS} items; pass the list as a value: `x IN ?`")
             if not self.cursor.take(","):
                 break
         self.cursor.require(")", ", or )")
@@ -231,7 +231,7 @@ class _Parser:
             value: int | Decimal = int(text)
         else:
             head, _, exponent = text.lower().partition("e")
-            # Exponents past four digits are past the largest and the smallest double whatever stands before them.
+            # With an exponent past four digits, any number is past the largest or the smallest double.
             value = Decimal(f"{head}e{max(-9999, min(9999, int(exponent or 0)))}")
         if value > MAX_NUMBER:
             self.cursor.refuse(f"a number is at most {MAX_NUMBER}", position=position)
@@ -344,12 +344,12 @@ class _Parser:
         self.cursor.require("(")
         value = self.expression(_SIGN)
         if not isinstance(value, syntax.Literal):
-            self.cursor.refuse("this is no single value", "a value of NumPy, such as np.int64(5)", position)
+            self.cursor.refuse("this is not a single value", "a value of NumPy, such as np.int64(5)", position)
         self.cursor.require(")")
         return value
 
     def begins_interval(self) -> bool:
-        """Tell `INTERVAL 1 DAY` from an attribute of the name interval."""
+        """Distinguish `INTERVAL 1 DAY` from an attribute named interval."""
         kind, text, _ = self.cursor.after(1)
         if kind == "operator" and text == "-":
             return self.cursor.after(2).kind == "number" and self.cursor.after(3).text.lower() in UNITS
@@ -397,7 +397,7 @@ class _Parser:
             case "cast":
                 node: syntax.Node = self.convert(position)
             case "interval":
-                # The word before a bracket may be either; its unit tells.
+                # The word before a bracket may be either; the unit decides.
                 self.cursor.back(2)
                 return self.interval()
             case "json_value" | "json_extract":
@@ -488,7 +488,7 @@ class _Parser:
             words.append(self.cursor.advance().text.lower())
         found = cast_type(" ".join(words), tuple(numbers))
         if found is None:
-            self.cursor.refuse("this is no type that a value can be made into", CAST_WORDS, position)
+            self.cursor.refuse("this is not a type that a value can be converted to", CAST_WORDS, position)
         return found
 
 

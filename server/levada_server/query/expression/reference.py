@@ -20,27 +20,27 @@ Strings in restrictions and computed attributes are expressions:
 | `A.aggr(B, x='…')` | `avg(weight)` | aggregates, and attributes of `A` |
 
 An expression is never passed on as SQL. It is parsed, every name is looked up in the heading, every value is bound,
-and only what this page lists exists. An error points at the place. There are no subqueries: restrict by a query
+and nothing beyond this page exists. An error points at its position. There are no subqueries: restrict by a query
 instead.
 
-No expression fails because of the data. What cannot be computed is NULL: a division by zero, a result past the
-range of its type, a text that does not read as a number. So restrictions can be applied in any order.
+No expression fails because of the data. A value that cannot be computed is NULL: a division by zero, a result past
+the range of its type, a text that cannot be read as a number. So restrictions can be applied in any order.
 
 ## Values
 
-| written | is |
+| notation | meaning |
 |---|---|
 | `5`, `-2`, `1.5`, `1e-3` | a number |
 | `'text'`, `"text"` | text; `''` within `'…'` is a quote, and `\\` escapes: `\\'`, `\\n`, `\\\\` |
 | `TRUE`, `FALSE`, `NULL` | in any letter case |
-| `weight`, `` `weight` `` | an attribute; between backticks also one whose name is a word of this language |
+| `weight`, `` `weight` `` | an attribute; use backticks if its name is a word of this language |
 | `np.int64(5)`, `np.float64(1.5)`, `np.str_('a')` | the value in the brackets |
-| `?` | the next of the values given beside the text |
+| `?` | the next of the values passed with the text |
 
-**A value takes the type of what it meets.** Compared with a date, `'2020-01-31'` is a date; compared with a
+**A value takes its type from its context.** Compared with a date, `'2020-01-31'` is a date; compared with a
 `float32`, `0.1` is the nearest `float32`; compared with text, `5` is `'5'`; a number may be in quotes. A value that
-the type cannot hold equals nothing, and `<` and `>` are still right: an `int8` is `< 1000`, and a date before
-`'2020-01-31 12:00:00'`. A value that cannot be of the type at all, such as `'heavy'` beside a number, is an error.
+the type cannot hold equals nothing, and `<` and `>` are still correct: an `int8` is `< 1000`, and a date before
+`'2020-01-31 12:00:00'`. A value that cannot have the type at all, such as `'heavy'` beside a number, is an error.
 
 ## Operators
 
@@ -53,7 +53,7 @@ From weak to strong, as in MySQL:
 | `NOT` | |
 | `=` `==` `<>` `!=` `<` `<=` `>` `>=`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` | from left to right: \
 `correct = choice = 1` is `(correct = choice) = 1` |
-| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE` | `IN (5,)` and `IN ()` too, as Python \
+| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE` | also `IN (5,)` and `IN ()`, as Python \
 prints tuples; `IN ?` takes a list |
 | `+` `-` | |
 | `*` `/` `%` | |
@@ -62,18 +62,18 @@ prints tuples; `IN ?` takes a list |
 
 * A comparison is a value. As a number, true is 1 and false is 0: `sum(choice = "left")`, `flag + 1`. As a
   condition, a number holds unless it is 0.
-* Comparisons with NULL are NULL, and NULL does not hold. `A - c` has every entity that `A & c` has not, those with
-  NULL too.
+* Comparisons with NULL are NULL, and NULL does not hold. `A - c` has every entity that `A & c` does not have,
+  including those with NULL.
 * Text compares exactly and orders by code point; `ILIKE` ignores case. In patterns `%` is any text and `_` any
-  character, and `\\` makes either one plain. A date or number before `LIKE` is taken as text: `day LIKE '2020-%'`.
+  character, and `\\` escapes either. A date or number before `LIKE` is treated as text: `day LIKE '2020-%'`.
 * Enums compare as text. NaN equals NaN and is greater than every other number.
-* `/` is true division and gives a float64. Whole numbers stay whole under `+ - * %` and give an int64, NULL past
-  its range. A decimal beside whole numbers and decimals gives a decimal of at most 38 digits, NULL past them. A
-  number with a point is a float, and beside a decimal a decimal. Floats that overflow are NULL. `%` has the sign of
-  its left side.
+* `/` is true division and yields a float64. Whole numbers stay whole under `+ - * %` and yield an int64, NULL past
+  its range. A decimal combined with whole numbers and decimals yields a decimal of at most 38 digits, NULL past
+  them. A number with a point is a float, but a decimal beside a decimal. Floats that overflow are NULL. `%` has
+  the sign of its left side.
 * `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond,
   second, minute, hour, day, week, month, quarter, year. NULL past the years 1 and 9999. A datetime and a
-  timestamptz meet in UTC.
+  timestamptz are compared in UTC.
 
 ## CASE and CAST
 
@@ -83,25 +83,26 @@ CASE a WHEN 1 THEN 'one' ELSE 'many' END
 CAST(a AS signed)
 ```
 
-`CAST` makes `signed`, `unsigned`, `int`, `float`, `decimal(p,s)`, `char`, `char(n)`, `bool`, `date`, `time`,
-`datetime`, `uuid`, or any other name of these types in a definition. What does not read as the type, or is past its
-range, is NULL.
+`CAST` converts to `signed`, `unsigned`, `int`, `float`, `decimal(p,s)`, `char`, `char(n)`, `bool`, `date`, `time`,
+`datetime`, `uuid`, or any other name of these types in a definition. A value that cannot be read as the type, or is
+past its range, becomes NULL.
 
 ## JSON
 
-| expression | gives |
+| expression | result |
 |---|---|
-| `car.length`, `car.wheels[0].size` | the part as text; NULL where it is missing or JSON's null |
+| `car.length`, `car.wheels[0].size` | the part as text; NULL if it is missing or JSON's null |
 | `car.length:float`, `car.length:decimal(4, 1)`, `car.checked:unsigned` | the part as a type of CAST |
 | `json_value(car, '$.length' RETURNING float)` | the same |
 | `car->>'$.length'` | the part as text; JSON's null is the text `null` |
 | `car->'$.wheels'`, `json_extract(car, '$.wheels')` | the part as JSON |
 
-A part is a number, bool or date where it meets one: `car.length > 20`, `car.checked = TRUE`, `car.length * 2`.
+A part becomes a number, bool or date if its context needs one: `car.length > 20`, `car.checked = TRUE`,
+`car.length * 2`.
 
 ## Functions
 
-Names are in any letter case.
+Names may be in any letter case.
 
 """
 
@@ -126,8 +127,8 @@ def reference_page() -> str:
         (
             _BEFORE,
             _rows("function", plain),
-            "\n## Aggregate functions\n\nIn `aggr` only. Rows where `x` is NULL are left out; without any other row the"
-            " result is NULL, and for `count` 0.\n\n",
+            "\n## Aggregate functions\n\nIn `aggr` only. Rows in which `x` is NULL are ignored; if no other row is"
+            " left, the result is NULL, or 0 for `count`.\n\n",
             _rows("function", aggregate),
             _AFTER,
         )
@@ -135,7 +136,7 @@ def reference_page() -> str:
 
 
 def _rows(title: str, entries: list[Function]) -> str:
-    lines = [f"| {title} | gives |", "|---|---|"]
+    lines = [f"| {title} | result |", "|---|---|"]
     for entry in entries:
         words = re.findall(r"\w+", entry.usage)
         others = ", ".join(f"`{name}`" for name in entry.names[1:] if name not in words)

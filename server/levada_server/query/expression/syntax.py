@@ -1,4 +1,4 @@
-"""The tree of an expression, as parsed: names and functions are not looked up yet."""
+"""The syntax tree of an expression: names and functions are not looked up yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.types import AttributeType
 
-# `position` is the offset at which an error about the node points.
+# `position` is the offset to which an error about the node points.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class CastType:
-    """What a cast makes.
+    """The target of a cast.
 
     Args:
         type: Type of the result.
-        length: Text is cut to so many characters.
+        length: Text is cut to this many characters.
         low: The smallest integer of the target.
         high: The largest integer of the target.
     """
@@ -61,7 +61,7 @@ class Path:
     Args:
         steps: Keys, and indices as decimal text.
         form: `scalar` (`attr.a.b`, json_value: text, JSON's null is NULL), `json` (`->`) or `text` (`->>`).
-        target: Type after a colon or RETURNING.
+        target: The type after a colon or RETURNING.
     """
 
     position: int
@@ -143,7 +143,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """CASE; with a subject, each branch begins with a value that is compared with it."""
+    """CASE; with a subject, each branch begins with a value to compare it with."""
 
     position: int
     subject: Node | None

@@ -1,4 +1,4 @@
-"""Tokens of the expression language, each with its place; and the limits on a text, checked before it is read."""
+"""Tokens of the expression language, each with its position; and the limits on a text, checked before it is read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_BYTES = 65_536
 MAX_TOKENS = 10_000
 
 MAX_DEPTH = 100
-"""Levels of brackets, and of a tree. Operands joined by AND, or by OR, are one level; every other operator of a chain
-is one more."""
+"""Levels of brackets, and of a tree. Operands joined by AND, or by OR, are one level; any other chain adds a level per
+operator."""
 
 _TOKEN = re.compile(
     r"""
@@ -34,13 +34,14 @@ _TOKEN = re.compile(
 
 _ESCAPED = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "Z": "\x1a", "0": "\0", "%": "\\%", "_": "\\_"}
-"""What stands after a backslash, where it is not the character itself. `\\%` and `\\_` keep theirs, for LIKE."""
+"""The meaning of a character after a backslash, unless it is the character itself. `\\%` and `\\_` keep theirs, for
+LIKE."""
 
 _HINTS = {
     "'": "the quote is not closed",
     '"': "the quote is not closed",
     "`": "the backtick is not closed",
-    ";": "an expression is a single one, without `;`",
+    ";": "there can be only one expression, without `;`",
 }
 
 
@@ -49,7 +50,7 @@ class Token(NamedTuple):
 
     Args:
         kind: `number`, `text`, `word`, `quoted`, `mark`, `operator` or `end`.
-        text: As it stands; a text and a quoted name without quotes and escapes.
+        text: As written; a text and a quoted name without quotes and escapes.
         position: Offset of its first character.
     """
 
@@ -59,10 +60,10 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str) -> list[Token]:
-    """Cut a text into tokens; the last is of the kind `end`.
+    """Split a text into tokens; the last is of the kind `end`.
 
     Raises:
-        InvalidExpression: The text is too long, or holds something that is no token.
+        InvalidExpression: The text is too long, or contains something that is not a token.
     """
     _check_size(text)
     tokens: list[Token] = []
@@ -79,7 +80,7 @@ def tokenize(text: str) -> list[Token]:
                 found = found[1:-1]
             case "comment":
                 raise mistake(
-                    InvalidExpression, text, match.start(), f"`{found}` would begin a comment; there are none here"
+                    InvalidExpression, text, match.start(), f"`{found}` would begin a comment; there are no comments"
                 )
             case "other":
                 problem = _HINTS.get(found, f"{found!r} does not belong to the expression language")
@@ -98,7 +99,7 @@ def tokenize(text: str) -> list[Token]:
                 InvalidExpression,
                 text,
                 match.start(),
-                f"an expression has at most {MAX_TOKENS} words and signs; put long lists into values: `x IN ?`",
+                f"an expression has at most {MAX_TOKENS} words and signs; pass long lists as values: `x IN ?`",
             )
     tokens.append(Token("end", "", len(text)))
     return tokens
@@ -109,12 +110,12 @@ def _check_size(text: str) -> None:
         try:
             size = len(text.encode())
         except UnicodeEncodeError as error:
-            raise mistake(InvalidExpression, text, error.start, "this is half a character, no Unicode text") from None
+            raise mistake(InvalidExpression, text, error.start, "this is half a character, not Unicode text") from None
         if size <= MAX_BYTES:
             return
     raise InvalidExpression(
         f"The expression begins with {text[:40]!r} and is longer than {MAX_BYTES} bytes; "
-        "put long lists into values: `x IN ?`.",
+        "pass long lists as values: `x IN ?`.",
         column=1,
     )
 

@@ -1,4 +1,4 @@
-"""From the tree of an expression to typed SQL: one rule per node."""
+"""Typing: from the tree of an expression to typed SQL, one rule per node."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_NAMED = 60
-"""Attributes that a message lists."""
+"""How many attributes a message lists."""
 
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
@@ -43,17 +43,17 @@ def type_text(text: str, values: Sequence[object], scope: Scope) -> tuple[syntax
     Raises:
         InvalidExpression: It cannot be parsed or typed.
         UnknownAttribute: It names an attribute that is not in `scope`.
-        WrongValue: A constant or a value cannot be of the type that it is compared with.
+        WrongValue: A constant or a value cannot have the type that it is compared with.
         QueryTooDeep: The caller left too little of the stack.
     """
     try:
         parsed = parse(text)
         _check_values(text, values, parsed.marks)
-        # What a value may be is told where its mark is typed.
+        # The type of a value is checked at its mark.
         site = Site(text, scope, tuple(values), _lower)  # type: ignore[arg-type]
         return parsed, _lower(parsed.root, site), site
     except RecursionError:
-        raise QueryTooDeep("The expression nests too deep inside of the query; make either less deep.") from None
+        raise QueryTooDeep("The expression nests too deep inside the query; reduce the depth of either.") from None
 
 
 def _check_values(text: str, values: Sequence[object], marks: int) -> None:
@@ -121,7 +121,7 @@ def _lower_name(node: syntax.Name, site: Site) -> Typed:
             f"an aggregate function, such as min({name}) or max({name})",
         )
     expression, type_ = found
-    # What is computed has the values that are stored, whatever a client makes of those.
+    # Computations see the stored values, whatever a client converts them to.
     return Typed(node.position, expression, type_.stored, type_.family, extent_of(type_))
 
 
@@ -133,7 +133,7 @@ def _value(site: Site, position: int, value: object) -> Value:
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise site.refusal(position, "this is half a character, no Unicode text", kind=WrongValue) from None
+                raise site.refusal(position, "this is half a character, not Unicode text", kind=WrongValue) from None
     return value  # type: ignore[return-value]  # other kinds are refused where the constant is typed
 
 
@@ -149,7 +149,7 @@ def _lower_among(node: syntax.Among, site: Site) -> Typed:
         values = site.values[node.items.index]
         if not isinstance(values, (list, tuple)):
             raise site.refusal(
-                node.items.position, "the value for `IN ?` is no list", "a list, or `IN (?)`", WrongValue
+                node.items.position, "the value for `IN ?` is not a list", "a list, or `IN (?)`", WrongValue
             )
         if len(values) > MAX_ITEMS:
             raise site.refusal(
@@ -181,7 +181,7 @@ def _lower_like(node: syntax.Like, site: Site) -> Typed:
 
 
 def _ended_pattern(pattern: str) -> str:
-    """Double a last single backslash: it stands for itself, and PostgreSQL refuses it."""
+    """Double a single backslash at the end: it means itself, and PostgreSQL refuses it."""
     trailing = len(pattern) - len(pattern.rstrip("\\"))
     return pattern + "\\" if trailing % 2 else pattern
 

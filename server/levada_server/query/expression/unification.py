@@ -1,4 +1,4 @@
-"""One type for several operands: the branches of CASE, the arguments of coalesce, greatest and the like."""
+"""One type for several operands: the branches of CASE, the arguments of coalesce, greatest and similar functions."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def unify(site: Site, operands: Sequence[Operand]) -> list[Typed]:
-    """Bring operands to one type.
+    """Convert operands to one type.
 
     Attributes of equal types keep it. Otherwise numbers become the widest kind, and constants take the type of the
     rest.
 
     Raises:
         InvalidExpression: There is no such type.
-        WrongValue: A constant cannot be of it.
+        WrongValue: A constant cannot have the type.
     """
     known = [o for o in operands if isinstance(o, Typed)]
     constants = [o for o in operands if isinstance(o, Constant) and o.value is not None]
@@ -52,7 +52,7 @@ def _unify_decimals(site: Site, operands: Sequence[Operand]) -> list[Typed]:
 
 
 def _common_family(site: Site, operands: list[Operand]) -> Family:
-    # NULL, text in quotes and text out of JSON become what the others are.
+    # NULL, text in quotes and text from JSON take the type of the others.
     firm = [
         o
         for o in operands
