@@ -1,4 +1,4 @@
-# What a newcomer types: `make demo`, `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
+# The commands of a newcomer: `make demo`, `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
 # Written for GNU make 3.81, which macOS carries.
 
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 # The theme advertises another program otherwise.
 export NO_MKDOCS_2_WARNING := 1
 BUF := build/buf/node_modules/.bin/buf
-# What an installation depends on: when one of these changes, it is repeated.
+# The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
 .PHONY: help demo test lint docs bench drills clean
@@ -18,9 +18,9 @@ help:
 	@echo "make matlab build the gateway of the MATLAB client"
 	@echo "make lint   run every check but the tests"
 	@echo "make docs   build the documentation into build/docs"
-	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read takes one benchmark"
-	@echo "make drills kill, stop and cut off 64 workers, and count that each key is committed once"
-	@echo "make clean  remove all that the others made"
+	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
+	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
+	@echo "make clean  remove everything that the others made"
 
 demo: .venv/installed-demo
 	@$(BIN)/python -m examples.grasshopper
@@ -28,14 +28,14 @@ demo: .venv/installed-demo
 test: .venv/installed-dev matlab
 	@$(BIN)/python -m pytest -n auto
 
-# Where a library is missing it says which, and the tests that need it are passed over; in CI that is an error.
+# If a library is missing, it says which, and the tests that need it are skipped; in CI that is an error.
 matlab: .venv/installed-dev
 	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
-# The one list of checks; .ci/run and .pre-commit-config.yaml use it too.
-lint: lint-code lint-api lint-types lint-imports lint-docs lint-licences lint-workflows
+# The only list of checks; .ci/run and .pre-commit-config.yaml use it too.
+lint: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows
 
-.PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-licences lint-workflows buf-lint
+.PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows buf-lint
 lint-code: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -61,6 +61,9 @@ lint-imports: .venv/installed-dev
 lint-docs: .venv/installed-dev
 	$(BIN)/mkdocs build --quiet --strict
 
+lint-english: .venv/installed-dev
+	$(BIN)/python .ci/english.py
+
 lint-licences: .venv/installed-dev
 	$(BIN)/python .ci/licences.py
 
@@ -83,12 +86,12 @@ bench: .venv/installed-bench
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
 
-# A folder .levada is somebody's data, and stays.
+# A folder .levada is somebody's data, and is kept.
 clean:
 	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f clients/matlab/toolbox/+levada/+internal/+calls/levada_gateway.mex*
 
-# The extra dev has all that the demo needs.
+# The extra dev contains everything that the demo needs.
 .venv/installed-demo: EXTRAS := server,examples
 .venv/installed-dev: EXTRAS := dev
 .venv/installed-bench: EXTRAS := dev,bench

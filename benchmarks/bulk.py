@@ -45,7 +45,7 @@ T2_TABLE = '"bulk"."t2"'
 
 
 def t1_rows(count: int = T1_ROWS) -> pa.Table:
-    """Rows of (int8 key, int4, float8 of which 10 % are null, text of about 12 characters, timestamp, bool)."""
+    """Rows of (int8 key, int4, float8 with 10 % nulls, text of about 12 characters, timestamp, bool)."""
     rng = np.random.default_rng(1)
     return pa.table(
         {

@@ -1,4 +1,4 @@
-"""The pipeline of the drills: small computations, some of which wait until the drill releases them."""
+"""The pipeline of the drills: small computations; some wait until the drill releases them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ _CHECKS_AT_REST = {
           AND NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.n = s.n AND j._state = 'pending')""",
     "jobs in another state": "SELECT count(*) FROM {jobs} WHERE _state NOT IN ('pending', 'success')",
 }
-"""Each must be 0 when nobody works, whether or not everything is computed."""
+"""Each must be 0 when nobody works, even if not everything is computed."""
 
 
 class DrillFailed(Exception):
@@ -116,7 +116,7 @@ class Scale:
         blows: How many processes to kill or connections to cut.
         lease_seconds: How long a silent worker keeps its jobs; with many processes on few cores, workers are silent for
             longer.
-        seed: Of the random choices.
+        seed: The seed of the random choices.
     """
 
     crews: int

@@ -42,7 +42,7 @@ class Watch:
 
     @property
     def megabytes(self) -> str:
-        """How much it grew at most."""
+        """Its largest growth."""
         return f"{self.growth_bytes / 2**20:.0f} MB"
 
 

@@ -19,8 +19,8 @@ class Line:
     """One line of the table.
 
     Args:
-        work: What was measured.
-        target: What it should reach, in words.
+        work: The measured work.
+        target: The target, in words.
         measured: The ratio, or whichever quantity the target is stated in.
         met: Whether the target is reached; None if there is none.
         detail: The times behind it.

@@ -30,7 +30,7 @@ class Behavior(dj.Imported):
     """The log of a session."""
 
     definition = """
-    # What the animal did in a session
+    # The behaviour of an animal in a session
     -> sessions.Session
     ---
     trial_count : smallint unsigned

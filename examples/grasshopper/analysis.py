@@ -51,7 +51,7 @@ def segments(spike_times: npt.NDArray[np.float64], duration: float, segment_dura
 
     Args:
         spike_times: In s, ascending, shape (n_spikes,).
-        duration: Of the recording, in s.
+        duration: The length of the recording, in s.
         segment_duration: In s, at least a microsecond.
     """
     ticks, width = _ticks(spike_times), _tick(segment_duration)
@@ -91,7 +91,7 @@ def fano_factor(rate: npt.NDArray[np.float64], bin_width: float) -> float:
     """Compute the variance of the counts in bins over their mean: 1 for a Poisson process, 0 for a clock.
 
     Args:
-        rate: Of at least one spike, in Hz, shape (n_bins,).
+        rate: With at least one spike, in Hz, shape (n_bins,).
         bin_width: In s.
     """
     counts = rate * bin_width

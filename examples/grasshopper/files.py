@@ -27,8 +27,8 @@ class SpikeFile:
 
     Attributes:
         cutoff_frequency: The upper limit of the envelope's spectrum, in Hz.
-        carrier_frequency: Of the tone that the envelope modulates, in Hz.
-        intensity: Of the stimulus, in dB SPL.
+        carrier_frequency: The frequency of the tone that the envelope modulates, in Hz.
+        intensity: The intensity of the stimulus, in dB SPL.
         spike_times: From the onset of the stimulus, in s, ascending, shape (n_spikes,).
     """
 
@@ -44,7 +44,7 @@ class StimulusFile:
 
     Attributes:
         sampling_rate: In Hz.
-        amplitude: Of the envelope, on a linear scale whose largest value is 1, shape (n_samples,).
+        amplitude: The amplitude of the envelope, on a linear scale whose largest value is 1, shape (n_samples,).
     """
 
     sampling_rate: float

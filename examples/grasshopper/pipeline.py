@@ -48,7 +48,7 @@ class Recording(lv.Imported):
     """The stimulus of a presentation and the response to it."""
 
     definition = """
-    # What the files of a presentation hold
+    # The contents of the files of a presentation
     -> Presentation
     ---
     cutoff_frequency  : float64  # where the spectrum of the envelope ends, in Hz

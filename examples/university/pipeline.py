@@ -38,7 +38,7 @@ class Term(lv.Manual):
 
 @schema
 class CurrentTerm(lv.Manual):
-    """At most one row, as it has no key of its own."""
+    """At most one row, because it has no key."""
 
     definition = """
     # The term that runs now

@@ -163,7 +163,7 @@ CURRENT = {
         direction : float32  # in degrees
         """,
     "trials.Behavior": """
-        # What the animal did in a session
+        # The behaviour of an animal in a session
         -> sessions.Session
         ---
         trial_count : uint16

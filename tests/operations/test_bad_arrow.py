@@ -305,8 +305,8 @@ async def test_over_one_channel_each_is_told_and_the_channel_goes_on(table: Engi
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
-        ("{", "this is no JSON"),
-        ("NaN", "NaN is no number of JSON"),
+        ("{", "this is not JSON"),
+        ("NaN", "NaN is not a number in JSON"),
         (r'{"a": ["x\u0000"]}', "the character NUL"),
         (r'"\ud800"', "a lone surrogate"),
     ],

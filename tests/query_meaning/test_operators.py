@@ -157,7 +157,7 @@ def test_rows(postgres: Postgres) -> None:
         (U("name", "name") & Subject, InvalidRequest, "twice"),
         (U("name").aggr(Subject, "weight"), UnknownAttribute, "weight"),
         (Subject.top(1, "unknown DESC"), UnknownAttribute, "unknown"),
-        (Subject.top(1, "name sideways"), InvalidRequest, "is no order"),
+        (Subject.top(1, "name sideways"), InvalidRequest, "is not an order"),
         (table("Nothing"), UnknownTable, "Nothing"),
     ],
 )

@@ -1,6 +1,6 @@
 """Scientific data pipelines: tables, queries and computations on a Levada server.
 
-`import levada as lv` offers the names below. Pipelines written for DataJoint run with `import levada as dj`.
+`import levada as lv` provides the names below. Pipelines written for DataJoint run with `import levada as dj`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Lets this package stand in for DataJoint: after `import levada.as_datajoint`, `import datajoint` gives Levada.
+"""Lets this package stand in for DataJoint: after `import levada.as_datajoint`, `import datajoint` is Levada.
 
-The names are those of DataJoint 0.14, and so are the defaults: `aggr` leaves out entities without a match unless
-`keep_all_rows=True`. That setting, `config["aggr.keep_all_rows"]`, holds for the whole process.
+The names are those of DataJoint 0.14, and so are the defaults: `aggr` drops entities without a match unless
+`keep_all_rows=True`. That setting, `config["aggr.keep_all_rows"]`, applies to the whole process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from levada._tables import table as _table
 
 _NAME = "datajoint"
 _VERSION = "0.14.0"
-"""What packages compare with: the version whose names and defaults these are."""
+"""For packages that check the version: the one whose names and defaults these are."""
 
 _MEMBERS: dict[str, dict[str, Any]] = {
     "attribute_adapter": {"AttributeAdapter": levada.AttributeAdapter},
@@ -53,21 +53,21 @@ _MEMBERS: dict[str, dict[str, Any]] = {
     },
     "utils": {name: getattr(utils, name) for name in utils.__all__},
 }
-"""The submodules that other packages import from, and what each has. Any: classes, functions and values."""
+"""The submodules that other packages import from, and the contents of each. Any: classes, functions and values."""
 
 
 def _register() -> None:
-    """Put the modules where `import` finds them.
+    """Register the modules for `import`.
 
     Raises:
-        InvalidRequest: The other package is loaded already.
+        InvalidRequest: The real package is loaded already.
     """
     if _NAME in sys.modules:
         raise _errors.InvalidRequest(
             "The package datajoint is loaded already; write `import levada.as_datajoint` before the first import of it."
         )
     package = ModuleType(_NAME, __doc__)
-    package.__path__ = []  # a package, without files: other submodules are not found
+    package.__path__ = []  # a package without files: other submodules are not found
     members: dict[str, Any] = {name: getattr(levada, name) for name in levada.__all__}  # Any: as above
     members |= {"Di": levada.Diagram, "ERD": levada.Diagram, "__version__": _VERSION, "errors": errors}
     sys.modules[_NAME] = package

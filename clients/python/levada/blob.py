@@ -1,4 +1,4 @@
-"""Values as bytes: what `<blob>` attributes store."""
+"""Values as bytes: the stored form of `<blob>` attributes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["pack", "unpack"]
 
 
 def pack(value: object) -> bytes:
-    """Make the bytes that stand for a value.
+    """Convert a value to its stored bytes.
 
     Raises:
-        WrongValue: It cannot be stored; the message gives the path to what is in the way.
+        WrongValue: It cannot be stored; the message gives the path to the obstacle.
     """
     return encode_blob(value)
 
 
 def unpack(blob: bytes | memoryview, squeeze: bool = False) -> Any:  # noqa: ANN401  # whatever was stored
-    """Read the bytes that stand for a value, also those that DataJoint wrote.
+    """Read a value from its stored bytes, also if DataJoint wrote them.
 
     Args:
         squeeze: Drop the dimensions of length 1 of an array.
 
     Raises:
-        WrongValue: The bytes are no blob, or damaged.
+        WrongValue: The bytes are not a blob, or are damaged.
     """
     value = decode_blob(bytes(blob))
     return value.squeeze() if squeeze and isinstance(value, np.ndarray) else value

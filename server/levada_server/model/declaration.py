@@ -39,7 +39,7 @@ def declare(
     resolve: Callable[[str], Table],
     codecs: Mapping[str, str] = NO_CODECS,
 ) -> Table:
-    """Make a table from its definition.
+    """Build a table from its definition.
 
     A native attribute gets no origin, even in the key: it becomes its own origin as soon as it has an id.
 
@@ -235,6 +235,6 @@ def _indexed(line: Line, item: IndexItem, attributes: Attributes) -> str:
             line,
             item.offset,
             f"`{item.attribute}` is {type_}, which has no order",
-            "an attribute that a key could have, or one whose values lie in a store",
+            "an attribute that a key could have, or one whose values are kept in a store",
         )
     return item.expression

@@ -115,7 +115,7 @@ def _within(table: Table, present: frozenset[str], written: int) -> tuple[Foreig
 def _bringing(table: Table, index: int, present: frozenset[str], written: int) -> tuple[ForeignKey, ...]:
     """Return the next foreign keys that together add exactly the next attributes.
 
-    Foreign keys keep their order, so those that add nothing go with the first that adds something.
+    Foreign keys keep their order, so keys that add nothing go with the first that adds something.
 
     Returns:
         Empty if the next attribute needs its own line.

@@ -1,4 +1,4 @@
-"""The kinds of attribute types: the one table of how each is spelled and what its values allow."""
+"""The kinds of attribute types: the only table of their spellings and of what their values allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Family(Enum):
     MOMENT = "datetime"
     ZONED = "timestamptz"
     SPAN = "span of time"
-    """Of no kind: an expression may compute one, and no attribute holds it."""
+    """An expression may compute one, but no attribute holds it."""
     UUID = "uuid"
     JSON = "json"
     OPAQUE = "opaque value"
@@ -35,15 +35,15 @@ TIMES = MOMENTS | {Family.TIME}
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What the values of a kind are and allow.
+    """The properties of a kind.
 
     Args:
-        family: The kinds that they behave like.
+        family: The kinds that it behaves like.
         names: Every spelling without arguments, in lower case; older databases have other words than ours.
         limits: Smallest and largest whole number.
         keyable: An attribute may be part of a key, and have a default besides null.
-        comparable: A restriction may ask which value an attribute has.
-        heavy: Values may be large, so that they are left out where they are not needed.
+        comparable: A restriction may compare an attribute's value.
+        heavy: Values may be large, so they are left out unless they are needed.
         store_codec: The codec that holds such values in a store.
     """
 
@@ -102,7 +102,7 @@ class Kind(Enum):
     OBJECT = "object", _heavy()
 
     def __new__(cls, word: str, traits: Traits) -> Kind:
-        """Make the kind of a word."""
+        """Return the kind of a word."""
         kind = object.__new__(cls)
         kind._value_ = word
         kind.traits = traits

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
 
 MAX_NAME_BYTES = 255
-"""Of a single name; file systems allow no more."""
+"""The maximum size of a single name; file systems allow no more."""
 MAX_PATH_BYTES = 2_000
-"""Of a whole path within a store, or within a folder that is an object; an index of PostgreSQL can hold it."""
+"""The maximum size of a whole path in a store, or in an object's folder; an index of PostgreSQL can hold it."""
 
 MANAGED_FOLDER = "_levada"
 """The server's own files in a store are under this folder; nothing there can be registered."""
@@ -32,7 +32,7 @@ def wrong_name(name: str) -> str | None:
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
-        return "is no valid Unicode"
+        return "is not valid Unicode"
     if name in ("", ".", ".."):
         return "names no file"
     if size > MAX_NAME_BYTES:

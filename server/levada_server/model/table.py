@@ -20,7 +20,7 @@ _RESERVED_SCHEMAS = re.compile(r"levada.*|pg_.*|information_schema")
 
 
 class Tier(Enum):
-    """Where the rows of a table come from."""
+    """The source of the rows of a table."""
 
     LOOKUP = "lookup"
     MANUAL = "manual"

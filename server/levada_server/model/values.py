@@ -41,7 +41,7 @@ def coerce(value: object, type_: AttributeType) -> object:
     try:
         return _coerce(value, type_)
     except (ValueError, TypeError, InvalidOperation, OverflowError, RecursionError):
-        raise WrongValue(f"{_shown(value)} is no {type_}.") from None
+        raise WrongValue(f"{_shown(value)} is not a valid {type_}.") from None
 
 
 def _coerce(value: object, type_: AttributeType) -> object:
@@ -49,7 +49,7 @@ def _coerce(value: object, type_: AttributeType) -> object:
         case Family.INTEGER:
             return _integer(value, type_)
         case Family.FLOAT:
-            number = float(value)  # type: ignore[arg-type]  # what float() refuses is told by coerce
+            number = float(value)  # type: ignore[arg-type]  # coerce reports a refusal of float()
             return _float32(number, type_) if type_.kind is Kind.FLOAT32 else number
         case Family.BOOL:
             return _boolean(value)

@@ -45,7 +45,7 @@ class LossCheck:
     Args:
         purpose: As in a step.
         column: The column, quoted.
-        lossy: A condition that such values meet; computing it fails for those that the new type cannot hold at all.
+        lossy: A condition that such values meet; computing it fails for values that the new type cannot hold.
     """
 
     purpose: str
@@ -161,7 +161,7 @@ def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
 
 
 def _lossy(column: str, old: AttributeType, new: AttributeType) -> str:
-    """Write the condition for values that the other type would change; it fails for values that the type cannot hold."""
+    """Write the condition for values that the other type would change; it fails for values it cannot hold."""
     exact = f"({_cast(column, old, new)})::{column_type(new)}".removesuffix(_COLLATION)
     if old.family is Family.TEXT is not new.family:
         # A text may spell its value in more than one way.

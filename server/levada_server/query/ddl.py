@@ -194,7 +194,7 @@ def create_job_table(table: Table) -> list[str]:
     Rows are updated in place several times, so pages reserve room for that and are vacuumed early. A token exists
     exactly while a worker holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
     reserved together with others, so it is unknown whether a lost worker had begun them. `_failed_token` was held when
-    a job failed that is to be tried again; it identifies a repeated call.
+    a job failed that will be tried again; it identifies a repeated call.
     """
     name = job_table_name(table)
     key = [table.heading[name] for name in table.job_key]

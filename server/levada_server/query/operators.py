@@ -260,6 +260,6 @@ def _order_terms(text: str, heading: Heading) -> list[tuple[str, bool]]:
     words = text.replace("`", "").split()
     descending = len(words) == 2 and words[1].upper() == "DESC"
     if not (len(words) == 1 or descending or (len(words) == 2 and words[1].upper() == "ASC")):
-        raise InvalidRequest(f"`{text}` is no order; write `attribute`, `attribute DESC`, `KEY` or `KEY DESC`.")
+        raise InvalidRequest(f"`{text}` is not an order; use `attribute`, `attribute DESC`, `KEY` or `KEY DESC`.")
     names = heading.primary_key if words[0] == "KEY" else (heading[words[0]].name,)
     return [(name, descending) for name in names]

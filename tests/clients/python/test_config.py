@@ -44,7 +44,7 @@ def test_the_files_and_variables_of_datajoint_are_read(folder: Path, monkeypatch
     )
     monkeypatch.setenv("DJ_USER", "ann")
     config = Config()
-    with pytest.warns(lv.LevadaWarning, match=r"do nothing here: database.user, enable_python_native_blobs"):
+    with pytest.warns(lv.LevadaWarning, match=r"have no effect here: database.user, enable_python_native_blobs"):
         config.adopt()
     assert (config["display.limit"], config["safemode"], config["custom"]) == (7, False, {"a": 1})
     assert config["database.user"] == "ann"
@@ -52,10 +52,10 @@ def test_the_files_and_variables_of_datajoint_are_read(folder: Path, monkeypatch
 
 def test_a_damaged_file_is_left_out_with_a_warning(folder: Path) -> None:
     (folder / "dj_local_conf.json").write_text("{")
-    with pytest.warns(lv.LevadaWarning, match="dj_local_conf.json are left out"):
+    with pytest.warns(lv.LevadaWarning, match="dj_local_conf.json are ignored"):
         Config().adopt()
     (folder / "dj_local_conf.json").write_text("[1]")
-    with pytest.raises(lv.errors.InvalidRequest, match="no JSON object"):
+    with pytest.raises(lv.errors.InvalidRequest, match="does not contain a JSON object"):
         Config().load()
 
 

@@ -140,7 +140,7 @@ def test_what_is_no_engine_says_so(module: Module) -> None:
         module.Square.populate(engine="dask")
     with (
         ThreadPoolExecutor(1) as engine,
-        pytest.raises(lv.errors.InvalidRequest, match="Either processes or an engine"),
+        pytest.raises(lv.errors.InvalidRequest, match="either processes or an engine"),
     ):
         module.Square.populate(engine=engine, processes=2)
     with (

@@ -199,7 +199,7 @@ def test_cascade_finds_the_master_of_a_part_through_another_part(connection: lv.
 
 
 def test_what_is_no_lineage_is_refused(lab: Lab) -> None:
-    with pytest.raises(lv.errors.InvalidRequest, match="begins with a table"):
+    with pytest.raises(lv.errors.InvalidRequest, match="start from a table"):
         lv.Diagram.trace(lab.Animal * lab.Session)
     with pytest.raises(lv.errors.InvalidRequest, match="part_integrity"):
         lv.Diagram.cascade(lab.Animal, part_integrity="all")

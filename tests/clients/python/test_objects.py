@@ -240,7 +240,7 @@ def test_a_file_in_its_store_is_registered_where_it_lies(
     assert (Path(handle) == movie) == (place == "seen")
     assert Path(handle).read_bytes() == b"film" * 1000
     assert not list((tmp_path / "stores" / "raw").glob("_levada/**/*.gz"))
-    with pytest.raises(InvalidRequest, match="does not lie in the store"):
+    with pytest.raises(InvalidRequest, match="is not in the store"):
         recordings.insert1({"subject": "a", "session": 3, "movie": write(tmp_path / "elsewhere.avi", b"")})
 
 

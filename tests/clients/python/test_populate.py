@@ -473,7 +473,7 @@ def test_script_with_classes_of_its_own_is_told_of_the_guard_that_it_needs(tmp_p
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert 'put what is to run once under `if __name__ == "__main__":`' in done.stderr
+    assert 'put the code to run once under `if __name__ == "__main__":`' in done.stderr
 
 
 def test_processes_take_keys_in_the_order_that_is_asked_for(module: Module, tmp_path: Path) -> None:

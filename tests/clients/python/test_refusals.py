@@ -113,7 +113,7 @@ REFUSED: list[tuple[str, type[lv.LevadaError], Callable[[Lab], object], str]] = 
     ("UNKNOWN_ATTRIBUTE", UnknownAttribute, lambda lab: lab.Subject.insert1({"subject_id": 9, "x": 1}), "row 0.*`x`"),
     ("MISSING_ATTRIBUTE", MissingAttribute, lambda lab: lab.Session.insert1({"subject_id": 1, "session": 5}), "`day`"),
     ("WRONG_VALUE", WrongValue, lambda lab: lab.Session.insert([(1, 7, "2026-01-01"), (1, 8, "soon")]), "row 1.*`day`"),
-    ("WRONG_VALUE", WrongValue, lambda lab: len(lab.Session & {"day": "soon"}), "`day`.*'soon' is no date"),
+    ("WRONG_VALUE", WrongValue, lambda lab: len(lab.Session & {"day": "soon"}), "`day`.*'soon' is not a valid date"),
     ("VALUE_OUT_OF_RANGE", ValueOutOfRange, lambda lab: lab.Session.insert1((1, 40_000, "2026-01-01")), "int16"),
     ("MISMATCHED_LINEAGE", MismatchedLineage, lambda lab: len(lab.Subject * lab.Session.proj(name="day")), "proj"),
     ("QUERY_TOO_DEEP", QueryTooDeep, _deep, "more than 100 deep"),

@@ -224,7 +224,7 @@ def test_a_schema_may_be_named_later(connection: lv.Connection) -> None:
         definition = "subject_id : int32"
 
     assert not schema.is_activated()
-    with pytest.raises(lv.LevadaError, match="belongs to no schema yet"):
+    with pytest.raises(lv.LevadaError, match="does not belong to a schema yet"):
         Subject.insert1([1])
     schema.activate("later")
     assert schema.is_activated()

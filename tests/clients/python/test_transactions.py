@@ -194,7 +194,7 @@ def test_declaring_and_jobs_are_no_part_of_it(lab: lv.VirtualModule) -> None:
                 schema.connection.start_transaction()
 
     with schema.transaction():
-        with pytest.raises(lv.errors.PreconditionFailed, match="end that before populate"):
+        with pytest.raises(lv.errors.PreconditionFailed, match="end it before populate"):
             Score.populate()
 
         class Cage(lv.Manual):

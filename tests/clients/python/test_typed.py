@@ -68,7 +68,7 @@ def test_what_cannot_be_meant_is_told(lab: lv.VirtualModule) -> None:
     c = lab.Subject.c
     with pytest.raises(lv.errors.UnknownAttribute, match="wieght"):
         len(lab.Subject & (c.wieght > 3))
-    with pytest.raises(lv.errors.UnknownAttribute, match="no name"):
+    with pytest.raises(lv.errors.UnknownAttribute, match="not the name"):
         c["weight) or (1"]
     wrong = (
         lambda: c.weight > 1 and c.weight < 3,

@@ -191,7 +191,7 @@ def test_process_of_a_job_that_is_cancelled_is_ended(
         jobs = lv.VirtualModule("pipeline", "pipeline", connection=connection).Square.jobs
         assert jobs.cancel() == 1
         assert "lost    pipeline.Square" in worker.said("pipeline.Square {")
-        assert str(process.pid) in worker.said("was ended for the job that it had in hand")
+        assert str(process.pid) in worker.said("was stopped because of its job")
         assert not process.is_running()
         assert jobs.errors.fetch1("n", "error_type", "attempt") == (0, "JobCancelled", 1)
         numbers.insert1({"n": 1})
@@ -223,7 +223,7 @@ def test_told_to_stop_it_finishes_what_is_in_hand(
     with Worker(folder, server_address) as worker:
         wait_until_begun(begun)
         worker.process.send_signal(signal.SIGTERM)
-        worker.said("stopping after the jobs in hand")
+        worker.said("stopping after the current jobs")
         with (folder / "go_on").open("w", encoding="utf-8") as go_on:
             go_on.write("go on")
         code, said = worker.end()

@@ -147,7 +147,7 @@ def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: 
     words = (*words, "--sbatch=--time=4:00:00", "--tables", "Square", "Root")
     printed = run(folder, server_address, *words)
     assert printed.returncode == 0
-    assert f"{server_address} is reached on this machine alone" in printed.stderr
+    assert f"{server_address} can only be reached from this machine" in printed.stderr
     checked = subprocess.run(["bash", "-n"], input=printed.stdout, text=True, check=False, capture_output=True)
     assert (checked.returncode, checked.stderr) == (0, "")
     for line in ("--array=1-2", "--cpus-per-task=2", "--time=4:00:00", "--signal=B:TERM@35", "--requeue"):
@@ -185,7 +185,7 @@ def test_preempted_task_loses_no_result(folder: Path, server_address: str) -> No
         # As SLURM does it: first to all of its processes that they may end, then that they must.
         for process in (psutil.Process(task.pid), *children):
             process.send_signal(signal.SIGTERM)
-        assert any("stopping after the jobs in hand" in line for line in task.stderr)
+        assert any("stopping after the current jobs" in line for line in task.stderr)
         for process in (psutil.Process(task.pid), *children):
             process.kill()
     os.close(begun)
@@ -201,7 +201,7 @@ def test_slurm_says_what_is_wrong(folder: Path, server_address: str, sbatch: str
     assert refused.returncode == 1
     assert "sbatch refuses the script: sbatch: error: invalid partition" in refused.stderr
     assert "There is no sbatch here" in run(folder, server_address, *words, PATH="/nowhere").stderr
-    assert "no option of sbatch" in run(folder, server_address, *words, "--sbatch", "time=5").stderr
+    assert "not an option of sbatch" in run(folder, server_address, *words, "--sbatch", "time=5").stderr
 
 
 # --------------------------------------------------------------------------------------- what one sees of it

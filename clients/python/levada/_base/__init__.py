@@ -1,1 +1,1 @@
-"""What every other module may use."""
+"""The base that every other module may use."""

@@ -52,20 +52,21 @@ _MEANINGLESS = {
     **dict.fromkeys(("add_hidden_timestamp", "enable_python_native_blobs"), "there is nothing to switch"),
     **dict.fromkeys(("download_path", "query_cache"), "nothing is kept on this machine"),
 }
-"""DataJoint's settings that are kept, and do nothing: why."""
+"""DataJoint's settings that are kept but have no effect, with the reason."""
 
 
 class Config(MutableMapping[str, Any]):
-    """Settings by name: `config["display.limit"]` or `config.display.limit`. Unknown names are kept for their users.
+    """Settings by name: `config["display.limit"]` or `config.display.limit`. Unknown names are kept.
 
-    `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: rows and letters a column of a
-    preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: what the older `fetch()` gives.
-    `aggr.keep_all_rows`: `aggr` keeps entities without a match. `codecs.decode`: codecs decode what is fetched; False
-    gives what is stored. `loglevel`: of `levada.logger`. `stores`: where this machine sees the folders of the server's
-    stores, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies of stored files.
+    `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: the number of rows and the
+    width of a column in a preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: the form that
+    the older `fetch()` returns. `aggr.keep_all_rows`: `aggr` keeps entities without a match. `codecs.decode`: codecs
+    decode fetched values; False returns the stored values. `loglevel`: the level of `levada.logger`. `stores`: where
+    the folders of the server's stores are mounted on this machine, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the
+    folder for copies of stored files.
 
     DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `dj_local_conf.json` in the working
-    folder, then `DJ_*`. A setting of theirs that does nothing here is kept, with a warning.
+    folder, then `DJ_*`. Settings that have no effect here are kept, with a warning.
     """
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class Config(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Setting) -> None:
         if name in _MEANINGLESS and value != self._values.get(name):
-            warn(f"The setting `{name}` does nothing here: {_MEANINGLESS[name]}.")
+            warn(f"The setting `{name}` has no effect here: {_MEANINGLESS[name]}.")
         self._set(name, value)
 
     def __delitem__(self, name: str) -> None:
@@ -102,7 +103,7 @@ class Config(MutableMapping[str, Any]):
 
     @contextmanager
     def override(self, **settings: Setting) -> Iterator[Config]:
-        """Change settings within a `with` block; `__` in a name stands for the point."""
+        """Change settings within a `with` block; `__` in a name means a point."""
         before = dict(self._values)
         self._values.update({name.replace("__", "."): value for name, value in settings.items()})
         try:
@@ -111,14 +112,14 @@ class Config(MutableMapping[str, Any]):
             self._values = before
 
     def __call__(self, **settings: Setting) -> AbstractContextManager[Config]:
-        """Do as `override`, which older code calls like this."""
+        """Do the same as `override`, under the name that older code uses."""
         return self.override(**settings)
 
     def load(self, filename: str | os.PathLike[str] = _LOCAL_FILE) -> None:
-        """Read settings from a JSON file, with a warning for those that do nothing here.
+        """Read settings from a JSON file, with a warning about settings that have no effect here.
 
         Raises:
-            InvalidRequest: It holds no JSON object.
+            InvalidRequest: It does not contain a JSON object.
             OSError: It cannot be read.
         """
         self.update(_read(Path(filename)))
@@ -127,12 +128,12 @@ class Config(MutableMapping[str, Any]):
         """Write all settings into a JSON file, for `load`.
 
         Raises:
-            TypeError: A value is nothing that JSON has.
+            TypeError: A value cannot be written as JSON.
         """
         Path(filename).expanduser().write_text(json.dumps(self._values, indent=4) + "\n", encoding="utf-8")
 
     def save_local(self) -> None:
-        """Write all settings into `dj_local_conf.json`, which is read where Python starts in this folder."""
+        """Write all settings into `dj_local_conf.json`, which is read when Python starts in this folder."""
         self.save(_LOCAL_FILE)
 
     def save_global(self) -> None:
@@ -140,7 +141,7 @@ class Config(MutableMapping[str, Any]):
         self.save(_GLOBAL_FILE)
 
     def adopt(self) -> None:
-        """Take over the settings of DataJoint's files and variables, with one warning for all that do nothing here."""
+        """Load the settings from DataJoint's files and variables, with one warning for all that have no effect here."""
         found: dict[str, Any] = {}
         for file in (_GLOBAL_FILE, _LOCAL_FILE):
             try:
@@ -148,16 +149,16 @@ class Config(MutableMapping[str, Any]):
             except FileNotFoundError:
                 continue
             except (InvalidRequest, OSError) as error:
-                warn(f"The settings in {file} are left out. {error}")
+                warn(f"The settings in {file} are ignored. {error}")
         found |= {name: os.environ[variable] for variable, name in _ENVIRONMENT.items() if os.environ.get(variable)}
         idle = sorted(name for name, value in found.items() if name in _MEANINGLESS and value != self._values.get(name))
         for name, value in found.items():
             self._set(name, value)
         if idle:
-            warn(f"Settings of DataJoint that do nothing here: {', '.join(idle)}.")
+            warn(f"Settings of DataJoint that have no effect here: {', '.join(idle)}.")
 
     def datajoint_host(self) -> tuple[str, str] | None:
-        """Give the database host that a setting names, and which setting that is; None if none does."""
+        """Return the database host in the settings, and the setting that names it; None if none does."""
         if host := os.environ.get("DJ_HOST"):
             return host, "The environment variable DJ_HOST"
         if _LOCAL_FILE.is_file() and (host := _read(_LOCAL_FILE).get("database.host")):
@@ -173,7 +174,7 @@ class Config(MutableMapping[str, Any]):
 
 
 class _Section:
-    """The settings whose names begin alike: `config.display` has `limit` and `width`."""
+    """The settings with a common prefix: `config.display` has `limit` and `width`."""
 
     def __init__(self, config: Config, prefix: str) -> None:
         object.__setattr__(self, "_config", config)
@@ -187,12 +188,12 @@ class _Section:
 
 
 def _setting(config: Config, name: str) -> Setting:
-    """Give a setting, or the section of that name.
+    """Return a setting, or the section of that name.
 
     Raises:
         AttributeError: There is neither.
     """
-    if name.startswith("_"):  # Python looks for some before there are settings
+    if name.startswith("_"):  # Python looks up some names before there are settings
         raise AttributeError(name)
     if name in config:
         return config[name]
@@ -205,9 +206,9 @@ def _read(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InvalidRequest(f"{file} is no valid JSON: {error}.") from None
+        raise InvalidRequest(f"{file} is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
-        raise InvalidRequest(f"{file} holds no JSON object of settings.")
+        raise InvalidRequest(f"{file} does not contain a JSON object of settings.")
     return content
 
 

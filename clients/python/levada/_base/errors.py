@@ -1,4 +1,4 @@
-"""Everything that goes wrong on purpose: one class per reason, with DataJoint's names as base classes."""
+"""All deliberate errors: one class per reason, with DataJoint's names as base classes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _DOMAIN = "levada"
 
 
 class LevadaError(Exception):
-    """A failure that the caller is told of; DataJoint calls it `DataJointError`.
+    """An error reported to the caller; DataJoint calls it `DataJointError`.
 
     Args:
-        message: What is wrong, where, and what to do.
-        details: What a program may branch on, as text; which names there are depends on the reason.
+        message: The problem, its place, and the remedy.
+        details: For programs to branch on, as text; the keys depend on the reason.
 
     Attributes:
-        reason: Why, as `ErrorReason` of the protocol names it: `DUPLICATE_ENTITY`.
+        reason: The reason, named as in the protocol's `ErrorReason`: `DUPLICATE_ENTITY`.
         details: As above.
     """
 
@@ -43,7 +43,7 @@ DataJointError = LevadaError
 
 
 class LevadaWarning(UserWarning):
-    """Something that works and may not be what was meant."""
+    """Something works, but may not be what was intended."""
 
 
 # DataJoint's names. Code that catches these catches the classes below.
@@ -90,14 +90,14 @@ class MissingTableError(LevadaError):
 
 
 class ThreadSafetyError(LevadaError):
-    """A thing is used by a thread or process that does not own it."""
+    """An object is used by a thread or process that does not own it."""
 
 
 # One class per reason of the protocol.
 
 
 class InvalidRequest(LevadaError):
-    """The request cannot be right, whatever the data."""
+    """The request can never be right, whatever the data."""
 
     reason = "INVALID_REQUEST"
 
@@ -115,7 +115,7 @@ class InvalidExpression(InvalidRequest, QuerySyntaxError):
 
 
 class UnknownAttribute(InvalidRequest, UnknownAttributeError):
-    """A name is no attribute of the operand; details: `attribute`."""
+    """A name is not an attribute of the operand; details: `attribute`."""
 
     reason = "UNKNOWN_ATTRIBUTE"
 
@@ -139,7 +139,7 @@ class ValueOutOfRange(WrongValue):
 
 
 class MismatchedLineage(InvalidRequest, QueryError):
-    """Two operands share a name that means different things; details: `attribute`, `left_origin`, `right_origin`."""
+    """Two operands share a name with different meanings; details: `attribute`, `left_origin`, `right_origin`."""
 
     reason = "MISMATCHED_LINEAGE"
 
@@ -199,19 +199,19 @@ class UnknownWorkerSession(NotFound):
 
 
 class UnknownStore(NotFound):
-    """No such store."""
+    """There is no such store."""
 
     reason = "UNKNOWN_STORE"
 
 
 class UnknownObject(NotFound, MissingExternalFile):
-    """No such object, or it is gone."""
+    """There is no such object, or it is gone."""
 
     reason = "UNKNOWN_OBJECT"
 
 
 class AlreadyExists(LevadaError):
-    """The thing to be made exists."""
+    """The thing to be created exists already."""
 
     reason = "ALREADY_EXISTS"
 
@@ -253,7 +253,7 @@ class PlanChanged(PreconditionFailed):
 
 
 class InputsChanged(PreconditionFailed):
-    """What `make_fetch` had fetched changed before the result was committed; details: `table`."""
+    """The data that `make_fetch` fetched changed before the result was committed; details: `table`."""
 
     reason = "INPUTS_CHANGED"
 
@@ -265,7 +265,7 @@ class VersionMismatch(PreconditionFailed):
 
 
 class WrongJobState(PreconditionFailed):
-    """The job is not in a state that allows the move; details: `job`, `state`."""
+    """The job is not in a state that allows this change; details: `job`, `state`."""
 
     reason = "WRONG_JOB_STATE"
 
@@ -289,7 +289,7 @@ class LimitReached(LevadaError):
 
 
 class DamagedObject(MissingExternalFile):
-    """Bytes of an object changed on their way, or in the store."""
+    """Bytes of an object were damaged in transit or in the store."""
 
     reason = "DAMAGED_OBJECT"
 
@@ -301,13 +301,13 @@ class Unavailable(LostConnectionError):
 
 
 class OutcomeUnknown(LostConnectionError):
-    """The connection broke during commit: look before you repeat."""
+    """The connection broke during commit: check before you repeat."""
 
     reason = "OUTCOME_UNKNOWN"
 
 
 class Unsupported(LevadaError):
-    """The server does not do this."""
+    """The server does not support this."""
 
     reason = "UNSUPPORTED"
 
@@ -325,7 +325,7 @@ class DeadlineExceeded(LevadaError):
 
 
 class Internal(LevadaError):
-    """A fault of the server; details: `incident`, the id under which its log has the cause."""
+    """A fault of the server; details: `incident`, the id under which the server's log records the cause."""
 
     reason = "INTERNAL"
 
@@ -357,11 +357,11 @@ _CLASS_BY_CODE: dict[int, type[LevadaError]] = {
 
 
 def error_from_status(status: status_pb2.Status) -> LevadaError:
-    """Make the error that a `google.rpc.Status` of the server stands for.
+    """Build the error for a `google.rpc.Status` of the server.
 
     Returns:
-        By the reason of its ErrorInfo; without one, by the code. A reason that this client does not know yet gives the
-        class of the code, with `reason` as sent.
+        The class follows the reason of its ErrorInfo, or without one, the code. For a reason that this client does not
+        know yet it follows the code, with `reason` as sent.
     """
     for packed in status.details:
         detail = error_details_pb2.ErrorInfo()
@@ -374,10 +374,10 @@ def error_from_status(status: status_pb2.Status) -> LevadaError:
 
 
 def error_from_code(code: int, message: str) -> LevadaError:
-    """Make the error of a status that gives no reason.
+    """Build the error for a status without a reason.
 
     Args:
-        code: gRPC's number of the code.
+        code: gRPC's number for the code.
     """
     return _CLASS_BY_CODE.get(code, Internal)(message)
 

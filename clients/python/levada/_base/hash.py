@@ -1,4 +1,4 @@
-"""The digest by which keys are told apart in older code."""
+"""The digest by which older code distinguishes keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def key_hash(mapping: Mapping[str, object]) -> str:
-    """Give 32 hexadecimal digits that depend on the values of a key in the order of their names."""
+    """Return 32 hexadecimal digits that depend on the values of a key in the order of their names."""
     digest = hashlib.md5(usedforsecurity=False)
     for _, value in sorted(mapping.items()):
         digest.update(str(value).encode())

@@ -1,4 +1,4 @@
-"""Names of tables: of classes, as stored, and as older code writes them."""
+"""Names of tables: as classes, as stored, and as older code writes them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from levada_api.v1 import schema_pb2 as pb
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _FULL_NAME = re.compile(r"`?([^`.]+)`?\.`?([^`]+?)`?")
 _TIER_MARKS = "#_~"
-"""What older stored names begin with; the catalog has the tier now."""
+"""The prefixes of older stored names; the catalog has the tier now."""
 
 
 @lru_cache(maxsize=4096)
 def stored_name(class_name: str) -> str:
-    """Give the stored name of a class: `Session.TrialEvent` is `session__trial_event`."""
+    """Return the stored name of a class: `Session.TrialEvent` is `session__trial_event`."""
     return "__".join(_CAPITAL.sub("_", part).lower() for part in class_name.split("."))
 
 
 def stored_form(text: str) -> str:
-    """Give the stored name of a table of a known schema in any of its forms: `Session`, `session`, `__session`."""
+    """Return the stored name of a table of a known schema in any of its forms: `Session`, `session`, `__session`."""
     return stored_name(text.lstrip(_TIER_MARKS))
 
 
 def class_name(stored: str) -> str:
-    """Give the class name that a stored name came from: `session__trial_event` is `Session.TrialEvent`."""
+    """Return the class name of a stored name: `session__trial_event` is `Session.TrialEvent`."""
     return ".".join("".join(word.title() for word in part.split("_")) for part in stored.split("__"))
 
 
@@ -43,5 +43,5 @@ def parse_full_name(text: str) -> pb.TableName:
     """
     match = _FULL_NAME.fullmatch(text.strip())
     if match is None:
-        raise InvalidRequest(f"{text!r} is no full name of a table; write schema.Table.")
+        raise InvalidRequest(f"{text!r} is not the full name of a table; use schema.Table.")
     return pb.TableName(schema=match[1], table=match[2].lstrip(_TIER_MARKS))

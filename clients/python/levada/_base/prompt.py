@@ -1,4 +1,4 @@
-"""Questions to the person at the keyboard."""
+"""Questions to the user."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: st
 
 
 def confirm(lines: Sequence[str], question: str, prompt: bool | None) -> bool:
-    """Show what is about to happen and ask whether it shall, unless told not to ask.
+    """Show an action and ask for confirmation, unless told not to ask.
 
     Args:
-        prompt: Ask; None: as the setting `safemode` says.
+        prompt: Whether to ask; None: according to the setting `safemode`.
     """
     if not (config["safemode"] if prompt is None else prompt):
         return True

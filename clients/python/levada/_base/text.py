@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Give the lines of a table: the first column to the left, the others to the right."""
+    """Format the lines of a table: the first column to the left, the others to the right."""
     cells = [head, *([str(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

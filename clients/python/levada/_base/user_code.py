@@ -1,4 +1,4 @@
-"""Where in the user's code a call into this package stands."""
+"""The place in the user's code from which this package is called."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def user_frame() -> FrameType | None:
 
 
 def user_location() -> str:
-    """Give `file:line` of the innermost frame outside this package; empty if there is none."""
+    """Return `file:line` of the innermost frame outside this package; empty if there is none."""
     frame = user_frame()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
 
 
 def stack_level() -> int:
-    """Give the `stacklevel` with which the caller of this function warns at the user's line."""
+    """Return the `stacklevel` with which the caller of this function warns at the user's line."""
     level = 1
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 _COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored")
 _ACTIONS = {
-    "retry": "make jobs pending that failed or are passed over",
-    "ignore": "pass over jobs that wait or failed",
-    "cancel": "end jobs that workers hold",
+    "retry": "make failed or ignored jobs pending again",
+    "ignore": "ignore jobs that are pending or failed",
+    "cancel": "cancel jobs that workers hold",
 }
 _LISTED_ERRORS = 100
 _JSON_HELP = "one JSON object per line"
@@ -43,14 +43,14 @@ def add_commands(
     """Add them to the command line.
 
     Args:
-        server: The options of every command that speaks to a server.
+        server: The options of every command that contacts a server.
     """
-    jobs = commands.add_parser("jobs", help="see what is computed, and act on it")
+    jobs = commands.add_parser("jobs", help="show and control computations")
     actions = jobs.add_subparsers(dest="action", metavar="ACTION", required=True)
     for action, what, run in (
-        ("list", "show how far the tables of a schema are", _list),
-        ("watch", "show that whenever it changes, until interrupted", _watch),
-        ("errors", "show what failed, in the tables of a schema or in one table", _errors),
+        ("list", "show the progress of the tables of a schema", _list),
+        ("watch", "show it again whenever it changes, until interrupted", _watch),
+        ("errors", "show errors, in the tables of a schema or in one table", _errors),
     ):
         shown = actions.add_parser(action, parents=[server], help=what)
         shown.add_argument("name", help="a schema, or schema.Table")
@@ -68,10 +68,10 @@ def add_commands(
     populate.add_argument("table", help="the name of its class")
     populate.add_argument("restriction", nargs="*", help='only keys that meet all of these: "subject_id = 5"')
     populate.add_argument("--processes", type=int, default=1, metavar="N", help="compute in N processes (default: 1)")
-    populate.add_argument("--max-calls", type=int, metavar="N", help="call make at most so often")
-    populate.add_argument("--suppress-errors", action="store_true", help="go on after an error, and list all")
-    populate.add_argument("--reserve-jobs", action="store_true", help="leave keys alone that failed before")
-    populate.add_argument("--json", action="store_true", help="the outcome as one JSON object")
+    populate.add_argument("--max-calls", type=int, metavar="N", help="call make at most this often")
+    populate.add_argument("--suppress-errors", action="store_true", help="continue after an error, and list all errors")
+    populate.add_argument("--reserve-jobs", action="store_true", help="skip keys that failed before")
+    populate.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     populate.set_defaults(run=_populate)
 
 
@@ -142,14 +142,14 @@ def _act(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
-    """Give the tables of a schema that compute, or the one that is named."""
+    """Return the tables of a schema that compute, or only the named one."""
     for table in _computed(connection, name):
         if "." in name or has_jobs(connection, table):
             yield table
 
 
 def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
-    """Give the imported and computed tables of a schema, or the one that is named."""
+    """Return the Imported and Computed tables of a schema, or only the named one."""
     if "." in name:
         yield parse_full_name(name)
         return
@@ -199,7 +199,7 @@ def _class(module: str, name: str) -> type[AutoPopulated]:
         if error.name != module.partition(".")[0]:
             raise
         raise InvalidRequest(
-            f"There is no module `{module}`; work in the folder that holds it, or set PYTHONPATH to that."
+            f"There is no module `{module}`; run this in the folder that contains it, or set PYTHONPATH to that folder."
         ) from None
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -31,7 +31,7 @@ _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; give the exit code: 0, 1 for a failure, 2 for wrong arguments, 130 for an interrupt."""
+    """Run the command and return its exit code: 0, 1 for a failure, 2 for wrong arguments, 130 for an interrupt."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["serve"]:
         return _serve(words[1:])
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         sys.stdout = None  # so that Python does not try to flush it
         return 0
 
@@ -58,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
 
     server = argparse.ArgumentParser(add_help=False)
     server.add_argument(
-        "--url", help="address of the server, as host:port (default: LEVADA_URL, levada.toml, or a server of one's own)"
+        "--url", help="address of the server, as host:port (default: LEVADA_URL, levada.toml, or your own server)"
     )
 
     worker.add_commands(commands, server)
 
-    check = commands.add_parser("connect", help="look after the connection")
+    check = commands.add_parser("connect", help="check the connection")
     checks = check.add_subparsers(dest="action", metavar="ACTION", required=True)
-    checks.add_parser("check", parents=[server], help="tell which server answers, and how fast").set_defaults(
+    checks.add_parser("check", parents=[server], help="show which server answers, and how fast").set_defaults(
         run=_check
     )
 
@@ -76,10 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("table", help="its name, such as lab.Session or lab.Session.Trial")
     describe.set_defaults(run=_describe)
 
-    objects = commands.add_parser("objects", help="look after what lies in stores")
+    objects = commands.add_parser("objects", help="manage the objects in stores")
     actions = objects.add_subparsers(dest="action", metavar="ACTION", required=True)
-    collect = actions.add_parser("collect", parents=[server], help="remove what no row has named for some days")
-    collect.add_argument("--dry-run", action="store_true", help="change nothing, and tell what would be done")
+    collect = actions.add_parser("collect", parents=[server], help="remove objects without a reference for some days")
+    collect.add_argument("--dry-run", action="store_true", help="change nothing, only show what would be done")
     collect.set_defaults(run=_collect)
 
     jobs.add_commands(commands, server)
@@ -90,10 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    """Become the server; it has a command line of its own."""
+    """Become the server, which has its own command line."""
     missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
     if missing:
-        why = f"the server is not installed whole ({missing[0]} is missing)"
+        why = f"the server is not completely installed ({missing[0]} is missing)"
         print(f'levada serve: {why}; run pip install "levada[server]"', file=sys.stderr)
         return 1
     os.execv(sys.executable, [sys.executable, "-m", "levada_server", "serve", *arguments])

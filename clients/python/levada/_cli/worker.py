@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65535
 _CONNECT_SECONDS = 10.0
-"""A worker that starts while its server restarts, or while the network is unsteady, tries so long."""
+"""How long a worker that starts while its server restarts, or while the network is unsteady, keeps trying."""
 _LISTED_ERRORS = 20
-"""Errors of one table that `run` lists."""
+"""How many errors of one table `run` lists."""
 
 
 def add_commands(
@@ -35,26 +35,30 @@ def add_commands(
     """Add them to the command line.
 
     Args:
-        server: The options of every command that speaks to a server.
+        server: The options of every command that contacts a server.
     """
     shared = _shared_options()
-    worker = commands.add_parser("worker", parents=[server, shared], help="compute what is pending, until told to stop")
+    worker = commands.add_parser("worker", parents=[server, shared], help="compute pending jobs until stopped")
     worker.add_argument("--max-jobs", type=_positive, metavar="N", help="end after N jobs")
-    worker.add_argument("--drain", action="store_true", help="end when nothing is left to do")
-    worker.add_argument("--reload", action="store_true", help="begin anew when the source files of the module change")
+    worker.add_argument("--drain", action="store_true", help="stop when nothing is left to do")
+    worker.add_argument("--reload", action="store_true", help="restart when the source files of the module change")
     slurm = worker.add_argument_group("SLURM")
     slurm.add_argument("--slurm", action="store_true", help="print the script of a job array instead of working")
     slurm.add_argument("--array", type=_positive, default=10, metavar="N", help="workers in the array (default: 10)")
     slurm.add_argument(
-        "--sbatch", action="append", default=[], metavar="OPTION", help="of sbatch, such as --sbatch=--time=4:00:00"
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="option of sbatch, such as --sbatch=--time=4:00:00",
     )
-    slurm.add_argument("--submit", action="store_true", help="hand the script to sbatch")
+    slurm.add_argument("--submit", action="store_true", help="submit the script with sbatch")
     worker.set_defaults(run=_work, connect_seconds=_CONNECT_SECONDS)
 
     run = commands.add_parser(
-        "run", parents=[server, shared], help="compute all that a module has to; 1 and the errors if some fail"
+        "run", parents=[server, shared], help="compute all jobs of a module; exit with 1 and list errors if some fail"
     )
-    run.add_argument("--retry", action="store_true", help="try what failed before once more")
+    run.add_argument("--retry", action="store_true", help="also repeat jobs that failed before")
     run.set_defaults(run=_run, connect_seconds=_CONNECT_SECONDS)
 
 
@@ -62,7 +66,7 @@ def _shared_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("module", help="the module with the tables, such as my_pipeline.ephys")
     options.add_argument(
-        "--tables", nargs="+", default=(), metavar="TABLE", help="only these (default: all with a make)"
+        "--tables", nargs="+", default=(), metavar="TABLE", help="only these tables (default: all with a make)"
     )
     options.add_argument(
         "--processes", type=_positive, default=1, metavar="N", help="compute in N processes (default: 1)"
@@ -72,29 +76,29 @@ def _shared_options() -> argparse.ArgumentParser:
         type=_seconds,
         default="10",
         metavar="S",
-        help="seconds that a silent worker keeps its jobs (default: 10)",
+        help="how many seconds a silent worker keeps its jobs (default: 10)",
     )
     options.add_argument(
         "--grace",
         type=_seconds,
         default="30",
         metavar="S",
-        help="seconds that jobs in hand may take at the end (default: 30)",
+        help="how many seconds running jobs may take after a stop signal (default: 30)",
     )
     options.add_argument(
         "--time-limit",
         type=_limit(parse_time),
         metavar="S",
-        help="seconds that one make may take where its class sets no limit (default: any)",
+        help="how many seconds one make may take if its class sets no limit (default: any)",
     )
     options.add_argument(
         "--memory-limit",
         type=_limit(parse_size),
         metavar="SIZE",
-        help='memory that a process may use for one make where its class sets no limit, such as "4GB" (default: any)',
+        help='how much memory a process may use for one make if its class sets no limit, such as "4GB" (default: any)',
     )
     options.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help="lines for people, or JSON (default: text)"
+        "--log-format", choices=("text", "json"), default="text", help="text for people, or JSON (default: text)"
     )
     options.add_argument(
         "--metrics",
@@ -103,7 +107,7 @@ def _shared_options() -> argparse.ArgumentParser:
         help="serve metrics for Prometheus there (default host: 127.0.0.1)",
     )
     options.add_argument(
-        "--no-live", action="store_true", help="only lines: no live view below them where standard error is a terminal"
+        "--no-live", action="store_true", help="only lines: no live view below them if standard error is a terminal"
     )
     return options
 
@@ -118,14 +122,14 @@ def _positive(text: str) -> int:
 def _seconds(text: str) -> timedelta:
     seconds = float(text)
     if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return timedelta(seconds=seconds)
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is no port, nor HOST:PORT")
+        raise argparse.ArgumentTypeError(f"{text} is neither a port nor HOST:PORT")
     return host or "127.0.0.1", int(port)
 
 
@@ -144,8 +148,8 @@ def _work(connection: Connection, options: argparse.Namespace) -> int:
         script = _array_job(connection, options).script()
         if _stays_here(connection.address):
             print(
-                f"levada worker: {connection.address} is reached on this machine alone; give the server's address as "
-                "the nodes of the cluster reach it, by --url or LEVADA_URL",
+                f"levada worker: {connection.address} can only be reached from this machine; set an address "
+                "that the nodes of the cluster can reach, by --url or LEVADA_URL",
                 file=sys.stderr,
             )
         sys.stdout.write(submit(script) + "\n" if options.submit else script)
@@ -182,7 +186,7 @@ def _array_job(connection: Connection, options: argparse.Namespace) -> ArrayJob:
 
 
 def _run(connection: Connection, options: argparse.Namespace) -> int:
-    """Work until nothing is left to do, then tell what failed."""
+    """Work until nothing is left to do, then report the errors."""
     settings = _settings(options, max_jobs=None, drain=True, retry_errors=options.retry)
     ending = workers.work(connection, settings, _observer(options))
     if ending.code != workers.EXIT_OK or ending.stopped:
@@ -197,7 +201,7 @@ def _run(connection: Connection, options: argparse.Namespace) -> int:
             key = json.dumps({name: job[name] for name in errors.primary_key}, default=str, ensure_ascii=False)
             print(f"{table.full_name} {key}: {job['error_type']}: {message}")
         if count > _LISTED_ERRORS:
-            print(f"{table.full_name}: {count - _LISTED_ERRORS} more; `levada jobs errors {table.full_name}` has all")
+            print(f"{table.full_name}: {count - _LISTED_ERRORS} more; `levada jobs errors {table.full_name}` lists all")
     if failed:
         print(f"{failed} {'job' if failed == 1 else 'jobs'} failed", file=sys.stderr)
     return workers.EXIT_FAILED if failed else workers.EXIT_OK
@@ -206,7 +210,7 @@ def _run(connection: Connection, options: argparse.Namespace) -> int:
 def _settings(
     options: argparse.Namespace, *, max_jobs: int | None, drain: bool, reload: bool = False, retry_errors: bool = False
 ) -> workers.Settings:
-    # The processes get this process's path: the user's module lies here, as it does for `python -m`.
+    # The processes inherit this process's path: the user's module is in this folder, as for `python -m`.
     sys.path.insert(0, str(Path.cwd()))
     return workers.Settings(
         module=options.module,
@@ -233,7 +237,7 @@ def _observer(options: argparse.Namespace) -> Observer:
     elif sys.stderr.isatty() and not options.no_live:
         from rich.console import Console
 
-        from levada._worker.view import View  # rich takes long to import
+        from levada._worker.view import View  # rich is slow to import
 
         view = View(Console(stderr=True))
         observers.append(view)
@@ -242,5 +246,5 @@ def _observer(options: argparse.Namespace) -> Observer:
         log = TextLog(options.command)
     observers.append(log)
     if metrics is not None:
-        log.happened("serving_metrics", f"metrics at port {metrics.port}", port=metrics.port)
+        log.happened("serving_metrics", f"metrics on port {metrics.port}", port=metrics.port)
     return Observers(observers)

@@ -1,1 +1,1 @@
-"""Processes that compute side by side."""
+"""Processes that compute in parallel."""

@@ -1,4 +1,4 @@
-"""A crew: processes that make, each under a worker session of its own that beats from outside it."""
+"""A crew: processes that compute, each under its own worker session, which is renewed from outside the process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _SPAWN = multiprocessing.get_context("spawn")
 _HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 _LOOK_SECONDS = 0.1
-"""How often limits are looked at, and the longest that a signal waits."""
+"""How often limits are checked, and the longest that a signal waits."""
 _LOST = (LeaseLost, UnknownJob)
 
 
@@ -47,13 +47,13 @@ class _Member:
     max_jobs: int | None
     finished: int = 0
     leases: dict[str, Lease] = field(default_factory=dict)
-    """What it holds, by token."""
+    """The jobs that it holds, by token."""
     in_hand: Lease | None = None
     begin_seconds: float = 0.0
-    """When it began that, by this process's monotonic clock."""
+    """When it began the current job, by this process's monotonic clock."""
     limits: dict[tuple[str, str], Limits] = field(default_factory=dict)
     verdict: tuple[str, Failure] | None = None
-    """The token of the job for which it was killed, and why."""
+    """The token of the job for which it was killed, and the reason."""
 
     @property
     def pid(self) -> int:
@@ -64,7 +64,7 @@ class _Member:
         return None if self.max_jobs is None else max(self.max_jobs - self.finished, 0)
 
     def note(self, report: Report) -> None:
-        """Keep in mind what it holds and does."""
+        """Record the jobs that it holds and its progress."""
         match report:
             case Ready():
                 self.limits = {(t.schema, t.table): t.limits for t in report.tables}
@@ -82,17 +82,17 @@ class _Member:
 
 
 class Crew:
-    """Processes, their sessions and the thread that renews these; leaving its context ends all three.
+    """Processes, their sessions and the thread that renews these; leaving the context ends all three.
 
-    A `make` that exceeds its limits, or is cancelled, ends with its process; its job fails alone.
+    A `make` that exceeds its limits, or is cancelled, ends with its process; only its job fails.
 
     Args:
-        connection: Where the jobs are; each process opens a connection of its own to the same server.
-        assignment: What they do.
+        connection: To the server with the jobs; each process opens its own connection to the same server.
+        assignment: The work of the members.
         lease: How long a session outlives this process.
         reachable: As for `Heartbeat`.
         limits: For tables that have none of their own.
-        singles: Restrictions of a reserve, which members are given one by one as they ask.
+        singles: Restrictions of a reserve, handed to members one by one as they ask.
     """
 
     def __init__(
@@ -122,14 +122,14 @@ class Crew:
         self._heartbeat.__exit__()
 
     def __len__(self) -> int:
-        """How many members are at work."""
+        """The number of members at work."""
         return len(self._members)
 
     def hire(self, max_jobs: int | None = None) -> int:
-        """Start a process, and give its id.
+        """Start a process and return its id.
 
         Args:
-            max_jobs: It runs at most so many jobs; None for any number.
+            max_jobs: It runs at most this many jobs; None for any number.
         """
         session = open_session(self._connection, self._lease)
         self._heartbeat.add(session)
@@ -147,8 +147,8 @@ class Crew:
         return member.pid
 
     def reports(self) -> Iterator[Report]:
-        """Give what the members report; waits a moment for the first."""
-        by_handle: dict[Any, _Member] = {}  # Any: a pipe, or what tells of a process's end
+        """Yield the reports of members; waits a moment for the first."""
+        by_handle: dict[Any, _Member] = {}  # Any: a pipe, or the sentinel of a process
         for member in self._members:
             by_handle[member.pipe] = by_handle[member.process.sentinel] = member
         signalled = pipes.wait(list(by_handle), _LOOK_SECONDS)
@@ -161,10 +161,10 @@ class Crew:
             self._judge(member)
 
     def outcomes(self, stopping: Callable[[], bool]) -> Generator[Outcome, None, None]:
-        """Give what became of each job, until all members have ended.
+        """Yield the outcome of each job, until all members have ended.
 
         Args:
-            stopping: Tells whether they are to finish what they have in hand, and no more.
+            stopping: Returns whether they should only finish their current jobs.
 
         Raises:
             LevadaError: A member could not begin, or died.
@@ -185,14 +185,14 @@ class Crew:
                             self.hire(left)
                     case Died(pid, code) if code != 0:
                         raise LevadaError(
-                            f"Process {pid} of populate {report.how}; what it had in hand can be computed anew. If it "
-                            "said why, that stands on its standard error."
+                            f"Process {pid} of populate {report.how}; its jobs can be computed again. If it "
+                            "gave a reason, it is on its standard error."
                         )
                     case _:
                         pass
 
     def ask_to_stop(self, pids: Sequence[int] | None = None) -> None:
-        """Let the members, all or some, finish their jobs in hand, give back the rest, and end."""
+        """Let all or some of the members finish their current jobs, return the rest, and end."""
         for member in self._members:
             if pids is None or member.pid in pids:
                 member.process.terminate()
@@ -203,7 +203,7 @@ class Crew:
         return [member.pid for member in self._members]
 
     def _end_all(self) -> None:
-        """Kill all members; what they held is given back untouched, as it was not its fault."""
+        """Kill all members; their jobs are returned untouched, because it was not their fault."""
         for member in self._members:
             member.process.kill()
         for member in list(self._members):
@@ -214,7 +214,7 @@ class Crew:
             self._forget(member)
 
     def _bury(self, member: _Member) -> Iterator[Finished | Died]:
-        """Clear away after a process that has ended: its job in hand counts as a try, others are given back."""
+        """Clean up after a process that has ended: its current job counts as an attempt, the others are returned."""
         member.process.join()
         in_hand, judged = member.in_hand, False
         if in_hand is not None:
@@ -233,7 +233,7 @@ class Crew:
         member.pipe.close()
 
     def _received(self, member: _Member) -> Iterator[Report]:
-        """Give what a member has reported, and keep it in mind; answer what it asks."""
+        """Return a member's report after recording it; answer the member's question."""
         try:
             while member.pipe.poll():
                 report: Report | Asked = member.pipe.recv()
@@ -243,7 +243,7 @@ class Crew:
                 member.note(report)
                 yield report
         except (EOFError, OSError):
-            pass  # it has ended, maybe in the middle of a report
+            pass  # it has ended, perhaps in the middle of a report
 
     # -------------------------------------------------------------------------------------------- limits
 
@@ -261,7 +261,7 @@ class Crew:
     def _cause(self, member: _Member, lease: Lease, limits: Limits) -> Failure | None:
         name = f"{lease.table.schema}.{lease.table.table}"
         if lease.token in self._cancelled:
-            return Failure("JobCancelled", f"make of `{name}` was ended on request.", "")
+            return Failure("JobCancelled", f"make of `{name}` was stopped on request.", "")
         seconds = time.monotonic() - member.begin_seconds
         if limits.time is not None and seconds > limits.time.total_seconds():
             allowed = limits.time.total_seconds()
@@ -275,7 +275,7 @@ class Crew:
         return None
 
     def _fail(self, member: _Member, lease: Lease, failure: Failure) -> Finished:
-        """Record why a job failed whose process was killed for it."""
+        """Record the failure of a job whose process was killed for it."""
         seconds = time.monotonic() - member.begin_seconds
         state = "error"
         try:
@@ -283,18 +283,18 @@ class Crew:
         except _LOST:
             state = "lost"
         except PASSING:
-            pass  # its lease runs out, and the try counts
+            pass  # its lease expires, and the attempt counts
         member.finished += 1
         self._cancelled.discard(lease.token)
         return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
 
 
 def _memory_bytes(pid: int) -> int:
-    """Give how much memory a process keeps for itself; files that it maps do not count."""
+    """Return the private memory of a process; files that it maps do not count."""
     try:
-        import psutil  # only limits of memory need it
+        import psutil  # only memory limits need it
     except ImportError:
-        raise InvalidRequest('A limit of memory needs psutil; run pip install "levada[worker]".') from None
+        raise InvalidRequest('A memory limit needs psutil; run pip install "levada[worker]".') from None
     try:
         memory = psutil.Process(pid).memory_info()
     except psutil.Error:  # it has just ended
@@ -303,7 +303,7 @@ def _memory_bytes(pid: int) -> int:
 
 
 def shares(max_jobs: int | None, processes: int) -> list[int | None]:
-    """Divide a number of jobs among processes; those that would get none are left out."""
+    """Divide a number of jobs among processes, without processes that would get none."""
     if max_jobs is None:
         return [None] * processes
     each, rest = divmod(max_jobs, processes)
@@ -317,29 +317,29 @@ def _start(
     max_jobs: int | None,
     pipe: pipes.Connection[Any, Any],  # Any: reports
 ) -> None:
-    """Begin in the new process."""
-    from levada._crew.member import main  # what only the new process needs
+    """Run a member in the new process."""
+    from levada._crew.member import main  # only the new process needs these
 
     main(assignment, server, session, max_jobs, pipe)
 
 
 @contextmanager
 def _script_left_alone(module: str) -> Iterator[None]:
-    """Start a process that does not run this process's script again, unless the tables are in it.
+    """Start a process that does not run this process's script again, unless the script contains the tables.
 
     So a script needs no `if __name__ == "__main__":` around a populate of classes that it imports.
 
     Raises:
-        InvalidRequest: The tables are in the script, and it has come to populate while it is imported by a process.
+        InvalidRequest: The script contains the tables, and a process has reached populate while importing it.
     """
     if module in ("__main__", "__mp_main__"):  # the second in a process that runs the script again
         try:
             yield
         except RuntimeError as error:
             raise InvalidRequest(
-                "populate(processes=…) runs this script again in each process, for the class is in it, and so came to "
-                'populate there too: put what is to run once under `if __name__ == "__main__":`, or the class into a '
-                "module of its own."
+                "populate(processes=…) runs this script again in each process, because it contains the class, and "
+                'called populate there too: put the code to run once under `if __name__ == "__main__":`, or the class '
+                "into its own module."
             ) from error
         return
     script = sys.modules["__main__"]
@@ -352,7 +352,7 @@ def _script_left_alone(module: str) -> Iterator[None]:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let a process start with the signals to stop held back, until it can handle them."""
+    """Start a process with the stop signals blocked until it can handle them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

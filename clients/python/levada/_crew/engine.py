@@ -1,4 +1,4 @@
-"""Populate by the processes of others: a Dask client, or any executor of concurrent.futures."""
+"""Populate in other processes: by a Dask client, or any executor of concurrent.futures."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 60.0
 _AHEAD = 2
-"""So many times what the engine can run at once is handed to it, so that it never waits."""
+"""How many times more jobs than the engine can run at once are submitted, so that it never waits."""
 _LEAST_AHEAD = 8
 _LOOK_SECONDS = 0.1
 """How long an interrupt may wait to be seen."""
 _KEPT = 32
-"""Classes, with a connection each, that a process of an engine keeps."""
+"""Classes, each with a connection, cached in a process of an engine."""
 
 
 class Future(Protocol):
-    """What is used of the futures of concurrent.futures and of Dask."""
+    """The common part of the futures of concurrent.futures and of Dask."""
 
     def add_done_callback(self, function: Callable[[Any], object]) -> object:
         """Call a function with the future once it is done."""
 
     def result(self) -> Any:  # noqa: ANN401  # what the function gave
-        """Give the result, or raise what the function raised."""
+        """Return the result, or raise the function's exception."""
 
     def cancel(self) -> object:
-        """Do not begin it."""
+        """Do not start it."""
 
 
 class Engine(Protocol):
-    """What runs functions elsewhere."""
+    """Runs functions elsewhere."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:  # noqa: ANN401  # the function's own
         """Run a function with some arguments."""
@@ -59,11 +59,11 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class _Work:
-    """What every job of one populate needs, where it runs.
+    """The data that every job of a populate needs in the engine.
 
     Args:
-        server: What opens a connection to the server.
-        table: The class, pickled: it is imported there once the connection has become that of its schema.
+        server: Arguments of the connection to the server.
+        table: The class, pickled: it is imported there after the connection has become its schema's.
         make_kwargs: Further arguments of `make`.
     """
 
@@ -74,18 +74,18 @@ class _Work:
 
 @dataclass
 class EnginePopulate:
-    """Hands jobs to an engine, a few ahead, and gives what becomes of them.
+    """Submits jobs to an engine, a few ahead, and yields their outcomes.
 
-    The leases are those of this process, whose heartbeats come from here; the rows go from where they are made
-    straight to the server.
+    This process holds the leases and sends the heartbeats; the rows go straight from where they are computed to the
+    server.
 
     Args:
         table: The table.
         engine: A Dask client, or an executor.
         make_kwargs: Further arguments of `make`.
-        reserve: Takes at most so many jobs beside those that are held, None at the end.
-        stopping: Tells whether to finish what is handed out, and no more.
-        max_jobs: Run at most so many.
+        reserve: Takes at most a number of jobs besides the given tokens, None at the end.
+        stopping: Returns whether to finish only the submitted jobs.
+        max_jobs: Run at most this many.
     """
 
     table: Computing
@@ -97,7 +97,7 @@ class EnginePopulate:
     _held: dict[str, Lease] = field(default_factory=dict)
 
     def outcomes(self) -> Generator[Outcome, None, None]:
-        """Run jobs until there are none; closing the iterator gives back what has not begun."""
+        """Run jobs until there are none; closing the iterator returns jobs that have not begun."""
         submit, work = self._submitter()
         done: queue.SimpleQueue[tuple[Lease, Future]] = queue.SimpleQueue()
         futures: dict[str, Future] = {}
@@ -127,14 +127,14 @@ class EnginePopulate:
             job_calls.release(self.table.connection, self._held.values())
 
     def _submitter(self) -> tuple[Callable[..., Future], object]:
-        """Give what hands a job over, and what every job needs.
+        """Return a function that submits a job, and the data that every job needs.
 
         Raises:
-            InvalidRequest: The engine is none, or its processes cannot import the class.
+            InvalidRequest: The engine is of the wrong type, or its processes cannot import the class.
         """
         engine = self.engine
         if not callable(getattr(engine, "submit", None)):
-            raise InvalidRequest(f"engine is a Dask client or an executor of concurrent.futures, not {engine!r}.")
+            raise InvalidRequest(f"engine must be a Dask client or an executor of concurrent.futures, not {engine!r}.")
         submit = cast("Engine", engine).submit  # it has been checked
         if isinstance(engine, ThreadPoolExecutor):
             return submit, (self.table, self.make_kwargs)
@@ -149,7 +149,7 @@ class EnginePopulate:
         return submit, _Work(self.table.connection.arguments, table, kwargs)
 
     def _ahead(self) -> int:
-        """How many jobs the engine is to have; a cluster may grow."""
+        """How many jobs the engine should have; a cluster may grow."""
         threads = getattr(self.engine, "nthreads", None)
         if callable(threads):
             at_once: int = sum(threads().values())
@@ -163,7 +163,7 @@ def _put(done: queue.SimpleQueue[tuple[Lease, Future]], lease: Lease, future: Fu
 
 
 def _pickled(table: type) -> bytes:
-    """Pickle a class: by its name, or, where Dask has brought cloudpickle, also one of a notebook by its content."""
+    """Pickle a class: by name, or, if Dask has brought cloudpickle, a class of a notebook by its content."""
     try:
         import cloudpickle
     except ImportError:
@@ -180,18 +180,18 @@ def _loaded(server: tuple[Any, ...], table: bytes) -> type[Computing]:  # Any: a
     loaded: type[Computing] = pickle.loads(table)
     if (address := loaded().connection.address) != connection.address:
         raise InvalidRequest(
-            f"`{loaded.__name__}` is at {address} where the engine runs, and here at {connection.address}. Leave the "
-            "choice of the server to LEVADA_URL in both, or name the same."
+            f"`{loaded.__name__}` is at {address} in the engine, but at {connection.address} here. Let "
+            "LEVADA_URL choose the server in both, or name the same server."
         )
     return loaded
 
 
 def _run_job(work: object, lease: Lease) -> Finished:
-    """Make and complete one job, in a process or thread of the engine."""
+    """Compute and complete one job, in a process or thread of the engine."""
     if isinstance(work, _Work):
         table, kwargs = _loaded(work.server, work.table)(), work.make_kwargs
     else:
-        table, kwargs = cast("tuple[Computing, Mapping[str, Any]]", work)  # what `_submitter` gave
+        table, kwargs = cast("tuple[Computing, Mapping[str, Any]]", work)  # from `_submitter`
     name = (table._name.schema, stored_name(table._name.table))
     loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS)
     return finished(loop.run_one(lease), with_exception=True)

@@ -1,4 +1,4 @@
-"""What one `make` may use: time, and memory of its process."""
+"""The limits of one `make`: time, and memory of its process."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one `make`; None is no limit.
+    """The limits of one `make`; None means no limit.
 
     Args:
         time: How long it may run.
-        memory_bytes: What its process may keep in memory for itself.
+        memory_bytes: The maximum private memory of its process.
     """
 
     time: timedelta | None = None
     memory_bytes: int | None = None
 
     def or_else(self, other: Limits) -> Limits:
-        """Fill what is not limited here from other limits."""
+        """Fill in missing limits from other limits."""
         return Limits(
             self.time if self.time is not None else other.time,
             self.memory_bytes if self.memory_bytes is not None else other.memory_bytes,
@@ -34,10 +34,10 @@ class Limits:
 
 
 def limits_of(table: type) -> Limits:
-    """Give the limits that a class sets: `make_time_limit` and `make_memory_limit`.
+    """Return the limits that a class sets: `make_time_limit` and `make_memory_limit`.
 
     Raises:
-        InvalidRequest: One of them is no time or no size.
+        InvalidRequest: One of them is not a time or size.
     """
     time, memory = getattr(table, "make_time_limit", None), getattr(table, "make_memory_limit", None)
     try:
@@ -57,7 +57,7 @@ def parse_time(given: object) -> timedelta:
     except (TypeError, ValueError, OverflowError):
         span = timedelta(0)
     if not span > timedelta(0):
-        raise ValueError(f"{given!r} is no time above 0; write a number of seconds or a timedelta")
+        raise ValueError(f"{given!r} is not a time above 0; use a number of seconds or a timedelta")
     return span
 
 
@@ -70,12 +70,12 @@ def parse_size(given: object) -> int:
     match = _SIZE.fullmatch(str(given))
     size = float(match[1]) * _UNITS[match[2].lower()] if match else 0.0
     if not size > 0 or math.isinf(size):
-        raise ValueError(f'{given!r} is no size above 0; write a number of bytes, or text such as "1.5 GB"')
+        raise ValueError(f'{given!r} is not a size above 0; use a number of bytes, or text such as "1.5 GB"')
     return int(size)
 
 
 def show_size(size_bytes: int) -> str:
-    """Write a size for people."""
+    """Format a size for people."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size_bytes >= factor:
             return f"{size_bytes / factor:.1f} {unit}"

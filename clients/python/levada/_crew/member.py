@@ -1,4 +1,4 @@
-"""What runs in a process of a crew: import the user's module, find its tables, and run their jobs."""
+"""A member of a crew: imports the user's module in its process, finds the tables, and runs their jobs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from levada_api.v1 import schema_pb2
 
 _WAIT = timedelta(seconds=1)
-"""How long one reserve waits for a job; so long an idle process may take to stop."""
+"""How long one reserve waits for a job, and thus how long an idle process may take to stop."""
 _POPULATE_PATIENCE_SECONDS = 60.0
 _EXIT_LEFT_ALONE = 1
 _EXIT_SESSION_ENDED = 3
@@ -55,13 +55,13 @@ def main(
     max_jobs: int | None,
     pipe: Pipe[Any, Any],  # Any: reports
 ) -> None:
-    """Run jobs until told to stop, or there are no more.
+    """Run jobs until stopped, or until there are no more.
 
     Args:
-        server: What opens a connection to the server.
+        server: Arguments of the connection to the server.
         session: The worker session, which the starting process renews.
-        max_jobs: Run at most so many; None for any number.
-        pipe: Takes reports. When its other end is gone, so is this process.
+        max_jobs: Run at most this many; None for any number.
+        pipe: Takes reports. If its other end is gone, this process ends.
     """
     stopping = threading.Event()
     _handle_signals(stopping)
@@ -85,7 +85,7 @@ def main(
     def tell(report: Report | Asked) -> None:
         try:
             pipe.send(report)
-        except OSError:  # who started this process is gone
+        except OSError:  # the process that started this one is gone
             os._exit(_EXIT_LEFT_ALONE)
 
     def beginning(lease: Lease | None) -> None:
@@ -122,11 +122,11 @@ def main(
 
 @dataclass
 class _Reserving:
-    """Takes jobs under a session: as they come, or first in an order that the starting process knows.
+    """Takes jobs under a session: as they come, or in an order that the starting process knows.
 
     Args:
-        tables: Of these.
-        ask: Gives what restricts the next reserve in that order, as a list of one, or of none at the end.
+        tables: The tables whose jobs to take.
+        ask: Returns the restriction of the next reserve in that order, in a list; an empty list at the end.
     """
 
     connection: Connection
@@ -137,7 +137,7 @@ class _Reserving:
     ask: Callable[[], list[bytes | None]]
 
     def jobs(self, most: int) -> Sequence[Lease] | None:
-        """Take some jobs, and wait a moment for them; None at the end."""
+        """Take some jobs, waiting a moment for them; None at the end."""
         if self.assignment.until_empty:
             return self._next_single() or self._reserve(most, self.assignment.restriction) or None
         try:
@@ -165,12 +165,12 @@ class _Reserving:
 
 
 def _patience(assignment: Assignment) -> float:
-    """Give for how many seconds a populate tries to reach its server; a worker looks at its signals meanwhile."""
+    """Return for how many seconds a populate tries to reach its server; a worker checks its signals meanwhile."""
     return _POPULATE_PATIENCE_SECONDS if assignment.until_empty else 0.0
 
 
 def _handle_signals(stopping: threading.Event) -> None:
-    """Stop after the job in hand on SIGTERM; a terminal's SIGINT is the starting process's to judge."""
+    """Stop after the current job on SIGTERM; the starting process handles a terminal's SIGINT."""
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
@@ -178,7 +178,7 @@ def _handle_signals(stopping: threading.Event) -> None:
 
 
 def _volunteer_for_oom() -> None:
-    """Let Linux, when memory runs out, end this process rather than the one that started it."""
+    """Make Linux, when memory runs out, kill this process rather than the one that started it."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
@@ -187,7 +187,7 @@ def _hear_starter(
     pipe: Pipe[Any, Any],  # Any: reports
     singles: queue.SimpleQueue[list[bytes | None]],
 ) -> None:
-    """Take what the starting process answers; end when it is gone, as nobody renews this one's leases any more."""
+    """Return the answer of the starting process; end if it is gone, because nobody renews the leases any more."""
     try:
         while True:
             singles.put(pipe.recv())
@@ -197,7 +197,10 @@ def _hear_starter(
 
 def _explain(assignment: Assignment, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == assignment.module.partition(".")[0]:
-        return f"There is no module `{assignment.module}`; work in the folder that holds it, or set PYTHONPATH to that."
+        return (
+            f"There is no module `{assignment.module}`; run this in the folder that contains it, "
+            "or set PYTHONPATH to that folder."
+        )
     if isinstance(error, LevadaError):
         return str(error)
     return f"The module `{assignment.module}` cannot be imported:\n{''.join(traceback.format_exception(error))}"
@@ -208,7 +211,7 @@ def _served(table: Computing) -> ServedTable:
 
 
 def _source_files(before: set[str]) -> tuple[str, ...]:
-    """Give the files of the modules that the user's module has brought in, without installed packages."""
+    """Return the files of the modules that the user's module has imported, without installed packages."""
     installed = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
     brought = [m for name, m in sys.modules.items() if name not in before and not name.startswith("levada.")]
     files = {getattr(module, "__file__", None) for module in brought}
@@ -219,10 +222,10 @@ def _source_files(before: set[str]) -> tuple[str, ...]:
 
 
 def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
-    """Import a module and give its tables that have a `make`, parents first.
+    """Import a module and return its tables that have a `make`, parents first.
 
     Raises:
-        InvalidRequest: There is none, or not the one that was asked for.
+        InvalidRequest: There is none, or not the requested one.
     """
     module = importlib.import_module(assignment.module)
     classes = [table for table in _classes(module, set()) if has_make(table)]
@@ -230,7 +233,7 @@ def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
     found = {name for table in classes for name in _names(table)}
     if unknown := [name for name in wanted if name not in found]:
         raise InvalidRequest(
-            f"The module `{module.__name__}` has no Imported or Computed table with a make that is called "
+            f"The module `{module.__name__}` has no Imported or Computed table with a make named "
             f"{' or '.join(unknown)}; it has {', '.join(table.__name__ for table in classes) or 'none at all'}."
         )
     if not classes:
@@ -238,14 +241,14 @@ def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
     for table in classes:
         if (address := table().connection.address) != connection.address:
             raise InvalidRequest(
-                f"`{table.__name__}` is at {address}, and this process is to work for {connection.address}. Leave the "
-                "choice of the server to LEVADA_URL in both, or name the same."
+                f"`{table.__name__}` is at {address}, but this process works for {connection.address}. Let "
+                "LEVADA_URL choose the server in both, or name the same server."
             )
     return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
 
 
 def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]:
-    """Find the declared tables with jobs in a module and, if it is a package, in the modules it has imported."""
+    """Find the declared tables with jobs in a module and, for a package, in the modules it has imported."""
     seen.add(module)
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):

@@ -1,4 +1,4 @@
-"""What the processes of a crew are told and what they report; plain, so that its reader imports no user's code."""
+"""Assignments and reports of a crew's processes; plain values, so that the reader imports no user code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What every member of a crew is to do.
+    """The work of every member of a crew.
 
     Args:
-        module: The module that has the tables.
+        module: The module with the tables.
         tables: Their names, `Table` or `schema.Table`; empty for all that have a `make`.
         make_kwargs: Further arguments of `make`, pickled.
-        restriction: Only jobs that this relation over the job table has, serialized; with one table.
+        restriction: Only jobs in this relation over the job table, serialized; with one table.
         until_empty: End when there is no job. Otherwise wait for more.
-        as_datajoint: The module may import `datajoint`, which is to be this package, as where the crew was started.
+        as_datajoint: The module may import `datajoint`, which is replaced by this package, as in the starting process.
     """
 
     module: str
@@ -41,7 +41,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class ServedTable:
-    """A table that a member computes, and what one `make` of it may use."""
+    """A table that a member computes, and the limits of its `make`."""
 
     schema: str
     table: str
@@ -77,12 +77,12 @@ class Broken:
 
 @dataclass(frozen=True)
 class Asked:
-    """A member asks what restricts its next reserve; it is sent a list of that one restriction, empty at the end."""
+    """A member asks for the restriction of its next reserve; the answer is a list with it, empty at the end."""
 
 
 @dataclass(frozen=True)
 class Took:
-    """A member has reserved jobs; what it had before is completed, failed or given back."""
+    """A member has reserved jobs; its earlier ones are completed, failed or returned."""
 
     leases: tuple[Lease, ...]
 
@@ -97,20 +97,20 @@ class Began:
 
 @dataclass(frozen=True)
 class Ended:
-    """A `make` has ended; its job waits to be completed."""
+    """A `make` has ended; its job is yet to be completed."""
 
     pid: int
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A member is done with a job.
+    """A member has finished a job.
 
     Args:
         state: `success`, `error`, `lost` to another worker, or `released`: the server was out of reach.
         message: The error in one text.
         stack: The error's stack.
-        exception: The error itself, pickled, where it can be.
+        exception: The error itself, pickled, if possible.
     """
 
     pid: int
@@ -128,8 +128,8 @@ class Died:
 
     Args:
         code: Its exit code; negative for the signal that killed it.
-        jobs_left: How many more it might have run; None for any number.
-        in_hand: What it was computing.
+        jobs_left: How many more it could have run; None for any number.
+        in_hand: Its current job.
         judged: It was killed for that job, which is reported as finished.
     """
 
@@ -158,7 +158,7 @@ class RemoteStack(Exception):
 
 
 def read_outcome(report: Finished) -> Outcome:
-    """Give the outcome that a member tells of, with the error as it was raised there where that can be."""
+    """Rebuild a member's outcome, with the original error if possible."""
     if report.state == "success":
         return Outcome(report.lease, report.seconds)
     error: BaseException = LevadaError(report.message)
@@ -172,7 +172,7 @@ def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
     """Describe an outcome of this process for another one.
 
     Args:
-        with_exception: Send the error itself along, where it can be pickled.
+        with_exception: Also send the error itself, if it can be pickled.
     """
     error = outcome.error
     plain = (os.getpid(), outcome.lease, outcome.seconds)

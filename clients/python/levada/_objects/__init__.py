@@ -1,1 +1,1 @@
-"""Content that lies in stores."""
+"""Content in stores."""

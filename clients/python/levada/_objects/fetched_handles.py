@@ -1,4 +1,4 @@
-"""What a fetch makes of files that lie in rows and in stores: values, handles, or paths of copies on this machine."""
+"""The fetched form of files in rows and stores: values, handles, or paths of copies on this machine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Opener:
     """Opens the files of one fetch.
 
     Args:
-        connection: To the server that has them; None: what a row holds of an object is given as it is.
+        connection: To the server that has them; None: references to objects are returned unchanged.
         folder: Attachments become paths of copies in this folder; None: handles.
         filepaths: Files of `<filepath@…>` become paths too.
     """
@@ -44,11 +44,11 @@ class Opener:
         return handle if self.folder is None else str(handle.download(self.folder))
 
     def objects(self, references: Sequence[Mapping[str, Any] | None], type_: AttributeType) -> list[Any]:
-        """Open what a column names: values of `<blob@…>` and `<hash@…>`, handles or paths of the rest.
+        """Open the objects of a column: values of `<blob@…>` and `<hash@…>`, handles or paths of the rest.
 
         Args:
-            references: What the rows hold; None where there is nothing.
-            type_: Of the attribute.
+            references: The references in the rows; None for missing ones.
+            type_: The attribute's type.
         """
         connection = self.connection
         if connection is None:
@@ -95,6 +95,6 @@ def _handle(connection: Connection, codec: str, reference: Mapping[str, Any]) ->
 
 
 def _dtype(described: str) -> np.dtype[Any]:  # Any: as the array has it
-    """Read a dtype as the header of NumPy's format writes it: a name, or a list of fields."""
+    """Read a dtype from the header of NumPy's format: a name, or a list of fields."""
     descriptor: Any = ast.literal_eval(described) if described.startswith("[") else described  # Any: as NumPy has it
     return np.lib.format.descr_to_dtype(descriptor)

@@ -1,4 +1,4 @@
-"""Handles of what lies in stores: files, folders and arrays, read where they are or copied to this machine."""
+"""Handles of files, folders and arrays in stores, read in place or copied to this machine."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoredObject(os.PathLike[str]):
-    """Something that lies in a store.
+    """An object in a store.
 
-    Whatever takes a path takes it: of the store's own file where this machine sees its disk, else of a copy in this
+    It can be used as a path: to the store's own file if this machine sees its disk, otherwise to a copy in this
     machine's cache.
 
     Args:
-        id: The object's.
+        id: The object's id.
         codec: `attach`, `filepath`, `object` or `npy`.
-        store: Where it lies.
-        path: Its place there, with `/`.
-        name: Of the file or folder.
-        size: Bytes of the file, or of all files of the folder.
-        hash: BLAKE3, as ObjectReference has it.
+        store: The object's store.
+        path: Path within the store, with `/`.
+        name: The name of the file or folder.
+        size: Size of the file, or of all files of the folder, in bytes.
+        hash: BLAKE3, as in ObjectReference.
     """
 
     id: str
@@ -49,19 +49,19 @@ class StoredObject(os.PathLike[str]):
 
     @property
     def local_path(self) -> Path | None:
-        """Where this machine sees it in its store; None if it does not. What lies there is not to be changed."""
+        """Its path in the store if this machine sees it, otherwise None. It must not be changed."""
         folder = self.connection.store_folder(self.store)
         place = None if folder is None else folder / self.path
         return place if place is not None and self._is_whole(place) else None
 
     def download(self, folder: str | os.PathLike[str] = ".", *, progress: bool = True) -> Path:
-        """Copy it into a folder and give the path of the copy, which is checked.
+        """Copy it into a folder and return the path of the copy, which is checked.
 
-        Something else of its name there is left alone: the copy gets a number.
+        A different file of its name there is left alone: the copy gets a number.
 
         Args:
-            folder: Made if it is missing.
-            progress: Show a bar on a terminal, if it takes a while.
+            folder: Created if it is missing.
+            progress: Show a progress bar on a terminal if it takes a while.
 
         Raises:
             DamagedObject: The store lost it, or changed it.
@@ -70,10 +70,10 @@ class StoredObject(os.PathLike[str]):
         return place if done else put(place, lambda draft: self._fetch(draft, progress=progress))
 
     def verify(self) -> None:
-        """Read it in its store and compare it with what was stored.
+        """Read it in its store and compare it with the stored hash.
 
         Raises:
-            DamagedObject: It is something else, or it is gone.
+            DamagedObject: It has changed, or is gone.
         """
         raise NotImplementedError
 
@@ -105,20 +105,20 @@ class StoredFile(StoredObject):
     """A file in a store.
 
     Args:
-        member: Its path in the folder that the object is; empty if the object is this file.
+        member: Its path in the object's folder; empty if the object is this file.
     """
 
     member: str = ""
 
     def open(self) -> IO[bytes]:
-        """Open it for reading, in place: nothing is copied, and parts are read as they are asked for."""
+        """Open it for reading, in place: nothing is copied, and parts are read on demand."""
         local = self.local_path
         if local is not None:
             return local.open("rb")
         return io.BufferedReader(_Ranges(self), CHUNK_BYTES)
 
     def read_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Give its bytes, or a range of them."""
+        """Return its bytes, or a range of them."""
         local = self.local_path
         if local is None and offset >= self.size:
             return b""
@@ -129,10 +129,10 @@ class StoredFile(StoredObject):
             return file.read(-1 if length is None else length)
 
     def verify(self) -> None:
-        """Read it in its store and compare it with what was stored.
+        """Read it in its store and compare it with the stored hash.
 
         Raises:
-            DamagedObject: It is something else, or it is gone.
+            DamagedObject: It has changed, or is gone.
         """
         hasher = blake3()
         for content in download(self.connection, self.id, self.member):
@@ -167,7 +167,7 @@ class StoredFolder(StoredObject):
     file_count: int = 0
 
     def files(self) -> list[StoredFile]:
-        """Give its files, by path.
+        """Return its files, by path.
 
         Raises:
             DamagedObject: The store lost them.
@@ -179,10 +179,10 @@ class StoredFolder(StoredObject):
         return [self._member(path, int(size), hash_) for hash_, size, path in lines]
 
     def __truediv__(self, path: str) -> StoredFile:
-        """Give one of its files: `folder / "data/0.bin"`.
+        """Return one of its files: `folder / "data/0.bin"`.
 
         Raises:
-            NotFound: There is none of this path.
+            NotFound: There is no file of this path.
         """
         for file in self.files():
             if file.member == path:
@@ -190,10 +190,10 @@ class StoredFolder(StoredObject):
         raise NotFound(f"{self.name} has no file {path!r}.")
 
     def verify(self) -> None:
-        """Read all files in their store and compare them with what was stored.
+        """Read all files in their store and compare them with the stored hashes.
 
         Raises:
-            DamagedObject: One is something else, or it is gone.
+            DamagedObject: One has changed, or is gone.
         """
         for file in self.files():
             try:
@@ -232,21 +232,21 @@ class StoredFolder(StoredObject):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class StoredArray(StoredFile):
-    """An array in a store, of which shape and dtype are known at once and elements are read when they are asked for."""
+    """An array in a store: its shape and dtype are known at once, its elements are read on demand."""
 
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype("f8"))
     shape: tuple[int, ...] = ()
 
     @property
     def ndim(self) -> int:
-        """How many dimensions it has."""
+        """The number of dimensions."""
         return len(self.shape)
 
     def load(self, mmap_mode: str | None = None) -> np.ndarray[Any, Any]:  # Any: as the array is
-        """Give the array.
+        """Return the array.
 
         Args:
-            mmap_mode: `"r"`: only what is looked at is read from the file; None: all of it, into memory.
+            mmap_mode: `"r"`: only accessed parts are read from the file; None: all of it, into memory.
         """
         mode: Any = mmap_mode  # Any: NumPy's literal type
         array: np.ndarray[Any, Any] = np.load(os.fspath(self), mmap_mode=mode, allow_pickle=False)
@@ -254,11 +254,11 @@ class StoredArray(StoredFile):
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = self.load()
-        wanted: Any = dtype  # Any: whatever NumPy takes for a dtype
+        wanted: Any = dtype  # Any: anything that NumPy takes for a dtype
         return array if dtype is None else array.astype(wanted, copy=False)
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401  # as NumPy has it
-        """Give some elements; the rest is not read where this machine sees the store."""
+        """Return some elements; if this machine sees the store, the rest is not read."""
         return np.array(self.load(mmap_mode="r")[index])
 
     def __len__(self) -> int:
@@ -274,7 +274,7 @@ class StoredArray(StoredFile):
 
 
 class _Ranges(io.RawIOBase):
-    """A file whose parts are read from the server as they are asked for."""
+    """A file whose parts are read from the server on demand."""
 
     def __init__(self, file: StoredFile) -> None:
         self._file = file
@@ -289,7 +289,7 @@ class _Ranges(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size}[whence]
         if base + offset < 0:
-            raise ValueError(f"a file has no place {base + offset}")
+            raise ValueError(f"a file has no position {base + offset}")
         self._position = base + offset
         return self._position
 

@@ -1,4 +1,4 @@
-"""Values for attributes whose content lies in a store: put there, so that rows can name them."""
+"""Staging: puts values into stores, so that rows can refer to them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Stager:
     Args:
         connection: To the server.
         table: The table's name.
-        heading: The table's.
+        heading: The table's heading.
     """
 
     connection: Connection
@@ -56,16 +56,16 @@ class Stager:
         *,
         key: Callable[[int], Mapping[str, object]],
     ) -> list[str | None]:
-        """Put the values of one attribute into its store; give the ids by which rows name them.
+        """Put the values of one attribute into its store; return the ids for the rows.
 
         Args:
-            values: One a row; None where there is none.
-            attribute: Of a type `<…@store>`.
+            values: One per row; None for missing ones.
+            attribute: An attribute of type `<…@store>`.
             first_row: Number of the first row within its insert, for errors.
-            key: Gives the key of a row by its number among the values, as far as it is known.
+            key: Returns the key of a row by its number among the values, as far as it is known.
 
         Raises:
-            WrongValue: A value is none of the attribute's type.
+            WrongValue: A value does not fit the attribute's type.
             LimitReached: The store is full.
         """
 
@@ -117,7 +117,7 @@ class Stager:
                 return self._any(request, value, type_.spelling)
 
     def _shared(self, value: StoredObject, attribute: Attribute) -> bool:
-        """Tell whether a row may name an object that another row names."""
+        """Return whether a row may refer to an object that another row refers to."""
         type_ = attribute.parsed_type
         return (
             value.connection is self.connection
@@ -155,9 +155,9 @@ class Stager:
             if folder is None or not path.is_relative_to(folder):
                 seen = "which this machine does not see" if folder is None else f"which is {folder} here"
                 raise InvalidRequest(
-                    f"{path} does not lie in the store `{store or 'preferred'}`, {seen}. Give its path within the "
-                    f"store, or say where this machine has it: config['stores'] = {{'{store}': {{'location': …}}}}; "
-                    "<attach@…> takes a copy of a file that lies elsewhere."
+                    f"{path} is not in the store `{store or 'preferred'}`, {seen}. Give its path within the "
+                    f"store, or set where this machine has it: config['stores'] = {{'{store}': {{'location': …}}}}; "
+                    "<attach@…> copies a file from elsewhere."
                 )
             path = path.relative_to(folder)
         request = pb.RegisterFileRequest(name=self.table, attribute=attribute.name, path=PurePath(path).as_posix())
@@ -185,27 +185,27 @@ def _file(path: Path) -> FileSource:
 
 
 def _folder(path: Path) -> list[FileSource]:
-    """List the files of a folder in the order of their paths' bytes."""
+    """List the files of a folder in the byte order of their paths."""
     sources = []
     for folder, folders, names in os.walk(path):
         for link in (Path(folder, name) for name in folders if Path(folder, name).is_symlink()):
-            raise WrongValue(f"{link} is a link to a folder; only files are stored. Copy what it leads to.")
+            raise WrongValue(f"{link} is a link to a folder; only files are stored. Copy its target.")
         for file in (Path(folder, name) for name in names):
             if not file.exists() or not stat.S_ISREG(file.stat().st_mode):
-                raise WrongValue(f"{file} is no file whose content could be stored.")
+                raise WrongValue(f"{file} is not a file whose content can be stored.")
             sources.append(FileSource(file, file.relative_to(path).as_posix(), file.stat().st_size))
     return sorted(sources, key=lambda source: source.path.encode())
 
 
 def _array(value: object) -> Source:
-    """Make the file of an array without putting all of it together in memory."""
+    """Build the file of an array without copying all of it in memory."""
     if isinstance(value, (str, os.PathLike)):
         path = Path(value)
         if path.suffix != ".npy":
             raise WrongValue(f"an <npy@…> takes an array or the path of a .npy file, not {path}.")
         return _file(path)
     if np.ma.is_masked(value):
-        raise WrongValue("an <npy@…> takes no array with masked elements; fill them first.")
+        raise WrongValue("an <npy@…> cannot take an array with masked elements; fill them first.")
     array: np.ndarray[Any, Any] = np.asarray(value)
     if array.dtype.hasobject:
         raise WrongValue("an <npy@…> takes numbers, text or times, not Python objects.")

@@ -1,4 +1,4 @@
-"""Bytes to a store and back: in chunks with checksums, and on from where a broken connection left off."""
+"""Transfers to and from a store: in chunks with checksums, resumed where a broken connection left off."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 2**20
 PATIENCE_SECONDS = 60.0
-"""How long a transfer is begun again and again without any progress: a server may be restarted meanwhile."""
+"""How long a transfer is retried without any progress: a server may be restarting."""
 _BAR_BYTES = 16 * 2**20
-"""From here on a transfer shows its progress, on a terminal."""
+"""From this size on a transfer shows its progress on a terminal."""
 
 
 class Source(Protocol):
@@ -39,11 +39,11 @@ class Source(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total size in bytes."""
         ...
 
     def chunks(self, offset: int) -> Iterator[bytes]:
-        """Give the bytes from an offset on."""
+        """Yield the bytes from an offset on."""
         ...
 
 
@@ -56,7 +56,7 @@ class FileSource:
     size: int
 
     def chunks(self, offset: int) -> Iterator[bytes]:
-        """Give the bytes from an offset on."""
+        """Yield the bytes from an offset on."""
         with self.file.open("rb") as opened:
             opened.seek(offset)
             while chunk := opened.read(CHUNK_BYTES):
@@ -65,18 +65,18 @@ class FileSource:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """Bytes in memory, in parts that are not put together."""
+    """Bytes in memory, in parts that are not joined."""
 
     parts: Sequence[memoryview]
     path: str = ""
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total size in bytes."""
         return sum(map(len, self.parts))
 
     def chunks(self, offset: int) -> Iterator[bytes]:
-        """Give the bytes from an offset on."""
+        """Yield the bytes from an offset on."""
         for part in self.parts:
             for start in range(min(offset, len(part)), len(part), CHUNK_BYTES):
                 yield bytes(part[start : start + CHUNK_BYTES])
@@ -84,7 +84,7 @@ class MemorySource:
 
 
 def hash_of(source: Source) -> str:
-    """Give BLAKE3 of a file's bytes."""
+    """Compute BLAKE3 of a file's bytes."""
     hasher = blake3()
     for chunk in source.chunks(0):
         hasher.update(chunk)
@@ -92,8 +92,8 @@ def hash_of(source: Source) -> str:
 
 
 def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
-    """Make the progress bar of a transfer; small ones, and those outside a terminal, show none."""
-    from tqdm import tqdm  # takes a while to import, and few need it
+    """Create the progress bar of a transfer; small ones, and those outside a terminal, have none."""
+    from tqdm import tqdm  # slow to import, and rarely needed
 
     hidden = None if shown and size >= _BAR_BYTES else True
     return tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc=title, disable=hidden, leave=False)
@@ -102,12 +102,12 @@ def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
 def upload(
     connection: Connection, request: pb.StageObjectRequest, sources: Sequence[Source], hash_: str
 ) -> object_pb2.ObjectReference:
-    """Put an object into a store; give what a row holds of it.
+    """Put an object into a store and return its reference.
 
     Args:
-        request: Says for which attribute.
+        request: Names the attribute.
         sources: Its file, or the files of its folder.
-        hash_: Of the whole, as ObjectReference has it.
+        hash_: The hash of the whole, as in ObjectReference.
 
     Raises:
         DamagedObject: A file changed meanwhile.
@@ -118,7 +118,7 @@ def upload(
     try:
         return _upload(connection, request, sources)
     except UnknownObject:
-        # The answer of the last step was lost, and what it did cannot be told from an upload that is gone.
+        # The answer to the last step was lost, and its effect looks the same as an upload that is gone.
         return _upload(connection, request, sources)
 
 
@@ -138,7 +138,7 @@ def _upload(
 
 
 class _Upload:
-    """The files of one upload, sent in order; after a break it goes on with what has not arrived."""
+    """The files of one upload, sent in order; after a break it resumes with the missing bytes."""
 
     def __init__(self, connection: Connection, upload_id: str, sources: Sequence[Source], progress: tqdm[None]) -> None:
         self._connection = connection
@@ -176,7 +176,7 @@ class _Upload:
             offset = 0
 
     def _arrived(self) -> tuple[int, int]:
-        """Find out where to go on: the last file of which something arrived; those before it are whole."""
+        """Find out where to resume: at the last file with any bytes; the files before it are complete."""
         for index in range(self._reached, -1, -1):
             request = pb.GetUploadRequest(upload_id=self._id, path=self._sources[index].path)
             arrived = self._connection.call("ObjectService/GetUpload", request, pb.GetUploadResponse).received_bytes
@@ -188,11 +188,11 @@ class _Upload:
 def download(
     connection: Connection, object_id: str, path: str, offset: int = 0, length: int | None = None
 ) -> Iterator[bytes]:
-    """Give bytes of an object, chunk by chunk; after a break it goes on with what has not come.
+    """Yield the bytes of an object, chunk by chunk; after a break it resumes with the missing bytes.
 
     Raises:
         UnknownObject: The object is gone.
-        DamagedObject: The store lost it, or bytes change on their way again and again.
+        DamagedObject: The store lost it, or bytes are damaged in transit again and again.
         LostConnectionError: The server stays out of reach.
     """
     end = None if length is None else offset + length
@@ -205,7 +205,7 @@ def download(
             for response in connection.receive("ObjectService/DownloadObject", request, pb.DownloadObjectResponse):
                 content = response.chunk.content
                 if zlib.crc32(content) != response.chunk.crc32:
-                    raise _Garbled("Bytes changed on their way.")
+                    raise _Garbled("Bytes were damaged in transit.")
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
                 offset += len(content)
                 yield content
@@ -215,7 +215,7 @@ def download(
 
 
 class _Garbled(DamagedObject):
-    """A chunk does not fit its checksum; the next attempt may bring it right."""
+    """A chunk does not match its checksum; the next attempt may succeed."""
 
     reason = DamagedObject.reason
 
@@ -223,10 +223,10 @@ class _Garbled(DamagedObject):
 def download_file(
     connection: Connection, object_id: str, path: str, target: Path, hash_: str, progress: tqdm[None]
 ) -> None:
-    """Write a file of an object, and check that it is what was stored.
+    """Write a file of an object, and check its hash.
 
     Raises:
-        DamagedObject: It is not.
+        DamagedObject: The hash differs.
     """
     hasher = blake3()
     with target.open("wb") as file:

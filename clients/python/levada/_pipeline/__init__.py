@@ -1,1 +1,1 @@
-"""Classes as tables of a schema, and computing what they make."""
+"""Classes as tables of a schema, and their computation."""

@@ -1,4 +1,4 @@
-"""Altering tables and renaming schemas: the plan, the question, the deed."""
+"""Altering tables and renaming schemas: the plan, the confirmation, the execution."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
     from levada._tables.table import Table
 
-    Namespaces = Sequence[Mapping[str, Any]]  # Any: whatever stands in a module
+    Namespaces = Sequence[Mapping[str, Any]]  # Any: anything in a module
 
 
 def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_name: str, prompt: bool | None) -> bool:
     """Alter a table to the definition of its class, after asking.
 
     Args:
-        namespaces: Where the names after `->` are looked up, in this order.
+        namespaces: Looked up in this order for the names after `->`.
         renames: The old name of an attribute by its new one.
-        new_name: The class's name afterwards; empty: as it is.
-        prompt: Ask first; None: as the setting `safemode` says.
+        new_name: The new name of the class; empty: unchanged.
+        prompt: Whether to ask first; None: according to the setting `safemode`.
 
     Returns:
-        Whether something was altered.
+        Whether anything was altered.
     """
     cls = type(table)
     if not cls.definition.strip():
         raise InvalidRequest(
-            f"{table.full_table_name} has no definition here; alter it by a class that has one, under @schema."
+            f"{table.full_table_name} has no definition here; alter it through a class that has one, under @schema."
         )
     wanted = pb.PlanAlterationRequest(
         name=table._name,
@@ -72,13 +72,13 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
 
 
 def _with_master(class_name: str, new_name: str) -> str:
-    """Give the new name of a table with its master's before it, if it is a part."""
+    """Return the new name of a table, preceded by its master's if it is a part."""
     master, dot, _ = class_name.rpartition(".")
     return f"{master}{dot}{new_name}" if new_name else ""
 
 
 def _own_namespaces(cls: type[Table]) -> Namespaces:
-    """Give where a class itself lives: its master and the parts beside it, then its module."""
+    """Return the namespaces of a class: its master and the parts beside it, then its module."""
     master = getattr(cls, "master", None)
     siblings = {"master": master, **dict(parts_of(master))} if isinstance(master, type) else {}
     module = sys.modules.get(cls.__module__)

@@ -1,4 +1,4 @@
-"""Tables whose rows come from `make`: what there is to compute, how far it is, and computing it."""
+"""Tables whose rows come from `make`: their key source, their progress, and their computation."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ CLASS_LEVEL.add("key_source")
 
 
 class AutoPopulated(Computing):
-    """A table whose rows come from its `make`, and that can be populated from here."""
+    """A table whose rows come from its `make` and can be computed from here."""
 
     _abstract: ClassVar[bool] = True
 
     @property
     def key_source(self) -> Relation:
-        """What is to be computed: the join of the tables that the primary key refers to, unless the class says else."""
+        """The key source: the join of the tables that the primary key refers to, unless the class defines another."""
         parents = self.parents(primary=True, as_objects=True, foreign_key_info=True)
         if not parents:
             raise InvalidDefinition(
-                f"`{type(self).__name__}` refers to no table in its primary key, so it needs a key_source of its own."
+                f"`{type(self).__name__}` refers to no table in its primary key, so it needs its own key_source."
             )
         return reduce(mul, [_keys(parent, info["attr_map"]) for parent, info in parents])
 
     @property
     def upstream(self) -> Lineage:
-        """The rows that the key in hand depends on: inside `make`, `self.upstream[Session]` is what it may read.
+        """The rows that the current key depends on: inside `make`, `self.upstream[Session]` is the part it may read.
 
         Each table upstream, and each part of one, is restricted to the key along the foreign keys.
 
         Raises:
-            InvalidRequest: No `make` runs.
+            InvalidRequest: No `make` is running.
         """
         job = job_of(self.connection)
         if job is None:
@@ -59,19 +59,19 @@ class AutoPopulated(Computing):
 
     @property_on_class
     def jobs(self) -> Jobs:
-        """What is computed, by whom, and what became of it."""
+        """The jobs of this table: their keys, workers and outcomes."""
         return Jobs(self.connection, self._name, self._source)
 
     @on_class
     def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
-        """Tell how far the table is.
+        """Return the progress of the table.
 
         Args:
             restrictions: Count only keys of the key source that meet these.
-            display: Write it to standard output too.
+            display: Also write it to standard output.
 
         Returns:
-            The number of keys that are not computed yet, and that of all.
+            The number of keys that are not computed yet, and the number of all keys.
         """
         answer = job_calls.progress(self.connection, [self._name], self._source(restrictions, None))[0]
         remaining, total = answer.remaining_count, answer.total_count
@@ -99,31 +99,31 @@ class AutoPopulated(Computing):
         keys: Sequence[Mapping[str, Any]] | None = None,
         engine: object = None,
     ) -> dict[str, Any]:  # Any: a number and a list
-        """Call `make` for every key of the key source that the table does not have yet.
+        """Call `make` for every key of the key source that is not in the table yet.
 
-        It works under leases, beside other populates and workers: no key is committed twice. What a `make` inserts is
-        committed when it has ended, all or nothing.
+        It works under leases, beside other populates and workers: no key is committed twice. The inserts of a `make`
+        are committed when it ends, all or nothing.
 
         Args:
             restrictions: Compute only keys of the key source that meet these.
-            suppress_errors: Go on after an error; all are kept with their jobs, see `jobs.errors`.
-            return_exception_objects: Give exceptions rather than their messages.
-            reserve_jobs: Leave keys alone that failed before; without it they are tried again.
-            max_calls: Call `make` at most so often.
+            suppress_errors: Continue after an error; all errors are kept with their jobs, see `jobs.errors`.
+            return_exception_objects: Return exceptions rather than their messages.
+            reserve_jobs: Skip keys that failed before; otherwise they are tried again.
+            max_calls: Call `make` at most this often.
             display_progress: Show a progress bar.
-            processes: Compute in so many processes, None for one per processor core; they must be able to import the
+            processes: Compute in this many processes, None for one per processor core; they must be able to import the
                 class.
             make_kwargs: Further arguments of `make`.
-            priority: New jobs have this urgency, 0 first, and none less urgent is taken.
-            refresh: False: compute only what has a job already.
+            priority: The urgency of new jobs, 0 first; less urgent jobs are not taken.
+            refresh: False: compute only keys that have a job already.
             order: `"original"` (most urgent first), `"reverse"` or `"random"`; with one process.
-            limit: Look at no more than so many keys.
+            limit: Consider at most this many keys.
             keys: Compute only these keys.
-            engine: Compute there: a client of Dask, or an executor of `concurrent.futures`. Its processes must reach
-                the server and be able to import the class.
+            engine: Compute in a Dask client, or an executor of `concurrent.futures`. Its processes must reach the
+                server and be able to import the class.
 
         Returns:
-            `success_count`, the number of keys that were computed, and `error_list`, pairs of a key and its error.
+            `success_count`, the number of computed keys, and `error_list`, pairs of a key and its error.
 
         Raises:
             InvalidRequest: The table has no `make`, or is restricted, or an argument is wrong.
@@ -132,15 +132,15 @@ class AutoPopulated(Computing):
         self._check_populate()
         processes = (os.cpu_count() or 1) if processes is None else processes
         if processes < 1:
-            raise InvalidRequest(f"processes is at least 1, not {processes}.")
+            raise InvalidRequest(f"processes must be at least 1, not {processes}.")
         if engine is not None and processes != 1:
-            raise InvalidRequest("Either processes or an engine computes: the engine has its own number of processes.")
+            raise InvalidRequest("Pass either processes or an engine: the engine has its own number of processes.")
         source = self._source(restrictions, keys)
         if refresh is not False:
             job_calls.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
         all_jobs = jobs = self.jobs
         if source is not None:
-            # On names alone: they are those of the table, whatever the source computes them from.
+            # On names alone: they are the table's, whatever the source computes them from.
             jobs = jobs.restrict(source.proj(*jobs.primary_key), semantic_check=False)
         if priority is not None:
             jobs = jobs.at_least(priority)
@@ -162,7 +162,7 @@ class AutoPopulated(Computing):
     def _check_populate(self) -> None:
         if not has_make(type(self)):
             raise InvalidRequest(
-                f"`{type(self).__name__}` has no make, so there is nothing to populate: give its class a method "
+                f"`{type(self).__name__}` has no make, so it cannot be populated: give its class a method "
                 "make(self, key), or make_fetch, make_compute and make_insert."
             )
         if self._restricted_here():
@@ -171,23 +171,23 @@ class AutoPopulated(Computing):
             )
         if self.connection.in_transaction:
             raise PreconditionFailed(
-                "populate commits each key by itself, and a transaction is open; end that before populate."
+                "populate commits each key by itself, and a transaction is open; end it before populate."
             )
 
     def _source(
         self, restrictions: Sequence[object], keys: Sequence[Mapping[str, Any]] | None = None
     ) -> Relation | None:
-        """What to compute, where that is not the key source that the server knows."""
+        """The restricted key source, if it differs from the one that the server knows."""
         if not restrictions and keys is None and "key_source" not in own_names(type(self)):
             return None
         source = as_operand(self.key_source)
         if not isinstance(source, Relation):
-            raise InvalidRequest(f"The key_source of `{type(self).__name__}` is to be a query, not {source!r}.")
+            raise InvalidRequest(f"The key_source of `{type(self).__name__}` must be a query, not {source!r}.")
         if restrictions:
             source &= AndList(restrictions)
         return source if keys is None else source & list(keys)
 
 
 def _keys(parent: Table, attribute_map: dict[str, str]) -> Relation:
-    """Give the keys of a parent under the names that the child has for them."""
+    """Return the keys of a parent under the child's names."""
     return parent.proj(**{child: name for child, name in attribute_map.items() if child != name})

@@ -1,4 +1,4 @@
-"""Classes as declarations: what the names after `->` stand for, and what is sent to the server."""
+"""Declaring classes: resolving the names after `->`, and building the requests to the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from levada._tables.table import Home
 
-    Namespaces = Sequence[Mapping[str, Any]]  # Any: whatever stands in a module
+    Namespaces = Sequence[Mapping[str, Any]]  # Any: anything in a module
 
 _CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 _REFERENCE = re.compile(r"(?:\([^)]*\)\s*)?->\s*(?:\[[^\]]*\]\s*)?(\w+(?:\.\w+)*)(\s*\()?")
@@ -34,10 +34,10 @@ def declare(schema: Home, table: type[Table], namespaces: Namespaces) -> None:
     """Declare a class and the parts inside it, and insert their contents.
 
     Args:
-        namespaces: Where the names after `->` are looked up, in this order.
+        namespaces: Looked up in this order for the names after `->`.
 
     Raises:
-        InvalidDefinition: The server refused a definition, or a name does not stand for a declared table.
+        InvalidDefinition: The server refused a definition, or a name does not refer to a declared table.
     """
     _check_name(table)
     own: dict[str, object] = {table.__name__: table, "self": table}
@@ -46,18 +46,18 @@ def declare(schema: Home, table: type[Table], namespaces: Namespaces) -> None:
 
 
 def _declare_parts(schema: Home, master: type[Table], class_name: str, namespaces: Namespaces) -> None:
-    """Declare the parts inside a class, and the parts inside of these."""
+    """Declare the parts inside a class, and the parts inside these."""
     siblings = dict(parts_of(master))
     for name, part in siblings.items():
         _check_name(part)
         part.master = master
-        # Parts come last: a name in a part means what it means in its module, also when the part has that name itself.
+        # Parts come last: a name in a part means the same as in its module, even if the part itself has that name.
         _declare_one(schema, part, f"{class_name}.{name}", [{"master": master, "self": part}, *namespaces, siblings])
         _declare_parts(schema, part, f"{class_name}.{name}", namespaces)
 
 
 def parts_of(table: type[Table]) -> Iterator[tuple[str, type[Part]]]:
-    """Give the parts inside a class, those of its bases first."""
+    """Return the parts inside a class, those of its bases first."""
     found: dict[str, type[Part]] = {}
     for base in reversed(table.__mro__):
         for name, value in vars(base).items():
@@ -67,7 +67,7 @@ def parts_of(table: type[Table]) -> Iterator[tuple[str, type[Part]]]:
 
 
 def bind(schema: Home, table: type[Table], class_name: str) -> None:
-    """Tell a class which table it stands for."""
+    """Link a class to its table."""
     table._schema = schema
     table._class_name = class_name
 
@@ -110,7 +110,7 @@ def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:
     delay: object = table.retry_delay
     if not (attempts is None or isinstance(attempts, int)) or not isinstance(delay, timedelta):
         raise InvalidDefinition(
-            f"`{table.__name__}`: max_attempts is a whole number or None, and retry_delay a datetime.timedelta."
+            f"`{table.__name__}`: max_attempts must be a whole number or None, and retry_delay a datetime.timedelta."
         )
     return schema_pb2.RetryPolicy(max_attempts=attempts, retry_delay=duration(delay))
 
@@ -119,16 +119,16 @@ def key_source_of(table: type[AutoPopulated]) -> Relation:
     """Evaluate the key source of a class.
 
     Raises:
-        InvalidDefinition: It is no query.
+        InvalidDefinition: It is not a query.
     """
     source = as_operand(table().key_source)
     if not isinstance(source, Relation):
-        raise InvalidDefinition(f"The key_source of `{table.__name__}` is to be a query, not {source!r}.")
+        raise InvalidDefinition(f"The key_source of `{table.__name__}` must be a query, not {source!r}.")
     return source
 
 
 def references(definition: str) -> list[str]:
-    """Give the names after each `->` of a definition as they are written, each once."""
+    """Return the names after each `->` of a definition as they are written, each once."""
     joined = re.sub(r"\\\s*\n", " ", definition)
     names: dict[str, None] = {}
     for line in joined.splitlines():
@@ -139,7 +139,7 @@ def references(definition: str) -> list[str]:
 
 
 def with_references(definition: str, spell: Callable[[str], str]) -> str:
-    """Write the names after each `->` of a definition, which joins no lines, otherwise."""
+    """Rewrite the names after each `->` of a definition that joins no lines."""
 
     def rewritten(match: re.Match[str]) -> str:
         written = _written_name(match)
@@ -155,10 +155,10 @@ def _written_name(match: re.Match[str]) -> str:
 
 
 def resolve(written: str, namespaces: Namespaces) -> schema_pb2.TableName | None:
-    """Find the table that a name stands for where the code lives; None leaves it to the server.
+    """Find the table that a name refers to in the user's code; None leaves it to the server.
 
     Raises:
-        InvalidDefinition: It stands for a class that is not declared.
+        InvalidDefinition: It refers to a class that is not declared.
     """
     first, *rest = written.split(".")
     for namespace in namespaces:
@@ -167,7 +167,9 @@ def resolve(written: str, namespaces: Namespaces) -> schema_pb2.TableName | None
             value = getattr(value, name, None)
         if isinstance(value, type) and issubclass(value, Table):
             if value._schema is None or not value._schema.database:
-                raise InvalidDefinition(f"`-> {written}`: that class belongs to no schema yet; declare it first.")
+                raise InvalidDefinition(
+                    f"`-> {written}`: that class does not belong to a schema yet; declare it first."
+                )
             return schema_pb2.TableName(schema=value._schema.database, table=value._class_name)
         if isinstance(value, Table):
             return value._name
@@ -176,12 +178,12 @@ def resolve(written: str, namespaces: Namespaces) -> schema_pb2.TableName | None
 
 def _check_name(table: type[Table]) -> None:
     if _CLASS_NAME.fullmatch(table.__name__) is None:
-        raise InvalidDefinition(f"`{table.__name__}` is no name of a table's class: write it in CamelCase.")
+        raise InvalidDefinition(f"`{table.__name__}` is not a valid name of a table's class: write it in CamelCase.")
 
 
 def _insert_contents(table: Lookup) -> None:
     contents = list(table.contents)
-    # Counting first lets a person without the right to insert import the module.
+    # Counting first lets a user without the right to insert import the module.
     if len(contents) > len(table):
         try:
             table.insert(contents, skip_duplicates=True)

@@ -1,4 +1,4 @@
-"""Which rows some rows came from, and which came from them: one restricted table for each along the foreign keys."""
+"""The rows that given rows come from, and the rows that come from them: restricted tables along the foreign keys."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Lineage:
     """The rows along the foreign keys, by table.
 
     Args:
-        connection: Where they are.
-        tables: Those that were reached, parents first.
-        conditions: For each table, what its rows match: any of these.
-        what: What this is, for messages.
+        connection: To the server with the rows.
+        tables: The tables that were reached, parents first.
+        conditions: For each table, the conditions of its rows: any of them.
+        what: The name of this set of rows in messages.
     """
 
     connection: Connection
@@ -42,7 +42,7 @@ class Lineage:
     what: str
 
     def __getitem__(self, table: object) -> Table:
-        """Give a table, by its class or its full name, restricted to the rows that were reached.
+        """Return a table, by its class or its full name, restricted to the rows that were reached.
 
         Raises:
             InvalidRequest: It was not reached.
@@ -61,7 +61,7 @@ class Lineage:
         return restricted
 
     def relation(self, name: Name) -> Table:
-        """Give the rows of a table that was reached."""
+        """Return the rows of a table that was reached."""
         table: Table = free_table(self.connection, self.tables[name].name) & list(self.conditions[name])
         return table
 
@@ -71,10 +71,10 @@ class Lineage:
 
 
 def trace(expression: object) -> Lineage:
-    """Find the rows that some rows depend on, in all tables upstream.
+    """Find the rows that given rows depend on, in all tables upstream.
 
     Args:
-        expression: A table, restricted to the rows to begin with.
+        expression: A table, restricted to the rows to start from.
     """
     seed = _seed(expression)
     tables = _graph(seed.connection, seed._name, ancestor_steps=-1)
@@ -103,14 +103,14 @@ def upstream(table: Table, job: JobContext) -> Lineage:
 
 
 def cascade(expression: object, part_integrity: str = "enforce") -> Lineage:
-    """Find the rows that depend on some rows, in all tables downstream.
+    """Find the rows that depend on given rows, in all tables downstream.
 
     Args:
-        expression: A table, restricted to the rows to begin with.
-        part_integrity: As of a delete: `"cascade"` takes the masters of parts too.
+        expression: A table, restricted to the rows to start from.
+        part_integrity: As in a delete: `"cascade"` takes the masters of parts too.
     """
     if part_integrity not in _INTEGRITIES:
-        raise InvalidRequest(f"part_integrity is one of {', '.join(_INTEGRITIES)}, not {part_integrity!r}.")
+        raise InvalidRequest(f"part_integrity must be one of {', '.join(_INTEGRITIES)}, not {part_integrity!r}.")
     seed = _seed(expression)
     starts: dict[Name, list[object]] = {_id(seed._name): [seed.proj()]}
     while True:
@@ -135,18 +135,18 @@ class _Walk:
     conditions: dict[Name, list[object]] = field(default_factory=dict)
 
     def add(self, name: Name, condition: object) -> None:
-        """Let the rows of a table match one more condition."""
+        """Add an alternative condition for the rows of a table."""
         self.conditions.setdefault(name, []).append(condition)
 
     def up(self, table: pb.Table) -> None:
-        """Carry what holds for a table to those that it refers to."""
+        """Carry the condition of a table to its parents."""
         if _id(table.name) in self.conditions:
             for key in table.foreign_keys:
                 pairs = [(pair.child, pair.parent) for pair in key.attributes]
                 self.add(_id(key.parent), self._matching(table, pairs))
 
     def down(self, table: pb.Table, tables: Iterable[pb.Table]) -> None:
-        """Carry what holds for a table to those that refer to it."""
+        """Carry the condition of a table to its children."""
         if _id(table.name) in self.conditions:
             for child in tables:
                 for key in child.foreign_keys:
@@ -155,7 +155,7 @@ class _Walk:
                         self.add(_id(child.name), self._matching(table, pairs))
 
     def down_from_master(self, part: pb.Table) -> None:
-        """Carry what holds for a master to its part."""
+        """Carry the condition of a master to its part."""
         for key in part.foreign_keys:
             master = _id(key.parent)
             if master in self.conditions and _is_part(_id(part.name), master):
@@ -164,7 +164,7 @@ class _Walk:
                 self.add(_id(part.name), self._matching(above, pairs))
 
     def of_master(self, master: Name, tables: Iterable[pb.Table]) -> list[object]:
-        """Give what holds for a master by those of its parts that were reached."""
+        """Return the condition of a master that follows from its parts that were reached."""
         parts = {_id(t.name): t for t in _graph(self.connection, _named(master), descendant_steps=-1).values()}
         found: list[object] = []
         for part in tables:
@@ -174,7 +174,7 @@ class _Walk:
         return found
 
     def _matching(self, table: pb.Table, pairs: Sequence[tuple[str, str]]) -> Relation:
-        """Give the distinct values of some attributes of a table's rows, under other names.
+        """Return the distinct values of some attributes of a table's rows, under other names.
 
         Args:
             pairs: The name in the table, and the other.
@@ -182,7 +182,7 @@ class _Walk:
         rows: Table = free_table(self.connection, table.name) & self.conditions[_id(table.name)]
         renames = {new: old for old, new in pairs if old != new}
         names = [old for old, new in pairs if old == new]
-        # An attribute of the key stays in every projection: one that is in the way gets another name.
+        # A key attribute stays in every projection: one whose name is taken gets another name.
         in_the_way = [name for name in rows.primary_key if name in renames and name not in renames.values()]
         renames |= {f"other_{name}": name for name in in_the_way}
         distinct: Relation = U(*(new for _, new in pairs)) & rows.proj(*names, **renames)
@@ -192,14 +192,14 @@ class _Walk:
 def _seed(expression: object) -> Table:
     seed = as_operand(expression)
     if not isinstance(seed, Table):
-        raise InvalidRequest(f"Lineage begins with a table, restricted to some rows, not with {expression!r}.")
+        raise InvalidRequest(f"Lineage must start from a table, restricted to some rows, not from {expression!r}.")
     return seed
 
 
 def _graph(
     connection: Connection, *names: pb.TableName, ancestor_steps: int = 0, descendant_steps: int = 0
 ) -> dict[Name, pb.Table]:
-    """Give tables around others, parents first."""
+    """Return the tables around others, parents first."""
     request = schema_service_pb2.GetGraphRequest(
         tables=names, ancestor_steps=ancestor_steps, descendant_steps=descendant_steps
     )
@@ -208,7 +208,7 @@ def _graph(
 
 
 def _parts_graph(connection: Connection, tables: Iterable[pb.Table]) -> list[pb.Table]:
-    """Give the parts of some tables."""
+    """Return the parts of some tables."""
     names = [table.name for table in tables]
     masters = {_id(name) for name in names}
     around = _graph(connection, *names, descendant_steps=1)

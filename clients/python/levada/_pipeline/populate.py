@@ -1,4 +1,4 @@
-"""Populate: run jobs here or in processes of their own, and sum up what became of them."""
+"""Populate: run jobs here or in other processes, and summarize their outcomes."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Selection:
-    """What to compute.
+    """The work of one populate.
 
     Args:
         all_jobs: All jobs of the table.
-        jobs: Those that may be taken.
+        jobs: The jobs that may be taken.
         order: `original`, `reverse` or `random`.
-        limit: Look at no more than so many jobs.
-        max_calls: Call `make` at most so often.
+        limit: Consider at most this many jobs.
+        max_calls: Call `make` at most this often.
         make_kwargs: Further arguments of `make`.
     """
 
@@ -58,9 +58,9 @@ class Selection:
     make_kwargs: Mapping[str, Any]  # Any: the user's own
 
     def restrictions(self) -> tuple[bytes | None, Iterator[bytes | None]]:
-        """Give what restricts a reserve to what may be taken; and, in the caller's order, to one job after the other.
+        """Return the restriction of a reserve, and, in the caller's order, restrictions to single jobs.
 
-        Where the caller wants neither an order nor a limit there are none of the latter: the server has its own order.
+        Without an order or limit of the caller there are no single jobs: the server has its own order.
         """
         keys = self._ordered_keys()
         if keys is None:
@@ -70,7 +70,7 @@ class Selection:
 
     def _ordered_keys(self) -> list[dict[str, Any]] | None:  # Any: an attribute's value
         if self.order not in ("original", "reverse", "random"):
-            raise InvalidRequest(f"order is 'original', 'reverse' or 'random', not {self.order!r}.")
+            raise InvalidRequest(f"order must be 'original', 'reverse' or 'random', not {self.order!r}.")
         if self.order == "original" and self.limit is None:
             return None
         keys = self.jobs.pending.keys(order_by="KEY", limit=self.limit)
@@ -81,8 +81,8 @@ class Selection:
         return keys
 
     def progress_bar(self) -> ProgressBar:
-        """Make a bar over the jobs that wait."""
-        from tqdm.auto import tqdm  # takes long to import, and few need it
+        """Create a progress bar over the pending jobs."""
+        from tqdm.auto import tqdm  # slow to import, and rarely needed
 
         limits = [n for n in (self.limit, self.max_calls) if n is not None]
         bar: ProgressBar = tqdm(total=min(len(self.jobs.pending), *limits, sys.maxsize), desc=type(self.table).__name__)
@@ -90,14 +90,14 @@ class Selection:
 
 
 class Reserve(Protocol):
-    """Takes at most so many jobs, beside those of the tokens that are held; None at the end."""
+    """Takes at most a number of jobs, besides the given tokens that are held; None at the end."""
 
     def __call__(self, max_jobs: int, held: Iterable[str] = (), /) -> list[Lease] | None:
         """Take them."""
 
 
 class ProgressBar(Protocol):
-    """What is used of tqdm's bar."""
+    """The used part of tqdm's bar."""
 
     def update(self) -> object:
         """Advance by one."""
@@ -113,10 +113,10 @@ def collect(
     suppress_errors: bool,
     return_exception_objects: bool,
 ) -> dict[str, Any]:  # Any: a number and a list
-    """Run to the end and sum up; a job that went to another worker, or comes again, counts as neither.
+    """Run to the end and summarize; a job that went to another worker, or comes again, counts as neither.
 
     Raises:
-        BaseException: The first error, unless `suppress_errors`; in any case one that is no Exception.
+        BaseException: The first error, unless `suppress_errors`; in any case one that is not an Exception.
     """
     success_count = 0
     errors: list[tuple[dict[str, Any], object]] = []
@@ -141,21 +141,21 @@ def collect(
 
 @contextmanager
 def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
-    """Run jobs in this process, one after the other."""
+    """Run jobs in this process, one after another."""
     table = selection.table
     tables = {(table._name.schema, stored_name(table._name.table)): table}
     with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
         loop = JobLoop(
             table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping, cancelled=session.cancelled
         )
-        # What is in hand is given back before the session ends, so that the try does not count.
+        # Unfinished jobs are returned before the session ends, so that the attempt does not count.
         with closing(loop.run(session.reserving(selection), selection.max_calls)) as outcomes:
             yield outcomes
 
 
 @contextmanager
 def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterator[Outcome]]:
-    """Run jobs by an engine: a Dask client or an executor."""
+    """Run jobs in an engine: a Dask client or an executor."""
     with _finishing_on_interrupt() as stopping, _Session(selection.table.connection) as session:
         reserve = session.reserving(selection)
         populating = EnginePopulate(
@@ -167,10 +167,10 @@ def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterato
 
 @contextmanager
 def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let an interrupt wait until the key in hand is committed; a second one does not.
+    """Delay an interrupt until the current key is committed, but not a second one.
 
     Yields:
-        Tells whether to stop.
+        Returns whether to stop.
 
     Raises:
         KeyboardInterrupt: At the end, if there was one: a `make` cannot swallow it.
@@ -186,7 +186,7 @@ def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
         count += 1
         if count > 1:
             raise KeyboardInterrupt
-        sys.stderr.write("populate stops after the key in hand; interrupt again to stop at once\n")
+        sys.stderr.write("populate stops after the current key; interrupt again to stop at once\n")
 
     signal.signal(signal.SIGINT, interrupt)
     try:
@@ -198,7 +198,7 @@ def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 class _Session:
-    """A worker session that beats from a thread; holds that thread."""
+    """A worker session that is renewed by a thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -216,11 +216,11 @@ class _Session:
         close_session(self._connection, self._session)
 
     def cancelled(self, token: str) -> bool:
-        """Tell whether a heartbeat's answer said that a lease was cancelled."""
+        """Return whether a heartbeat reported a lease as cancelled."""
         return token in self._cancelled
 
     def reserving(self, selection: Selection) -> Reserve:
-        """Make what takes jobs until none is left."""
+        """Build a function that takes jobs until none is left."""
         table = selection.table
         whole, singles = selection.restrictions()
 
@@ -228,7 +228,7 @@ class _Session:
             for single in singles:
                 if leases := self._reserve(table, 1, single, held):
                     return leases
-            return self._reserve(table, max_jobs, whole, held) or None  # also what was given back meanwhile
+            return self._reserve(table, max_jobs, whole, held) or None  # including jobs returned meanwhile
 
         return reserve_next
 
@@ -246,7 +246,7 @@ class _Session:
 
         try:
             return reserve()
-        except UnknownWorkerSession:  # this machine slept for long, and the session was cleared away
+        except UnknownWorkerSession:  # this machine slept for a long time, and the session was removed
             self._session = open_session(self._connection, _LEASE)
             self._heartbeat.add(self._session)
             return reserve()
@@ -260,7 +260,7 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
     """Run jobs in processes that import the table's class.
 
     Raises:
-        InvalidRequest: They could not.
+        InvalidRequest: They could not import it.
     """
     table = selection.table
     whole, singles = selection.restrictions()
@@ -284,7 +284,7 @@ def _importable_module(table: Computing) -> str:
     script = name == "__main__" and getattr(module, "__file__", None) is not None
     if (name == "__main__" and not script) or getattr(module, type(table).__name__, None) is not type(table):
         raise InvalidRequest(
-            f"populate(processes=…) starts new Python processes, and these cannot import `{type(table).__name__}`: it "
+            f"populate(processes=…) starts new Python processes, which cannot import `{type(table).__name__}`: it "
             "was defined in a notebook, a console or a function. Put the class at the top level of a module and import "
             "it from there, or leave processes at 1; several populates may run at once."
         )

@@ -1,4 +1,4 @@
-"""The tables of a schema written as Python classes."""
+"""Saving the tables of a schema as Python classes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _INDENT = "    "
 def source_of(schema: str, tables: Sequence[schema_pb2.Table]) -> str:
     """Write a module that declares some tables.
 
-    It has the definitions alone: `make`, contents and keys of a source are code, and code stays where it is.
+    It contains only the definitions: `make`, contents and key sources are code, which is not saved.
 
     Args:
-        tables: Of one schema, parents first.
+        tables: All from one schema, parents first.
     """
     groups = _by_master(tables)
     classes = [_class_source(groups[name]) for name in _in_order(groups)]
@@ -30,7 +30,7 @@ def source_of(schema: str, tables: Sequence[schema_pb2.Table]) -> str:
 
 
 def _by_master(tables: Sequence[schema_pb2.Table]) -> dict[str, list[schema_pb2.Table]]:
-    """Put each table together with its parts, itself first."""
+    """Group each table with its parts, itself first."""
     groups: dict[str, list[schema_pb2.Table]] = {}
     for table in tables:
         groups.setdefault(_master(table.name.table), []).append(table)
@@ -38,7 +38,7 @@ def _by_master(tables: Sequence[schema_pb2.Table]) -> dict[str, list[schema_pb2.
 
 
 def _in_order(groups: dict[str, list[schema_pb2.Table]]) -> list[str]:
-    """Order masters so that whatever they or their parts refer to comes before them."""
+    """Order masters so that all tables that they or their parts refer to come before them."""
     done: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -63,7 +63,7 @@ def _master(class_name: str) -> str:
 
 
 def _class_source(tables: Sequence[schema_pb2.Table]) -> str:
-    """Write the class of a table, the first, with its parts inside, and theirs inside of them."""
+    """Write the class of a table with its parts inside, and their parts inside them."""
     own, *below = tables
     groups: dict[str, list[schema_pb2.Table]] = {}
     for part in below:
@@ -79,7 +79,7 @@ def _head(table: schema_pb2.Table) -> str:
 
 
 def _definition_source(table: schema_pb2.Table) -> str:
-    # Without its own schema's name the file declares the same tables under another name too.
+    # Without its own schema's name, the file declares the same tables under another name too.
     definition = with_references(table.definition, lambda written: written.removeprefix(f"{table.name.schema}."))
     text = definition.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return _indented(f'definition = """\n{text.strip()}\n"""\n')

@@ -1,4 +1,4 @@
-"""The tables of a schema written as MATLAB classes: a package with a file for each."""
+"""Saving the tables of a schema as MATLAB classes: a package with a file for each."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ _MAKE = """\
 
 
 def files_of(schema: str, tables: Sequence[schema_pb2.Table]) -> Mapping[str, str]:
-    """Write a package whose classes declare some tables of one schema; give the text of each file by its name.
+    """Write a package whose classes declare some tables of one schema; return the text of each file by its name.
 
-    A part has a class beside that of its master, whose name its own begins with: `SessionTrial` is `Session.Trial`.
+    The class of a part is beside its master's, and its name begins with the master's: `SessionTrial` is
+    `Session.Trial`.
     """
     files = {"getSchema.m": _SCHEMA_FILE.format(schema=schema)}
     for table in tables:
@@ -63,7 +64,7 @@ def _class_source(table: schema_pb2.Table) -> str:
 
 
 def _definition(table: schema_pb2.Table) -> str:
-    """Give the definition with each reference as the class of a package."""
+    """Return the definition with each reference as the class of a package."""
 
     def in_package(written: str) -> str:
         schema, _, name = written.partition(".")

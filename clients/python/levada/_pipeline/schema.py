@@ -43,12 +43,12 @@ class Schema:
     """A namespace of tables, and the decorator that declares a class as one of them.
 
     Args:
-        schema_name: `[a-z][a-z0-9_]*`; None to name it later with `activate`.
-        context: Where names after `->` are looked up before the module of the decorated class.
-        connection: Where it lives; by default that of `conn()`.
+        schema_name: `[a-z][a-z0-9_]*`; None to set it later with `activate`.
+        context: Looked up for names after `->`, before the module of the decorated class.
+        connection: The schema's connection; by default that of `conn()`.
         create_schema: Create it if it does not exist.
-        create_tables: Declare the classes; False takes the tables as they are.
-        add_objects: More names for names after `->`.
+        create_tables: Declare the classes; False uses existing tables only.
+        add_objects: More objects for names after `->`.
     """
 
     def __init__(
@@ -75,17 +75,17 @@ class Schema:
 
     @property
     def connection(self) -> Connection:
-        """Where it lives."""
+        """Its connection."""
         if self._connection is None:
             self._connection = conn()
         return self._connection
 
     @property
     def make_contract(self) -> str:
-        """What becomes of a `make` that reads tables which its own does not depend on, or writes other tables.
+        """The reaction to a `make` that reads tables which its own table does not depend on, or writes other tables.
 
-        `"off"`: nothing. `"warn"`, the default: it is told once for each table, and what it writes elsewhere is
-        committed together with its own rows. `"on"`: it is refused. Set it to change it, for everybody.
+        `"off"`: none. `"warn"`, the default: a warning once for each table, and rows written elsewhere are committed
+        together with its own. `"on"`: an error. Setting it changes it for everybody.
         """
         name = self._active_name()
         for schema in _all_schemas(self.connection):
@@ -96,19 +96,19 @@ class Schema:
     @make_contract.setter
     def make_contract(self, contract: str) -> None:
         if contract not in ("off", "warn", "on"):
-            raise InvalidRequest(f"make_contract is 'off', 'warn' or 'on', not {contract!r}.")
+            raise InvalidRequest(f"make_contract must be 'off', 'warn' or 'on', not {contract!r}.")
         request = pb.UpdateSchemaRequest(name=self._active_name(), make_contract=_CONTRACT + contract.upper())
         self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
 
     @property
     def jobs(self) -> SchemaJobs:
-        """The jobs of its tables that compute: `schema.jobs & {"state": "error"}`, `for jobs in schema.jobs: …`."""
+        """The jobs of all its computing tables: `schema.jobs & {"state": "error"}`, `for jobs in schema.jobs: …`."""
         found = []
         for table in self._tables():
             known = self._classes.get(table.name.table)
             if table.tier not in _AUTO_POPULATED or not has_jobs(self.connection, table.name):
                 continue
-            # The class knows a key source that only Python can evaluate.
+            # The class has a key source that only Python can evaluate.
             found.append(
                 known.jobs if known is not None else job_table(self.connection, table.name.schema, table.name.table)
             )
@@ -121,7 +121,7 @@ class Schema:
 
     @property
     def exists(self) -> bool:
-        """The schema exists."""
+        """Whether the schema exists."""
         try:
             _find_schema(self.connection, self._active_name())
         except NotFound:
@@ -129,7 +129,7 @@ class Schema:
         return True
 
     def is_activated(self) -> bool:
-        """Tell whether it has a name."""
+        """Return whether it has a name."""
         return bool(self.database)
 
     def activate(
@@ -141,9 +141,9 @@ class Schema:
         create_tables: bool | None = None,
         add_objects: Mapping[str, Any] | None = None,
     ) -> None:
-        """Give the schema its name, and declare the classes that were decorated before.
+        """Set the schema's name, and declare the classes that were decorated before.
 
-        Arguments as for the class; what is None stays as it was.
+        Arguments as for the class; None leaves the present value.
 
         Raises:
             InvalidRequest: It has another name already.
@@ -153,7 +153,7 @@ class Schema:
             self._active_name()
             return
         if self.database:
-            raise InvalidRequest(f"The schema is activated as `{self.database}` already.")
+            raise InvalidRequest(f"The schema is already activated as `{self.database}`.")
         self._connection = connection or self._connection
         self.create_schema = self.create_schema if create_schema is None else create_schema
         self.create_tables = self.create_tables if create_tables is None else create_tables
@@ -172,7 +172,7 @@ class Schema:
     def __call__(self, table: _T, *, context: Mapping[str, Any] | None = None) -> _T:
         """Declare a class as a table of this schema, with the parts inside it; the decorator `@schema`."""
         if not issubclass(table, Table):
-            raise InvalidRequest(f"@schema decorates classes of tables, not {table!r}.")
+            raise InvalidRequest(f"@schema decorates the classes of tables, not {table!r}.")
         if issubclass(table, Part):
             raise InvalidRequest(f"`{table.__name__}` is a part: put its class into its master's, and decorate that.")
         frame = sys._getframe(1)
@@ -185,14 +185,14 @@ class Schema:
         return table
 
     def list_tables(self) -> list[str]:
-        """Give the stored names of the tables, parents first."""
+        """Return the stored names of the tables, parents first."""
         return [table.stored_name for table in self._tables()]
 
     def get_table(self, name: str) -> FreeTable:
-        """Give a table by its class name or stored name.
+        """Return a table by its class name or stored name.
 
         Raises:
-            UnknownTable: There is none.
+            UnknownTable: There is no such table.
         """
         for table in self._tables():
             if name in (table.name.table, table.stored_name):
@@ -212,7 +212,7 @@ class Schema:
             yield free_table(self.connection, table.name)
 
     def make_classes(self, into: MutableMapping[str, Any] | None = None) -> None:
-        """Make classes for the tables that have none there.
+        """Create classes for the tables that have none there.
 
         Args:
             into: The namespace to put them into; by default the caller's.
@@ -220,21 +220,21 @@ class Schema:
         self._make_classes(sys._getframe(1).f_locals if into is None else into)
 
     def spawn_missing_classes(self, context: MutableMapping[str, Any] | None = None) -> None:
-        """Do as `make_classes`, which older code calls like this."""
+        """Do the same as `make_classes`, under the name that older code uses."""
         self._make_classes(sys._getframe(1).f_locals if context is None else context)
 
     def save(self, path: str | os.PathLike[str] | None = None, *, language: str = "python") -> str:
         """Write classes that declare the same tables.
 
-        They have the definitions alone; add `make`, contents and key sources by hand.
+        They contain only the definitions; add `make`, contents and key sources by hand.
 
         Args:
-            path: For Python the file to write; for MATLAB the folder of which the package, `+lab`, becomes a part, and
-                class files that are there stay as they are. None: only give the text.
+            path: For Python the file to write; for MATLAB the folder to put the package, `+lab`, into, where existing
+                class files are left alone. None: only return the text.
             language: `"python"` or `"matlab"`.
 
         Returns:
-            The text; for MATLAB that of all files, each after a line with its name.
+            The text; for MATLAB the text of all files, each after a line with its name.
         """
         if language == "matlab":
             files = files_of(self._active_name(), self._tables())
@@ -246,14 +246,14 @@ class Schema:
                         file.write_text(text, encoding="utf-8")
             return "\n".join(f"%% {name}\n{text}" for name, text in files.items())
         if language != "python":
-            raise InvalidRequest(f"A schema is saved as 'python' or 'matlab', not {language!r}.")
+            raise InvalidRequest(f"A schema can be saved as 'python' or 'matlab', not {language!r}.")
         source = source_of(self._active_name(), self._tables())
         if path is not None:
             Path(path).write_text(source, encoding="utf-8")
         return source
 
     def rename(self, new_name: str) -> None:
-        """Give the schema another name; what refers to its tables follows.
+        """Rename the schema; references to its tables follow.
 
         Raises:
             AlreadyExists: The name is taken.
@@ -267,7 +267,7 @@ class Schema:
 
         Args:
             force: Do not ask.
-            prompt: Ask first; by default as the setting `safemode` says.
+            prompt: Whether to ask first; by default according to the setting `safemode`.
         """
         name = self._active_name()
         lines = [f"About to drop the schema `{name}` with:", *(full_name(table.name) for table in self._tables())]
@@ -327,12 +327,12 @@ class Schema:
 
 
 class VirtualModule(ModuleType):
-    """A module whose classes are the tables of a schema that exists.
+    """A module whose classes are the tables of an existing schema.
 
     Args:
         module_name: The module's own name.
         schema_name: The schema's name.
-        add_objects: More names for the module.
+        add_objects: More objects for the module.
     """
 
     schema: Schema
@@ -373,7 +373,7 @@ def virtual_schema(
     create_tables: bool = False,
     add_objects: Mapping[str, Any] | None = None,
 ) -> VirtualModule:
-    """Give the tables of a schema that exists as a module of classes."""
+    """Return the tables of an existing schema as a module of classes."""
     return VirtualModule(
         schema_name,
         schema_name,
@@ -385,7 +385,7 @@ def virtual_schema(
 
 
 def list_schemas(connection: Connection | None = None) -> list[str]:
-    """Give the names of the schemas that one may see, in order."""
+    """Return the names of the visible schemas, in order."""
     return [schema.name for schema in _all_schemas(connection or conn())]
 
 
@@ -395,10 +395,10 @@ def _all_schemas(connection: Connection) -> Iterator[schema_pb2.Schema]:
 
 
 def _find_schema(connection: Connection, name: str) -> None:
-    """Make sure that a schema exists.
+    """Check that a schema exists, creating it if requested.
 
     Raises:
-        NotFound: It does not.
+        NotFound: It does not exist.
     """
     request = pb.ListTablesRequest(schema=name, page_size=1)
     try:

@@ -1,4 +1,4 @@
-"""The jobs of all tables of a schema, as one and as a list."""
+"""The jobs of all tables of a schema, as one collection and as a list."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class SchemaJobs(Sequence["Jobs"]):
-    """The jobs of all tables of a schema, one relation for each; a restriction holds for all of them.
+    """The jobs of all tables of a schema, one relation for each; a restriction applies to all of them.
 
-    Every job has the stored name of its table as `table_name`; a mapping with it chooses the table, in any spelling.
+    Every job has the stored name of its table as `table_name`; a mapping with that key selects the table, in any
+    spelling.
 
     Args:
         jobs: By table.
@@ -36,7 +37,7 @@ class SchemaJobs(Sequence["Jobs"]):
         return SchemaJobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
 
     def __len__(self) -> int:
-        """How many tables."""
+        """The number of tables."""
         return len(self._jobs)
 
     def __and__(self, condition: object) -> SchemaJobs:
@@ -54,38 +55,38 @@ class SchemaJobs(Sequence["Jobs"]):
 
     @property
     def pending(self) -> SchemaJobs:
-        """Those that wait."""
+        """The pending jobs."""
         return SchemaJobs([jobs.pending for jobs in self._jobs])
 
     @property
     def reserved(self) -> SchemaJobs:
-        """Those that a worker holds."""
+        """The jobs that a worker holds."""
         return SchemaJobs([jobs.reserved for jobs in self._jobs])
 
     @property
     def completed(self) -> SchemaJobs:
-        """Those whose rows are committed."""
+        """The jobs whose rows are committed."""
         return SchemaJobs([jobs.completed for jobs in self._jobs])
 
     @property
     def errors(self) -> SchemaJobs:
-        """Those that failed."""
+        """The jobs that failed."""
         return SchemaJobs([jobs.errors for jobs in self._jobs])
 
     @property
     def ignored(self) -> SchemaJobs:
-        """Those that are passed over."""
+        """The ignored jobs."""
         return SchemaJobs([jobs.ignored for jobs in self._jobs])
 
     def progress(self) -> dict[str, int]:
-        """Count them by `status`, and in `total`."""
+        """Count the jobs by `status`, and in `total`."""
         counts = Counter[str]()
         for jobs in self._jobs:
             counts.update(jobs.progress())
         return dict(counts)
 
     def to_dicts(self) -> list[dict[str, Any]]:  # Any: an attribute's value
-        """Fetch all of them: `table_name`, `key`, and what every job has."""
+        """Fetch all jobs: `table_name`, `key`, and the attributes of every job."""
         rows = []
         for jobs in self._jobs:
             names = jobs.primary_key
@@ -95,11 +96,11 @@ class SchemaJobs(Sequence["Jobs"]):
         return rows
 
     def fetch(self, *names: str, as_dict: bool = False) -> Any:  # noqa: ANN401  # as asked for
-        """Fetch all of them as dictionaries, as `to_dicts`; or a list of the values of each name.
+        """Fetch all jobs as dictionaries, like `to_dicts`; or a list of the values of each name.
 
         Args:
-            names: Of what every job has; `key` is a dictionary.
-            as_dict: Dictionaries also where there are names.
+            names: Attributes of every job; `key` is a dictionary.
+            as_dict: Return dictionaries even if there are names.
         """
         rows = self.to_dicts()
         try:
@@ -112,22 +113,22 @@ class SchemaJobs(Sequence["Jobs"]):
         return columns if len(names) > 1 else columns[0]
 
     def retry(self) -> int:
-        """Make those pending that failed or are passed over; give their number."""
+        """Make failed and ignored jobs pending again; return their number."""
         return sum(jobs.retry() for jobs in self._jobs)
 
     def cancel(self) -> int:
-        """End those that a worker holds; give their number."""
+        """Cancel the jobs that a worker holds; return their number."""
         return sum(jobs.cancel() for jobs in self._jobs)
 
     def ignore(self, table_name: str, key: Mapping[str, Any]) -> int:  # Any: an attribute's value
-        """Pass over the job of a key, which is made if there is none; give 1, or 0 if it is computed already.
+        """Ignore the job of a key, which is created if there is none; return 1, or 0 if the key is computed already.
 
         Args:
-            table_name: Of the table, as a class or as stored.
+            table_name: The table, as a class or by its stored name.
             key: Its primary key.
 
         Raises:
-            InvalidRequest: No such table computes.
+            InvalidRequest: There is no such table, or it has no jobs.
         """
         for jobs in self._jobs:
             if jobs.table_name == stored_form(table_name):
@@ -136,7 +137,7 @@ class SchemaJobs(Sequence["Jobs"]):
         raise InvalidRequest(f"No table {table_name!r} has jobs here; {known or 'none'} has.")
 
     def delete(self, prompt: bool | None = None) -> int:
-        """Do as `retry`; `prompt` is accepted and not used, as nothing is lost."""
+        """Do the same as `retry`; `prompt` is accepted but not used, because nothing is lost."""
         return self.retry()
 
     delete_quick = delete

@@ -1,4 +1,4 @@
-"""The classes that users subclass: one per tier of tables."""
+"""The classes that users subclass: one per tier."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Imported(AutoPopulated):
 
 
 class Computed(AutoPopulated):
-    """A table whose `make` reads upstream tables only."""
+    """A table whose `make` reads only upstream tables."""
 
     _abstract: ClassVar[bool] = True
 
@@ -60,12 +60,12 @@ TIERS: dict[type[Table], pb.TableTier] = {
 
 
 def tier_of(table: type[Table]) -> pb.TableTier:
-    """Give the tier of a class.
+    """Return the tier of a class.
 
     Raises:
-        InvalidDefinition: It is no subclass of a tier.
+        InvalidDefinition: It is not a subclass of a tier.
     """
-    if issubclass(table, Part):  # some classes name a second tier beside it
+    if issubclass(table, Part):  # some classes name a second tier as well
         return pb.TABLE_TIER_PART
     for base, tier in TIERS.items():
         if issubclass(table, base):

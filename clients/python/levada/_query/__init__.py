@@ -1,1 +1,1 @@
-"""Relations: expressions over tables, and what is fetched of them."""
+"""Relations: expressions over tables, and their results."""

@@ -1,4 +1,4 @@
-"""Methods that work on a table's class as on its instance: `Session.insert1(...)` is `Session().insert1(...)`."""
+"""Methods that work on a table's class as on an instance: `Session.insert1(...)` is `Session().insert1(...)`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CLASS_LEVEL: set[str] = set()
 """Names that the metaclass of tables looks up on an instance."""
 
 if TYPE_CHECKING:
-    # For type checkers these are descriptors that bind to a class too. At run time the metaclass does it, because
-    # that also reaches methods and properties which a user's class overrides.
+    # For type checkers these are descriptors that bind to a class too. At run time the metaclass does it, because that
+    # also reaches methods and properties which a user's class overrides.
     class on_class(Generic[_P, _R]):  # a decorator
         """Mark a method."""
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 else:
 
-    def on_class(function: Callable[..., Any]) -> Callable[..., Any]:  # what it takes is typed above
+    def on_class(function: Callable[..., Any]) -> Callable[..., Any]:  # its parameters are typed above
         """Mark a method."""
         CLASS_LEVEL.add(function.__name__)
         return function
 
-    def property_on_class(function: Callable[..., Any]) -> property:  # what it takes is typed above
+    def property_on_class(function: Callable[..., Any]) -> property:  # its parameters are typed above
         """Mark a property."""
         CLASS_LEVEL.add(function.__name__)
         return property(function)

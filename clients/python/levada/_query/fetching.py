@@ -1,4 +1,4 @@
-"""Results: the Arrow stream of a relation, as it is and as Python, NumPy, pandas and polars hold it."""
+"""Results: the Arrow stream of a relation, as it is, and in the forms of Python, NumPy, pandas and polars."""
 
 from __future__ import annotations
 
@@ -33,15 +33,14 @@ if TYPE_CHECKING:
 
 _ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
 _END = b"\xff\xff\xff\xff\0\0\0\0"
-"""The last bytes of an Arrow IPC stream, though they may stand elsewhere too."""
-"""To NumPy this count is NaT, which becomes None."""
+"""The last bytes of an Arrow IPC stream, though they may also occur elsewhere."""
 
 
 class Result:
-    """The answer to a query: batches that are read from the network as they are asked for.
+    """The answer to a query: batches that are read from the network on demand.
 
     Raises:
-        LevadaError: When it is made, or while it is read.
+        LevadaError: When it is created, or while it is read.
     """
 
     def __init__(self, connection: Connection, node: Node) -> None:
@@ -51,7 +50,7 @@ class Result:
         first = next(pieces, b"")
         second = next(pieces, None) if first[-len(_END) :] == _END else b""
         self._pieces = PieceReader(_joined(first, second or b"", pieces))
-        # Where one piece is all, as most often for few rows, Arrow need not ask us for its bytes.
+        # If there is only one piece, as is usual for few rows, Arrow need not ask us for its bytes.
         source = pa.py_buffer(first) if second is None else pa.PythonFile(self._pieces, "r")
         self._reader = pa.ipc.open_stream(source)
 
@@ -82,7 +81,7 @@ def _joined(
 
 
 class Fetched:
-    """A FetchRelationResponse that is nothing but a piece of the stream, whose bytes stay where they arrived.
+    """A FetchRelationResponse that is only a piece of the stream, whose bytes stay where they arrived.
 
     Source: Protocol Buffers, "Encoding".
     """
@@ -117,7 +116,7 @@ class PieceReader:
         self._rest = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes, fewer only at the end; all that is left if it is negative."""
+        """Read `size` bytes, fewer only at the end; all the rest if it is negative."""
         if 0 <= size <= len(self._rest):
             taken, self._rest = self._rest[:size], self._rest[size:]
             return bytes(taken)
@@ -134,12 +133,12 @@ class PieceReader:
         return b"".join(parts)
 
     def drain(self) -> None:
-        """Take what follows the end of the Arrow stream: no bytes, but what the server says at the end of a call."""
+        """Read to the end of the call, after the Arrow stream: no bytes, but the server's final metadata."""
         for _ in self._pieces:
             pass
 
     def close(self) -> None:
-        """Stop the call that the pieces come from."""
+        """Cancel the call that the pieces come from."""
         self.closed = True
         self._pieces.close()
 
@@ -153,7 +152,7 @@ def primary_key_of(schema: pa.Schema) -> list[str]:
 def to_dicts(
     table: pa.Table | pa.RecordBatch, *, squeeze: bool = False, opener: Opener = HANDLES
 ) -> list[dict[str, Any]]:
-    """Turn rows into dictionaries of plain Python values, in the order of the heading."""
+    """Convert rows to dictionaries of plain Python values, in the order of the heading."""
     names = table.schema.names
     if not names:
         return [{} for _ in range(table.num_rows)]
@@ -167,11 +166,11 @@ def to_dicts(
 def python_values(
     column: pa.Array | pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES
 ) -> list[Any]:
-    """Turn a column into Python values: the fourth column of the table of types.
+    """Convert a column to Python values: the fourth column of the table of types.
 
     Raises:
         WrongValue: A value is damaged; the message names attribute and row.
-        Unsupported: A codec is not here.
+        Unsupported: A codec is missing.
     """
     type_ = type_read(field)
     try:
@@ -183,7 +182,7 @@ def python_values(
 
 
 def type_read(field: pa.Field) -> AttributeType:
-    """Return the type of a column, without its codecs where these are to be left alone."""
+    """Return the type of a column, without its codecs if these are not to be applied."""
     type_ = type_of_column(field)
     return type_ if config["codecs.decode"] else type_.stored
 
@@ -207,15 +206,15 @@ def _stored_values(
 
 
 def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
-    """Turn a column into an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
+    """Convert a column to an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
-    Whole numbers become int64, or objects where some are missing; floating ones float64 with NaN for missing; bool
-    stays; everything else is an array of objects with None for missing.
+    Integers become int64, or objects if some are missing; floats become float64 with NaN for missing; bool stays;
+    everything else is an array of objects with None for missing.
     """
     type_ = type_read(field)
     if type_.codecs:
         return _objects(python_values(column, field, opener=opener))
-    # np.array copies: what Arrow holds cannot be written to, and people compute in place.
+    # np.array copies: Arrow's memory is read-only, and people compute in place.
     if type_.integer and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.int64)
     if type_.floating:
@@ -228,7 +227,7 @@ def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False,
 
 
 def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> np.recarray[Any, Any]:
-    """Turn rows into a structured array of shape (n_rows,) with one field per attribute."""
+    """Convert rows to a structured array of shape (n_rows,) with one field per attribute."""
     columns = [
         to_array(table.column(index), field, squeeze=squeeze, opener=opener) for index, field in enumerate(table.schema)
     ]
@@ -240,14 +239,14 @@ def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDL
 
 
 def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
-    """Turn rows into a DataFrame whose index is the primary key.
+    """Convert rows to a DataFrame whose index is the primary key.
 
-    Whole numbers become int64, or Int64 where some are missing; floating ones float64; dates and moments
-    datetime64[us]; the rest objects or text.
+    Integers become int64, or Int64 if some are missing; floats float64; dates and moments datetime64[us]; the rest
+    objects or text.
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {}  # Any: what pandas takes as a column
+    columns: dict[str, Any] = {}  # Any: anything that pandas takes as a column
     for index, field in enumerate(table.schema):
         column, type_ = table.column(index), type_read(field)
         if type_.codecs:
@@ -270,7 +269,7 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
 
 
 def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
-    """Turn rows into a DataFrame of polars with the exact width of every number.
+    """Convert rows to a polars DataFrame with the exact width of every number.
 
     UUIDs become text; JSON and blobs objects; fixed-shape arrays polars' own arrays.
     """
@@ -297,7 +296,7 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
 
 
 def _decoded(values: Sequence[Any], decode: Callable[[Any], object]) -> list[Any]:  # Any: values of one column
-    """Decode values; an error tells the row."""
+    """Decode values; an error names the row."""
     decoded: list[Any] = []
     try:
         for value in values:

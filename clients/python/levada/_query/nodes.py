@@ -1,4 +1,4 @@
-"""The tree behind a relation, and its flat form on the wire."""
+"""The tree of a relation, and its flat form on the wire."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class Node:
     """One operator or condition.
 
-    Nodes are compared by identity: one that is used twice is sent once.
+    Nodes are compared by identity: a node that is used twice is sent once.
 
     Args:
-        message: The operator or condition, without the indices of what it refers to.
-        uses: What it refers to: the name of the field that takes the index, and the node. A name that comes again
-            is a repeated field.
+        message: The operator or condition, without the indices of the nodes it uses.
+        uses: The nodes it uses: the name of the field that takes the index, and the node. A name that occurs again is a
+            repeated field.
     """
 
     message: pb.RelationNode | pb.Condition
@@ -32,7 +32,7 @@ class Node:
 
 
 def structure(root: Node) -> tuple[tuple[bytes, tuple[tuple[str, int], ...]], ...]:
-    """Give what is the same for trees that say the same, however many of their nodes are shared."""
+    """Return a value that is equal for equivalent trees, however many of their nodes are shared."""
     known: dict[tuple[bytes, tuple[tuple[str, int], ...]], int] = {}
     numbers: dict[int, int] = {}
     pending = [root]
@@ -50,10 +50,10 @@ def structure(root: Node) -> tuple[tuple[bytes, tuple[tuple[str, int], ...]], ..
 
 
 def encode_relation(root: Node) -> pb.Relation:
-    """Lay a tree out as the flat list that the protocol has: operands before users, the result last."""
+    """Flatten a tree to the protocol's list: operands before their users, the result last."""
     relation = pb.Relation()
     indices: dict[int, int] = {}
-    # Depth first with a list, as trees may be deeper than Python's stack; the server has the limit.
+    # Depth first with a list, because trees may be deeper than Python's stack; the server has the limit.
     pending = [root]
     while pending:
         node = pending[-1]
@@ -69,7 +69,7 @@ def encode_relation(root: Node) -> pb.Relation:
 
 
 def _append(relation: pb.Relation, node: Node, indices: Sequence[int]) -> int:
-    """Add one message with its indices filled in, and give its own index."""
+    """Append one message with its indices filled in, and return its own index."""
     message: Message
     if isinstance(node.message, pb.RelationNode):
         message, index = relation.nodes.add(), len(relation.nodes) - 1
@@ -92,7 +92,7 @@ def _append(relation: pb.Relation, node: Node, indices: Sequence[int]) -> int:
 
 
 def table(schema: str, name: str) -> Node:
-    """Make the node of a table."""
+    """Build the node of a table."""
     message = pb.RelationNode()
     message.table.name.schema = schema
     message.table.name.table = name
@@ -100,45 +100,45 @@ def table(schema: str, name: str) -> Node:
 
 
 def universal_set(names: Sequence[str]) -> Node:
-    """Make the node of `U(names)`."""
+    """Build the node of `U(names)`."""
     return Node(pb.RelationNode(universal_set=pb.UniversalSet(attributes=names)))
 
 
 def restrict(operand: Node, condition: Node, *, negated: bool) -> Node:
-    """Make the node of `operand & condition` or, negated, `operand - condition`."""
+    """Build the node of `operand & condition` or, negated, `operand - condition`."""
     message = pb.RelationNode(restrict=pb.Restrict(negated=negated))
     return Node(message, (("operand", operand), ("condition", condition)))
 
 
 def project(operand: Node, items: Sequence[pb.ProjectItem]) -> Node:
-    """Make the node of `operand.proj(…)`."""
+    """Build the node of `operand.proj(…)`."""
     return Node(pb.RelationNode(project=pb.Project(items=items)), (("operand", operand),))
 
 
 def join(left: Node, right: Node, *, left_join: bool, unchecked: bool, extend: bool) -> Node:
-    """Make the node of `left * right` and its variants."""
+    """Build the node of `left * right` and its variants."""
     message = pb.RelationNode(join=pb.Join(left_join=left_join, unchecked=unchecked, extend=extend))
     return Node(message, (("left", left), ("right", right)))
 
 
 def aggregate(operand: Node, group: Node, items: Sequence[pb.ProjectItem], *, matching_only: bool) -> Node:
-    """Make the node of `operand.aggr(group, …)`."""
+    """Build the node of `operand.aggr(group, …)`."""
     message = pb.RelationNode(aggregate=pb.Aggregate(items=items, matching_only=matching_only))
     return Node(message, (("operand", operand), ("group", group)))
 
 
 def union(left: Node, right: Node) -> Node:
-    """Make the node of `left + right`."""
+    """Build the node of `left + right`."""
     return Node(pb.RelationNode(union=pb.Union()), (("left", left), ("right", right)))
 
 
 def top(operand: Node, limit: int | None, order: Sequence[str], offset: int) -> Node:
-    """Make the node of the first entities in an order."""
+    """Build the node of the first entities in an order."""
     return Node(pb.RelationNode(top=pb.Top(limit=limit, order=order, offset=offset)), (("operand", operand),))
 
 
 def job_table(schema: str, name: str) -> Node:
-    """Make the node of the jobs of an auto-populated table."""
+    """Build the node of the jobs of an auto-populated table."""
     message = pb.RelationNode()
     message.job_table.name.schema = schema
     message.job_table.name.table = name
@@ -146,35 +146,35 @@ def job_table(schema: str, name: str) -> Node:
 
 
 def constant(holds: bool) -> Node:
-    """Make the condition that all entities meet, or none."""
+    """Build the condition that all entities meet, or none."""
     return Node(pb.Condition(constant=holds))
 
 
 def any_of(conditions: Sequence[Node]) -> Node:
-    """Make the condition that at least one of some holds."""
+    """Build the condition that at least one of several holds."""
     return Node(pb.Condition(any=pb.ConditionList()), tuple(("conditions", c) for c in conditions))
 
 
 def all_of(conditions: Sequence[Node]) -> Node:
-    """Make the condition that all of some hold."""
+    """Build the condition that all of several hold."""
     return Node(pb.Condition(all=pb.ConditionList()), tuple(("conditions", c) for c in conditions))
 
 
 def complement(condition: Node) -> Node:
-    """Make the condition that another does not hold."""
+    """Build the condition that another does not hold."""
     return Node(pb.Condition(complement=0), (("complement", condition),))
 
 
 def match(relation: Node, *, unchecked: bool) -> Node:
-    """Make the condition that an entity agrees with some entity of a relation."""
+    """Build the condition that an entity agrees with some entity of a relation."""
     return Node(pb.Condition(relation=pb.RelationMatch(unchecked=unchecked)), (("node", relation),))
 
 
 def expression(text: str, values: Sequence[value_pb2.Value] = ()) -> Node:
-    """Make the condition of a text in the expression language; each `?` in it stands for a value."""
+    """Build the condition of a text in the expression language; each `?` in it takes a value."""
     return Node(pb.Condition(expression=pb.Expression(text=text, values=values)))
 
 
 def entities(arrow_ipc: bytes) -> Node:
-    """Make the condition that an entity agrees with some row of an Arrow IPC stream."""
+    """Build the condition that an entity agrees with some row of an Arrow IPC stream."""
     return Node(pb.Condition(entities=pb.EntitySet(arrow_ipc=arrow_ipc)))

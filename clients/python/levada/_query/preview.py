@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from levada._values.heading import Heading
 
 _MAX_CELL = 80
-"""Letters of a value in HTML."""
+"""The length of a value in HTML."""
 
 _STYLE = (
     "<style scoped>.levada-preview{border-collapse:collapse;font-size:90%}"
@@ -25,13 +25,13 @@ _STYLE = (
 
 
 class Previewed(Protocol):
-    """A relation, as far as a preview needs it."""
+    """The part of a relation that a preview needs."""
 
     _node: nodes.Node
 
     @property
     def connection(self) -> Connection:
-        """Where it is."""
+        """Its connection."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class _Preview:
 
 
 def text(relation: Previewed, limit: int | None = None, width: int | None = None) -> str:
-    """Show the first rows; a star marks the attributes of the primary key. Never raises what the server answers."""
+    """Show the first rows; a star marks the attributes of the primary key. Never raises an error from the server."""
     try:
         preview = _load(relation, limit)
     except LevadaError as error:

@@ -1,4 +1,4 @@
-"""Relations: lazy expressions over tables. Operators build the tree; nothing is asked of the server before a fetch."""
+"""Relations: lazy expressions over tables. Operators build the tree; a fetch first contacts the server."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 _Self = TypeVar("_Self", bound="Relation")
 
 Restricted: TypeAlias = Any  # a relation of the operand's own class
-Fetched: TypeAlias = Any  # one or several arrays, values or dictionaries: the arguments decide
+Fetched: TypeAlias = Any  # one or several arrays, values or dictionaries, depending on the arguments
 Argument: TypeAlias = Any  # an argument of `to_dicts`
 
 HEAD_ROWS = 25
-"""Rows of `head` and `tail`."""
+"""The number of rows of `head` and `tail`."""
 
 
 class Relation(Operand):
-    """An expression over tables. It never changes; each operator makes a new one.
+    """An expression over tables. It never changes; each operator returns a new one.
 
     `A & condition` restricts, `A - condition` antirestricts, `A * B` joins, `A + B` unites. The server checks an
     expression when it is first used, and its errors name the part at fault.
@@ -86,10 +86,10 @@ class Relation(Operand):
 
     @on_class
     def restrict(self, condition: object, semantic_check: bool = True) -> Restricted:
-        """Give the entities that meet a condition: `A & condition`.
+        """Return the entities that meet a condition: `A & condition`.
 
         Args:
-            semantic_check: False: queries match on names alone, as `A ^ condition` does.
+            semantic_check: False: queries match on names alone, as in `A ^ condition`.
         """
         return self._restricted(condition, negated=False, unchecked=not semantic_check)
 
@@ -98,7 +98,7 @@ class Relation(Operand):
         """Keep, drop, rename and compute attributes; the primary key always stays.
 
         Args:
-            attributes: Names to keep; `...` for all that are not named; `"-name"` beside it to drop one.
+            attributes: Names to keep; `...` for all that are not named; with it, `"-name"` drops one.
             named_attributes: `new="old"` renames, `new="(old)"` duplicates, `new="expression"` or
                 `new=A.c.old / 2` computes.
         """
@@ -121,7 +121,7 @@ class Relation(Operand):
 
         Args:
             attributes: Secondary attributes of this relation to keep.
-            keep_all_rows: The older way to say the opposite of `exclude_nonmatching`.
+            keep_all_rows: The older name for the opposite of `exclude_nonmatching`.
             named_attributes: `n="count(*)"`, `mean="avg(x)"`, ….
         """
         other = self._other(group, "aggr")
@@ -136,7 +136,7 @@ class Relation(Operand):
         """Pair entities that agree on the attributes they share: `A * B`.
 
         Args:
-            semantic_check: False: match on names alone, as `A @ B` does.
+            semantic_check: False: match on names alone, as in `A @ B`.
             left: Keep entities of this relation without a match; it must determine `other`.
         """
         right = self._other(other, "*")
@@ -145,7 +145,7 @@ class Relation(Operand):
 
     @on_class
     def extend(self, other: object, semantic_check: bool = True) -> Relation:
-        """Add the attributes of another relation, which this one must determine; no entity is lost or doubled."""
+        """Add the attributes of another relation, which this one must determine; no entity is lost or duplicated."""
         right = self._other(other, "extend")
         node = nodes.join(self._node, right._node, left_join=True, unchecked=not semantic_check, extend=True)
         return Relation(self._connection_with(right), node)
@@ -154,7 +154,7 @@ class Relation(Operand):
 
     @property_on_class
     def heading(self) -> Heading:
-        """The ordered attributes; asked of the server once."""
+        """The ordered attributes; requested from the server once."""
         if self._heading is None:
             request = query_pb.DescribeRelationRequest(relation=self._message())
             response = self._server().call("QueryService/DescribeRelation", request, query_pb.DescribeRelationResponse)
@@ -173,7 +173,7 @@ class Relation(Operand):
 
     @property_on_class
     def connection(self) -> Connection:
-        """The connection that answers this relation."""
+        """The connection to the server of this relation."""
         return self._server()
 
     # ------------------------------------------------------------------------------------- size and rows
@@ -187,7 +187,7 @@ class Relation(Operand):
         return self._server().call("QueryService/CheckExistence", request, query_pb.CheckExistenceResponse).found
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether both are the same expression of the same connection; no row is looked at."""
+        """Return whether both are the same expression on the same connection; no rows are read."""
         other = as_operand(other)
         if not isinstance(other, Relation):
             return NotImplemented
@@ -211,15 +211,15 @@ class Relation(Operand):
         limit: int | None = None,
         offset: int | None = None,
     ) -> pa.Table:
-        """Fetch as a table of Arrow with the exact type of every attribute.
+        """Fetch as an Arrow table with the exact type of every attribute.
 
-        Blobs come as the bytes that are stored; each field's metadata has `levada.type`.
+        Blobs are fetched as their stored bytes; each field's metadata has `levada.type`.
 
         Args:
-            attributes: Which; all if there are none.
+            attributes: Names of attributes; by default all.
             order_by: `"name"`, `"name DESC"`, `"KEY"`, or several of these.
-            limit: At most so many entities.
-            offset: Pass over so many entities first.
+            limit: At most this many entities.
+            offset: Skip this many entities first.
         """
         return _selected(self._table(attributes, order_by, limit, offset), attributes)
 
@@ -251,7 +251,7 @@ class Relation(Operand):
     ) -> pd.DataFrame:
         """Fetch as a DataFrame whose index is the primary key. Arguments as for `to_dicts`."""
         table = self._table(attributes, order_by, limit, offset)
-        # The key is the index, so it comes along whatever is asked for.
+        # The key is the index, so it is always included.
         wanted = (*fetching.primary_key_of(table.schema), *attributes) if attributes else ()
         return fetching.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
 
@@ -263,7 +263,7 @@ class Relation(Operand):
         limit: int | None = None,
         offset: int | None = None,
     ) -> pl.DataFrame:
-        """Fetch as a DataFrame of polars. Arguments as for `to_arrow`."""
+        """Fetch as a polars DataFrame. Arguments as for `to_arrow`."""
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
         return fetching.to_polars(table, opener=self._opener())
 
@@ -280,7 +280,8 @@ class Relation(Operand):
         """Fetch as NumPy arrays of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
         Args:
-            attributes: Which. One: its array. Several: a tuple of arrays. None: a structured array of all.
+            attributes: Names of attributes. One: its array. Several: a tuple of arrays. None: a structured array of
+                all.
             include_key: Put the list of keys before the arrays.
             order_by: As for `to_arrow`.
             limit: As for `to_arrow`.
@@ -308,12 +309,12 @@ class Relation(Operand):
 
     @on_class
     def head(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
-        """Fetch the first entities by key as a list of dictionaries; or as `fetch` does, by its arguments."""
+        """Fetch the first entities by key as a list of dictionaries, or, with its arguments, in the form of `fetch`."""
         return self._some_rows({"order_by": "KEY", **fetch_arguments, "limit": limit})
 
     @on_class
     def tail(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
-        """Fetch the last entities by key, in the order of the key, as `head` does."""
+        """Fetch the last entities by key, in the order of the key, in the same forms as `head`."""
         return self._some_rows({"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
 
     def _some_rows(self, arguments: Mapping[str, Argument]) -> Any:  # noqa: ANN401  # as asked for
@@ -327,7 +328,7 @@ class Relation(Operand):
             attributes: None: a dictionary of all. One: its value. Several: a tuple of values. `"KEY"` is the key as a
                 dictionary.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments, which are given as paths.
+            download_path: The folder for files of attachments, which are returned as paths.
 
         Raises:
             NotFound: There is no entity.
@@ -357,17 +358,18 @@ class Relation(Operand):
         squeeze: bool = False,
         download_path: str = ".",
     ) -> Fetched:
-        """Fetch in the older way; `to_dicts`, `to_arrays`, `to_pandas` and `keys` say which form they give.
+        """Fetch in the older way; `to_dicts`, `to_arrays`, `to_pandas` and `keys` name their form.
 
         Args:
-            attributes: None: all. One: its array. Several: a list of arrays. `"KEY"` gives a list of keys.
+            attributes: None: all. One: its array. Several: a list of arrays. `"KEY"` returns a list of keys.
             offset: As for `to_arrow`.
             limit: As for `to_arrow`.
             order_by: As for `to_arrow`.
             format: Without attributes: `"array"` (a structured array, the default) or `"frame"` (a DataFrame).
-            as_dict: A list of dictionaries.
+            as_dict: Return a list of dictionaries.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments; they are given as paths, as files of `<filepath@…>` are.
+            download_path: The folder for files of attachments; they are returned as paths, like files of
+                `<filepath@…>`.
         """
         opener = self._opener(download_path, filepaths=True)
         if attributes and not as_dict:
@@ -375,7 +377,7 @@ class Relation(Operand):
             return columns[0] if len(columns) == 1 else columns
         form = format or config["fetch_format"]
         if form not in ("array", "frame"):
-            raise InvalidRequest(f"fetch gives the formats 'array' and 'frame', not {form!r}.")
+            raise InvalidRequest(f"fetch supports the formats 'array' and 'frame', not {form!r}.")
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
         if as_dict:
             return fetching.to_dicts(table, squeeze=squeeze, opener=opener)
@@ -398,15 +400,15 @@ class Relation(Operand):
         """Show the first entities as text.
 
         Args:
-            limit: At most so many; by default the setting `display.limit`.
-            width: Letters a column; by default the setting `display.width`.
+            limit: At most this many; by default the setting `display.limit`.
+            width: Width of a column in characters; by default the setting `display.width`.
         """
         return _preview.text(self, limit, width)
 
     # --------------------------------------------------------------------------------------------- inside
 
     def _message(self) -> pb.Relation:
-        """The expression as the protocol has it."""
+        """The expression as a protocol message."""
         return nodes.encode_relation(self._node)
 
     def _server(self) -> Connection:
@@ -415,7 +417,7 @@ class Relation(Operand):
         return self._connection
 
     def _with_node(self: _Self, node: nodes.Node, connection: Connection | None) -> _Self:
-        """Make a relation of the same class, with whatever its user attached to it."""
+        """Build a relation of the same class, with everything its user attached to it."""
         result = copy.copy(self)
         result._node, result._connection = node, connection
         return result
@@ -458,7 +460,7 @@ class Relation(Operand):
     def _table(
         self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None
     ) -> pa.Table:
-        """Fetch attributes, all if `names` is empty; the key and what it is ordered by come along."""
+        """Fetch attributes, all if `names` is empty, plus the key and the attributes of the order."""
         relation: Relation = self
         if names:
             ordering = [term.split()[0].strip("`") for term in order_terms(order_by)]
@@ -492,10 +494,10 @@ class Relation(Operand):
 
 
 class U(Relation):
-    """All possible entities with some attributes; of use only in restrictions and aggregations.
+    """All possible entities with some attributes; useful only in restrictions and aggregations.
 
-    `U("a", "b") & A` gives the distinct pairs of A; `U("a").aggr(A, n="count(*)")` groups by `a`;
-    `U().aggr(A, n="count(*)")` has one entity.
+    `U("a", "b") & A` yields the distinct pairs of A; `U("a").aggr(A, n="count(*)")` groups by `a`; `U().aggr(A,
+    n="count(*)")` has one entity.
     """
 
     def __init__(self, *attributes: str) -> None:
@@ -503,14 +505,14 @@ class U(Relation):
         self._attributes = attributes
 
     def _with_node(self, node: nodes.Node, connection: Connection | None) -> Relation:  # type: ignore[override]
-        return Relation(connection, node)  # restricted, it is no U any more
+        return Relation(connection, node)  # restricted, it is no longer a U
 
     def __repr__(self) -> str:
         return f"U({', '.join(map(repr, self._attributes))})"
 
 
 def _selected(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Keep the columns that were asked for, all if none was, in the order of the heading."""
+    """Keep the requested columns, or all if none was requested, in the order of the heading."""
     if not names:
         return table
     wanted = set(names)
@@ -527,14 +529,14 @@ def _project_items(
         if attribute is Ellipsis:
             items.append(pb.ProjectItem(remaining=True))
         elif not isinstance(attribute, str):
-            raise InvalidRequest(f"An attribute is named by text or stands as `...`, not as {attribute!r}.")
+            raise InvalidRequest(f"An attribute is given as text or `...`, not as {attribute!r}.")
         elif attribute.startswith("-"):
             items.append(pb.ProjectItem(excluded=attribute[1:].strip()))
         else:
             items.append(pb.ProjectItem(attribute=str(attribute)))
     for name, given in named_attributes.items():
         if not isinstance(given, (str, Term)):
-            raise InvalidRequest(f"`{name}` is given by the name of an attribute or an expression, not by {given!r}.")
+            raise InvalidRequest(f"`{name}` is given by an attribute's name or an expression, not by {given!r}.")
         term = given if isinstance(given, Term) else Term(str(given))
         named = pb.NamedExpression(name=name, expression=pb.Expression(text=term.text, values=term.values))
         items.append(pb.ProjectItem(named=named))

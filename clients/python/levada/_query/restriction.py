@@ -1,4 +1,4 @@
-"""What may stand after `&` and `-`, turned into conditions of the protocol."""
+"""Restrictions: the operand after `&` and `-`, converted to conditions of the protocol."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 _MANY_MAPPINGS = 64
-"""From so many mappings on, a list of them is sent as one table of values: conditions are limited in number."""
+"""From this many mappings on, a list of them is sent as one table of values: conditions are limited in number."""
 
-_ALLOWED = "a mapping, a list or table of them, text, True or False, a query, AndList, Not, Top or U may stand here"
+_ALLOWED = "a mapping, a list or table of them, text, True or False, a query, AndList, Not, Top or U is allowed here"
 
 
 class Operand:
-    """Anything that is a relation: what a condition has to recognise of `Relation`."""
+    """Anything that is a relation: the part of `Relation` that a condition has to recognize."""
 
     _node: nodes.Node
     _connection: Connection | None
 
 
 class AndList(list[Any]):  # Any: conditions of every kind
-    """Conditions that must all hold; an empty one holds for all entities."""
+    """Conditions that must all hold; an empty list holds for all entities."""
 
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite of a condition: what it does not hold for, or is unknown for."""
+    """The opposite of a condition: it holds for the entities for which the condition does not hold or is unknown."""
 
     restriction: object
 
@@ -51,9 +51,9 @@ class Top:
     """The first entities in an order.
 
     Args:
-        limit: How many at most; None for all.
+        limit: At most how many; None for all.
         order_by: `attribute`, `attribute DESC`, `KEY` or `KEY DESC`, or a list of these.
-        offset: How many to pass over first.
+        offset: How many to skip first.
     """
 
     limit: int | None = 1
@@ -62,10 +62,10 @@ class Top:
 
 
 def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
-    """Take an order apart: one term per attribute.
+    """Split an order into its terms, one per attribute.
 
     Raises:
-        InvalidRequest: A term is no text.
+        InvalidRequest: A term is not text.
     """
     if order_by is None:
         return []
@@ -76,25 +76,25 @@ def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
 
 
 def top_node(operand: nodes.Node, top: Top) -> nodes.Node:
-    """Make the node of the first entities of an operand.
+    """Build the node of the first entities of an operand.
 
     Raises:
         InvalidRequest: A limit or offset is negative.
     """
     if (top.limit or 0) < 0 or (top.offset or 0) < 0:
-        raise InvalidRequest(f"limit and offset are not negative, as in {top}.")
+        raise InvalidRequest(f"limit and offset must not be negative, as in {top}.")
     limit = None if top.limit is None else int(top.limit)
     return nodes.top(operand, limit, order_terms(top.order_by), int(top.offset or 0))
 
 
 def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
-    """Turn a condition into its node.
+    """Convert a condition to its node.
 
     Args:
         unchecked: Queries match on names alone.
 
     Raises:
-        InvalidRequest: Nothing that can restrict.
+        InvalidRequest: It cannot be a condition.
         WrongValue: A value cannot be sent.
     """
     condition = as_operand(condition)
@@ -144,7 +144,7 @@ def connections_in(condition: object) -> Iterator[Connection]:
 
 
 def as_operand(value: object) -> object:
-    """Turn the class of a table into the table; leave everything else."""
+    """Replace the class of a table by the table; leave everything else."""
     if isinstance(value, type) and issubclass(value, Operand):
         return value()
     return value
@@ -167,7 +167,7 @@ def _any_node(items: list[object], *, unchecked: bool) -> nodes.Node:
 
 
 def _mappings_as_ipc(items: list[object]) -> bytes | None:
-    """Write mappings with the same keys as one table; None where they are none, or their values of mixed kinds."""
+    """Write mappings with equal keys as one table; return None if they differ, or their values are of mixed kinds."""
     first = items[0]
     if not isinstance(first, Mapping) or not first:
         return None

@@ -18,17 +18,17 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Term:
-    """A part of an expression. Operators make larger ones; the server checks the whole when it is used.
+    """A part of an expression. Operators build larger ones; the server checks the whole when it is used.
 
-    `== != < <= > >=`, `+ - * / %`, and `& | ~` for AND, OR and NOT. Comparing with None asks for NULL. A comparison
-    with NULL does not hold, and nor does its `~`; `A - (A.c.x > 3)` has the entities where x is NULL too.
+    `== != < <= > >=`, `+ - * / %`, and `& | ~` for AND, OR and NOT. Comparing with None tests for NULL. A comparison
+    with NULL does not hold, nor does its `~`; `A - (A.c.x > 3)` includes the entities where x is NULL.
 
     Args:
         text: In the expression language.
         values: One for each `?` in the text.
     """
 
-    # NumPy's scalars leave the operators to this class.
+    # makes NumPy's scalars leave the operators to this class
     __array_ufunc__ = None
 
     def __init__(self, text: str, values: tuple[value_pb2.Value, ...] = ()) -> None:
@@ -36,7 +36,7 @@ class Term:
         self.values = values
 
     def isin(self, values: Iterable[object]) -> Term:
-        """Hold for one of some values."""
+        """Hold for any of some values."""
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise InvalidRequest(f"isin takes a list of values, not {values!r}.")
         return self._join("IN", _Listed(list(values)))
@@ -48,11 +48,11 @@ class Term:
         return Term(text, (*self.values, *first.values, *last.values))
 
     def like(self, pattern: str) -> Term:
-        """Hold for text of a pattern: `%` is any text, `_` any character."""
+        """Hold for text that matches a pattern: `%` is any text, `_` any character."""
         return self._join("LIKE", pattern)
 
     def is_null(self) -> Term:
-        """Hold where there is no value."""
+        """Hold if there is no value."""
         return Term(f"({self.text} IS NULL)", self.values)
 
     def __eq__(self, other: object) -> Term:  # type: ignore[override]  # a condition, not an answer
@@ -119,7 +119,8 @@ class Term:
 
     def __bool__(self) -> bool:
         raise InvalidRequest(
-            f"{self!r} is no answer yet: join conditions by & | ~ in brackets, not by and, or, not, in or a < x < b."
+            f"{self!r} has no truth value: combine conditions with & | ~ in brackets, "
+            "not with and, or, not, in or a < x < b."
         )
 
     def __repr__(self) -> str:
@@ -147,7 +148,7 @@ class Columns:
 
     def __getitem__(self, name: str) -> Term:
         if _NAME.fullmatch(name) is None:
-            raise UnknownAttribute(f"{name!r} is no name of an attribute.", {"attribute": name})
+            raise UnknownAttribute(f"{name!r} is not the name of an attribute.", {"attribute": name})
         return Term(f"`{name}`")
 
     def __dir__(self) -> list[str]:
@@ -158,7 +159,7 @@ def _term(value: object) -> Term:
     if isinstance(value, Term):
         return value
     if value is None:
-        raise InvalidRequest("NULL compares with nothing: use == None, != None or is_null().")
+        raise InvalidRequest("NULL cannot be compared: use == None, != None or is_null().")
     if isinstance(value, (list, tuple, set, frozenset)) and not isinstance(value, _Listed):
-        raise InvalidRequest(f"A list stands in isin, not beside an operator: {value!r}.")
+        raise InvalidRequest(f"Use a list with isin, not with an operator: {value!r}.")
     return Term("?", (encode_condition_value(value, "the value in the expression"),))

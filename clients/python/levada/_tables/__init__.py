@@ -1,1 +1,1 @@
-"""Tables: rows in, rows changed, rows out of the way."""
+"""Tables: inserting, changing and deleting rows."""

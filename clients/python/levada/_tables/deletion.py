@@ -1,4 +1,4 @@
-"""Deleting entities and dropping tables: the plan, the question, the deed."""
+"""Deleting entities and dropping tables: the plan, the confirmation, the execution."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _PART_INTEGRITY = {
 
 @dataclass(frozen=True)
 class Deletion:
-    """Which entities are to go: those of a restricted table, and all that depend on them.
+    """The entities to delete: those of a restricted table, and everything that depends on them.
 
     Args:
         table: The table's full name.
-        part_integrity: What happens to a part whose master stays.
+        part_integrity: How to treat a part whose master stays.
     """
 
     connection: Connection
@@ -41,16 +41,16 @@ class Deletion:
     part_integrity: str = "enforce"
 
     def plan(self) -> DeletePlan:
-        """Ask what would go."""
+        """Ask the server which rows would go."""
         request = pb.PlanDeleteRequest(relation=self.relation, part_integrity=self._integrity())
         response = self.connection.call("RowService/PlanDelete", request, pb.PlanDeleteResponse)
         return DeletePlan(self, tuple(response.tables), response.digest)
 
     def run(self, digest: str = "", *, quick: bool = False) -> int:
-        """Delete, and give the number of the table's own entities that went.
+        """Delete, and return how many of the table's own entities were deleted.
 
         Args:
-            digest: Of the plan that was confirmed; empty: whatever it takes.
+            digest: The digest of the confirmed plan; empty: delete whatever there is.
             quick: Do not touch other tables.
         """
         request = pb.DeleteRowsRequest(
@@ -64,7 +64,7 @@ class Deletion:
         return counts(response.tables).get(self.table, 0)
 
     def run_if_confirmed(self, prompt: bool | None) -> int:
-        """Delete after asking; give the number of the table's own entities that went."""
+        """Delete after asking; return how many of the table's own entities were deleted."""
         if not (config["safemode"] if prompt is None else prompt):
             return self.run()
         plan = self.plan()
@@ -77,13 +77,13 @@ class Deletion:
             return _PART_INTEGRITY[self.part_integrity]
         except KeyError:
             raise InvalidRequest(
-                f"part_integrity is one of {', '.join(_PART_INTEGRITY)}, not {self.part_integrity!r}."
+                f"part_integrity must be one of {', '.join(_PART_INTEGRITY)}, not {self.part_integrity!r}."
             ) from None
 
 
 @dataclass(frozen=True)
 class DeletePlan:
-    """What a delete would take from every table; it is true if that is anything.
+    """The rows that a delete would take from every table; it is true if there are any.
 
     Attributes:
         tables: The tables that lose rows and how many, leaves first.
@@ -96,7 +96,7 @@ class DeletePlan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows that each table loses, by its full name, leaves first."""
+        """The number of rows that each table loses, by its full name, leaves first."""
         return counts(self.tables)
 
     def __bool__(self) -> bool:
@@ -110,16 +110,16 @@ class DeletePlan:
     __repr__ = __str__
 
     def confirm(self) -> int:
-        """Delete exactly these rows; give the number of the table's own.
+        """Delete exactly these rows; return how many of the table's own were deleted.
 
         Raises:
-            PlanChanged: They are not the same any more.
+            PlanChanged: The rows have changed.
         """
         return self._deletion.run(self.digest)
 
 
 def drop_table(connection: Connection, name: schema_pb2.TableName, prompt: bool | None) -> None:
-    """Drop a table and all that depend on it, after asking."""
+    """Drop a table and everything that depends on it, after asking."""
     request = schema_service_pb2.PlanDropRequest(names=[name])
     plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
     lines = [f"{table} ({count} entities)" for table, count in counts(plan.tables).items()]
@@ -131,7 +131,7 @@ def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None
     """Drop a table without asking, if none depends on it.
 
     Raises:
-        HasChildren: One does.
+        HasChildren: A table does.
     """
     request = schema_service_pb2.PlanDropRequest(names=[name])
     plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
@@ -142,11 +142,11 @@ def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None
 
 
 def _drop(connection: Connection, name: schema_pb2.TableName, digest: str) -> None:
-    """Drop what was planned."""
+    """Drop the planned tables."""
     request = schema_service_pb2.DropTablesRequest(names=[name], digest=digest, request_id=uuid4().hex)
     connection.call("SchemaService/DropTables", request, schema_service_pb2.DropTablesResponse)
 
 
 def counts(tables: Iterable[schema_pb2.TableCount]) -> dict[str, int]:
-    """Give numbers of entities by the tables' full names."""
+    """Return numbers of entities by the tables' full names."""
     return {full_name(table.name): table.entity_count for table in tables}

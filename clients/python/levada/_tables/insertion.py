@@ -1,4 +1,4 @@
-"""Inserting rows: straight to the server, or into the buffer of the job that runs."""
+"""Inserting rows: straight into the server, or into the buffer of the running job."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from levada_api.v1 import schema_pb2
 
 _FEW_BYTES = 2**18
-"""Up to here rows go in one message: more would be copied together in vain where they turn out to be many."""
+"""Up to this size rows go in one message; beyond it, copying them together would be wasted work."""
 
 
 class Target(Protocol):
-    """A table that rows go into."""
+    """A table to insert rows into."""
 
     _name: schema_pb2.TableName
 
     @property
     def connection(self) -> Connection:
-        """Where it is."""
+        """Its connection."""
         ...
 
     @property
@@ -45,12 +45,12 @@ class Target(Protocol):
 
     @property
     def primary_key(self) -> list[str]:
-        """The names of those of its key."""
+        """The names of its key attributes."""
         ...
 
 
 def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None) -> None:
-    """Insert rows of any form, all or none, or so many at a time."""
+    """Insert rows of any form, all or none, or in chunks."""
     rows = as_operand(rows)
     if chunk_size is not None and isinstance(rows, Relation):
         raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
@@ -65,19 +65,19 @@ def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: i
                 raise
             first = number * chunk_size
             raise type(error)(
-                f"{error} Rows are counted from row {first}, where this chunk begins; those before it are inserted.",
+                f"{error} Rows are counted from row {first}, where this chunk begins; earlier rows are inserted.",
                 {**error.details, "first_row": first},
             ) from None
 
 
 def frame_with_key(table: Target, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
-    """Bring the index of a DataFrame among its columns where it is the primary key, and drop it elsewhere.
+    """Turn the index of a DataFrame into columns if it is the primary key, and drop it otherwise.
 
     Args:
-        index_as_pk: It is the key; None for whether its names are those of the key.
+        index_as_pk: Whether it is the key; None: if its names match the key's.
 
     Raises:
-        InvalidRequest: No DataFrame of pandas, or an index that is to be the key and has other names.
+        InvalidRequest: It is not a pandas DataFrame, or its index should be the key but has other names.
     """
     if not is_pandas(frame):
         raise InvalidRequest(f"insert_dataframe requires a pandas DataFrame, not a {type(frame).__name__}.")
@@ -112,7 +112,7 @@ def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions) -> Non
 
 
 def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:
-    """Insert a stream: in one message where it is small, and not in a transaction, which has a stream open."""
+    """Insert a stream: in one message if it is small, except in a transaction, which has a stream open."""
     begin = b""
     if not connection.in_transaction:
         for piece in pieces:
@@ -135,9 +135,9 @@ def _requests(header: pb.InsertHeader, begin: bytes, pieces: Iterator[bytes]) ->
 
 
 def _chunks(rows: object, size: int) -> Iterator[object]:
-    """Cut rows into pieces of at most `size`."""
+    """Split rows into pieces of at most `size`."""
     if size < 1:
-        raise InvalidRequest(f"chunk_size is at least 1, not {size}.")
+        raise InvalidRequest(f"chunk_size must be at least 1, not {size}.")
     if is_sliceable(rows):
         for start in range(0, len(rows), size):
             yield slice_rows(rows, start, start + size)

@@ -1,4 +1,4 @@
-"""Tables: rows in and out, what they depend on, and their place in the catalog."""
+"""Tables: inserting and changing rows, their dependencies, and their place in the catalog."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ Deleted: TypeAlias = Any  # the number of entities, or with `dry_run` the plan
 
 
 class Home(Protocol):
-    """The schema of a class, as tables see it."""
+    """The schema of a class, as seen by its tables."""
 
     database: str
     create_tables: bool
 
     @property
     def connection(self) -> Connection:
-        """Where it lives."""
+        """Its connection."""
         ...
 
     def _alter(
@@ -63,7 +63,7 @@ class Home(Protocol):
 
 
 class TableMeta(type):
-    """Lets the class of a table stand for the table: `Session & key`, `Session.insert1(row)`."""
+    """Lets the class of a table act as the table: `Session & key`, `Session.insert1(row)`."""
 
     def __getattribute__(cls, name: str) -> Member:
         if name in CLASS_LEVEL and "_abstract" not in type.__getattribute__(cls, "__dict__"):
@@ -98,7 +98,7 @@ class TableMeta(type):
         return len(cls())
 
     def __bool__(cls) -> bool:
-        # A class is true, as any class; `bool(Session())` asks for entities.
+        # A class is always true; `bool(Session())` checks for entities.
         return True
 
     def __iter__(cls) -> Iterator[dict[str, Any]]:
@@ -109,7 +109,7 @@ class TableMeta(type):
 
 
 class Table(Relation, metaclass=TableMeta):
-    """A table; restricted it stays one. Users subclass Manual, Lookup, Imported, Computed and Part.
+    """A table; a restriction of it is still a table. Users subclass Manual, Lookup, Imported, Computed and Part.
 
     All methods work on the class too: `Session.insert1(row)`.
     """
@@ -123,7 +123,8 @@ class Table(Relation, metaclass=TableMeta):
         schema = type(self)._schema
         if schema is None or not schema.database:
             raise InvalidRequest(
-                f"`{type(self).__name__}` belongs to no schema yet: decorate it with @schema, and activate the schema."
+                f"`{type(self).__name__}` does not belong to a schema yet: decorate it with @schema, "
+                "and activate the schema."
             )
         self._name = schema_pb2.TableName(schema=schema.database, table=type(self)._class_name)
         super().__init__(schema.connection, nodes.table(self._name.schema, self._name.table))
@@ -154,7 +155,7 @@ class Table(Relation, metaclass=TableMeta):
 
     @property_on_class
     def is_declared(self) -> bool:
-        """The table exists."""
+        """Whether the table exists."""
         try:
             self._server().describe_table(self._name)
         except NotFound:
@@ -163,11 +164,11 @@ class Table(Relation, metaclass=TableMeta):
 
     @on_class
     def describe(self, context: object = None, printout: bool = False) -> str:
-        """Give a definition that declares this table.
+        """Return a definition that declares this table.
 
         Args:
             context: Not needed: names are those of the catalog.
-            printout: Write it to standard output too.
+            printout: Also write it to standard output.
         """
         definition = self._server().describe_table(self._name).table.definition
         if printout:
@@ -178,7 +179,7 @@ class Table(Relation, metaclass=TableMeta):
     def parents(
         self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
     ) -> list[Any]:  # Any: names, tables, or pairs
-        """Give the tables that this one refers to, in the order of its definition.
+        """Return the tables that this one refers to, in the order of its definition.
 
         Args:
             primary: True: only by the primary key; False: only by other attributes; None: both.
@@ -192,24 +193,24 @@ class Table(Relation, metaclass=TableMeta):
     def children(
         self, primary: bool | None = None, as_objects: bool = False, foreign_key_info: bool = False
     ) -> list[Any]:  # Any: names, tables, or pairs
-        """Give the tables that refer to this one; arguments as for `parents`."""
+        """Return the tables that refer to this one; arguments as for `parents`."""
         own = self._server().describe_table(self._name).table.name
         keys = [(t.name, k) for t in self._graph(descendant_steps=1) for k in t.foreign_keys if k.parent == own]
         return self._relatives(keys, primary, as_objects, foreign_key_info)
 
     @on_class
     def ancestors(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
-        """Give all tables that this one depends on, and itself, parents first."""
+        """Return all tables that this one depends on, and itself, parents first."""
         return self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
 
     @on_class
     def descendants(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
-        """Give all tables that depend on this one, and itself, parents first."""
+        """Return all tables that depend on this one, and itself, parents first."""
         return self._shown([t.name for t in self._graph(descendant_steps=-1)], as_objects)
 
     @on_class
     def parts(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
-        """Give the part tables."""
+        """Return the part tables."""
         prefix = self._server().describe_table(self._name).table.name.table + "."
         tables = self._graph(descendant_steps=1)
         names = [t.name for t in tables if t.name.schema == self._name.schema and t.name.table.startswith(prefix)]
@@ -250,19 +251,19 @@ class Table(Relation, metaclass=TableMeta):
 
         Args:
             rows: An iterable of mappings, of sequences in the order of the heading, or of records; a structured array;
-                a DataFrame of pandas or polars; an Arrow table; the path of a CSV file; or a query, which is
-                inserted without a trip to this machine.
+                a DataFrame of pandas or polars; an Arrow table; the path of a CSV file; or a query, whose rows are not
+                sent to this machine.
             replace: Update rows whose primary key exists.
-            skip_duplicates: Leave out rows whose primary key exists.
-            ignore_extra_fields: Leave out fields that are no attributes.
+            skip_duplicates: Skip rows whose primary key exists.
+            ignore_extra_fields: Ignore fields that are not attributes.
             allow_direct_insert: Insert into an Imported or Computed table outside its `make`.
-            chunk_size: Insert so many rows at a time, each time all or none.
+            chunk_size: Insert this many rows at a time, each time all or none.
 
         Raises:
             DuplicateEntity: A primary key exists.
-            MissingParent: A foreign key finds no parent.
+            MissingParent: The parent of a foreign key does not exist.
             MissingAttribute: A value is missing and there is no default.
-            UnknownAttribute: A field is no attribute.
+            UnknownAttribute: A field is not an attribute.
             WrongValue: A value does not fit its attribute.
         """
         options = row_pb.InsertOptions(
@@ -285,14 +286,14 @@ class Table(Relation, metaclass=TableMeta):
         allow_direct_insert: bool | None = None,
         chunk_size: int | None = None,
     ) -> None:
-        """Insert a DataFrame of pandas, as `to_pandas` gives it. The other arguments are those of `insert`.
+        """Insert a pandas DataFrame, in the form of `to_pandas`. The other arguments are those of `insert`.
 
         Args:
-            df: One column an attribute.
-            index_as_pk: Its index is the primary key (True), or is left out (False); None for whether the names fit.
+            df: One column per attribute.
+            index_as_pk: Its index is the primary key (True), or is dropped (False); None: depending on its names.
 
         Raises:
-            InvalidRequest: No DataFrame, or an index that is to be the key and has other names.
+            InvalidRequest: It is not a DataFrame, or its index should be the key but has other names.
         """
         self.insert(
             frame_with_key(self, df, index_as_pk),
@@ -307,11 +308,11 @@ class Table(Relation, metaclass=TableMeta):
     def validate(self, rows: object, *, ignore_extra_fields: bool = False) -> ValidationResult:
         """Find the rows that `insert` would refuse, and why: types, missing values, keys that exist, missing parents.
 
-        The rows are tried in a transaction that is undone; nothing is kept.
+        The rows are inserted in a transaction that is rolled back.
 
         Args:
-            rows: As for `insert`, but no file.
-            ignore_extra_fields: Leave out fields that are no attributes.
+            rows: As for `insert`, except a file.
+            ignore_extra_fields: Ignore fields that are not attributes.
 
         Returns:
             `is_valid`, `errors` with row, attribute and message of each, `rows_checked`, `summary()`.
@@ -351,20 +352,20 @@ class Table(Relation, metaclass=TableMeta):
         part_integrity: str = "enforce",
         dry_run: bool = False,
     ) -> Deleted:
-        """Delete the entities and all that depend on them, in every schema, after asking.
+        """Delete the entities and everything that depends on them, in every schema, after asking.
 
         Args:
             transaction: Not needed: a delete is one transaction.
             safemode: The older name of `prompt`.
             force_parts: The older `part_integrity="ignore"`.
             force_masters: The older `part_integrity="cascade"`.
-            prompt: Ask first; by default as the setting `safemode` says.
-            part_integrity: `"enforce"`: refuse to delete parts without their master; `"ignore"`: do it;
+            prompt: Whether to ask first; by default according to the setting `safemode`.
+            part_integrity: `"enforce"`: refuse to delete parts without their master; `"ignore"`: delete them;
                 `"cascade"`: delete the masters too.
-            dry_run: Delete nothing and give the plan.
+            dry_run: Delete nothing and return the plan.
 
         Returns:
-            The number of this table's entities that were deleted; with `dry_run` a `DeletePlan`.
+            The number of deleted entities of this table; with `dry_run` a `DeletePlan`.
         """
         integrity = "cascade" if force_masters else "ignore" if force_parts else part_integrity
         deletion = self._deletion(integrity)
@@ -375,7 +376,7 @@ class Table(Relation, metaclass=TableMeta):
         """Delete the entities without asking, and only if nothing depends on them.
 
         Args:
-            get_count: Give their number.
+            get_count: Return their number.
 
         Raises:
             HasChildren: Something depends on them.
@@ -392,19 +393,19 @@ class Table(Relation, metaclass=TableMeta):
         *,
         new_name: str = "",
     ) -> bool:
-        """Alter the table to what the class's `definition` says now, after showing the changes and asking.
+        """Alter the table to the present `definition` of the class, after showing the changes and asking.
 
         The primary key can only be renamed. Values that a new type cannot hold are an error, and nothing changes.
 
         Args:
-            prompt: Ask first; by default as the setting `safemode` says.
-            context: Where the names after `->` are looked up; by default where the caller and the class live.
-            rename: `{"new": "old"}`: attributes that get another name. Without it the old one is dropped with its
-                values, and the new one is added.
-            new_name: The class's name afterwards; its parts follow. Rename the class in the code then.
+            prompt: Whether to ask first; by default according to the setting `safemode`.
+            context: Looked up for the names after `->`; by default the scopes of the caller and the class.
+            rename: `{"new": "old"}`: attributes to rename. An attribute not named here is dropped with its values, and
+                a new one added.
+            new_name: The new name of the class; its parts follow. Then rename the class in the code.
 
         Returns:
-            Whether something was altered.
+            Whether anything was altered.
 
         Raises:
             PlanChanged: The table changed since the changes were shown.
@@ -413,24 +414,24 @@ class Table(Relation, metaclass=TableMeta):
         schema = type(self)._schema
         if schema is None:
             raise InvalidRequest(
-                f"{self.full_table_name} has no definition here; alter it by a class that has one, under @schema."
+                f"{self.full_table_name} has no definition here; alter it through a class that has one, under @schema."
             )
         frame = sys._getframe(1)
         return schema._alter(self, [context or {}, frame.f_locals, frame.f_globals], rename or {}, new_name, prompt)
 
     @on_class
     def definition_history(self) -> list[tuple[datetime, str]]:
-        """Give the definitions that the table had: since when, in UTC, and as it was written; the present one last."""
+        """Return the definitions of the table: since when, in UTC, and the text as written; the present one last."""
         request = schema_service_pb2.DescribeTableRequest(name=self._name, include_history=True)
         response = self._server().call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
         return [(past.create_time.ToDatetime(UTC), past.definition) for past in response.history]
 
     @on_class
     def drop(self, prompt: bool | None = None) -> None:
-        """Drop the table and all that depend on it, after asking.
+        """Drop the table and everything that depends on it, after asking.
 
         Args:
-            prompt: Ask first; by default as the setting `safemode` says.
+            prompt: Whether to ask first; by default according to the setting `safemode`.
         """
         if self._restricted_here():
             raise InvalidRequest("A restricted table cannot be dropped; drop the table, or delete these entities.")
@@ -441,7 +442,7 @@ class Table(Relation, metaclass=TableMeta):
         """Drop the table without asking, and only if no other depends on it.
 
         Raises:
-            HasChildren: One does.
+            HasChildren: A table does.
         """
         drop_table_quick(self._server(), self._name)
 
@@ -451,7 +452,7 @@ class Table(Relation, metaclass=TableMeta):
         return Deletion(self._server(), self.full_table_name, self._message(), part_integrity)
 
     def _stored(self, name: str, value: object, row: Mapping[str, object]) -> object:
-        """Bring a value to what its attribute stores, where that is bytes or lies in a store."""
+        """Convert a value to its attribute's stored form, if that is bytes or an object in a store."""
         if name not in self.heading:
             raise UnknownAttribute(
                 f"`{self._name.table}` has no attribute `{name}`; it has {', '.join(self.heading.names)}.",
@@ -492,7 +493,7 @@ class Table(Relation, metaclass=TableMeta):
     ) -> list[Any]:  # Any: names, tables, or pairs
         chosen = [(name, key) for name, key in keys if primary is None or key.primary_key == primary]
         if not foreign_key_info:
-            # Two foreign keys may lead to one table.
+            # Several foreign keys may lead to one table.
             unique = {full_name(name): name for name, _ in chosen}
             return self._shown(unique.values(), as_objects)
         return [
@@ -510,10 +511,10 @@ class Table(Relation, metaclass=TableMeta):
 
 
 class FreeTable(Table):
-    """A table without a class of its own.
+    """A table without its own class.
 
     Args:
-        connection: Where it is.
+        connection: The table's connection.
         full_table_name: `lab.Session`, `lab.session`, or `` `lab`.`#species` ``.
     """
 
@@ -525,5 +526,5 @@ class FreeTable(Table):
 
 
 def free_table(connection: Connection, name: schema_pb2.TableName) -> FreeTable:
-    """Make a table without a class from its name."""
+    """Create a table without a class from its name."""
     return FreeTable(connection, f"{name.schema}.{name.table}")

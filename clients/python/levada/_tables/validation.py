@@ -1,4 +1,4 @@
-"""Rows tried out: inserted in a transaction that is undone, so that every rule of the table and the server is asked."""
+"""Validation: rows are inserted in a transaction that is rolled back, so that every rule is checked."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 MAX_ERRORS = 100
 _CHUNK_ROWS = 10_000
-"""Rows that are tried again for each error among them."""
+"""How many rows are tried again for each error among them."""
 
 
 @dataclass
 class ValidationResult:
-    """What is wrong with some rows.
+    """The errors of some rows.
 
     Args:
-        errors: For each row that cannot be inserted its number from 0, the attribute if one is at fault, and why; at
-            most 100.
-        rows_checked: How many rows were looked at; not all, where there were more errors than that.
+        errors: For each row that cannot be inserted: its number from 0, the attribute if one is at fault, and the
+            reason; at most 100.
+        rows_checked: How many rows were checked; not all if there are more errors than that.
     """
 
     errors: list[tuple[int | None, str | None, str]] = field(default_factory=list)
@@ -38,14 +38,14 @@ class ValidationResult:
 
     @property
     def is_valid(self) -> bool:
-        """All rows can be inserted."""
+        """Whether all rows can be inserted."""
         return not self.errors
 
     def __bool__(self) -> bool:
         return self.is_valid
 
     def summary(self) -> str:
-        """Tell the result in a line for each error."""
+        """Summarize the result, in a line for each error."""
         if self.is_valid:
             return f"{self.rows_checked} rows can be inserted."
         lines = [f"{len(self.errors)} of {self.rows_checked} rows cannot be inserted:"]
@@ -58,7 +58,7 @@ class ValidationResult:
 
 
 def validate(table: Target, rows: object, options: pb.InsertOptions) -> ValidationResult:
-    """Find the rows that an insert would refuse; nothing is kept."""
+    """Find the rows that an insert would refuse, without keeping any."""
     count, part = _sliced(as_operand(rows))
     result = ValidationResult()
     with suppress(_Undone), table.connection.transaction:
@@ -90,20 +90,20 @@ def _try_rows(
             return
         except LevadaError as error:
             number = error.details.get("row")
-            if number is None:  # it is about all of them, such as a column that is no attribute
+            if number is None:  # it concerns all of them, such as a column that is not an attribute
                 result.errors.append((None, error.details.get("attribute"), str(error)))
                 result.rows_checked = stop
                 return
             row = start + int(number)
             message = str(error).replace(f"row {number}", f"row {row}", 1)
-            # What is wrong with a value is found before the server sees any row: those before it are still to try.
+            # A wrong value is found before the server sees any row: the rows before it are still to be tried.
             _try_rows(table, part, start, row, options, result)
             result.errors.append((row, error.details.get("attribute"), message))
             start = result.rows_checked = row + 1
 
 
 def _sliced(rows: object) -> tuple[int, Callable[[int, int], object]]:
-    """Give the number of rows of any form, and what takes some of them."""
+    """Return the number of rows of any form, and a function that slices them."""
     if isinstance(rows, Relation):
         rows = rows.to_arrow()
     if is_sliceable(rows):
@@ -112,6 +112,6 @@ def _sliced(rows: object) -> tuple[int, Callable[[int, int], object]]:
         table = to_arrow_table(rows)
         return table.num_rows, lambda start, stop: table.slice(start, stop - start)
     if isinstance(rows, (str, bytes, dict)) or not hasattr(rows, "__iter__"):
-        raise InvalidRequest("validate takes rows as insert does, but no file: read it first, as with pandas.")
+        raise InvalidRequest("validate takes rows like insert, but not a file: read it first, for example with pandas.")
     listed: list[Any] = list(rows)  # Any: rows of any form
     return len(listed), lambda start, stop: listed[start:stop]

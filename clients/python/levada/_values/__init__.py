@@ -1,1 +1,1 @@
-"""Values and rows, as Python has them and as they travel."""
+"""Values and rows, in Python and on the wire."""

@@ -1,4 +1,4 @@
-"""Attachments: files that lie in their row."""
+"""Attachments: files that are stored in their row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from levada._values.files import cache_folder, check_name, download_place, put
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AttachedFile(os.PathLike[str]):
-    """The file of an `<attach>` attribute. Whatever takes a path takes it; then it is copied to this machine's cache.
+    """The file of an `<attach>` attribute. It can be used as a path, which then copies it to this machine's cache.
 
     Args:
         name: The file's name.
@@ -27,11 +27,11 @@ class AttachedFile(os.PathLike[str]):
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size in bytes."""
         return len(self.content)
 
     def read_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Give the bytes, or a range of them."""
+        """Return the bytes, or a range of them."""
         return self.content[offset:] if length is None else self.content[offset : offset + length]
 
     def open(self) -> IO[bytes]:
@@ -39,7 +39,7 @@ class AttachedFile(os.PathLike[str]):
         return io.BytesIO(self.content)
 
     def download(self, folder: str | os.PathLike[str] = ".") -> Path:
-        """Write the file into a folder and give its path; another file of that name is left alone."""
+        """Write the file into a folder and return its path; a different file of that name is left alone."""
         place, done = download_place(folder, self.name, self._is_at)
         return place if done else put(place, lambda draft: _write(draft, self.content))
 
@@ -55,10 +55,10 @@ class AttachedFile(os.PathLike[str]):
 
 
 def encode_attachment(value: object) -> bytes:
-    """Make the bytes that an `<attach>` attribute stores: the file's name, NUL, its content.
+    """Build the stored bytes of an `<attach>` attribute: the file's name, NUL, its content.
 
     Raises:
-        WrongValue: The value is no path of a file.
+        WrongValue: The value is not the path of a file.
     """
     if isinstance(value, AttachedFile):
         return _joined(value.name, value.content)
@@ -71,7 +71,7 @@ def encode_attachment(value: object) -> bytes:
 
 
 def decode_attachment(stored: bytes) -> AttachedFile:
-    """Read what an `<attach>` attribute stores."""
+    """Read the stored bytes of an `<attach>` attribute."""
     name, _, content = stored.partition(b"\0")
     return AttachedFile(check_name(name.decode()), content)
 

@@ -1,4 +1,4 @@
-"""What `<blob>` attributes store."""
+"""The stored bytes of `<blob>` attributes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from levada._values.message_encoding import encode_value
 from levada_api.v1 import value_pb2 as pb
 
 _PLAIN, _COMPRESSED = b"lv1\0", b"lv1z"
-"""What a blob begins with: then a `Value` message, as it is or compressed with zstd."""
+"""The start of a blob; a `Value` message follows, plain or compressed with zstd."""
 _COMPRESS_BYTES = 1024
 """Blobs up to this size are never compressed."""
 _MAX_BYTES = 2**31 - 1
-"""Of a message of protobuf."""
+"""The maximum size of a protobuf message."""
 _MAX_RATIO = 2**16
-"""No frame of zstd has more content than so many times its own bytes."""
+"""The maximum ratio between the content of a zstd frame and its own size."""
 
 
 def encode_blob(value: object, path: str = "value") -> bytes:
-    """Make the bytes that a `<blob>` attribute stores.
+    """Build the stored bytes of a `<blob>` attribute.
 
     Args:
-        path: How an error calls the value: `row 3, attribute `trace``.
+        path: The value's name in errors: `row 3, attribute `trace``.
 
     Raises:
-        WrongValue: It holds something that no other language could read; the message gives the path to it.
+        WrongValue: It contains something that no other language could read; the message gives the path to it.
     """
     message = encode_value(value, path)
     size = message.ByteSize()
@@ -43,10 +43,10 @@ def encode_blob(value: object, path: str = "value") -> bytes:
 
 
 def decode_blob(blob: bytes) -> Stored:
-    """Read what a `<blob>` attribute stores, as this client or DataJoint wrote it.
+    """Read the stored bytes of a `<blob>` attribute, written by this client or by DataJoint.
 
     Raises:
-        WrongValue: The bytes are no blob, or damaged.
+        WrongValue: The bytes are not a blob, or are damaged.
     """
     if blob.startswith(HEADERS):
         return decode_datajoint_blob(blob)
@@ -58,7 +58,7 @@ def decode_blob(blob: bytes) -> Stored:
         elif header == _PLAIN:
             message.ParseFromString(body)  # type: ignore[arg-type]  # takes any buffer
         else:
-            raise WrongValue(f"The blob begins with {bytes(header)!r}, which is no format that this client reads.")
+            raise WrongValue(f"The blob begins with {bytes(header)!r}, which is not a format that this client reads.")
     except (DecodeError, OSError):
         raise WrongValue("The blob is damaged: its bytes cannot be parsed.") from None
     return decode_value(message)
@@ -71,13 +71,13 @@ def _decompressed(body: memoryview) -> bytes:
             raw: bytes = stream.read(_MAX_BYTES)
             return raw
     if size > min(_MAX_BYTES, _MAX_RATIO * len(body)):
-        raise WrongValue(f"The blob is damaged: it says that it takes {size} bytes.")
+        raise WrongValue(f"The blob is damaged: it claims to take {size} bytes.")
     whole: bytes = pa.decompress(body, size, codec="zstd", asbytes=True)
     return whole
 
 
 def _content_bytes(body: memoryview) -> int | None:
-    """Read how long the content of a zstd frame is; None where its writer did not say.
+    """Read the length of a zstd frame's content; None if its writer did not record it.
 
     Source: RFC 8878, "Zstandard Frames".
     """

@@ -1,4 +1,4 @@
-"""Codecs: how values of a user's own kind become those of an attribute's type, and back.
+"""Codecs: conversions between users' own kinds of values and attribute types.
 
 The server knows the type in which a codec stores its values, and the codec's name; the codec itself is Python, found by
 its name when a table is declared, written or read.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from levada._values.types import AttributeType
 
 ENTRY_POINTS = "levada.codecs"
-"""The group in which packages announce their codecs: `graph = "my_package.codecs:GraphCodec"`."""
+"""The entry point group in which packages register codecs: `graph = "my_package.codecs:GraphCodec"`."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAMED = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:@\s*([A-Za-z0-9_-]*)\s*)?>")
@@ -28,14 +28,15 @@ _BUILT_IN = frozenset({"array", "attach", "blob", "filepath", "hash", "npy", "ob
 
 
 class Codec(ABC):
-    """How values of one kind are stored: a subclass with a `name` is registered when its class is made.
+    """A conversion for one kind of values: a subclass with a `name` is registered when its class is defined.
 
-    An attribute of the type `<name>` takes such values then. Define `dtype`, or `get_dtype` where it depends on whether
-    the values lie in a store, and `encode` and `decode`. A codec may be stored by another: `dtype = "<other>"`.
+    An attribute of type `<name>` then takes such values. Define `dtype`, or `get_dtype` if it depends on whether the
+    values are kept in a store, and `encode` and `decode`. A codec can store its values through another: `dtype =
+    "<other>"`.
 
     Attributes:
-        name: What stands between `<` and `>`.
-        dtype: The type in which the values are stored, as a definition spells it: `<blob>`, `json`, `varchar(40)`.
+        name: The text between `<` and `>`.
+        dtype: The type of the stored values, as in a definition: `<blob>`, `json`, `varchar(40)`.
     """
 
     name: ClassVar[str | None] = None
@@ -47,42 +48,42 @@ class Codec(ABC):
             _register(cls.name, cls())
 
     def get_dtype(self, is_store: bool) -> str:
-        """Give the type in which values are stored.
+        """Return the type of the stored values.
 
         Args:
-            is_store: The definition says `<name@store>`; `@` at the end of the type stands for that store.
+            is_store: The definition says `<name@store>`; `@` at the end of the type means that store.
         """
         if not self.dtype:
-            raise InvalidDefinition(f"The codec <{self.name}> does not say in which type it stores: give it a `dtype`.")
+            raise InvalidDefinition(f"The codec <{self.name}> does not say which type it stores: set its `dtype`.")
         return f"{self.dtype[:-1]}@>" if is_store and self.dtype == "<blob>" else self.dtype
 
     @abstractmethod
     def encode(self, value: Any) -> Any:  # noqa: ANN401  # values of the user's kind become those of `dtype`
-        """Turn a value into one of `dtype`. A TypeError or ValueError refuses the value."""
+        """Convert a value to one of `dtype`. A TypeError or ValueError refuses the value."""
 
     @abstractmethod
     def decode(self, stored: Any) -> Any:  # noqa: ANN401  # as above
-        """Turn a value of `dtype` back."""
+        """Convert a value of `dtype` back."""
 
     def validate(self, value: Any) -> None:  # noqa: ANN401, B027  # optional, for values of the user's kind
         """Raise a TypeError or ValueError for a value that `encode` cannot take."""
 
 
 class AttributeAdapter(ABC):
-    """A codec in the form of DataJoint 0.14: an instance under the name by which definitions call it."""
+    """A codec in the form of DataJoint 0.14: an instance, by the name that definitions use."""
 
     @property
     @abstractmethod
     def attribute_type(self) -> str:
-        """The type in which the values are stored."""
+        """The type of the stored values."""
 
     @abstractmethod
     def put(self, obj: Any) -> Any:  # noqa: ANN401  # values of the user's kind become those of `attribute_type`
-        """Turn a value into one of `attribute_type`."""
+        """Convert a value to one of `attribute_type`."""
 
     @abstractmethod
     def get(self, value: Any) -> Any:  # noqa: ANN401  # as above
-        """Turn a value of `attribute_type` back."""
+        """Convert a value of `attribute_type` back."""
 
 
 class _Adapted(Codec):
@@ -102,7 +103,7 @@ class _Adapted(Codec):
 
 
 _registered: dict[str, Codec] = {}
-"""The codecs of this process, by name: like classes, they are made by the modules that a program imports."""
+"""The codecs of this process, by name: like classes, they are defined by the modules that a program imports."""
 
 
 def _register(name: str, codec: Codec) -> None:
@@ -111,7 +112,7 @@ def _register(name: str, codec: Codec) -> None:
             f"{name!r} cannot be the name of a codec: letters, digits and _, but not {', '.join(sorted(_BUILT_IN))}."
         )
     known = _registered.get(name)
-    # A cell of a notebook that runs again makes its classes anew.
+    # Running a cell of a notebook again defines its classes again.
     if known is not None and not isinstance(codec, _Adapted) and _origin(known) != _origin(codec):
         raise InvalidDefinition(f"There is a codec <{name}> already, {_origin(known)}; choose another name.")
     _registered[name] = codec
@@ -122,15 +123,15 @@ def _origin(codec: Codec) -> str:
 
 
 def list_codecs() -> list[str]:
-    """Give the names of all codecs that are registered or announced by an installed package."""
+    """Return the names of all codecs that are registered, or provided by an installed package."""
     return sorted({*_registered, *(point.name for point in entry_points(group=ENTRY_POINTS))})
 
 
 def get_codec(name: str) -> Codec:
-    """Give a codec by its name.
+    """Return a codec by its name.
 
     Raises:
-        Unsupported: There is none here.
+        Unsupported: There is no such codec.
     """
     codec = _find(name)
     if codec is None:
@@ -142,7 +143,7 @@ def _find(name: str) -> Codec | None:
     if name not in _registered:
         for point in entry_points(group=ENTRY_POINTS, name=name):
             loaded = point.load()
-            # Loading the class has registered it, if it names itself as it is announced.
+            # Loading the class registers it, if its own name matches the entry point's.
             if name not in _registered:
                 _register(name, loaded() if isinstance(loaded, type) else loaded)
     return _registered.get(name)
@@ -156,13 +157,13 @@ def register_adapters(namespace: Mapping[str, object]) -> None:
 
 
 def codecs_of(definition: str, namespaces: Sequence[Mapping[str, object]]) -> dict[str, str]:
-    """Give what the server needs to know of the codecs that a definition names.
+    """Describe the codecs of a definition for the server.
 
     Args:
-        namespaces: Where adapters are looked up, in this order, before all codecs of the process.
+        namespaces: Looked up in this order for adapters, before all other codecs.
 
     Returns:
-        For what stands between `<` and `>`, the type in which it is stored; for the codecs of these types too.
+        The stored type for each text between `<` and `>`; also for codecs in these types.
     """
     found: dict[str, str] = {}
     pending = [definition]
@@ -189,10 +190,10 @@ def _named(text: str) -> Iterator[tuple[str, str, str | None]]:
 
 
 def encoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: values of the user's kind become stored ones
-    """Give the function that turns a value into one of the stored type.
+    """Return the function that converts a value to one of the stored type.
 
     Raises:
-        Unsupported: A codec is not here.
+        Unsupported: A codec is missing.
     """
     chain = [(name, _needed(name, type_)) for name in type_.codecs]
 
@@ -208,11 +209,11 @@ def encoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: values of the
     return encode
 
 
-def decoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: stored values become those of the user's kind
-    """Give the function that turns a value of the stored type back.
+def decoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: stored values become values of the user's kind
+    """Return the function that converts a value of the stored type back.
 
     Raises:
-        Unsupported: A codec is not here.
+        Unsupported: A codec is missing.
     """
     chain = [_needed(name, type_) for name in reversed(type_.codecs)]
     return lambda stored: reduce(lambda value, codec: codec.decode(value), chain, stored)
@@ -222,8 +223,8 @@ def _needed(name: str, type_: AttributeType) -> Codec:
     codec = _find(name)
     if codec is None:
         raise Unsupported(
-            f"Values of `{type_}` are written and read by the codec <{name}>, which is not here: import the module "
-            f"that defines it, or install the package that has it. To read what is stored, {type_.stored}, set "
+            f"Values of `{type_}` are written and read by the codec <{name}>, which is missing: import the module "
+            f"that defines it, or install its package. To read the stored values, {type_.stored}, set "
             "config['codecs.decode'] = False.",
             {"codec": name},
         )

@@ -1,4 +1,4 @@
-"""Columns of Python values as Arrow arrays of their attributes' types; an error names the row and the attribute."""
+"""Columns of Python values as Arrow arrays of their attributes' types; errors name the row and the attribute."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a column stands.
+    """The place of a column in an insert.
 
     Args:
         table: The table's name, for errors.
         first_row: Number of the column's first row within its insert, from 0.
-        stage: Puts the values of an attribute into its store, and gives their ids; None where there is no server.
+        stage: Puts the values of an attribute into its store, and returns their ids; None if there is no server.
     """
 
     table: str
@@ -38,10 +38,10 @@ class Place:
 
 
 def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -> pa.Array:
-    """Turn values into an Arrow array of an attribute's type; None, NaT and NA become null.
+    """Convert values to an Arrow array of an attribute's type; None, NaT and NA become null.
 
     Raises:
-        WrongValue: A value is none of the type.
+        WrongValue: A value does not fit the type.
         ValueOutOfRange: The type cannot hold it.
     """
     type_ = attribute.parsed_type
@@ -58,7 +58,7 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
 
 
 def column_at_once(values: Sequence[object], type_: AttributeType) -> pa.Array | None:
-    """Convert by Arrow where its own conversion does what is meant here, or refuses; else return None."""
+    """Convert with Arrow if its conversion has the intended meaning, or refuses; otherwise return None."""
     classes = set(map(type, values))
     classes.discard(type(None))
     if not classes:
@@ -70,7 +70,7 @@ def column_by_value(values: Sequence[object], attribute: Attribute, place: Place
     """Convert values one by one.
 
     Raises:
-        WrongValue: A value is none of the attribute's type.
+        WrongValue: A value does not fit the attribute's type.
     """
     type_ = attribute.parsed_type
     convert = value_kind(type_).convert
@@ -95,12 +95,12 @@ def _one_by_one(
 
 
 def _told(error: Exception, value: object, attribute: Attribute, place: Place, index: int) -> LevadaError:
-    """Make the error that says where a wrong value stands."""
+    """Build an error that gives the place of a wrong value."""
     row = place.first_row + index
     where = f"`{place.table}`, row {row}, attribute `{attribute.name}`"
     details = {"table": place.table, "attribute": attribute.name, "row": row}
     if not isinstance(error, LevadaError):
-        return WrongValue(f"{where}: {shown(value)} is no {attribute.parsed_type}.", details)
-    # The path to an element within the value follows at once.
+        return WrongValue(f"{where}: {shown(value)} is not a valid {attribute.parsed_type}.", details)
+    # The path to an element within the value follows directly.
     text = str(error)
     return type(error)(f"{where}{text}" if text[:1] in ("[", ":", "{") else f"{where}: {text}", details)

@@ -1,4 +1,4 @@
-"""The values that conditions and keys send."""
+"""Values in conditions and keys."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def encode_condition_value(value: object, path: str) -> pb.Value:
-    """Make the message of a value that an attribute is compared with.
+    """Build the message of a value that an attribute is compared with.
 
-    Numpy's and pandas' scalars count as the plain values they hold; a list, tuple, set or array as a list of them.
+    Scalars of NumPy and pandas are converted to plain values; a list, tuple, set or array is a list of them.
 
     Raises:
-        WrongValue: As `encode_value`.
+        WrongValue: As in `encode_value`.
     """
     if isinstance(value, np.ndarray):
         value = value.tolist() if value.dtype.kind != "M" else list(value)
@@ -31,7 +31,7 @@ def encode_condition_value(value: object, path: str) -> pb.Value:
 
 
 def plain_scalar(value: object) -> object:
-    """Turn a scalar of numpy or pandas into the plain Python value that it holds; NaT and NA are None."""
+    """Convert a scalar of NumPy or pandas to a plain Python value; NaT and NA become None."""
     if isinstance(value, np.datetime64):
         if np.isnat(value):
             return None

@@ -1,4 +1,4 @@
-"""The one table of how values of each kind go into columns of Arrow and come out of them."""
+"""The only table of conversions between values of each kind and columns of Arrow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ VALUE_KINDS: dict[str, ValueKind] = {
 """A row for each of `KINDS`."""
 
 _UNKNOWN = ValueKind(_unknown)
-"""Of a newer server's kinds: read as Arrow gives them, and not written."""
+"""For kinds of newer servers: read as Arrow returns them, and never written."""
 
 
 def value_kind(type_: AttributeType) -> ValueKind:

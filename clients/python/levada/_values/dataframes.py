@@ -1,4 +1,4 @@
-"""Columns that another library holds, as Arrow arrays of their attributes' types."""
+"""Columns of other libraries as Arrow arrays of their attributes' types."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def pandas_column(series: Any, attribute: Attribute, place: Place) -> pa.Array:  # noqa: ANN401  # pandas has no types
-    """Turn a column of a DataFrame of pandas into an Arrow array.
+    """Convert a column of a pandas DataFrame to an Arrow array.
 
-    NaN is missing where the attribute is nullable, or holds no numbers.
+    NaN is missing if the attribute is nullable, or does not hold numbers.
 
     Raises:
         WrongValue: A value does not fit the attribute.
@@ -35,14 +35,14 @@ def pandas_column(series: Any, attribute: Attribute, place: Place) -> pa.Array: 
             values = [None if isinstance(value, float) and value != value else value for value in values]
         return arrow_column(values, attribute, place)
     try:
-        # To Arrow, what comes from pandas has NaN for missing; here only where something may be missing.
+        # For Arrow, NaN from pandas means missing; here only if the attribute can be missing.
         return _fitted(pa.array(series, from_pandas=nan_is_missing), attribute, place)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
         return arrow_column(series.tolist(), attribute, place)
 
 
 def polars_column(series: Any, attribute: Attribute, place: Place) -> pa.Array:  # noqa: ANN401  # polars may be missing
-    """Turn a column of a DataFrame of polars into an Arrow array; NaN is missing where the attribute is nullable.
+    """Convert a column of a polars DataFrame to an Arrow array; NaN is missing if the attribute is nullable.
 
     Raises:
         WrongValue: A value does not fit the attribute.
@@ -56,7 +56,7 @@ def polars_column(series: Any, attribute: Attribute, place: Place) -> pa.Array: 
 
 
 def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
-    """Turn one field of a structured array, of shape (n_rows, …), into an Arrow array.
+    """Convert one field of a structured array, of shape (n_rows, …), to an Arrow array.
 
     Raises:
         WrongValue: A value does not fit the attribute.
@@ -79,11 +79,11 @@ def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
 
 
 def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
-    """Bring an Arrow array to an attribute's type: all of it where that loses nothing, else value by value."""
+    """Convert an Arrow array to an attribute's type: as a whole if that loses nothing, otherwise value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     if attribute.parsed_type.kind in ("attach", "object") and not pa.types.is_struct(column.type):
-        return arrow_column(column.to_pylist(), attribute, place)  # of files, or of what goes into a store
+        return arrow_column(column.to_pylist(), attribute, place)  # of files, or of values for a store
     try:
         fitted = _cast(column, attribute.parsed_type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -92,7 +92,7 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
 
 
 def _cast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
-    """Cast where Arrow refuses what would lose something; None where it would not refuse, or means something else."""
+    """Cast if Arrow refuses every loss; return None if it would not refuse, or means something else."""
     given, target = column.type, type_.arrow
     if type_.codecs:
         return None

@@ -1,7 +1,7 @@
-"""Blobs that DataJoint wrote, from Python (`dj0`) or MATLAB (`mYm`), as Python values; they are never written.
+"""Blobs that DataJoint wrote, from Python (`dj0`) or MATLAB (`mYm`), as Python values; they are only read.
 
-A blob is `mYm` or `dj0` and NUL, then one value: a code of one byte and what the code says. Whole numbers are
-little-endian. Larger blobs are compressed: `ZL123` and NUL, the length, and that by zlib.
+A blob is `mYm` or `dj0` and NUL, then one value: a code of one byte and its content. Integers are little-endian. Larger
+blobs are compressed: `ZL123` and NUL, the length, and the content compressed by zlib.
 
 Source: the sources of mYm (`mym.cpp`) and of DataJoint for Python (`blob.py`), which define the format.
 """
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 _COMPRESSED = b"ZL123\0"
 HEADERS = (b"mYm\0", b"dj0\0", _COMPRESSED)
-"""What these blobs begin with."""
+"""The prefixes of these blobs."""
 
 _MAX_BYTES = 2**31 - 1
 _MAX_DEPTH = 100
 _MAX_DIMENSIONS = 32
 _LEAST_ITEM = 2
-"""Bytes that the shortest value has, a length of four bytes before it not counted."""
+"""The size of the shortest value, not counting a length of four bytes before it."""
 
 _CHAR, _OBJECTS = 4, 5
 _UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as")
@@ -40,22 +40,22 @@ _DTYPES = {
     3: "?", 6: "<f8", 7: "<f4", 8: "<i1", 9: "<u1", 10: "<i2", 11: "<u2", 12: "<i4", 13: "<u4", 14: "<i8", 15: "<u8",
     **{65_536 + code: f"<M8[{unit}]" for code, unit in enumerate(_UNITS)},
 }  # fmt: skip
-"""NumPy's names of MATLAB's classes, and of the moments that DataJoint added."""
+"""NumPy's names for MATLAB's classes, and for the moments that DataJoint added."""
 
 
 def decode_datajoint_blob(blob: bytes) -> Any:  # noqa: ANN401  # whatever was stored
-    """Read a blob of DataJoint's.
+    """Read a DataJoint blob.
 
-    What MATLAB wrote is read as `values.md` says of MATLAB's values, only that a number is an array of 1 by 1.
+    Values from MATLAB are read as `values.md` says, except that a number is a 1-by-1 array.
 
     Raises:
-        WrongValue: It is damaged, or holds a function or an object of MATLAB.
+        WrongValue: It is damaged, or contains a MATLAB function or object.
     """
     blob = _decompressed(blob)
     try:
         return _Reader(blob, "<u8").read_all()
     except WrongValue as error:
-        # MATLAB of 32 bits wrote lengths of 32 bits.
+        # 32-bit MATLAB wrote 32-bit lengths.
         try:
             return _Reader(blob, "<u4").read_all()
         except WrongValue:
@@ -68,13 +68,13 @@ def _decompressed(blob: bytes) -> bytes:
     start = len(_COMPRESSED) + 8
     length = int.from_bytes(blob[len(_COMPRESSED) : start], "little")
     if length > _MAX_BYTES:
-        raise WrongValue(f"The blob is damaged: it says that it takes {length} bytes.")
+        raise WrongValue(f"The blob is damaged: it claims to take {length} bytes.")
     try:
         raw = zlib.decompressobj().decompress(blob[start:], length + 1)
     except zlib.error:
         raise WrongValue("The blob is damaged: it cannot be decompressed.") from None
     if len(raw) != length:
-        raise WrongValue(f"The blob is damaged: it says that it takes {length} bytes, and does not.")
+        raise WrongValue(f"The blob is damaged: it claims to take {length} bytes, but does not.")
     return raw
 
 
@@ -83,7 +83,7 @@ class _Reader:
 
     Args:
         blob: Decompressed.
-        length_type: Of lengths and counts.
+        length_type: The type of lengths and counts.
     """
 
     def __init__(self, blob: bytes, length_type: str) -> None:
@@ -114,7 +114,7 @@ class _Reader:
         }
 
     def read_all(self) -> Any:  # noqa: ANN401  # whatever was stored
-        """Read the value, which takes all of the blob."""
+        """Read the value, which must fill the whole blob."""
         try:
             value = self._value()
         except (ValueError, TypeError, OverflowError, InvalidOperation, MemoryError) as error:
@@ -157,7 +157,7 @@ class _Reader:
     def _name(self) -> str:
         end = self._blob.find(b"\0", self._position)
         if end < 0:
-            raise WrongValue("The blob of DataJoint is damaged: the name of a field has no end.")
+            raise WrongValue("The blob of DataJoint is damaged: the name of a field is not terminated.")
         name = self._take(end - self._position).decode()
         self._position += 1
         return name
@@ -172,12 +172,12 @@ class _Reader:
         return shape
 
     def _sized(self) -> Any:  # noqa: ANN401  # whatever was stored
-        """Read a value that stands behind its length."""
+        """Read a value that follows its length."""
         size = self._length()
         start = self._position
         value = self._value()
         if self._position - start != size:
-            raise WrongValue("The blob of DataJoint is damaged: a value has another length than it says.")
+            raise WrongValue("The blob of DataJoint is damaged: a value does not have its stated length.")
         return value
 
     def _many(self, count: int) -> list[Any]:
@@ -251,7 +251,7 @@ class _Reader:
             raise WrongValue(f"The blob of DataJoint is damaged: it cannot hold {count} fields.")
         names = [self._name() for _ in range(count)]
         if len(set(names)) != count or "" in names:
-            raise WrongValue("The blob of DataJoint is damaged: its fields have no names, or one twice.")
+            raise WrongValue("The blob of DataJoint is damaged: its fields lack names, or a name occurs twice.")
         return names
 
     def _records(self) -> Array:
@@ -275,7 +275,7 @@ class _Reader:
         elements = self._numbers(code, bool(imaginary), room)
         used = int(starts[-1])
         if used > room or starts[0] or (np.diff(starts) < 0).any() or (used and rows[:used].max() >= row_count):
-            raise WrongValue("The blob of DataJoint is damaged: a sparse matrix whose parts do not fit.")
+            raise WrongValue("The blob of DataJoint is damaged: the parts of a sparse matrix do not match.")
         try:
             from scipy import sparse
         except ImportError:

@@ -1,4 +1,4 @@
-"""Files on this machine: where copies of attachments and objects are put, under names that lead nowhere else."""
+"""Files on this machine: the folders for copies of attachments and objects, and safe file names."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _REFUSED = frozenset(map(chr, (*range(32), 127))) | {"/", "\\"}
 
 
 def check_name(name: str) -> str:
-    """Give the name of a file back if it names one within a folder.
+    """Return the name of a file if it names one within a folder.
 
     Raises:
-        WrongValue: It is none, or leads out of the folder.
+        WrongValue: It is not a name, or leads out of the folder.
     """
     if name in ("", ".", "..") or _REFUSED & set(name):
-        raise WrongValue(f"{name!r} is no name of a file.")
+        raise WrongValue(f"{name!r} is not a valid file name.")
     return name
 
 
 def cache_folder() -> Path:
-    """Give the folder of copies that can be made again: the setting `cache`, or the user's own cache."""
+    """Return the folder for copies that can be made again: the setting `cache`, or the user's own cache."""
     setting = config.get("cache")
     if setting:
         return Path(setting)
@@ -38,11 +38,11 @@ def cache_folder() -> Path:
 
 
 def put(target: Path, write: Callable[[Path], None]) -> Path:
-    """Make a file, or a folder of files, that is never seen half written.
+    """Create a file or a folder of files that nobody can see half written.
 
     Args:
-        target: Where it is to be; what stands there is replaced.
-        write: Writes it at another place beside.
+        target: Its final path; an existing file or folder there is replaced.
+        write: Writes it at a temporary path beside.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".levada-", dir=target.parent) as beside:
@@ -51,15 +51,16 @@ def put(target: Path, write: Callable[[Path], None]) -> Path:
         try:
             draft.replace(target)
         except OSError:
-            if not target.is_dir():  # where somebody else has put the same folder just now
+            if not target.is_dir():  # unless somebody else has just put the same folder there
                 raise
     return target
 
 
 def download_place(folder: str | os.PathLike[str], name: str, same: Callable[[Path], bool]) -> tuple[Path, bool]:
-    """Find the place for a file that is downloaded, and tell whether the same file is there already.
+    """Find the path for a downloaded file, and whether the same file exists there already.
 
-    Another file of the name is left alone: the next free one of `name_0001.txt`, `name_0002.txt` and so on is taken.
+    A different file of that name is left alone: the next free name of `name_0001.txt`, `name_0002.txt` and so on is
+    used.
     """
     first = Path(folder) / check_name(name)
     for place in chain([first], _numbered(first)):

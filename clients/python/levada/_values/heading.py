@@ -1,4 +1,4 @@
-"""Headings as users know them: the ordered attributes of a table or query."""
+"""Headings for users: the ordered attributes of a table or query."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Attribute:
 
     Args:
         type: As a definition spells it: `varchar(40)`.
-        in_key: Part of the primary key.
-        default: As a definition spells it; None where a value must be given.
-        autoincrement: The server fills it with the next number when it is left out.
-        origin: `schema.Table.attribute` where it began; empty for computed and plain secondary attributes.
+        in_key: It is part of the primary key.
+        default: As a definition spells it; None if a value is required.
+        autoincrement: The server fills in the next number if it is omitted.
+        origin: `schema.Table.attribute` where it originated; empty for computed and plain secondary attributes.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Attribute:
 
     @property
     def parsed_type(self) -> AttributeType:
-        """The type, taken apart."""
+        """The parsed type."""
         return parse_type(self.type)
 
 
 @dataclass(frozen=True)
 class Heading:
-    """The ordered attributes of a table or query, those of the primary key first."""
+    """The ordered attributes of a table or query, the primary key first."""
 
     attributes: Mapping[str, Attribute]
 
@@ -76,7 +76,7 @@ class Heading:
 
     @property
     def as_dtype(self) -> np.dtype[np.void]:
-        """The dtype of a structured array of rows: int64, float64 and bool, objects for the rest."""
+        """The dtype of a structured array of rows: int64, float64 and bool, objects for other types."""
         return np.dtype([(name, _element(attribute.parsed_type)) for name, attribute in self.attributes.items()])
 
     def __getitem__(self, name: str) -> Attribute:
@@ -92,7 +92,7 @@ class Heading:
         return len(self.attributes)
 
     def __repr__(self) -> str:
-        """Show it as a definition does."""
+        """Show it like a definition."""
         lines: list[str] = []
         for index, attribute in enumerate(self.attributes.values()):
             if index == len(self.primary_key):
@@ -112,7 +112,7 @@ def _element(attribute_type: AttributeType) -> type:
 
 
 def heading_from_message(message: pb.Heading) -> Heading:
-    """Read a heading as the server describes it."""
+    """Read a heading from the server's description."""
     return Heading(
         {
             a.name: Attribute(

@@ -1,4 +1,4 @@
-"""Arrays in messages `Value`, and back: tensors, cell arrays, struct arrays, sparse matrices."""
+"""Arrays to and from `Value` messages: tensors, cell arrays, struct arrays, sparse matrices."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of every dtype
 
 MAX_TENSOR_BYTES = 2**31 - 2**20
-"""A message of protobuf has less than 2 GiB."""
+"""A protobuf message has less than 2 GiB."""
 _MAX_TEXT_BYTES = 2**30
-"""Of an array of texts, in which NumPy gives each the room of the longest."""
+"""The maximum for an array of texts, in which NumPy reserves the size of the longest for each."""
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64(\[\w+\])?")
 _CELLS = "O"
 _PLAIN_SUBCLASSES = ("memmap", "matrix", "recarray")
@@ -36,15 +36,15 @@ _MATLAB_SPARSE = "csc_array"
 
 
 def encode_array(value: np.generic | Array, message: pb.Value, encode: Encode) -> None:
-    """Fill a message with an array, or with a scalar of NumPy.
+    """Fill a message with an array, or with a NumPy scalar.
 
     Raises:
-        Unstorable: Its elements have no form that other languages read, or an element cannot be stored.
+        Unstorable: Its elements have no form that other languages can read, or an element cannot be stored.
     """
     if isinstance(value, np.ndarray) and type(value) is not np.ndarray and not _plain_subclass(value):
         raise Unstorable(
-            f"a {type(value).__name__}, which is more than an array: store np.asarray(…) of it, and beside it "
-            "what that leaves out."
+            f"a {type(value).__name__}, which is more than an array: store np.asarray(…) of it, "
+            "and separately whatever that loses."
         )
     array = np.asarray(value)
     match array.dtype.kind:
@@ -61,7 +61,7 @@ def encode_tensor(array: Array, tensor: pb.Tensor) -> None:
     """Fill a message with an array of numbers, times or text.
 
     Raises:
-        Unstorable: Its elements have no form that other languages read.
+        Unstorable: Its elements have no form that other languages can read.
     """
     if array.nbytes > MAX_TENSOR_BYTES and array.dtype.kind != "U":
         raise Unstorable(f"an array of {array.nbytes} bytes; keep it in a store: <blob@store>.")
@@ -75,21 +75,21 @@ def encode_tensor(array: Array, tensor: pb.Tensor) -> None:
         try:
             tensor.texts.extend(flat.tolist())
         except UnicodeEncodeError:
-            raise Unstorable("text with a lone surrogate, which is no valid Unicode.") from None
+            raise Unstorable("text with a lone surrogate, which is not valid Unicode.") from None
     elif _DTYPE.fullmatch(array.dtype.name):
         tensor.dtype = array.dtype.name
         tensor.elements = flat.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     else:
         what = "an array" if array.ndim else "a scalar"
-        advice = ".astype(str) gives one of text" if array.dtype.kind in "ST" else "turn it into plain values"
+        advice = ".astype(str) converts it to text" if array.dtype.kind in "ST" else "convert it to plain values"
         raise Unstorable(f"{what} of {array.dtype} cannot be stored; {advice}.")
 
 
 def decode_tensor(tensor: pb.Tensor) -> Array | np.generic:
-    """Read an array of numbers, times or text, or one such element.
+    """Read an array of numbers, times or text, or a single such element.
 
     Raises:
-        WrongValue: Its parts do not fit each other.
+        WrongValue: Its parts do not match.
     """
     shape = tuple(tensor.shape)
     count = math.prod(shape)
@@ -101,7 +101,7 @@ def decode_tensor(tensor: pb.Tensor) -> Array | np.generic:
         stored = np.dtype(tensor.dtype).newbyteorder("<")
         if len(tensor.elements) % stored.itemsize:
             raise WrongValue(f"An array of {tensor.dtype} in {len(tensor.elements)} bytes.")
-        # A copy, as memory of the message cannot be written to.
+        # A copy, because memory of the message is read-only.
         array = np.frombuffer(tensor.elements, stored).astype(stored.newbyteorder("="), copy=True)
     else:
         raise WrongValue(f"An array of {tensor.dtype!r}, a type that this client does not know.")
@@ -115,7 +115,7 @@ def _texts(tensor: pb.Tensor) -> Array:
     texts = list(tensor.texts)
     length = max(tensor.text_length, max(map(len, texts), default=0), 1)
     if length * 4 * max(len(texts), 1) > _MAX_TEXT_BYTES:
-        raise WrongValue(f"An array of {len(texts)} texts of up to {length} characters, too large for one of NumPy.")
+        raise WrongValue(f"An array of {len(texts)} texts of up to {length} characters, too large for a NumPy array.")
     return np.array(texts, dtype=f"U{length}")
 
 
@@ -128,7 +128,7 @@ def _order(column_major: bool) -> Any:  # noqa: ANN401  # NumPy's literal type
 
 
 def _places(array: Array, *, column_major: bool = False) -> Iterator[tuple[str, object]]:
-    """Go through the elements, each with its index as a path shows it."""
+    """Iterate over the elements, each with its index as shown in a path."""
     order = array.T if column_major else array
     for index, element in np.ndenumerate(order):
         place = index[::-1] if column_major else index
@@ -158,7 +158,7 @@ def decode_cells(cells: pb.CellArray, decode: Decode) -> Array:
 def _objects(values: Any, shape: tuple[int, ...], decode: Decode, order: Any) -> Array:  # noqa: ANN401  # repeated
     if min(shape, default=0) < 0 or len(values) != math.prod(shape):
         raise WrongValue(f"An array of shape {shape} with {len(values)} elements.")
-    # Other ways look into lists and arrays among the elements.
+    # Other ways would look into lists and arrays among the elements.
     return np.fromiter(map(decode, values), dtype=object, count=len(values)).reshape(shape, order=order)
 
 
@@ -204,7 +204,7 @@ def decode_structs(structs: pb.StructArray, decode: Decode) -> Array:
 
 
 def is_sparse(value: object) -> TypeGuard[Any]:  # Any: SciPy has no types
-    """Tell whether a value is a sparse matrix or array of SciPy."""
+    """Return whether a value is a sparse matrix or array of SciPy."""
     return type(value).__module__.startswith("scipy.sparse") and type(value).__name__ in _SPARSE_FORMS
 
 
@@ -212,10 +212,10 @@ def encode_sparse(value: Any, message: pb.SparseMatrix) -> None:  # noqa: ANN401
     """Fill a message with a sparse matrix.
 
     Raises:
-        Unstorable: It has not two dimensions, or its elements cannot be stored.
+        Unstorable: It does not have two dimensions, or its elements cannot be stored.
     """
     if len(value.shape) != 2:
-        raise Unstorable(f"a sparse array of {len(value.shape)} dimensions; those of two are stored.")
+        raise Unstorable(f"a sparse array of {len(value.shape)} dimensions; only two can be stored.")
     coordinates = value.tocoo()
     message.form = type(value).__name__
     message.shape.extend(value.shape)
@@ -228,7 +228,7 @@ def decode_sparse(message: pb.SparseMatrix) -> Any:  # noqa: ANN401  # SciPy has
     """Read a sparse matrix, in the writer's form; MATLAB's as a `csc_array`.
 
     Raises:
-        WrongValue: SciPy is not installed, or the parts do not fit each other.
+        WrongValue: SciPy is not installed, or the parts do not match.
     """
     try:
         from scipy import sparse
@@ -238,7 +238,7 @@ def decode_sparse(message: pb.SparseMatrix) -> Any:  # noqa: ANN401  # SciPy has
     shape, elements = tuple(message.shape), decode_tensor(message.elements)
     counts = {len(message.rows), len(message.columns), len(message.elements.shape) and elements.size}
     if form not in _SPARSE_FORMS or len(shape) != 2 or min(shape) < 0 or len(counts) != 1:
-        raise WrongValue(f"A sparse matrix of shape {shape} and form {form!r} whose parts do not fit.")
+        raise WrongValue(f"A sparse matrix of shape {shape} and form {form!r} whose parts do not match.")
     coo = sparse.coo_array if form.endswith("array") else sparse.coo_matrix
     coordinates = coo((elements, (list(message.rows), list(message.columns))), shape=shape)
     return coordinates.asformat(form.partition("_")[0])

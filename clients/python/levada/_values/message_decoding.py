@@ -1,4 +1,4 @@
-"""Messages `Value` → Python values."""
+"""`Value` messages → Python values."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 Stored: TypeAlias = Any  # whatever a user stored
 
 _FEW = 16
-"""Up to so many elements it is not worth while to look at all of them first."""
+"""Up to this many elements, scanning all of them first is not worthwhile."""
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 def decode_value(message: pb.Value) -> Stored:
-    """Read the value that a message stands for.
+    """Read the value of a message.
 
     Raises:
-        WrongValue: Its parts do not fit each other, or what it stands for cannot be made here.
+        WrongValue: Its parts do not match, or it cannot be represented here.
     """
     try:
         return _decode(message)
@@ -47,7 +47,7 @@ def _decode(message: pb.Value) -> Stored:
 def _all(messages: Sequence[pb.Value]) -> Iterable[Stored]:
     values = list(messages)
     if len(values) > _FEW and {value.WhichOneof("kind") for value in values} == {"float"}:
-        # Long lists are mostly of these.
+        # Long lists usually consist of these.
         return [value.float for value in values]
     return map(_decode, values)
 

@@ -1,4 +1,4 @@
-"""Python values → messages `Value`."""
+"""Python values → `Value` messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 MAX_DEPTH = 30
-"""Nesting of a value: parsers of protobuf refuse 100 levels of messages, and a level here takes two or three."""
+"""The maximum nesting of a value: protobuf parsers refuse 100 levels of messages, and a level here takes two or
+three."""
 MAX_INTEGER_DIGITS = 100_000
 
 _ADVICE = {
@@ -34,19 +35,19 @@ _ADVICE = {
     "Series": "a Series; store it as an array or in a DataFrame",
     "Tensor": "a Tensor; store it as an array of NumPy",
 }
-"""What an error calls values of some classes, by the class's name."""
+"""Descriptions of values in errors, by the name of their class."""
 
 
 def encode_value(value: object, path: str = "value") -> pb.Value:
-    """Make the message that stands for a value.
+    """Build the message of a value.
 
-    An instance of a subclass stands for the class that it extends: an OrderedDict for a dict, a namedtuple for a tuple.
+    An instance of a subclass is stored as its base class: an OrderedDict as a dict, a namedtuple as a tuple.
 
     Args:
-        path: How an error calls the value: `row 3, attribute `trace``.
+        path: The value's name in errors: `row 3, attribute `trace``.
 
     Raises:
-        WrongValue: It holds something that no other language could read; the message gives the path to it.
+        WrongValue: It contains something that no other language could read; the message gives the path to it.
     """
     message = pb.Value()
     try:
@@ -89,17 +90,17 @@ def _encode(value: object, message: pb.Value, *, depth: int) -> None:
 
 
 def plain_text(value: str) -> str:
-    """Give the text that an instance of str, or of a subclass such as an enum, holds.
+    """Return the text of an instance of str, or of a subclass such as an enum.
 
     Raises:
-        Unstorable: It is no valid Unicode.
+        Unstorable: It is not valid Unicode.
     """
     text = str.__str__(value)
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise Unstorable("text with a lone surrogate, which is no valid Unicode.") from None
+            raise Unstorable("text with a lone surrogate, which is not valid Unicode.") from None
     return text
 
 
@@ -167,7 +168,7 @@ def _encode_sequence(
     sequence.SetInParent()
     add = sequence.values.add
     if set(map(type, value)) == {float}:
-        # Long lists are mostly of these.
+        # Long lists usually consist of these.
         for item in value:
             add().float = item  # type: ignore[assignment]  # a float
         return
@@ -189,7 +190,7 @@ def _encode_set(value: Set[object], sequence: pb.Sequence, encode: Callable[[obj
         except Unstorable as problem:
             raise problem.within(f"{{{item!r}}}") from None
         encoded.append(element)
-    # Equal sets are equal bytes, whatever order Python goes through them in.
+    # Equal sets have equal bytes, whatever their order of iteration.
     sequence.values.extend(sorted(encoded, key=pb.Value.SerializeToString))
 
 
@@ -207,4 +208,4 @@ def _encode_rare(value: object, message: pb.Value, encode: Callable[[object, pb.
     else:
         name = type(value).__name__
         what = "a lambda" if getattr(value, "__name__", "") == "<lambda>" else _ADVICE.get(name, f"a {name}")
-        raise Unstorable(f"{what}: it cannot be stored. Turn it into plain values or arrays.")
+        raise Unstorable(f"{what}: it cannot be stored. Convert it to plain values or arrays.")

@@ -1,4 +1,4 @@
-"""Tables of values in messages `Value`, and back: DataFrames, tables of Arrow, structured arrays."""
+"""Tables to and from `Value` messages: DataFrames, Arrow tables, structured arrays."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _LISTED = ("object", "str", "string", "boolean", *(f"{sign}{n}" for sign in ("Int", "UInt") for n in (8, 16, 32, 64)),
            "Float32", "Float64")  # fmt: skip
-"""Dtypes of pandas whose values are written one by one, missing ones as null."""
+"""The dtypes of pandas whose values are written one by one, missing ones as null."""
 _NUMBERS = "biufcmM"
 
 
 def encode_table(value: Tabular, message: pb.Columns, encode: Encode) -> None:
-    """Fill a message with a DataFrame of pandas or polars, or with a table of Arrow.
+    """Fill a message with a DataFrame of pandas or polars, or with an Arrow table.
 
     Raises:
         Unstorable: A column has no name, or cannot be stored.
@@ -44,10 +44,10 @@ def encode_table(value: Tabular, message: pb.Columns, encode: Encode) -> None:
 
 
 def decode_table(message: pb.Columns, decode: Decode) -> Any:  # noqa: ANN401  # a table of one of four libraries
-    """Read a table as what its writer had; MATLAB's as a DataFrame of pandas.
+    """Read a table in its writer's form; MATLAB's as a pandas DataFrame.
 
     Raises:
-        WrongValue: That library is not installed, or the parts do not fit each other.
+        WrongValue: That library is not installed, or the parts do not match.
     """
     lengths = {_length(column) for column in message.columns}
     if len(message.names) != len(message.columns) or len(lengths) > 1:
@@ -122,7 +122,7 @@ def _encode_column(series: Any, column: pb.Value, encode: Encode) -> None:  # no
     elif str(dtype) in _LISTED:
         encode([None if missing else value for value, missing in zip(series, series.isna(), strict=True)], column)
     else:
-        raise Unstorable(f"a column of {dtype} cannot be stored; turn it into another, as by .astype(object).")
+        raise Unstorable(f"a column of {dtype} cannot be stored; convert it, for example by .astype(object).")
 
 
 def _decode_pandas(message: pb.Columns, decode: Decode) -> DataFrame:
@@ -148,9 +148,9 @@ def _decode_pandas(message: pb.Columns, decode: Decode) -> DataFrame:
 def _decode_series(pd: Any, values: Any, type_: str) -> Any:  # noqa: ANN401  # pandas has no types
     if isinstance(values, np.ndarray):
         if values.shape[1:] == (1,):
-            values = values[:, 0]  # as MATLAB, which has no vectors of one dimension, writes a column
+            values = values[:, 0]  # MATLAB, which has no one-dimensional vectors, writes a column this way
         if values.ndim > 1:
-            # A variable of several columns in a table of MATLAB.
+            # A variable of several columns in a MATLAB table.
             return pd.Series(list(values), dtype=object)
         series = pd.Series(values)
         if type_.startswith("datetime64[") and ", " in type_:
@@ -183,7 +183,7 @@ def _encode_arrow(table: pa.Table, library: str, message: pb.Columns, encode: En
 
 
 def _arrow_values(column: pa.ChunkedArray) -> Array | list[Any]:  # Any: of the column's type
-    """Give the values as an array where NumPy holds them all, else as a list."""
+    """Return the values as an array if NumPy can hold them all, otherwise as a list."""
     column = _storage(column)
     unit = _time_unit(column.type)
     if unit is not None:
@@ -196,7 +196,7 @@ def _arrow_values(column: pa.ChunkedArray) -> Array | list[Any]:  # Any: of the 
 
 
 def _time_unit(type_: pa.DataType) -> str | None:
-    """Give NumPy's type of moments and spans, which are counted alike there; a zone is left to the schema."""
+    """Return NumPy's type of moments and spans, which count in the same unit; the schema holds a zone."""
     if pa.types.is_timestamp(type_):
         return f"datetime64[{type_.unit}]"
     if pa.types.is_duration(type_):
@@ -221,7 +221,7 @@ def _decode_arrow(message: pb.Columns, decode: Decode) -> pa.Table:
         ]
         return pa.Table.from_arrays(columns, schema=schema)
     except (pa.ArrowException, OSError) as error:
-        raise WrongValue(f"The table does not fit its schema: {error}.") from None
+        raise WrongValue(f"The table does not match its schema: {error}.") from None
 
 
 def _arrow_column(values: Any, type_: pa.DataType) -> pa.Array:  # noqa: ANN401  # an array or a list

@@ -1,4 +1,4 @@
-"""Dates, times, moments and spans in messages `Value`, and back."""
+"""Dates, times, moments and spans to and from `Value` messages."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def decode_timestamp(timestamp: pb.Timestamp) -> dt.datetime:
     try:
         return (_EPOCH_UTC + since).astimezone(zone)
     except OverflowError:
-        # In UTC it lies in the year 0 or 10 000; that far out a zone has one offset.
+        # In UTC it is in the year 0 or 10 000; that far out a zone has a single offset.
         edge = dt.datetime.min if since < dt.timedelta(0) else dt.datetime.max
         offset = zone.utcoffset(edge) or dt.timedelta(0)
         return (_EPOCH + (since + offset)).replace(tzinfo=zone)
 
 
 def _zone_name(value: dt.datetime) -> str:
-    # `key` is zoneinfo's word, `zone` that of pytz.
+    # zoneinfo says `key`, pytz says `zone`.
     for name in ("key", "zone"):
         given = getattr(value.tzinfo, name, None)
         if isinstance(given, str) and given:
@@ -107,4 +107,4 @@ def _read_offset(text: str) -> dt.timedelta:
     try:
         return dt.datetime.strptime(text, "%z").utcoffset() or dt.timedelta(0)
     except ValueError:
-        raise WrongValue(f"{text!r} is no offset of a time zone.") from None
+        raise WrongValue(f"{text!r} is not the offset of a time zone.") from None

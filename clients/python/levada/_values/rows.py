@@ -1,4 +1,4 @@
-"""Rows in whatever form people have them, as Arrow record batches typed by the table's heading."""
+"""Rows in any form, as Arrow record batches typed by the table's heading."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 16_384
 _COLUMN_BATCH_ROWS = 65_536
 _BATCH_BYTES = 16 * 2**20
-"""A batch is cut at so many rows, more where they come as columns, or at the bytes; one row may exceed these."""
+"""A batch is cut at this many rows, more if they come as columns, or at the bytes; one row may exceed these."""
 PIECE_BYTES = 2**20
 """Bytes of an Arrow stream that go into one message."""
 
@@ -49,15 +49,15 @@ class Rows:
     """Rows to insert.
 
     Args:
-        schema: Columns in the order of the heading, some may be left out.
-        batches: Made as they are taken; taking them may raise what is wrong with a row.
+        schema: Columns in the order of the heading; some may be missing.
+        batches: Built as they are taken; taking them may raise an error about a row.
     """
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
 
     def table(self) -> pa.Table:
-        """Take all batches as one table."""
+        """Return all batches as one table."""
         return pa.Table.from_batches(list(self.batches), self.schema)
 
     def ipc_pieces(self) -> Iterator[bytes]:
@@ -71,7 +71,7 @@ class Rows:
 
 
 class Stager(Protocol):
-    """What puts the values of an attribute into its store, and gives their ids."""
+    """Puts the values of an attribute into its store and returns their ids."""
 
     def stage(
         self,
@@ -81,14 +81,14 @@ class Stager(Protocol):
         *,
         key: Callable[[int], Mapping[str, object]],
     ) -> list[str | None]:
-        """Put them there; `key` gives the key of a row by its number."""
+        """Put them there; `key` returns the key of a row by its number."""
         ...
 
 
 def read_rows(
     rows: object, heading: Heading, table: str, *, ignore_extra_fields: bool, stager: Stager | None = None
 ) -> Rows:
-    """Bring rows of any form to the columns of a table.
+    """Convert rows of any form to the columns of a table.
 
     Args:
         rows: Mappings, sequences in heading order, records, an iterable of any of these, a structured array, a
@@ -97,9 +97,9 @@ def read_rows(
         stager: Puts values into stores.
 
     Raises:
-        InvalidRequest: Nothing of that kind.
-        UnknownAttribute: A field is no attribute, unless `ignore_extra_fields`.
-        WrongValue: A value does not fit its attribute; here or while the batches are taken.
+        InvalidRequest: They have none of these forms.
+        UnknownAttribute: A field is not an attribute, unless `ignore_extra_fields`.
+        WrongValue: A value does not fit its attribute; raised here or while the batches are taken.
     """
     reader = _Reader(heading, table, ignore_extra_fields, stager)
     if isinstance(rows, Mapping):
@@ -116,7 +116,7 @@ def read_rows(
         return reader.from_arrow(to_arrow_table(rows))
     if isinstance(rows, Iterable):
         return reader.from_rows(iter(rows))
-    raise InvalidRequest(f"{table}: a {type(rows).__name__} holds no rows to insert.")
+    raise InvalidRequest(f"{table}: a {type(rows).__name__} contains no rows to insert.")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class _Reader:
     stager: Stager | None
 
     def _place(self, columns: Mapping[str, Any], first_row: int = 0) -> Place:
-        """Say where some columns stand, which are of any kind that gives the value of a row by its number."""
+        """Return the place of some columns; the values may be anything that returns a row's value by its number."""
 
         def key(row: int) -> dict[str, object]:
             values = {name: columns[name][row] for name in self.heading.primary_key if name in columns}
@@ -136,12 +136,12 @@ class _Reader:
         return Place(self.table, first_row, None if self.stager is None else partial(self.stager.stage, key=key))
 
     def from_rows(self, rows: Iterator[object]) -> Rows:
-        """Read rows one by one; not more are held at once than make a batch."""
+        """Read rows one by one; no more are held at once than fit a batch."""
         first = self._chunk(rows, 0)
         after = next(rows, _END)
         if after is _END:
-            # One batch: attributes that no row has are left out, so that the server knows them for missing; unless no
-            # row has any, and all are wanted by default.
+            # One batch: attributes missing in all rows are left out, so the server knows that they are missing, unless
+            # all attributes are missing, and all get their default.
             attributes = [a for a in self._attributes if a.name in first.columns or not first.columns]
             batches = iter([self._batch(first, attributes, 0)] if first.row_count else [])
         else:
@@ -169,8 +169,8 @@ class _Reader:
         return _record_batch(columns, attributes, chunk.row_count)
 
     def _chunk(self, rows: Iterator[object], first_row: int) -> _Chunk:
-        """Take as many rows as make a batch, and turn them into columns."""
-        # Documents are shown as other texts are, and may still be as large as blobs.
+        """Take enough rows for a batch, and convert them to columns."""
+        # Documents are displayed like other texts, but may be as large as blobs.
         heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.kind == "json"]
         if not heavy:
             taken = list(islice(rows, _BATCH_ROWS))
@@ -185,7 +185,7 @@ class _Reader:
         return _Chunk(len(taken), self._as_columns(taken, first_row))
 
     def _as_columns(self, rows: list[Any], first_row: int) -> Mapping[str, Sequence[object]]:
-        # Mostly all rows are alike, and there may be millions: no code of ours runs for each of them then.
+        # Usually all rows are alike, and there may be millions: then no code of ours runs for each of them.
         classes = set(map(type, rows))
         if classes <= {tuple, list} and set(map(len, rows)) == {len(self.heading)}:
             return {name: list(map(itemgetter(index), rows)) for index, name in enumerate(self.heading.names)}
@@ -199,8 +199,8 @@ class _Reader:
         """Read one row as a mapping from names to values.
 
         Raises:
-            InvalidRequest: It is no row.
-            UnknownAttribute: A field is no attribute.
+            InvalidRequest: It is not a row.
+            UnknownAttribute: A field is not an attribute.
         """
         fields = row if isinstance(row, dict) else self._as_mapping(row, number)
         if not fields.keys() <= self.heading.attributes.keys():
@@ -248,13 +248,13 @@ class _Reader:
         return self._from_frame({name: flat[name] for name in array.dtype.names or ()}, numpy_column, len(flat))
 
     def from_pandas(self, frame: DataFrame) -> Rows:
-        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        """Read a DataFrame. NaN is missing if the attribute is nullable, and otherwise stays NaN."""
         frame = named_index_as_columns(frame)
         self._check_unique(list(frame.columns))
         return self._from_frame({name: frame[name] for name in frame.columns}, pandas_column, len(frame))
 
     def from_polars(self, frame: DataFrame) -> Rows:
-        """Read a DataFrame. NaN is missing where the attribute is nullable, and stays NaN elsewhere."""
+        """Read a DataFrame. NaN is missing if the attribute is nullable, and otherwise stays NaN."""
         return self._from_frame({name: frame[name] for name in frame.columns}, polars_column, len(frame))
 
     def _from_frame(
@@ -270,7 +270,7 @@ class _Reader:
         return Rows(whole.schema, _cut(whole))
 
     def from_arrow(self, table: pa.Table) -> Rows:
-        """Read an Arrow table. The server casts its columns; only what it cannot know is converted here."""
+        """Read an Arrow table. The server casts its columns; only conversions that it cannot know are done here."""
         self._check_names([name for name in table.schema.names if name not in self.heading])
         self._check_unique(table.schema.names)
         attributes = [a for a in self.heading.attributes.values() if a.name in table.schema.names]
@@ -294,14 +294,14 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Some rows as columns, of which those are left out that no row has."""
+    """Some rows as columns, without the columns that no row has."""
 
     row_count: int
     columns: Mapping[str, Sequence[object]]
 
 
 def _positional(column: Any) -> Any:  # noqa: ANN401  # a column of pandas, polars or NumPy
-    """Give a column whose `[number]` is the value of a row."""
+    """Return a column whose `[number]` is the value of a row."""
     return getattr(column, "iloc", column)
 
 
@@ -309,7 +309,7 @@ _END = object()
 
 
 class _Pending:
-    """A file that keeps what is written until it is taken."""
+    """A file that keeps its content until it is taken."""
 
     closed = False
 
@@ -321,13 +321,13 @@ class _Pending:
         return len(piece)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
     def close(self) -> None:
-        """What was written stays until it is taken."""
+        """The content stays until it is taken."""
 
     def take(self) -> Iterator[bytes]:
-        """Give what was written since the last time, in pieces of limited size."""
+        """Return the new content since the last time, in pieces of limited size."""
         buffer, self._buffer = memoryview(self._buffer), bytearray()
         for start in range(0, len(buffer), PIECE_BYTES):
             yield bytes(buffer[start : start + PIECE_BYTES])
@@ -344,7 +344,7 @@ def _schema(attributes: Sequence[Attribute]) -> pa.Schema:
 
 def _record_batch(columns: Sequence[pa.Array], attributes: Sequence[Attribute], row_count: int) -> pa.RecordBatch:
     if not columns:
-        # A batch without columns still has a number of rows: the one row of a singleton table.
+        # A batch without columns still has a number of rows: the only row of a singleton table.
         return pa.RecordBatch.from_struct_array(pa.array([{}] * row_count, pa.struct([])))
     return pa.RecordBatch.from_arrays(list(columns), schema=_schema(attributes))
 
@@ -371,7 +371,7 @@ def _byte_count(value: object) -> int:
 
 
 def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:
-    """Read a CSV file with a header; an empty cell is missing, but in text that must be given it is empty."""
+    """Read a CSV file with a header; an empty cell is missing, except in text without a default, where it is empty."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         try:

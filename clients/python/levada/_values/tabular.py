@@ -1,4 +1,4 @@
-"""Tables of values as other libraries hold them: recognised without importing those libraries."""
+"""Tables of values in other libraries, recognized without importing those libraries."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ import numpy as np
 import pyarrow as pa
 
 DataFrame: TypeAlias = Any  # of pandas or polars, which are optional
-Tabular: TypeAlias = Any  # a DataFrame, a structured array, or of Arrow
+Tabular: TypeAlias = Any  # a DataFrame, a structured array, or an Arrow table
 
 
 def is_pandas(value: object) -> bool:
-    """Tell whether a value is a DataFrame of pandas."""
+    """Return whether a value is a pandas DataFrame."""
     return type(value).__name__ == "DataFrame" and _library(value) == "pandas"
 
 
 def is_missing_scalar(value: object) -> bool:
-    """Tell whether a value is pandas' NaT or NA."""
+    """Return whether a value is pandas' NaT or NA."""
     return type(value).__name__ in ("NaTType", "NAType") and _library(value) == "pandas"
 
 
 def is_polars(value: object) -> bool:
-    """Tell whether a value is a DataFrame of polars."""
+    """Return whether a value is a polars DataFrame."""
     return type(value).__name__ == "DataFrame" and _library(value) == "polars"
 
 
 def is_arrow(value: object) -> TypeGuard[pa.Table | pa.RecordBatch | pa.RecordBatchReader]:
-    """Tell whether a value is a table, batch or stream of batches of Arrow."""
+    """Return whether a value is a table, batch or stream of batches of Arrow."""
     return isinstance(value, (pa.Table, pa.RecordBatch, pa.RecordBatchReader))
 
 
 def is_structured(value: object) -> TypeGuard[np.ndarray[Any, Any]]:
-    """Tell whether a value is an array with named fields."""
+    """Return whether a value is an array with named fields."""
     return isinstance(value, np.ndarray) and value.dtype.names is not None
 
 
 def is_tabular(value: object) -> bool:
-    """Tell whether a value is a table of values of any of these kinds."""
+    """Return whether a value is a table of values of any of these kinds."""
     return is_pandas(value) or is_polars(value) or is_arrow(value) or is_structured(value)
 
 
 def is_sliceable(value: object) -> TypeGuard[Tabular]:
-    """Tell whether a value is a DataFrame or structured array, of which `slice_rows` takes some rows."""
+    """Return whether a value is a DataFrame or structured array, which `slice_rows` can slice."""
     return is_pandas(value) or is_polars(value) or is_structured(value)
 
 
 def slice_rows(value: Tabular, start: int, stop: int) -> Tabular:
-    """Take some rows, in the form in which all of them are."""
+    """Return some rows, in the same form."""
     return value.iloc[start:stop] if is_pandas(value) else value[start:stop]
 
 
 def named_index_as_columns(frame: DataFrame) -> DataFrame:
-    """Turn the levels of a DataFrame's index into columns, unless it is the nameless default."""
+    """Convert the levels of a DataFrame's index to columns, unless it is the nameless default."""
     if all(name is None for name in frame.index.names):
         return frame.reset_index(drop=True)
     return frame.reset_index()
 
 
 def to_arrow_table(value: Tabular) -> pa.Table:
-    """Turn a table of values of any of these kinds into one of Arrow; NaN of pandas becomes null."""
+    """Convert a table of values of any of these kinds to Arrow; NaN of pandas becomes null."""
     if is_pandas(value):
         return pa.Table.from_pandas(named_index_as_columns(value), preserve_index=False)
     if is_polars(value):

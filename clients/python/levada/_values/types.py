@@ -12,7 +12,7 @@ import pyarrow as pa
 
 
 class Family(Enum):
-    """Kinds that most of the code treats alike."""
+    """Groups of kinds that most of the code treats alike."""
 
     INTEGER = "whole number"
     FLOAT = "float"
@@ -22,12 +22,12 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is known of a kind of types.
+    """The properties of a kind of types.
 
     Args:
-        arrow: The Arrow type of a column to insert; None where it depends on the type's arguments.
-        family: The kinds that it is treated like.
-        heavy: Values may be large, so that they are left out where they are not needed.
+        arrow: The Arrow type of a column to insert; None if it depends on the type's arguments.
+        family: The group that it belongs to.
+        heavy: Values may be large, so they are left out unless they are needed.
     """
 
     arrow: pa.DataType | None
@@ -55,13 +55,13 @@ KINDS: dict[str, Traits] = {
     "blob": Traits(pa.binary(), heavy=True),
     "attach": Traits(pa.binary(), heavy=True),
     "array": Traits(None, heavy=True),
-    # Of an object its id is sent.
+    # The id of an object is sent.
     "object": Traits(pa.utf8(), heavy=True),
 }
-"""A row for each kind, by its first word; `object` for whatever lies in a store."""
+"""A row for each kind, by its first word; `object` for everything that is kept in a store."""
 
 _UNKNOWN = Traits(pa.utf8())
-"""Of a newer server's kinds."""
+"""For kinds of newer servers."""
 
 _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
@@ -76,14 +76,14 @@ class AttributeType:
 
     Args:
         spelling: As a definition spells it: `varchar(40)`, `<blob>`.
-        kind: Its first word: `varchar`, `blob`, `array`; `object` for whatever lies in a store.
+        kind: Its first word: `varchar`, `blob`, `array`; `object` for everything that is kept in a store.
         precision: All digits of a decimal.
         scale: Digits of a decimal after the point.
         dtype: Element type of an array; None for the other kinds.
         shape: Lengths of an array's dimensions.
-        codec: What an object is: `blob`, `hash`, `attach`, `filepath`, `object` or `npy`.
-        store: Where an object lies; empty for the store that the server prefers.
-        codecs: Names of the codecs that turn values into those of this type, in the order in which they encode.
+        codec: The codec of an object: `blob`, `hash`, `attach`, `filepath`, `object` or `npy`.
+        store: The store of an object; empty for the server's default store.
+        codecs: Names of the codecs that convert values to this type, in the order in which they encode.
     """
 
     spelling: str
@@ -107,22 +107,22 @@ class AttributeType:
 
     @property
     def traits(self) -> Traits:
-        """What is known of its kind."""
+        """The properties of its kind."""
         return KINDS.get(self.kind, _UNKNOWN)
 
     @property
     def integer(self) -> bool:
-        """Whole numbers of some width."""
+        """An integer type."""
         return self.traits.family is Family.INTEGER
 
     @property
     def floating(self) -> bool:
-        """Floating point numbers of some width."""
+        """A floating point type."""
         return self.traits.family is Family.FLOAT
 
     @property
     def textual(self) -> bool:
-        """Text, an enum's included."""
+        """A text type, including enums."""
         return self.traits.family is Family.TEXT
 
     @property
@@ -142,7 +142,7 @@ class AttributeType:
 
 @lru_cache(maxsize=4096)
 def parse_type(spelling: str) -> AttributeType:
-    """Read a type as the server spells it. An unknown one gets its first word as kind."""
+    """Read a type as the server spells it. The kind of an unknown type is its first word."""
     text = spelling.strip()
     if match := _CODEC.fullmatch(text):
         stored = parse_type(match[2])
@@ -160,7 +160,7 @@ def parse_type(spelling: str) -> AttributeType:
 
 
 def type_of_column(field: pa.Field) -> AttributeType:
-    """Return the type of a column of a result: what the server wrote beside it, or what its Arrow type suggests."""
+    """Return the type of a column of a result: as the server recorded it, or as its Arrow type suggests."""
     written = (field.metadata or {}).get(b"levada.type")
     if written is not None:
         return parse_type(written.decode())
@@ -174,7 +174,7 @@ def type_of_column(field: pa.Field) -> AttributeType:
 
 
 def _element_type(dtype: np.dtype[np.generic]) -> pa.DataType:
-    # Arrow has no complex numbers and no tensors of single bits: pairs of floats and bytes carry those.
+    # Arrow has no complex numbers and no tensors of single bits, so pairs of floats and bytes carry them.
     if dtype.kind == "c":
         return pa.binary(dtype.itemsize)
     return pa.uint8() if dtype.kind == "b" else pa.from_numpy_dtype(dtype)

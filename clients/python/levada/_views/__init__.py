@@ -1,1 +1,1 @@
-"""Pipelines drawn and described for others."""
+"""Diagrams and provenance of pipelines."""

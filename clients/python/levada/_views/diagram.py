@@ -36,14 +36,15 @@ _Name = tuple[str, str]
 
 
 class Diagram:
-    """Some tables and how they depend on each other. It never changes; each operator makes a new one.
+    """Some tables and their dependencies. It never changes; each operator returns a new one.
 
     `d + 1` adds the tables one step downstream and `d - 1` those one step upstream; `a + b`, `a - b` and `a * b` have
-    the tables of either, of the first alone, and of both. `b` may be a diagram, or anything that one is made of.
+    the tables of either, of only the first, and of both. `b` may be a diagram, or anything that a diagram can be built
+    from.
 
     Args:
         source: A schema, a module with one, a table's class or a table.
-        context: Not needed: tables are called what their classes are called. Older code passes it.
+        context: Not needed, because tables are shown by the names of their classes. Older code passes it.
     """
 
     _lineage: Lineage | None = None
@@ -55,22 +56,22 @@ class Diagram:
 
     @classmethod
     def trace(cls, expression: object) -> Diagram:
-        """Show the rows that some rows depend on, in all tables upstream: `Diagram.trace(Stat & key)`.
+        """Find the rows that given rows depend on, in all tables upstream: `Diagram.trace(Stat & key)`.
 
-        `diagram[Table]` gives a table restricted to these rows, `counts()` their numbers.
+        `diagram[Table]` is a table restricted to these rows, `counts()` their numbers.
 
         Args:
-            expression: A table, restricted to the rows to begin with.
+            expression: A table, restricted to the rows to start from.
         """
         return cls._of(lineages.trace(expression))
 
     @classmethod
     def cascade(cls, expression: object, part_integrity: str = "enforce") -> Diagram:
-        """Show the rows that depend on some rows, in all tables downstream: what a delete would take.
+        """Find the rows that depend on given rows, in all tables downstream: the rows that a delete would take.
 
         Args:
-            expression: A table, restricted to the rows to begin with.
-            part_integrity: As of a delete: `"cascade"` takes the masters of parts too.
+            expression: A table, restricted to the rows to start from.
+            part_integrity: As in a delete: `"cascade"` takes the masters of parts too.
         """
         return cls._of(lineages.cascade(expression, part_integrity))
 
@@ -99,11 +100,11 @@ class Diagram:
         return self.lineage.counts()
 
     def prov_json(self) -> dict[str, Any]:  # Any: what JSON holds
-        """Tell how the rows of `trace` came to be, as a document of W3C PROV in JSON."""
+        """Describe how the rows of `trace` were made, as a document of W3C PROV in JSON."""
         return provenance.prov_json(self.lineage)
 
     def openlineage_events(self) -> list[dict[str, Any]]:  # Any: what JSON holds
-        """Tell which jobs made the rows of `trace`, as events of OpenLineage, in the order of time."""
+        """Describe the jobs that made the rows of `trace`, as events of OpenLineage, in the order of time."""
         return provenance.openlineage_events(self.lineage)
 
     @classmethod
@@ -151,7 +152,7 @@ class Diagram:
         return self.make_svg()
 
     def make_mermaid(self) -> str:
-        """Give the diagram in the language of Mermaid."""
+        """Write the diagram in Mermaid."""
         tables, labels = self._ordered(), self._labels()
         lines = ["flowchart TD"]
         for tier, colour in diagram_svg.COLOURS.items():
@@ -164,9 +165,9 @@ class Diagram:
         return "\n".join(lines)
 
     def make_svg(self) -> str:
-        """Draw the diagram as SVG: colours are tiers, parts stand in the box of their master.
+        """Draw the diagram as SVG: colours are tiers, parts are in the box of their master.
 
-        A solid line leads to a table whose primary key has that of the parent in it, a dashed line to any other.
+        A solid line leads to a table whose primary key contains the parent's, a dashed line to any other.
         """
         tables, labels = self._ordered(), self._labels()
         boxes: dict[_Name, diagram_svg.Box] = {}
@@ -199,9 +200,9 @@ class Diagram:
         )
 
     def _ordered(self) -> Mapping[_Name, pb.Table]:
-        """Bring the tables into an order in which parents come first."""
+        """Order the tables so that parents come first."""
         ordered: dict[_Name, pb.Table] = {}
-        # Depth first with a list, as chains may be long; foreign keys form no cycle.
+        # Depth first with a list, because chains may be long; foreign keys form no cycle.
         pending = list(self._tables)[::-1]
         while pending:
             name = pending[-1]
@@ -257,7 +258,7 @@ def _id(name: pb.TableName) -> _Name:
 
 
 def _parents(table: pb.Table, among: Mapping[_Name, pb.Table]) -> dict[_Name, bool]:
-    """Give the parents of a table, and whether its primary key refers to them."""
+    """Return the parents of a table, and whether its primary key refers to them."""
     parents: dict[_Name, bool] = {}
     for key in table.foreign_keys:
         name = _id(key.parent)
@@ -267,7 +268,7 @@ def _parents(table: pb.Table, among: Mapping[_Name, pb.Table]) -> dict[_Name, bo
 
 
 def _master(table: pb.Table, among: Mapping[_Name, pb.Table]) -> _Name | None:
-    """Give the master of a part, if it is in the diagram too."""
+    """Return the master of a part, if it is in the diagram too."""
     above = table.name.table.rpartition(".")[0]
     name = (table.name.schema, stored_name(above))
     return name if above and name in among else None

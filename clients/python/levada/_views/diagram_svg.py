@@ -22,7 +22,7 @@ COLOURS = {
 """One per tier; readable on white and on black."""
 
 _LETTER, _LINE, _PADDING = 7.5, 18.0, 12.0
-"""Width of a letter, height of a line, room left and right of a text, in pixels."""
+"""Width of a letter, height of a line, margin left and right of a text, in pixels."""
 _COLUMN_GAP, _ROW_GAP, _MARGIN = 28.0, 46.0, 8.0
 _SWEEPS = 8
 """How often the boxes of each row are sorted by their neighbours in the next."""
@@ -35,7 +35,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Box:
-    """A table: its label, tier, what appears on hover, and the names of its parts."""
+    """A table: its label, tier, hover text, and the names of its parts."""
 
     label: str
     tier: str
@@ -55,7 +55,7 @@ class Box:
 
 @dataclass
 class _Point:
-    """A place in the drawing: a box, or where a long line passes a row."""
+    """A point in the drawing: a box, or a point where a long line passes a row."""
 
     row: int
     width: float
@@ -86,7 +86,7 @@ def draw(boxes: Mapping[_Name, Box], edges: Mapping[tuple[_Name, _Name], bool]) 
 
 
 def _rows(boxes: Iterable[_Name], edges: Iterable[tuple[_Name, _Name]]) -> dict[_Name, int]:
-    """Give each box the first row below all its parents."""
+    """Assign each box the first row below all its parents."""
     parents: dict[_Name, list[_Name]] = {name: [] for name in boxes}
     for parent, child in edges:
         parents[child].append(parent)
@@ -107,7 +107,7 @@ def _path(start: _Point, end: _Point) -> list[_Point]:
 
 
 def _place(points: Sequence[_Point]) -> tuple[float, float]:
-    """Give each point its place; give the width and height of the whole.
+    """Place all points, and return the width and height of the whole.
 
     Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures", 1981; the
     order within rows by the barycentre of the neighbours.
@@ -139,13 +139,13 @@ def _centre(neighbours: Sequence[_Point], otherwise: float) -> float:
 
 
 def _pack(row: Sequence[_Point], wanted: Mapping[int, float] | None = None) -> None:
-    """Place the points of a row side by side, as near to where they want to be as the order allows."""
+    """Place the points of a row side by side, as near to their preferred positions as the order allows."""
     right = float("-inf")
     for point in row:
         target = wanted[id(point)] if wanted else 0.0
         point.x = max(target, right + point.width / 2)
         right = point.x + point.width / 2 + _COLUMN_GAP
-    # What was pushed to the right by its neighbours is moved back as a whole.
+    # Points pushed to the right by their neighbours are moved back together.
     if row and wanted:
         shift = sum(point.x - wanted[id(point)] for point in row) / len(row)
         for point in row:
@@ -153,7 +153,7 @@ def _pack(row: Sequence[_Point], wanted: Mapping[int, float] | None = None) -> N
 
 
 def _line(path: Sequence[_Point], solid: bool) -> str:
-    """Draw a line from the bottom of its first point to the top of its last, upright where it passes a row."""
+    """Draw a line from the bottom of its first point to the top of its last, vertical where it passes a row."""
     start, *rest = path
     x, y = start.x, start.y + start.height
     commands = [f"M{x:.1f} {y:.1f}"]

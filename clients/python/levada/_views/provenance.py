@@ -1,4 +1,4 @@
-"""How rows came to be, for others to read: W3C PROV and OpenLineage, made of rows, foreign keys and jobs.
+"""Provenance of rows in standard form: W3C PROV and OpenLineage, built from rows, foreign keys and jobs.
 
 Source: W3C, "The PROV-JSON Serialization" (Member Submission, 2013); OpenLineage, "Object Model", spec 2-0-2.
 """
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     Row = dict[str, Any]  # Any: an attribute's value
 
 MAX_ROWS = 10_000
-"""Rows of one document."""
+"""The maximum number of rows of a document."""
 _PRODUCER = "urn:levada:client"
 _OPENLINEAGE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _COMPUTED = (pb.TABLE_TIER_IMPORTED, pb.TABLE_TIER_COMPUTED)
 
 
 def prov_json(lineage: Lineage) -> dict[str, Any]:  # Any: what JSON holds
-    """Tell how the rows of a trace came to be, as PROV-JSON.
+    """Describe how the rows of a trace were made, as PROV-JSON.
 
     Each row is an entity, derived from the rows that it refers to. The job that computed a row is an activity that
-    generated it, used what its receipts say that it read, and was associated with a user on a host.
+    generated it, used the rows listed in its receipts, and was associated with a user on a host.
 
     Raises:
         InvalidRequest: There are more than 10 000 rows.
@@ -42,7 +42,7 @@ def prov_json(lineage: Lineage) -> dict[str, Any]:  # Any: what JSON holds
     document = _Document()
     total = sum(lineage.counts().values())
     if total > MAX_ROWS:
-        raise InvalidRequest(f"The trace has {total} rows; a document holds {MAX_ROWS}. Restrict what it begins with.")
+        raise InvalidRequest(f"The trace has {total} rows; a document holds {MAX_ROWS}. Restrict its first table.")
     for name, table in lineage.tables.items():
         for row in _key_rows(lineage, name):
             document.add_row(table, row)
@@ -54,7 +54,7 @@ def prov_json(lineage: Lineage) -> dict[str, Any]:  # Any: what JSON holds
 
 
 def _key_rows(lineage: Lineage, name: Name) -> Sequence[Row]:
-    """Give the rows of a table with their key and the attributes that refer to others."""
+    """Return the rows of a table with their key and the attributes that refer to others."""
     table = lineage.tables[name]
     referring = {pair.child for key in table.foreign_keys for pair in key.attributes}
     relation = lineage.relation(name)
@@ -63,7 +63,7 @@ def _key_rows(lineage: Lineage, name: Name) -> Sequence[Row]:
 
 
 def _jobs(lineage: Lineage, name: Name) -> Iterator[tuple[Row, Row]]:
-    """Give the jobs that computed the rows of a table, each with its key, which several rows may share."""
+    """Return the jobs that computed the rows of a table, each with its key, which several rows may share."""
     table = lineage.tables[name].name
     jobs = Relation(lineage.connection, nodes.job_table(table.schema, table.table))
     for job in (jobs & lineage.relation(name).proj()).to_dicts(order_by="KEY"):
@@ -72,7 +72,7 @@ def _jobs(lineage: Lineage, name: Name) -> Iterator[tuple[Row, Row]]:
 
 
 class _Document:
-    """A PROV document as it grows."""
+    """A PROV document under construction."""
 
     def __init__(self) -> None:
         self._entities: dict[str, Row] = {}
@@ -82,7 +82,7 @@ class _Document:
         self._rows: dict[str, list[tuple[str, Row]]] = {}
 
     def add_row(self, table: pb.Table, row: Row) -> None:
-        """Add a row, and what it refers to."""
+        """Add a row and its references."""
         key = [a.name for a in table.heading.attributes if a.primary_key]
         entity = _row_id(table.name, {name: row[name] for name in key})
         self._entities[entity] = {"prov:type": "levada:row", "levada:table": _dotted(table.name)} | {
@@ -134,13 +134,13 @@ class _Document:
         relations[f"_:{kind}{len(relations)}"] = ends
 
     def finish(self) -> dict[str, Any]:  # Any: what JSON holds
-        """Give the document."""
+        """Return the document."""
         parts = {"entity": self._entities, "activity": self._activities, "agent": self._agents, **self._relations}
         return {"prefix": {"levada": "urn:levada:"}, **{name: part for name, part in parts.items() if part}}
 
 
 def openlineage_events(lineage: Lineage) -> list[dict[str, Any]]:  # Any: what JSON holds
-    """Tell which jobs made the rows of a trace, as a START and a COMPLETE event of OpenLineage for each, by time."""
+    """Describe the jobs that made the rows of a trace, as a START and a COMPLETE event of OpenLineage each, by time."""
     namespace = f"levada://{lineage.connection.address}"
     events = []
     for name, table in lineage.tables.items():
@@ -194,7 +194,7 @@ def _events(namespace: str, table: pb.Table, key: Row, job: Row) -> list[dict[st
 
 
 def _of_job(job: Row, name: str) -> Any:  # noqa: ANN401  # a column of a job
-    """Give what a job has besides its key, where an attribute of the key may have taken the name."""
+    """Return an attribute of a job besides its key, whose name an attribute of the key may have taken."""
     return job[f"job_{name}"] if f"job_{name}" in job else job[name]
 
 
@@ -213,7 +213,7 @@ def _row_id(name: pb.TableName, key: Row) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep what a qualified name may hold as it is, and write the rest by its code."""
+    """Escape every character that a qualified name may not contain."""
     return "".join(c if c.isalnum() or c in "._-" else f"%{ord(c):02X}" for c in text)
 
 

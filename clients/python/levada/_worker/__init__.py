@@ -1,1 +1,1 @@
-"""The worker: processes that compute what becomes possible, and what it tells of them."""
+"""The worker: processes that compute pending jobs, and their reports."""

@@ -1,4 +1,4 @@
-"""What happens in a worker, for whoever wants to know: the log, the metrics, the view in a terminal."""
+"""Events of a worker and their consumers: the log, the metrics, the view in a terminal."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
 
 _TOLD = ("error", "released")
-"""States of jobs whose error is told."""
+"""States of jobs that have an error to report."""
 
 
 class Observer:
-    """Told of all that happens in a worker, in its main thread but for `happened`; does nothing by itself."""
+    """Receives all events of a worker, in its main thread except for `happened`; by default does nothing."""
 
     def reported(self, report: Report) -> None:
-        """Take note of what a process reports."""
+        """Handle a report of a process."""
 
     def happened(self, event: str, text: str, **details: object) -> None:
-        """Take note of an event: its name in words with `_` between them, the same for people, and its details."""
+        """Handle an event: its name in words joined by `_`, a text for people, and its details."""
 
     def close(self) -> None:
-        """The worker ends."""
+        """Handle the end of the worker."""
 
 
 class Observers(Observer):
-    """Passes everything on to others."""
+    """Forwards everything to others."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
 
     def reported(self, report: Report) -> None:
-        """Pass it on."""
+        """Forward it."""
         for observer in self._observers:
             observer.reported(report)
 
     def happened(self, event: str, text: str, **details: object) -> None:
-        """Pass it on."""
+        """Forward it."""
         for observer in self._observers:
             observer.happened(event, text, **details)
 
@@ -64,8 +64,8 @@ class TextLog(Observer):
     """Writes one line per job and event.
 
     Args:
-        command: What is running, `worker` or `run`.
-        write: Takes a line.
+        command: The running command, `worker` or `run`.
+        write: Called with each line.
     """
 
     def __init__(self, command: str, write: Callable[[str], None] = _to_standard_error) -> None:
@@ -73,7 +73,7 @@ class TextLog(Observer):
         self._write = write
 
     def reported(self, report: Report) -> None:
-        """Write of jobs that ended."""
+        """Write a line for each job that ended."""
         if isinstance(report, Finished):
             self._say(_line(report))
 
@@ -87,7 +87,7 @@ class TextLog(Observer):
 
 
 def _line(report: Finished) -> str:
-    """One line per job: state, table, key, time, and for errors their message."""
+    """Format a job on one line: state, table, key, time, and for errors their message."""
     message = f"  {report.message.splitlines()[0]}" if report.state in _TOLD and report.message else ""
     return f"{report.state:<7} {job_text(report.lease)} {report.seconds:.3f} s{message}"
 
@@ -99,14 +99,14 @@ def job_text(lease: Lease) -> str:
 
 
 class JsonLog(Observer):
-    """Writes one JSON object per line, for machines: `time`, `event`, and what belongs to the event."""
+    """Writes one JSON object per line, for machines: `time`, `event`, and the details of the event."""
 
     def __init__(self, command: str, write: Callable[[str], None] = _to_standard_error) -> None:
         self._command = command
         self._write = write
 
     def reported(self, report: Report) -> None:
-        """Write of processes and jobs."""
+        """Write lines for processes and jobs."""
         match report:
             case Ready():
                 self._event("process_ready", process=report.pid)
@@ -117,7 +117,7 @@ class JsonLog(Observer):
                 details = {"process": report.pid, **job_details(report.lease), "state": report.state}
                 self._event("job_ended", **details, duration_seconds=round(report.seconds, 6), **error)
             case Took() | Ended() | Broken() | Died():
-                pass  # the worker tells of the last two in its own words
+                pass  # the worker reports the last two in its own words
 
     def happened(self, event: str, text: str, **details: object) -> None:
         """Write it."""
@@ -130,6 +130,6 @@ class JsonLog(Observer):
 
 
 def job_details(lease: Lease) -> dict[str, object]:
-    """Tell of a job what an event of it carries."""
+    """Return the details of a job in an event."""
     table = f"{lease.table.schema}.{lease.table.table}"
     return {"table": table, "job_id": lease.job_id, "attempt": lease.attempt, "key": lease.key}

@@ -15,14 +15,14 @@ _BUCKETS_SECONDS = (0.01, 0.1, 1, 10, 60, 600, 3600, 6 * 3600)
 
 
 class Metrics(Observer):
-    """Counts, and serves the counts at `http://HOST:PORT/metrics` until closed.
+    """Counts events, and serves the counts at `http://HOST:PORT/metrics` until closed.
 
     Args:
-        host: The address to listen at.
+        host: The address to listen on.
         port: The port there, 0 for any free one.
 
     Raises:
-        InvalidRequest: prometheus-client is missing, or one cannot listen there.
+        InvalidRequest: prometheus-client is missing, or the address cannot be used.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -41,8 +41,8 @@ class Metrics(Observer):
         self._seconds = prometheus.Histogram(
             "levada_make_duration_seconds", "How long make ran.", table, buckets=_BUCKETS_SECONDS, registry=registry
         )
-        self._in_hand = prometheus.Gauge("levada_jobs_in_hand", "Computations under way.", registry=registry)
-        self._processes = prometheus.Gauge("levada_processes", "Processes that compute.", registry=registry)
+        self._in_hand = prometheus.Gauge("levada_jobs_in_hand", "Running computations.", registry=registry)
+        self._processes = prometheus.Gauge("levada_processes", "Computing processes.", registry=registry)
         self._died = prometheus.Counter("levada_processes_died", "Processes that died.", registry=registry)
         self._reachable = prometheus.Gauge("levada_server_reachable", "1: the server answers.", registry=registry)
         self._reachable.set(1)
@@ -55,7 +55,7 @@ class Metrics(Observer):
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The address that it listens on."""
         return int(self._server.server_port)
 
     def reported(self, report: Report) -> None:
@@ -82,12 +82,12 @@ class Metrics(Observer):
         self._processes.set(len(self._ready))
 
     def happened(self, event: str, text: str, **details: object) -> None:
-        """Note whether the server is in reach."""
+        """Record whether the server is in reach."""
         if event in ("server_lost", "server_back"):
             self._reachable.set(event == "server_back")
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

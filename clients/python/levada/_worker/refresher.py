@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 _IDLE_SECONDS = 2.0
-"""All tables are refreshed so often, as rows may come from anywhere; the server does that once for all workers."""
+"""How often all tables are refreshed, as rows may come from anywhere; the server does it once for all workers."""
 _DRAIN_SECONDS = 0.5
-"""How often a draining worker looks whether anything is left."""
+"""How often a draining worker checks whether anything is left."""
 _LONGEST_SECONDS = 60.0
 _SHARE = 10
-"""The pause after a refresh is so many times what it took, where that is longer, up to the limit above."""
+"""The pause after a refresh, as a multiple of its duration, if that is longer; at most the limit above."""
 _CLOSE_SECONDS = 5.0
 
 
 class Refresher:
-    """A thread that refreshes jobs at the start, and now and then; holds that thread.
+    """Refreshes jobs at the start and at intervals, in its own thread.
 
-    What depends on committed results needs none: the server makes these jobs with the commit.
+    Jobs that depend on committed results need no refresh: the server creates them with the commit.
 
     Args:
         tables: Schema and name of each, parents first.
-        drain: Find out when nothing is left to do.
-        retry_errors: Make pending at the start what has failed.
-        say: Told once of each refusal of the server.
+        drain: Check whether anything is left to do.
+        retry_errors: Make failed jobs pending at the start.
+        say: Called once for each refusal of the server.
 
     Attributes:
-        drained: Set when no job is pending or reserved, also after a refresh.
+        drained: Set when no job is pending or reserved, even after a refresh.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Refresher:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; a refresh that takes long is left to end by itself."""
+        """End the thread; a long refresh is left to end by itself."""
         self._closed.set()
         self._thread.join(_CLOSE_SECONDS)
 
@@ -96,7 +96,7 @@ class Refresher:
             del self._unseen[0]
 
     def _refresh(self, *, periodic: bool = False) -> int:
-        """Refresh all tables; give the number of jobs that are pending now and were not."""
+        """Refresh all tables; return how many more jobs are pending than before."""
         answers = [job_calls.refresh(self._connection, table, periodic=periodic, patience=0) for table in self._tables]
         return sum(answer.added_count + answer.reset_count for answer in answers)
 

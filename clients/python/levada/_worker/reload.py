@@ -1,4 +1,4 @@
-"""Noticing that source files have changed."""
+"""Detection of changed source files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _LOOK_SECONDS = 0.5
 
 
 class SourceWatch:
-    """Looks now and then at the times and sizes of files."""
+    """Checks the times and sizes of files at intervals."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, int] | None] = {}
         self._next_look = 0.0
 
     def add(self, files: Iterable[str]) -> None:
-        """Watch files as they are now."""
+        """Record the present state of some files."""
         for file in files:
             self._seen.setdefault(file, _look(file))
 
     def changed(self) -> str:
-        """Give a file that has changed since the last time, empty if none has."""
+        """Return a file that has changed since the last check, or an empty text."""
         if time.monotonic() < self._next_look:
             return ""
         self._next_look = time.monotonic() + _LOOK_SECONDS

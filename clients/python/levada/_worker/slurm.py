@@ -1,4 +1,4 @@
-"""Workers as a job array of SLURM: the script, and handing it in."""
+"""Workers as a job array of SLURM: writing the script and submitting it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArrayJob:
-    """A job array whose every task is one worker.
+    """A job array in which every task is one worker.
 
     Args:
-        module: The module that has the tables.
-        address: Of the server, as the nodes reach it.
+        module: The module with the tables.
+        address: The server's address, as the nodes reach it.
         words: The worker's own options.
         tasks: How many tasks.
         processes: How many processes each has.
         grace: How long before its end a task is told to stop.
-        sbatch: More options of sbatch, as `#SBATCH` takes them: `--time=4:00:00`.
+        sbatch: Further options of sbatch, as in `#SBATCH`: `--time=4:00:00`.
     """
 
     module: str
@@ -41,13 +41,13 @@ class ArrayJob:
     def script(self) -> str:
         """Write the script for sbatch.
 
-        A task may be stopped at any time: SIGTERM lets it finish what it has in hand and give back the rest, and what
-        SIGKILL leaves is taken up by others once its lease is over. The token is not in it: SLURM passes LEVADA_TOKEN
-        on, or `levada.toml` has it.
+        A task may be stopped at any time: SIGTERM lets it finish its current jobs and return the rest, and jobs left
+        behind by SIGKILL are taken over when their lease expires. The token is not in the script: SLURM passes
+        LEVADA_TOKEN on, or `levada.toml` has it.
         """
         for option in self.sbatch:
             if not option.startswith("-") or "\n" in option:
-                raise InvalidRequest(f"{option!r} is no option of sbatch; write it as in --sbatch=--time=4:00:00.")
+                raise InvalidRequest(f"{option!r} is not an option of sbatch; write it as in --sbatch=--time=4:00:00.")
         name = f"levada-{self.module}"
         options = [
             f"--job-name={name}",
@@ -57,7 +57,7 @@ class ArrayJob:
             f"--output={name}-%A_%a.log",
             "--open-mode=append",
             "--requeue",
-            # SIGTERM to the shell, which has become the worker, so long before the time is over.
+            # SIGTERM goes to the shell, which has become the worker, this long before the time is up.
             f"--signal=B:TERM@{max(int(self.grace.total_seconds()) + 5, 10)}",
             *self.sbatch,
         ]
@@ -75,7 +75,7 @@ class ArrayJob:
 
 
 def submit(script: str) -> str:
-    """Hand a script to sbatch and give what it says.
+    """Submit a script with sbatch and return its output.
 
     Raises:
         LevadaError: There is no sbatch, or it refuses.
@@ -84,7 +84,7 @@ def submit(script: str) -> str:
         done = subprocess.run(["sbatch"], input=script, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise LevadaError(
-            "There is no sbatch here; work on a login node, or leave out --submit and take the script there."
+            "There is no sbatch here; run this on a login node, or leave out --submit and copy the script there."
         ) from None
     if done.returncode != 0:
         raise LevadaError(f"sbatch refuses the script: {done.stderr.strip() or done.stdout.strip()}")

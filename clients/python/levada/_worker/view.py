@@ -1,4 +1,4 @@
-"""What a worker does, live in a terminal: a line per process, and the counts."""
+"""A live view of a worker in a terminal: a line per process, and the counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class View(Observer):
     """Draws below the lines of the log until closed.
 
     Args:
-        console: Of the terminal.
+        console: The terminal's console.
     """
 
     def __init__(self, console: Console) -> None:
@@ -43,7 +43,7 @@ class View(Observer):
         self._console.print(Text(line), soft_wrap=True)
 
     def reported(self, report: Report) -> None:
-        """Take note of what processes do."""
+        """Handle a report of a process."""
         match report:
             case Ready(pid) | Ended(pid):
                 self._in_hand = {**self._in_hand, pid: None}
@@ -57,11 +57,11 @@ class View(Observer):
                 pass
 
     def close(self) -> None:
-        """Take it away."""
+        """Remove the view."""
         self._live.stop()
 
     def _draw(self) -> RenderableType:
-        """Draw it; called from a thread of rich too, so nothing here changes in place but the counts."""
+        """Draw it. A thread of rich also calls this, so only the counts change in place."""
         now = time.monotonic()
         table = Table(box=None, padding=(0, 2, 0, 0))
         for title in ("process", "table", "key"):

@@ -1,4 +1,4 @@
-"""The worker daemon: a supervisor that imports nothing of the user's code, and processes that compute."""
+"""The worker daemon: a supervisor that imports no user code, and processes that compute."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 
 _REPLACE = Backoff(first_seconds=0.5, longest_seconds=30.0)
-"""Pauses before a process is replaced that died without finishing a job."""
+"""The pauses before a process that died without finishing a job is replaced."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a worker works.
+    """The settings of a worker.
 
     Args:
-        module: The module that has the tables.
+        module: The module with the tables.
         tables: Their names; empty for all.
-        processes: How many compute side by side.
-        max_jobs: Run so many jobs and end; None for any number.
-        drain: End when nothing is left to do.
-        lease: How long its jobs are held for it when it is silent.
-        grace: How long jobs in hand may take when it is told to stop.
-        limits: Of one `make` of a table that sets none.
-        reload: Begin anew with processes when their source files change.
-        retry_errors: Try once more what has failed before.
+        processes: How many processes compute in parallel.
+        max_jobs: Stop after this many jobs; None for any number.
+        drain: Stop when nothing is left to do.
+        lease: How long a silent worker keeps its jobs.
+        grace: How long running jobs may take after a stop signal.
+        limits: The limits of one `make`, for tables that set none.
+        reload: Restart the processes when their source files change.
+        retry_errors: Also repeat jobs that failed before.
     """
 
     module: str
@@ -64,12 +64,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a worker ended.
+    """The end of a worker.
 
     Args:
         code: Its exit code.
-        tables: What it worked for, parents first; empty if it could not begin.
-        stopped: It was told to stop, so there may be more to do.
+        tables: The tables that it worked for, parents first; empty if it could not begin.
+        stopped: It received a stop signal, so there may be more to do.
     """
 
     code: int
@@ -78,9 +78,9 @@ class Ending:
 
 
 def work(connection: Connection, settings: Settings, observer: Observer) -> Ending:
-    """Compute jobs until told to stop, or as the settings say.
+    """Compute jobs until stopped, or as the settings say.
 
-    SIGTERM or SIGINT ends it after the jobs in hand; a second one at once.
+    SIGTERM or SIGINT stops it after the current jobs; a second one at once.
     """
     assignment = Assignment(settings.module, settings.tables)
 
@@ -123,7 +123,7 @@ def _stop_signals() -> Iterator[_Stop]:
 
 
 class _Supervisor:
-    """Replaces processes that die, tells what becomes of jobs, and knows when to end."""
+    """Replaces processes that die, reports finished jobs, and decides when to stop."""
 
     def __init__(self, connection: Connection, settings: Settings, crew: Crew, stop: _Stop, observer: Observer) -> None:
         self._connection = connection
@@ -149,7 +149,7 @@ class _Supervisor:
         while not self._stop.count and not (self._refresher and self._refresher.drained.is_set()):
             self._fill_vacancies()
             if not self._crew and not self._vacancies:
-                return EXIT_OK  # all have run as many jobs as they were to
+                return EXIT_OK  # all have run their number of jobs
             if not self._attend():
                 return EXIT_FAILED
             self._reload()
@@ -159,13 +159,13 @@ class _Supervisor:
         while self._vacancies and time.monotonic() >= self._hire_time:
             try:
                 self._crew.hire(self._vacancies[0])
-            except PASSING:  # the heartbeat tells that the server is out of reach
+            except PASSING:  # the heartbeat reports that the server is out of reach
                 self._hire_time = time.monotonic() + _REPLACE.first_seconds
             else:
                 self._vacancies.pop(0)
 
     def _attend(self, *, replace: bool = True) -> bool:
-        """Handle what the members report; False if none of them can work."""
+        """Handle the reports of members; return False if none of them can work."""
         for report in self._crew.reports():
             self._observer.reported(report)
             match report:
@@ -175,7 +175,7 @@ class _Supervisor:
                     self._observer.happened("cannot_begin", message)
                     if self._sources is None or self._refresher is None:
                         return False
-                    self._hire_time = math.inf  # until the source has been mended
+                    self._hire_time = math.inf  # until the source has been fixed
                 case Finished():
                     self._pauses = _REPLACE.pauses()
                 case Died() if replace:
@@ -207,34 +207,34 @@ class _Supervisor:
         if died.jobs_left == 0:
             return
         self._vacancies.append(died.jobs_left)
-        if died.code == 0:  # it was asked to, for it had old code
+        if died.code == 0:  # it was asked to, because it had old code
             return
         if died.judged:
-            text = f"process {died.pid} was ended for the job that it had in hand; another takes its place"
+            text = f"process {died.pid} was stopped because of its job; another takes its place"
         else:
             doing = f" while it computed {job_text(died.in_hand)}" if died.in_hand is not None else ""
-            text = f"process {died.pid} {died.how}{doing}; another takes its place, and others what it had in hand"
+            text = f"process {died.pid} {died.how}{doing}; another takes its place, and others take over its jobs"
             self._hire_time = time.monotonic() + next(self._pauses)
         job = job_details(died.in_hand) if died.in_hand is not None else {}
         self._observer.happened("process_died", text, process=died.pid, exit_code=died.code, **job)
 
     def _reload(self) -> None:
         if self._sources is not None and (changed := self._sources.changed()):
-            self._observer.happened("reloaded", f"{changed} has changed; processes begin anew with it", file=changed)
+            self._observer.happened("reloaded", f"{changed} has changed; processes restart with it", file=changed)
             self._crew.ask_to_stop()
             self._hire_time = 0.0
 
     def _finish(self) -> int:
-        """Let the members finish what is in hand, for as long as the grace lasts."""
+        """Let the members finish their current jobs within the grace period."""
         told = self._stop.count
         self._crew.ask_to_stop()
         grace = self._settings.grace.total_seconds()
         if told:
-            self._observer.happened("stopping", f"stopping after the jobs in hand, at most {grace:.0f} s")
+            self._observer.happened("stopping", f"stopping after the current jobs, in at most {grace:.0f} s")
         deadline = time.monotonic() + grace
         while self._crew and time.monotonic() < deadline and self._stop.count <= max(told, 1):
             self._attend(replace=False)
         if self._crew:
-            text = f"gave up what {len(self._crew)} of its processes had in hand; others can take it"
+            text = f"gave up the jobs of {len(self._crew)} of its processes; others can take them over"
             self._observer.happened("gave_up", text)
         return EXIT_OK

@@ -38,7 +38,7 @@ def _problem(text: str) -> str | None:
     except UnicodeEncodeError:
         return "text with a lone surrogate, which is not valid Unicode"
     except ValueError as error:
-        return f"this is no JSON: {error}"
+        return f"this is not JSON: {error}"
     return "text with the character NUL, which PostgreSQL cannot hold" if _has_nul(document) else None
 
 

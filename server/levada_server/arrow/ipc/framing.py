@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 MAX_METADATA_BYTES = 2**24
-"""Of one message; a stream with a larger one is not followed."""
+"""The maximum size of a message; a stream with a larger one is not followed."""
 
 _PREFIX = struct.Struct("<Ii")
 _CONTINUATION = 0xFFFFFFFF

@@ -96,7 +96,7 @@ def _parse_options(line: Line, offset: int, primary_key: bool) -> tuple[frozense
     for text in match[1].split(","):
         option = word(line, start, start + len(text))
         if option.text.lower() not in ("nullable", "unique"):
-            raise refuse(line, option.offset, f"`{excerpt(option.text)}` is no option", "nullable or unique")
+            raise refuse(line, option.offset, f"`{excerpt(option.text)}` is not an option", "nullable or unique")
         if primary_key and option.text.lower() == "nullable":
             raise refuse(line, option.offset, "a primary key is never null", "no `nullable`, or this line below `---`")
         found.add(option.text.lower())

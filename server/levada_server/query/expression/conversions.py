@@ -161,7 +161,7 @@ def number_of(site: Site, constant: Constant) -> int | float | Decimal:
 
 def wrong(site: Site, constant: Constant, wanted: str) -> WrongValue:
     """Build the error for a constant that cannot have the type of its counterpart."""
-    error = site.refusal(constant.position, f"{shown(constant)} is no {wanted}", kind=WrongValue)
+    error = site.refusal(constant.position, f"{shown(constant)} is not a valid {wanted}", kind=WrongValue)
     assert isinstance(error, WrongValue)
     return error
 

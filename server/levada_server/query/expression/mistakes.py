@@ -21,8 +21,8 @@ def mistake(
         kind: The class of the error.
         text: The whole expression.
         position: Offset of the error, in characters from 0; the end of the text is allowed.
-        problem: What is wrong there.
-        expected: What is allowed there instead.
+        problem: The problem there.
+        expected: The text that is allowed there instead.
         details: Further details of the error, beside `column` and `expected`.
     """
     start = max(0, position - WINDOW // 2)

@@ -72,7 +72,7 @@ def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
         return Typed(amount.position, sql.Value(round(exact), "bigint"), AttributeType(Kind.INT64), Family.INTEGER)
     factor = sql.Value(step, "bigint")
     if isinstance(amount, Typed) and amount.family not in NUMERIC and amount.json is None:
-        raise site.refusal(amount.position, f"{shown(amount)} is no number", f"a number of {interval.unit}s")
+        raise site.refusal(amount.position, f"{shown(amount)} is not a number", f"a number of {interval.unit}s")
     if isinstance(amount, Typed) and amount.family not in (Family.INTEGER, Family.BOOL):
         double = convert(site, amount, Family.FLOAT)
         factor = sql.Value(float(step), "double precision")

@@ -58,8 +58,8 @@ class Extent:
     """Bounds on the absolute value of a number, known from its type; a number safely within them needs no guard.
 
     Args:
-        smallest: Of all values except 0.
-        largest: Of all finite values; exact for integers.
+        smallest: The smallest of all values except 0.
+        largest: The largest of all finite values; exact for integers.
     """
 
     smallest: float

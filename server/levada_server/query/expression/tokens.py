@@ -9,7 +9,7 @@ from levada_server.errors import InvalidExpression
 from levada_server.query.expression.mistakes import mistake
 
 MAX_BYTES = 65_536
-"""Of a text, in UTF-8."""
+"""The maximum size of a text, in UTF-8."""
 
 MAX_TOKENS = 10_000
 

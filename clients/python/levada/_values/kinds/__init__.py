@@ -1,1 +1,1 @@
-"""How the values of attribute types are in Python and in Arrow: one module for each way."""
+"""Values of attribute types in Python and in Arrow: one module per group of kinds."""

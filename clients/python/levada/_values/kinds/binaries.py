@@ -1,4 +1,4 @@
-"""Bytes: plain ones, serialized values, and files; and objects, whose bytes lie in a store."""
+"""Bytes: plain ones, serialized values, and files; and objects, whose bytes are kept in a store."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def _attachment(value: object, _: AttributeType) -> bytes:
 
 
 def _object(_: object, type_: AttributeType) -> object:
-    raise WrongValue(f"A {type_} is put into its store by the server of its table, and there is none here.")
+    raise WrongValue(f"A {type_} is put into its store by the server of its table, and there is no server here.")
 
 
-# What blobs, attachments and objects are read as depends on who reads them: `_query.fetching` does it.
+# The fetched form of blobs, attachments and objects depends on the reader: `_query.fetching` converts them.
 BINARIES = ValueKind(_bytes, _bytes_at_once)
 BLOBS = ValueKind(_blob)
 ATTACHMENTS = ValueKind(_attachment)

@@ -22,11 +22,11 @@ _FINER = ("ns", "ps", "fs", "as")
 _DAY_US = 86_400 * 10**6
 _UTC = pa.timestamp("us", "UTC")
 _NO_TIME = np.iinfo(np.int64).min
-"""What NumPy reads as NaT."""
+"""The count that NumPy reads as NaT."""
 
 
 def _plain(value: object, type_: AttributeType) -> object:
-    """Turn a moment of NumPy or pandas into Python's, which count microseconds, and read text."""
+    """Convert a moment of NumPy or pandas to Python's, which counts microseconds, and read text."""
     finer = getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
     if isinstance(value, np.datetime64):
         finer = np.datetime_data(value.dtype)[0] in _FINER and value.astype("datetime64[us]") != value
@@ -50,7 +50,7 @@ def _date(value: object, type_: AttributeType) -> dt.date:
     match _read(value, type_):
         case dt.datetime() as moment:
             if moment.time() != dt.time(0):
-                raise ValueOutOfRange(f"{moment} is a moment within a day, and a date is a whole day.")
+                raise ValueOutOfRange(f"{moment} has a time of day, and a date is a whole day.")
             return moment.date()
         case dt.date() as day:
             return day
@@ -92,7 +92,7 @@ def _moments_at_once(values: Sequence[Any], classes: set[type], type_: Attribute
     if classes != {dt.datetime}:
         return None
     if _zones(values) == {None}:
-        # Without a zone a moment counts as one of UTC, here and by Arrow.
+        # Without a zone a moment is in UTC, here and in Arrow.
         return pa.array(values, type_.arrow)
     return pa.array(values, _UTC).cast(type_.arrow)
 
@@ -102,7 +102,7 @@ def _zones(values: Sequence[Any]) -> set[dt.tzinfo | None]:
 
 
 def _cast_to_dates(column: pa.Array, _: AttributeType) -> pa.Array | None:
-    """Turn moments that are all midnights into days."""
+    """Convert moments that are all midnights to days."""
     if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
         return None
     counts = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
@@ -121,7 +121,7 @@ def _cast_to_moments(column: pa.Array, type_: AttributeType) -> pa.Array | None:
 
 
 def _to_moments(column: Column, _: AttributeType) -> list[Any]:
-    """Read dates, or moments of whatever zone; NumPy is quicker at it than Arrow."""
+    """Read dates, or moments in any zone; NumPy is quicker at it than Arrow."""
     day = pa.types.is_date32(column.type)
     counts = column.cast(pa.int32() if day else pa.int64()).cast(pa.int64()).fill_null(_NO_TIME)
     moments: list[Any] = counts.to_numpy().view("datetime64[D]" if day else "datetime64[us]").tolist()

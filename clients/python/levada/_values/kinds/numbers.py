@@ -32,11 +32,11 @@ def _integer(value: object, type_: AttributeType) -> int:
     if isinstance(value, str):
         value = Decimal(value.strip())
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > _MAX_INTEGER_DIGITS:
-        # As an int it would have as many digits as its exponent says, whatever the length of its text.
+        # As an int it could have billions of digits, depending on its exponent, whatever the length of its text.
         raise ValueOutOfRange(f"{shown(value)} is past the range of {type_}.")
     if isinstance(value, (float, Decimal)):
         if not math.isfinite(value) or value != int(value):
-            raise ValueOutOfRange(f"{value} is no whole number, and {type_} holds only those.")
+            raise ValueOutOfRange(f"{value} is not a whole number, and {type_} holds only whole numbers.")
         value = int(value)
     if not isinstance(value, int):
         raise TypeError
@@ -63,7 +63,7 @@ def _numbers(column: Column, type_: AttributeType) -> list[Any]:
 
 
 def _float64(value: object, _: AttributeType) -> float:
-    return float(plain_scalar(value))  # type: ignore[arg-type]  # what float() refuses is told by the caller
+    return float(plain_scalar(value))  # type: ignore[arg-type]  # the caller reports a refusal of float()
 
 
 def _float32(value: object, type_: AttributeType) -> float:
@@ -90,7 +90,7 @@ def _cast_to_float32(column: pa.Array, _: AttributeType) -> pa.Array | None:
 
 
 def _narrowed(wide: pa.Array) -> pa.Array | None:
-    """Round to float32; None if a number is past its range."""
+    """Round to float32; return None if a number is past its range."""
     finite = pc.filter(wide, pc.is_finite(wide))
     largest = pc.max(pc.abs(finite)).as_py() or 0
     return wide.cast(pa.float32()) if largest <= _MAX_FLOAT32 else None
@@ -116,7 +116,7 @@ def _decimal(value: object, type_: AttributeType) -> Decimal:
     value = plain_scalar(value)
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value).strip())
     if not number.is_finite():
-        raise ValueOutOfRange(f"{value} is no finite number, and {type_} holds only those.")
+        raise ValueOutOfRange(f"{value} is not a finite number, and {type_} holds only finite numbers.")
     if number and number.adjusted() >= type_.precision - type_.scale:
         raise ValueOutOfRange(f"{value} has more digits before the point than {type_}.")
     rounded = number.quantize(Decimal(1).scaleb(-type_.scale), ROUND_HALF_UP, _EXACT)

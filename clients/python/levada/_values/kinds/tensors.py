@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def _convert(value: object, type_: AttributeType) -> Array:
-    """Bring an array, or nested lists, to the dtype of an `<array>`.
+    """Convert an array, or nested lists, to the dtype of an `<array>`.
 
     Raises:
-        WrongValue: It has another shape, or elements that the dtype holds none of.
-        ValueOutOfRange: An element does not fit into the dtype.
+        WrongValue: It has another shape, or elements that do not fit the dtype.
+        ValueOutOfRange: An element is outside the range of the dtype.
     """
     assert type_.dtype is not None
     if isinstance(value, np.ma.MaskedArray):
@@ -55,7 +55,7 @@ def _in_range(array: Array, dtype: np.dtype[np.generic]) -> bool:
 
 
 def _at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
-    """Lay arrays of the right shape and dtype side by side; None if one is another."""
+    """Concatenate arrays of the right shape and dtype; return None if one differs."""
     if classes != {np.ndarray}:
         return None
     if {(value.shape, value.dtype) for value in values if value is not None} != {(type_.shape, type_.dtype)}:
@@ -65,12 +65,12 @@ def _at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) ->
 
 
 def tensors(arrays: Sequence[Any], type_: AttributeType) -> pa.Array:
-    """Make a column of arrays, each of the right shape and dtype or None."""
+    """Build a column of arrays, each of the right shape and dtype or None."""
     return tensor_column(_stack(arrays, type_), np.array([array is None for array in arrays]), type_)
 
 
 def _stack(arrays: Sequence[Any], type_: AttributeType) -> Array:
-    """Lay arrays side by side; a missing one takes zeros."""
+    """Concatenate arrays; zeros replace a missing one."""
     stacked: Array = np.zeros((len(arrays), *type_.shape), type_.dtype)
     for index, array in enumerate(arrays):
         if array is not None:
@@ -79,10 +79,10 @@ def _stack(arrays: Sequence[Any], type_: AttributeType) -> Array:
 
 
 def tensor_column(stacked: Array, missing: Array, type_: AttributeType) -> pa.Array:
-    """Make a column of fixed-shape arrays from all of them as one array of shape (n_rows, …).
+    """Build a column of fixed-shape arrays from a single array of shape (n_rows, …).
 
     Args:
-        missing: Of each row, whether it is null.
+        missing: Whether each row is null.
     """
     assert type_.dtype is not None
     storage = type_.arrow.storage_type

@@ -91,7 +91,7 @@ def _to_documents(column: Column, _: AttributeType) -> list[Any]:
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_json_default)
 _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
-"""NUL as JSON writes it; with another backslash before it, it is text."""
+"""NUL as JSON writes it; after another backslash it is text."""
 
 TEXTS = ValueKind(_text, _texts_at_once, _cast_to_texts)
 ENUMS = ValueKind(_text, _texts_at_once, _cast_to_texts, _labels)

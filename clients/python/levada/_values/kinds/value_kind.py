@@ -1,4 +1,4 @@
-"""What has to be known of a kind of values, and what several kinds do alike."""
+"""The conversions of one kind of values, and helpers that several kinds share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of every dtype
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 
 _SHOWN = 80
-"""Letters of a wrong value that an error shows."""
+"""The maximum length of a wrong value in an error."""
 
 
 def by_value(_: Sequence[Any], __: set[type], ___: AttributeType) -> pa.Array | None:
@@ -32,24 +32,24 @@ def without_cast(_: pa.Array, __: AttributeType) -> pa.Array | None:
 
 
 def stored_values(column: Column, _: AttributeType) -> list[Any]:
-    """Read a column whose values Arrow gives as they are meant."""
+    """Read a column whose values have the intended form in Arrow."""
     values: list[Any] = storage_of(column).to_pylist()
     return values
 
 
 @dataclass(frozen=True, slots=True)
 class ValueKind:
-    """How the values of a kind go into columns of Arrow and come out of them.
+    """The conversions between values of a kind and columns of Arrow.
 
     Args:
-        convert: Brings one value, not None, to what Arrow takes for a type. Every failure of it but a LevadaError
-            means: no value of the type. The message of a WrongValue begins with the path to what is wrong within
-            the value.
-        at_once: Makes a column of values and None by Arrow, where its own conversion does what is meant or refuses;
-            else None. It is told the classes of the values, of which there is at least one.
-        cast: Casts a column of another library where Arrow refuses what would lose something; None where it would
-            not refuse, or means something else.
-        to_python: Reads a column of a result as Python values, None where one is missing.
+        convert: Converts one value, not None, to the form that Arrow takes for a type. Any failure except a LevadaError
+            means that the value does not fit the type. The message of a WrongValue begins with the path to the wrong
+            part of the value.
+        at_once: Builds a column from values and None by Arrow, if its conversion has the intended meaning, or refuses;
+            otherwise None. Its second argument is the set of the values' classes, at least one.
+        cast: Casts a column of another library if Arrow refuses every loss; None if it would not refuse, or means
+            something else.
+        to_python: Reads a column of a result as Python values, None for missing ones.
     """
 
     convert: Callable[[Any, AttributeType], object]
@@ -59,17 +59,17 @@ class ValueKind:
 
 
 def are_all(classes: set[type], *allowed: type) -> bool:
-    """Return whether all classes are among some, or below them."""
+    """Return whether all classes are, or are derived from, some others."""
     return all(issubclass(class_, allowed) for class_ in classes)
 
 
 def is_number(arrow: pa.DataType) -> bool:
-    """Return whether a type is one of whole or floating numbers."""
+    """Return whether a type is an integer or floating point type."""
     return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
 
 
 def storage_of(column: Column) -> Column:
-    """Return the column in which one of an extension type is stored."""
+    """Return the storage column of an extension type's column."""
     if not isinstance(column.type, pa.BaseExtensionType):
         return column
     if isinstance(column, pa.ChunkedArray):
