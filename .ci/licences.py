@@ -1,7 +1,7 @@
-"""Check the licences of everything that is installed beside this project: `python .ci/licences.py`.
+"""Check the licences of all installed distributions: `python .ci/licences.py`.
 
-A distribution passes if its metadata names licences that are allowed here. What it names otherwise, or not at all, is
-an error, until somebody has read the licence and given it a line below.
+A distribution passes if its metadata names licences that are allowed here. Any other name, or none, is an error until
+somebody has read the licence and added a line below.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ ALLOWED = {
     "PSF-2.0",
     "Unlicense",
     "Zlib",
-    # Copyleft of the file or the library itself: we change none and ship none, and whoever installs Levada gets them
-    # from their own makers, to replace at will. psycopg, which the benchmarks compare with, is under the LGPL.
+    # Copyleft of the file or the library itself: we neither change nor ship these; users of Levada get them from their
+    # own makers and can replace them. psycopg, used in the benchmarks, is under the LGPL.
     "MPL-2.0",
     "LGPL-2.1-or-later",
     "LGPL-3.0-only",
@@ -47,7 +47,7 @@ NAMES = {
     "python software foundation license": "PSF-2.0",
     "the unlicense (unlicense)": "Unlicense",
 }
-"""SPDX identifiers of what older metadata call a licence, in lower case."""
+"""SPDX identifiers of licence names in older metadata, in lower case."""
 
 _CLASSIFIER = "License :: "
 _LONGEST_NAME = 100
@@ -74,10 +74,10 @@ def main() -> int:
 
 
 def licences(expression: str, classifiers: list[str], field: str) -> list[str]:
-    """Return the licences of a distribution, all of which hold, from the most exact part of its metadata.
+    """Return the licences that all apply to a distribution, from the most exact part of its metadata.
 
     Args:
-        expression: An SPDX expression, which newer metadata have; empty without one.
+        expression: An SPDX expression, used in newer metadata; otherwise empty.
         classifiers: Some of them may name licences.
         field: The older field `License`: a name, an expression, the whole text, or empty.
     """
@@ -92,7 +92,7 @@ def licences(expression: str, classifiers: list[str], field: str) -> list[str]:
 def allowed(stated: list[str]) -> bool:
     """Return whether licences are stated and all are allowed; in `A OR B` one of the two is enough.
 
-    Brackets are not taken apart: what stands within counts as if all of it held.
+    Brackets are not parsed: their contents count as if all of it applied.
     """
     return bool(stated) and all(_expression_allowed(text) for text in stated)
 

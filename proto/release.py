@@ -1,7 +1,7 @@
-"""Keep the API of each release, and compare with the last: `python proto/release.py keep`, `last` or `check`.
+"""Save the API of each release, and compare with the last: `python proto/release.py keep`, `last` or `check`.
 
-`releases/0.1.0.binpb` is the FileDescriptorSet of release 0.1.0 with its imports and without comments. `make lint` has
-buf compare the messages with the newest of them, and this script the methods.
+`releases/0.1.0.binpb` is the FileDescriptorSet of release 0.1.0 with its imports and without comments. In `make lint`,
+buf compares the messages with the newest of them, and this script the methods.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 def main() -> None:
-    """Write the API of this release, name the file of the last one, or compare with it."""
+    """Write the API of this release, print the file of the last one, or compare with it."""
     match sys.argv[1:]:
         case ["keep"]:
-            print(f"levada: {keep().relative_to(ROOT)} holds the API of this release; commit it")
+            print(f"levada: {keep().relative_to(ROOT)} contains the API of this release; commit it")
         case ["last"]:
             print(last(RELEASES).relative_to(ROOT))
         case ["check"]:
             before, now = (descriptor_set(file) for file in (last(RELEASES), DESCRIPTORS))
             if gone := dropped_at_once(before, now):
                 sys.exit(
-                    f"{', '.join(gone)}: gone, and the last release did not call it deprecated. Keep it, with "
+                    f"{', '.join(gone)}: removed, but not deprecated in the last release. Keep it, with "
                     "`option deprecated = true`, until the next minor release (docs/releasing.md)."
                 )
         case _:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def keep() -> Path:
-    """Write the API as it is under the version in pyproject.toml; return the file."""
+    """Write the present API under the version in pyproject.toml and return the file."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     descriptors = descriptor_set(DESCRIPTORS)
     for file in descriptors.file:
@@ -57,7 +57,7 @@ def last(folder: Path) -> Path:
     """
     releases = {tuple(map(int, found.groups())): file for file in folder.glob("*.binpb") if (found := _release(file))}
     if not releases:
-        sys.exit(f"{folder} holds no release; `make release-descriptors` writes one.")
+        sys.exit(f"{folder} contains no release; `make release-descriptors` writes one.")
     return releases[max(releases)]
 
 
@@ -67,7 +67,7 @@ def descriptor_set(file: Path) -> descriptor_pb2.FileDescriptorSet:
 
 
 def dropped_at_once(before: descriptor_pb2.FileDescriptorSet, now: descriptor_pb2.FileDescriptorSet) -> list[str]:
-    """Return the methods that are gone and were not deprecated before, as `Service/Method`."""
+    """Return the methods that were removed without being deprecated before, as `Service/Method`."""
     return sorted(name for name in _methods(before).keys() - _methods(now) if not _methods(before)[name])
 
 

@@ -32,7 +32,7 @@ ROOT_STATE = Path("/var/lib/levada")
 CHECK_SECONDS = 30
 
 _CANNOT_RUN = 126
-"""The exit code by which a shell, too, says so."""
+"""The exit code of a command that cannot be run, as in a shell."""
 _BECOME = f"""
 import os, sys
 try:
@@ -44,7 +44,7 @@ except OSError as error:
     print(error.errno, error.strerror)
     sys.exit({_CANNOT_RUN})
 """
-"""Becomes a user for good, then the program. Its arguments are the user's number, the group's, and the command."""
+"""Becomes a user for good, then the program. Its arguments are the user id, the group id, and the command."""
 
 
 @dataclass(frozen=True, slots=True)

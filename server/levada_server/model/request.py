@@ -1,4 +1,4 @@
-"""A request that has one effect however often it comes."""
+"""A request that takes effect once, however often it is repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Request:
 
     Args:
         id: Chosen by the client.
-        method: The method that is called; an id belongs to one method.
+        method: The called method; an id belongs to one method.
     """
 
     id: str

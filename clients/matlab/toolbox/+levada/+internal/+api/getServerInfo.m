@@ -13,11 +13,10 @@ function response = getServerInfo(connection, request, varargin)
 %       catalog_version  int64: The catalog's version; it grows with every declaration, alteration and drop.
 %       embedded  logical: The server runs its own PostgreSQL in a data folder.
 %       limits  Limits: The limits in force.
-%       oldest_client_version  char: The oldest client that is served, `1.2.3`; calls of an older one fail with
+%       oldest_client_version  char: The oldest supported client, `1.2.3`; calls of older ones fail with
 %           VERSION_MISMATCH.
-%       features  cell of char: Names of what this server can do and the first server of its major version could not,
-%           in no order. A client looks for a name before it uses what the name stands for; names that it does not know
-%           mean nothing to it.
+%       features  cell of char: Names of features that this server has and the first server of its major version
+%           lacked, in no order. A client checks for a name before it uses the feature, and ignores unknown names.
 %
 %   Written by generate_stubs.py from proto/.
 
