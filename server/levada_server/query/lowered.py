@@ -52,7 +52,7 @@ class Lowering:
         catalog: The catalog in which tables are looked up.
         lower: Lowers a relation; the entry of the recursion.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
-        warnings: What the caller should be told although the query runs.
+        warnings: Warnings for the caller, although the query runs.
         parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
         fixed: The query depends on a value of a parameter in another way than that it is bound.
         tables: The tables that were looked up.
@@ -73,7 +73,7 @@ class Lowering:
         """Look a table up.
 
         Raises:
-            UnknownTable: There is none of this name.
+            UnknownTable: There is no table of this name.
         """
         table = self.catalog.table(name)
         self.tables.add(table.name)

@@ -23,11 +23,11 @@ class Query:
     """A compiled relation.
 
     Args:
-        select: Its SQL tree, one column per attribute of `heading`. Where `bound` gave the query, the values in it are
-            still those of before.
+        select: Its SQL tree, one column per attribute of `heading`. If from `bound`, it still holds the earlier
+            values.
         heading: Its attributes.
-        warnings: What the caller should be told although the query runs.
-        parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
+        warnings: Warnings for the caller, although the query runs.
+        parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
         fixed: No values may be replaced.
         tables: All tables that it reads, its conditions included; a table whose jobs it reads is one of them.
     """
@@ -42,7 +42,7 @@ class Query:
     _statements: dict[str, sql.Statement | None] = field(default_factory=dict)
 
     def bound(self, values: Sequence[object]) -> Query | None:
-        """Give the same query with other values.
+        """Return the same query with other values.
 
         Args:
             values: One for each parameter of the relation, each of the kind that stood there.
@@ -57,7 +57,7 @@ class Query:
         return replace(self, _values=bound)
 
     def fetch(self) -> sql.Statement:
-        """The statement that gives its rows."""
+        """The statement that returns its rows."""
         return self._certain("fetch", sql.render)
 
     def literals(self) -> sql.Statement | None:
@@ -68,8 +68,8 @@ class Query:
         """The statement that gives its rows to COPY, which takes no bound values.
 
         Args:
-            mark: Comes before the columns of every row, as int4.
-            literals: What the statement of `literals` gives.
+            mark: Precedes the columns of every row, as int4.
+            literals: The result of the statement from `literals`.
         """
         types = {attribute.name: wire_type(attribute.type) for attribute in self.heading}
         return sql.render_copy(self.select, types, mark, literals)
@@ -79,7 +79,7 @@ class Query:
         return self._certain("count", sql.render_count)
 
     def exists(self) -> sql.Statement:
-        """The statement that tells whether it has a row."""
+        """The statement that checks whether it has a row."""
         return self._certain("exists", sql.render_exists)
 
     def _certain(self, kind: str, render: Callable[[sql.Select], sql.Statement]) -> sql.Statement:
