@@ -136,6 +136,11 @@ STATES: tuple[State, ...] = (
     State("53300", LimitReached, "PostgreSQL takes no more connections; try again later."),
     State("54", LimitReached, "The statement is past PostgreSQL's limits; ask for less at once."),
     State(
+        "54011",
+        LimitReached,
+        "PostgreSQL takes at most 1664 attributes in a query and 1600 in a table; name fewer.",
+    ),
+    State(
         "54000",
         LimitReached,
         "A row or a value is too long for PostgreSQL; a key or an index takes at most about 2,700 bytes. Shorten it.",
