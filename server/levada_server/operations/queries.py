@@ -10,7 +10,7 @@ from levada_server.arrow.types import arrow_schema
 from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable
 
     from levada_server.arrow.ipc.batches import Piece
     from levada_server.operations.access.gate import Action
@@ -75,12 +75,12 @@ async def fetch(
 
 async def fetch_few(
     engine: Engine, readable: Readable, count_rows: Callable[[int], None] = lambda _: None
-) -> Iterator[Piece]:
+) -> list[Piece]:
     """Fetch as `fetch` does, for a query that has few rows: by one plain statement, whose answer is held at once."""
     return await _fetch_few(engine.scope, readable, count_rows)
 
 
-async def _fetch_few(scope: Scope, readable: Readable, count_rows: Callable[[int], None]) -> Iterator[Piece]:
+async def _fetch_few(scope: Scope, readable: Readable, count_rows: Callable[[int], None]) -> list[Piece]:
     rows = await readable.rows(scope)
     count_rows(len(rows))
     return whole_stream(rows, readable.heading)

@@ -11,7 +11,7 @@ from levada_server.arrow.types import COLUMN_KINDS, arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from levada_server.model.heading import Heading
 
@@ -41,20 +41,21 @@ class StreamWriter:
         """Append a batch, and keep its bytes for the next piece."""
         self._writer.write_batch(batch)
 
-    def write(self, batch: pa.RecordBatch) -> Iterator[Piece]:
-        """Append a batch; yield the ready bytes once they fill a message, and the first batch at once."""
+    def write(self, batch: pa.RecordBatch) -> list[Piece]:
+        """Append a batch; return the ready bytes once they fill a message, and the first batch at once."""
         self.add(batch)
-        if not self._begun or self._pending.size > MESSAGE_BYTES - BATCH_BYTES:
-            self._begun = True
-            yield from self._pending.take()
+        if self._begun and self._pending.size <= MESSAGE_BYTES - BATCH_BYTES:
+            return []
+        self._begun = True
+        return self._pending.take()
 
-    def finish(self) -> Iterator[Piece]:
+    def finish(self) -> list[Piece]:
         """End the stream and return the rest of its bytes; for an empty result, the whole stream."""
         self._writer.close()
-        yield from self._pending.take()
+        return self._pending.take()
 
 
-def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator[Piece]:
+def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> list[Piece]:
     """Convert a few rows, as the driver returns them, to one whole stream.
 
     Raises:
@@ -66,11 +67,10 @@ def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> Iterator
         writer = StreamWriter(schema)
         if batch is not None:
             writer.add(batch)
-        yield from writer.finish()
-        return
+        return writer.finish()
     # Without dictionaries a stream is just its messages in a row; a writer takes several times as long for one row.
     parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
-    yield from _in_pieces([memoryview(part) for part in parts])
+    return _in_pieces([memoryview(part) for part in parts])
 
 
 class _Pieces:
@@ -93,23 +93,21 @@ class _Pieces:
     def close(self) -> None:
         """The pieces stay until they are taken."""
 
-    def take(self) -> Iterator[Piece]:
+    def take(self) -> list[Piece]:
         written, self._written = self._written, []
         self.size = 0
-        yield from _in_pieces(written)
+        return _in_pieces(written)
 
 
-def _in_pieces(parts: Sequence[bytes | memoryview]) -> Iterator[Piece]:
+def _in_pieces(parts: Sequence[bytes | memoryview]) -> list[Piece]:
     """Split bytes from several buffers into pieces that each go into one message."""
     size = sum(map(len, parts))
     if size <= _MOST_BYTES:
-        yield list(parts)
-        return
+        return [list(parts)]
     whole = memoryview(b"".join(parts))
     count = -(-size // _MOST_BYTES)
     piece_bytes = -(-size // count)
-    for start in range(0, size, piece_bytes):
-        yield [whole[start : start + piece_bytes]]
+    return [[whole[start : start + piece_bytes]] for start in range(0, size, piece_bytes)]
 
 
 def record_batch(rows: Sequence[Sequence[object]], heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
