@@ -35,7 +35,7 @@ def count(site: Site, call: syntax.Call) -> Typed:
     inside = _inside(site, call)
     if call.star:
         return site.typed(call.position, _aggregate(site, "count", sql.STAR), Family.INTEGER, extent=ANY_INTEGER)
-    operand = by_itself(inside, inside.lower(call.arguments[0]))
+    operand = by_itself(inside, inside.operand(call.arguments[0]))
     counted = _aggregate(site, "count", operand.sql, distinct=call.distinct)
     return site.typed(call.position, counted, Family.INTEGER, operand, extent=ANY_INTEGER)
 
@@ -114,7 +114,7 @@ def largest(site: Site, call: syntax.Call) -> Typed:
 
 def _extreme(site: Site, call: syntax.Call, name: str, of_bools: str) -> Typed:
     inside = _inside(site, call)
-    operand = by_itself(inside, inside.lower(call.arguments[0]))
+    operand = by_itself(inside, inside.operand(call.arguments[0]))
     match operand.family:
         case Family.BOOL:
             expression: sql.Expression = _aggregate(site, of_bools, operand.sql)
@@ -133,12 +133,12 @@ def _extreme(site: Site, call: syntax.Call, name: str, of_bools: str) -> Typed:
 def joined(site: Site, call: syntax.Call) -> Typed:
     """Join values as text, in an order, with a separator."""
     inside = _inside(site, call)
-    operand = by_itself(inside, inside.lower(call.arguments[0]))
+    operand = by_itself(inside, inside.operand(call.arguments[0]))
     if operand.family is Family.SPAN:
         operand = out_of_span(inside, operand)
     text = as_text(inside, operand)
     separator = sql.Value("," if call.separator is None else call.separator, "text")
-    terms = [(by_itself(inside, inside.lower(node)), descending) for node, descending in call.order]
+    terms = [(by_itself(inside, inside.operand(node)), descending) for node, descending in call.order]
     parts = (text, operand, *(term for term, _ in terms))
     order = tuple(sql.Order(_ordered(inside, term), descending) for term, descending in terms)
     if not call.distinct:
@@ -177,7 +177,7 @@ def any_bits(site: Site, call: syntax.Call) -> Typed:
 
 def _bits(site: Site, call: syntax.Call, name: str) -> Typed:
     inside = _inside(site, call)
-    operand = convert(inside, inside.lower(call.arguments[0]), Family.INTEGER)
+    operand = convert(inside, inside.operand(call.arguments[0]), Family.INTEGER)
     return site.typed(call.position, _aggregate(site, name, operand.sql), Family.INTEGER, operand, extent=ANY_INTEGER)
 
 
@@ -198,7 +198,7 @@ def _inside(site: Site, call: syntax.Call) -> Site:
 def _number(site: Site, call: syntax.Call) -> Typed:
     """Type the argument of an aggregate of numbers."""
     inside = _inside(site, call)
-    operand = by_itself(inside, inside.lower(call.arguments[0]))
+    operand = by_itself(inside, inside.operand(call.arguments[0]))
     if operand.json is not None:
         return convert(inside, operand, Family.FLOAT)
     if operand.family is Family.BOOL:

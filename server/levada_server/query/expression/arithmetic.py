@@ -41,10 +41,10 @@ def calculate(site: Site, node: syntax.Binary) -> Operand:
     """Type an arithmetic operation."""
     if node.operator in ("+", "-"):
         if isinstance(node.right, syntax.Interval):
-            return shift(site, site.lower(node.left), node.right, negated=node.operator == "-")
+            return shift(site, site.operand(node.left), node.right, negated=node.operator == "-")
         if isinstance(node.left, syntax.Interval) and node.operator == "+":
-            return shift(site, site.lower(node.right), node.left, negated=False)
-    return combine(site, node.operator, site.lower(node.left), site.lower(node.right), node.position)
+            return shift(site, site.operand(node.right), node.left, negated=False)
+    return combine(site, node.operator, site.operand(node.left), site.operand(node.right), node.position)
 
 
 def combine(site: Site, operator: str, left: Operand, right: Operand, position: int) -> Typed:

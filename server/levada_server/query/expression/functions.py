@@ -81,7 +81,7 @@ def call_function(site: Site, call: syntax.Call) -> Operand:
 
 
 def _arguments(site: Site, call: syntax.Call) -> list[Operand]:
-    return [site.lower(argument) for argument in call.arguments]
+    return [site.operand(argument) for argument in call.arguments]
 
 
 # -------------------------------------------------------------------------------------------------- numbers
@@ -97,7 +97,7 @@ def _absolute(site: Site, call: syntax.Call) -> Typed:
 
 
 def _round(site: Site, call: syntax.Call) -> Typed:
-    (operand,) = as_numbers(site, [site.lower(call.arguments[0])])
+    (operand,) = as_numbers(site, [site.operand(call.arguments[0])])
     digits = _digits(site, call)
     position = call.position
     match operand.family:
@@ -129,7 +129,7 @@ def _round_float(site: Site, operand: Typed, digits: int, position: int) -> Type
 def _digits(site: Site, call: syntax.Call) -> int:
     if len(call.arguments) == 1:
         return 0
-    digits = site.lower(call.arguments[1])
+    digits = site.operand(call.arguments[1])
     if isinstance(digits, Constant) and digits.value is not None:
         number = number_of(site, digits)
         if isinstance(number, int) and abs(number) <= MAX_ROUNDED_DIGITS:
@@ -231,8 +231,8 @@ def _nullif(site: Site, call: syntax.Call) -> Typed:
 
 
 def _if(site: Site, call: syntax.Call) -> Typed:
-    condition = truth(site, site.lower(call.arguments[0]))
-    operands = unify(site, [site.lower(argument) for argument in call.arguments[1:]])
+    condition = truth(site, site.operand(call.arguments[0]))
+    operands = unify(site, [site.operand(argument) for argument in call.arguments[1:]])
     expression = sql.Case(((condition.sql, operands[0].sql),), operands[1].sql)
     return joint(site, call.position, expression, operands, condition)
 
@@ -265,13 +265,13 @@ def _upper(site: Site, call: syntax.Call) -> Typed:
 
 def _letters(site: Site, call: syntax.Call, name: str) -> Typed:
     # Exact order knows only the letters of ASCII; the database's own knows all.
-    text = as_text(site, site.lower(call.arguments[0]))
+    text = as_text(site, site.operand(call.arguments[0]))
     letters = sql.Call(name, (sql.Test(text.sql, 'COLLATE "default"'),))
     return site.typed(call.position, exact_text(letters), Family.TEXT, text)
 
 
 def _length(site: Site, call: syntax.Call) -> Typed:
-    operand = by_itself(site, site.lower(call.arguments[0]))
+    operand = by_itself(site, site.operand(call.arguments[0]))
     name = "octet_length"
     if operand.family is not Family.OPAQUE or value_type(operand.type) != "bytea":
         operand, name = as_text(site, operand), "length"
@@ -309,7 +309,7 @@ def _today(site: Site, call: syntax.Call) -> Typed:
 
 
 def _date(site: Site, call: syntax.Call) -> Typed:
-    operand = site.lower(call.arguments[0])
+    operand = site.operand(call.arguments[0])
     if isinstance(operand, Typed) and operand.family is Family.TEXT:
         text = site.typed(call.position, function("to_moment", operand.sql), Family.MOMENT, operand)
         return convert(site, text, Family.DATE)
@@ -324,7 +324,7 @@ def _timediff(site: Site, call: syntax.Call) -> Typed:
 
 def _timestampdiff(site: Site, call: syntax.Call) -> Typed:
     unit = unit_of(site, call.arguments[0])
-    start, end = (site.lower(argument) for argument in call.arguments[1:])
+    start, end = (site.operand(argument) for argument in call.arguments[1:])
     return time_difference(site, unit, start, end, call.position)
 
 

@@ -63,7 +63,7 @@ def shift(site: Site, operand: Operand, interval: syntax.Interval, *, negated: b
 
 def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
     """Count the interval in microseconds or months; fractions are rounded to whole ones."""
-    amount = site.lower(interval.amount)
+    amount = site.operand(interval.amount)
     if isinstance(amount, Constant) and amount.value is not None:
         number = number_of(site, amount)
         exact = float(number) * step if isinstance(number, float) else number * step

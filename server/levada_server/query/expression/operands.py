@@ -156,12 +156,12 @@ class Site:
     text: str
     scope: Scope
     values: tuple[Value, ...]
-    lower_in: Callable[[syntax.Node, Site], Operand]
+    operand_in: Callable[[syntax.Node, Site], Operand]
     aggregated: bool = False
 
-    def lower(self, node: syntax.Node) -> Operand:
+    def operand(self, node: syntax.Node) -> Operand:
         """Type a node of the tree."""
-        return self.lower_in(node, self)
+        return self.operand_in(node, self)
 
     def refusal(
         self,

@@ -50,8 +50,8 @@ def type_text(text: str, values: Sequence[object], scope: Scope) -> tuple[syntax
         parsed = parse(text)
         _check_values(text, values, parsed.marks)
         # The type of a value is checked at its mark.
-        site = Site(text, scope, tuple(values), _lower)  # type: ignore[arg-type]
-        return parsed, _lower(parsed.root, site), site
+        site = Site(text, scope, tuple(values), _operand)  # type: ignore[arg-type]
+        return parsed, _operand(parsed.root, site), site
     except RecursionError:
         raise QueryTooDeep("The expression nests too deep inside the query; reduce the depth of either.") from None
 
@@ -61,49 +61,49 @@ def _check_values(text: str, values: Sequence[object], marks: int) -> None:
         raise WrongValue(f"The expression {text[:80]!r} has {marks} marks `?` and was given {len(values)} values.")
 
 
-def _lower(node: syntax.Node, site: Site) -> Operand:  # noqa: C901  # one arm per node
+def _operand(node: syntax.Node, site: Site) -> Operand:  # noqa: C901  # one arm per node
     match node:
         case syntax.Literal(position, value):
             return Constant(position, value)
         case syntax.Name():
-            return _lower_name(node, site)
+            return _name(node, site)
         case syntax.Binary(position, operator, left, right):
             if operator not in _COMPARISONS:
                 return calculate(site, node)
-            return compare(site, operator, site.lower(left), site.lower(right), position)
+            return compare(site, operator, site.operand(left), site.operand(right), position)
         case syntax.Logic(position, operator, operands):
-            terms = [truth(site, site.lower(operand)) for operand in operands]
+            terms = [truth(site, site.operand(operand)) for operand in operands]
             expression = sql.Operation(operator, tuple(term.sql for term in terms))
             return site.typed(position, expression, Family.BOOL, *terms)
         case syntax.Unary(position, "NOT", operand):
-            term = truth(site, site.lower(operand))
+            term = truth(site, site.operand(operand))
             return site.typed(position, sql.Operation("NOT", (term.sql,)), Family.BOOL, term)
         case syntax.Unary(position, _, operand):
-            return negate(site, site.lower(operand), position)
+            return negate(site, site.operand(operand), position)
         case syntax.Mark(position, index):
             return Constant(position, _value(site, position, site.values[index]), written=False)
         case syntax.Among():
-            return _negated(site, node, _lower_among(node, site))
+            return _negated(site, node, _among(node, site))
         case syntax.Between(position, operand, low, high):
-            ends = (site.lower(low), site.lower(high))
-            return _negated(site, node, between(site, site.lower(operand), *ends, position))
+            ends = (site.operand(low), site.operand(high))
+            return _negated(site, node, between(site, site.operand(operand), *ends, position))
         case syntax.Like():
-            return _negated(site, node, _lower_like(node, site))
+            return _negated(site, node, _like(node, site))
         case syntax.Is():
-            return _lower_test(node, site)
+            return _test(node, site)
         case syntax.Call():
             return call_function(site, node)
         case syntax.Choice():
-            return _lower_choice(node, site)
+            return _choice(node, site)
         case syntax.Convert(_, operand, target):
-            return cast(site, site.lower(operand), target)
+            return cast(site, site.operand(operand), target)
         case syntax.Path():
-            return _lower_path(node, site)
+            return _path(node, site)
         case syntax.Interval(position):
             raise site.refusal(position, "an INTERVAL stands alone", "a date or datetime before it, and + or -")
 
 
-def _lower_name(node: syntax.Name, site: Site) -> Typed:
+def _name(node: syntax.Name, site: Site) -> Typed:
     name = node.name
     found = site.scope.columns.get(name)
     if found is None:
@@ -143,7 +143,7 @@ def _negated(site: Site, node: syntax.Among | syntax.Between | syntax.Like, resu
     return site.typed(node.position, sql.Operation("NOT", (result.sql,)), Family.BOOL, result)
 
 
-def _lower_among(node: syntax.Among, site: Site) -> Typed:
+def _among(node: syntax.Among, site: Site) -> Typed:
     items: list[Operand]
     if isinstance(node.items, syntax.Mark):
         values = site.values[node.items.index]
@@ -160,13 +160,13 @@ def _lower_among(node: syntax.Among, site: Site) -> Typed:
         position = node.items.position
         items = [Constant(position, _value(site, position, value), written=False) for value in values]
     else:
-        items = [site.lower(item) for item in node.items]
-    return among(site, site.lower(node.operand), items, node.position)
+        items = [site.operand(item) for item in node.items]
+    return among(site, site.operand(node.operand), items, node.position)
 
 
-def _lower_like(node: syntax.Like, site: Site) -> Typed:
-    text = as_text(site, site.lower(node.operand))
-    given = site.lower(node.pattern)
+def _like(node: syntax.Like, site: Site) -> Typed:
+    text = as_text(site, site.operand(node.operand))
+    given = site.operand(node.pattern)
     if isinstance(given, Constant) and isinstance(given.value, str):
         pattern = Typed(given.position, sql.Value(_ended_pattern(given.value), "text"), text.type, Family.TEXT)
     else:
@@ -186,8 +186,8 @@ def _ended_pattern(pattern: str) -> str:
     return pattern + "\\" if trailing % 2 else pattern
 
 
-def _lower_test(node: syntax.Is, site: Site) -> Typed:
-    operand = site.lower(node.operand)
+def _test(node: syntax.Is, site: Site) -> Typed:
+    operand = site.operand(node.operand)
     words = f"IS {'NOT ' if node.negated else ''}{node.test}"
     if node.test != "NULL":
         operand = truth(site, operand)
@@ -196,23 +196,23 @@ def _lower_test(node: syntax.Is, site: Site) -> Typed:
     return site.typed(node.position, sql.Test(operand.sql, words), Family.BOOL, operand)
 
 
-def _lower_choice(node: syntax.Choice, site: Site) -> Typed:
-    subject = None if node.subject is None else site.lower(node.subject)
+def _choice(node: syntax.Choice, site: Site) -> Typed:
+    subject = None if node.subject is None else site.operand(node.subject)
     conditions: list[Typed] = []
     for given, _ in node.branches:
-        condition = site.lower(given)
+        condition = site.operand(given)
         if subject is not None:
             condition = compare(site, "=", subject, condition, given.position)
         conditions.append(truth(site, condition))
-    results = [site.lower(result) for _, result in node.branches]
-    results.append(Constant(node.position, None) if node.otherwise is None else site.lower(node.otherwise))
+    results = [site.operand(result) for _, result in node.branches]
+    results.append(Constant(node.position, None) if node.otherwise is None else site.operand(node.otherwise))
     *chosen, otherwise = unify(site, results)
     branches = tuple((c.sql, r.sql) for c, r in zip(conditions, chosen, strict=True))
     return joint(site, node.position, sql.Case(branches, otherwise.sql), [*chosen, otherwise], *conditions)
 
 
-def _lower_path(node: syntax.Path, site: Site) -> Typed:
-    operand = site.lower(node.operand)
+def _path(node: syntax.Path, site: Site) -> Typed:
+    operand = site.operand(node.operand)
     if not isinstance(operand, Typed) or operand.family is not Family.JSON:
         raise site.refusal(node.position, f"{shown(operand)} has no parts", "a JSON attribute before the path")
     steps = sql.Value(list(node.steps), "text[]")
