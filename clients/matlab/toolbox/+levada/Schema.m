@@ -29,8 +29,8 @@ classdef Schema < handle
 
     properties (Hidden, SetAccess = private)
         GivenConnection = []
-        Declared  % names of tables by class and server, of those that were declared in this session
-        CreatedAt = ''
+        Declared  % names of tables by class and connection, of those that were declared in this session
+        CreatedOn = []  % the channel of the connection on whose server the schema is
     end
 
     methods
@@ -78,18 +78,8 @@ classdef Schema < handle
         function found = tables(self)
             %TABLES Return the tables of the schema from the catalog, parents first.
             self.create();
-            found = {};
             request = struct('schema', self.dbname);
-            while true
-                page = self.conn().request('SchemaService/ListTables', request);
-                if isfield(page, 'tables')
-                    found = [found, page.tables]; %#ok<AGROW>
-                end
-                if ~isfield(page, 'next_page_token') || isempty(page.next_page_token)
-                    return
-                end
-                request.page_token = page.next_page_token;
-            end
+            found = levada.internal.calls.listPages(self.conn(), 'SchemaService/ListTables', 'tables', request);
         end
 
         function answer = exists(self)
@@ -156,18 +146,18 @@ classdef Schema < handle
     methods (Hidden)
         function create(self)
             %CREATE Make sure that the server has the schema.
-            address = self.conn().Address;
-            if ~strcmp(self.CreatedAt, address)
+            channel = self.conn().Channel;
+            if ~isequal(self.CreatedOn, channel)
                 request = struct('name', self.dbname, 'allow_existing', true, 'request_id', ...
                     levada.internal.calls.gateway('requestId'));
                 self.conn().request('SchemaService/CreateSchema', request);
-                self.CreatedAt = address;
+                self.CreatedOn = channel;
             end
         end
 
         function name = declare(self, className)
             %DECLARE Return the name of the table of a class, and declare the table first if it is not yet.
-            key = [className ' ' self.conn().Address];
+            key = sprintf('%s %d', className, self.conn().Channel);  % another server may have the address next
             if ~isKey(self.Declared, key)
                 name = levada.internal.schema.classTableName(className, self);
                 self.Declared(key) = name;  % before its parents, which may look back at it
@@ -184,7 +174,7 @@ classdef Schema < handle
         function forget(self)
             %FORGET Forget which tables are declared.
             self.Declared = containers.Map();
-            self.CreatedAt = '';
+            self.CreatedOn = [];
         end
     end
 end
