@@ -15,6 +15,7 @@ import grpc.aio
 import pyarrow as pa
 
 import levada as lv
+from benchmarks.client import message
 from levada_api.v1 import (
     query_service_pb2,
     query_service_pb2_grpc,
@@ -59,7 +60,7 @@ async def _client(channel: grpc.aio.Channel, relations: list[relation_pb2.Relati
 async def _crowd(address: str, clients: int, calls: int, first: int) -> None:
     with lv.Connection(address) as connection:
         table = lv.FreeTable(connection, "crowd.Crowd")
-        relations = [(table & {"id": number})._message() for number in range(calls)]
+        relations = [message(table & {"id": number}) for number in range(calls)]
     # A connection for each, as another process would have.
     channels = [grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(clients)]
     for channel in channels:

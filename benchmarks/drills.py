@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import asyncpg
 
 import levada as lv
-from levada._jobs.job_table import job_table
 from tests.support.gate import VARIABLE, Gate
 from tests.support.processes import Server
 from tests.support.proxy import Proxy
@@ -484,7 +483,8 @@ def _delete_and_refresh(address: str, chance: random.Random, scale: Scale) -> in
     """Refresh and delete some results, alternating at random; return how many were deleted."""
     deleted = 0
     with lv.Connection(address) as connection:
-        results, jobs = lv.FreeTable(connection, "drill.Result"), job_table(connection, "drill", "Result")
+        results = lv.FreeTable(connection, "drill.Result")
+        (jobs,) = lv.Schema("drill", connection=connection).jobs & {"table_name": "Result"}
         while deleted < scale.keys // 4:
             if chance.random() < 0.3:
                 jobs.refresh()

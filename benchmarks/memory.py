@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 import levada as lv
+from benchmarks.client import batches
 from benchmarks.place import declare
 from benchmarks.timing import Line, shown
 
@@ -81,7 +82,7 @@ def slow_reader(place: Place) -> Iterator[Line]:
         stalled = time.perf_counter() - began
         free = not _under_way(place)
         rows.close()
-        count = sum(batch.num_rows for batch in product._result().batches())
+        count = sum(batch.num_rows for batch in batches(product))
     yield Line(
         f"{count / 1e6:.1f} million rows to a reader that stands still",
         "server grows by < 64 MB; the connection is freed",
@@ -118,7 +119,7 @@ def large_values(place: Place) -> Iterator[Line]:
         began = time.perf_counter()
         many.insert(_blobs())
         inserted = time.perf_counter() - began
-        size = sum(batch.nbytes for batch in many()._result().batches())
+        size = sum(batch.nbytes for batch in batches(many()))
         fetched = time.perf_counter() - began - inserted
     assert size > BLOBS * BLOB_BYTES
     detail = f"inserted in {shown(inserted)}, fetched in {shown(fetched)}"

@@ -68,10 +68,10 @@ def descriptor_set(file: Path) -> descriptor_pb2.FileDescriptorSet:
 
 def dropped_at_once(before: descriptor_pb2.FileDescriptorSet, now: descriptor_pb2.FileDescriptorSet) -> list[str]:
     """Return the methods that were removed without being deprecated before, as `Service/Method`."""
-    return sorted(name for name in _methods(before).keys() - _methods(now) if not _methods(before)[name])
+    return sorted(name for name in methods(before).keys() - methods(now) if not methods(before)[name])
 
 
-def _methods(descriptors: descriptor_pb2.FileDescriptorSet) -> dict[str, bool]:
+def methods(descriptors: descriptor_pb2.FileDescriptorSet) -> dict[str, bool]:
     """Return whether each method is deprecated."""
     return {
         f"{service.name}/{method.name}": method.options.deprecated

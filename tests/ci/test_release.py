@@ -46,7 +46,7 @@ def test_a_method_may_go_only_after_a_release_that_deprecates_it() -> None:
 def test_what_is_kept_of_a_release_has_no_comments() -> None:
     kept = release.descriptor_set(release.last(release.RELEASES))
     assert not any(file.HasField("source_code_info") for file in kept.file)
-    assert {"QueryService/FetchRelation", "ServerService/GetServerInfo"} <= release._methods(kept).keys()
+    assert {"QueryService/FetchRelation", "ServerService/GetServerInfo"} <= release.methods(kept).keys()
 
 
 def test_the_changelog_and_the_descriptors_have_this_version() -> None:

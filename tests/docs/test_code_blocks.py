@@ -18,8 +18,6 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGE_TIMEOUT_S = 120
 COMMAND_TIMEOUT_S = 60
 
-# What the script `levada` does, in the Python that runs the tests.
-_CALL_LEVADA = "import sys; from levada._cli.main import main; sys.exit(main())"
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 # What is neither run nor checked. Python is not among it under any other name.
 _PROSE_LANGUAGES = {"ini", "json", "matlab", "mermaid", "proto", "sql", "text", "toml", "yaml"}
@@ -106,7 +104,7 @@ def test_command_exists_with_its_options(place: str, arguments: list[str]) -> No
     words = [argument for argument in arguments if not argument.startswith("-")]
     options = [argument.split("=")[0] for argument in arguments if argument.startswith("--")]
     result = subprocess.run(
-        [sys.executable, "-c", _CALL_LEVADA, words[0], "--help"],
+        [sys.executable, "-m", "levada", words[0], "--help"],
         env={**os.environ, "COLUMNS": "200"},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from levada._values.blob import decode_blob, encode_blob
+import levada as lv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ KEPT: dict[str, Any] = {  # Any: every kind of value
 
 def test_octave_writes_back_what_python_wrote(octave: Octave, tmp_path: Path) -> None:
     for name, value in KEPT.items():
-        (tmp_path / f"{name}.in").write_bytes(encode_blob(value))
+        (tmp_path / f"{name}.in").write_bytes(lv.blob.pack(value))
     octave.run(
         _READ_AND_WRITE
         + """
@@ -93,7 +93,7 @@ def test_octave_writes_back_what_python_wrote(octave: Octave, tmp_path: Path) ->
         names=" ".join(KEPT),
     )
     for name, value in KEPT.items():
-        _require_same(decode_blob((tmp_path / f"{name}.out").read_bytes()), value, name)
+        _require_same(lv.blob.unpack((tmp_path / f"{name}.out").read_bytes()), value, name)
 
 
 def _require_same(actual: Any, expected: Any, path: str) -> None:  # noqa: ANN401  # every kind of value
@@ -128,7 +128,7 @@ def test_octave_reads_numbers_as_double_by_default(octave: Octave, tmp_path: Pat
         "date": dt.date(1970, 1, 3),
         "cells": np.array([[1, "x"], [None, 2.5]], dtype=object),
     }
-    (tmp_path / "value").write_bytes(encode_blob(value))
+    (tmp_path / "value").write_bytes(lv.blob.pack(value))
     octave.run(
         _READ_AND_WRITE
         + """
@@ -191,7 +191,7 @@ def test_python_reads_what_octave_wrote(octave: Octave, tmp_path: Path) -> None:
         """,
         file=str(tmp_path / "value"),
     )
-    value = decode_blob((tmp_path / "value").read_bytes())
+    value = lv.blob.unpack((tmp_path / "value").read_bytes())
     assert (tmp_path / "value").stat().st_size < 5000, "large values are compressed"
     assert (value["double"], value["logical"], value["int64"], value["nothing"]) == (2.5, True, -(2**63), None)
     assert type(value["double"]) is float
@@ -241,7 +241,7 @@ def test_what_cannot_be_stored_is_named_by_its_path(octave: Octave) -> None:
 
 def test_damaged_blobs_are_refused(octave: Octave, tmp_path: Path) -> None:
     value = {name: KEPT[name] for name in ("texts", "wall", "odd_keys", "any_map", "words", "int16", "complex64")}
-    blobs = [encode_blob(value), encode_blob({"sparse": [1] * 50}), encode_blob(list(range(9)))]
+    blobs = [lv.blob.pack(value), lv.blob.pack({"sparse": [1] * 50}), lv.blob.pack(list(range(9)))]
     random_state = random.Random(6)
     damage: list[Callable[[bytes], bytes]] = [
         lambda blob: blob[: random_state.randrange(len(blob))],
@@ -272,7 +272,7 @@ def test_damaged_blobs_are_refused(octave: Octave, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [3, 2000])
 def test_the_size_of_a_compressed_blob_is_not_trusted(octave: Octave, tmp_path: Path, size: int) -> None:
-    blob = encode_blob("x" * 100_000)
+    blob = lv.blob.pack("x" * 100_000)
     assert blob[:4] == b"lv1z"
     (tmp_path / "cut").write_bytes(blob[:-size] if size < len(blob) else blob[:6])
     octave.run(

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
+from tests.support.client import forget_default_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_default_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test uses the connection that another has left behind."""
+    forget_default_connection(monkeypatch)
 
 
 @pytest.fixture

@@ -16,18 +16,12 @@ import pytest
 
 import levada as lv
 from levada._cli import main
-from levada._net import address as addresses
+from tests.support.client import give_up_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture(autouse=True)
-def no_default_connection() -> Iterator[None]:
-    """The command connects for itself; what it leaves behind must not serve the next test."""
-    yield
-    addresses._default.connection = None
+TESTS = ("levada._cli.main",)
 
 
 @pytest.fixture
@@ -78,7 +72,7 @@ def test_connect_check_tells_who_answers(url: str, capsys: pytest.CaptureFixture
 def test_server_out_of_reach_is_one_line_and_a_code(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("levada._net.transport._RETRY_SECONDS", 0)
+    give_up_at_once(monkeypatch)
     assert main.main(["schemas", "--url", "127.0.0.1:1"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("levada schemas: The server at 127.0.0.1:1 is out of reach")

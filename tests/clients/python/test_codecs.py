@@ -182,7 +182,7 @@ def test_a_description_declares_the_table_without_the_codecs(
 def test_a_codec_that_stores_otherwise_is_a_difference_and_can_be_altered(
     places: type[lv.Manual], connection: lv.Connection
 ) -> None:
-    codec_module._registered["pair"].__class__.dtype = "text"
+    type(lv.get_codec("pair")).dtype = "text"
     with pytest.warns(lv.LevadaWarning, match=r"<pair: text>"):
         lv.Schema("map", connection=connection)(type("Place", (lv.Manual,), {"definition": places.definition}))
     assert places().alter(prompt=False)

@@ -19,7 +19,6 @@ import levada as lv
 from levada._values.columns import Place, arrow_column, column_at_once, column_by_value
 from levada._values.conversions import VALUE_KINDS
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
-from levada._values.heading import Attribute
 from levada._values.rows import read_rows
 from levada._values.types import KINDS
 from tests.support.values import moments
@@ -27,11 +26,18 @@ from tests.support.values import moments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+TESTS = (
+    "levada._values.conversions",
+    "levada._values.dataframes",
+    "levada._values.rows",
+    "levada._values.types",
+)
+
 PLACE = Place("Pair", 5)
 
 
-def attribute(type_: str, *, nullable: bool = True) -> Attribute:
-    return Attribute("a", type_, False, nullable, None, "", False, "")
+def attribute(type_: str, *, nullable: bool = True) -> lv.Attribute:
+    return lv.Attribute("a", type_, False, nullable, None, "", False, "")
 
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {

@@ -6,15 +6,12 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._jobs.buffered_insert import BufferedInsert
-from levada_api.v1 import row_service_pb2, schema_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Declare = Callable[[Callable[["Squares", "Key"], None]], "Squares"]
     """Takes the body of a `make`."""
@@ -131,25 +128,3 @@ def test_groups_are_as_large_as_the_server_says(
         assert table.populate()["success_count"] == COUNT
     calls = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
     assert sum(call.endswith("/CompleteFewJobs") for call in calls) == COUNT
-
-
-@pytest.mark.parametrize("letters", [1, LARGE_LETTERS], ids=["few", "many"])
-@pytest.mark.parametrize("before", [1, LARGE_LETTERS], ids=["after few", "after many"])
-def test_insert_that_breaks_off_leaves_the_rows_before_it(letters: int, before: int) -> None:
-    def batch(text: str) -> pa.RecordBatch:
-        return pa.record_batch({"note": [text]})
-
-    def breaking() -> Iterator[pa.RecordBatch]:
-        yield batch("bad" * letters)
-        raise ValueError("wrong value")
-
-    schema = batch("").schema
-    rows = BufferedInsert(schema_pb2.TableName(), row_service_pb2.InsertOptions(), "pipeline.py:7", schema)
-    rows.add([batch("a" * before)])
-    with pytest.raises(ValueError, match="wrong value"):
-        rows.add(breaking())
-    rows.add([batch("b")])
-    with pa.ipc.open_stream(b"".join(rows.ipc_pieces())) as reader:
-        assert reader.read_all().column("note").to_pylist() == ["a" * before, "b"]
-    assert rows.row_count == 2
-    rows.close()

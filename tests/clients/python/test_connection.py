@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import levada as lv
-from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PYTHON_TIMEOUT_S = 120
 
@@ -28,7 +27,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("LEVADA_URL", "LEVADA_TOKEN", "DJ_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(addresses, "_default", addresses._Default())
     return tmp_path
 
 
@@ -151,11 +149,15 @@ def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
         assert "levada.connect(" in told
 
 
-def test_a_forked_child_works_with_its_parents_connection(server_address: str, folder: Path) -> None:
+def test_a_forked_child_works_with_its_parents_connection(
+    server_address: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     source = f"""
         import multiprocessing
         import threading
         import levada as lv
+        from tests.support.client import open_streams
 
         connection = lv.connect({server_address!r})
         schema = lv.Schema("lab")
@@ -180,12 +182,12 @@ def test_a_forked_child_works_with_its_parents_connection(server_address: str, f
         thread.start()
         asked.wait()
         assert [len(Subject()) for _ in range(3)] == [10] * 3
-        kept = set(connection._small_calls._open)
+        kept = open_streams(connection)
         assert len(kept) == 2
         with multiprocessing.get_context("fork").Pool(4) as pool:
             print(sum(pool.map_async(count, range(20)).get(timeout=60)), len(Subject()))
         assert len(Subject()) == 10
-        assert connection._small_calls._open == kept, "the children ended streams of their parent"
+        assert open_streams(connection) == kept, "the children ended streams of their parent"
         forked.set()
         thread.join()
     """

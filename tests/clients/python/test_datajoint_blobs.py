@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import levada as lv
-from levada._values.blob import decode_blob, encode_blob
 from levada._values.datajoint_blobs import decode_datajoint_blob
 from tests.samples.datajoint_blobs import FILE, VALUES
 from tests.support.values import same
@@ -28,9 +27,9 @@ SAMPLES = {name: base64.b64decode(text) for name, text in json.loads(FILE.read_t
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_sample_is_read(name: str) -> None:
-    value = decode_blob(SAMPLES[name])
+    value = lv.blob.unpack(SAMPLES[name])
     assert same(value, VALUES[name])
-    assert same(decode_blob(encode_blob(value)), value)
+    assert same(lv.blob.unpack(lv.blob.pack(value)), value)
 
 
 def test_the_samples_are_of_every_format() -> None:
@@ -139,14 +138,14 @@ MATLAB: dict[str, tuple[bytes, Any]] = {
 def test_a_value_of_matlab_is_read(name: str) -> None:
     written, expected = MATLAB[name]
     raw = b"mYm\0" + written
-    assert same(decode_blob(raw), expected)
-    assert same(decode_blob(b"ZL123\0" + u64(len(raw)) + zlib.compress(raw)), expected)
+    assert same(lv.blob.unpack(raw), expected)
+    assert same(lv.blob.unpack(b"ZL123\0" + u64(len(raw)) + zlib.compress(raw)), expected)
 
 
 @pytest.mark.parametrize(("code", "data"), [(6, doubles(1.5, 2, 9)), (3, b"\1\1\0")])
 def test_a_sparse_matrix_of_matlab_is_read(code: int, data: bytes) -> None:
     # Room for three elements, of which two are used.
-    matrix = decode_blob(b"mYm\0" + sparse(3, 3, [0, 1, 2], [2, 0, 0], code, data))
+    matrix = lv.blob.unpack(b"mYm\0" + sparse(3, 3, [0, 1, 2], [2, 0, 0], code, data))
     first, second = (1.5, 2) if code == 6 else (True, True)
     assert matrix.format == "csc"
     assert matrix.toarray().tolist() == [[0, second], [0, 0], [first, 0]]
@@ -161,7 +160,7 @@ def test_blobs_are_packed_and_unpacked_by_hand() -> None:
 
 def test_lengths_of_32_bits_are_understood() -> None:
     old = b"mYm\0A" + u32(2, 1, 2) + u32(6, 0) + doubles(1, 2)
-    assert same(decode_blob(old), np.array([[1.0, 2.0]]))
+    assert same(lv.blob.unpack(old), np.array([[1.0, 2.0]]))
 
 
 BROKEN = {
@@ -201,7 +200,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_blob_is_refused(name: str) -> None:
     with pytest.raises(lv.errors.WrongValue):
-        decode_blob(BROKEN[name])
+        lv.blob.unpack(BROKEN[name])
 
 
 _SEEDS = [*SAMPLES.values(), *(b"mYm\0" + written for written, _ in MATLAB.values())]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,17 +55,15 @@ class Square(lv.Computed):
 
 
 @pytest.fixture
-def module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection, server_address: str
-) -> Iterator[Module]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_address: str) -> Iterator[Module]:
     """A module of a pipeline that other processes can import."""
     name = "pipeline_on_engines"
     (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("LEVADA_URL", server_address)
-    addresses.use(connection)
-    yield importlib.import_module(name)
+    with lv.connect(server_address):
+        yield importlib.import_module(name)
     del sys.modules[name]
 
 

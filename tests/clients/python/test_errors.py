@@ -9,6 +9,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 import levada as lv
+from levada._base import errors
 from levada._base.errors import error_from_status
 from levada_api.v1 import error_pb2
 
@@ -67,3 +68,8 @@ def test_a_status_of_somebody_else_is_known_by_its_code() -> None:
 def test_an_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(lv.errors.WrongValue("no", {"row": 3})))
     assert (type(error), str(error), error.details) == (lv.errors.WrongValue, "no", {"row": "3"})
+
+
+def test_every_error_is_public() -> None:
+    kinds = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert set(lv.errors.__all__) == kinds | {"LevadaWarning"}

@@ -17,10 +17,11 @@ import pytest
 import levada as lv
 from levada._query import fetching
 from levada._query.fetching import PieceReader
-from levada._values.blob import encode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+TESTS = ("levada._query.fetching",)
 
 TENSOR = pa.fixed_shape_tensor(pa.float32(), (2,))
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 6)
@@ -45,7 +46,7 @@ COLUMNS: dict[str, tuple[str, pa.Array]] = {
     "u": ("uuid", _extension(pa.uuid(), [UUID(int=5).bytes, None])),
     "j": ("json", _extension(pa.json_(), ['{"k": [1]}', None])),
     "raw": ("bytes", pa.array([b"x", None])),
-    "b": ("<blob>", pa.array([encode_blob({"x": 1}), None])),
+    "b": ("<blob>", pa.array([lv.blob.pack({"x": 1}), None])),
     "a": ("<array float32(2,)>", _extension(TENSOR, [[1, 2], None])),
 }
 FIRST = {
@@ -150,7 +151,7 @@ def test_one_entity_without_attributes_is_one_row() -> None:
 
 def test_arrays_are_squeezed_on_request() -> None:
     field = pa.field("b", pa.binary(), metadata={"levada.type": "<blob>"})
-    table = pa.Table.from_arrays([pa.array([encode_blob(np.ones((1, 3, 1)))])], schema=pa.schema([field]))
+    table = pa.Table.from_arrays([pa.array([lv.blob.pack(np.ones((1, 3, 1)))])], schema=pa.schema([field]))
     assert fetching.to_dicts(table)[0]["b"].shape == (1, 3, 1)
     assert fetching.to_dicts(table, squeeze=True)[0]["b"].shape == (3,)
 
@@ -191,7 +192,7 @@ def test_pandas_and_dictionaries_agree(table: pa.Table) -> None:
 
 def test_a_damaged_blob_is_named_by_attribute_and_row() -> None:
     field = pa.field("trace", pa.binary(), metadata={"levada.type": "<blob>"})
-    table = pa.Table.from_arrays([pa.array([encode_blob(1), None, b"mYm\0broken"])], schema=pa.schema([field]))
+    table = pa.Table.from_arrays([pa.array([lv.blob.pack(1), None, b"mYm\0broken"])], schema=pa.schema([field]))
     for read in (fetching.to_dicts, fetching.to_records, fetching.to_pandas, fetching.to_polars):
         with pytest.raises(lv.errors.WrongValue, match="Attribute `trace`: row 2 of the result: The blob") as caught:
             read(table)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import levada as lv
-from levada._pipeline import populate
+from tests.support.client import shorten_leases
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def test_job_whose_server_is_lost_each_time_is_given_up(bench: Bench) -> None:
 def test_make_in_a_notebook_learns_that_its_job_was_cancelled(
     connection: lv.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(populate, "_LEASE", timedelta(seconds=1))
+    shorten_leases(monkeypatch)
     schema = lv.Schema("bench", connection=connection)
     ended: list[BaseException] = []
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
 from prov.model import ProvDocument
 
 import levada as lv
-from levada._jobs.code_version import code_version
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Key = dict[str, Any]  # Any: an attribute's value
 Table = Any
@@ -120,7 +114,6 @@ def test_a_job_records_what_it_read_and_wrote(lab: Lab) -> None:
         "lineage.Settings": {"rows": 2, "key_restricted": False},
     }
     assert job["writes"] == {"lineage.Stat": 1}
-    assert job["code_version"] == code_version(lab.Stat)
     assert job["code_version"].startswith(("git:", "sha256:"))
     assert (job["host"], job["username"]) != (None, None)
 
@@ -320,32 +313,3 @@ def test_inputs_of_make_fetch_that_change_before_the_commit_are_noticed(connecti
     changes.clear()
     assert Twice.populate()["success_count"] == 1
     assert (Twice & "n = 1").fetch1("y") == -2.0
-
-
-# --------------------------------------------------------------------------------------------------- code version
-
-
-def test_the_code_version_is_the_commit_where_the_file_is_as_committed(tmp_path: Path) -> None:
-    module = tmp_path / "versioned.py"
-    module.write_text("class Table:\n    pass\n", encoding="utf-8")
-
-    def version() -> str:
-        code = (
-            "from levada._jobs.code_version import code_version; import versioned; print(code_version(versioned.Table))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
-
-    before = version()
-    assert before.startswith("sha256:")
-    git("init", "-q")
-    git("add", "versioned.py")
-    git("commit", "-q", "-m", "first")
-    assert version() == f"git:{git('rev-parse', 'HEAD')}"
-    module.write_text("class Table:\n    x = 1\n", encoding="utf-8")
-    assert version().startswith("sha256:")
-    assert version() != before

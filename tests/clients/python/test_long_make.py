@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 import levada as lv
 from levada_server.operations.transactions import TransactionLimits
 from tests.conftest import served
+from tests.support import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,16 +52,6 @@ class Bench:
 
         self.Square: Table = Square
 
-    def sql(self, statement: str) -> None:
-        """Run a statement as somebody else."""
-
-        async def run() -> None:
-            connection = await asyncpg.connect(self.database_url)
-            await connection.execute(statement)
-            await connection.close()
-
-        asyncio.run(run())
-
 
 @pytest.fixture
 def bench(database_url: str) -> Iterator[Bench]:
@@ -89,17 +78,10 @@ def test_transaction_of_a_make_outlives_the_limits(bench: Bench) -> None:
     assert bench.Square.fetch1("square") == 9
 
 
-@pytest.mark.parametrize(
-    "ending",
-    [
-        "UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 h'",
-        "DELETE FROM levada.worker_session",
-    ],
-    ids=["silent for long", "ended"],
-)
+@pytest.mark.parametrize("ending", [sql.WORKERS_ARE_SILENT, sql.WORKERS_HAVE_ENDED], ids=["silent for long", "ended"])
 def test_transaction_ends_with_the_lease(bench: Bench, ending: str) -> None:
     def lose(table: Table) -> None:
-        bench.sql(ending)
+        sql.run(bench.database_url, ending)
         with pytest.raises(lv.errors.LeaseLost, match="not renewed"):
             until_it_is_over(table)
 

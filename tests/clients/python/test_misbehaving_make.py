@@ -310,11 +310,8 @@ def test_a_result_that_comes_after_a_cancel_is_dropped(bench: Bench, contract: s
 
 def cancel(bench: Bench) -> None:
     """Cancel all jobs that are held, as somebody else does."""
-    from levada_api.v1 import job_service_pb2 as pb
-
     with lv.Connection(bench.connection.address) as other:
-        request = pb.CancelJobsRequest(name=bench.Square()._name)
-        other.call("JobService/CancelJobs", request, pb.CancelJobsResponse)
+        assert lv.VirtualModule("bench", "bench", connection=other).Square.jobs.cancel() == 1
 
 
 # ---------------------------------------------------------------------------------------- makes that need a transaction

@@ -10,16 +10,13 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import levada as lv
-from levada._jobs import job_calls, worker_session
-from levada._net import address as addresses
-from levada._pipeline import populate
+from tests.support import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -302,20 +299,7 @@ def test_interrupt_gives_back_what_is_in_hand(bench: Bench) -> None:
     assert squares.jobs.to_dicts("state", "attempt") == [{"state": "pending", "attempt": 0}] * 5
 
 
-@pytest.fixture
-def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The worker sessions that populates have opened."""
-    opened: list[str] = []
-
-    def record(connection: lv.Connection, lease: timedelta) -> str:
-        opened.append(worker_session.open_session(connection, lease))
-        return opened[-1]
-
-    monkeypatch.setattr(populate, "open_session", record)
-    return opened
-
-
-def test_late_result_is_dropped(bench: Bench, connection: lv.Connection, sessions: list[str]) -> None:
+def test_late_result_is_dropped(bench: Bench, database_url: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def make(table: Square, key: Key) -> None:
@@ -331,41 +315,23 @@ def test_late_result_is_dropped(bench: Bench, connection: lv.Connection, session
         late = pool.submit(squares.populate, "n = 0")
         assert begun.wait(30)
         # As if it had been silent for too long: its session ends, and another takes the job over.
-        worker_session.close_session(connection, sessions[0])
+        sql.run(database_url, sql.WORKERS_HAVE_ENDED)
         assert squares.populate("n = 0") == {"success_count": 1, "error_list": []}
         go_on.set()
         assert late.result(30) == {"success_count": 0, "error_list": []}
     assert squares.to_dicts() == [{"n": 0, "square": 0}]
 
 
-def test_late_result_is_welcome_where_nobody_took_over(
-    bench: Bench, connection: lv.Connection, sessions: list[str]
-) -> None:
+def test_late_result_is_welcome_where_nobody_took_over(bench: Bench, database_url: str) -> None:
+    ended = []
+
     def make(table: Square, key: Key) -> None:
-        worker_session.close_session(connection, sessions[-1])
+        ended.extend(sql.run(database_url, sql.WORKERS_HAVE_ENDED))
         Bench.insert_square(table, key)
 
     squares = bench.squares(make)
     assert squares.populate()["success_count"] == 5  # each batch under a session of its own
-    assert len(sessions) > 1
-
-
-def test_heartbeat_keeps_a_lease_alive(bench: Bench, connection: lv.Connection) -> None:
-    squares = bench.squares()
-    squares.populate(max_calls=0)
-    lease = timedelta(seconds=1)
-    with worker_session.Heartbeat(connection, lease) as heartbeat:
-        kept, silent = (worker_session.open_session(connection, lease) for _ in range(2))
-        heartbeat.add(kept)
-        held = job_calls.reserve(connection, kept, [squares()._name], 1)
-        dropped = job_calls.reserve(connection, silent, [squares()._name], 4)
-        # The wait ends when the silent session's lease does; by then the other has had to be renewed.
-        tokens = [lease.token for lease in held]
-        wait = timedelta(seconds=30)
-        found = job_calls.reserve(connection, kept, [squares()._name], 5, wait=wait, held=tokens)
-        # Of a batch it is not known which job had begun, so its jobs come one by one.
-        assert [lease.job_id for lease in found] == [dropped[0].job_id]
-        assert held[0].job_id not in {lease.job_id for lease in found}
+    assert len(ended) > 1
 
 
 def test_progress_is_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
@@ -404,14 +370,14 @@ def test_many_inserts_of_any_size_are_kept_until_the_end(bench: Bench) -> None:
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection) -> Iterator[Module]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_address: str) -> Iterator[Module]:
     """A module of a pipeline that processes can import; each make adds a line to a file."""
     name = "pipeline_in_processes"
     (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    addresses.use(connection)
-    yield importlib.import_module(name)
+    with lv.connect(server_address):
+        yield importlib.import_module(name)
     del sys.modules[name]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import levada as lv
-from levada._base import errors
 
 
 def test_all_is_what_it_says() -> None:
@@ -30,8 +29,6 @@ def test_errors_and_utilities_are_modules() -> None:
     from levada.utils import from_camel_case, to_camel_case
 
     assert lv.errors.DuplicateError is DuplicateError
-    kinds = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
-    assert set(lv.errors.__all__) == kinds | {"LevadaWarning"}
     assert to_camel_case("session__trial_event") == "Session.TrialEvent"
     assert from_camel_case("Session.TrialEvent") == "session__trial_event"
 

@@ -9,6 +9,8 @@ import pytest
 import levada as lv
 from levada._pipeline.declaration import references
 
+TESTS = ("levada._pipeline.declaration",)
+
 
 def test_every_way_to_refer_is_read() -> None:
     definition = """

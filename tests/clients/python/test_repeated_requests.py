@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada_api.v1 import schema_pb2
+from levada_api.v1 import row_service_pb2, schema_pb2, value_pb2
 from levada_api.v1 import schema_service_pb2 as pb
 from tests.support.proxy import Proxy
 
@@ -198,17 +198,24 @@ def test_a_transaction_that_was_lost_before_its_commit_is_told(
     assert len(lab.Subject()) == 3
 
 
-def test_an_id_stands_for_one_method(lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Same:
-        hex = "one-and-the-same"
+def test_an_id_stands_for_one_method(lab: lv.VirtualModule) -> None:
+    connection, ann = lab.schema.connection, lab.Subject & {"subject_id": 1}
 
-    monkeypatch.setattr("levada._tables.insertion.uuid4", Same)
-    monkeypatch.setattr("levada._tables.table.uuid4", Same)
-    lab.Subject.insert1({"subject_id": 10})
-    lab.Subject.insert1({"subject_id": 11})  # the answer of the first
-    assert len(lab.Subject()) == 4
-    with pytest.raises(lv.errors.InvalidRequest, match="was used for InsertFewRows before"):
-        lab.Subject.update1({"subject_id": 10, "weight": 3})
-    Same.hex = "no such id!"
+    def weigh(weight: float, request_id: str) -> None:
+        values = {"subject_id": value_pb2.Value(integer=1), "weight": value_pb2.Value(float=weight)}
+        row = [value_pb2.AttributeValue(name=name, value=value) for name, value in values.items()]
+        subject = schema_pb2.TableName(schema="lab", table="Subject")
+        request = row_service_pb2.UpdateRowRequest(name=subject, row=row, request_id=request_id)
+        connection.call("RowService/UpdateRow", request, row_service_pb2.UpdateRowResponse)
+
+    weigh(30.0, "one-and-the-same")
+    weigh(40.0, "one-and-the-same")  # the answer of the first
+    assert ann.fetch1("weight") == 30.0
+    with pytest.raises(lv.errors.InvalidRequest, match="was used for UpdateRow before"):
+        connection.call(
+            "SchemaService/CreateSchema",
+            pb.CreateSchemaRequest(name="other", request_id="one-and-the-same"),
+            pb.CreateSchemaResponse,
+        )
     with pytest.raises(lv.errors.InvalidRequest, match="letters, digits"):
-        lab.Subject.insert1({"subject_id": 12})
+        weigh(50.0, "no such id!")

@@ -16,11 +16,13 @@ import pytest
 import levada as lv
 from levada._query.nodes import encode_relation, restrict, table
 from levada._query.restriction import condition_node, order_terms
-from levada._values.message_decoding import decode_value
 from levada_api.v1 import value_pb2
+from levada_server.rpc.decoding import values
 
 if TYPE_CHECKING:
     from levada_api.v1 import relation_pb2 as pb
+
+TESTS = ("levada._query.nodes",)
 
 TABLE = table("lab", "Subject")
 
@@ -34,7 +36,7 @@ def last(condition: object) -> pb.Condition:
 
 
 def entries(condition: object) -> dict[str, object]:
-    return {entry.name: decode_value(entry.value) for entry in last(condition).mapping.entries}
+    return {entry.name: values.value(entry.value) for entry in last(condition).mapping.entries}
 
 
 @pytest.mark.parametrize("value", [True, np.True_])
@@ -71,7 +73,7 @@ def test_a_mapping_is_equalities_of_plain_values() -> None:
 
 @pytest.mark.parametrize("values", [[1, 2], (1, 2), np.array([1, 2]), {1, 2}])
 def test_several_values_in_a_mapping_are_a_list(values: object) -> None:
-    assert entries({"a": values}) == {"a": [1, 2]}
+    assert entries({"a": values}) == {"a": (1, 2)}
 
 
 def test_a_record_is_a_mapping() -> None:

@@ -17,8 +17,6 @@ import pytest
 
 import levada as lv
 from levada._query.fetching import to_dicts
-from levada._values.blob import decode_blob, encode_blob
-from levada._values.heading import Attribute, Heading
 from levada._values.rows import read_rows
 
 if TYPE_CHECKING:
@@ -27,12 +25,14 @@ if TYPE_CHECKING:
 
     from levada._values.rows import Rows
 
+TESTS = ("levada._query.fetching",)
 
-def heading(**types: str) -> Heading:
+
+def heading(**types: str) -> lv.Heading:
     """Make a heading; a type that ends in `?` is nullable."""
-    return Heading(
+    return lv.Heading(
         {
-            name: Attribute(name, spelling.removesuffix("?"), False, spelling.endswith("?"), None, "", False, "")
+            name: lv.Attribute(name, spelling.removesuffix("?"), False, spelling.endswith("?"), None, "", False, "")
             for name, spelling in types.items()
         }
     )
@@ -42,7 +42,7 @@ PAIR = heading(a="int32", b="varchar(10)?")
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 
 
-def read(rows: object, head: Heading = PAIR, *, ignore: bool = False) -> Rows:
+def read(rows: object, head: lv.Heading = PAIR, *, ignore: bool = False) -> Rows:
     return read_rows(rows, head, "Pair", ignore_extra_fields=ignore)
 
 
@@ -249,11 +249,12 @@ def test_blobs_of_an_arrow_table_are_encoded_once() -> None:
     head = heading(x="<blob>")
     plain = pa.table({"x": [[1, 2], [3]]})
     encoded = read(plain, head).table()["x"].to_pylist()
-    assert [decode_blob(blob) for blob in encoded] == [[1, 2], [3]]
+    assert [lv.blob.unpack(blob) for blob in encoded] == [[1, 2], [3]]
     stored = pa.Table.from_arrays(
-        [pa.array([encode_blob(5)])], schema=pa.schema([pa.field("x", pa.binary(), metadata={"levada.type": "<blob>"})])
+        [pa.array([lv.blob.pack(5)])],
+        schema=pa.schema([pa.field("x", pa.binary(), metadata={"levada.type": "<blob>"})]),
     )
-    assert read(stored, head).table()["x"].to_pylist() == [encode_blob(5)]
+    assert read(stored, head).table()["x"].to_pylist() == [lv.blob.pack(5)]
 
 
 def test_a_singleton_table_takes_a_row_without_columns() -> None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._net import address as addresses
-from levada._pipeline.declaration import references
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
@@ -76,18 +74,17 @@ def pipeline(lab: lv.VirtualModule, connection: lv.Connection) -> lv.Schema:
 
 
 def test_the_saved_file_declares_the_same_tables(
-    pipeline: lv.Schema, connection: lv.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline: lv.Schema, connection: lv.Connection, tmp_path: Path
 ) -> None:
     schema = pipeline
     before, tables = definitions(schema), schema.list_tables()
     file = tmp_path / "lab_again.py"
     assert schema.save(file) == file.read_text(encoding="utf-8") == schema.save()
     schema.drop(force=True)
-    monkeypatch.setattr(addresses, "_default", addresses._Default())
-    addresses.use(connection)
-    declared = runpy.run_path(str(file))
-    assert declared["schema"].list_tables() == tables
-    assert definitions(declared["schema"]) == before
+    with lv.connect(connection.address):
+        declared = runpy.run_path(str(file))
+        assert declared["schema"].list_tables() == tables
+        assert definitions(declared["schema"]) == before
     assert "lab." not in file.read_text(encoding="utf-8")
     assert "-> [nullable] atlas.Region" in file.read_text(encoding="utf-8")
     assert issubclass(declared["Probe"].Site.Contact, lv.Part)
@@ -97,6 +94,7 @@ def test_the_saved_file_declares_the_same_tables(
 
 
 _CLASS_FILE = re.compile(r"%\{\n(.*)\n%\}\n\nclassdef (\w+) < levada\.(\w+)\n(.*)end\n", re.DOTALL)
+_REFERENCE = re.compile(r"-> (?:\[\w+\] )?(\w+(?:\.\w+)?)")
 
 
 def _declare_class_files(connection: lv.Connection, folder: Path, schema: str, names: dict[str, str]) -> None:
@@ -117,7 +115,7 @@ def _declare_class_files(connection: lv.Connection, folder: Path, schema: str, n
             definition=definition,
             has_make="function make(self, key)" in body,
         )
-        for written in references(definition):
+        for written in _REFERENCE.findall(definition):
             package, _, parent = written.partition(".")
             name = schema_pb2.TableName(schema=package, table=names.get(parent, parent))
             request.references[written].CopyFrom(name)
@@ -128,7 +126,12 @@ def test_the_saved_package_of_matlab_declares_the_same_tables(
     pipeline: lv.Schema, connection: lv.Connection, tmp_path: Path
 ) -> None:
     before, tables = definitions(pipeline), pipeline.list_tables()
-    names = {table._name.table.replace(".", ""): table._name.table for table in pipeline}
+    listed = connection.call(
+        "SchemaService/ListTables",
+        schema_service_pb2.ListTablesRequest(schema="lab"),
+        schema_service_pb2.ListTablesResponse,
+    )
+    names = {table.name.table.replace(".", ""): table.name.table for table in listed.tables}
     text = pipeline.save(tmp_path, language="matlab")
     files = sorted(file.name for file in (tmp_path / "+lab").iterdir())
     assert files == sorted(["getSchema.m", *(f"{name}.m" for name in names)])

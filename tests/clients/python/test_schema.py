@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import levada as lv
-from levada._net.pages import pages
-from levada_api.v1 import schema_service_pb2 as pb
 
 
 def test_a_class_is_declared_with_its_parts(lab: lv.VirtualModule) -> None:
@@ -248,17 +246,6 @@ def test_classes_are_made_of_tables(connection: lv.Connection, lab: lv.VirtualMo
     lv.Schema("lab", connection=connection).spawn_missing_classes(spawned)
     assert spawned["Subject"] is lab.Subject
     assert set(spawned) == {"Subject", "Species", "Session"}
-
-
-def test_a_list_is_read_to_its_last_page(lab: lv.VirtualModule) -> None:
-    request = pb.ListTablesRequest(schema="lab", page_size=1)
-    listed = pages(lab.schema.connection, "SchemaService/ListTables", request, pb.ListTablesResponse)
-    assert [[table.name.table for table in page.tables] for page in listed] == [
-        ["Species"],
-        ["Subject"],
-        ["Session"],
-        ["Session.Trial"],
-    ]
 
 
 def test_tables_are_found_by_name(lab: lv.VirtualModule) -> None:

@@ -13,38 +13,37 @@ import pytest
 
 import levada as lv
 from levada_server.rpc.streams import call_streams
+from tests.support.client import open_streams
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from levada._net.small_calls import SmallCalls
-
 WAIT_S = 30.0
 
 
 @pytest.fixture
-def calls(lab: lv.VirtualModule) -> SmallCalls:
-    """The small calls of the connection that `lab` uses; this thread has a stream."""
+def connected(lab: lv.VirtualModule) -> lv.Connection:
+    """The connection that `lab` uses; this thread has a stream for its small calls."""
     name(lab, 1)
     name(lab, 1)
-    small: SmallCalls = lab.Subject.connection._small_calls
-    assert len(small._open) == 1
-    return small
+    assert len(open_streams(lab.schema.connection)) == 1
+    opened: lv.Connection = lab.schema.connection
+    return opened
 
 
 def name(lab: lv.VirtualModule, subject: int) -> Any:  # noqa: ANN401  # a value of the table
     return (lab.Subject & {"subject_id": subject}).fetch1("name")
 
 
-def test_a_stream_is_kept_and_every_thread_has_its_own(lab: lv.VirtualModule, calls: SmallCalls) -> None:
-    (kept,) = calls._open
+def test_a_stream_is_kept_and_every_thread_has_its_own(lab: lv.VirtualModule, connected: lv.Connection) -> None:
+    (kept,) = open_streams(connected)
     together = threading.Barrier(4)
 
     def ask(subject: int) -> list[Any]:
         names = [name(lab, subject) for _ in range(20)]
         together.wait()
-        assert len(calls._open) == 4
+        assert len(open_streams(connected)) == 4
         together.wait()
         return names
 
@@ -53,35 +52,35 @@ def test_a_stream_is_kept_and_every_thread_has_its_own(lab: lv.VirtualModule, ca
         together.wait()
         together.wait()
         assert [set(answer.result()) for answer in answers] == [{"Ann"}, {"Bob"}, {"nameless"}]
-    assert calls._open == {kept}, "the streams of threads that have ended are ended"
+    assert open_streams(connected) == {kept}, "the streams of threads that have ended are ended"
 
 
-def test_errors_and_warnings_come_as_from_a_call_on_its_own(lab: lv.VirtualModule, calls: SmallCalls) -> None:
+def test_errors_and_warnings_come_as_from_a_call_on_its_own(lab: lv.VirtualModule, connected: lv.Connection) -> None:
     with pytest.raises(lv.errors.DuplicateError, match="subject_id"):
         lab.Subject.insert1({"subject_id": 1})
     for _ in range(2):
         with pytest.warns(lv.errors.LevadaWarning, match="restricts nothing"):
             assert len(lab.Subject & {"nobody": 1}) == 3
     assert name(lab, 2) == "Bob"
-    assert len(calls._open) == 1
+    assert len(open_streams(connected)) == 1
 
 
 def test_a_stream_that_the_server_ends_is_replaced(
-    lab: lv.VirtualModule, calls: SmallCalls, monkeypatch: pytest.MonkeyPatch
+    lab: lv.VirtualModule, connected: lv.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (kept,) = calls._open
+    (kept,) = open_streams(connected)
     monkeypatch.setattr(call_streams, "IDLE_S", 0.0)
     assert name(lab, 1) == "Ann"
     with pytest.raises(lv.errors.Unavailable):
         kept.calls.receive()  # until the server has ended it
     monkeypatch.undo()
     assert [name(lab, subject) for subject in (1, 2, 1)] == ["Ann", "Bob", "Ann"]
-    assert len(calls._open) == 1
-    assert kept not in calls._open
+    assert len(open_streams(connected)) == 1
+    assert kept not in open_streams(connected)
 
 
 def test_calls_go_on_their_own_where_streams_are_refused(
-    lab: lv.VirtualModule, calls: SmallCalls, monkeypatch: pytest.MonkeyPatch
+    lab: lv.VirtualModule, connected: lv.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_streams, "MAX_STREAMS", 1)
     with ThreadPoolExecutor(1) as threads:
@@ -117,7 +116,7 @@ def test_what_a_lost_stream_carried_is_done_once(lab: lv.VirtualModule, far: tup
 
 
 def test_an_interrupted_call_does_not_leave_its_answer_to_the_next(
-    lab: lv.VirtualModule, calls: SmallCalls, database_url: str
+    lab: lv.VirtualModule, connected: lv.Connection, database_url: str
 ) -> None:
     main, locked = threading.get_ident(), threading.Event()
 
@@ -137,11 +136,11 @@ def test_an_interrupted_call_does_not_leave_its_answer_to_the_next(
         with pytest.raises(KeyboardInterrupt):
             name(lab, 1)
         done.result(WAIT_S)
-    assert not calls._open
+    assert not open_streams(connected)
     assert [name(lab, subject) for subject in (2, 1, 2)] == ["Bob", "Ann", "Bob"]
 
 
-def test_a_table_that_is_altered_is_not_read_as_it_was(lab: lv.VirtualModule, calls: SmallCalls) -> None:
+def test_a_table_that_is_altered_is_not_read_as_it_was(lab: lv.VirtualModule, connected: lv.Connection) -> None:
     with lv.Connection(lab.Subject.connection.address) as other:
         theirs = lv.VirtualModule("theirs", "lab", connection=other)
         for _ in range(3):

@@ -24,6 +24,8 @@ from tests.conftest import served
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+TESTS = ("levada._net.transaction",)
+
 WAIT_S = 30
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._net.backoff import Backoff
 from levada._objects import transfer
 from levada.errors import DamagedObject, LimitReached
+from tests.support.client import hurry_transfers
 from tests.support.cutting_proxy import cutting
 from tests.support.objects import stored_files
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada_server.storage.objects.storage import StoreFolders
+
+TESTS = ("levada._objects.staging", "levada._objects.transfer")
 
 MIB = 2**20
 DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <object@raw>\ndata = null : <blob@>"
@@ -33,7 +35,7 @@ DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <obje
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No disk of a store is seen from here, so that every byte goes over the wire."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(transfer, "RETRY", Backoff(first_seconds=0.01))
+    hurry_transfers(monkeypatch)
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
     with lv.config.override(stores=nowhere):
         yield
@@ -122,22 +124,28 @@ def test_a_file_that_changes_while_it_is_sent_is_not_kept(
 # ----------------------------------------------------------------------------------- a server of its own process
 
 
+# The limit is set in the new process: gRPC's threads do not survive a fork of this one.
+_SERVE_LIMITED = """
+import resource, runpy, sys
+file_bytes = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+runpy.run_module("levada_server", run_name="__main__")
+"""
+
+
 @contextmanager
 def serving(
     database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes: int, listen: str = "127.0.0.1:0"
 ) -> Iterator[tuple[int, str]]:
     """Run a server that cannot write files past a size; give its process id and address."""
-    import resource  # which Windows does not have
-
     settings = tmp_path / "stores.toml"
     lines = [f'[stores.{name}]\nfolder = "{folder}"\n' for name, folder in stores.folders.items()]
     settings.write_text(f'preferred = "{stores.preferred}"\n' + "".join(lines))
     options = ["--database-url", database_url, "--stores", settings, "--listen", listen, "--data-dir", tmp_path]
     process = subprocess.Popen(
-        [sys.executable, "-m", "levada_server", "serve", *map(str, options)],
+        [sys.executable, "-c", _SERVE_LIMITED, str(file_bytes), "serve", *map(str, options)],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
     )
     try:
         assert process.stdout is not None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from levada._query.terms import Columns, Term
 
+TESTS = ("levada._query.terms",)
+
 
 @pytest.mark.parametrize(
     ("condition", "expected"),

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import levada as lv
-from levada._values.blob import decode_blob, encode_blob
 from levada._values.message_decoding import decode_value
 from levada_api.v1 import value_pb2 as pb
 from tests.support.values import VALUES
+
+TESTS = ("levada._values.message_decoding",)
 
 TENSOR = pb.Tensor(dtype="int8", shape=[2], elements=b"\1\2")
 
@@ -80,27 +81,27 @@ def test_parts_that_do_not_fit_are_refused(message: pb.Value) -> None:
 
 
 def test_a_blob_compressed_in_a_stream_does_not_say_its_size() -> None:
-    raw = encode_blob("x" * 900)[4:]
+    raw = lv.blob.pack("x" * 900)[4:]
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(raw)
-    assert decode_blob(b"lv1z" + sink.getvalue().to_pybytes()) == "x" * 900
+    assert lv.blob.unpack(b"lv1z" + sink.getvalue().to_pybytes()) == "x" * 900
 
 
 def test_a_size_beyond_all_reason_takes_no_memory() -> None:
-    blob = bytearray(encode_blob(np.zeros(100_000)))
+    blob = bytearray(lv.blob.pack(np.zeros(100_000)))
     assert blob[8] >> 6 == 2  # the size has four bytes, behind that of the window
     start = 9 + (not blob[8] & 0x20)
     for size in (2**31 - 1, 800_000):
         blob[start : start + 4] = size.to_bytes(4, "little")
         with pytest.raises(lv.errors.WrongValue, match="damaged"):
-            decode_blob(bytes(blob))
+            lv.blob.unpack(bytes(blob))
 
 
 @pytest.mark.parametrize("blob", [b"", b"lv", b"lv2\0abc", b"lv1\0\xff\xff", b"lv1zabc", b"lv1\0" + b"\x82\1\4" * 200])
 def test_bytes_that_are_no_blob_are_refused(blob: bytes) -> None:
     with pytest.raises(lv.errors.WrongValue):
-        decode_blob(blob)
+        lv.blob.unpack(blob)
 
 
 RICH: list[Any] = [
@@ -112,11 +113,11 @@ RICH: list[Any] = [
     sparse.csr_array(np.eye(2)),
     np.array([(1, "x")], dtype=[("a", int), ("b", object)]),
 ]
-_BLOBS = [encode_blob(value) for value in RICH]
+_BLOBS = [lv.blob.pack(value) for value in RICH]
 
 
 @given(
-    st.sampled_from(_BLOBS) | VALUES.map(encode_blob),
+    st.sampled_from(_BLOBS) | VALUES.map(lv.blob.pack),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
     st.floats(0, 1),
 )
@@ -127,4 +128,4 @@ def test_damaged_bytes_are_a_value_or_an_error(blob: bytes, changes: list[tuple[
     for place, octet in changes:
         damaged[4 + int(place * max(len(blob) - 5, 0))] = octet
     with contextlib.suppress(lv.errors.WrongValue):
-        decode_blob(bytes(damaged[: 4 + math.ceil(kept * (len(blob) - 4))]))
+        lv.blob.unpack(bytes(damaged[: 4 + math.ceil(kept * (len(blob) - 4))]))

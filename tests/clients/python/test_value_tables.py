@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._values.blob import decode_blob, encode_blob
 from levada_api.v1 import value_pb2 as pb
 from tests.support.values import same
 
@@ -41,7 +40,7 @@ PANDAS: dict[str, pd.DataFrame] = {
 
 @pytest.mark.parametrize("frame", PANDAS.values(), ids=PANDAS)
 def test_a_data_frame_of_pandas_comes_back(frame: pd.DataFrame) -> None:
-    assert same(decode_blob(encode_blob({"frame": frame}))["frame"], frame)
+    assert same(lv.blob.unpack(lv.blob.pack({"frame": frame}))["frame"], frame)
 
 
 ARROW: dict[str, tuple[pa.DataType, list[Any]]] = {
@@ -71,14 +70,14 @@ def test_a_table_of_arrow_comes_back(name: str) -> None:
     for given in (values, []):
         schema = pa.schema([pa.field(name, type_, metadata={"k": "v"})], metadata={"made": "here"})
         table = pa.Table.from_arrays([pa.array(given, type_)], schema=schema)
-        assert same(decode_blob(encode_blob(table)), table)
-    assert decode_blob(encode_blob(table.to_batches()[0] if table.num_rows else table)).equals(table)
+        assert same(lv.blob.unpack(lv.blob.pack(table)), table)
+    assert lv.blob.unpack(lv.blob.pack(table.to_batches()[0] if table.num_rows else table)).equals(table)
 
 
 def test_columns_of_extension_types_come_back() -> None:
     uuids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16), None], pa.binary(16)))
     table = pa.table({"u": pa.chunked_array([uuids, uuids])})
-    assert decode_blob(encode_blob(table)).equals(table)
+    assert lv.blob.unpack(lv.blob.pack(table)).equals(table)
 
 
 def test_a_data_frame_of_polars_comes_back() -> None:
@@ -97,7 +96,7 @@ def test_a_data_frame_of_polars_comes_back() -> None:
         }
     )
     for value in (frame, frame.clear(), pl.DataFrame()):
-        assert same(decode_blob(encode_blob(value)), value)
+        assert same(lv.blob.unpack(lv.blob.pack(value)), value)
 
 
 @pytest.mark.parametrize(
@@ -113,21 +112,21 @@ def test_a_data_frame_of_polars_comes_back() -> None:
 )
 def test_what_a_table_cannot_store_is_named_by_its_path(value: object, message: str) -> None:
     with pytest.raises(lv.errors.WrongValue, match=message):
-        encode_blob(value)
+        lv.blob.pack(value)
 
 
 def test_a_table_of_matlab_is_read_as_a_data_frame() -> None:
     table = pb.Columns(names=["x", "who"])
     table.columns.add().tensor.CopyFrom(pb.Tensor(dtype="float64", shape=[2], elements=np.array([1.5, 2]).tobytes()))
     table.columns.add().list.values.extend([pb.Value(text="Ann"), pb.Value(text="Bob")])
-    frame = decode_blob(b"lv1\0" + pb.Value(table=table).SerializeToString())
+    frame = lv.blob.unpack(b"lv1\0" + pb.Value(table=table).SerializeToString())
     assert same(frame, pd.DataFrame({"x": [1.5, 2], "who": ["Ann", "Bob"]}))
 
 
 @pytest.mark.parametrize("value", [FRAME, pl.DataFrame({"a": [1]})], ids=["pandas", "polars"])
 def test_a_library_that_is_missing_is_named(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    blob = encode_blob(value)
+    blob = lv.blob.pack(value)
     library = type(value).__module__.partition(".")[0]
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(lv.errors.WrongValue, match=f"pip install {library}"):
-        decode_blob(blob)
+        lv.blob.unpack(blob)

@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 from collections import OrderedDict, defaultdict, namedtuple
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -17,15 +17,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import levada as lv
-from levada._values.blob import decode_blob, encode_blob
 from tests.support.values import UTC, VALUES, ZONES, same
 
-if TYPE_CHECKING:
-    from levada._values.message_decoding import Stored
 
-
-def there_and_back(value: object) -> Stored:
-    return decode_blob(encode_blob(value))
+def there_and_back(value: object) -> Any:  # noqa: ANN401  # as it was stored
+    return lv.blob.unpack(lv.blob.pack(value))
 
 
 @given(VALUES)
@@ -159,43 +155,43 @@ def test_an_instance_of_a_subclass_is_read_as_the_class_that_it_extends(value: o
 def test_a_whole_number_has_as_many_digits_as_it_takes() -> None:
     assert there_and_back(-(7**10_000)) == -(7**10_000)
     with pytest.raises(lv.errors.WrongValue, match="100001 digits; at most 100000"):
-        encode_blob(10**100_000)
+        lv.blob.pack(10**100_000)
 
 
 def test_equal_sets_are_equal_bytes() -> None:
-    assert encode_blob({"a", "b", 1}) == encode_blob({1, "b", "a"})
+    assert lv.blob.pack({"a", "b", 1}) == lv.blob.pack({1, "b", "a"})
 
 
 def test_large_values_are_compressed_and_small_ones_not() -> None:
-    assert encode_blob(np.zeros(10)).startswith(b"lv1\0")
-    compressed = encode_blob(np.zeros(10_000))
+    assert lv.blob.pack(np.zeros(10)).startswith(b"lv1\0")
+    compressed = lv.blob.pack(np.zeros(10_000))
     assert compressed.startswith(b"lv1z")
     assert len(compressed) < 1000
     noise = np.random.default_rng(0).bytes(5000)
-    assert encode_blob(noise).startswith(b"lv1\0")
+    assert lv.blob.pack(noise).startswith(b"lv1\0")
     assert there_and_back(noise) == noise
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"units": [0, 1, 2, lambda: 0]}, r"result\['units'\]\[3\]: a lambda"),
-        ({"units": [1, 2, {"f": print}]}, r"result\['units'\]\[2\]\['f'\]: a builtin_function_or_method"),
-        ((object(),), r"result\[0\]: a object"),
-        (np.array([[1, object()]], dtype=object), r"result\[0, 1\]: a object"),
-        (np.array([[1], [object()]], dtype=object, order="F"), r"result\[1, 0\]: a object"),
-        (np.array([(object(),)], dtype=[("a", object)]), r"result\[0\]\['a'\]: a object"),
-        ({(1, object): 2}, r"result: key \(1, <class 'object'>\)\[1\]: a type"),
-        ("\ud800", "result: text with a lone surrogate"),
-        ({"\ud800": 1}, r"result: key '\\ud800': text with a lone surrogate"),
-        (np.array(["\ud800"]), "result: text with a lone surrogate"),
-        (np.array([b"x"]), r"result: an array of \|S1 cannot be stored; \.astype\(str\)"),
-        (np.longdouble(1), "result: a scalar of float128|result: a scalar of longdouble"),
-        (np.void(b"x"), "result: a scalar of"),
-        (np.zeros((2, 2), dtype=[("a", int)]), "result: a structured array of 2 dimensions"),
-        (np.zeros(2, dtype=[("a", "S2")]), r"result\['a'\]: an array of"),
-        (np.ma.masked_array([1], [True]), "result: a MaskedArray, which is more than an array"),
-        (sparse.coo_array([1, 0, 2]), "result: a sparse array of 1 dimensions"),
+        ({"units": [0, 1, 2, lambda: 0]}, r"value\['units'\]\[3\]: a lambda"),
+        ({"units": [1, 2, {"f": print}]}, r"value\['units'\]\[2\]\['f'\]: a builtin_function_or_method"),
+        ((object(),), r"value\[0\]: a object"),
+        (np.array([[1, object()]], dtype=object), r"value\[0, 1\]: a object"),
+        (np.array([[1], [object()]], dtype=object, order="F"), r"value\[1, 0\]: a object"),
+        (np.array([(object(),)], dtype=[("a", object)]), r"value\[0\]\['a'\]: a object"),
+        ({(1, object): 2}, r"value: key \(1, <class 'object'>\)\[1\]: a type"),
+        ("\ud800", "value: text with a lone surrogate"),
+        ({"\ud800": 1}, r"value: key '\\ud800': text with a lone surrogate"),
+        (np.array(["\ud800"]), "value: text with a lone surrogate"),
+        (np.array([b"x"]), r"value: an array of \|S1 cannot be stored; \.astype\(str\)"),
+        (np.longdouble(1), "value: a scalar of float128|value: a scalar of longdouble"),
+        (np.void(b"x"), "value: a scalar of"),
+        (np.zeros((2, 2), dtype=[("a", int)]), "value: a structured array of 2 dimensions"),
+        (np.zeros(2, dtype=[("a", "S2")]), r"value\['a'\]: an array of"),
+        (np.ma.masked_array([1], [True]), "value: a MaskedArray, which is more than an array"),
+        (sparse.coo_array([1, 0, 2]), "value: a sparse array of 1 dimensions"),
         (dt.time(1, tzinfo=UTC), "time of day with a zone"),
         (pd.Timestamp("2026-01-01T00:00:00.000000001"), "nanoseconds"),
         (pd.Timedelta(1, "ns"), "nanoseconds"),
@@ -208,7 +204,7 @@ def test_large_values_are_compressed_and_small_ones_not() -> None:
 )
 def test_what_cannot_be_stored_is_named_by_its_path(value: object, message: str) -> None:
     with pytest.raises(lv.errors.WrongValue, match=message):
-        encode_blob(value, "result")
+        lv.blob.pack(value)
 
 
 def test_the_error_of_an_insert_names_row_attribute_and_path(blobs: type[lv.Manual]) -> None:
@@ -222,7 +218,7 @@ def test_nesting_without_end_is_refused() -> None:
     endless: list[object] = []
     endless.append(endless)
     with pytest.raises(lv.errors.WrongValue, match="nested deeper"):
-        encode_blob(endless)
+        lv.blob.pack(endless)
 
 
 @pytest.mark.parametrize(
@@ -234,4 +230,4 @@ def test_the_deepest_value_that_is_taken_can_be_read(wrap: Any) -> None:  # noqa
         value = wrap(value)
     assert same(there_and_back(value), value)
     with pytest.raises(lv.errors.WrongValue, match="nested deeper"):
-        encode_blob(wrap(value))
+        lv.blob.pack(wrap(value))

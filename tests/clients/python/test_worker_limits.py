@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
-from levada._crew.limits import Limits, limits_of, parse_size, parse_time, show_size
-from levada._jobs import job_calls, worker_session
+from levada_api.v1 import job_pb2, schema_pb2
+from levada_api.v1 import job_service_pb2 as pb
 from tests.support.processes import TIMEOUT, Worker
 
 if TYPE_CHECKING:
@@ -154,6 +154,16 @@ def test_limits_may_be_options(
     assert len(lv.FreeTable(connection, "limits.Result")) == 0
 
 
+def jobs_for_another_worker(connection: lv.Connection, table: str, wait: timedelta) -> int:
+    """Try to reserve a job of a table for as long as another worker would wait; return how many came."""
+    worker = job_pb2.WorkerName(host="elsewhere", process=1, user="other")
+    begin = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=timedelta(seconds=60))
+    session = connection.call("JobService/CreateWorkerSession", begin, pb.CreateWorkerSessionResponse).worker_session
+    names = [schema_pb2.TableName(schema="limits", table=table)]
+    request = pb.ReserveJobsRequest(worker_session=session, names=names, max_jobs=1, wait_duration=wait)
+    return len(connection.call("JobService/ReserveJobs", request, pb.ReserveJobsResponse).leases)
+
+
 def test_make_that_holds_the_interpreter_keeps_its_lease(
     folder: Path, server_address: str, connection: lv.Connection, tasks: lv.Table
 ) -> None:
@@ -162,10 +172,8 @@ def test_make_that_holds_the_interpreter_keeps_its_lease(
     options = ("--lease", "1", "--tables", "Result")
     with Worker(folder, server_address, *options, module="limits") as worker:
         assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
-        session = worker_session.open_session(connection, timedelta(seconds=60))
-        name = lv.FreeTable(connection, "limits.Result")._name
         # Longer than the lease: it would be taken over here if nobody renewed it.
-        assert job_calls.reserve(connection, session, [name], 1, wait=timedelta(seconds=1.5)) == []
+        assert jobs_for_another_worker(connection, "Result", wait=timedelta(seconds=1.5)) == 0
         with (folder / "go_on").open("w", encoding="utf-8"):
             worker.said("success limits.Result")
         worker.process.send_signal(signal.SIGTERM)
@@ -187,27 +195,3 @@ def test_changed_source_is_used_when_asked(folder: Path, server_address: str, ta
         worker.said('success limits.Quick {"n": 1}')
         worker.process.send_signal(signal.SIGTERM)
         assert worker.end()[0] == 0
-
-
-def test_sizes_and_times_are_read() -> None:
-    assert [parse_size(text) for text in (5, "5", "1.5 GB", "512MiB", "2k")] == [5, 5, 1_500_000_000, 2**29, 2000]
-    assert [show_size(size) for size in (5, 1500, 2 * 10**9)] == ["5 B", "1.5 kB", "2.0 GB"]
-    assert parse_time("1.5") == parse_time(timedelta(seconds=1.5)) == timedelta(seconds=1.5)
-    for wrong in ("much", "-1", 0, "1 PB", None):
-        with pytest.raises(ValueError, match="size above 0"):
-            parse_size(wrong)
-        with pytest.raises(ValueError, match="time above 0"):
-            parse_time(wrong)
-
-
-def test_limits_of_the_class_come_first() -> None:
-    class Wide:
-        make_memory_limit = "1 GB"
-
-    class Wrong:
-        make_time_limit = "soon"
-
-    limits = limits_of(Wide).or_else(Limits(timedelta(seconds=1), 5))
-    assert limits == Limits(timedelta(seconds=1), 10**9)
-    with pytest.raises(lv.errors.InvalidRequest, match="limit of `Wrong`"):
-        limits_of(Wrong)
