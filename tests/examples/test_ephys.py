@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
 import warnings
-from pathlib import Path
 from types import new_class
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +13,16 @@ import pytest
 
 import levada as lv
 from examples.ephys import simulation
+from tests.support.demos import run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import ModuleType
 
     import numpy.typing as npt
 
-ROOT = Path(__file__).parents[2]
 LABORATORY = "examples.ephys.laboratory"
-DEMO_TIMEOUT_S = 300.0
-"""Beyond any run of the demo, also on a busy machine."""
 
 # Every definition of the example again, as one would write it today.
 CURRENT = {
@@ -388,26 +384,8 @@ def test_delete_of_a_parent_goes_through_the_renamed_key(laboratory: ModuleType)
 
 
 def test_demo_computes_deletes_and_can_be_repeated(server_address: str, tmp_path: Path) -> None:
-    outputs = [run_demo(server_address, tmp_path) for _ in range(2)]
+    outputs = [run_demo("ephys", server_address, tmp_path) for _ in range(2)]
     assert "ephys_probes.Clustering            computed; also from ephys_probes.ParameterSet" in outputs[0]
     assert "Behavior 4, Recording 6, Clustering 12, UnitActivity 88" in outputs[0]
     assert "Deleted 1 animal; 46 units of others stay." in outputs[0]
     assert "Behavior 2, Recording 3, Clustering 6, UnitActivity 42" in outputs[1]
-
-
-def run_demo(server_address: str, folder: Path) -> str:
-    result = subprocess.run(
-        [sys.executable, "-m", "examples.ephys"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "LEVADA_URL": server_address,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEMO_TIMEOUT_S,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout

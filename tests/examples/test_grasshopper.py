@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,17 +16,16 @@ import pytest
 
 import levada as lv
 from examples.grasshopper import files
+from tests.support.demos import DEMO_TIMEOUT_S, demo_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import ModuleType
 
     import numpy.typing as npt
 
-ROOT = Path(__file__).parents[2]
 PIPELINE = "examples.grasshopper.pipeline"
-DEMO_TIMEOUT_S = 300.0
-"""Beyond any run of the demo, also on a busy machine."""
 
 SEGMENT_US = {"whole seconds": 1_000_000, "half seconds": 500_000}
 # parameter_set: bin, short interval, window
@@ -170,7 +168,7 @@ def run_demo(folder: Path, server_address: str, kill_one: bool) -> str:
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "examples.grasshopper"],
         cwd=folder,
-        env={**os.environ, "LEVADA_URL": server_address, "PYTHONPATH": str(ROOT)},
+        env=demo_environment(server_address),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

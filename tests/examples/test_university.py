@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,17 +11,16 @@ import pytest
 
 import levada as lv
 from examples.university import catalog, comparison, registry
+from tests.support.demos import run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import ModuleType
 
-ROOT = Path(__file__).parents[2]
 DECLARING = ("examples.university.pipeline", "examples.university.queries")
 """Modules that declare tables when they are imported, or hold them: each test imports them anew."""
 STUDENTS = 500
-DEMO_TIMEOUT_S = 300.0
-"""Beyond any run of the demo, also on a busy machine."""
 
 SECTION = ["dept", "course", "term_year", "term", "section"]
 
@@ -141,19 +137,6 @@ def test_registry_is_inserted_once_and_no_other_over_it(pipeline: ModuleType, dr
 
 
 def test_demo_asks_twenty_questions(server_address: str, tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "examples.university", "--students", "300"],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "LEVADA_URL": server_address,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEMO_TIMEOUT_S,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Student 300," in result.stdout
-    assert "pandas computes the same 20 answers" in result.stdout
+    output = run_demo("university", server_address, tmp_path, "--students", "300")
+    assert "Student 300," in output
+    assert "pandas computes the same 20 answers" in output

@@ -49,8 +49,10 @@ def _rows(held: Held, relation: Relation, order: tuple[str, ...] = ()) -> Rows:
     return found
 
 
-def _relation(chance: Random, pipeline: Pipeline) -> Relation:
-    return random_relation(chance, pipeline.oracle, DEPTH)
+def _drawn(chance: Random) -> tuple[Pipeline, Relation]:
+    """Draw a pipeline and a relation over it."""
+    pipeline = random_pipeline(chance)
+    return pipeline, random_relation(chance, pipeline.oracle, DEPTH)
 
 
 def _condition(chance: Random, pipeline: Pipeline, relation: Relation) -> Condition:
@@ -60,8 +62,7 @@ def _condition(chance: Random, pipeline: Pipeline, relation: Relation) -> Condit
 @examples(60)
 @given(chance=chances())
 def test_restriction_and_antirestriction_partition_a_relation(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     c = _condition(chance, pipeline, a)
     with postgres.holding(pipeline) as held:
         assert _rows(held, Restrict(a, c)) + _rows(held, Restrict(a, c, negated=True)) == _rows(held, a)
@@ -70,8 +71,7 @@ def test_restriction_and_antirestriction_partition_a_relation(postgres: Postgres
 @examples(40)
 @given(chance=chances())
 def test_antirestriction_is_restriction_by_the_complement(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     c = _condition(chance, pipeline, a)
     with postgres.holding(pipeline) as held:
         without = _rows(held, Restrict(a, c, negated=True))
@@ -82,8 +82,7 @@ def test_antirestriction_is_restriction_by_the_complement(postgres: Postgres, ch
 @examples(40)
 @given(chance=chances())
 def test_restrictions_commute_and_are_idempotent(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     c, d = _condition(chance, pipeline, a), _condition(chance, pipeline, a)
     with postgres.holding(pipeline) as held:
         both = _rows(held, Restrict(Restrict(a, c), d))
@@ -95,8 +94,7 @@ def test_restrictions_commute_and_are_idempotent(postgres: Postgres, chance: Ran
 @examples(40)
 @given(chance=chances())
 def test_a_list_of_conditions_gives_what_any_of_them_gives(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     c, d = _condition(chance, pipeline, a), _condition(chance, pipeline, a)
     with postgres.holding(pipeline) as held:
         either = _rows(held, Restrict(a, AnyOf((c, d))))
@@ -106,8 +104,7 @@ def test_a_list_of_conditions_gives_what_any_of_them_gives(postgres: Postgres, c
 @examples(40)
 @given(chance=chances())
 def test_join_has_the_same_rows_in_either_order(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     b = _partner(chance, pipeline, a)
     names = pipeline.oracle.evaluate(Join(a, b)).heading.names
     with postgres.holding(pipeline) as held:
@@ -123,8 +120,7 @@ def _partner(chance: Random, pipeline: Pipeline, a: Relation) -> Relation:
 @examples(40)
 @given(chance=chances())
 def test_join_keeps_the_first_entities_of_its_operand(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     b = _partner(chance, pipeline, a)
     first = Top(a, chance.randint(1, 3), ("KEY DESC",))
     assume(has_unique_keys(pipeline.oracle.evaluate(a)))
@@ -170,8 +166,7 @@ def test_count_and_existence_agree_with_the_rows(postgres: Postgres, chance: Ran
 @examples(40)
 @given(chance=chances())
 def test_left_join_and_aggregation_keep_every_entity_once(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     entities = pipeline.oracle.evaluate(a)
     assume(has_unique_keys(entities))
     assume(all(attribute.origin for attribute in entities.heading if attribute.primary_key))
@@ -188,8 +183,7 @@ def test_left_join_and_aggregation_keep_every_entity_once(postgres: Postgres, ch
 @examples(40)
 @given(chance=chances())
 def test_union_has_the_entities_of_both_sides_and_each_once(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     assume(has_unique_keys(pipeline.oracle.evaluate(a)))
     c, d = _condition(chance, pipeline, a), _condition(chance, pipeline, a)
     left, right = Project(Restrict(a, c), ()), Project(Restrict(a, d), ())

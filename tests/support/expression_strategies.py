@@ -17,28 +17,15 @@ from levada_server.query import sql
 from levada_server.query.expression.operands import Scope
 from levada_server.query.postgres_types import value_type
 from tests.support import expression_oracle as oracle
+from tests.support import expression_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.support.expression_oracle import Value
 
-TYPES = {
-    name: parse_type(type_)
-    for name, type_ in {
-        "small": "int8",
-        "number": "int32",
-        "large": "int64",
-        "single": "float32",
-        "double": "float64",
-        "price": "decimal(10,2)",
-        "flag": "bool",
-        "label": "varchar(20)",
-        "note": "text",
-        "day": "date",
-        "moment": "datetime",
-    }.items()
-}
+_ALSO = ("number", "large", "single", "double", "price", "flag", "label", "note", "day", "moment")
+TYPES = {"small": parse_type("int8")} | {name: parse_type(expression_scope.TYPES[name]) for name in _ALSO}
 """The attributes of every row."""
 
 SCOPE = Scope({name: (sql.Column("t", name), type_) for name, type_ in TYPES.items()})

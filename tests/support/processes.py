@@ -17,6 +17,13 @@ TIMEOUT = 60.0
 """Longer than anything here takes; a test that waits so long has failed."""
 
 
+def write_pipeline(folder: Path, module: str, source: str) -> None:
+    """Write a module for workers, and two FIFOs: `begun`, by which a make says so, and `go_on`, for which it waits."""
+    (folder / f"{module}.py").write_text(source, encoding="utf-8")
+    os.mkfifo(folder / "begun")
+    os.mkfifo(folder / "go_on")
+
+
 class Worker:
     """A process `levada worker`; leaving its context kills it and its own processes."""
 

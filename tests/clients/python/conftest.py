@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 import levada as lv
 from tests.support.client import forget_default_connection
+from tests.support.squares import SQUARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,20 @@ def no_default_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 def connection(server_address: str) -> Iterator[lv.Connection]:
     with lv.Connection(server_address) as opened:
         yield opened
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_address: str) -> Iterator[ModuleType]:
+    """A module of a pipeline that other processes can import; its makes add lines to the file `calls` here."""
+    name = "squares_in_processes"
+    (tmp_path / f"{name}.py").write_text(SQUARES, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LEVADA_URL", server_address)
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    with lv.connect(server_address):
+        yield importlib.import_module(name)
+    del sys.modules[name]
 
 
 @pytest.fixture

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
-import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import levada as lv
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 Module = Any
 """A module that a test has written."""
-
-_MODULE = '''
-import os
-import levada as lv
-
-schema = lv.Schema("engines")
-
-@schema
-class Number(lv.Lookup):
-    definition = """
-    n : int32
-    """
-    contents = [(n,) for n in range(30)]
-
-class OwnError(Exception):
-    pass
-
-@schema
-class Square(lv.Computed):
-    definition = """
-    -> Number
-    ---
-    square : int64
-    process : int64
-    """
-
-    def make(self, key, worst=None):
-        if key["n"] == worst:
-            raise OwnError(f"{worst} is bad")
-        if worst == "exit":
-            os._exit(1)
-        self.insert1({**key, "square": key["n"] ** 2, "process": os.getpid()})
-'''
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_address: str) -> Iterator[Module]:
-    """A module of a pipeline that other processes can import."""
-    name = "pipeline_on_engines"
-    (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("LEVADA_URL", server_address)
-    with lv.connect(server_address):
-        yield importlib.import_module(name)
-    del sys.modules[name]
 
 
 def check(module: Module, engine: object) -> None:

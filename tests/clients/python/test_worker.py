@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import levada as lv
-from tests.support.processes import TIMEOUT, Server, Worker
+from tests.support.processes import TIMEOUT, Server, Worker, write_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +93,7 @@ class Idle(lv.Computed):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a pipeline, and two FIFOs by which a make tells that it has begun and is told to go on."""
-    (tmp_path / "pipeline.py").write_text(PIPELINE, encoding="utf-8")
-    os.mkfifo(tmp_path / "begun")
-    os.mkfifo(tmp_path / "go_on")
+    write_pipeline(tmp_path, "pipeline", PIPELINE)
     return tmp_path
 
 

@@ -18,7 +18,7 @@ import pytest
 import levada as lv
 from levada._cli.worker import _stays_here
 from levada._worker.slurm import ArrayJob, submit
-from tests.support.processes import TIMEOUT, Worker
+from tests.support.processes import TIMEOUT, Worker, write_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,9 +76,7 @@ class Root(lv.Computed):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "commands.py").write_text(PIPELINE, encoding="utf-8")
-    os.mkfifo(tmp_path / "begun")
-    os.mkfifo(tmp_path / "go_on")
+    write_pipeline(tmp_path, "commands", PIPELINE)
     return tmp_path
 
 

@@ -14,7 +14,7 @@ import pytest
 import levada as lv
 from levada_api.v1 import job_pb2, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
-from tests.support.processes import TIMEOUT, Worker
+from tests.support.processes import TIMEOUT, Worker, write_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,9 +80,7 @@ class Quick(lv.Computed):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "limits.py").write_text(PIPELINE, encoding="utf-8")
-    os.mkfifo(tmp_path / "begun")
-    os.mkfifo(tmp_path / "go_on")
+    write_pipeline(tmp_path, "limits", PIPELINE)
     return tmp_path
 
 

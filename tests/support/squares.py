@@ -1,0 +1,37 @@
+"""A pipeline as a module, which processes can import: numbers and their squares."""
+
+SQUARES = '''
+import os
+import levada as lv
+
+schema = lv.Schema("squares")
+
+@schema
+class Number(lv.Lookup):
+    definition = """
+    n : int32
+    """
+    contents = [(n,) for n in range(30)]
+
+class OwnError(Exception):
+    pass
+
+@schema
+class Square(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    square : int64
+    process : int64
+    """
+
+    def make(self, key, worst=None):
+        with open(os.environ["CALLS"], "a") as calls:
+            calls.write(f"{key['n']}\\n")
+        if key["n"] == worst:
+            raise OwnError(f"{worst} is bad")
+        if worst == "exit":
+            os._exit(1)
+        self.insert1({**key, "square": key["n"] ** 2, "process": os.getpid()})
+'''
+"""Each make adds a line to the file that the variable CALLS names. `worst` is the key that fails, or "exit"."""
