@@ -202,7 +202,7 @@ async def test_a_second_header_is_refused(engine: Engine, stub: row_service_pb2_
     sender = Sender(stub)
     await sender.send(*GOOD[:2])
     await sender.call.write(header())
-    with pytest.raises(grpc.aio.AioRpcError, match="first and once") as caught:
+    with pytest.raises(grpc.aio.AioRpcError, match="once, first") as caught:
         await sender.finish()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert await stored(engine) == {}

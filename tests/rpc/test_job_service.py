@@ -97,5 +97,5 @@ async def test_a_lease_that_nobody_gave_is_refused(stub: job_service_pb2_grpc.Jo
 
 
 async def test_rows_before_any_job_are_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError, match="begins with a job"):
+    with pytest.raises(grpc.aio.AioRpcError, match="begin with a job"):
         await stub.CompleteJobs(iter([pb.CompleteJobsRequest(arrow_ipc=b"x")]))

@@ -1,1 +1,1 @@
-"""The wire: protobuf in, protobuf out; the only package that imports grpc."""
+"""Serve calls: protobuf in, protobuf out; the only package that imports grpc."""

@@ -1,4 +1,4 @@
-"""Calls under way, by which an embedded server knows that nobody needs it."""
+"""Count the calls under way, from which an embedded server knows that nobody needs it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import grpc.aio
     from grpc_health.v1 import health_pb2
 
-    Context = grpc.aio.ServicerContext[Any, Any]  # Any: whatever messages the method takes and gives
+    Context = grpc.aio.ServicerContext[Any, Any]  # Any: any messages that a method takes and returns
 
 
 class Activity:
-    """How many calls are under way, and since when there are none."""
+    """The number of calls under way, and the time since the last one ended."""
 
     def __init__(self) -> None:
         self._running = 0
@@ -44,12 +44,12 @@ class Activity:
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since the last call ended; 0 while one is under way."""
+        """Return the seconds since the last call ended; 0 while one is under way."""
         return 0.0 if self._running else time.monotonic() - self._idle_since
 
 
 class CountedHealth(health.aio.HealthServicer):  # type: ignore[misc]  # grpc's own class has no types
-    """The health service. A client of an embedded server stays present by watching it."""
+    """The health service; a client keeps an embedded server running by watching it."""
 
     def __init__(self, activity: Activity) -> None:
         super().__init__()

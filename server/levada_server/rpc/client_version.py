@@ -1,4 +1,4 @@
-"""Which clients this server still serves: each call names its client and that client's version."""
+"""Refuse clients that are too old; each call names its client and that client's version."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import lru_cache
 from levada_server.errors import InvalidRequest, VersionMismatch
 
 CLIENT = "levada-client"
-"""The key of a call's metadata whose value names the client: `python/0.1.0`."""
+"""The metadata key under which a call names its client: `python/0.1.0`."""
 OLDEST_CLIENT = "0.1.0"
-"""The oldest client, in whatever language, that this server serves; docs/releasing.md says when it moves."""
+"""The oldest client, in any language, that this server serves; docs/releasing.md says when it changes."""
 UNCHECKED_METHOD = "GetServerInfo"
-"""By this method a client of any version learns how old it may be."""
+"""The method that serves a client of any version, so that the client can learn whether it is too old."""
 _NAMED = re.compile(r"(?P<language>[a-z]{1,20})/(?P<release>\d{1,6}\.\d{1,6}\.\d{1,6})(?:(?:[+-]|\.?[a-z]).{0,60})?")
 _UPGRADES = {
     "python": f'run `pip install --upgrade "levada>={OLDEST_CLIENT}"`',
@@ -22,13 +22,13 @@ _UPGRADES = {
 
 @lru_cache(maxsize=64)
 def check_client(named: str) -> None:
-    """Check that the client that makes a call is one that this server serves.
+    """Check that this server serves the client that makes a call.
 
-    Values that pass are remembered, so a call costs one look-up.
+    Values that pass are cached, so a call costs one look-up.
 
     Args:
-        named: The value under `CLIENT`; empty if the call has none, as those of grpcurl and of programs with stubs of
-            their own, which answer for themselves.
+        named: The value under `CLIENT`; empty if the call has none. Calls of grpcurl and of programs with their own
+            stubs have none and are not checked.
 
     Raises:
         InvalidRequest: The value is not a name and a version.

@@ -1,6 +1,6 @@
-"""The one way from a call to its method: who calls, the repetition with a newer catalog, the log line, the status.
+"""Pass each call to its method: identify the caller, repeat with a newer catalog, log one line, return the status.
 
-It serves calls of their own, small calls on a stream and the requests of a transaction alike.
+It serves separate calls, small calls on a stream and the requests of a transaction alike.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ _LOG = logging.getLogger("levada.calls")
 
 
 class Call:
-    """A call of its own, or one that a stream carries, as a service sees it.
+    """A separate call, or one that a stream carries, as a service sees it.
 
     Args:
-        dispatcher: Serves what the call carries, if it is a stream.
+        dispatcher: Serves the calls that this call carries, if it is a stream.
         path: The method's path, for the log.
-        engine: The parts to work with; within a transaction, those that work inside it.
-        caller: Who calls.
-        write: Sends a message of the response, where that is a stream.
+        engine: The parts to work with; within a transaction, parts that work inside it.
+        caller: The caller.
+        write: Sends a message of the response, if that is a stream.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Call:
         self._repeated = False
 
     def identify(self, method: Method, request: Message) -> None:
-        """Note the request, or the first of a stream of them, and the id under which it has one effect.
+        """Record the request, or the first of a stream of them, and the id under which it has one effect.
 
         Raises:
             InvalidRequest: The id is malformed.
@@ -96,7 +96,7 @@ class Call:
         return replace(self.caller, job=self.engine.signer.read_lease(lease_token))
 
     async def send(self, message: Message | bytes) -> None:
-        """Send a message of a streamed response. Where nobody reads any more, the call is cancelled."""
+        """Send a message of a streamed response; cancel the call if nobody reads any more."""
         assert self._write is not None, f"{self.path} has one response"
         self._sent = True
         await self._write(message if isinstance(message, bytes) else message.SerializeToString())
@@ -104,15 +104,15 @@ class Call:
     async def repeat_if_behind(
         self, work: Callable[[], Awaitable[_Result]], behind: Callable[[_Result], bool] = lambda _: False
     ) -> _Result:
-        """Do something that changes all or nothing; once more if it failed and the catalog of this process was old.
+        """Do work that changes all or nothing; repeat it once if it failed and this process's catalog was old.
 
-        A call repeats at most once. Only where its request is a stream does a service say what may be repeated.
+        A call repeats at most once. A service says what may be repeated only if the request is a stream.
 
-        Another process may have declared the table that is not found here, or altered the one that is.
+        Another process may have declared a table that is not found here, or altered one that is.
 
         Args:
-            work: Does it.
-            behind: Whether a result has errors that may come of an old catalog.
+            work: Does the work.
+            behind: Whether a result has errors that an old catalog may have caused.
         """
         gate = self.engine.gate
         known = await gate.known()
@@ -136,10 +136,11 @@ class Call:
         """Begin a call that this stream carries.
 
         Args:
-            path: Of its method.
-            engine: The parts to work with, if they are others than those of the stream.
-            catalog_version: The highest that the client has seen; by default what came with the stream.
-            write: Sends a message of the carried response, where that is a stream.
+            path: The path of its method.
+            engine: The parts to work with, if they differ from the stream's.
+            catalog_version: The highest version that the client has seen; by default the version that came with the
+                stream.
+            write: Sends a message of the carried response, if that is a stream.
         """
         seen = self.caller.catalog_version if catalog_version is None else catalog_version
         caller = replace(self.caller, catalog_version=seen, request=None, told=[])
@@ -149,13 +150,13 @@ class Call:
         """Serve this call, which a stream carries, by a method.
 
         Args:
-            method: Which.
+            method: The method.
             request: Its request, or the stream of it.
         """
         return await self._dispatcher.serve(method, request, self)
 
     async def ended(self, work: Awaitable[None]) -> status_pb2.Status | None:
-        """Do the work of this call, which a stream carries; return the status of what it raises, or None."""
+        """Do the work of this call, which a stream carries; return the status of the error it raises, or None."""
         return await self._dispatcher.ended(self, work)
 
 
@@ -168,7 +169,7 @@ class _Served:
 
 
 class Dispatcher(grpc.GenericRpcHandler):
-    """Serves the methods of some services.
+    """Serves the methods of the services given.
 
     Args:
         engine: The parts to work with.
@@ -186,12 +187,12 @@ class Dispatcher(grpc.GenericRpcHandler):
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Return the handler of a call; None if its method is not one of ours."""
+        """Return the handler of a call; None if no service has its method."""
         served = self._served.get(handler_call_details.method)
         return None if served is None else served.handler
 
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
-        """Serve a call by a method. A request that is one message is repeated if the catalog here was old."""
+        """Serve a call by a method; repeat a request of one message if the catalog here was old."""
         served = self._served[method.path]
         if method.request_streaming:
             return await served.behaviour(request, call)
@@ -200,7 +201,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         return await call.repeat_if_behind(lambda: served.behaviour(request, call))
 
     async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
-        """Log a carried call, and return the status of what its work raises."""
+        """Log a carried call, and return the status of the error that its work raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(call.path)
         try:
@@ -258,7 +259,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     @asynccontextmanager
     async def _watched(self, method: Method, context: Context) -> AsyncIterator[Call]:
-        """Count and log a call, and end it with what goes with its answer, or with the status of what it raises."""
+        """Count and log a call, and end it with its trailers, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(method.path)
         call = Call(self, method.path, self._engine, Caller(user="owner"), _writer(context))
@@ -279,7 +280,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
 
 def _caller(context: Context, method: Method) -> Caller:
-    """Return who calls. Authentication is to stand here.
+    """Return the caller; authentication belongs here.
 
     Raises:
         VersionMismatch: The client is too old.
@@ -292,15 +293,15 @@ def _caller(context: Context, method: Method) -> Caller:
 
 
 def request_named(id_: str, method: str) -> Request | None:
-    """Return what is asked under an id; None if that is empty.
+    """Return the request that an id identifies; None if the id is empty.
 
     Raises:
-        InvalidRequest: The id is too long, or has other characters than ids have.
+        InvalidRequest: The id is too long, or has characters that ids may not have.
     """
     if not id_:
         return None
     if _REQUEST_ID.fullmatch(id_) is None:
-        raise InvalidRequest("`request_id` is at most 64 letters, digits, - and _.", field="request_id")
+        raise InvalidRequest("`request_id` must be at most 64 letters, digits, - and _.", field="request_id")
     return Request(id_, method)
 
 
@@ -338,7 +339,7 @@ async def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status
 
 
 def _log(call: Call, outcome: str, began: float) -> None:
-    """Write the one line of a call, which began at a time of `perf_counter`."""
+    """Log the one line of a call, which began at a time of `perf_counter`."""
     if not _LOG.isEnabledFor(logging.DEBUG):
         return
     milliseconds = round((time.perf_counter() - began) * 1000, 1)

@@ -1,4 +1,4 @@
-"""Domain values → messages."""
+"""Convert domain values to messages."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ _JOB_STATES = {
 
 
 def fetched(piece: Piece) -> bytes:
-    """Write a FetchRelationResponse with a piece of its stream as it goes over the wire.
+    """Encode a piece of a result's stream as the bytes of a FetchRelationResponse.
 
-    A message of protobuf would copy the bytes twice: when they are put into it, and when it is written.
+    A protobuf message would copy the bytes twice: into the message, and when it is serialised.
 
     Source: Protocol Buffers, "Encoding".
     """
@@ -136,7 +136,7 @@ def table(source: Table) -> schema_pb2.Table:
 
 
 def counts(source: Iterable[tuple[TableName, int]]) -> list[schema_pb2.TableCount]:
-    """Write numbers of entities by table."""
+    """Write the number of entities of each table."""
     return [schema_pb2.TableCount(name=table_name(name), entity_count=count) for name, count in source]
 
 
@@ -156,7 +156,7 @@ def job_state(state: str) -> job_pb2.JobState:
     return _JOB_STATES[state]
 
 
-def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: what the column of a job table holds
+def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: the value of a job table's column
     """Write a job, given as the row of its table."""
     message = job_pb2.Job(
         table=table_name(source.name),
@@ -203,7 +203,7 @@ def _named(text: str) -> schema_pb2.TableName:
 
 
 def progress(source: Progress) -> job_pb2.Progress:
-    """Write how far a table is."""
+    """Write the progress of a table."""
     states = source.states
     return job_pb2.Progress(
         table=table_name(source.table),
@@ -218,7 +218,7 @@ def progress(source: Progress) -> job_pb2.Progress:
 
 
 def timestamp(moment: dt.datetime) -> Timestamp:
-    """Write a moment."""
+    """Write a point in time."""
     message = Timestamp()
     message.FromDatetime(moment)
     return message

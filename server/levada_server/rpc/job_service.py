@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 LISTED_JOBS = 100
 WATCH_S = 1.0
-"""Progress is looked at so often, while somebody watches."""
+"""The shortest pause in seconds between two looks at progress, while somebody watches."""
 WATCH_SHARE = 10
-"""The pause between two looks is so many times what a look takes."""
+"""The shortest pause between two looks, as a multiple of the time that a look takes."""
 
 
 class JobService:
-    """Hands out computations under leases."""
+    """Leases computations to workers."""
 
     async def CreateWorkerSession(
         self, request: pb.CreateWorkerSessionRequest, call: Call
@@ -57,7 +57,7 @@ class JobService:
     async def RenewWorkerSessions(
         self, request: pb.RenewWorkerSessionsRequest, call: Call
     ) -> pb.RenewWorkerSessionsResponse:
-        """Renew all that some worker sessions hold."""
+        """Renew all leases that some worker sessions hold."""
         sessions = [values.uuid("worker_sessions", text) for text in request.worker_sessions]
         expires, cancelled = await jobs.renew_sessions(call.engine, call.caller, sessions)
         return pb.RenewWorkerSessionsResponse(expire_time=encode.timestamp(expires), cancelled_lease_tokens=cancelled)
@@ -72,7 +72,7 @@ class JobService:
         return pb.DeleteWorkerSessionResponse()
 
     async def RefreshJobs(self, request: pb.RefreshJobsRequest, call: Call) -> pb.RefreshJobsResponse:
-        """Make jobs of what the key source has and the table has not."""
+        """Create a job for each key of the key source that the table lacks."""
         refreshed = await refresh(
             call.engine,
             call.caller,
@@ -106,7 +106,7 @@ class JobService:
     async def CompleteJobs(
         self, request_iterator: AsyncIterator[pb.CompleteJobsRequest], call: Call
     ) -> pb.CompleteJobsResponse:
-        """Commit what `make` inserted together with the jobs' state; groups of jobs share a transaction."""
+        """Commit the rows that `make` inserted together with the jobs' state; groups of jobs share a transaction."""
         response = pb.CompleteJobsResponse()
         async with aclosing(completed_groups(request_iterator, call.engine)) as groups:
             async for group in groups:
@@ -114,7 +114,7 @@ class JobService:
         return response
 
     async def CompleteFewJobs(self, request: pb.CompleteFewJobsRequest, call: Call) -> pb.CompleteFewJobsResponse:
-        """Do the same for jobs whose rows come in one message."""
+        """Complete jobs whose rows come in one message."""
         response = pb.CompleteFewJobsResponse()
         for group in await few_jobs_groups(request, call.engine):
             response.outcomes.extend(await _complete(call, group))
@@ -136,20 +136,20 @@ class JobService:
         return pb.FailJobResponse(state=encode.job_state(state))
 
     async def ReleaseJobs(self, request: pb.ReleaseJobsRequest, call: Call) -> pb.ReleaseJobsResponse:
-        """Give jobs back untouched."""
+        """Return jobs to the queue unchanged."""
         released = await jobs.release(call.engine, call.caller, _leases(call, request.leases))
         return pb.ReleaseJobsResponse(released_count=released)
 
     async def IgnoreJobs(self, request: pb.IgnoreJobsRequest, call: Call) -> pb.IgnoreJobsResponse:
-        """Pass over jobs that are pending or failed."""
+        """Ignore jobs that are pending or failed."""
         return pb.IgnoreJobsResponse(job_count=await _change(jobs.ignore, request, call))
 
     async def RetryJobs(self, request: pb.RetryJobsRequest, call: Call) -> pb.RetryJobsResponse:
-        """Make jobs pending that failed or were ignored."""
+        """Set failed or ignored jobs to pending."""
         return pb.RetryJobsResponse(job_count=await _change(jobs.retry, request, call))
 
     async def CancelJobs(self, request: pb.CancelJobsRequest, call: Call) -> pb.CancelJobsResponse:
-        """Make errors of jobs that are reserved."""
+        """Set reserved jobs to error."""
         return pb.CancelJobsResponse(job_count=await _change(jobs.cancel, request, call))
 
     async def ListJobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
@@ -170,7 +170,7 @@ class JobService:
         )
 
     async def WatchProgress(self, request: pb.WatchProgressRequest, call: Call) -> None:
-        """Tell how far some tables are, whenever that changes."""
+        """Send the progress of some tables whenever it changes."""
         names = [values.table_name("names", name) for name in request.names]
         last: list[jobs.Progress] = []
         while True:
@@ -179,14 +179,16 @@ class JobService:
             if now != last:
                 await call.send(pb.WatchProgressResponse(progress=map(encode.progress, now)))
                 last = now
-            # Counting a large table takes long: it is not to be all that PostgreSQL does.
+            # Counting a large table takes long; leave PostgreSQL time for other work.
             await asyncio.sleep(max(WATCH_S, WATCH_SHARE * (time.monotonic() - began)))
 
     async def GetProgress(self, request: pb.GetProgressRequest, call: Call) -> pb.GetProgressResponse:
-        """Tell how far some tables are."""
+        """Return the progress of some tables."""
         source = await _relation_or_none("key_source", request)
         if source is not None and len(request.names) != 1:
-            raise InvalidRequest("A key source goes with one table.", field="key_source")
+            raise InvalidRequest(
+                "`key_source` goes with exactly one table; name one, or leave it out.", field="key_source"
+            )
         found = [
             await jobs.progress(call.engine, call.caller, values.table_name("names", name), source)
             for name in request.names

@@ -27,7 +27,7 @@ FILES_PAGE = 1_000
 
 
 class ObjectService:
-    """Keeps objects."""
+    """Stores and reads objects."""
 
     async def ListStores(self, request: pb.ListStoresRequest, call: Call) -> pb.ListStoresResponse:
         """List the stores by name."""
@@ -42,7 +42,7 @@ class ObjectService:
         return pb.ListStoresResponse(stores=stores, next_page_token=next_token)
 
     async def StageObject(self, request: pb.StageObjectRequest, call: Call) -> pb.StageObjectResponse:
-        """Begin an object, or find it."""
+        """Begin an object, or find one with the same content."""
         staged = await objects.stage(
             call.engine,
             call.caller,
@@ -59,7 +59,7 @@ class ObjectService:
     async def UploadObject(
         self, request_iterator: AsyncIterator[pb.UploadObjectRequest], call: Call
     ) -> pb.UploadObjectResponse:
-        """Write the chunks of an upload as they come."""
+        """Write the chunks of an upload as they arrive."""
         upload: OpenUpload | None = None
         path, offset, received = "", 0, 0
         async for request in request_iterator:
@@ -76,16 +76,16 @@ class ObjectService:
                     offset += len(content)
                     received += len(content)
                 case _:
-                    raise InvalidRequest("An upload sends a header before its chunks.", field="content")
+                    raise InvalidRequest("An upload must send a header before its chunks.", field="content")
         return pb.UploadObjectResponse(received_bytes=received)
 
     async def GetUpload(self, request: pb.GetUploadRequest, call: Call) -> pb.GetUploadResponse:
-        """Tell how much of a file has arrived."""
+        """Return how much of a file has arrived."""
         upload = await objects.open_upload(call.engine, call.caller, values.uuid("upload_id", request.upload_id))
         return pb.GetUploadResponse(received_bytes=await upload.received_bytes(request.path))
 
     async def CommitObject(self, request: pb.CommitObjectRequest, call: Call) -> pb.CommitObjectResponse:
-        """Check an upload and put it to its place."""
+        """Check an upload and move it to its place."""
         reference = await objects.commit(
             call.engine,
             call.caller,
@@ -96,13 +96,13 @@ class ObjectService:
         return pb.CommitObjectResponse(object=_reference(reference))
 
     async def RegisterFile(self, request: pb.RegisterFileRequest, call: Call) -> pb.RegisterFileResponse:
-        """Take a file that lies in a store."""
+        """Register a file that is already in a store."""
         target = _target(request.name, request.attribute)
         reference = await objects.register(call.engine, call.caller, target, request.path)
         return pb.RegisterFileResponse(object=_reference(reference))
 
     async def DownloadObject(self, request: pb.DownloadObjectRequest, call: Call) -> None:
-        """Give bytes of an object."""
+        """Send bytes of an object."""
         chunks = downloads.download(
             call.engine,
             call.caller,
@@ -125,7 +125,7 @@ class ObjectService:
         return pb.ListObjectFilesResponse(files=files, next_page_token=next_token)
 
     async def CollectObjects(self, request: pb.CollectObjectsRequest, call: Call) -> pb.CollectObjectsResponse:
-        """Remove what no row names."""
+        """Remove the objects that no row names."""
         collected = await collection.collect(call.engine, call.caller, dry_run=request.dry_run)
         return pb.CollectObjectsResponse(
             quarantined_count=collected.quarantined_count,
@@ -142,7 +142,9 @@ def _target(name: schema_pb2.TableName, attribute: str) -> Target:
 def _checked(chunk: object_pb2.ObjectChunk) -> bytes:
     content = chunk.content
     if zlib.crc32(content) != chunk.crc32:
-        raise DamagedObject("A chunk does not fit its checksum; go on with the upload from what has arrived.")
+        raise DamagedObject(
+            "A chunk does not match its checksum; continue the upload from the bytes that have arrived."
+        )
     return content
 
 

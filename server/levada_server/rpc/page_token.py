@@ -1,4 +1,4 @@
-"""Opaque cursors of paged lists: the name after which the next page begins."""
+"""Write and read page tokens, which hold the name after which the next page begins."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _Item = TypeVar("_Item")
 
 
 def page(items: Sequence[_Item], name: Callable[[_Item], str], *, size: int, token: str) -> tuple[Sequence[_Item], str]:
-    """Cut one page out of a list; give it and the token of the next, empty at the end.
+    """Cut one page out of a list; return it and the token of the next, empty at the end.
 
     Args:
         items: The whole list, in its order.
         name: The name of an item, unique in the list.
-        size: Length of the page.
-        token: Of the page before; empty for the first.
+        size: The length of the page.
+        token: The token that the page before returned; empty for the first page.
 
     Raises:
-        InvalidRequest: The token is not one of ours, or its item is gone.
+        InvalidRequest: This server did not write the token, or its item is gone.
     """
     start = 0
     if token:
@@ -38,7 +38,7 @@ def page(items: Sequence[_Item], name: Callable[[_Item], str], *, size: int, tok
 
 
 def write_number(number: int) -> str:
-    """Give the token of a page that begins after a number."""
+    """Return the token of a page that begins after a number."""
     return _write(str(number))
 
 
@@ -46,11 +46,11 @@ def read_number(token: str) -> int:
     """Read the number after which a page begins.
 
     Raises:
-        InvalidRequest: The token is not one of ours.
+        InvalidRequest: This server did not write the token.
     """
     text = _read(token)
     if not (text.isdecimal() and text.isascii() and len(text) < 19):
-        raise InvalidRequest("`page_token` is not one of this server.", field="page_token")
+        raise InvalidRequest("This server did not write `page_token`; begin with the first page.", field="page_token")
     return int(text)
 
 
@@ -62,4 +62,6 @@ def _read(token: str) -> str:
     try:
         return base64.urlsafe_b64decode(token.encode()).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise InvalidRequest("`page_token` is not one of this server.", field="page_token") from None
+        raise InvalidRequest(
+            "This server did not write `page_token`; begin with the first page.", field="page_token"
+        ) from None

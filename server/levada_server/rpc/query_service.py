@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
 
 FETCH_LIMIT_S = 6 * 3600.0
-"""Longest time in which a client may read a result."""
+"""The longest time, in seconds, that a client may take to read a result."""
 FEW_BYTES = 2**20
-"""Most bytes of an answer that goes in one piece."""
+"""The largest answer, in bytes, that goes in one piece."""
 
 
 class QueryService:
@@ -103,7 +103,7 @@ async def _compiled(message: relation_pb2.Relation, call: Call, action: Action) 
 
 
 async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
-    """Compile what is read; under a lease, judge it by the contract of `make`."""
+    """Compile the relation to read; under a lease, check it by the contract of `make`."""
     if not request.lease_token:
         return await _compiled(request.relation, call, Action.FETCH), None
     who = call.under_lease(request.lease_token)
@@ -118,17 +118,17 @@ def _receipt(reading: Reading | None) -> bytes:
 
 
 def _counter(reading: Reading | None) -> Callable[[int], None]:
-    """Return what takes the number of rows that were read."""
+    """Return a function that takes the number of rows that were read."""
     return _ignore if reading is None else reading.add
 
 
 def _ignore(_count: int) -> None:
-    """Nobody wants to know the number of rows."""
+    """Ignore the number of rows, for which nobody asks."""
 
 
 def _too_long() -> LimitReached:
     return LimitReached(
-        f"A result may take {FETCH_LIMIT_S:.0f} s to be read; read it faster, or in parts.",
+        f"A result must be read within {FETCH_LIMIT_S:.0f} s; read it faster, or in parts.",
         limit="fetch",
         value=FETCH_LIMIT_S,
     )

@@ -33,7 +33,7 @@ class RowService:
         messages = aiter(request_iterator)
         first = await anext(messages, None)
         if first is None or first.WhichOneof("content") != "header":
-            raise InvalidRequest("An insert begins with its header.", field="header")
+            raise InvalidRequest("An insert must begin with its header.", field="header")
         call.identify(METHODS["RowService/InsertRows"], first)
         header = first.header
         async with _arriving(messages) as content:
@@ -75,7 +75,7 @@ class RowService:
         return pb.UpdateRowResponse()
 
     async def PlanDelete(self, request: pb.PlanDeleteRequest, call: Call) -> pb.PlanDeleteResponse:
-        """Tell what a delete would take."""
+        """Return which entities a delete would remove."""
         doomed = await deletes.plan_delete(
             call.engine,
             call.caller,
@@ -85,7 +85,7 @@ class RowService:
         return pb.PlanDeleteResponse(tables=encode.counts(doomed.counts), digest=doomed.digest)
 
     async def DeleteRows(self, request: pb.DeleteRowsRequest, call: Call) -> pb.DeleteRowsResponse:
-        """Delete entities and all that depend on them."""
+        """Delete entities and all entities that depend on them."""
         who = call.under_lease(request.lease_token)
         doomed = await deletes.delete(
             call.engine,
@@ -100,13 +100,13 @@ class RowService:
 
 @asynccontextmanager
 async def _arriving(messages: AsyncIterator[pb.InsertRowsRequest]) -> AsyncIterator[Arrival]:
-    """Keep the rows of an insert as they come, for the length of the block."""
+    """Keep the rows of an insert as they arrive, for the length of the block."""
     arrival = Arrival()
 
     async def receive() -> None:
         async for message in messages:
             if message.WhichOneof("content") != "arrow_ipc":
-                raise InvalidRequest("An insert sends its header first and once, then rows.", field="content")
+                raise InvalidRequest("An insert must send its header once, first, and then its rows.", field="content")
             arrival.add(message.arrow_ipc)
 
     receiving = asyncio.create_task(receive())

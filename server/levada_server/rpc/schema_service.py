@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 PAGE_SIZE_DEFAULT = 1_000
 KEY_SOURCE_BYTES = 64 * 2**10
-"""A key source is kept in the catalog, which every replica reads whole."""
+"""The largest key source, in bytes; every replica reads the whole catalog, which holds key sources."""
 
 
 class SchemaService:
-    """Keeps the catalog."""
+    """Changes and reads the catalog."""
 
     async def CreateSchema(self, request: pb.CreateSchemaRequest, call: Call) -> pb.CreateSchemaResponse:
         """Create a schema."""
@@ -59,7 +59,7 @@ class SchemaService:
         if has_source:
             if request.key_source.ByteSize() > KEY_SOURCE_BYTES:
                 raise LimitReached(
-                    f"A key source has at most {KEY_SOURCE_BYTES} bytes; put its values into a lookup table.",
+                    f"A key source may have at most {KEY_SOURCE_BYTES} bytes; put its values into a lookup table.",
                     limit="key_source",
                     value=KEY_SOURCE_BYTES,
                 )
@@ -81,7 +81,7 @@ class SchemaService:
         )
 
     async def PlanAlteration(self, request: pb.PlanAlterationRequest, call: Call) -> pb.PlanAlterationResponse:
-        """Tell what altering a table would change."""
+        """Return the changes that altering a table would make."""
         plan = await alteration.plan_alteration(call.engine, call.caller, _wanted(request))
         return pb.PlanAlterationResponse(changes=plan.changes, digest=plan.digest)
 
@@ -108,19 +108,19 @@ class SchemaService:
         return pb.ListTablesResponse(tables=map(encode.table, shown), next_page_token=next_token)
 
     async def PlanDrop(self, request: pb.PlanDropRequest, call: Call) -> pb.PlanDropResponse:
-        """Tell which tables a drop would take along."""
+        """Return the tables that a drop would remove."""
         names = [values.table_name("names", name) for name in request.names]
         plan = await schemas.plan_drop(call.engine, call.caller, names)
         return pb.PlanDropResponse(tables=encode.counts(plan.tables), digest=plan.digest)
 
     async def DropTables(self, request: pb.DropTablesRequest, call: Call) -> pb.DropTablesResponse:
-        """Drop tables with all that depend on them."""
+        """Drop tables with all tables that depend on them."""
         names = [values.table_name("names", name) for name in request.names]
         dropped = await schemas.drop_tables(call.engine, call.caller, names, request.digest)
         return pb.DropTablesResponse(names=map(encode.table_name, dropped))
 
     async def GetGraph(self, request: pb.GetGraphRequest, call: Call) -> pb.GetGraphResponse:
-        """Give the tables of some schemas and around some tables."""
+        """Return the tables of some schemas and around some tables."""
         tables = await schemas.get_graph(
             call.engine,
             call.caller,
@@ -133,7 +133,7 @@ class SchemaService:
 
 
 def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alteration.WantedTable:
-    """Read what a table shall become."""
+    """Read the definition that a table is to have."""
     return alteration.WantedTable(
         name=values.table_name("name", request.name),
         definition=request.definition,

@@ -1,4 +1,4 @@
-"""The gRPC server: all services on one port, with health and reflection."""
+"""Run the gRPC server: all services on one port, with health and reflection."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ class RpcServer:
         reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
     async def start(self, address: str) -> str:
-        """Listen; give the address with the port that was taken.
+        """Listen; return the address with the port that was chosen.
 
         Args:
-            address: `host:port`, port 0 for any free one, or `unix:/path`.
+            address: `host:port`, with port 0 for any free port, or `unix:/path`.
 
         Raises:
-            Unavailable: The address is taken or cannot be had.
+            Unavailable: The address is in use or cannot be bound.
         """
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise Unavailable(
-                f"{address} cannot be listened on; another server may have it. Choose another with --listen."
+                f"Cannot listen on {address}; another server may use it. Choose another address with --listen."
             ) from error
         await self._server.start()
         for service in ("", *_SERVICES):
@@ -88,7 +88,7 @@ class RpcServer:
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
     async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls, let those under way finish within a time, then end them."""
+        """Refuse new calls, let running calls finish within a time, then end them."""
         await self._health.enter_graceful_shutdown()
         self._call_streams.end()
         await self._server.stop(grace_seconds)

@@ -1,4 +1,4 @@
-"""ServerService: what the server is and allows."""
+"""ServerService: the server's version, features and limits."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from levada_server.rpc.dispatch import Call
 
 MESSAGE_BYTES = 64 * 2**20
-"""Largest message on the wire."""
+"""The largest message in bytes."""
 FEATURES: tuple[str, ...] = ()
-"""Names that a client looks for before it uses what they stand for; each release adds its own here."""
+"""Names of features, for which a client looks before it uses one; each release adds its own here."""
 
 
 class ServerService:
-    """Tells about the server itself.
+    """Describes the server itself.
 
     Args:
         version: The server's version.
-        embedded: The server runs its own PostgreSQL.
+        embedded: Whether the server runs its own PostgreSQL.
     """
 
     def __init__(self, version: str, *, embedded: bool) -> None:
@@ -32,7 +32,7 @@ class ServerService:
         self._embedded = embedded
 
     async def GetServerInfo(self, _request: pb.GetServerInfoRequest, call: Call) -> pb.GetServerInfoResponse:
-        """Give the server's version and limits."""
+        """Return the server's version and limits."""
         return pb.GetServerInfoResponse(
             version=self._version,
             postgresql_version=call.engine.scope.postgresql_version,

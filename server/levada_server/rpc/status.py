@@ -1,4 +1,4 @@
-"""The status that carries an error's code, reason, message and details."""
+"""Convert errors to statuses with code, reason, message and details."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from levada_server.errors import Internal, LevadaError
 
 DOMAIN = "levada"
 MAX_MESSAGE_CHARACTERS = 4_000
-"""A status travels in headers, which proxies and clients limit to a few kilobytes."""
+"""The longest message; a status travels in headers, which proxies and clients limit to a few kilobytes."""
 _LOG = logging.getLogger("levada.calls")
 
 
@@ -26,11 +26,11 @@ def status(error: LevadaError) -> tuple[StatusCode, status_pb2.Status]:
 
 
 def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Status]:
-    """Return the status of whatever serving a call raised. The log has what is not a domain error, under an incident.
+    """Return the status of any error that serving a call raised; log it under an incident unless it is a domain error.
 
     Args:
-        path: Of the method.
-        error: What was raised.
+        path: The path of the method.
+        error: The error.
     """
     if isinstance(error, LevadaError):
         return status(error)
@@ -40,7 +40,7 @@ def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Statu
 
 
 def shortened(rich: status_pb2.Status) -> status_pb2.Status:
-    """Cut a status down to what fits into headers."""
+    """Shorten a status until it fits into headers."""
     if len(rich.message) > MAX_MESSAGE_CHARACTERS:
         rich.message = rich.message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
     if any(len(detail.value) > MAX_MESSAGE_CHARACTERS for detail in rich.details):
@@ -49,6 +49,6 @@ def shortened(rich: status_pb2.Status) -> status_pb2.Status:
 
 
 def internal(incident: str) -> tuple[StatusCode, status_pb2.Status]:
-    """Return the status of a fault of ours: it names an incident and nothing of the inside."""
-    message = f"The server failed; report incident {incident}, under which its log has the cause."
+    """Return the status of an internal error, which names an incident and no internals."""
+    message = f"The server failed; report incident {incident}, under which the server's log has the cause."
     return status(Internal(message, incident=incident))

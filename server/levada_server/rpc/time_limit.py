@@ -1,4 +1,4 @@
-"""The time that a call may take, also while it waits for a client that does not read."""
+"""Limit the time of a call, also while it waits for a client that does not read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CALL: ContextVar[RunningCall] = ContextVar("levada_call")
 
 
 class RunningCall:
-    """The task of a call, and why it was ended."""
+    """The task of a call, and the error that ended it."""
 
     def __init__(self, task: asyncio.Task[object]) -> None:
         self._task = task
@@ -30,13 +30,13 @@ class RunningCall:
 
     def revive(self) -> None:
         """Let the task wait again, to send its status."""
-        if hasattr(self._task, "uncancel"):  # from Python 3.11 on a task counts its cancellations
+        if hasattr(self._task, "uncancel"):  # since Python 3.11 a task counts its cancellations
             self._task.uncancel()
 
 
 @contextmanager
 def can_be_ended() -> Iterator[None]:
-    """Let `end_call_later` end the call of this task within the block, which then raises the error given to it."""
+    """Let `end_call_later` end this task's call within the block, which then raises the error given to it."""
     task = asyncio.current_task()
     assert task is not None
     call = RunningCall(task)
@@ -51,10 +51,10 @@ def can_be_ended() -> Iterator[None]:
 
 
 def this_call() -> RunningCall:
-    """Give the call that this task works for."""
+    """Return the call that this task works for."""
     return _CALL.get()
 
 
 def end_call_later(seconds: float, error: LevadaError) -> asyncio.TimerHandle:
-    """End the call that this task works for after some time, unless the timer that is given is cancelled."""
+    """End the call that this task works for after some time, unless the returned timer is cancelled."""
     return asyncio.get_running_loop().call_later(seconds, _CALL.get().end, error)

@@ -1,4 +1,4 @@
-"""Warnings and notices that go with an answer, and how they travel."""
+"""Collect warnings and notices for the caller, and encode them as metadata of the answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NOTICE = "levada-notice-bin"
 MAX_TOLD = 16
 MAX_TOLD_CHARACTERS = 1_000
 MAX_TOLD_BYTES = 4_500
-"""Most bytes of all texts of one answer: they travel in headers, which are limited to a few kilobytes."""
+"""The most bytes of all texts of one answer; they travel in headers, which hold a few kilobytes."""
 
 
 class Told:
-    """Texts for the caller, each of them once: warnings for every call, notices for every connection."""
+    """Texts for the caller, each once: warnings for every call, notices for every connection."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str], None] = {}
@@ -31,17 +31,17 @@ class Told:
         self._add(NOTICE, texts)
 
     def add(self, other: Told) -> None:
-        """Add what the answer to a carried call had."""
+        """Add the texts of the answer to a carried call."""
         self._texts |= other._texts
 
     def copy(self) -> Told:
-        """Return what there is so far."""
+        """Return a copy of the texts so far."""
         told = Told()
         told.add(self)
         return told
 
     def entries(self) -> list[tuple[str, str]]:
-        """Return the metadata key and text of each, as many as fit into headers."""
+        """Return the metadata key and value of each text, as many as fit into headers."""
         kept = [(key, _cut(text)) for key, text in self._texts][:MAX_TOLD]
         sizes = accumulate(len(text.encode()) for _, text in kept)
         return [entry for entry, size in zip(kept, sizes, strict=True) if size <= MAX_TOLD_BYTES]

@@ -1,1 +1,1 @@
-"""Messages of clients, decoded."""
+"""Decode the messages of clients."""

@@ -1,4 +1,4 @@
-"""Messages of CompleteJobs and CompleteFewJobs → groups of jobs, each completed in one transaction."""
+"""Decode messages of CompleteJobs and CompleteFewJobs into groups of jobs, each completed in one transaction."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 async def completed_groups(
     requests: AsyncIterator[pb.CompleteJobsRequest], engine: Engine
 ) -> AsyncGenerator[list[CompletedJob], None]:
-    """Put the messages of a call together; the rows of a group are gone when the next one is asked for.
+    """Assemble the messages of a call; the rows of a group are dropped when the next group is requested.
 
     Raises:
-        InvalidRequest: The messages are in no order, or one is malformed.
+        InvalidRequest: The messages are out of order, or one is malformed.
         LimitReached: There are too many jobs.
     """
     with ExitStack() as opened:
@@ -54,10 +54,10 @@ async def completed_groups(
 
 
 async def few_jobs_groups(request: pb.CompleteFewJobsRequest, engine: Engine) -> list[list[CompletedJob]]:
-    """Read the jobs of a call that come in one message.
+    """Read the jobs of a call that has one message.
 
     Raises:
-        InvalidRequest: An insert does not say how many rows each job has, or something is malformed.
+        InvalidRequest: An insert does not say how many rows each job has, or a part is malformed.
         LimitReached: There are too many jobs.
     """
     _check_count(sum(len(group.jobs) for group in request.groups))
@@ -73,11 +73,11 @@ async def few_jobs_groups(request: pb.CompleteFewJobsRequest, engine: Engine) ->
 
 
 def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInsert | None]:
-    """Return the share of each job in an insert; None for those that have none."""
+    """Return the share of each job in an insert; None for a job without one."""
     counts = list(message.row_counts)
     if len(counts) != job_count or min(counts, default=0) < 0:
         raise InvalidRequest(
-            f"`row_counts` has the number of rows of each of the {job_count} jobs, ≥ 0.", field="row_counts"
+            f"`row_counts` must hold the number of rows of each of the {job_count} jobs, ≥ 0.", field="row_counts"
         )
     whole = _insert((message.rows, io.BytesIO(message.arrow_ipc)))
     ends = list(accumulate(counts))
@@ -91,12 +91,12 @@ def _shared_inserts(message: pb.SharedRows, job_count: int) -> list[BufferedInse
 
 def _check_count(count: int) -> None:
     if count > MAX_JOBS:
-        raise LimitReached(f"At most {MAX_JOBS} jobs go into one call.", limit="jobs", value=MAX_JOBS)
+        raise LimitReached(f"A call completes at most {MAX_JOBS} jobs.", limit="jobs", value=MAX_JOBS)
 
 
 @dataclass(slots=True)
 class _Parts:
-    """What has arrived of one job."""
+    """The parts of one job that have arrived."""
 
     header: pb.JobHeader
     inserts: list[tuple[pb.JobRows, IO[bytes]]] = field(default_factory=list)
@@ -112,17 +112,17 @@ class _Group:
 
     @property
     def full(self) -> bool:
-        """Another job goes into the next group."""
+        """Return whether another job goes into the next group."""
         return len(self._jobs) >= COMPLETION_JOBS or self._bytes >= COMPLETION_BYTES
 
     def add(self, request: pb.CompleteJobsRequest) -> None:
-        """Take what a message adds: another job, or something to the last one."""
+        """Add a message: another job, or a part of the last one."""
         kind = request.WhichOneof("content")
         if kind == "job":
             self._jobs.append(_Parts(request.job))
             return
         if not self._jobs:
-            raise InvalidRequest("CompleteJobs begins with a job's header.", field="content")
+            raise InvalidRequest("CompleteJobs must begin with a job's header.", field="content")
         inserts = self._jobs[-1].inserts
         match kind:
             case "rows":
@@ -131,10 +131,10 @@ class _Group:
                 inserts[-1][1].write(request.arrow_ipc)
                 self._bytes += len(request.arrow_ipc)
             case _:
-                raise InvalidRequest("The rows of an insert come after its beginning.", field="content")
+                raise InvalidRequest("The rows of an insert must come after its beginning.", field="content")
 
     async def jobs(self, engine: Engine) -> list[CompletedJob]:
-        """Return the whole jobs."""
+        """Return the complete jobs."""
         return [await completed_job(engine, parts.header, tuple(map(_insert, parts.inserts))) for parts in self._jobs]
 
 
@@ -146,14 +146,14 @@ def _insert(received: tuple[pb.JobRows, IO[bytes]]) -> BufferedInsert:
 
 
 async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[BufferedInsert, ...] = ()) -> CompletedJob:
-    """Read what completes a job.
+    """Read a completed job from its header and its inserts.
 
     Raises:
-        InvalidRequest: A token or receipt is not of this server, or a relation is malformed.
+        InvalidRequest: This server did not write a token or receipt, or a relation is malformed.
     """
     if len(header.read_receipts) > MAX_RECEIPTS or len(header.verified_reads) > MAX_VERIFIED_READS:
         raise LimitReached(
-            f"A job is completed with at most {MAX_RECEIPTS} receipts and {MAX_VERIFIED_READS} reads to verify.",
+            f"A job may have at most {MAX_RECEIPTS} receipts and {MAX_VERIFIED_READS} reads to verify.",
             limit="receipts",
         )
     lease = engine.signer.read_lease(header.lease_token)

@@ -1,4 +1,4 @@
-"""A table of values as condition: an Arrow IPC stream → algebra, bounded before it becomes Python values."""
+"""Decode a table of values from an Arrow IPC stream; its size is checked before it becomes Python values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_BYTES = 128 * 2**20
-"""Of all values that the codes of a dictionary stand for: a message of few bytes may stand for many."""
+"""The most bytes of all values that dictionary codes stand for; a small message may stand for many."""
 SLICE_ROWS = 10_000
-"""Rows that become Python values at once: Arrow lets no other thread run meanwhile."""
+"""The number of rows that become Python values at once; Arrow lets no other thread run meanwhile."""
 
 
 def entity_set(serialized: bytes, count: Callable[[int, int], None]) -> EntitySet:
@@ -23,11 +23,11 @@ def entity_set(serialized: bytes, count: Callable[[int, int], None]) -> EntitySe
 
     Args:
         serialized: An Arrow IPC stream.
-        count: Told the numbers of rows and columns before their values are made; refuses too many.
+        count: Called with the numbers of rows and columns before their values are made; refuses too many.
 
     Raises:
-        InvalidRequest: It is no Arrow IPC stream, or has columns of a kind that holds no single values.
-        QueryTooDeep: It stands for too many values.
+        InvalidRequest: It is not an Arrow IPC stream, or a column's type does not hold single values.
+        QueryTooDeep: The table stands for too many values.
     """
     try:
         table = pa.ipc.open_stream(serialized).read_all()
@@ -37,25 +37,26 @@ def entity_set(serialized: bytes, count: Callable[[int, int], None]) -> EntitySe
         table.validate(full=True)
         columns = tuple(tuple(_values(column)) for column in table.columns)
     except (pa.ArrowException, OSError) as error:
-        raise InvalidRequest(f"A table of values is no valid Arrow IPC stream: {error}", field="entities") from None
+        raise InvalidRequest(f"A table of values is not a valid Arrow IPC stream: {error}", field="entities") from None
     return EntitySet(tuple(table.column_names), columns)
 
 
 def _check_type(name: str, type_: pa.DataType) -> None:
-    """Refuse types whose values may be many times as large as their memory."""
+    """Refuse types whose values may be many times as large as their Arrow memory."""
     plain = type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
     if pa.types.is_dictionary(plain):
         plain = plain.value_type
     views = pa.types.is_string_view(plain) or pa.types.is_binary_view(plain)
     if views or pa.types.is_run_end_encoded(plain) or pa.types.is_nested(plain):
         raise InvalidRequest(
-            f"The column `{name}` of a table of values is {type_}, which cannot restrict; cast it to plain values.",
+            f"The column `{name}` of a table of values has type {type_}, which cannot restrict; "
+            "cast it to plain values.",
             field="entities",
         )
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
-    """Give the values of a column; UUIDs stay, other extension types give what they store."""
+    """Return the values of a column; UUIDs stay, other extension types become the values that they store."""
     values: list[object] = []
     for chunk in column.chunks:
         stored = chunk.storage if isinstance(chunk, pa.ExtensionArray) and chunk.type != pa.uuid() else chunk
@@ -68,7 +69,7 @@ def _values(column: pa.ChunkedArray) -> list[object]:
 
 
 def _decoded(array: pa.DictionaryArray) -> list[object]:
-    """Give the values of a column of codes; each is made once."""
+    """Return the values of a column of dictionary codes; each is made once."""
     known = array.dictionary.to_pylist()
     values = [None if code is None else known[code] for code in array.indices.to_pylist()]
     if sum(len(value) for value in values if isinstance(value, (str, bytes))) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""The shape of a relation: its message without the values of its mappings."""
+"""Find the shape of a relation: its message without the values of its mappings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from levada_server.rpc.decoding import values as decode
 from levada_server.rpc.decoding.relations import is_parameter, received_relation
 
 MAX_BYTES = 8 * 2**10
-"""A larger relation is compiled each time: it is seldom asked again, and its plan would fill the memory."""
+"""The largest relation, in bytes, whose plan is kept; larger ones seldom repeat, and their plans would fill the
+memory."""
 
 
 def asked_relation(field: str, message: pb.Relation) -> Asked:
-    """Read a relation of a request as far as is needed to find it among those that were compiled before.
+    """Read a relation of a request as far as needed to find its compiled plan.
 
     Raises:
         InvalidRequest: A value is malformed.
@@ -36,5 +37,5 @@ def _shape(message: pb.Relation) -> Shape:
                 kinds.append(str(entry.value.WhichOneof("kind")))
                 values.append(decode.value(entry.value))
                 entry.value.Clear()
-    # An entry that had no value from the start is refused when it is read, so it has no plan that could be found.
+    # An entry without a value is refused when it is read, so no plan can be found for it.
     return Shape((bare.SerializeToString(deterministic=True), *kinds), tuple(values))

@@ -1,4 +1,4 @@
-"""relation.proto → algebra. Indices are checked, nodes counted and depth bounded before anything recurses."""
+"""Decode relation.proto into the algebra; indices, number of nodes and depth are checked before anything recurses."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from levada_api.v1 import value_pb2
 
 MAX_NODES = 10_000
-"""Operators and conditions together."""
+"""The most operators and conditions together."""
 MAX_DEPTH = 100
-"""Nesting of operators and conditions together."""
+"""The deepest nesting of operators and conditions together."""
 MAX_WRITTEN_OUT = 2 * MAX_NODES
-"""Operators and conditions, each counted where it is used: a few that share their parts may stand for millions."""
+"""The most operators and conditions if each is counted at every use: a few that share parts may stand for millions."""
 MAX_ENTITIES = 1_000_000
-"""Rows of one table of values, and elements of one list."""
+"""The most rows of one table of values, and elements of one list."""
 MAX_VALUES = 4 * MAX_ENTITIES
-"""Values of all lists and tables of values together."""
+"""The most values of all lists and tables of values together."""
 QUICK_BYTES = 32 * 2**10
-"""A larger message is read in a thread, so that other calls are answered meanwhile."""
+"""The largest message, in bytes, that is read at once; a larger one is read in a thread, so other calls go on."""
 _PARAMETERS = frozenset(
     ("boolean", "integer", "big_integer", "float", "text", "binary", "decimal", "uuid", "date", "time", "timestamp")
 )
 
 
 def stored_relation(serialized: bytes) -> algebra.Relation:
-    """Read a relation back that was stored as a client sent it."""
+    """Read back a relation that was stored as a client sent it."""
     return relation("key_source", pb.Relation.FromString(serialized))
 
 
@@ -42,9 +42,9 @@ async def received_relation(field: str, message: pb.Relation, *, parameters: boo
     """Read a relation of a request.
 
     Args:
-        field: Which has it.
-        message: What it has.
-        parameters: Read values of mappings as parameters, in the order in which they stand in the message.
+        field: The field that holds it.
+        message: The content of the field.
+        parameters: Read values of mappings as parameters, in the order of the message.
 
     Raises:
         QueryTooDeep: It is larger or deeper than the limits.
@@ -56,7 +56,7 @@ async def received_relation(field: str, message: pb.Relation, *, parameters: boo
 
 
 def is_parameter(value: value_pb2.Value) -> bool:
-    """Tell whether others of its kind can stand in the place of a value; NULL and lists ask for something else."""
+    """Return whether another value of its kind could replace a value; NULL and lists compile to another statement."""
     return value.WhichOneof("kind") in _PARAMETERS
 
 
@@ -73,14 +73,14 @@ def relation(field: str, message: pb.Relation, *, parameters: bool = False) -> a
     if count > MAX_NODES:
         raise QueryTooDeep(
             f"The query has {count} operators and conditions; the limit is {MAX_NODES}. "
-            "Restrict by a table of values instead of many single conditions.",
+            "Restrict by a table of values instead of by many single conditions.",
             limit=MAX_NODES,
         )
     return _Decoder(message, parameters=parameters).result()
 
 
 class _Decoder:
-    """Reads nodes and conditions in an order in which what they refer to is there already."""
+    """Reads nodes and conditions in an order in which each comes after the ones it refers to."""
 
     def __init__(self, message: pb.Relation, *, parameters: bool) -> None:
         self._message = message
@@ -88,9 +88,9 @@ class _Decoder:
         self._relations: list[tuple[algebra.Relation, int]] = []
         self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
         self._values = 0
-        self._sizes: list[int] = []  # of the relations, written out
+        self._sizes: list[int] = []  # of the relations, each counted at every use
         self._condition_sizes: dict[int, int] = {}
-        self._size = 0  # of what is being read
+        self._size = 0  # of the relation being read
 
     def result(self) -> algebra.Relation:
         for node in self._message.nodes:
@@ -153,11 +153,13 @@ class _Decoder:
         operand, depth = self._operand(top.operand)
         limit = top.limit if top.HasField("limit") else None
         if top.offset < 0 or (limit is not None and limit < 0):
-            raise InvalidRequest("Limit and offset are not negative.", field="limit" if top.offset >= 0 else "offset")
+            raise InvalidRequest(
+                "`limit` and `offset` must not be negative.", field="limit" if top.offset >= 0 else "offset"
+            )
         return algebra.Top(operand, limit, tuple(top.order), top.offset), _deeper(depth)
 
     def _condition(self, index: int) -> tuple[algebra.Condition, int]:
-        """Read a condition and those it refers to, each once, with a stack of our own instead of recursion."""
+        """Read a condition and the conditions it refers to, each once, with a stack instead of recursion."""
         waiting = [index]
         while waiting:
             current = waiting[-1]
@@ -273,7 +275,7 @@ class _Decoder:
 
 
 def _numbers(message: pb.Relation) -> dict[int, int]:
-    """Give the number of the first parameter of every mapping, by the index of its condition."""
+    """Return the number of the first parameter of every mapping, by the index of its condition."""
     numbers, number = {}, 0
     for index, condition in enumerate(message.conditions):
         if condition.HasField("mapping"):
@@ -285,8 +287,8 @@ def _numbers(message: pb.Relation) -> dict[int, int]:
 def _limited(size: int) -> int:
     if size > MAX_WRITTEN_OUT:
         raise QueryTooDeep(
-            f"The query stands for more than {MAX_WRITTEN_OUT} operators and conditions once its shared parts are "
-            "written out; save an intermediate result in a table.",
+            f"The query has more than {MAX_WRITTEN_OUT} operators and conditions if shared parts count at each "
+            "use; save an intermediate result in a table.",
             limit=MAX_WRITTEN_OUT,
         )
     return size

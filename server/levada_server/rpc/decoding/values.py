@@ -1,4 +1,4 @@
-"""Messages → domain values, or InvalidRequest naming the field."""
+"""Decode messages into domain values, or raise InvalidRequest that names the field."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def tier(value: schema_pb2.TableTier) -> Tier:
 
 
 def contract(value: schema_pb2.MakeContract) -> Contract | None:
-    """Read what a `make` may do; None: unset."""
+    """Read the contract of `make`; None if it is unset."""
     try:
         return (None, Contract.OFF, Contract.WARN, Contract.ON)[value]
     except IndexError:
@@ -66,16 +66,16 @@ def retry_policy(message: schema_pb2.RetryPolicy) -> RetryPolicy:
 
 
 def codecs(entries: Mapping[str, str]) -> dict[str, str]:
-    """Read the codecs of a client: for what stands in `<…>`, the type in which each stores its values."""
+    """Read the codecs of a client: by the name in `<…>`, the type in which each stores its values."""
     if len(entries) > MAX_CODECS:
-        raise InvalidRequest(f"`codecs` has {len(entries)} entries; at most {MAX_CODECS}.", field="codecs")
+        raise InvalidRequest(f"`codecs` has {len(entries)} entries; the limit is {MAX_CODECS}.", field="codecs")
     return dict(entries)
 
 
 def job_state(value: job_pb2.JobState) -> str:
     """Read the state of a job."""
     if value not in job_pb2.JobState.values() or value == job_pb2.JOB_STATE_UNSPECIFIED:
-        raise InvalidRequest("`states` has one that is unset or unknown.", field="states")
+        raise InvalidRequest("`states` contains a state that is unset or unknown.", field="states")
     return job_pb2.JobState.Name(value).removeprefix("JOB_STATE_").lower()
 
 
@@ -84,21 +84,21 @@ def uuid(field: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidRequest(f"`{field}` is not a token of this server.", field=field) from None
+        raise InvalidRequest(f"`{field}` is not an id or token of this server.", field=field) from None
 
 
 def duration(message: Duration) -> dt.timedelta:
     """Read a span of time, ≥ 0."""
     span = dt.timedelta(seconds=message.seconds, microseconds=message.nanos / 1000)
     if span < dt.timedelta(0):
-        raise InvalidRequest("A duration is negative.", field="duration")
+        raise InvalidRequest("A duration must not be negative.", field="duration")
     return span
 
 
 def page_size(size: int, *, default: int) -> int:
-    """Read a page size: 0 is the default, above the maximum is the maximum."""
+    """Read a page size: 0 stands for the default, and a size above the maximum for the maximum."""
     if size < 0:
-        raise InvalidRequest("`page_size` is negative.", field="page_size")
+        raise InvalidRequest("`page_size` must not be negative.", field="page_size")
     return min(size or default, PAGE_SIZE_LIMIT)
 
 
@@ -113,7 +113,7 @@ def insert_options(message: row_service_pb2.InsertOptions) -> InsertOptions:
 
 
 def part_integrity(value: row_service_pb2.PartIntegrity) -> PartIntegrity:
-    """Read what happens to a part whose master stays."""
+    """Read the rule for parts whose master stays."""
     try:
         return (PartIntegrity.ENFORCE, PartIntegrity.ENFORCE, PartIntegrity.IGNORE, PartIntegrity.CASCADE)[value]
     except IndexError:
@@ -121,10 +121,10 @@ def part_integrity(value: row_service_pb2.PartIntegrity) -> PartIntegrity:
 
 
 def value(message: value_pb2.Value) -> object:
-    """Read a value for a restriction or a key: a scalar, or a tuple of scalars; JSON as dicts and lists.
+    """Read a value for a restriction or a key: a scalar, or a tuple of scalars; JSON becomes dicts and lists.
 
     Raises:
-        InvalidRequest: It is of a kind that restricts nothing.
+        InvalidRequest: A value of this kind cannot restrict.
     """
     try:
         return _value(message)

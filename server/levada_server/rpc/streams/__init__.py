@@ -1,1 +1,1 @@
-"""Many calls on one stream."""
+"""Carry many calls on one stream."""

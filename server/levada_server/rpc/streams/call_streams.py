@@ -1,4 +1,4 @@
-"""OpenCalls: small calls one after the other on one stream, each served as the call that it stands for."""
+"""OpenCalls: serve small calls one after the other on one stream, each like a separate call."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from levada_server.rpc.time_limit import RunningCall
 
 MAX_STREAMS = 1_000
-"""Streams of one process, each of which is a thread of a client; calls on their own have no limit."""
+"""The most streams of one process, each for a thread of a client; separate calls have no limit."""
 IDLE_S = 60.0
-"""How long a stream waits for its client's next call."""
+"""The time, in seconds, that a stream waits for its client's next call."""
 _METHODS = {method.call_field: method for method in METHODS.values() if method.call_field}
 
 
 class CallStreams:
-    """The streams that are open. Those that wait for their client end with the server, which waits for the others."""
+    """The open streams; on a stop the server ends streams that wait for a client, and waits for the others."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._open: set[_Stream] = set()
-        self.stopping = False  # no stream is to wait for another call
+        self.stopping = False  # no stream may wait for another call
 
     def end(self) -> None:
-        """End every stream as soon as the call that it carries is answered."""
+        """End every stream as soon as the call it carries is answered."""
         self.stopping = True
         for stream in tuple(self._open):
             stream.end_if_idle(_stopping())
@@ -45,11 +45,11 @@ class CallStreams:
         """Count the stream of this task within the block.
 
         Raises:
-            LimitReached: There are too many.
+            LimitReached: Too many streams are open.
         """
         if len(self._open) >= MAX_STREAMS:
             raise LimitReached(
-                f"{MAX_STREAMS} streams of small calls are open here; make calls on their own.",
+                f"{MAX_STREAMS} streams of small calls are open here; make separate calls instead.",
                 limit="call streams",
                 value=MAX_STREAMS,
             )
@@ -63,7 +63,7 @@ class CallStreams:
 
 
 class _Stream:
-    """One stream: it waits for its client, or carries a call."""
+    """One stream, which waits for its client or carries a call."""
 
     def __init__(self, streams: CallStreams, call: RunningCall, activity: Activity) -> None:
         self._streams = streams
@@ -73,10 +73,10 @@ class _Stream:
         self.wait()
 
     def wait(self) -> None:
-        """Wait for the client, for so long. A stream that waits is no activity of the server.
+        """Begin to wait for the client, at most `IDLE_S`; a waiting stream does not count as activity.
 
         Raises:
-            Unavailable: The server stops.
+            Unavailable: The server is stopping.
         """
         if self._streams.stopping:
             raise _stopping()
@@ -84,7 +84,7 @@ class _Stream:
         self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._call.end, _silent())
 
     def carry(self) -> None:
-        """Carry a call, which is to be answered whatever happens."""
+        """Begin to carry a call, which gets an answer whatever happens."""
         assert self._timer is not None
         self._timer.cancel()
         self._timer = None
@@ -96,13 +96,13 @@ class _Stream:
             self._call.end(error)
 
     def close(self) -> None:
-        """Be at the end."""
+        """Mark the stream as ended."""
         if self._timer is not None:
             self.carry()
 
 
 async def answered(stream: Call, request: pb.OpenCallsRequest) -> pb.OpenCallsResponse:
-    """Serve one call that a stream carries; what goes wrong is its answer too."""
+    """Serve one call that a stream carries; an error becomes its answer."""
     kind = request.WhichOneof("request") or ""
     method = _METHODS.get(kind)
     call = stream.carry(stream.path if method is None else method.path, catalog_version=request.catalog_version)
@@ -113,7 +113,7 @@ async def answered(stream: Call, request: pb.OpenCallsRequest) -> pb.OpenCallsRe
             raise InvalidRequest("A call of the stream is unset.", field="request")
         asked = getattr(request, kind)
         if not method.repeatable(asked):
-            raise InvalidRequest("On a stream, what changes something has a request_id.", field="request_id")
+            raise InvalidRequest("A call on a stream that changes something needs a `request_id`.", field="request_id")
         getattr(answer, kind).CopyFrom(await call.serve(method, asked))
         answer.catalog_version = await call.engine.gate.version()
 
@@ -126,8 +126,8 @@ async def answered(stream: Call, request: pb.OpenCallsRequest) -> pb.OpenCallsRe
 
 
 def _silent() -> LevadaError:
-    return Unavailable(f"The stream was silent for {IDLE_S:.0f} s and has ended; open another.")
+    return Unavailable(f"The stream was silent for {IDLE_S:.0f} s and was closed; open another.")
 
 
 def _stopping() -> LevadaError:
-    return Unavailable("The server stops.")
+    return Unavailable("The server is stopping; try again.")

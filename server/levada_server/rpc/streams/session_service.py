@@ -1,4 +1,4 @@
-"""SessionService: streams whose requests are served by the other services, inside a transaction or on their own."""
+"""SessionService: serve requests of a stream by the other services, inside a transaction or separately."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 READ_AHEAD = 16
-"""Messages that wait while a request runs; more stay with the client."""
+"""The most messages that wait while a request runs; further ones stay with the client."""
 
 _ISOLATIONS: dict[int, Isolation] = {
     pb.ISOLATION_UNSPECIFIED: "repeatable_read",
@@ -40,14 +40,14 @@ _METHODS = {method.session_field: method for method in METHODS.values() if metho
 
 
 class SessionService:
-    """Carries transactions, and small calls."""
+    """Carries transactions and small calls."""
 
     def __init__(self, limits: TransactionLimits, streams: CallStreams) -> None:
         self._limits = limits
         self._streams = streams
 
     async def OpenCalls(self, request_iterator: AsyncIterator[pb.OpenCallsRequest], call: Call) -> None:
-        """Serve one small call after the other."""
+        """Serve small calls one after the other."""
         with self._streams.opened() as stream:
             async for request in request_iterator:
                 stream.carry()
@@ -55,7 +55,7 @@ class SessionService:
                 stream.wait()
 
     async def OpenSession(self, request_iterator: AsyncIterator[pb.OpenSessionRequest], call: Call) -> None:
-        """Serve one request after the other."""
+        """Serve requests one after the other."""
         inbox = _Inbox(request_iterator)
         guard = TransactionGuard(call.engine, self._limits)
         async with open_transaction_session(call.engine) as session, inbox, guard:
@@ -67,7 +67,7 @@ class SessionService:
 async def _answered(
     stream: Call, session: TransactionSession, request: pb.OpenSessionRequest, inbox: _Inbox
 ) -> pb.OpenSessionResponse:
-    """Serve one request; send all of its answers but the last, and return that."""
+    """Serve one request; send all its answers but the last, and return the last."""
     kind = request.WhichOneof("request") or ""
     method = _METHODS.get(kind)
     path = f"{stream.path}/{kind}" if method is None else method.path
@@ -98,7 +98,7 @@ async def _answered(
 
 
 class _Pieces:
-    """Sends the messages of a carried response. One that is under way when its request is cancelled goes out whole."""
+    """Sends the messages of a carried response; a message under way when its request is cancelled goes out whole."""
 
     def __init__(self, stream: Call) -> None:
         self._stream = stream
@@ -145,13 +145,13 @@ class _Inbox:
                 else:
                     await self._waiting.put(message)
         finally:
-            # A full queue has something left to give; `next` asks for the flag once it is empty.
+            # A full queue still has a message; `next` checks the flag once it is empty.
             self._ended = True
             if not self._waiting.full():
                 self._waiting.put_nowait(None)
 
     async def next(self, guard: TransactionGuard) -> pb.OpenSessionRequest | None:
-        """Give the next request; None at the end of the stream.
+        """Return the next request; None at the end of the stream.
 
         Raises:
             LimitReached: A transaction is open, and the client is silent for too long.
@@ -167,17 +167,19 @@ class _Inbox:
         return request
 
     async def rest(self, first: pb.OpenSessionRequest) -> AsyncIterator[row_service_pb2.InsertRowsRequest]:
-        """Give the messages of an insert, the first included."""
+        """Yield the messages of an insert, the first included."""
         message: pb.OpenSessionRequest | None = first
         while message is not None:
             self._insert_ends = not message.more
             if message.WhichOneof("request") != "insert_rows":
-                raise InvalidRequest("An insert is not at its end when another request comes.", field="more")
+                raise InvalidRequest(
+                    "Another request came before the end of an insert; end the insert first.", field="more"
+                )
             yield message.insert_rows
             message = None if self._insert_ends else await self._waiting.get()
 
     async def drop_rest(self, request: pb.OpenSessionRequest) -> None:
-        """Pass over what is left of an insert that failed."""
+        """Skip the remaining messages of an insert that failed."""
         if request.WhichOneof("request") != "insert_rows":
             return
         while not self._insert_ends:
@@ -223,8 +225,8 @@ async def _unless_cancelled(work: Awaitable[_Result], cancelled: asyncio.Event, 
         if task.done():
             return task.result()
         if signal.done():
-            raise Cancelled("The request was cancelled; the transaction is as before it.")
-        raise DeadlineExceeded("The request ran out of its time; the transaction is as before it.")
+            raise Cancelled("The request was cancelled; the transaction is as it was before the request.")
+        raise DeadlineExceeded("The request ran out of time; the transaction is as it was before the request.")
     finally:
         for other in (task, signal):
             other.cancel()

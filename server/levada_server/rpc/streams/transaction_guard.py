@@ -1,4 +1,4 @@
-"""How long a transaction may be open: by the clock, or, under the lease of a job, as long as that is renewed."""
+"""Limit how long a transaction is open: by the clock, or, under a job's lease, as long as the lease is renewed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TransactionGuard:
-    """Ends the call of this task when its transaction is open for too long; a context."""
+    """A context that ends the call of this task when its transaction is open for too long."""
 
     def __init__(self, engine: Engine, limits: TransactionLimits) -> None:
         self._engine = engine
@@ -35,11 +35,11 @@ class TransactionGuard:
 
     @property
     def silence_s(self) -> float | None:
-        """For how long the client may be silent now; None for any time."""
+        """Return how many seconds the client may be silent now; None for any time."""
         return None if self._timer is None or self._watch is not None else self._limits.idle_s
 
     def follow(self, session: TransactionSession) -> None:
-        """Take note of whether a transaction is open, after each request."""
+        """Record, after each request, whether a transaction is open."""
         if not session.transactions.open:
             self._end()
         elif self._timer is None:
@@ -57,7 +57,7 @@ class TransactionGuard:
         self._timer = self._watch = None
 
     def too_long(self) -> LimitReached:
-        """Make the error of who keeps a transaction open for too long."""
+        """Return the error for a transaction that is open for too long."""
         idle_s, open_s = self._limits.idle_s, self._limits.open_s
         return LimitReached(
             f"A transaction may wait {idle_s:g} s for a request and be open for {open_s:g} s, or {MAX_OPEN_S:g} s "
@@ -73,7 +73,7 @@ class TransactionGuard:
                 if await is_renewed(self._engine, lease, self._limits):
                     continue
             except LevadaError:
-                continue  # where PostgreSQL is out of reach the transaction has ended anyway
+                continue  # if PostgreSQL is out of reach, the transaction has ended anyway
             error = LeaseLost(
                 "The job was cancelled, went to another worker, or its lease was not renewed; its transaction was "
                 "rolled back. Drop the result.",
