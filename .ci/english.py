@@ -40,7 +40,7 @@ WORDS = {
 
 OMITTED = re.compile(
     r"\.ci/english|tests/|clients/(matlab|python/levada/_(jobs|net))/|server/(README|levada_server/"
-    r"(arrow/(copy/|kinds/|ipc/(coercion|ingest))|errors|model/types|operations/|query/postgres_types|storage/))"
+    r"(arrow/(copy/|kinds/|ipc/(coercion|ingest))|errors|model/types|query/postgres_types|storage/))"
 )
 """This file, which quotes the words, and places that have not been rewritten yet."""
 

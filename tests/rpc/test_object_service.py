@@ -217,7 +217,7 @@ async def test_messages_out_of_order_are_refused(stub: pb_grpc.ObjectServiceStub
     for offset in (1, -1, 2**60):
         with refused("INVALID_REQUEST", "cannot go on at"):
             await upload(stub, header(id_, offset=offset))
-    with refused("INVALID_REQUEST", "no path"):
+    with refused("INVALID_REQUEST", "not have a path"):
         await upload(stub, header(id_, path="a"))
     for wrong in ("", "no id", "../../etc"):
         with refused("INVALID_REQUEST"):
@@ -384,7 +384,7 @@ async def test_what_cannot_be_downloaded_is_refused(
     (file,) = stored_files(store_folders)
     file.chmod(0o600)
     file.write_bytes(b"short")
-    with refused("DAMAGED_OBJECT", "5 bytes and had 7"):
+    with refused("DAMAGED_OBJECT", "5 bytes but had 7"):
         await download(stub, id_)
     file.unlink()
     with refused("DAMAGED_OBJECT", "lost"):

@@ -1,1 +1,1 @@
-"""What the server can do: one function per RPC."""
+"""The server's operations: one function per RPC."""

@@ -1,4 +1,4 @@
-"""Who may write into which table: by hand, or under the lease of a job."""
+"""Check who may write into which table: by hand, or under the lease of a job."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ async def admit_write(engine: Engine, view: View, table: Table, *, allow_direct_
     """Check that the caller may change a table, by hand or under the lease of a job.
 
     Raises:
-        PermissionDenied: The table is filled by its own job.
-        MakeContract: It is not for this job to change.
-        LeaseLost: The job was handed to another worker.
-        PreconditionFailed: A job writes outside of a transaction, where it could not be undone with the job.
+        PermissionDenied: Only its own jobs fill the table.
+        MakeContract: This job may not change the table.
+        LeaseLost: The job went to another worker.
+        PreconditionFailed: A job writes outside a transaction, so the write could not be undone with the job.
     """
     job, catalog = view.caller.job, view.catalog
     if job is None:
@@ -38,7 +38,7 @@ async def admit_write(engine: Engine, view: View, table: Table, *, allow_direct_
 
 
 def note_written(engine: Engine, caller: Caller, table: Table, count: int) -> None:
-    """Count the rows that a job wrote, for its record."""
+    """Add the rows that a job wrote to its record."""
     if caller.job is not None and count:
         engine.scope.job_writes()[str(table.name)] += count
 
@@ -46,17 +46,18 @@ def note_written(engine: Engine, caller: Caller, table: Table, count: int) -> No
 def judge_target(
     catalog: Catalog, computed: Table | None, target: Table, *, allow_direct_insert: bool
 ) -> tuple[str, ...]:
-    """Judge into which table somebody writes; return what they are told.
+    """Check that a caller or job may write into a table; return the warnings for the caller.
 
     Args:
-        catalog: Has the tables.
-        computed: The table whose job writes; None if no job does.
-        target: The table that is written.
-        allow_direct_insert: The caller insists on writing into a table that is filled by its own job.
+        catalog: The catalog of the tables.
+        computed: The table whose job writes; None if no job writes.
+        target: The table to write into.
+        allow_direct_insert: Whether to allow a write into a table that only its own jobs fill.
 
     Raises:
-        MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
-        PermissionDenied: The table, or the master of a part, is filled by its own job, and the caller does not insist.
+        MakeContract: The schema enforces the contract, and the target is neither the job's own table nor a part of it.
+        PermissionDenied: Only its own jobs fill the table, or the master of the part, and `allow_direct_insert` is not
+            set.
     """
     told = () if computed is None else judge_write(catalog, computed, target.name)
     if allow_direct_insert or (computed is not None and target.name in catalog.own_tables(computed.name)):

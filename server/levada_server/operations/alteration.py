@@ -1,4 +1,4 @@
-"""Alterations: plan what a definition would change, alter tables as planned, rename schemas."""
+"""Plan alterations of tables, carry them out, and rename schemas."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ _T = TypeVar("_T")
 
 ATTEMPTS = 5
 PAUSE_S = 0.5
-"""Between attempts, for those who use the table."""
+"""The pause between attempts, in seconds, in which others can use the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTable:
-    """What a table shall become.
+    """The table that an alteration is to produce.
 
     Args:
         name: Its name now.
         definition: Its definition afterwards.
-        references: For names after `->`, as written: the table each stands for.
+        references: The table of each name after `->`, by the name as written.
         renames: The old name of an attribute by its new one.
-        new_name: The class's name afterwards; empty: as it is.
-        tier: Its tier afterwards; None: as it is.
-        codecs: As of a declaration.
+        new_name: The class's name afterwards; empty to keep it.
+        tier: Its tier afterwards; None to keep it.
+        codecs: The client's codecs, as for a declaration.
     """
 
     name: TableName
@@ -72,7 +72,7 @@ class WantedTable:
 
 @dataclass(frozen=True, slots=True)
 class AlterationPlan:
-    """The changes, a line each; the digest identifies them and the table that they were found for."""
+    """The changes, a line each; the digest identifies them and the table they were found for."""
 
     changes: tuple[str, ...]
     digest: str
@@ -80,36 +80,36 @@ class AlterationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """A table as it is after an alteration, and what its caller should be told."""
+    """A table after an alteration, and warnings for the caller."""
 
     table: Table
     warnings: tuple[str, ...]
 
 
 async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -> AlterationPlan:
-    """Tell what altering a table to a definition would change.
+    """Return the changes that altering a table to a definition would make.
 
     Raises:
         InvalidDefinition: The definition breaks a rule of the language.
         UnknownTable: The table or a parent does not exist.
-        InvalidRequest: The table cannot become this, such as with another key; the message says what to do.
+        InvalidRequest: The table cannot be altered so, such as to another key; the message says what to do.
     """
     found = _find(engine, await engine.gate.open(caller), wanted)
-    # What has no DDL, such as an index on an expression that a new type does not allow, is refused now.
+    # Refuse now any change without DDL, such as an index on an expression that a new type does not allow.
     list(alter_steps(found, {}))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
 
 
 async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, digest: str) -> Altered:
-    """Alter a table in one transaction, which gives way to those who use the table and tries again.
+    """Alter a table in one transaction, which gives way to other users of the table and tries again.
 
     Args:
-        digest: Of the plan that was confirmed; empty: whatever it takes.
+        digest: The digest of the plan that was confirmed; empty to alter without one.
 
     Raises:
         PlanChanged: The table changed since the plan with this digest.
         Conflict: The table stayed in use.
-        LevadaError: As for `plan_alteration`, or a row does not allow a change; nothing has changed.
+        LevadaError: As `plan_alteration`, or a row does not allow a change; nothing has changed.
     """
 
     async def alter(connection: Connection, view: View) -> TableName:
@@ -125,7 +125,7 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         return Altered(view.table(Action.ALTER, name), tuple([text async for text in _broken_key_sources(view)]))
 
     async def answer(_recorded: object) -> Altered:
-        # This replica may not have seen yet what another one did.
+        # This replica may not have seen another's change yet.
         async with engine.scope.connection() as connection:
             catalog = await read_catalog(connection)
         return Altered(catalog.table(TableName(wanted.name.schema, wanted.new_name or wanted.name.table)), ())
@@ -137,7 +137,7 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
     """Rename a schema; references to its tables follow.
 
     Raises:
-        UnknownSchema: There is none.
+        UnknownSchema: The schema does not exist.
         AlreadyExists: The new name is taken.
     """
     check_schema_name(new_name)
@@ -162,7 +162,7 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
 async def _change(
     engine: Engine, caller: Caller, change: Callable[[Connection, View], Awaitable[_T]]
 ) -> tuple[_T, View]:
-    """Change the catalog in a transaction that gives up where it would wait long, and repeat it a few times."""
+    """Change the catalog in a transaction that gives up instead of waiting long, and repeat it a few times."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with engine.scope.transaction() as connection:
@@ -173,7 +173,7 @@ async def _change(
         except Conflict as error:
             if attempt == ATTEMPTS:
                 raise Conflict(
-                    f"Nothing was changed: other transactions use the tables, after {ATTEMPTS} attempts still. "
+                    f"Nothing was changed: after {ATTEMPTS} attempts other transactions still use the tables. "
                     "Repeat it when long queries and transactions have ended."
                 ) from error
             await asyncio.sleep(PAUSE_S)
@@ -184,10 +184,10 @@ async def _change(
 
 
 def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
-    """Find the changes, and refuse those that the rest of the catalog does not allow."""
+    """Find the changes, and refuse changes that the rest of the catalog does not allow."""
     catalog, existing = view.catalog, view.table(Action.ALTER, wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
-    # It is parsed under its present name, which its parts and its master know it by.
+    # Parse it under its present name, by which its parts and its master refer to it.
     declaration = Declaration(
         existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
     )
@@ -223,10 +223,10 @@ def _digest(found: Alteration) -> str:
 
 
 async def _broken_key_sources(view: View) -> AsyncIterator[str]:
-    """Tell which tables' key sources name something that is gone; their classes are declared anew to mend them."""
+    """Report tables whose key source names something that is gone; declaring their class again repairs them."""
     for table in view.catalog.tables.values():
         if table.key_source is not None:
             try:
                 await view.query(Action.FETCH, keys_of(view.decode(table.key_source), table))
             except LevadaError as error:
-                yield f"The key source of `{table.name}` is broken: {error} Mend its class and declare it again."
+                yield f"The key source of `{table.name}` is broken: {error} Fix its class and declare it again."

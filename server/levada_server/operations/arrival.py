@@ -1,4 +1,4 @@
-"""The rows that a client sends, while they arrive: kept, so that they can be read from the start again."""
+"""Keep the rows that a client sends while they arrive, so that they can be read again from the start."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import IO
 from levada_server.arrow.ipc.framing import Frames
 
 SPOOL_BYTES = 8 * 2**20
-"""What a client sends is kept in memory up to here, on disk from here on."""
+"""The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
 
 
 def spool() -> IO[bytes]:
-    """Open a place for the bytes of a client's Arrow IPC stream."""
+    """Open a temporary file for the bytes of a client's Arrow IPC stream."""
     return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
 
 
 class Arrival:
-    """A file of the bytes of an Arrow IPC stream that still arrives.
+    """A file with the bytes of an Arrow IPC stream that is still arriving.
 
-    The loop adds what arrives. Threads read, one at a time: never more than what is known to be there, so that none of
-    them waits for a client.
+    The event loop adds bytes as they arrive. Threads read, one at a time, and only bytes that have arrived, so that no
+    thread waits for a client.
     """
 
     closed = False
@@ -37,7 +37,7 @@ class Arrival:
         self._read_at = self._write_at = 0
 
     def add(self, piece: bytes) -> None:
-        """Append what has arrived."""
+        """Append bytes that have arrived."""
         with self._lock:
             self._file.seek(self._write_at)
             self._file.write(piece)
@@ -46,25 +46,25 @@ class Arrival:
         self._news.set()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Tell that no more comes, and why if there should have been more."""
+        """Mark the end of the stream, with the error if it ended too early."""
         self._ended, self._error = True, error
         self._news.set()
 
     async def batch(self) -> None:
-        """Wait until a record batch can be read from where the reader is, or all that there is.
+        """Wait until the next record batch, or the whole stream, can be read.
 
         Raises:
-            Exception: What ended the stream too early.
+            Exception: The error that ended the stream too early.
         """
         while not self._ended and self._frames.whole_bytes <= self._read_at:
             await self._more()
         self._check()
 
     async def whole(self) -> None:
-        """Wait until all is there.
+        """Wait until the whole stream has arrived.
 
         Raises:
-            Exception: What ended the stream too early.
+            Exception: The error that ended the stream too early.
         """
         while not self._ended:
             await self._more()
@@ -78,10 +78,10 @@ class Arrival:
         if self._error is not None:
             raise self._error
 
-    # What Arrow calls, in threads.
+    # Arrow calls the following methods in threads.
 
     def read(self, size: int = -1) -> bytes:
-        """Read so many bytes, fewer where no more are there; all that are there if it is negative."""
+        """Read a number of bytes, or fewer if no more have arrived; all if it is negative."""
         with self._lock:
             self._file.seek(self._read_at)
             piece = self._file.read(size)
@@ -89,16 +89,16 @@ class Arrival:
             return piece
 
     def seek(self, position: int, _whence: int = 0) -> int:
-        """Go on reading from there."""
+        """Set the position of the next read."""
         self._read_at = position
         return position
 
     def tell(self) -> int:
-        """Say where the reader is."""
+        """Return the position of the next read."""
         return self._read_at
 
     def close(self) -> None:
-        """Remove what was kept."""
+        """Remove the file."""
         with self._lock:
             self.closed = True
             self._file.close()

@@ -1,4 +1,4 @@
-"""Who asks for something, and under which lease and request."""
+"""The caller of an operation, with lease and request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """The caller of an operation.
 
     Args:
-        user: Name of the user.
+        user: The name of the user.
         catalog_version: The highest version of the catalog that the caller has seen; 0 if none.
-        request: The id of what they ask, where asking twice must not do it twice; None for reads.
-        job: The lease under which they read or write; None outside of `make`.
-        told: What they are to be told beside the answer; added to by the operation.
+        request: The id under which a repeated change has one effect; None for reads.
+        job: The lease under which the caller reads or writes; None outside `make`.
+        told: Warnings and notices that go with the answer; the operation adds them.
     """
 
     user: str
@@ -30,5 +30,5 @@ class Caller:
 
 
 def server_itself() -> Caller:
-    """Return the server as a caller, for what nobody asks for, such as making jobs of committed keys."""
+    """Return the server as a caller, for work that nobody requests, such as creating jobs for committed keys."""
     return Caller("server")

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.scope import Scope
 
 PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
-"""Errors that may come of a catalog that another process has changed."""
+"""The errors that an outdated catalog can cause."""
 
 
 class Listener(Protocol):
-    """Who is told of committed keys."""
+    """A listener for committed keys."""
 
     def committed(self, engine: Engine, name: TableName, keys: Iterable[Key]) -> None:
-        """Take note that a table has new entities."""
+        """Report that a table has new entities."""
         ...
 
     async def settled(self) -> None:
-        """Wait until all that was committed so far is refreshed for."""
+        """Wait until the refreshes for all commits so far are done."""
         ...
 
 
@@ -41,14 +41,14 @@ class Engine:
     """The parts that operations work with.
 
     Args:
-        scope: PostgreSQL: the pool, or the transaction that a client has open.
-        gate: Hands out tables and queries.
-        lookout: Where waiting workers learn of new jobs.
+        scope: The access to PostgreSQL: the pool, or the transaction that a client has open.
+        gate: The gate to tables and queries.
+        lookout: Wakes workers that wait for jobs.
         signer: Signs leases and receipts, as every replica of this database does.
         objects: The stores.
-        downstream: Makes jobs of what depends on committed keys.
-        refreshes: Shares refreshes among those who ask.
-        value_bytes: What a value in a row may have.
+        downstream: Creates the jobs that depend on committed keys.
+        refreshes: Shares refreshes among callers that ask at the same time.
+        value_bytes: The most bytes of a value in a row.
     """
 
     scope: Scope

@@ -1,4 +1,4 @@
-"""Delete rows and all that depends on them, or plan it."""
+"""Delete rows with all rows that depend on them, or plan it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_integrity: PartIntegrity) -> Doomed:
-    """Return what a delete would take from every table.
+    """Return which rows a delete would remove from every table.
 
     Raises:
         InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
-        HasChildren: A part would go without its master.
+        HasChildren: A part would be deleted without its master.
     """
     view = await engine.gate.open(caller)
     chosen = await _chosen(view, relation, part_integrity)
@@ -44,20 +44,20 @@ async def delete(
     digest: str,
     quick: bool,
 ) -> Doomed:
-    """Delete the entities of a relation and all that depend on them; return what went.
+    """Delete the entities of a relation and all rows that depend on them; return which rows were deleted.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         relation: A restricted table.
-        part_integrity: What becomes of the masters of parts that go.
-        digest: Of the plan that was agreed to; empty if there was none.
-        quick: Refuse if anything depends on the rows.
+        part_integrity: The rule for masters of deleted parts.
+        digest: The digest of the plan that was confirmed; empty if there was none.
+        quick: Refuse if other rows depend on the rows.
 
     Raises:
         InvalidRequest: As `plan_delete`.
-        HasChildren: A part would go without its master; with `quick`, anything depends on the rows.
-        PlanChanged: Other rows would go than in the plan with this digest.
+        HasChildren: A part would be deleted without its master; or, with `quick`, other rows depend on the rows.
+        PlanChanged: The delete would remove other rows than the plan with this digest.
     """
     view = await engine.gate.open(caller)
 
@@ -74,7 +74,7 @@ async def delete(
 
 async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, quick: bool) -> Doomed:
     caller, catalog = view.caller, view.catalog
-    # Whatever is found to be wrong after the rows have gone undoes it.
+    # An error found after the rows are deleted rolls the delete back.
     async with engine.scope.transaction(isolation="repeatable_read") as connection:
         await require_version(connection, catalog.version)
         if quick:

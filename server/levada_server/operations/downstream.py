@@ -1,4 +1,4 @@
-"""After a commit: make jobs of what depends on the committed keys, soon and for these keys alone."""
+"""After a commit, create the jobs that depend on the committed keys, soon and only for these keys."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
 
 COALESCE_S = 0.05
-"""Commits that come within this time are refreshed for together."""
+"""The time, in seconds, within which commits share a refresh."""
 _LOG = logging.getLogger("levada.jobs")
 
 
 class Downstream:
-    """Refreshes the tables that depend on what was committed; holds the task that does it."""
+    """Refreshes the tables that depend on committed keys, and holds the task that does it."""
 
     def __init__(self) -> None:
         self._waiting: defaultdict[TableName, dict[Key, None]] = defaultdict(dict)
         self._task: asyncio.Task[None] | None = None
 
     def committed(self, engine: Engine, name: TableName, keys: Iterable[Key]) -> None:
-        """Take note that a table has new entities.
+        """Record that a table has new entities.
 
         Args:
-            engine: The parts to work with, outside of any transaction.
+            engine: The parts to work with, outside any transaction.
             name: The table.
-            keys: Names and values of the keys of their jobs.
+            keys: The names and values of their jobs' keys.
         """
         self._waiting[name].update(dict.fromkeys(keys))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(engine))
 
     async def settled(self) -> None:
-        """Wait until all that was committed so far is refreshed for."""
+        """Wait until the refreshes for all commits so far are done."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
     async def close(self) -> None:
-        """Let go of what waits; the next full refresh finds it."""
+        """Drop the refreshes that wait; the next full refresh does their work."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -69,7 +69,7 @@ class Downstream:
             for name, keys in waiting.items():
                 try:
                     await _refresh_below(engine, name, list(keys))
-                except LevadaError as error:  # the next full refresh mends it
+                except LevadaError as error:  # the next full refresh makes up for it
                     _LOG.warning("the jobs below %s were not refreshed: %s", name, error)
 
 
@@ -92,12 +92,12 @@ async def _add_jobs(engine: Engine, view: View, table: Table, source: Relation) 
 
 
 def _sources(view: View, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:
-    """Give what some keys of one table add to the key source of another."""
+    """Yield the relations that some keys of one table add to the key source of another."""
     if table.key_source is not None:
         source = view.decode(table.key_source)
         read = [name for name in tables_in(source) if is_within(view.catalog.table(name).name, above.name)]
         if read and stands_by_itself(source, read, above.job_key, view.names_of):
-            # Where the source has none of the key's attributes, this is the whole of it.
+            # If the source has none of the key's attributes, this is the whole source.
             yield Restrict(source, Match(_entities(above, above.name, keys), unchecked=True))
         elif read:
             yield source
@@ -116,7 +116,7 @@ def _sources(view: View, table: Table, above: Table, keys: list[Key]) -> Iterato
 
 
 def _entities(above: Table, name: TableName, keys: list[Key]) -> Relation:
-    """Give the entities of a table, or of its part, that some jobs of the table computed."""
+    """Return the entities of a table, or of its part, that some jobs of the table computed."""
     names = above.job_key
     whole = TableOperand(above.name)
     columns = tuple(zip(*(tuple(value for _, value in key) for key in keys), strict=True))

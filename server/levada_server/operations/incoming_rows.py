@@ -1,4 +1,4 @@
-"""Batches of rows that are inserted while those behind them still arrive."""
+"""Read batches of rows for an insert while further ones still arrive."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
 
 QUICK_BYTES = 32 * 2**10
-"""Larger contents are read in a thread, so that other calls are answered meanwhile."""
+"""The largest content, in bytes, that is read at once; a larger one is read in a thread, so other calls go on."""
 
 
 class Stalled(Exception):
-    """The sender kept the insert waiting for too long."""
+    """The error of a sender that kept the insert waiting too long."""
 
 
 async def until_whole(content: IO[bytes] | Arrival) -> None:
@@ -29,12 +29,12 @@ async def until_whole(content: IO[bytes] | Arrival) -> None:
 
 
 class Upcoming:
-    """The batches of a content, one by one.
+    """The batches of rows in a content, one by one.
 
     Args:
-        content: What they are read from; it may still arrive.
-        batches: Reads them; in threads, as it blocks, unless they are few and here.
-        patience_s: How long, in all, somebody who holds a connection waits for them; None without a limit.
+        content: The source of the batches; it may still be arriving.
+        batches: Reads them; it blocks, so it runs in threads, unless they are few and have arrived.
+        patience_s: The seconds in all that a holder of a connection waits for them; None for no limit.
     """
 
     def __init__(self, content: IO[bytes] | Arrival, batches: Iterator[Columns], patience_s: float | None) -> None:
@@ -44,15 +44,15 @@ class Upcoming:
         self._few = isinstance(content, io.BytesIO) and content.getbuffer().nbytes <= QUICK_BYTES
 
     async def take(self) -> Columns | None:
-        """Give the next batch, however long it takes to arrive; None at the end."""
+        """Return the next batch, however long it takes to arrive; None at the end."""
         await self._arrived()
         return await self._read()
 
     @asynccontextmanager
     async def ahead(self) -> AsyncIterator[Callable[[], Awaitable[Columns | None]]]:
-        """Make the next batch ready while the block does something else; what is called in it gives the batch.
+        """Prepare the next batch while the block runs; the block gets it by calling the function that it receives.
 
-        It raises `Stalled` where the sender is too slow for somebody who holds a connection.
+        The function raises `Stalled` if the sender is too slow for a holder of a connection.
         """
         arrived = asyncio.create_task(self._arrived())
 
@@ -75,11 +75,11 @@ class Upcoming:
         try:
             yield take
         finally:
-            # A thread that reads is waited for: whoever reads the content again does so alone.
+            # Wait for the thread that reads, so that the next reader of the content is alone.
             arrived.cancel()
             await asyncio.wait({ready})
             if not ready.cancelled():
-                ready.exception()  # whoever leaves early does not ask
+                ready.exception()  # a block left early never calls `take`
 
     async def _arrived(self) -> None:
         if isinstance(self._content, Arrival):

@@ -1,4 +1,4 @@
-"""Insert rows: those that a client sends, or those of a relation."""
+"""Insert rows that a client sends, or the rows of a relation."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
 
 
 ANALYZED_ROWS = 5_000
-"""After an insert of this many rows PostgreSQL's picture of the table may be out of date."""
+"""The number of rows after whose insert PostgreSQL's statistics of the table may be out of date."""
 
 
 @dataclass(frozen=True, slots=True)
 class InsertOptions:
-    """How an insert treats its rows.
+    """The options of an insert.
 
     Args:
-        skip_duplicates: Leave rows out whose primary key exists.
+        skip_duplicates: Skip rows whose primary key exists.
         replace: Update rows whose primary key exists.
-        ignore_extra_fields: Ignore columns that are no attributes.
-        allow_direct_insert: Insert into an Imported or Computed table outside its own job.
+        ignore_extra_fields: Ignore columns that are not attributes.
+        allow_direct_insert: Insert into an Imported or Computed table outside its own jobs.
     """
 
     skip_duplicates: bool = False
@@ -64,14 +64,14 @@ class InsertOptions:
 async def insert(
     engine: Engine, caller: Caller, name: TableName, options: InsertOptions, content: IO[bytes] | Arrival
 ) -> int:
-    """Insert the rows of an Arrow IPC stream, all or none; give how many were inserted or replaced.
+    """Insert the rows of an Arrow IPC stream, all or none; return how many were inserted or replaced.
 
-    Where the stream still arrives, they are inserted meanwhile. A sender that makes this wait loses what it has gained:
-    the connection goes to others, and the insert begins anew once all is there.
+    Rows are inserted while the stream still arrives. If the sender is too slow, the connection goes to others, and the
+    insert starts again once the whole stream has arrived.
 
     Raises:
-        PermissionDenied: The table is filled by its own job.
-        LevadaError: A row does not fit, or is in the way of a constraint; the error names it.
+        PermissionDenied: Only its own jobs fill the table.
+        LevadaError: A row does not fit, or violates a constraint; the error names it.
     """
     view = await engine.gate.open(caller)
     target = view.writable(_action(options), name)
@@ -99,12 +99,12 @@ async def insert(
 
 
 def _action(options: InsertOptions) -> Action:
-    """Return what an insert does; replacing rows is an update of theirs."""
+    """Return the action of an insert; replacing rows is an update."""
     return Action.UPDATE if options.replace else Action.INSERT
 
 
 def _of_own_key(view: View, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
-    """Judge, where a job inserts, whether its rows are of its key."""
+    """Yield the batches of an insert; under a job, check that their rows have the job's key."""
     job, catalog = view.caller.job, view.catalog
     computed = None if job is None else leased_table(catalog, job)
     for columns in batches:
@@ -140,7 +140,7 @@ async def _insert_batches(
         columns, tried = second, first.row_count
         while columns is not None:
             async with upcoming.ahead() as following:
-                # If some rows existed, more of them will.
+                # If some rows existed, more are likely to.
                 plan = _plan(columns, options, duplicates_expected=count < tried)
                 count += await _carry_out(engine, connection, target, columns, plan)
                 tried += columns.row_count
@@ -179,7 +179,7 @@ async def _carry_out(
     version: int | None = None,
     request: Request | None = None,
 ) -> int:
-    """Carry out the plan for a batch, and claim the objects that it names; return how many rows were changed."""
+    """Execute the plan for a batch, and claim the objects that it names; return how many rows were changed."""
     columns.check_sizes(target.table, engine.value_bytes)
     columns = await claim_columns(engine, target.table, columns)
     return await target.insert(connection, columns, plan, version=version, request=request)
@@ -188,19 +188,19 @@ async def _carry_out(
 async def insert_batch(
     engine: Engine, connection: Connection, target: Writable, columns: Columns, options: InsertOptions
 ) -> int:
-    """Insert one batch in a transaction, whose owner checks the catalog; return how many rows were changed."""
+    """Insert one batch in a transaction whose owner checks the catalog; return how many rows were changed."""
     return await _carry_out(engine, connection, target, columns, _plan(columns, options))
 
 
 async def insert_relation(
     engine: Engine, caller: Caller, name: TableName, relation: Relation, options: InsertOptions
 ) -> int:
-    """Insert the entities of a relation without a trip to the client; give how many were inserted or replaced.
+    """Insert the entities of a relation without a trip to the client; return how many were inserted or replaced.
 
     Raises:
-        PermissionDenied: The table is filled by its own job.
-        UnknownAttribute: An attribute of the relation is none of the table's, unless such are ignored.
-        InvalidRequest: An attribute has another kind of type.
+        PermissionDenied: Only its own jobs fill the table.
+        UnknownAttribute: The table lacks an attribute of the relation, and extra fields are not ignored.
+        InvalidRequest: An attribute of the relation has another kind of type.
     """
     view = await engine.gate.open(caller)
     target = view.writable(_action(options), name)
@@ -232,7 +232,7 @@ async def insert_relation(
 
 
 def read_batches(content: IO[bytes] | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
-    """Read rows for a table; blocks, so it runs in a thread."""
+    """Read rows for a table, blocking; runs in a thread."""
     check_options(options)
     content.seek(0)
     return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)

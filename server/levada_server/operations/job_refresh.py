@@ -1,4 +1,4 @@
-"""Refresh: jobs of what the key source has and the table has not, found once for all who ask at the same time."""
+"""Refresh jobs: create one for each key of the key source that the table lacks, once for all simultaneous callers."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ async def refresh(
     retry_errors: bool,
     periodic: bool = False,
 ) -> Refreshed:
-    """Make jobs of what the key source has and the table has not, and bring the others in step.
+    """Create a job for each key of the key source that the table lacks, and update the other jobs.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         name: The table.
-        key_source: Only for these keys; None for the table's own source, which alone removes jobs.
-        priority: Of new jobs, 0 first; None for 5.
-        delay: New jobs wait this long.
-        retry_errors: Make failed jobs of these keys pending again.
-        periodic: One of many asks now and then: do nothing where that was done a moment ago.
+        key_source: Only these keys; None for the table's own source. Only a refresh with its own source removes jobs.
+        priority: The priority of new jobs, 0 first; None for 5.
+        delay: The time that new jobs wait.
+        retry_errors: Set failed jobs of these keys to pending.
+        periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago.
     """
     priority = DEFAULT_PRIORITY if priority is None else priority
 
@@ -54,7 +54,7 @@ async def refresh(
 
     if key_source is not None or retry_errors:
         return await work()
-    kind = (name, priority, delay, caller.catalog_version)  # who has seen more shares no refresh of less
+    kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
     return await engine.refreshes.share(kind, work, periodic=periodic)
 
 

@@ -1,4 +1,4 @@
-"""Jobs: reserve, renew, release, progress; and what people do with them."""
+"""Reserve, renew and release jobs, count progress, and let people ignore, retry, cancel and list jobs."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from levada_server.storage.jobs.job_rows import Place
 
 LeaseName = tuple["TableName", int, "UUID"]
-"""Table, job and token of a lease."""
+"""The table, job and token of a lease."""
 
 
 async def create_session(
     engine: Engine, caller: Caller, worker: Worker, lease_duration: timedelta | None, code_version: str
 ) -> tuple[UUID, timedelta]:
-    """Begin a worker session; give its id and the length of its leases."""
+    """Begin a worker session; return its id and the length of its leases."""
     engine.gate.admit_to_server(caller, Action.COMPUTE)
     duration = check_lease_duration(lease_duration)
     async with engine.scope.transaction() as connection:
@@ -46,18 +46,19 @@ async def create_session(
 
 
 async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
-    """Renew all that some sessions hold.
+    """Renew all leases that some sessions hold.
 
     Returns:
-        When the first of them expires, by the server's clock, and the tokens of those of their leases that were
-        cancelled.
+        The time when the first lease expires, by the server's clock, and the tokens of the sessions' cancelled leases.
 
     Raises:
-        UnknownWorkerSession: One has ended.
+        UnknownWorkerSession: A session has ended.
     """
     if not 1 <= len(sessions) <= MAX_SESSIONS:
         raise LimitReached(
-            f"A renewal names 1 to {MAX_SESSIONS} sessions, not {len(sessions)}.", limit="sessions", value=MAX_SESSIONS
+            f"A renewal must name 1 to {MAX_SESSIONS} sessions, not {len(sessions)}.",
+            limit="sessions",
+            value=MAX_SESSIONS,
         )
     for session in sessions:
         engine.gate.admit_holder(caller, session)
@@ -67,16 +68,16 @@ async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID
 
 
 async def delete_session(engine: Engine, caller: Caller, session: UUID, started: Sequence[LeaseName] = ()) -> None:
-    """End a session: others can take over at once what it holds.
+    """End a session, so that others can take over its jobs at once.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         session: The session.
-        started: Those of its leases whose computation had begun, where that is known.
+        started: Its leases whose computation had begun, as far as known.
 
     Raises:
-        UnknownWorkerSession: It has ended already.
+        UnknownWorkerSession: The session has already ended.
     """
     engine.gate.admit_holder(caller, session)
     tables = await _by_table(engine, caller, started)
@@ -90,7 +91,7 @@ def computed_table(view: View, action: Action, name: TableName) -> Table:
     """Return a table that has jobs.
 
     Raises:
-        InvalidRequest: It has none.
+        InvalidRequest: The table has no jobs.
     """
     table = view.table(action, name)
     if not table.has_make:
@@ -113,32 +114,33 @@ async def reserve(
     restriction: Relation | None,
     held: Collection[UUID] | None = None,
 ) -> list[Lease]:
-    """Lease the most urgent jobs of one of some tables; wait for the first if asked to.
+    """Lease the most urgent jobs of one of some tables; wait for a job if asked to.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         session: The worker's session.
-        names: The tables. Where their jobs are equally urgent, the first comes first.
-        max_jobs: At most this many; 0: 1.
-        wait: Wait so long for a job.
-        restriction: Only jobs that this relation over the job table has, with one table.
-        held: The tokens that the worker knows of; any other lease of its session is handed out again. None: not told.
+        names: The tables; among equally urgent jobs, a table named earlier comes first.
+        max_jobs: The most jobs to lease; 0 stands for 1.
+        wait: How long to wait for a job.
+        restriction: Only jobs in this relation over the job table; only with one table.
+        held: The tokens that the worker knows; other leases of its session are returned again. None if the worker does
+            not say.
 
     Raises:
-        InvalidRequest: No table, a table without jobs, or a restriction with several tables.
-        LimitReached: Too many jobs, or too long a wait.
+        InvalidRequest: There is no table, a table has no jobs, or there is a restriction with several tables.
+        LimitReached: There are too many jobs, or the wait is too long.
         UnknownWorkerSession: The session has ended.
     """
     if not 0 <= max_jobs <= MAX_JOBS:
-        raise LimitReached(f"1 to {MAX_JOBS} jobs can be reserved at once.", limit="jobs", value=MAX_JOBS)
+        raise LimitReached(f"A reserve can lease 1 to {MAX_JOBS} jobs.", limit="jobs", value=MAX_JOBS)
     if wait > MAX_WAIT:
-        raise LimitReached(f"A reserve waits at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
+        raise LimitReached(f"A reserve can wait at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
     engine.gate.admit_holder(caller, session)
     view = await engine.gate.open(caller)
     tables = [computed_table(view, Action.COMPUTE, name) for name in names]
     if not tables or (restriction is not None and len(tables) > 1):
-        raise InvalidRequest("Name the tables to reserve from; one table where there is a restriction.", field="names")
+        raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
     selected = None if restriction is None else (await view.query(Action.COMPUTE, restriction)).select
     taking = _Taking(session, max(max_jobs, 1), selected, held)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
@@ -152,7 +154,7 @@ async def reserve(
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """What a reserve wants; see there."""
+    """The arguments of a reserve; see `reserve`."""
 
     session: UUID
     max_jobs: int
@@ -162,13 +164,13 @@ class _Taking:
     async def one_table(
         self, engine: Engine, table: Table, least_urgent: int = job_rows.LEAST_URGENT, seconds: float = 0.0
     ) -> list[Lease]:
-        """Lease jobs of a table; one statement is a transaction of its own.
+        """Lease jobs of a table by one statement, which is a transaction.
 
         Args:
             engine: The parts to work with.
             table: The table.
-            least_urgent: No job of a higher number of priority.
-            seconds: What it took to find that there is something to take.
+            least_urgent: The highest priority number of a job to lease.
+            seconds: The time that it took to find a job to lease.
         """
         start = engine.lookout.start(table) if self.restriction is None else FIRST_PLACE
         held = self.held
@@ -230,7 +232,7 @@ class _Taking:
 
 
 async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -> int:
-    """Give jobs back untouched; give how many were still held."""
+    """Return jobs to the queue unchanged; return how many were still held."""
     if len(leases) > MAX_JOBS:
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
     tables = await _by_table(engine, caller, leases)
@@ -241,7 +243,7 @@ async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -
 async def _by_table(
     engine: Engine, caller: Caller, leases: Sequence[LeaseName]
 ) -> list[tuple[Table, list[tuple[int, UUID]]]]:
-    """Group leases by their table, in the order of its id, in which their rows are locked."""
+    """Group leases by their table, in the order of table ids, in which rows are locked."""
     found: defaultdict[TableName, list[tuple[int, UUID]]] = defaultdict(list)
     for name, job_id, token in leases:
         found[name].append((job_id, token))
@@ -250,27 +252,27 @@ async def _by_table(
     return sorted(tables, key=lambda entry: entry[0].id)
 
 
-# ---------------------------------------------------------------------------------------- what people do with jobs
+# ---------------------------------------------------------------------------------------- jobs managed by people
 
 
 async def ignore(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
-    """Pass over jobs that are pending or failed, all or those that a relation has; give their number."""
+    """Ignore pending or failed jobs, all or only jobs in a relation; return their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
         return await job_rows.ignore_jobs(connection, table, selected)
 
 
 async def retry(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
-    """Make jobs pending that failed, or those that a relation has and that failed or are ignored; give their number."""
+    """Set failed jobs to pending, or failed and ignored jobs in a relation; return their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
         return await job_rows.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
 
 
 async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
-    """Make errors of jobs that are reserved, all or those that a relation has; give their number.
+    """Set reserved jobs to error, all or only jobs in a relation; return their number.
 
-    Their results are refused from now on, and their holders are told with the next renewal.
+    The server refuses their results from now on, and reports them to their holders with the next renewal.
     """
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
@@ -291,16 +293,16 @@ async def _selected(
 
 async def list_jobs(
     engine: Engine, caller: Caller, name: TableName, states: Sequence[str], *, after: int, limit: int
-) -> tuple[Table, list[Mapping[str, Any]]]:  # Any: of many columns
+) -> tuple[Table, list[Mapping[str, Any]]]:  # Any: values of many columns
     """List jobs of a table by id, with the columns of their rows.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         name: The table.
-        states: Only these; empty: all.
+        states: Only jobs in these states; empty for all.
         after: Only jobs with a greater id.
-        limit: At most so many.
+        limit: The most jobs to list.
     """
     table = computed_table(await engine.gate.open(caller), Action.DESCRIBE, name)
     async with engine.scope.connection() as connection:
@@ -309,7 +311,7 @@ async def list_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a table is: keys of its source, those it lacks, and jobs by state."""
+    """The progress of a table: the number of keys of its source, of keys it lacks, and of jobs by state."""
 
     table: TableName
     total: int
@@ -318,7 +320,7 @@ class Progress:
 
 
 async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
-    """Count what a table has to compute and what it lacks, of its own key source or of some keys."""
+    """Count the keys that a table has to compute and the keys it lacks, of its own key source or of some keys."""
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.DESCRIBE, name)
     source = key_source or view.key_source(table)

@@ -1,4 +1,4 @@
-"""The contract of `make`: it reads what its table depends on, and writes its own table and its parts."""
+"""Check the contract of `make`: it reads tables that its table depends on, and writes its own table and parts."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
 
 _SHOWN = 12
-"""Names of tables in a message."""
+"""The most names of tables in a message."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """A read of a job that is under way.
+    """A running read of a job.
 
     Args:
-        rows: How many rows came of it so far.
+        rows: The number of rows that it returned so far.
     """
 
     _signer: Signer
@@ -39,27 +39,27 @@ class Reading:
     rows: int = 0
 
     def add(self, rows: int) -> None:
-        """Count rows that came of it."""
+        """Count rows that it returned."""
         self.rows += rows
 
     def receipt(self) -> bytes:
-        """Give the receipt of all that the job read, this included."""
+        """Return the receipt of all reads of the job, this one included."""
         reads = {name: TableRead(self.rows, restricted) for name, restricted in self._tables.items()}
         return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads))))
 
 
 async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier: bytes) -> Reading:
-    """Judge what a job is to read.
+    """Check that a job may read a relation.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks, under the lease of the job.
-        relation: What is read.
-        earlier: The receipt of what the job read before; empty if there is none.
+        caller: The caller, under the lease of the job.
+        relation: The relation to read.
+        earlier: The receipt of the job's earlier reads; empty if there were none.
 
     Raises:
-        InvalidRequest: The receipt is none of ours.
-        MakeContract: The contract is held, and the table does not depend on what is read.
+        InvalidRequest: This server did not write the receipt.
+        MakeContract: The schema enforces the contract, and the table does not depend on a table that is read.
     """
     lease = caller.job
     assert lease is not None, "only jobs have a contract"
@@ -75,10 +75,10 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
 
 
 def leased_table(catalog: Catalog, lease: LeaseContent) -> Table:
-    """Give the table that a lease is for.
+    """Return the table of a lease.
 
     Raises:
-        LeaseLost: It was dropped.
+        LeaseLost: The table was dropped.
     """
     table = catalog.by_id.get(lease.table_id)
     if table is None:
@@ -117,10 +117,10 @@ def _of_read(table: Table, name: TableName, cone: Iterable[TableName]) -> str:
 
 
 def judge_write(catalog: Catalog, table: Table, target: TableName) -> tuple[str, ...]:
-    """Judge into which table a job writes; give what its caller is told.
+    """Check that a job may write into a table; return the warnings for its caller.
 
     Raises:
-        MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+        MakeContract: The schema enforces the contract, and the target is neither the job's own table nor a part of it.
     """
     own = catalog.own_tables(table.name)
     if target in own or table.contract is Contract.OFF:
@@ -133,10 +133,10 @@ def judge_write(catalog: Catalog, table: Table, target: TableName) -> tuple[str,
 
 
 def judge_key(table: Table, stray: str | None) -> tuple[str, ...]:
-    """Judge a row that a job inserts for another key than its own; give what its caller is told.
+    """Check whether a job inserts a row for another key than its own; return the warnings for its caller.
 
     Raises:
-        MakeContract: The contract is held.
+        MakeContract: The schema enforces the contract, and there is such a row.
     """
     if stray is None or table.contract is Contract.OFF:
         return ()

@@ -1,4 +1,4 @@
-"""The keys of the rows that a job inserts into its own table and its parts: they are that of the job."""
+"""Check that rows that a job inserts into its own table and parts have the job's key."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
 
 FEW_ROWS = 1_000
-"""From here on it is quicker to find the distinct keys first."""
+"""The number of rows above which it is quicker to find the distinct keys first."""
 
 Spelled = tuple[str, ...]
-"""The values of the key of a job, in the order of the table's heading, as `spelled` writes them."""
+"""The values of a job's key, in the order of the table's heading, as `spelled` writes them."""
 Values = tuple[object, ...]
-"""The same as they are."""
+"""The values of a job's key, in the same order, unchanged."""
 
 
 def stray_key(catalog: Catalog, table: Table, target: Table, columns: Columns, keys: Collection[Spelled]) -> str | None:
     """Find a row that is inserted for another key.
 
     Args:
-        catalog: Where tables are looked up.
+        catalog: The catalog in which tables are looked up.
         table: The table that is computed.
         target: The table itself or a part of it.
         columns: The rows.
-        keys: Those of the jobs.
+        keys: The keys of the jobs.
 
     Returns:
-        The other key, for a message; None if there is none, or if the rows leave the key to the database.
+        The other key, for a message; None if every row has a key of the jobs, or if the database sets the key.
     """
     return first_stray(table, keys_of_rows(catalog, table, target, columns) or {}, keys)
 
 
 def first_stray(table: Table, found: Mapping[Spelled, Values], keys: Collection[Spelled]) -> str | None:
-    """Find a key, among those of some rows, that is none of some jobs; give it for a message."""
+    """Return, for a message, a key of some rows that is not the key of any of some jobs; None if there is none."""
     for spelled_key, values in found.items():
         if spelled_key not in keys:
             return show_key(zip(table.job_key, values, strict=True))
@@ -50,10 +50,10 @@ def first_stray(table: Table, found: Mapping[Spelled, Values], keys: Collection[
 
 
 def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns) -> dict[Spelled, Values] | None:
-    """Give the keys of jobs for which rows are inserted; None if the rows leave the key to the database.
+    """Return the job keys for which rows are inserted; None if the database sets the key.
 
     Args:
-        catalog: Where tables are looked up.
+        catalog: The catalog in which tables are looked up.
         table: The table that is computed.
         target: The table itself or a part of it.
         columns: The rows.
@@ -74,7 +74,7 @@ def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns
 
 
 def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
-    """Give the attributes of a table or its part that hold the key of a job, in the order of that; () if none do."""
+    """Return the attributes of a table or part that hold a job's key, in the key's order; () if none do."""
     if target.name == table.name:
         return table.job_key
     owner, names = target, {name: name for name in target.heading.primary_key}

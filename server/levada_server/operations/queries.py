@@ -1,4 +1,4 @@
-"""Queries: describe, fetch, count, exists, explain."""
+"""Run queries: describe, fetch, count, check existence, explain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEW_HEAVY_ROWS = 2
 async def compile_query(engine: Engine, caller: Caller, action: Action, asked: Asked) -> Readable:
     """Compile a relation against the catalog: its heading, its statement, and warnings for the caller.
 
-    One that differs from an earlier one only in values that are bound is not compiled again.
+    A relation that differs from an earlier one only in bound values is not compiled again.
 
     Raises:
         LevadaError: The relation breaks a rule of the algebra.
@@ -44,13 +44,13 @@ async def fetch(
 ) -> AsyncGenerator[Piece, None]:
     """Yield the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
 
-    Whoever stops early closes the iterator, which stops the query.
+    A caller that stops early closes the iterator, which stops the query.
 
     Args:
         engine: The parts to work with.
-        readable: What to fetch.
+        readable: The query.
         count_rows: Called with the number of rows of each batch.
-        take_digest: Called at the end with a digest of exactly these rows; None for none.
+        take_digest: Called at the end with a digest of exactly these rows; None for no digest.
     """
     async with AsyncExitStack() as stack:
         scope = engine.scope
@@ -76,7 +76,7 @@ async def fetch(
 async def fetch_few(
     engine: Engine, readable: Readable, count_rows: Callable[[int], None] = lambda _: None
 ) -> list[Piece]:
-    """Fetch as `fetch` does, for a query that has few rows: by one plain statement, whose answer is held at once."""
+    """Fetch the rows of a query with few rows, as `fetch` does, by one plain statement held in memory."""
     return await _fetch_few(engine.scope, readable, count_rows)
 
 
@@ -87,10 +87,10 @@ async def _fetch_few(scope: Scope, readable: Readable, count_rows: Callable[[int
 
 
 def has_few_rows(readable: Readable) -> bool:
-    """Tell whether one plain statement is quicker than COPY, which takes a transaction and two or three more trips.
+    """Return whether one plain statement is quicker than COPY, which takes a transaction and two or three more trips.
 
-    Only the query's own limit can tell, such as that of `fetch1`: to try some rows first would run a query that sorts
-    or groups twice. A plain statement holds all its rows at once, so large values need a lower limit.
+    Only the query's own limit shows it, such as the limit of `fetch1`: to try some rows first would run a query that
+    sorts or groups twice. A plain statement holds all its rows in memory, so large values need a lower limit.
     """
     heavy = any(attribute.type.kind.traits.heavy for attribute in readable.heading)
     return readable.select.limit is not None and readable.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
@@ -104,14 +104,14 @@ async def count(engine: Engine, readable: Readable) -> int:
 
 
 async def exists(engine: Engine, readable: Readable) -> bool:
-    """Tell whether a query has any entity; stops at the first."""
+    """Return whether a query has any entity; stop at the first."""
     statement = readable.query.exists()
     async with engine.scope.connection() as connection:
         return bool(await connection.fetchval(statement.text, *statement.values))
 
 
 async def explain(engine: Engine, readable: Readable, *, analyze: bool) -> tuple[str, str]:
-    """Give PostgreSQL's plan for a query, and the statement that was compiled."""
+    """Return PostgreSQL's plan for a query, and the compiled statement."""
     statement = readable.query.fetch()
     options = "(ANALYZE, BUFFERS)" if analyze else ""
     async with engine.scope.transaction(read_only=True) as connection:

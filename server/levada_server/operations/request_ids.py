@@ -1,4 +1,4 @@
-"""Requests that have one effect however often they come: their outcome is stored in the transaction of the change."""
+"""Do repeated requests once: the outcome is stored in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 FIRST_PAUSE_S = 0.01
-"""Bounds the pause after the first conflict; it doubles with each further one."""
+"""The longest pause, in seconds, after the first conflict; it doubles with each further conflict."""
 
 
 async def once(
     engine: Engine,
     caller: Caller,
     work: Callable[[], Awaitable[_Result]],
-    answer: Callable[[Any], Awaitable[_Result]],  # Any: what was recorded, as JSON gives it back
+    answer: Callable[[Any], Awaitable[_Result]],  # Any: the recorded content, decoded from JSON
 ) -> _Result:
-    """Do what a request asks; if it was done before, give the answer of then.
+    """Do the work of a request; if it was done before, return the first answer.
 
-    A request that comes again does its work again until something stands in its way: the outcome of the first, if
-    nothing before. So whoever asks once pays for no look. Within a transaction that lasts, its commit is what counts.
+    A repeated request does its work again until an error stops it, at the latest because the first outcome is already
+    recorded. So a request that comes once costs no look-up. Within an open transaction only the commit counts.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks, and under which id.
-        work: Does it, and calls `record` in its transaction.
-        answer: Makes the answer from what was recorded.
+        caller: The caller, with the id of its request.
+        work: Does the work, and calls `record` in its transaction.
+        answer: Makes the answer from the recorded content.
 
     Raises:
-        InvalidRequest: The id was another method's.
+        InvalidRequest: The id belongs to a request of another method.
     """
     try:
         return await work()
@@ -52,19 +52,19 @@ async def once(
             raise
         if found.method != request.method:
             raise InvalidRequest(
-                f"The request id {request.id} was used for {found.method} before; every request has its own.",
+                f"The request id {request.id} was used for {found.method} before; use a new id for every request.",
                 field="request_id",
             ) from error
         if found.content is None:
-            raise Conflict("The request was given up before it was done; nothing of it is kept.") from error
+            raise Conflict("The request was given up before it was done; it had no effect.") from error
         return await answer(json.loads(found.content))
 
 
 async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Do a change, and repeat it after conflicts with concurrent ones, as often as the scope allows.
+    """Do a change, and repeat it after conflicts with concurrent changes, as often as the scope allows.
 
     Raises:
-        Conflict: Others got in its way each time.
+        Conflict: Each attempt met a conflict.
     """
     for attempt in range(1, engine.scope.attempts):
         try:
@@ -76,16 +76,16 @@ async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result
 
 
 async def record(engine: Engine, connection: Connection, caller: Caller, content: object = True) -> None:
-    """Store what came of a request, in the transaction of its change.
+    """Store the outcome of a request in the transaction of its change.
 
     Args:
         engine: The parts to work with.
-        connection: In that transaction.
-        caller: Who asks, and under which id.
-        content: What the answer can be made of; anything that JSON has.
+        connection: The connection of that transaction.
+        caller: The caller, with the id of its request.
+        content: The content from which the answer can be made; any JSON value.
 
     Raises:
-        AlreadyExists: It was done before.
+        AlreadyExists: The request was done before.
     """
     request = engine.scope.recorded(caller.request)
     if request is not None:

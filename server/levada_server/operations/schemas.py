@@ -1,4 +1,4 @@
-"""Schemas and tables: create, declare, describe, drop."""
+"""Create, declare, describe and drop schemas and tables."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SchemaSummary:
-    """A schema: its name, when it was created, how many tables it holds, what their `make` may do."""
+    """A schema: its name, time of creation, number of tables, and contract of `make`."""
 
     name: str
     created: datetime
@@ -55,17 +55,17 @@ class SchemaSummary:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a client declares.
+    """A declaration of a client.
 
     Args:
         name: The table's name.
         tier: Its tier.
         definition: Its definition.
-        references: For names after `->`, as written: the table each stands for.
-        has_make: The class has a `make`.
-        key_source: What to compute, serialized; None for the join of the parents.
-        retry: How often its jobs are tried.
-        codecs: The client's, by what stands in `<…>`: the type in which each stores its values.
+        references: The table of each name after `->`, by the name as written.
+        has_make: Whether the class has a `make`.
+        key_source: The keys to compute, as a serialized relation; None for the join of the parents.
+        retry: The policy for retrying its jobs.
+        codecs: The type in which each codec of the client stores its values, by the name in `<…>`.
     """
 
     name: TableName
@@ -80,12 +80,12 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What became of a declaration.
+    """The result of a declaration.
 
     Args:
         table: The table as it is now.
-        created: It is new.
-        differences: How the definition differs from a table that was there, a line each.
+        created: Whether it is new.
+        differences: The differences between the definition and an existing table, a line each.
     """
 
     table: Table
@@ -94,17 +94,17 @@ class Declared:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the caller should be told of a new table although it is allowed."""
+        """Return the warnings for the caller about a new table that is allowed."""
         return warnings(self.table) if self.created else ()
 
 
 async def create_schema(
     engine: Engine, caller: Caller, name: str, *, allow_existing: bool
 ) -> tuple[SchemaSummary, bool]:
-    """Create a schema; give it, and whether it is new.
+    """Create a schema; return it, and whether it is new.
 
     Raises:
-        AlreadyExists: It exists, unless `allow_existing`.
+        AlreadyExists: The schema exists, and `allow_existing` is not set.
     """
     check_schema_name(name)
     engine.gate.admit_to_schema(caller, Action.CREATE, name)
@@ -129,21 +129,21 @@ async def _create_schema(
                 created = await stored_catalog.insert_schema(connection, name)
                 catalog = await stored_catalog.read_catalog(connection)
                 await record(engine, connection, caller)
-            else:  # somebody else created it while this call waited for the lock
+            else:  # another caller created it while this call waited for the lock
                 created = {row[0]: row for row in await stored_catalog.list_schemas(connection)}[name][1]
     if name in existing:
         if not allow_existing:
-            raise AlreadyExists(f"The schema `{name}` exists already.", schema=name)
+            raise AlreadyExists(f"The schema `{name}` already exists.", schema=name)
         return SchemaSummary(*existing[name]), False
     engine.gate.replace(catalog)
     return SchemaSummary(name, created, 0), True
 
 
 async def update_schema(engine: Engine, caller: Caller, name: str, contract: Contract | None) -> SchemaSummary:
-    """Change what the `make` of a schema's tables may do; None: leave it. Give the schema.
+    """Change the contract of `make` of a schema's tables, or leave it if it is None; return the schema.
 
     Raises:
-        UnknownSchema: There is none.
+        UnknownSchema: The schema does not exist.
     """
     engine.gate.admit_to_schema(caller, Action.CREATE, name)
     async with engine.scope.transaction() as connection:
@@ -158,10 +158,10 @@ async def update_schema(engine: Engine, caller: Caller, name: str, contract: Con
 
 
 async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
-    """Drop a schema with its tables, jobs and rows; give the number of its tables.
+    """Drop a schema with its tables, jobs and rows; return the number of its tables.
 
     Raises:
-        UnknownSchema: There is none.
+        UnknownSchema: The schema does not exist.
         HasChildren: Tables of other schemas refer to it.
     """
     engine.gate.admit_to_schema(caller, Action.DROP, name)
@@ -186,7 +186,7 @@ def check_schema(catalog: Catalog, name: str) -> None:
     """Refuse the name of a schema that does not exist.
 
     Raises:
-        UnknownSchema: It does not.
+        UnknownSchema: The schema does not exist.
     """
     if name not in catalog.schemas:
         raise UnknownSchema(f"There is no schema `{name}`.", schema=name)
@@ -202,12 +202,12 @@ async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
 
 
 async def declare_table(engine: Engine, caller: Caller, declaration: Declaration) -> Declared:
-    """Declare a table; if it exists, read it and tell how the definition differs.
+    """Declare a table; if it exists, return it with the differences to the definition.
 
     Raises:
         InvalidDefinition: The definition breaks a rule of the language.
         UnknownTable: A parent does not exist.
-        TableExists: A table of this name exists in another tier.
+        TableExists: A table with this name exists in another tier.
     """
     check_table_name(declaration.name)
     check_policy(declaration.retry)
@@ -299,7 +299,7 @@ async def _create_table(engine: Engine, connection: Connection, view: View, decl
 
 
 async def _update_jobs(connection: Connection, view: View, existing: Table, declaration: Declaration) -> None:
-    """Let jobs begin anew where another key source gives other attributes of the key."""
+    """Create the job table anew if a new key source has other attributes of the key."""
     if existing.tier.auto_populated and existing.key_source != declaration.key_source:
         table = await _with_source_key(view, replace(existing, key_source=declaration.key_source))
         if table.job_key == existing.job_key:
@@ -309,11 +309,11 @@ async def _update_jobs(connection: Connection, view: View, existing: Table, decl
 
 
 async def _with_source_key(view: View, table: Table) -> Table:
-    """Find what the own key source of a class gives of the primary key, or of references below it.
+    """Find which attributes of the primary key, or of references below it, the class's own key source has.
 
     Raises:
-        LevadaError: The source does not compile; better now than at night.
-        InvalidRequest: It gives nothing of either.
+        LevadaError: The source does not compile; an error now is better than one in a later refresh.
+        InvalidRequest: The source has no such attribute.
     """
     if table.key_source is None:
         return replace(table, source_key=None)
@@ -324,7 +324,7 @@ async def _with_source_key(view: View, table: Table) -> Table:
     ]
     if table.heading.primary_key and not given:
         raise InvalidRequest(
-            f"The key source of `{table.name}` gives neither an attribute of its primary key "
+            f"The key source of `{table.name}` has neither an attribute of its primary key "
             f"({', '.join(table.heading.primary_key)}) nor one of a foreign key; it has {', '.join(heading.names)}.",
             table=table.name,
         )
@@ -332,25 +332,25 @@ async def _with_source_key(view: View, table: Table) -> Table:
 
 
 def check_free_name(catalog: Catalog, name: TableName) -> None:
-    """Refuse a name that another table is stored as.
+    """Refuse a name under which another table is stored.
 
     Raises:
-        AlreadyExists: One is.
+        AlreadyExists: Another table is stored under the name.
     """
     for other in catalog.tables:
         if other.schema == name.schema and other.stored == name.stored:
             raise AlreadyExists(
-                f"`{name}` would be stored as `{name.stored}`, which is `{other}`; choose another name.",
+                f"`{name}` would be stored as `{name.stored}`, like `{other}`; choose another name.",
                 schema=name.schema,
                 table=other.table,
             )
 
 
 def check_master(catalog: Catalog, table: Table) -> None:
-    """Refuse a part that refers to its master neither itself nor through another part.
+    """Refuse a part that refers to its master neither directly nor through another part.
 
     Raises:
-        InvalidDefinition: It does not.
+        InvalidDefinition: The part does not refer to its master.
     """
     if table.name.master is not None and catalog.master_columns(table) is None:
         raise InvalidDefinition(
@@ -362,17 +362,17 @@ MAX_DEFINITIONS = 1_000
 
 
 async def list_definitions(engine: Engine, caller: Caller, table: Table) -> list[tuple[str, datetime]]:
-    """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    """Return the last definitions of a table, each as it was sent and with its time; the current one comes last."""
     engine.gate.admit(caller, Action.DESCRIBE, (table.name,))
     async with engine.scope.connection() as connection:
         return await stored_catalog.read_definitions(connection, table, MAX_DEFINITIONS)
 
 
 async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
-    """Give one table.
+    """Return one table.
 
     Raises:
-        UnknownTable: There is none.
+        UnknownTable: The table does not exist.
     """
     return (await engine.gate.open(caller)).table(Action.DESCRIBE, name)
 
@@ -381,7 +381,7 @@ async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table
     """List the tables of a schema, parents first.
 
     Raises:
-        UnknownSchema: There is no such schema.
+        UnknownSchema: A schema does not exist.
     """
     view = await engine.gate.open(caller)
     check_schema(view.catalog, schema)
@@ -397,11 +397,11 @@ async def get_graph(
     ancestor_steps: int,
     descendant_steps: int,
 ) -> list[Table]:
-    """Give the tables of some schemas and some others, widened by steps along the graph; -1 for all steps.
+    """Return the tables of some schemas and some other tables, widened by steps along the graph; -1 for all steps.
 
     Raises:
-        UnknownSchema: There is no such schema.
-        UnknownTable: There is no such table.
+        UnknownSchema: A schema does not exist.
+        UnknownTable: A table does not exist.
     """
     view = await engine.gate.open(caller)
     catalog = view.catalog
@@ -427,14 +427,14 @@ def _widen(catalog: Catalog, start: set[TableName], steps: int, *, upstream: boo
 
 @dataclass(frozen=True, slots=True)
 class DropPlan:
-    """Which tables a drop takes, children first, with their numbers of entities; the digest identifies the set."""
+    """The tables that a drop removes, children first, with their numbers of entities; the digest identifies the set."""
 
     tables: tuple[tuple[TableName, int], ...]
     digest: str
 
 
 async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) -> DropPlan:
-    """Tell which tables a drop would take along.
+    """Return the tables that a drop would remove.
 
     Raises:
         UnknownTable: A named table does not exist.
@@ -447,7 +447,7 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
 
 
 async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName], digest: str) -> tuple[TableName, ...]:
-    """Drop tables with all that depend on them; give their names, children first.
+    """Drop tables with all tables that depend on them; return their names, children first.
 
     Raises:
         PlanChanged: The graph changed since the plan with this digest.
@@ -461,7 +461,7 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
             doomed = _doomed_tables(await engine.gate.lock(connection, caller), names)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(
-                    "The tables that would go have changed since the plan; look at it again.", digest=digest
+                    "The set of tables to drop has changed since the plan; plan the drop again.", digest=digest
                 )
             for table in doomed:
                 await stored_catalog.delete_table(connection, table)
@@ -480,7 +480,7 @@ def _doomed_tables(view: View, names: Iterable[TableName]) -> list[Table]:
     for name in roots:
         if name.master is not None and name.master not in doomed:
             raise HasChildren(
-                f"`{name}` is a part and goes only with its master; drop `{name.master}`.",
+                f"`{name}` is a part and can be dropped only with its master; drop `{name.master}`.",
                 table=name.master,
                 child=name,
             )

@@ -1,4 +1,4 @@
-"""Refreshes of one kind, one at a time, shared by all who ask meanwhile."""
+"""Share refreshes: those of one kind run one at a time, for all callers that ask meanwhile."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 PERIOD_S = 1.0
-"""Of periodic refreshes of a table one is done so often at most,"""
+"""The shortest pause, in seconds, between two periodic refreshes of a table."""
 
 
 SHARE = 10
-"""and after so many times what the last one took."""
+"""The shortest pause between them, as a multiple of the time that the last one took."""
 
 
 MAX_KINDS = 10_000
-"""Kinds of refreshes that are remembered."""
+"""The most kinds of refreshes that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """How many jobs a refresh added, removed, and made pending again."""
+    """The numbers of jobs that a refresh added, removed, and set to pending again."""
 
     added: int
     removed: int
@@ -49,18 +49,18 @@ class _Turn:
 
 
 class Refreshes:
-    """The refreshes of this process: workers ask by the hundred, and each would wait for the others on a connection."""
+    """The refreshes of this process, shared because hundreds of workers ask, and each would wait on a connection."""
 
     def __init__(self) -> None:
         self._turns: defaultdict[object, _Turn] = defaultdict(_Turn)
 
     async def share(self, kind: object, work: Callable[[], Awaitable[Refreshed]], *, periodic: bool) -> Refreshed:
-        """Do a refresh, or give what came of one of the same kind that began after this was asked for.
+        """Do a refresh, or return the result of one of the same kind that began after this call.
 
         Args:
-            kind: What it is of.
-            work: Does it.
-            periodic: Do nothing where one is under way or was done a moment ago.
+            kind: The kind of the refresh.
+            work: Does the refresh.
+            periodic: Do nothing if one is running or was done a moment ago.
         """
         if len(self._turns) > MAX_KINDS:
             self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})

@@ -1,4 +1,4 @@
-"""The transactions of one client, and the parts that work inside them."""
+"""Begin, mark and end the transactions of one client, and provide the parts that work inside them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 MAX_OPEN_S = 86_400.0
-"""What the rows of a transaction name in stores is kept for a week, so no transaction is to last nearly as long."""
+"""The longest time, in seconds, that a transaction may be open; objects that its rows name are kept for a week."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionLimits:
-    """How long a transaction may hold its locks and its connection.
+    """The limits on how long a transaction may hold its locks and its connection.
 
     Args:
-        idle_s: It waits so many seconds for the client's next request.
-        open_s: It may be open for so many seconds.
+        idle_s: The seconds that it waits for the client's next request.
+        open_s: The seconds that it may be open.
     """
 
     idle_s: float = 60.0
@@ -41,12 +41,12 @@ class TransactionLimits:
     def __post_init__(self) -> None:
         if self.open_s > MAX_OPEN_S:
             raise InvalidRequest(
-                f"A transaction may be open for {MAX_OPEN_S:.0f} s at most, not {self.open_s:.0f}.", field="open_s"
+                f"A transaction may be open for at most {MAX_OPEN_S:.0f} s, not {self.open_s:.0f}.", field="open_s"
             )
 
 
 async def is_renewed(engine: Engine, lease: LeaseContent, limits: TransactionLimits) -> bool:
-    """Tell whether a job is held under its lease, which ran out no longer ago than a transaction may be idle.
+    """Return whether a job is held under its lease, which may have expired up to a transaction's idle limit ago.
 
     So a worker that was silent for a while keeps its transaction, as it keeps a job that nobody took over.
     """
@@ -65,7 +65,7 @@ class TransactionSession:
 
     Args:
         transactions: Begins, marks and ends them.
-        job: What the lease says of the job whose transaction was begun last; None if it is no job's.
+        job: The lease of the job whose transaction was begun last; None if it does not belong to a job.
     """
 
     transactions: Transactions
@@ -74,16 +74,16 @@ class TransactionSession:
 
     @property
     def engine(self) -> Engine:
-        """The parts that work inside the transaction, where one is open."""
+        """Return the parts that work inside the open transaction, or outside if none is open."""
         return replace(self._engine, scope=self.transactions.scope)
 
     async def begin(self, isolation: Isolation, *, read_only: bool, lease_token: str) -> None:
         """Begin a transaction.
 
         Args:
-            isolation: How it sees others.
-            read_only: It only reads.
-            lease_token: Of the job that writes in it; empty if none does.
+            isolation: Its isolation from other transactions.
+            read_only: Whether it only reads.
+            lease_token: The token of the job that writes in it; empty if no job writes.
 
         Raises:
             InvalidRequest: No server of this database wrote the token.
@@ -94,24 +94,24 @@ class TransactionSession:
         self.job = job
 
     async def commit(self, request: Request | None) -> None:
-        """Commit; then let the tables that depend on completed jobs know.
+        """Commit, then create the jobs that depend on completed jobs.
 
         Args:
-            request: Record that it was done, so that it can be asked again what became of it.
+            request: The request to record as done, so that a client can later ask for its outcome.
 
         Raises:
-            AlreadyExists: The request was given up; nothing is committed.
-            Conflict: A concurrent transaction got in the way; nothing is committed.
-            OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
+            AlreadyExists: The request was given up, and nothing is committed.
+            Conflict: A concurrent transaction conflicts, and nothing is committed.
+            OutcomeUnknown: The connection to PostgreSQL broke during the commit.
         """
         for name, key in await self.transactions.commit(request):
             self._engine.downstream.committed(self._engine, name, [key])
 
     async def confirm_commit(self, request: Request) -> None:
-        """Tell whether a transaction of an earlier session was committed; if not, it never will be.
+        """Check that a transaction of an earlier session was committed; if it was not, it never will be.
 
         Raises:
-            PreconditionFailed: It was not.
+            PreconditionFailed: The transaction was not committed.
         """
         outcome = await give_up(self._engine.scope, request)
         if outcome.content is None or outcome.method != request.method:
@@ -120,6 +120,6 @@ class TransactionSession:
 
 @asynccontextmanager
 async def open_transaction_session(engine: Engine) -> AsyncIterator[TransactionSession]:
-    """Open a session; the end of the block rolls back what was not committed."""
+    """Open a session; leaving the block rolls back a transaction that was not committed."""
     async with Transactions(engine.scope) as transactions:
         yield TransactionSession(transactions, engine)

@@ -1,4 +1,4 @@
-"""Update one entity."""
+"""Update an entity."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         name: The table.
         row: The whole primary key, and the attributes to change.
 
     Raises:
-        PermissionDenied: The table is filled by its own job.
-        InvalidRequest: The key is not whole, or nothing is to be changed.
-        NotFound: There is no entity with this key.
-        LevadaError: A value does not fit, or is in the way of a constraint.
+        PermissionDenied: Only its own jobs fill the table.
+        InvalidRequest: The key is incomplete, or there is nothing to change.
+        NotFound: No entity has this key.
+        LevadaError: A value does not fit, or violates a constraint.
     """
     view = await engine.gate.open(caller)
     target = view.writable(Action.UPDATE, name)

@@ -159,7 +159,7 @@ def test_a_key_source_without_any_attribute_of_the_key_is_refused(session: type[
 
         def make(self, key: dict[str, Any]) -> None: ...
 
-    with pytest.raises(lv.errors.InvalidRequest, match=r"gives neither an attribute of its primary key \(other\)"):
+    with pytest.raises(lv.errors.InvalidRequest, match=r"has neither an attribute of its primary key \(other\)"):
         schema(Other)
     assert "Other" not in schema
 

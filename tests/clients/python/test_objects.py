@@ -257,7 +257,7 @@ def test_a_file_that_was_changed_is_told(recordings: type[lv.Manual], tmp_path: 
     assert not [file for file in cache.rglob("*") if file.is_file()]
     movie.write_bytes(b"longer film")
     assert handle.local_path is None
-    with pytest.raises(DamagedObject, match="11 bytes and had 4"):
+    with pytest.raises(DamagedObject, match="11 bytes but had 4"):
         handle.read_bytes()
     movie.unlink()
     with pytest.raises(DamagedObject, match="lost"):
@@ -466,7 +466,7 @@ def test_an_object_that_never_was_cannot_be_named(recordings: type[lv.Manual]) -
             recordings.insert(pa.table({"subject": ["a"], "session": [1], "notes": column}))
     recordings.insert1({**row, "raw": b"raw"})
     given = recordings.to_arrow("raw")["raw"]
-    with pytest.raises(WrongValue, match=r"is a <hash@raw>, and the attribute takes <attach@raw>"):
+    with pytest.raises(WrongValue, match=r"is a <hash@raw>, but the attribute takes <attach@raw>"):
         recordings.insert(pa.table({"subject": ["b"], "session": [1], "notes": given}))
     assert len(recordings()) == 1
 

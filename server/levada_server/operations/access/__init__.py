@@ -1,1 +1,1 @@
-"""The gate: every table and every compiled query that an operation works with comes from here."""
+"""The gate, from which operations get every table and every compiled query."""

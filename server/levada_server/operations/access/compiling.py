@@ -1,4 +1,4 @@
-"""Compiling for a server that has other calls to answer meanwhile."""
+"""Compile relations without delaying other calls of the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def compiled(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
-    """Compile a relation as `compile_relation` does; a large one in a thread, so that the loop goes on.
+    """Compile a relation as `compile_relation` does; a large one in a thread, so that the event loop goes on.
 
     Raises:
         LevadaError: The relation breaks a rule of the algebra.

@@ -1,4 +1,4 @@
-"""The one gate to tables and queries: operations get both here alone, and say for whom and what for."""
+"""The one gate to tables and queries: operations get both only here, and name the caller and the action."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Action(Enum):
-    """What a caller does with a table."""
+    """An action of a caller on a table."""
 
     DESCRIBE = "describe"
     FETCH = "fetch"
@@ -39,23 +39,23 @@ class Action(Enum):
     ALTER = "alter"
     DROP = "drop"
     COMPUTE = "compute"
-    """Refresh, reserve and hand in its jobs."""
+    """Refresh, reserve and complete its jobs."""
     MANAGE_JOBS = "manage jobs"
     """Ignore, retry and cancel its jobs."""
     CREATE = "create"
     """Create a schema, or change the settings of one."""
     ADMINISTER = "administer"
-    """Act on what belongs to nobody, such as objects that no row names."""
+    """Act on things that nobody owns, such as objects that no row names."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The catalog as one call works with it. Whatever the call asks for is admitted for its caller and an action.
+    """The catalog as one call works with it; each table is checked for the call's caller and an action.
 
     Args:
-        caller: Who asks.
-        catalog: The whole catalog: for integrity, cascades and lineage, which see every table. What a caller is shown
-            comes from the methods.
+        caller: The caller.
+        catalog: The whole catalog: for integrity, cascades and lineage, which see every table. A caller sees only
+            tables that the methods return.
     """
 
     caller: Caller
@@ -64,14 +64,14 @@ class View:
 
     @property
     def version(self) -> int:
-        """The version of the catalog."""
+        """Return the version of the catalog."""
         return self.catalog.version
 
     def table(self, action: Action, name: TableName) -> Table:
         """Return a table.
 
         Raises:
-            UnknownTable: There is none of this name.
+            UnknownTable: No table has this name.
         """
         table = self.catalog.table(name)
         self._gate.admit(self.caller, action, (table.name,))
@@ -81,16 +81,16 @@ class View:
         """Return a table to change.
 
         Raises:
-            UnknownTable: There is none of this name.
+            UnknownTable: No table has this name.
         """
         return Writable(self.table(action, name))
 
     async def query(self, action: Action, relation: Relation, *, strict: bool = False) -> Readable:
-        """Compile a relation against the whole catalog, and admit the caller to all tables that it reads.
+        """Compile a relation against the whole catalog, and check that the caller may read all its tables.
 
         Args:
-            action: What the entities are for.
-            relation: What to compile.
+            action: The purpose of the entities.
+            relation: The relation to compile.
             strict: Refuse a mapping that restricts nothing; for deletes and updates.
 
         Raises:
@@ -101,7 +101,7 @@ class View:
         return Readable(query)
 
     async def asked(self, action: Action, asked: Asked) -> Readable:
-        """Compile a relation as a client asks for it: once for all that differ in bound values alone.
+        """Compile a relation that a client requests; relations that differ only in bound values share a plan.
 
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
@@ -111,24 +111,24 @@ class View:
         return Readable(query)
 
     def names_of(self, relation: Relation) -> frozenset[str]:
-        """Return the names of a relation's attributes; nothing is read."""
+        """Return the names of a relation's attributes, without reading a row."""
         return frozenset(compile_relation(relation, self.catalog).heading.names)
 
     def key_source(self, table: Table) -> Relation:
-        """Return what a table has to compute: its class's own key source, or the join of its parents."""
+        """Return the key source of a table: its class's own, or the join of its parents."""
         return default_key_source(table) if table.key_source is None else self.decode(table.key_source)
 
     def decode(self, key_source: bytes) -> Relation:
-        """Read the key source of a class back as a client sent it."""
+        """Decode a stored key source of a class, as a client sent it."""
         return self._gate.decode_relation(key_source)
 
 
 class Gate:
-    """Hands out views of the catalog.
+    """Opens views of the catalog.
 
     Args:
         cache: The catalog of this process.
-        decode_relation: Reads a relation back that was stored as a client sent it.
+        decode_relation: Decodes a relation that was stored as a client sent it.
     """
 
     def __init__(self, cache: CatalogCache, decode_relation: Callable[[bytes], Relation]) -> None:
@@ -141,33 +141,33 @@ class Gate:
         return View(caller, await self._cache.current(caller.catalog_version), self)
 
     async def lock(self, connection: Connection, caller: Caller, known: View | None = None) -> View:
-        """Make other changes of the catalog wait for a transaction, and return a view of it as it is then.
+        """Lock the catalog against other changes within a transaction, and return a view of it then.
 
         Args:
-            connection: In the transaction.
-            caller: Who asks.
-            known: A view opened before; where nobody has changed the catalog since, it is not read again.
+            connection: The connection of the transaction.
+            caller: The caller.
+            known: A view opened before; if nobody has changed the catalog since, it is not read again.
         """
         return self.view(caller, await lock_catalog(connection, None if known is None else known.catalog))
 
     def view(self, caller: Caller, catalog: Catalog) -> View:
-        """Return a view of a catalog that a transaction has changed and not committed."""
+        """Return a view of a catalog that a transaction has changed but not committed."""
         return View(caller, catalog, self)
 
     def replace(self, catalog: Catalog) -> None:
-        """Take over a catalog that was just committed, unless a newer one is here."""
+        """Use a catalog that was just committed, unless this process has a newer one."""
         self._cache.replace(catalog)
 
     async def replace_altered(self, catalog: Catalog) -> None:
-        """Take over a catalog whose tables were altered: plans of statements that were made for them do not hold."""
+        """Use a catalog whose tables were altered, and drop the statement plans made for them."""
         await self._cache.replace_altered(catalog)
 
     async def version(self) -> int:
-        """Return the version of the catalog of this process."""
+        """Return the version of this process's catalog."""
         return (await self._cache.current()).version
 
     async def known(self) -> Catalog:
-        """Return the catalog of this process, to compare with by `catch_up`."""
+        """Return this process's catalog, for a later `catch_up` to compare with."""
         return await self._cache.current()
 
     async def catch_up(self, known: Catalog) -> bool:
@@ -175,13 +175,13 @@ class Gate:
         return await self._cache.catch_up(known)
 
     def admit(self, caller: Caller, action: Action, names: Iterable[TableName]) -> None:
-        """Check that a caller may do something with some tables. There are no users yet, so everybody may."""
+        """Check that a caller may do an action on some tables; there are no users yet, so everybody may."""
 
     def admit_to_schema(self, caller: Caller, action: Action, schema: str) -> None:
-        """Check that a caller may do something with a schema as a whole; everybody may, as above."""
+        """Check that a caller may do an action on a whole schema; everybody may, as above."""
 
     def admit_to_server(self, caller: Caller, action: Action) -> None:
-        """Check that a caller may do something that concerns all schemas; everybody may, as above."""
+        """Check that a caller may do an action on all schemas; everybody may, as above."""
 
     def admit_holder(self, caller: Caller, id_: UUID) -> None:
-        """Check that a worker session, upload or object is for a caller to use. Whoever knows its id may, as above."""
+        """Check that a caller may use a worker session, upload or object; everybody who knows its id may, as above."""

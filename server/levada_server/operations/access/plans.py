@@ -1,4 +1,4 @@
-"""Compiled queries, kept for those that come again with other values."""
+"""Cache compiled queries for relations that come again with other values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from levada_server.query.query import Query
 
 MAX_PLANS = 1_000
-"""Of one process; those that were not asked for the longest time go first."""
+"""The most plans of one process; the least recently used go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Shape:
     """A relation without the values of its mappings.
 
     Args:
-        key: The same for all relations that differ in nothing else, and in these only within a kind of value.
-        values: In the order in which the parameters of the relation are numbered.
+        key: A key shared by all relations that differ only in values of the same kinds.
+        values: The values, in the order of the relation's parameter numbers.
     """
 
     key: Hashable
@@ -34,12 +34,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A relation as a client asks for it.
+    """A relation that a client requests.
 
     Args:
-        relation: Reads it.
-        parametrised: Reads it with parameters in the place of the values of its shape.
-        shape: None if it is not worth to be kept.
+        relation: Returns the relation.
+        parametrised: Returns it with parameters instead of the values of its shape.
+        shape: Its shape; None if its plan is not worth caching.
     """
 
     relation: Callable[[], Awaitable[Relation]]
@@ -48,14 +48,14 @@ class Asked:
 
 
 class Plans:
-    """Queries by the keys of their shapes, for one catalog: with another, all are forgotten."""
+    """Queries by the keys of their shapes, for one catalog; another catalog empties the cache."""
 
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
         self._queries: OrderedDict[Hashable, Query] = OrderedDict()
 
     async def compiled(self, asked: Asked, catalog: Catalog) -> Query:
-        """Compile a relation, or give the query of its shape with its values.
+        """Compile a relation, or return the cached query of its shape with its values.
 
         Raises:
             LevadaError: The relation breaks a rule of the algebra.

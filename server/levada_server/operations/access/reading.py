@@ -1,4 +1,4 @@
-"""A query whose tables its caller may read, and its rows."""
+"""Read the rows of a query whose tables its caller may read."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ class Readable:
     """A compiled query that its caller may run.
 
     Args:
-        query: With its statements and the tables that it reads.
+        query: The query, with its statements and the tables that it reads.
     """
 
     query: Query
 
     @property
     def heading(self) -> Heading:
-        """The attributes of its entities."""
+        """Return the attributes of its entities."""
         return self.query.heading
 
     @property
     def select(self) -> Select:
-        """Its SQL tree, to be a part of another statement."""
+        """Return its SQL tree, for use in another statement."""
         return self.query.select
 
     async def rows(self, scope: Scope) -> Sequence[Row]:
-        """Return its rows, in one trip to PostgreSQL; for few.
+        """Return its rows, which must be few, in one trip to PostgreSQL.
 
         Raises:
-            ValueOutOfRange: A date or time is outside of what Python holds.
+            ValueOutOfRange: A date or time is outside Python's range.
         """
         return await fetch_rows(scope, self.query)
 
     def batches(self, scope: Scope) -> AbstractAsyncContextManager[AsyncIterator[pa.RecordBatch]]:
-        """Open its rows as a stream of record batches; the end of the block stops the query.
+        """Open its rows as a stream of record batches; leaving the block stops the query.
 
         Raises:
-            ValueOutOfRange: By the iterator: a value is outside of what Arrow or Python holds.
+            ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
         """
         return stream_batches(scope, self.query)
 

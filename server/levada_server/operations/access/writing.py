@@ -1,4 +1,4 @@
-"""A table that its caller may change, and the changes of its rows."""
+"""Change the rows of a table that its caller may change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Writable:
     """A table that its caller may change.
 
     Args:
-        table: Which.
+        table: The table.
     """
 
     table: Table
@@ -40,11 +40,11 @@ class Writable:
         """Insert a batch of rows as planned, all or none; return how many were inserted or replaced.
 
         Args:
-            connection: In a transaction if the plan needs one.
+            connection: The connection, in a transaction if the plan needs one.
             columns: The rows.
-            plan: How.
-            version: Of the catalog that the table is from; None if the caller checks it in the transaction.
-            request: Store their number as its outcome.
+            plan: The plan.
+            version: The version of the table's catalog; None if the caller checks it in the transaction.
+            request: The request whose outcome is set to the number of rows; None for none.
 
         Raises:
             LevadaError: As `storage.rows.inserts.insert_columns`.
@@ -84,7 +84,7 @@ class Writable:
         version: int,
         request: Request | None = None,
     ) -> bool:
-        """Change attributes of the entity with a key; return whether there is one.
+        """Change attributes of the entity with a key; return whether it exists.
 
         Raises:
             LevadaError: As `storage.rows.updates.update_row`.
@@ -92,5 +92,5 @@ class Writable:
         return await updates.update_row(connection, self.table, key, changes, version, request)
 
     async def analyze(self, connection: Connection, row_count: int) -> None:
-        """Renew PostgreSQL's picture of the table after an insert of many rows."""
+        """Update PostgreSQL's statistics of the table after an insert of many rows."""
         await bulk.analyze(connection, self.table, row_count)

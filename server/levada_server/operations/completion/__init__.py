@@ -1,1 +1,1 @@
-"""Completing jobs: their results and what they insert."""
+"""Complete jobs: their state and the rows they insert."""

@@ -1,4 +1,4 @@
-"""Completed jobs and their rows: those of alike inserts are read together."""
+"""Completed jobs and their rows; the rows of alike inserts are read together."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class BufferedInsert:
     """One insert that `make` did.
 
     Args:
-        table: Where its rows go.
-        options: How.
-        content: An Arrow IPC stream that has them.
-        location: Where it stands in the code.
-        share: Which rows of the stream they are; None: all.
+        table: The table of its rows.
+        options: The options of the insert.
+        content: An Arrow IPC stream that holds them.
+        location: The place of the insert in the user's code.
+        share: The rows of the stream that belong to it; None for all.
     """
 
     table: TableName
@@ -50,7 +50,7 @@ class BufferedInsert:
 
     @property
     def byte_count(self) -> int:
-        """Bytes of its stream."""
+        """Return the size of its stream in bytes."""
         self.content.seek(0, SEEK_END)
         return self.content.tell()
 
@@ -62,13 +62,13 @@ class CompletedJob:
     Args:
         table: The table that was computed.
         job_id: The job.
-        token: Of its lease.
-        key: Of the job, as its lease says.
-        duration: How long `make` ran.
-        code_version: Of the code that computed it.
-        inserts: What it inserted, in order.
-        receipts: Of what it read.
-        inputs: What is read again within the commit, each with the digest of its rows when it was fetched.
+        token: The token of its lease.
+        key: The key of the job, as in its lease.
+        duration: The time that `make` ran.
+        code_version: The version of the code that computed it.
+        inserts: Its inserts, in order.
+        receipts: The receipts of its reads.
+        inputs: The reads to repeat within the commit, each with the digest of its rows when they were fetched.
     """
 
     table: TableName
@@ -94,13 +94,13 @@ class CompletedJob:
 
 @dataclass(frozen=True, slots=True)
 class AlikeInserts:
-    """Inserts of some jobs into one table in one way.
+    """Inserts of some jobs into one table with the same options.
 
     Args:
         table: The table.
-        options: The way.
+        options: The options.
         inserts: At least one, each with the number of its job.
-        together: They may be read together; else it is but one.
+        together: Whether they are read together; if not, it is a single insert.
     """
 
     table: TableName
@@ -109,7 +109,7 @@ class AlikeInserts:
     together: bool
 
     def read(self, target: Table) -> tuple[list[Columns], list[int]]:
-        """Read the rows of all together; return them with the number of rows of each insert. Blocks."""
+        """Read all rows together, blocking; return them with the number of rows of each insert."""
         shares: dict[int, list[Share]] = {}
         for _, insert in self.inserts:
             shares.setdefault(id(insert.content), []).extend([insert.share] if insert.share else [])
@@ -123,14 +123,14 @@ class AlikeInserts:
 
 
 def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
-    """Group the inserts of some jobs by table and options, in the order of the first of each; some stay alone."""
+    """Group the inserts of some jobs by table and options, in the order of each group's first; some stay alone."""
     groups: dict[object, AlikeInserts] = {}
     for number, job in enumerate(jobs):
         for insert in job.inserts:
             options = insert.options
-            # Of these only PostgreSQL knows how many rows are new.
+            # Only PostgreSQL knows how many rows of such an insert are new.
             counted = options.skip_duplicates or options.replace
-            # Large ones are not to be in memory whole; what is shared came in one message.
+            # A large insert should not be in memory whole; shared inserts came in one message.
             together = not counted and (insert.share is not None or insert.byte_count <= MERGED_BYTES)
             kind = (insert.table, options, None if together else id(insert))
             groups.setdefault(kind, AlikeInserts(insert.table, options, [], together)).inserts.append((number, insert))
@@ -138,7 +138,7 @@ def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
 
 
 def arrow_file(content: IO[bytes]) -> pa.NativeFile:
-    """Open a stream from its beginning; what is in memory is not copied."""
+    """Open a stream from its beginning, without copying a stream that is in memory."""
     if isinstance(content, io.BytesIO):
         return pa.BufferReader(content.getvalue())
     content.seek(0)

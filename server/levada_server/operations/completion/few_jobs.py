@@ -1,4 +1,4 @@
-"""Jobs whose rows are few: rows, state and record of all by one statement, which is a transaction of its own."""
+"""Complete jobs with few rows: one statement, which is a transaction, writes the rows, states and records of all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
 
 Committed = list[tuple["TableName", list["Key"]]]
-"""Keys that were committed, by table."""
+"""The keys that were committed, by table."""
 
 
 async def complete_at_once(
@@ -38,11 +38,11 @@ async def complete_at_once(
     """Complete jobs of one table, all or none.
 
     Returns:
-        What the caller is told, and the keys. None if nothing was done: the jobs are not of this sort, or it takes a
-        closer look to see what becomes of each.
+        The warnings for the caller, and the keys. None if nothing was done, because the jobs do not allow one
+        statement, or because only the longer way finds the outcome of each.
 
     Raises:
-        LevadaError: As the outcomes of `complete`, but what is wrong may be named less exactly.
+        LevadaError: As the outcomes of `complete`, but the message may be less exact.
     """
     kinds = alike_inserts(jobs)
     if not _may_be(jobs, kinds):

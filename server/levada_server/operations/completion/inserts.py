@@ -1,4 +1,4 @@
-"""The rows of completed jobs: where they may go, and putting them there."""
+"""Check the target tables of completed jobs, and insert the jobs' rows."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 def check_targets(catalog: Catalog, table: Table, jobs: Sequence[CompletedJob]) -> list[str]:
-    """Check that the rows of jobs go where they may; give what the caller is told.
+    """Check that jobs may write into the tables of their rows; return the warnings for the caller.
 
     Raises:
-        MakeContract: The contract is held, and a target is neither the jobs' own table nor a part of it.
-        PermissionDenied: A target is filled by its own jobs.
+        MakeContract: The schema enforces the contract, and a target is neither the jobs' own table nor a part of it.
+        PermissionDenied: Only its own jobs fill a target.
     """
     told: list[str] = []
     targets = {(insert.table, insert.options): insert for job in jobs for insert in job.inserts}
@@ -55,10 +55,10 @@ class Inserting:
     Args:
         engine: The parts to work with.
         connection: In the transaction that completes them.
-        view: Where tables are looked up.
+        view: The catalog in which tables are looked up.
         table: The table that is computed.
-        keys: Those of the jobs.
-        warnings: Takes what the caller is told.
+        keys: The keys of the jobs.
+        warnings: A list that collects the warnings for the caller.
     """
 
     engine: Engine
@@ -69,7 +69,7 @@ class Inserting:
     warnings: list[str]
 
     async def in_order(self, job: CompletedJob) -> Counter[str]:
-        """Insert the rows of one job; give their number by table."""
+        """Insert the rows of one job; return their number by table."""
         counts: Counter[str] = Counter()
         for insert in job.inserts:
             target = self.view.writable(Action.INSERT, insert.table)
@@ -77,10 +77,10 @@ class Inserting:
         return counts
 
     async def together(self, jobs: Sequence[CompletedJob]) -> list[Counter[str]]:
-        """Insert the rows of some jobs by one statement for each table; give their number by job and table.
+        """Insert the rows of some jobs by one statement for each table; return their number by job and table.
 
-        Tables come in the order of their first insert. Where that is wrong for some job, or a row is, the group fails
-        and each job is committed on its own.
+        Tables come in the order of their first insert. If that order, or a row, is wrong for some job, the group fails
+        and each job is committed separately.
         """
         counts: list[Counter[str]] = [Counter() for _ in jobs]
         for alike in alike_inserts(jobs):
@@ -120,7 +120,7 @@ def _batches(insert: BufferedInsert, target: Table) -> Iterator[Columns]:
 
 @contextmanager
 def located(location: str) -> Iterator[None]:
-    """Tell in an error where in the user's code the insert stands."""
+    """Add the place of the insert in the user's code to an error."""
     try:
         yield
     except LevadaError as error:

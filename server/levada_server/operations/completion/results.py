@@ -1,4 +1,4 @@
-"""What becomes of jobs: their rows are committed together with their state, or they failed."""
+"""Commit the rows of completed jobs together with their state, and record failed jobs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What became of some jobs.
+    """The outcome of completing some jobs.
 
     Args:
-        outcomes: For each, in order, None if it is committed, or why nothing of it is.
-        warnings: What the caller is told although it was committed, each once.
+        outcomes: For each job, in order, None if it was committed, or the error why it was not.
+        warnings: Warnings for the caller about committed jobs, each once.
     """
 
     outcomes: tuple[LevadaError | None, ...]
@@ -49,14 +49,14 @@ class Completion:
 
 
 async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
-    """Commit the rows of some jobs, each together with its state. Repeating it changes nothing.
+    """Commit the rows of some jobs, each together with its state; a repetition changes nothing.
 
-    All go into one transaction. When one of them fails, each is committed on its own, so that none suffers for another.
+    All go into one transaction. If one of them fails, each is committed separately, so that no job fails for another.
 
     Returns:
-        For each job None or: LeaseLost if it was handed to another worker, cancelled or given up; MakeContract if its
-        key is not among the rows, or they go where they may not; InputsChanged if what it read has changed; or what is
-        wrong with a row, naming it and the insert.
+        For each job None or an error: LeaseLost if it went to another worker, was cancelled or was given up;
+        MakeContract if its key is not among the rows, or the rows go into a table that it may not write; InputsChanged
+        if rows that it read have changed; or the error of a row, which names the row and the insert.
     """
     view = await engine.gate.open(caller)
     if len(jobs) > 1:
@@ -65,7 +65,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         except OutcomeUnknown:
             raise
         except LevadaError:
-            pass  # which one it was, and what becomes of the others, is seen one by one
+            pass  # committing the jobs one by one finds the failed one and the outcome of the others
         else:
             return Completion((None,) * len(jobs), tuple(dict.fromkeys(told)))
     outcomes: list[LevadaError | None] = []
@@ -82,7 +82,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
 
 
 async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> list[str]:
-    """Commit jobs, all or none; give what the caller is told."""
+    """Commit jobs, all or none; return the warnings for the caller."""
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
         async with engine.scope.transaction() as connection:
@@ -96,7 +96,7 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> l
 async def _commit_at_once(
     engine: Engine, view: View, jobs: Sequence[CompletedJob]
 ) -> tuple[list[str], Committed] | None:
-    """Commit jobs by one statement; None if that cannot be, or if what is wrong with the one is still to be found."""
+    """Commit jobs by one statement; return None if that cannot be, or if one job's error is still to be found."""
     try:
         return await complete_at_once(engine, view, jobs)
     except OutcomeUnknown:
@@ -110,10 +110,10 @@ async def _commit_at_once(
 async def _complete_group(
     engine: Engine, connection: Connection, view: View, jobs: Sequence[CompletedJob]
 ) -> tuple[list[str], Committed]:
-    """Complete jobs in a transaction, by few statements for all of a table.
+    """Complete jobs in a transaction, by few statements for all jobs of a table.
 
     Returns:
-        What the caller is told, and the keys.
+        The warnings for the caller, and the keys.
     """
     by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
     for job in jobs:
@@ -121,7 +121,7 @@ async def _complete_group(
     tables = [(computed_table(view, Action.COMPUTE, name), group) for name, group in by_table.items()]
     warnings: list[str] = []
     committed: Committed = []
-    for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, as they are locked
+    for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, because they are locked
         locked = await job_rows.lock_jobs(connection, table, [job.job_id for job in group])
         accepted = [
             job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
@@ -170,8 +170,8 @@ async def _check_inputs(connection: Connection, view: View, table: Table, job: C
     for number, (relation, digest) in enumerate(job.inputs, 1):
         if await (await view.query(Action.FETCH, relation)).digest(connection) != digest:
             raise InputsChanged(
-                f"What make_fetch of `{table.name}` had fetched ({number}. query) was changed before its result could "
-                "be committed; nothing of it is kept. Let it be computed again.",
+                f"Rows that make_fetch of `{table.name}` fetched (query {number}) changed before its result could be "
+                "committed; nothing of it is kept. Compute it again.",
                 table=table.name,
             )
 
@@ -179,10 +179,10 @@ async def _check_inputs(connection: Connection, view: View, table: Table, job: C
 async def complete_in_transaction(
     engine: Engine, transaction: OpenTransaction, caller: Caller, job: CompletedJob
 ) -> None:
-    """Finish a job whose rows were written under its lease in an open transaction, which commits them with it.
+    """Complete a job whose rows were written under its lease in an open transaction, which commits both.
 
     Raises:
-        PreconditionFailed: The job is completed already.
+        PreconditionFailed: The job is already completed.
         LevadaError: As the outcomes of `complete`.
     """
     view = await engine.gate.open(caller)
@@ -190,7 +190,7 @@ async def complete_in_transaction(
     async with transaction.transaction() as connection:
         locked = await job_rows.lock_jobs(connection, table, (job.job_id,))
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
-            raise PreconditionFailed("The job is completed already; roll back.", job=job.job_id)
+            raise PreconditionFailed("The job is already completed; roll back.", job=job.job_id)
         await _check_inputs(connection, view, table, job)
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in transaction.written.items()}
@@ -210,23 +210,23 @@ async def fail(
     code_version: str,
     interrupted: bool = False,
 ) -> str:
-    """Record that `make` failed; give the job's state now: error, or pending if it is tried again.
+    """Record that `make` failed; return the job's new state: error, or pending if it is tried again.
 
-    Repeating it changes nothing.
+    A repetition changes nothing.
 
     Args:
         engine: The parts to work with.
-        caller: Who asks.
+        caller: The caller.
         name: The table.
         job_id: The job.
-        token: Of its lease.
-        failure: What went wrong.
-        duration: How long `make` ran.
-        code_version: Of the code that computed it.
-        interrupted: It was no fault of the code: the try counts as that of a lost worker does.
+        token: The token of its lease.
+        failure: The error of `make`.
+        duration: The time that `make` ran.
+        code_version: The version of the code that computed it.
+        interrupted: Whether the code is not at fault; the attempt then counts like one of a lost worker.
 
     Raises:
-        LeaseLost: The job was handed to another worker, or cancelled.
+        LeaseLost: The job went to another worker, or was cancelled.
     """
     table = computed_table(await engine.gate.open(caller), Action.COMPUTE, name)
     async with engine.scope.transaction() as connection:

@@ -1,1 +1,1 @@
-"""Objects in stores."""
+"""Write, read and collect objects in stores."""

@@ -1,4 +1,4 @@
-"""Objects that rows are about to name: they live on, and the rows get what they hold of them."""
+"""Claim objects that rows are about to name, so that they stay, and put their references into the rows."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def check_stores(engine: Engine, attributes: Iterable[Attribute], table: TableName) -> None:
-    """Refuse new attributes of a table that keep objects in stores which this server has not.
+    """Refuse new attributes of a table that keep objects in stores that this server lacks.
 
     Raises:
-        UnknownStore: It does; the message names the attribute.
+        UnknownStore: The server lacks a store; the message names the attribute.
     """
     for attribute in attributes:
         if attribute.type.kind is Kind.OBJECT:
@@ -38,10 +38,10 @@ def check_stores(engine: Engine, attributes: Iterable[Attribute], table: TableNa
 
 
 async def claim_columns(engine: Engine, table: Table, columns: Columns) -> Columns:
-    """Let the objects live on that some rows are about to name, and put in what the rows hold of them.
+    """Claim the objects that some rows are about to name, and put their references into the rows.
 
-    It is done before the rows are committed, whatever transaction they belong to: from then on nobody collects these
-    objects for longer than any transaction lasts.
+    The claim is committed before the rows, whatever transaction they belong to. From then on no collection removes
+    these objects, for longer than any transaction lasts.
 
     Raises:
         UnknownObject: A row names an object that is gone.
@@ -63,7 +63,7 @@ async def claim_columns(engine: Engine, table: Table, columns: Columns) -> Colum
 
 
 async def claim_changes(engine: Engine, table: Table, changes: Mapping[str, object]) -> dict[str, object]:
-    """Do as `claim_columns` for the new values of one row."""
+    """Claim the objects of the new values of one row, as `claim_columns` does."""
     result = dict(changes)
     ids = {
         name: UUID(str(value))
@@ -77,10 +77,10 @@ async def claim_changes(engine: Engine, table: Table, changes: Mapping[str, obje
 
 
 async def claim_copied(engine: Engine, ids: Iterable[str]) -> None:
-    """Let the objects live on that rows name which were copied within PostgreSQL and are not committed yet.
+    """Claim the objects of rows that were copied within PostgreSQL and are not committed yet.
 
     Raises:
-        UnknownObject: One is gone.
+        UnknownObject: An object is gone.
     """
     wanted = {UUID(id_) for id_ in ids}
     gone = wanted - (await _claim(engine, wanted)).keys() if wanted else set()
@@ -94,13 +94,15 @@ async def _claim(engine: Engine, ids: set[UUID]) -> dict[UUID, StoredObject]:
 
 
 def _fitting(attribute: Attribute, claimed: Mapping[UUID, StoredObject], id_: UUID, where: str) -> str:
-    """Give what a row holds of an object, if its attribute takes it."""
+    """Return the reference to an object that a row holds, if the attribute takes the object."""
     found = claimed.get(id_)
     if found is None:
-        raise UnknownObject(f"{where}: the object {id_} is gone, or never was. Insert its content again.", object=id_)
+        raise UnknownObject(
+            f"{where}: the object {id_} is gone or never existed. Insert its content again.", object=id_
+        )
     wanted = attribute.type
     if found.codec != wanted.codec or (wanted.store and found.reference.store != wanted.store):
         raise WrongValue(
-            f"{where}: the object is a <{found.codec}@{found.reference.store}>, and the attribute takes {wanted}."
+            f"{where}: the object is a <{found.codec}@{found.reference.store}>, but the attribute takes {wanted}."
         )
     return found.reference.to_json()

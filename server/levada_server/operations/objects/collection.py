@@ -1,4 +1,4 @@
-"""Objects that no row names any more: quarantined, then removed."""
+"""Collect objects that no row names any more: quarantine them, then remove them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOG = logging.getLogger("levada.objects")
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a collection did: how many objects, and their bytes."""
+    """The result of a collection: numbers of objects, and their bytes."""
 
     quarantined_count: int
     quarantined_bytes: int
@@ -32,15 +32,16 @@ class Collected:
 
 
 class _Rehearsed(Exception):
-    """Ends the transaction of a collection that was only to tell what it would do."""
+    """Ends the transaction of a dry run."""
 
 
 async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected:
-    """Remove what no row names.
+    """Remove the objects that no row names.
 
-    First every reference is read. An object without one, that nobody claimed for `LIFETIME`, goes into quarantine; one
-    that has been there for `QUARANTINE`, and is not named now either, is given up, and nothing can name it any more.
-    Then its bytes go. Whoever claims an object before that takes it out of quarantine, so that no row is left without.
+    First the collection reads every reference. An object without a reference that nobody has claimed for `LIFETIME`
+    goes into quarantine. An object that has been there for `QUARANTINE`, and still has no reference, is given up: from
+    then on no row can name it. Then its bytes are removed. A claim before that takes the object out of quarantine, so
+    that no row loses its object.
     """
     engine.gate.admit_to_server(caller, Action.ADMINISTER)
     found: list[int] = []
@@ -61,7 +62,7 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
 
 
 async def _removed(engine: Engine, doomed: Upload) -> bool:
-    """Remove the bytes of an object, then forget it; tell whether it worked, or is for the next collection."""
+    """Remove the bytes of an object, then its record; return False to leave it for the next collection."""
     try:
         await asyncio.to_thread(remove_bytes, engine.objects.store(doomed.store), doomed)
     except (OSError, LevadaError) as error:
@@ -73,7 +74,7 @@ async def _removed(engine: Engine, doomed: Upload) -> bool:
 
 
 def remove_bytes(store: FolderStore, upload: Upload) -> None:
-    """Remove an object or an upload, wherever its bytes are; a file that was there before it stays."""
+    """Remove the bytes of an object or an upload, wherever they are; a registered file stays."""
     store.discard(upload.id)
     if upload.codec != "filepath":
         store.remove(upload.path)

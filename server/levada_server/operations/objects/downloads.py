@@ -1,4 +1,4 @@
-"""Objects from their stores: whole, in part, or the list of a folder's files."""
+"""Read objects from their stores: whole, in part, or the list of a folder's files."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.object_rows import StoredObject
 
 CHUNK_BYTES = 2**20
-"""Of a download."""
+"""The size of a chunk of a download."""
 
 
 async def download(
     engine: Engine, caller: Caller, id_: UUID, path: str, *, offset: int, length_bytes: int | None
 ) -> AsyncGenerator[bytes, None]:
-    """Give the bytes of an object, of a file of a folder, or of a folder's list of files, from an offset on.
+    """Yield the bytes of an object, of a folder's file, or of a folder's list of files, from an offset on.
 
     Raises:
-        UnknownObject: There is no such object.
+        UnknownObject: The object does not exist.
         NotFound: The folder has no such file.
-        DamagedObject: The store lost it, or its size is another one.
+        DamagedObject: The store lost the object, or its size has changed.
         InvalidRequest: The offset is past the end.
     """
     found, store = await _find(engine, caller, id_)
     if path and not found.folder:
-        raise InvalidRequest("The object is a single file, and has no others in it.", field="path")
+        raise InvalidRequest("The object is a single file without other files; leave `path` empty.", field="path")
     file = await open_file(store, found, path)
     try:
         end = file.seek(0, 2)
         if not 0 <= offset <= end or (length_bytes is not None and length_bytes < 0):
-            raise InvalidRequest(f"The file has {end} bytes, and its part begins at {offset}.", field="offset")
+            raise InvalidRequest(f"The offset {offset} is past the end of a file of {end} bytes.", field="offset")
         file.seek(offset)
         left = end - offset if length_bytes is None else min(length_bytes, end - offset)
         while left:
             chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))
             if not chunk:
-                raise DamagedObject(f"`{found.reference.path}` became shorter while it was read.", object=id_)
+                raise DamagedObject(f"`{found.reference.path}` became shorter during the read.", object=id_)
             left -= len(chunk)
             yield chunk
     finally:
@@ -57,13 +57,13 @@ async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[Stor
     """List the files of a folder.
 
     Raises:
-        UnknownObject: There is no such object.
-        InvalidRequest: It is no folder.
+        UnknownObject: The object does not exist.
+        InvalidRequest: The object is not a folder.
         DamagedObject: The store lost the list.
     """
     found, store = await _find(engine, caller, id_)
     if not found.folder:
-        raise InvalidRequest("The object is a single file, and has no list of files.", field="object_id")
+        raise InvalidRequest("The object is a single file without a list of files.", field="object_id")
     try:
         return await asyncio.to_thread(store.files, found.reference.path)
     except NotFound:
@@ -75,12 +75,12 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
     if found is None:
-        raise UnknownObject("There is no such object; perhaps no row names it any more.", object=id_)
+        raise UnknownObject("There is no object with this id; perhaps no row names it any more.", object=id_)
     return found, engine.objects.store(found.reference.store)
 
 
 async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[bytes]:
-    """Open an object for reading, after a look at its size: the cheapest sign of damage."""
+    """Open an object for reading, after a check of its size, the cheapest sign of damage."""
     reference = found.reference
     if found.folder and not path:
         try:
@@ -100,7 +100,7 @@ async def open_file(store: FolderStore, found: StoredObject, path: str) -> IO[by
     if size != reference.size_bytes:
         file.close()
         raise DamagedObject(
-            f"`{reference.path}` in the store `{store.name}` has {size} bytes and had {reference.size_bytes}.",
+            f"`{reference.path}` in the store `{store.name}` has {size} bytes but had {reference.size_bytes}.",
             object=reference.id,
         )
     return file

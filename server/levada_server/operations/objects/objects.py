@@ -1,4 +1,4 @@
-"""Objects into their stores: stage, upload, commit, register."""
+"""Write objects into their stores: stage, upload, commit, register."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 BY_CONTENT = frozenset({"blob", "hash"})
-"""Codecs whose objects are there once for each content."""
+"""The codecs that store each content only once."""
 _NAMED = frozenset({"attach", "object"})
 _UNKNOWN_HASH = "0" * 64
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -44,7 +44,7 @@ class Target:
 
     Args:
         table: The table's name.
-        attribute: The attribute's.
+        attribute: The attribute's name.
     """
 
     table: TableName
@@ -61,20 +61,22 @@ async def stage(
     folder: bool,
     hash_: str,
 ) -> UUID | ObjectReference:
-    """Begin an object; give the id of its upload, or the object if the same content is there.
+    """Begin an object; return the id of its upload, or the stored object with the same content.
 
     Raises:
-        UnknownStore: The server has not the attribute's store.
-        InvalidRequest: The attribute holds no such object, or the name or the hash is none.
-        DamagedObject: The store lost the object of the same content.
+        UnknownStore: The server lacks the attribute's store.
+        InvalidRequest: The attribute does not hold such an object, or the name or the hash is not valid.
+        DamagedObject: The store lost the object with the same content.
     """
     table, attribute = await _target(engine, caller, target)
     codec = attribute.type.codec
     store = engine.objects.store(attribute.type.store)
     if codec == "filepath":
-        raise InvalidRequest("A <filepath@…> takes files that lie in its store: register them.", field="attribute")
+        raise InvalidRequest(
+            "A <filepath@…> takes files that are already in its store; register them.", field="attribute"
+        )
     if folder and codec != "object":
-        raise InvalidRequest(f"{attribute.type} takes no folder; <object@…> does.", field="folder")
+        raise InvalidRequest(f"{attribute.type} does not take a folder; use <object@…>.", field="folder")
     if hash_:
         _check_hash(hash_)
     if codec in _NAMED:
@@ -104,50 +106,52 @@ async def _target(engine: Engine, caller: Caller, target: Target) -> tuple[Table
     attribute = table.heading[target.attribute]
     if attribute.type.kind is not Kind.OBJECT:
         raise InvalidRequest(
-            f"`{attribute.name}` of `{table.name}` is a {attribute.type}, which lies in no store.", field="attribute"
+            f"`{attribute.name}` of `{table.name}` is a {attribute.type}, which no store holds.", field="attribute"
         )
     return table, attribute
 
 
 async def _schema_id(connection: Connection, table: Table) -> int:
     found = await object_rows.schema_id(connection, table.name.schema)
-    if found is None:  # dropped since the catalog was read
+    if found is None:  # it was dropped since the catalog was read
         raise UnknownSchema(f"There is no schema `{table.name.schema}`.", schema=table.name.schema)
     return found
 
 
 def _check_hash(text: str) -> None:
     if not _HASH.fullmatch(text):
-        raise InvalidRequest("A hash is BLAKE3 in 64 hexadecimal digits, in lower case.", field="hash")
+        raise InvalidRequest("A hash must be BLAKE3 in 64 hexadecimal digits, in lower case.", field="hash")
 
 
 async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
-    """Give an upload to write to; it lives on.
+    """Return an upload to write to, and extend its life.
 
     Raises:
-        UnknownObject: It has expired, or is committed.
+        UnknownObject: The upload has expired, or is committed.
     """
     engine.gate.admit_holder(caller, id_)
     async with engine.objects.connection() as connection:
         upload = await object_rows.renew_upload(connection, id_)
     if upload is None:
-        raise UnknownObject("There is no such upload: it has expired or is committed. Begin another.", object=id_)
+        raise UnknownObject(
+            "There is no upload with this id: it has expired or is committed. Begin another.", object=id_
+        )
     return OpenUpload(upload, engine.objects.store(upload.store))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload, and the store that it goes to."""
+    """An upload, and its store."""
 
     upload: Upload
     store: FolderStore
 
     async def received_bytes(self, path: str) -> int:
-        """Tell how much of a file has arrived."""
+        """Return how much of a file has arrived."""
         return await asyncio.to_thread(self.store.received_bytes, self.upload.id, self._checked(path))
 
     async def rewind(self, path: str, offset: int) -> None:
-        """Let a file go on at an offset."""
+        """Set the offset at which a file continues."""
         await asyncio.to_thread(self.store.rewind, self.upload.id, self._checked(path), offset)
 
     async def write(self, path: str, offset: int, content: bytes) -> None:
@@ -157,25 +161,25 @@ class OpenUpload:
     def _checked(self, path: str) -> str:
         if bool(path) is not self.upload.folder:
             raise InvalidRequest(
-                "The files of a folder have paths." if self.upload.folder else "A single file has no path.",
+                "A file of a folder needs a path." if self.upload.folder else "A single file must not have a path.",
                 field="path",
             )
         return path
 
 
 async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_bytes: int) -> ObjectReference:
-    """Check what was uploaded and put it to its place; give the object that rows may name.
+    """Check an upload and move it to its place; return the object, which rows may name.
 
     Raises:
         UnknownObject: The upload has expired.
-        DamagedObject: Size or hash differ from what the client has; the upload is dropped.
-        WrongValue: An array is none.
+        DamagedObject: The size or hash differs from the client's; the upload is dropped.
+        WrongValue: The file of an array is not an array.
     """
     try:
         async with engine.objects.committing(id_):
             return await _commit(engine, await open_upload(engine, caller, id_), hash_, size_bytes)
     except UnknownObject:
-        # It may be committed already: the answer was lost, and the client asks again.
+        # It may be committed already, if the answer was lost and the client asks again.
         async with engine.objects.connection() as connection:
             done = await object_rows.read_object(connection, id_)
         if done is None:
@@ -190,7 +194,7 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
     try:
         if content.size_bytes != size_bytes or hash_ not in ("", content.hash):
             raise DamagedObject(
-                f"{content.size_bytes} bytes with the hash {content.hash} arrived, and {size_bytes} with "
+                f"{content.size_bytes} bytes with the hash {content.hash} arrived, but {size_bytes} with "
                 f"{hash_ or 'any'} were sent. Upload them again.",
                 object=id_,
             )
@@ -211,7 +215,7 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
             whole = await object_rows.commit_upload(connection, id_, content, header)
         if whole is not None:
             return whole.reference
-        # Somebody else committed the same content just now, or the upload is gone.
+        # Another client has just committed the same content, or the upload is gone.
         same = await _claim_content(engine, upload, content)
     await _drop(engine, upload, store)
     if same is None:
@@ -237,15 +241,15 @@ async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
 
 
 async def register(engine: Engine, caller: Caller, target: Target, path: str) -> ObjectReference:
-    """Take a file that lies in a store; give what rows may name.
+    """Register a file that is already in a store; return the object, which rows may name.
 
     Raises:
-        NotFound: There is no such file.
-        InvalidRequest: The attribute is no `<filepath@…>`, or the path leaves the store.
+        NotFound: The file does not exist.
+        InvalidRequest: The attribute is not a `<filepath@…>`, or the path leaves the store.
     """
     table, attribute = await _target(engine, caller, target)
     if attribute.type.codec != "filepath":
-        raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, and takes copies.", field="attribute")
+        raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, which takes copies.", field="attribute")
     store = engine.objects.store(attribute.type.store)
     content = await asyncio.to_thread(store.register, path)
     async with engine.objects.connection() as connection:
@@ -256,5 +260,5 @@ async def register(engine: Engine, caller: Caller, target: Target, path: str) ->
 
 
 async def _check_there(store: FolderStore, found: StoredObject) -> None:
-    """Make sure that an object which is there again by its content is there on the disk."""
+    """Check that an object found by its content still exists on the disk."""
     (await open_file(store, found, "")).close()
