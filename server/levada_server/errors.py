@@ -1,8 +1,8 @@
-"""Everything that goes wrong on purpose: raised in any layer, turned into a status in `rpc/status.py` alone.
+"""Define the errors that callers see; any layer raises them, and only `rpc/status.py` turns them into statuses.
 
-Each class is its row in the one table of errors: its reason, which clients branch on, and its gRPC code, which it
-inherits unless it names its own. The SQLSTATEs that become an error are in `storage/postgres/failures.py`; tests hold
-`error.proto`, the clients' classes and docs/reference/errors.md to both.
+Each class is a row in the one table of errors: a reason, on which clients branch, and a gRPC code, which it inherits
+unless it names its own. The SQLSTATEs that become an error are in `storage/postgres/failures.py`; tests compare
+`error.proto`, the clients' classes and docs/reference/errors.md with both.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ class LevadaError(Exception):
     """A failure that is reported to the caller; only its subclasses are raised.
 
     Args:
-        message: What is wrong, where, and what to do, in plain words and without SQL.
+        message: The problem, its place, and what to do, in plain words and without SQL.
         details: Values that a client may branch on or show, all as text.
 
     Attributes:
-        reason: Why, as an `ErrorReason` of the protocol without its prefix.
+        reason: The reason, as an `ErrorReason` of the protocol without its prefix.
         code: The name of its gRPC code.
     """
 
@@ -31,12 +31,12 @@ class LevadaError(Exception):
         self.details = {name: str(value) for name, value in details.items() if value is not None}
 
     def __str__(self) -> str:
-        """Return the message as it is now; a layer on the way may have added where it was."""
+        """Return the current message, to which a layer may have added the place."""
         return self.message
 
 
 class InvalidRequest(LevadaError):
-    """The request cannot be right, whatever the data."""
+    """The request is wrong for any data."""
 
     reason = "INVALID_REQUEST"
     code = "INVALID_ARGUMENT"
@@ -97,7 +97,7 @@ class MakeContract(InvalidRequest):
 
 
 class Unauthenticated(LevadaError):
-    """The call carries no or wrong credentials."""
+    """The call has no credentials, or wrong ones."""
 
     reason = "UNAUTHENTICATED"
     code = "UNAUTHENTICATED"
@@ -111,57 +111,57 @@ class PermissionDenied(LevadaError):
 
 
 class NotFound(LevadaError):
-    """The thing named does not exist."""
+    """A named thing does not exist."""
 
     reason = "NOT_FOUND"
     code = "NOT_FOUND"
 
 
 class UnknownSchema(NotFound):
-    """No such schema."""
+    """A schema does not exist."""
 
     reason = "UNKNOWN_SCHEMA"
 
 
 class UnknownTable(NotFound):
-    """No such table."""
+    """A table does not exist."""
 
     reason = "UNKNOWN_TABLE"
 
 
 class UnknownJob(NotFound):
-    """No such job."""
+    """A job does not exist."""
 
     reason = "UNKNOWN_JOB"
 
 
 class UnknownWorkerSession(NotFound):
-    """No such worker session, or it has ended."""
+    """A worker session does not exist, or it has ended."""
 
     reason = "UNKNOWN_WORKER_SESSION"
 
 
 class UnknownStore(NotFound):
-    """No such store."""
+    """A store does not exist."""
 
     reason = "UNKNOWN_STORE"
 
 
 class UnknownObject(NotFound):
-    """No such object or upload, or it is gone."""
+    """An object or upload does not exist, or it is gone."""
 
     reason = "UNKNOWN_OBJECT"
 
 
 class AlreadyExists(LevadaError):
-    """The thing to be made exists."""
+    """The thing to create already exists."""
 
     reason = "ALREADY_EXISTS"
     code = "ALREADY_EXISTS"
 
 
 class DuplicateEntity(AlreadyExists):
-    """An entity with this key exists."""
+    """An entity with this key already exists."""
 
     reason = "DUPLICATE_ENTITY"
 
@@ -204,26 +204,26 @@ class VersionMismatch(PreconditionFailed):
 
 
 class InputsChanged(PreconditionFailed):
-    """What `make` had fetched has changed before its result was committed."""
+    """Rows that `make` fetched changed before its result was committed."""
 
     reason = "INPUTS_CHANGED"
 
 
 class WrongJobState(PreconditionFailed):
-    """The job is not in a state that allows the move."""
+    """The state of the job does not allow the change."""
 
     reason = "WRONG_JOB_STATE"
 
 
 class LeaseLost(LevadaError):
-    """The job was handed to another worker."""
+    """The job went to another worker."""
 
     reason = "LEASE_LOST"
     code = "ABORTED"
 
 
 class Conflict(LevadaError):
-    """A concurrent transaction got in the way."""
+    """A concurrent transaction conflicts with this one."""
 
     reason = "CONFLICT"
     code = "ABORTED"
@@ -237,7 +237,7 @@ class LimitReached(LevadaError):
 
 
 class DamagedObject(LevadaError):
-    """Bytes changed on their way, or in the store."""
+    """Bytes changed during the transfer or in the store."""
 
     reason = "DAMAGED_OBJECT"
     code = "DATA_LOSS"
@@ -251,14 +251,14 @@ class Unavailable(LevadaError):
 
 
 class OutcomeUnknown(LevadaError):
-    """The connection to the database broke during commit."""
+    """The connection to the database broke during a commit."""
 
     reason = "OUTCOME_UNKNOWN"
     code = "UNKNOWN"
 
 
 class Unsupported(LevadaError):
-    """The server does not do this."""
+    """The server does not support this."""
 
     reason = "UNSUPPORTED"
     code = "UNIMPLEMENTED"
@@ -279,7 +279,7 @@ class DeadlineExceeded(LevadaError):
 
 
 class Internal(LevadaError):
-    """A fault of the server; `rpc` raises it in place of the cause, which only the log has."""
+    """A fault of the server; `rpc` raises it instead of the cause, which is only in the log."""
 
     reason = "INTERNAL"
     code = "INTERNAL"

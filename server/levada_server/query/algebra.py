@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionText:
-    """Text of the expression language; `values` replace its marks `?`, in order."""
+    """A text of the expression language; `values` replace its marks `?`, in order."""
 
     text: str
     values: tuple[object, ...] = ()
@@ -146,7 +146,7 @@ class Parameter:
 
     Args:
         number: Its number among the relation's parameters.
-        value: Its present value: neither None nor a tuple.
+        value: Its current value: neither None nor a tuple.
     """
 
     number: int

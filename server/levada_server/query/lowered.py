@@ -1,4 +1,4 @@
-"""Lowered relations: a relation as SQL, and the state of one compilation."""
+"""A lowered relation, which is a relation as SQL, and the state of one compilation."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
 
 MAX_LOWERED_NODES = 10_000
-"""A shared sub-expression is lowered once per use, so a small message can stand for a huge query."""
+"""The most nodes to lower; a shared part is lowered once per use, so a small message can stand for a huge query."""
 
 MAX_WEIGHT = 50_000
-"""Nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
+"""The most nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A relation as SQL: one output column per attribute of the heading, in its order."""
+    """A relation as SQL: one output column per attribute of the heading, in the same order."""
 
     select: sql.Select
     heading: Heading
 
     def scope(self, names: Container[str] | None = None) -> Scope:
-        """The meaning of the attributes' names, or of some of them, in an expression over this relation."""
+        """Return the meaning of all or some attributes' names in an expression over this relation."""
         return Scope(
             {
                 name: (column, self.heading[name].type)
@@ -50,11 +50,11 @@ class Lowering:
 
     Args:
         catalog: The catalog in which tables are looked up.
-        lower: Lowers a relation; the entry of the recursion.
+        lower: The function that lowers a relation, called for each operand.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
         warnings: Warnings for the caller, although the query runs.
-        parameters: The values that may be replaced: for each its number in the relation, and the type to bring it to.
-        fixed: The query depends on a value of a parameter in another way than that it is bound.
+        parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
+        fixed: Whether the query depends on a parameter's value other than by binding it.
         tables: The tables that were looked up.
     """
 
@@ -70,10 +70,10 @@ class Lowering:
     _weights: dict[sql.Column, int] = field(default_factory=dict)
 
     def table(self, name: TableName) -> Table:
-        """Look a table up.
+        """Look up a table.
 
         Raises:
-            UnknownTable: There is no table of this name.
+            UnknownTable: No table has this name.
         """
         table = self.catalog.table(name)
         self.tables.add(table.name)
@@ -84,13 +84,13 @@ class Lowering:
         self._aliases += 1
         if self._aliases > MAX_LOWERED_NODES:
             raise QueryTooDeep(
-                f"The query stands for more than {MAX_LOWERED_NODES} operators once its shared parts are written out.",
+                f"The query has more than {MAX_LOWERED_NODES} operators if shared parts count at each use.",
                 limit=MAX_LOWERED_NODES,
             )
         return f"t{self._aliases}"
 
     def settle(self, value: object) -> object:
-        """Return a value on which the query is to depend, even if it is a parameter."""
+        """Return a value on which the query depends, and mark the query as fixed if it is a parameter."""
         if not isinstance(value, Parameter):
             return value
         self.fixed = True
@@ -105,8 +105,8 @@ class Lowering:
         self._weight += self._weigh(expression)
         if self._weight > MAX_WEIGHT:
             raise QueryTooDeep(
-                f"The expressions of the query have more than {MAX_WEIGHT} parts once their names are written out; "
-                "restrict by a table of values, or save an intermediate result in a table.",
+                f"The expressions of the query have more than {MAX_WEIGHT} parts if every name is replaced by its "
+                "expression; restrict by a table of values, or save an intermediate result in a table.",
                 limit=MAX_WEIGHT,
             )
 

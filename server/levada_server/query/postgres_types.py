@@ -1,4 +1,4 @@
-"""How each kind of attribute types is stored: the one table from types to PostgreSQL."""
+"""Map each kind of attribute type to its type in PostgreSQL, by one table."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _COLLATED = ' COLLATE "C"'
-"""Text is compared by code point whatever the database's locale."""
+"""The collation of text columns: by code point, in any locale of the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """How PostgreSQL stores the values of a kind.
+    """The way in which PostgreSQL stores the values of a kind.
 
     Args:
         name: The type without lengths and digits.
-        column: Writes the type of a column where it has more than the name.
-        check: Writes the CHECK on a column where PostgreSQL's type is wider than ours.
-        exact_wire: Values are sent in bulk in the type of the column: their digits must be its own.
+        column: Writes the type of a column if it has more than the name.
+        check: Writes the CHECK of a column if PostgreSQL's type is wider than the attribute's.
+        exact_wire: Whether values are sent in bulk in the type of the column, because their digits must match it.
         now: The expression of the current time.
     """
 
@@ -40,7 +40,7 @@ def _decimal(type_: AttributeType) -> str:
 
 
 def _varchar(type_: AttributeType) -> str:
-    # `char` is `varchar` too: padding would come back.
+    # `char` is `varchar` too, because PostgreSQL's `char` would return padding.
     return f"varchar({type_.length}){_COLLATED}"
 
 
@@ -67,7 +67,7 @@ def _of_array_size(column: str, type_: AttributeType) -> str:
 
 
 STORED: dict[Kind, _Stored] = {
-    # PostgreSQL has no integers of one byte, and none without a sign.
+    # PostgreSQL has no one-byte and no unsigned integers.
     Kind.INT8: _Stored("smallint", check=_within_limits),
     Kind.INT16: _Stored("smallint"),
     Kind.INT32: _Stored("integer"),
@@ -96,27 +96,27 @@ STORED: dict[Kind, _Stored] = {
     Kind.ARRAY: _Stored("bytea", check=_of_array_size),
     Kind.OBJECT: _Stored("jsonb"),
 }
-"""A row for each kind."""
+"""The types in PostgreSQL, one row for each kind."""
 
 
 def value_type(type_: AttributeType) -> str:
-    """Name the type in which values are bound and compared; without lengths, so that no value is cut."""
+    """Return the type in which values are bound and compared, without lengths, so that no value is cut."""
     return STORED[type_.kind].name
 
 
 def wire_type(type_: AttributeType) -> str:
-    """Name the type in which values are sent in bulk: one for every column of this type, stored or computed."""
+    """Return the type in which values are sent in bulk, the same for stored and computed columns of a type."""
     return column_type(type_) if STORED[type_.kind].exact_wire else value_type(type_)
 
 
 def column_type(type_: AttributeType) -> str:
-    """Name the type of a stored column."""
+    """Return the type of a stored column."""
     stored = STORED[type_.kind]
     return stored.name if stored.column is None else stored.column(type_)
 
 
 def column_check(name: str, type_: AttributeType) -> str | None:
-    """Write the CHECK that holds a column to its type where PostgreSQL's own is wider; None if it is not."""
+    """Write the CHECK that limits a column to its type; None if PostgreSQL's own type is not wider."""
     check = STORED[type_.kind].check
     return None if check is None else check(quote_name(name), type_)
 

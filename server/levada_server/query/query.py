@@ -1,4 +1,4 @@
-"""A compiled relation, and the statements that answer what is asked of it."""
+"""A compiled relation, and the statements that fetch, count and check its rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Query:
     """A compiled relation.
 
     Args:
-        select: Its SQL tree, one column per attribute of `heading`. If from `bound`, it still holds the earlier
+        select: Its SQL tree, one column per attribute of `heading`. In a query from `bound`, it still holds the earlier
             values.
         heading: Its attributes.
         warnings: Warnings for the caller, although the query runs.
         parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
-        fixed: No values may be replaced.
+        fixed: Whether no values may be replaced.
         tables: All tables that it reads, its conditions included; a table whose jobs it reads is one of them.
     """
 
@@ -48,7 +48,8 @@ class Query:
             values: One for each parameter of the relation, each of the kind that stood there.
 
         Returns:
-            None if it would be another query, or none, with such a value: then the relation is to be compiled.
+            The query; None if such a value needs another query or is not allowed, so that the relation must be
+            compiled.
         """
         try:
             bound = tuple(coerce(values[number], type_) for number, type_ in self.parameters)
@@ -57,29 +58,29 @@ class Query:
         return replace(self, _values=bound)
 
     def fetch(self) -> sql.Statement:
-        """The statement that returns its rows."""
+        """Return the statement that returns its rows."""
         return self._certain("fetch", sql.render)
 
     def literals(self) -> sql.Statement | None:
-        """The statement that gives what `bulk_fetch` takes; None if that takes nothing."""
+        """Return the statement for the literals of `bulk_fetch`; None if it takes none."""
         return self._statement("literals", sql.render_literals)
 
     def bulk_fetch(self, mark: int, literals: Sequence[str]) -> str:
-        """The statement that gives its rows to COPY, which takes no bound values.
+        """Return the statement that passes its rows to COPY, which takes no bound values.
 
         Args:
-            mark: Precedes the columns of every row, as int4.
+            mark: An int4 that precedes the columns of every row.
             literals: The result of the statement from `literals`.
         """
         types = {attribute.name: wire_type(attribute.type) for attribute in self.heading}
         return sql.render_copy(self.select, types, mark, literals)
 
     def count(self) -> sql.Statement:
-        """The statement that counts its rows."""
+        """Return the statement that counts its rows."""
         return self._certain("count", sql.render_count)
 
     def exists(self) -> sql.Statement:
-        """The statement that checks whether it has a row."""
+        """Return the statement that checks whether it has a row."""
         return self._certain("exists", sql.render_exists)
 
     def _certain(self, kind: str, render: Callable[[sql.Select], sql.Statement]) -> sql.Statement:

@@ -1,4 +1,4 @@
-"""How much work it is to compile a relation, estimated beforehand."""
+"""Estimate the work of compiling a relation."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Item, Node, Relation
 
 QUICK_EFFORT = 5_000
-"""Attributes that operators pass on, values, and words of expressions: compiling this many takes about 10 ms."""
+"""The number of attributes passed on by operators, values and words of expressions that compile in about 10 ms."""
 
 _WORD = 4
-"""Characters of an expression that count as one word."""
+"""The number of characters of an expression that count as one word."""
 
 
 def is_quick(relation: Relation, catalog: Catalog) -> bool:

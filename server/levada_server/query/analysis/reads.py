@@ -1,4 +1,4 @@
-"""The tables that a relation reads, and whether a key restricts its reads of each."""
+"""Find the tables that a relation reads, and whether a key restricts its reads of each."""
 
 from __future__ import annotations
 
