@@ -200,7 +200,7 @@ async def test_a_schema_that_levada_did_not_make_is_left_alone(
     engine: Engine, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     await connection.execute("CREATE SCHEMA theirs")
-    with pytest.raises(errors.AlreadyExists, match="did not make"):
+    with pytest.raises(errors.AlreadyExists, match="did not create"):
         await schemas.create_schema(engine, ME, "theirs", allow_existing=True)
     with pytest.raises(errors.UnknownSchema):
         await schemas.drop_schema(engine, ME, "theirs")

@@ -215,7 +215,7 @@ async def test_messages_out_of_order_are_refused(stub: pb_grpc.ObjectServiceStub
     with refused("INVALID_REQUEST", "header before"):
         await upload(stub, pb.UploadObjectRequest())
     for offset in (1, -1, 2**60):
-        with refused("INVALID_REQUEST", "cannot go on at"):
+        with refused("INVALID_REQUEST", "cannot continue at"):
             await upload(stub, header(id_, offset=offset))
     with refused("INVALID_REQUEST", "not have a path"):
         await upload(stub, header(id_, path="a"))
@@ -358,7 +358,7 @@ async def test_what_the_server_keeps_cannot_be_registered(
     (managed,) = stored_files(store_folders)
     (store / "link").symlink_to(managed)
     for path in (managed.relative_to(store).as_posix(), "link"):
-        with refused("INVALID_REQUEST", "belongs to the server"):
+        with refused("INVALID_REQUEST", "belong to the server"):
             await register(stub, path)
     with refused("INVALID_REQUEST", "takes copies"):
         await register(stub, "link", "file")

@@ -1,1 +1,1 @@
-"""PostgreSQL, all of it: the only package that imports asyncpg."""
+"""Read and write PostgreSQL and stores; the only package that imports asyncpg."""

@@ -145,7 +145,7 @@ REFUSED: list[tuple[str, type[lv.LevadaError], Callable[[Lab], object], str]] = 
     ("HAS_CHILDREN", HasChildren, lambda lab: (lab.Subject & {"subject_id": 1}).delete_quick(), "depend on these"),
     ("HAS_CHILDREN", HasChildren, lambda lab: (lab.Session.Trial & "trial = 1").delete(prompt=False), "its master"),
     ("HAS_CHILDREN", HasChildren, lambda lab: lab.Subject.drop_quick(), "depends on"),
-    ("PLAN_CHANGED", PlanChanged, _deleted_by_an_old_plan, "have changed since the plan"),
+    ("PLAN_CHANGED", PlanChanged, _deleted_by_an_old_plan, "has changed since the plan"),
     ("CONFLICT", Conflict, _in_conflict, "repeat the whole transaction"),
 ]
 

@@ -90,7 +90,7 @@ def test_a_block_that_only_reads_changes_nothing(lab: lv.VirtualModule) -> None:
     for change in changes:
         with lab.schema.transaction(read_only=True):
             assert len(lab.Subject()) == 3
-            with pytest.raises(lv.errors.PreconditionFailed, match="only reads"):
+            with pytest.raises(lv.errors.PreconditionFailed, match="read-only"):
                 change()
             assert len(lab.Subject()) == 3
 

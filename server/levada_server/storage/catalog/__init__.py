@@ -1,1 +1,1 @@
-"""The catalog: schemas, tables and their attributes."""
+"""Read and change the catalog: schemas, tables and their attributes."""

@@ -1,4 +1,4 @@
-"""The catalog as this process last read it, kept at the newest version."""
+"""Cache the catalog of this process at the newest version."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Database
 
 KEEP_UP_S = 1.0
-"""How long a server may give what a table was before another server altered it, to clients that know nothing of it."""
+"""The longest time, in seconds, that a server may use a table's definition after another server altered it."""
 
 
 class CatalogCache:
-    """The catalog as this process last read it."""
+    """The catalog that this process last read."""
 
     def __init__(self, database: Database) -> None:
-        """Start empty; the first use reads."""
+        """Start empty; the first use reads the catalog."""
         self._database = database
         self._catalog: Catalog | None = None
         self._highest_asked = 0
         self._reading = asyncio.Lock()
 
     async def current(self, at_least: int = 0) -> Catalog:
-        """Give the catalog, read again if it is older than a version that a client has seen."""
+        """Return the catalog, read again if it is older than a version that a client has seen."""
         catalog = self._catalog
-        # A version that PostgreSQL does not have, as after a restore, is looked for once.
+        # Look only once for a version that PostgreSQL lacks, such as after a restore.
         if catalog is not None and (catalog.version >= at_least or at_least <= self._highest_asked):
             return catalog
         async with self._reading:
@@ -43,10 +43,11 @@ class CatalogCache:
         return catalog
 
     async def catch_up(self, known: Catalog | None = None) -> bool:
-        """Read the catalog again if another process has changed it; tell whether it had.
+        """Read the catalog again if another process has changed it; return whether it had.
 
         Args:
-            known: What was worked with; it may have been replaced since. None: what this process has now.
+            known: The catalog that the caller used, which may have been replaced since; None for this process's current
+                one.
         """
         known = known or await self.current()
         async with self._database.connection() as connection:
@@ -59,18 +60,18 @@ class CatalogCache:
         return True
 
     async def keep_up(self) -> None:
-        """Catch up again and again, for the clients whose requests would never tell that the catalog is old."""
+        """Catch up periodically, for clients whose requests never show that the catalog is old."""
         while True:
             await asyncio.sleep(KEEP_UP_S)
-            with suppress(LevadaError):  # whoever asks for something is told
+            with suppress(LevadaError):  # the next request reports it
                 await self.catch_up()
 
     def replace(self, catalog: Catalog) -> None:
-        """Take over a catalog that was just read or written, unless a newer one is here."""
+        """Use a catalog that was just read or written, unless this process has a newer one."""
         if self._catalog is None or catalog.version > self._catalog.version:
             self._catalog = catalog
 
     async def replace_altered(self, catalog: Catalog) -> None:
-        """Take over a catalog whose tables were altered: plans of statements that were made for them do not hold."""
+        """Use a catalog whose tables were altered, and drop the statement plans made for them."""
         self.replace(catalog)
         await self._database.forget_plans()

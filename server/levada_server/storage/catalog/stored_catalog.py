@@ -33,15 +33,15 @@ async def read_version(connection: Connection) -> int:
 
 
 async def require_version(connection: Connection, version: int) -> None:
-    """Check that the catalog is not newer than what a change was made for.
+    """Check that the catalog is not newer than the version that a change was made for.
 
-    After the change, in its transaction: the locks that the change took keep its tables as they are from then on.
+    Call it after the change, in its transaction: from then on the change's locks keep its tables as they are.
 
     Raises:
-        Conflict: It is.
+        Conflict: The catalog is newer.
     """
     if await read_version(connection) > version:
-        raise Conflict("The catalog was changed by another process meanwhile; repeat.")
+        raise Conflict("Another process changed the catalog meanwhile; repeat.")
 
 
 async def read_catalog(connection: Connection) -> Catalog:
@@ -52,7 +52,7 @@ async def read_catalog(connection: Connection) -> Catalog:
 
 
 async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
-    """Read one table, whose parents are in a catalog: less than to read them all for it."""
+    """Read one table whose parents are in a catalog, which is less work than to read all tables."""
     names = {table.id: name for name, table in catalog.tables.items()}
     (table,) = (await _read_tables(connection, names, table_id)).values()
     return table
@@ -118,13 +118,13 @@ def _foreign_key(row: asyncpg.Record, names: Mapping[int, TableName]) -> Foreign
 
 
 async def lock_catalog(connection: Connection, known: Catalog | None = None) -> Catalog:
-    """Make other changes of the catalog wait for this transaction, and give it as it is then.
+    """Lock the catalog against other changes until this transaction ends, and return it as it is then.
 
-    The version is raised: whoever sees this transaction's changes sees that its catalog is old.
+    The version is raised, so that every process that sees this transaction's changes also sees that its catalog is old.
 
     Args:
-        connection: In a transaction.
-        known: The catalog as it was read before; where nobody has changed it since, it is not read again.
+        connection: The connection, in a transaction.
+        known: The catalog as it was read before; if nobody has changed it since, it is not read again.
     """
     version: int = await connection.fetchval(_SQL["raise_version"])
     if known is not None and known.version == version - 1:
@@ -133,20 +133,20 @@ async def lock_catalog(connection: Connection, known: Catalog | None = None) -> 
 
 
 async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int, Contract]]:
-    """List name, time of creation, number of tables and make contract of every schema, by name."""
+    """List the name, time of creation, number of tables and make contract of every schema, by name."""
     rows = await connection.fetch(_SQL["read_schemas"])
     return [(*tuple(row)[:3], Contract(row["make_contract"])) for row in rows]
 
 
 async def insert_schema(connection: Connection, name: str) -> datetime:
-    """Create a schema; give its time of creation.
+    """Create a schema; return its time of creation.
 
     Raises:
-        AlreadyExists: PostgreSQL has a schema of this name, which is not in the catalog.
+        AlreadyExists: PostgreSQL has a schema with this name that is not in the catalog.
     """
     if await connection.fetchval("SELECT true FROM pg_namespace WHERE nspname = $1", name):
         raise AlreadyExists(
-            f"The database has a schema `{name}` that Levada did not make; choose another name.", schema=name
+            f"The database has a schema `{name}` that Levada did not create; choose another name.", schema=name
         )
     created: datetime = await connection.fetchval(_SQL["insert_schema"], name)
     await connection.execute(ddl.create_schema(name))
@@ -154,7 +154,7 @@ async def insert_schema(connection: Connection, name: str) -> datetime:
 
 
 async def delete_schema(connection: Connection, catalog: Catalog, name: str) -> int:
-    """Drop a schema with its tables; give their number.
+    """Drop a schema with its tables; return their number.
 
     Raises:
         HasChildren: Tables of other schemas refer to it.
@@ -172,7 +172,7 @@ async def delete_schema(connection: Connection, catalog: Catalog, name: str) -> 
 
 
 async def insert_table(connection: Connection, catalog: Catalog, table: Table, definition: str) -> Table:
-    """Create a table, without its jobs; give it with its id."""
+    """Create a table, without its jobs; return it with its id."""
     table_id: int = await connection.fetchval(
         _SQL["insert_table"],
         table.name.schema,
@@ -235,7 +235,7 @@ async def insert_references(connection: Connection, catalog: Catalog, table: Tab
 
 
 async def read_definitions(connection: Connection, table: Table, limit: int) -> list[tuple[str, datetime]]:
-    """Give the last definitions that a table had, each as it was sent and since when; the present one comes last."""
+    """Return the last definitions of a table, each as it was sent and with its time; the current one comes last."""
     return [tuple(row) for row in await connection.fetch(_SQL["read_definitions"], table.id, limit)]
 
 
@@ -247,17 +247,17 @@ async def insert_definition(connection: Connection, table_id: int, definition: s
 async def update_make(
     connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None, retry: RetryPolicy
 ) -> None:
-    """Record that the class of a table gained or lost its `make`, changed its key source, or how often it is tried."""
+    """Record a change of a table's class: whether it has a `make`, its key source, and its retry policy."""
     await connection.execute(_SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay)
 
 
 async def update_source_key(connection: Connection, table: Table) -> None:
-    """Record what a class's own key source gives of the primary key."""
+    """Record which attributes of the primary key a class's own key source has."""
     await connection.execute(_SQL["update_source_key"], table.id, table.source_key)
 
 
 async def create_job_table(connection: Connection, table: Table) -> None:
-    """Create the jobs of a table, in place of those it has, and record what identifies them."""
+    """Create the job table of a table, in place of an existing one, and record the key of its jobs."""
     await update_source_key(connection, table)
     await connection.execute(ddl.drop_job_table(table))
     for statement in ddl.create_job_table(table):
@@ -265,7 +265,7 @@ async def create_job_table(connection: Connection, table: Table) -> None:
 
 
 async def update_contract(connection: Connection, name: str, contract: Contract) -> None:
-    """Record what the `make` of a schema's tables may do."""
+    """Record the contract of `make` of a schema's tables."""
     await connection.execute(_SQL["update_contract"], name, contract.value)
 
 

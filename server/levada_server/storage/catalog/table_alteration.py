@@ -1,4 +1,4 @@
-"""Alter tables: run the statements of an alteration, and bring the catalog to what they made."""
+"""Alter tables: run the statements of an alteration, and update the catalog to match."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 _SQL = statements("alteration")
 LOCK_TIMEOUT_MS = 2_000
-"""How long an alteration waits for a table, and so the longest that others wait behind it."""
+"""The time that an alteration waits for a table, and so the longest time that others wait behind it."""
 
 
 async def limit_lock_wait(connection: Connection) -> None:
-    """Let the transaction give up where it would wait long for a lock."""
+    """Make the transaction fail instead of waiting long for a lock."""
     await connection.execute(_SQL["set_lock_timeout"], str(LOCK_TIMEOUT_MS))
 
 
 async def alter_table(connection: Connection, catalog: Catalog, altered: Alteration, definition: str) -> None:
-    """Make a table what an alteration wants, in PostgreSQL and in the catalog.
+    """Alter a table in PostgreSQL and in the catalog.
 
     Raises:
         Conflict: The table is in use.
@@ -71,7 +71,7 @@ async def alter_table(connection: Connection, catalog: Catalog, altered: Alterat
 
 
 def renamed_tables(catalog: Catalog, old: TableName, new: TableName) -> list[tuple[Table, TableName]]:
-    """Give the tables that a rename touches, parts included, with their new names."""
+    """Return the tables that a rename affects, parts included, with their new names."""
     if old == new:
         return []
     return [
@@ -82,13 +82,13 @@ def renamed_tables(catalog: Catalog, old: TableName, new: TableName) -> list[tup
 
 
 async def rename_schema(connection: Connection, old: str, new: str) -> tuple[datetime, Contract]:
-    """Rename a schema; give its time of creation, and what the `make` of its tables may do.
+    """Rename a schema; return its time of creation and its contract of `make`.
 
     Raises:
-        AlreadyExists: PostgreSQL has a schema of the new name.
+        AlreadyExists: PostgreSQL has a schema with the new name.
     """
     if await connection.fetchval(_SQL["schema_in_use"], new):
-        raise AlreadyExists(f"The database has a schema `{new}` already; choose another name.", schema=new)
+        raise AlreadyExists(f"The database already has a schema `{new}`; choose another name.", schema=new)
     await connection.execute(alteration_ddl.rename_schema(old, new))
     row = await connection.fetchrow(_SQL["rename_schema"], old, new)
     assert row is not None, "its existence was checked under the lock of the catalog"
@@ -113,16 +113,16 @@ async def _run(connection: Connection, table: Table, step: Step | LossCheck) -> 
 
 
 async def _check_loss(connection: Connection, table: Table, check: LossCheck) -> None:
-    """Look for a value that the change would not keep.
+    """Check that a change of type keeps every value.
 
     Raises:
-        WrongValue: There is one; ValueOutOfRange if it is past the range of the new type.
+        WrongValue: The change would alter a value; ValueOutOfRange if it is past the range of the new type.
     """
     kind: type[LevadaError] = WrongValue
     try:
         async with connection.transaction():  # a savepoint
             value = await connection.fetchval(_filled("find_lossy", table, check))
-        trouble = "would be another one"
+        trouble = "would change"
     except asyncpg.DataError as error:
         known = translate(error)
         kind = WrongValue if known is None else type(known)
@@ -147,15 +147,15 @@ def _advice(error: asyncpg.PostgresError) -> str:
     values = "" if key is None else f", such as ({key})"
     match error:
         case asyncpg.NotNullViolationError():
-            return "Some entities have no value there: give them one first, or give a new attribute a default."
+            return "Some entities have no value there: set one first, or give a new attribute a default."
         case asyncpg.ForeignKeyViolationError():
-            return f"Some entities refer to a parent that does not exist{values}: insert it first."
+            return f"Some entities refer to a parent that does not exist{values}; insert it first."
         case asyncpg.UniqueViolationError():
-            return f"Some entities agree where none may{values}: change them first."
+            return f"Some entities have the same values where they must differ{values}; change them first."
         case asyncpg.DependentObjectsStillExistError():
-            return "Something that the catalog does not know, such as a view, depends on it: drop that first."
+            return "An object that is not in the catalog, such as a view, depends on it; drop that first."
         case _:
-            return "Some value does not fit: change it first."
+            return "A value does not fit; change it first."
 
 
 async def _update_attributes(connection: Connection, altered: Alteration) -> None:
@@ -187,6 +187,6 @@ async def _update_attributes(connection: Connection, altered: Alteration) -> Non
 
 
 def _kept_names(altered: Alteration) -> list[str]:
-    """Give the names, as they were, of the attributes that stay."""
+    """Return the old names of the attributes that stay."""
     pairs = zip(altered.existing.heading.names, altered.renamed.heading.names, strict=True)
     return [old for old, new in pairs if new in altered.wanted.heading]

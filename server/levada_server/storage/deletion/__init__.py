@@ -1,1 +1,1 @@
-"""Deleting entities with all that depends on them."""
+"""Delete entities with all entities that depend on them."""

@@ -1,4 +1,4 @@
-"""Collecting by one statement what a delete takes; the same statement may delete it."""
+"""Collect the rows of a delete by one statement, which may also delete them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _SQL = statements("deletion")
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """Collects the keys that go in parts of one statement.
+    """Collects the keys to delete in parts of one statement.
 
     Args:
-        connection: In a transaction.
-        catalog: Has the tables.
-        chosen: The rows that the delete is asked for.
-        reached: Their table and all that depend on it, parents first.
+        connection: The connection, in a transaction.
+        catalog: The catalog of the tables.
+        chosen: The rows to delete.
+        reached: Their table and all tables that depend on it, parents first.
     """
 
     connection: Connection
@@ -41,15 +41,15 @@ class AtOnce:
     reached: Sequence[TableName]
 
     async def count(self) -> Doomed:
-        """Count what would go."""
+        """Count the rows to delete."""
         return await self._ask(self._counted())
 
     async def plan(self) -> Doomed:
-        """Count and identify what would go."""
+        """Count and identify the rows to delete."""
         return await self._ask([*self._counted(), *self._identified()])
 
     async def delete(self, digest: str) -> Doomed:
-        """Delete; if it is not what a digest identifies, the error undoes it."""
+        """Delete the rows; if they do not have the digest, raise an error that undoes it."""
         changes = [
             fill(_SQL["changed"], name=f"change_{number}", change=change.rstrip("; \n"))
             for number, change in enumerate(self._keys.changes(self.reached[::-1]))
@@ -92,7 +92,7 @@ class AtOnce:
         ]
 
     def _counted(self) -> list[str]:
-        """Write how many rows go of each table, and which part would go without its master, if that is refused."""
+        """Write how many rows each table loses, and, if that is refused, which part would lose its master."""
         enforced = self.chosen.part_integrity is PartIntegrity.ENFORCE
         counts = [
             fill(_SQL["counted"], position=str(i), doomed=self._keys.name(table))
@@ -110,5 +110,5 @@ class AtOnce:
         return [*counts, *strays]
 
     def _identified(self) -> list[str]:
-        """Write what identifies the rows of each table; it reads all keys once more."""
+        """Write the digest of the rows of each table; it reads all keys once more."""
         return [fill(_SQL["identified"], digest=self._keys.digest(i, t)) for i, t in enumerate(self._tables)]

@@ -1,7 +1,7 @@
-"""Deleting with cascade: the keys that go are collected once per table, then deleted leaves first.
+"""Delete with cascade: collect the keys once per table, then delete, leaves first.
 
 The number of statements grows with the number of tables, not of rows, and a diamond in the graph costs no more than its
-edges. If possible, one statement collects and deletes; else the keys are collected in temporary tables.
+edges. If possible, one statement collects and deletes; otherwise the keys are collected in temporary tables.
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 MAX_TABLES_AT_ONCE = 32
-"""A statement over more tables takes PostgreSQL long to plan, however few of them lose rows."""
+"""The most tables of one statement; PostgreSQL takes long to plan more, even if few of them lose rows."""
 
 
 async def plan(connection: Connection, catalog: Catalog, chosen: Chosen) -> Doomed:
-    """Find and identify the chosen rows and all that depend on them.
+    """Find and identify the chosen rows and all rows that depend on them.
 
     Args:
-        connection: In a transaction.
-        catalog: Has the tables.
-        chosen: The rows that the delete is asked for.
+        connection: The connection, in a transaction.
+        catalog: The catalog of the tables.
+        chosen: The rows to delete.
 
     Raises:
-        HasChildren: A part would go without its master, and part integrity is enforced.
+        HasChildren: A part would be deleted without its master, and part integrity is enforced.
     """
     return await _way(connection, catalog, chosen).plan()
 
 
 async def delete(connection: Connection, catalog: Catalog, chosen: Chosen, digest: str = "") -> Doomed:
-    """Delete the chosen rows and all that depend on them.
+    """Delete the chosen rows and all rows that depend on them.
 
     Args:
-        connection: In a transaction, which the caller undoes on any error.
-        catalog: Has the tables.
-        chosen: The rows that the delete is asked for.
-        digest: Of the plan that was agreed to; empty if there was none.
+        connection: The connection, in a transaction that the caller rolls back on any error.
+        catalog: The catalog of the tables.
+        chosen: The rows to delete.
+        digest: The digest of the plan that was confirmed; empty if there was none.
 
     Raises:
-        HasChildren: A part would go without its master, and part integrity is enforced.
-        PlanChanged: Other rows would go than in the plan.
+        HasChildren: A part would be deleted without its master, and part integrity is enforced.
+        PlanChanged: The delete would remove other rows than the plan.
     """
     return await _way(connection, catalog, chosen).delete(digest)
 
 
 async def check_alone(connection: Connection, catalog: Catalog, chosen: Chosen) -> None:
-    """Check that nothing depends on the chosen rows, without a change to what may.
+    """Check that nothing depends on the chosen rows, without changing anything.
 
     Raises:
-        HasChildren: Something does.
+        HasChildren: Other rows depend on them.
     """
     (await _way(connection, catalog, chosen).count()).require_alone()
 
 
 def _way(connection: Connection, catalog: Catalog, chosen: Chosen) -> AtOnce | StepByStep:
     reached = catalog.sorted({chosen.table.name} | catalog.descendants(chosen.table.name))
-    # A master takes along what may have masters of its own, and so on: that is for a loop to find.
+    # A deleted master may remove parts of further masters, and so on; only a loop can find them all.
     lifting = chosen.part_integrity is PartIntegrity.CASCADE and any(name.master is not None for name in reached)
     if lifting or len(reached) > MAX_TABLES_AT_ONCE:
         return StepByStep(connection, catalog, chosen)

@@ -1,4 +1,4 @@
-"""The rows that a delete is asked for, and those that it takes."""
+"""The rows that a delete is asked for, and the rows that it removes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Chosen:
     Args:
         table: Their table.
         rows: The query that selects them.
-        part_integrity: What becomes of the masters of parts that go.
+        part_integrity: The rule for masters of deleted parts.
     """
 
     table: Table
@@ -34,12 +34,12 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """The rows that a delete takes.
+    """The rows that a delete removes.
 
     Args:
-        root: The table that was asked for.
-        counts: Tables that lose rows, and how many, leaves first.
-        digest: Identifies exactly these rows; empty if they were only counted.
+        root: The table of the chosen rows.
+        counts: The number of rows that each table loses, leaves first.
+        digest: A digest of exactly these rows; empty if they were only counted.
     """
 
     root: TableName
@@ -47,19 +47,21 @@ class Doomed:
     digest: str = ""
 
     def require(self, digest: str) -> None:
-        """Check that these are the rows with a digest.
+        """Check that the rows have a digest.
 
         Raises:
-            PlanChanged: They are others.
+            PlanChanged: The rows are others.
         """
         if digest != self.digest:
-            raise PlanChanged("The rows that would go have changed since the plan; look at it again.", digest=digest)
+            raise PlanChanged(
+                "The set of rows to delete has changed since the plan; plan the delete again.", digest=digest
+            )
 
     def require_alone(self) -> None:
         """Check that no other table loses rows.
 
         Raises:
-            HasChildren: One does.
+            HasChildren: Another table loses rows.
         """
         others = [name for name, _ in self.counts if name != self.root]
         if others:
@@ -76,13 +78,13 @@ def doomed(
     sizes: Mapping[TableName, int],
     digests: Mapping[TableName, str],
 ) -> Doomed:
-    """Sum up what a delete takes.
+    """Return the rows that a delete removes, from the counts of all tables.
 
     Args:
-        root: The table that was asked for.
-        reached: Tables, parents first.
-        sizes: How many rows go of each.
-        digests: What identifies these; empty if they were only counted.
+        root: The table of the chosen rows.
+        reached: The tables, parents first.
+        sizes: The number of rows that each loses.
+        digests: The digest of each table's rows; empty if they were only counted.
     """
     names = [name for name in reversed(reached) if sizes[name]]
     content = "\n".join(f"{name} {digests[name]}" for name in names) if digests else None
@@ -91,12 +93,12 @@ def doomed(
 
 
 def stray_part(catalog: Catalog, part: Table, key: Mapping[str, object]) -> HasChildren:
-    """Return the error of a part that would go without its master."""
+    """Return the error for a part that would be deleted without its master."""
     assert part.name.master is not None
     master = catalog.tables[part.name.master]
     return HasChildren(
-        f"`{part.name}` with {show_key(key.items())} would go without its master `{master.name}`. Restrict "
-        "the master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
+        f"`{part.name}` with {show_key(key.items())} would be deleted without its master `{master.name}`.  "
+        "Restrict the master instead, or pass part_integrity='cascade' to delete the master too, or 'ignore'.",
         table=master.name,
         child=part.name,
     )

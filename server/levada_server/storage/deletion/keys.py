@@ -1,4 +1,4 @@
-"""The pieces of SQL by which a delete finds what depends on its rows, and takes it."""
+"""Write the pieces of SQL by which a delete finds and deletes dependent rows."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _SQL = statements("deletion")
 
 @dataclass(frozen=True, slots=True)
 class DoomedKeys:
-    """The keys that go, in one relation for each table.
+    """The keys to delete, in one relation for each table.
 
     Args:
-        catalog: Has the tables.
-        place: Where these relations are: `pg_temp.` for temporary tables, nothing for parts of one statement.
+        catalog: The catalog of the tables.
+        place: The prefix of these relations: `pg_temp.` for temporary tables, empty for parts of one statement.
     """
 
     catalog: Catalog
     place: str
 
     def name(self, table: Table) -> str:
-        """Give the relation of a table."""
+        """Return the relation of a table."""
         return f"{self.place}doomed_{table.id}"
 
     def children(self, table: Table, parents: Collection[TableName]) -> str:
-        """Write which rows of a table depend on those that go of its parents; empty if no key refers to these."""
+        """Write which rows of a table depend on deleted rows of its parents; empty if no key refers to these."""
         return " UNION ".join(
             fill(
                 _SQL["children"],
@@ -50,7 +50,7 @@ class DoomedKeys:
         )
 
     def masters(self, part: Table) -> str:
-        """Write which masters have parts that go."""
+        """Write which masters have deleted parts."""
         master = self._master(part)
         return fill(
             _SQL["masters"],
@@ -61,7 +61,7 @@ class DoomedKeys:
         )
 
     def stray_part(self, part: Table, reached: Collection[TableName]) -> str:
-        """Write the first part that goes although its master stays."""
+        """Write the first deleted part whose master stays."""
         master = self._master(part)
         stays = fill(_SQL["master_stays"], master_doomed=self.name(master), same=self._same_as_master(part, "t", "p"))
         return fill(
@@ -72,13 +72,13 @@ class DoomedKeys:
         )
 
     def digest(self, position: int, table: Table) -> str:
-        """Write what identifies the keys of a table."""
+        """Write the digest of a table's keys."""
         return fill(_SQL["digest"], position=str(position), doomed=self.name(table))
 
     def changes(self, names: Iterable[TableName]) -> list[str]:
-        """Write what deletes the rows of tables, leaves first, and brings their jobs in step.
+        """Write the statements that delete the rows of tables, leaves first, and update their jobs.
 
-        Each row is changed by one of these at most, so that they can be parts of one statement.
+        At most one of these statements changes a row, so they can be parts of one statement.
         """
         names = tuple(names)
         changes = []
@@ -120,7 +120,7 @@ class DoomedKeys:
         )
 
     def _orphaned(self, table: Table, gone: Collection[TableName]) -> list[str]:
-        """Write conditions on the jobs of a table: that a parent goes, which leaves nothing to compute."""
+        """Write conditions for the jobs of a table that lose a parent, and so have nothing left to compute."""
         if not table.tier.auto_populated:
             return []
         return [
@@ -144,10 +144,10 @@ class DoomedKeys:
 
 
 def key_of(table: Table, alias: str) -> str:
-    """Write the primary key of a table as columns; one that says nothing where there is none."""
+    """Write the primary key of a table as columns; a constant if it has none."""
     return ", ".join(f"{alias}.{quote_name(name)}" for name in table.heading.primary_key) or "true"
 
 
 def same(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write that each pair is equal."""
+    """Write the condition that each pair is equal."""
     return " AND ".join(f"{left} = {right}" for left, right in pairs) or "TRUE"

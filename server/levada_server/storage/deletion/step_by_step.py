@@ -1,4 +1,4 @@
-"""Collecting table by table, in temporary tables, what a delete takes: for many tables, and for masters of parts."""
+"""Collect the rows of a delete table by table, in temporary tables: for many tables, and for masters of parts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _SQL = statements("deletion")
 
 @dataclass(slots=True)
 class StepByStep:
-    """Collects the keys that go in a temporary table for each table that is reached; for one use.
+    """Collects the keys to delete in a temporary table for each table that is reached; for one use.
 
     Args:
-        connection: In a transaction, at whose end the temporary tables are dropped.
-        catalog: Has the tables.
-        chosen: The rows that the delete is asked for.
-        sizes: How many rows go of the tables that are reached.
+        connection: The connection, in a transaction whose end drops the temporary tables.
+        catalog: The catalog of the tables.
+        chosen: The rows to delete.
+        sizes: The number of rows that each reached table loses.
     """
 
     connection: Connection
@@ -45,20 +45,20 @@ class StepByStep:
         return DoomedKeys(self.catalog, place="pg_temp.")
 
     async def count(self) -> Doomed:
-        """Count what would go."""
+        """Count the rows to delete."""
         await self._collect()
         await self.connection.execute(self._forget())
         return self._doomed({})
 
     async def plan(self) -> Doomed:
-        """Count and identify what would go."""
+        """Count and identify the rows to delete."""
         await self._collect()
         found = self._doomed(await self._identify())
         await self.connection.execute(self._forget())
         return found
 
     async def delete(self, digest: str) -> Doomed:
-        """Delete, if it is what a digest identifies."""
+        """Delete the rows if they have a digest."""
         await self._collect()
         taken = self._doomed(await self._identify() if digest else {})
         taken.require(digest)
@@ -84,14 +84,14 @@ class StepByStep:
         self.sizes[table.name] = _row_count(await self.connection.execute(statement, *inner.values))
 
     async def _cascade(self, start: Iterable[TableName]) -> None:
-        """Add what depends on the rows of some tables, parents first; a table that lost no row takes nothing along."""
+        """Add the rows that depend on rows of some tables, parents first; skip tables that lose no row."""
         for name in self.catalog.sorted(set().union(*(self.catalog.descendants(name) for name in start))):
             table = self.catalog.tables[name]
             if rows := self._keys.children(table, {parent for parent, size in self.sizes.items() if size}):
                 await self._add(table, rows)
 
     async def _add_masters(self) -> list[TableName]:
-        """Add the masters of the parts that go; return those that were extended."""
+        """Add the masters of deleted parts; return the tables that got more rows."""
         extended = []
         for part in self._parts():
             assert part.name.master is not None
@@ -101,10 +101,10 @@ class StepByStep:
         return extended
 
     async def _check_parts(self) -> None:
-        """Refuse a part that would go without its master.
+        """Refuse to delete a part without its master.
 
         Raises:
-            HasChildren: One would.
+            HasChildren: A part would be deleted without its master.
         """
         for part in self._parts():
             row = await self.connection.fetchrow(self._keys.stray_part(part, self.sizes))
@@ -112,7 +112,7 @@ class StepByStep:
                 raise stray_part(self.catalog, part, dict(row))
 
     async def _identify(self) -> dict[TableName, str]:
-        """Return what identifies the rows of each table; it reads all keys once more."""
+        """Return the digest of the rows of each table; it reads all keys once more."""
         reached = self.catalog.sorted(self.sizes)
         looks = [self._keys.digest(number, self.catalog.tables[name]) for number, name in enumerate(reached)]
         found = await self.connection.fetch(" UNION ALL ".join(looks))
@@ -122,7 +122,7 @@ class StepByStep:
         return doomed(self.chosen.table.name, self.catalog.sorted(self.sizes), self.sizes, digests)
 
     def _forget(self) -> str:
-        """Write what drops the temporary tables."""
+        """Write the statement that drops the temporary tables."""
         tables = (self.catalog.tables[name] for name in self.catalog.sorted(self.sizes))
         return fill(_SQL["drop_doomed"], doomed=", ".join(map(self._keys.name, tables)))
 

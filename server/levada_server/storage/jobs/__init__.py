@@ -1,1 +1,1 @@
-"""Jobs, their tables and the sessions of workers."""
+"""Read and change jobs, their tables and the sessions of workers."""

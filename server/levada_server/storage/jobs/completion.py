@@ -1,4 +1,4 @@
-"""Jobs with few rows: the statement that completes them, rows and all."""
+"""Complete jobs with few rows by one statement, which also inserts the rows."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ async def complete_jobs(
     inserts: Sequence[tuple[Table, Columns]],
     version: int,
 ) -> list[Key] | None:
-    """Insert rows and mark the jobs that they are of as succeeded, if all are still held under their tokens.
+    """Insert rows and mark their jobs as succeeded, if all jobs are still held under their tokens.
 
     Args:
-        connection: In no transaction: this is one of its own.
+        connection: The connection, outside a transaction; the statement is one.
         table: The table that is computed.
-        tokens: Of the jobs' leases.
-        jobs: Each once.
-        inserts: Few rows each.
-        version: Of the catalog that the tables are from.
+        tokens: The tokens of the jobs' leases.
+        jobs: The jobs, each once.
+        inserts: The inserts, each of few rows.
+        version: The version of the tables' catalog.
 
     Returns:
         The keys of the jobs. None if nothing was done: a job is not held any more, or the catalog is newer.

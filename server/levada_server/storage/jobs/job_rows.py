@@ -1,4 +1,4 @@
-"""The job tables: what each move of a job's life does to its row."""
+"""Change rows of job tables: one function for each step of a job's life."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ async def most_urgent(
     held: Collection[UUID] | None,
     starts: Sequence[Place],
 ) -> list[int | None]:
-    """Give for each table the priority of its most urgent job that a session could take; None where there is none.
+    """Return for each table the priority of the most urgent job that a session could take; None if there is none.
 
     Args:
-        connection: In a transaction or not.
+        connection: The connection, with or without a transaction.
         tables: The tables.
         session: The worker's session.
         held: As for `reserve`.
@@ -88,18 +88,18 @@ async def reserve(
     """Lease the most urgent jobs of a table to a session, in one statement.
 
     Args:
-        connection: In a transaction or not.
+        connection: The connection, with or without a transaction.
         table: The table.
         session: The worker's session.
-        max_jobs: At most this many, ≥ 1.
-        restriction: Only jobs whose key this query has; it selects from the job table.
-        held: Tokens that the session knows of; any other of its leases is handed out again. None: not told.
-        least_urgent: No job of a higher number of priority.
-        start: Of the jobs that wait, only those from this place on. Where that is not the first, jobs of lost workers
-            are not looked for.
+        max_jobs: The most jobs to lease, ≥ 1.
+        restriction: A query from the job table; only jobs whose key it has.
+        held: The tokens that the session knows; its other leases are returned again. None if the worker does not say.
+        least_urgent: The highest priority number of a job to lease.
+        start: The place from which waiting jobs are considered. If it is not the first place, jobs of lost workers are
+            not looked for.
 
     Returns:
-        The leases, and the place of the first that had waited.
+        The leases, and the place of the first waiting job among them.
 
     Raises:
         UnknownWorkerSession: The session has ended.
@@ -142,7 +142,7 @@ def _key(names: Sequence[str], row: asyncpg.Record) -> Key:
 
 
 async def mark_started(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> None:
-    """Count the try of jobs, by id and token, whose worker was lost after it had begun them."""
+    """Count an attempt of jobs, by id and token, whose worker was lost after it had begun them."""
     await connection.execute(job_statement(_FILE, "mark_started", table), *_columns(leases))
 
 
@@ -152,7 +152,7 @@ def _columns(leases: Sequence[tuple[int, UUID]]) -> tuple[list[int], list[UUID]]
 
 @dataclass(frozen=True, slots=True)
 class LockedJob:
-    """A job that is locked until the transaction ends: how it stands, and its key."""
+    """The state and key of a job that is locked until the transaction ends."""
 
     standing: Standing
     key: Key
@@ -162,7 +162,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
     """Lock jobs until the transaction ends.
 
     Raises:
-        UnknownJob: One is not there.
+        UnknownJob: A job does not exist.
     """
     rows = await connection.fetch(job_statement(_FILE, "lock_jobs", table), list(job_ids))
     names = table.job_key
@@ -191,24 +191,24 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
 
 
 async def is_held(connection: Connection, table: Table, job_id: int, token: UUID) -> bool:
-    """Tell whether a lease is still that of its job; locks nothing."""
+    """Return whether a lease is still its job's current one, without a lock."""
     return bool(await connection.fetchval(job_statement(_FILE, "is_held", table), job_id, token))
 
 
 async def is_renewed(connection: Connection, table: Table, job_id: int, token: UUID, grace: timedelta) -> bool:
-    """Tell whether a worker holds a job under a lease that ran out no longer ago than the grace."""
+    """Return whether a worker holds a job under a lease that expired at most the grace ago."""
     return bool(await connection.fetchval(job_statement(_FILE, "is_renewed", table), job_id, token, grace))
 
 
 async def first_absent(connection: Connection, table: Table, job_ids: Sequence[int]) -> int | None:
-    """Give the first of some jobs whose entity the table has not; None if it has all."""
+    """Return the first of some jobs whose entity the table lacks; None if it has all."""
     absent: int | None = await connection.fetchval(job_statement(_FILE, "absent_results", table), list(job_ids))
     return absent
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What is kept of a job that succeeded: seconds of `make`, version of its code, what it read and wrote, as JSON."""
+    """The record of a job that succeeded: seconds of `make`, version of its code, and its reads and writes as JSON."""
 
     job_id: int
     duration_s: float
@@ -218,7 +218,7 @@ class Finished:
 
 
 async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finished]) -> None:
-    """Mark locked jobs as succeeded. They keep their tokens: a repeated Complete is recognized by them."""
+    """Mark locked jobs as succeeded; they keep their tokens, by which a repeated Complete is recognized."""
     await connection.execute(
         job_statement(_FILE, "finish_jobs", table),
         [job.job_id for job in jobs],
@@ -238,7 +238,7 @@ async def fail_job(
     failure: Failure,
     retry_after: timedelta | None,
 ) -> None:
-    """Mark a locked job as failed, or let it wait for its next try."""
+    """Mark a locked job as failed, or let it wait for its next attempt."""
     values = (job_id, duration_s, code_version, failure.type, failure.message, failure.stack)
     if retry_after is None:
         await connection.execute(job_statement(_FILE, "fail_job", table), *values)
@@ -247,18 +247,18 @@ async def fail_job(
 
 
 async def release_jobs(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> int:
-    """Give jobs back untouched, by id and token; give how many were still held."""
+    """Return jobs to the queue unchanged, by id and token; return how many were still held."""
     return count_of(await connection.execute(job_statement(_FILE, "release_jobs", table), *_columns(leases)))
 
 
 async def ignore_jobs(connection: Connection, table: Table, jobs: sql.Select | None) -> int:
-    """Pass over jobs that are pending or failed; give their number."""
+    """Ignore pending or failed jobs; return their number."""
     statement, values = restricted(_FILE, "ignore_jobs", table, jobs)
     return count_of(await connection.execute(statement, *values))
 
 
 async def retry_jobs(connection: Connection, table: Table, states: Collection[str], jobs: sql.Select | None) -> int:
-    """Make jobs of some states pending again; give their number."""
+    """Set jobs of some states to pending; return their number."""
     statement, values = restricted(_FILE, "retry_jobs", table, jobs, list(states))
     return count_of(await connection.execute(statement, *values))
 
@@ -266,7 +266,7 @@ async def retry_jobs(connection: Connection, table: Table, states: Collection[st
 async def cancel_jobs(
     connection: Connection, table: Table, jobs: sql.Select | None, message: str
 ) -> list[tuple[Lease, UUID]]:
-    """Make errors of jobs that are reserved; give the leases that ended, each with the session that held it."""
+    """Set reserved jobs to error; return the leases that ended, each with the session that held it."""
     statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
     names = table.job_key
     return [
@@ -280,7 +280,7 @@ async def cancel_jobs(
 
 async def list_jobs(
     connection: Connection, table: Table, states: Sequence[str], after: int, limit: int
-) -> list[Mapping[str, Any]]:  # Any: of many columns
+) -> list[Mapping[str, Any]]:  # Any: values of many columns
     """List jobs of some states, or of all, by id, with all their columns."""
     rows = await connection.fetch(job_statement(_FILE, "list_jobs", table), after, list(states), limit)
     return [dict(row) for row in rows]

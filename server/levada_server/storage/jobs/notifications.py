@@ -1,4 +1,4 @@
-"""Waiting for jobs: one look at a table at a time, shared by all who wait for it in this process."""
+"""Wait for jobs: one look at a table at a time, shared by all callers that wait for it in this process."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Database
 
 INTERVAL_S = 0.2
-"""Time between two looks at one table, however many wait for it."""
+"""The time, in seconds, between two looks at one table, however many callers wait for it."""
 HELD_S = 2.0
-"""A session's leases that it does not know of are looked for so often, and whenever there is no other job."""
+"""How often, in seconds, to look for leases that a session holds without knowing it; also if there is no other job."""
 MAX_SESSIONS = 10_000
 SLOW_S = 0.005
-"""A look that takes longer has passed over many jobs that others took; or the machine is busy."""
+"""The time, in seconds, after which a look counts as slow: it passed many taken jobs, or the machine is busy."""
 PATIENCE_S = 0.25
-"""What looks may take together that are all slow and follow each other: a busy machine lets a quick one through."""
+"""The most seconds of successive slow looks together; on a busy machine a quick look comes between them."""
 TRUST_S = 1.0
 TRUST_SHARE = 20
-"""A place in the order of urgency is trusted for so long, and for so many times what it took to find."""
+"""How long to trust a place in the order of urgency, in seconds and as a multiple of the time to find it."""
 
 
 class Lookout:
-    """Tells waiting workers when it is worth trying to reserve again."""
+    """Wakes waiting workers when it is worth trying to reserve again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._looks: dict[int, asyncio.Task[bool]] = {}
         self._starts: dict[int, tuple[Place, float]] = {}
-        self._slow: dict[int, float] = {}  # what the slow looks at a table took since the last quick one
+        self._slow: dict[int, float] = {}  # the seconds of slow looks at a table since the last quick one
         self._held: dict[UUID, float] = {}
 
     def wants_held(self, session: UUID) -> bool:
-        """Tell whether it is time to look for leases that a session does not know of; a moment later it is not."""
+        """Return whether to look now for leases that a session does not know; it is False for a while afterwards."""
         now = time.monotonic()
         if now - self._held.get(session, -HELD_S) < HELD_S:
             return False
@@ -52,15 +52,15 @@ class Lookout:
         return True
 
     def start(self, table: Table) -> Place:
-        """Give where to begin looking for jobs of a table that wait."""
+        """Return the place at which to begin to look for waiting jobs of a table."""
         place, until = self._starts.get(table.id, (FIRST_PLACE, 0.0))
         return place if time.monotonic() < until else FIRST_PLACE
 
     def reached(self, table: Table, place: Place | None, seconds: float) -> None:
-        """Take note of where the first job was that waits, and of how long it took to find from the beginning.
+        """Record the place of the first waiting job, and the time to find it from the beginning.
 
-        Where that is slow each time, the next looks for a while begin there: jobs that become pending before that place
-        are found when the while is over, or nothing is left behind it.
+        If that is slow each time, the next looks begin at that place for a while. Jobs that become pending before it
+        are found when the while is over, or when no job is left after it.
         """
         slow = self._slow.get(table.id, 0.0) + seconds if place is not None and seconds > SLOW_S else 0.0
         self._slow[table.id] = slow
@@ -70,7 +70,7 @@ class Lookout:
             self._starts.pop(table.id, None)
 
     async def wait(self, tables: Sequence[Table], seconds: float) -> None:
-        """Wait until one of the tables has a job that can be reserved, or the time is over."""
+        """Wait until one of the tables has a job to reserve, or the time is over."""
         looks = {self._look(table) for table in tables}
         deadline = asyncio.get_running_loop().time() + seconds
         while (left := deadline - asyncio.get_running_loop().time()) > 0:
@@ -80,7 +80,7 @@ class Lookout:
             looks = {self._look(table) for table in tables}
 
     def _look(self, table: Table) -> asyncio.Task[bool]:
-        """Give the look at a table that is under way, or begin one."""
+        """Return the running look at a table, or begin one."""
         look = self._looks.get(table.id)
         if look is None or look.done():
             look = self._looks[table.id] = asyncio.create_task(self._look_once(table))
@@ -92,7 +92,7 @@ class Lookout:
             return bool(await connection.fetchval(job_statement("jobs", "any_due", table)))
 
     async def close(self) -> None:
-        """End the looks that are under way."""
+        """End the running looks."""
         looks = [look for look in self._looks.values() if not look.done()]
         for look in looks:
             look.cancel()

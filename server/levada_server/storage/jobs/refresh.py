@@ -1,4 +1,4 @@
-"""Bring a job table in step with its key source and its table."""
+"""Update a job table from its key source and its table."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 _FILE = "job_refresh"
 _REFRESH_LOCK = 0x10B5
-"""First half of the key of the advisory lock of a refresh; the second is the table's id."""
+"""The first half of the key of a refresh's advisory lock; the second half is the table's id."""
 
 
 async def lock_refresh(connection: Connection, table: Table) -> None:
-    """Make other refreshes of a table wait for this transaction."""
+    """Lock a table against other refreshes until this transaction ends."""
     await connection.execute(job_statement(_FILE, "lock_refresh", table), _REFRESH_LOCK, table.id)
 
 
 async def add_jobs(connection: Connection, table: Table, missing: sql.Select, priority: int, delay: timedelta) -> int:
-    """Add jobs for the keys that `missing` selects; give their number."""
+    """Add jobs for the keys that `missing` selects; return their number."""
     inner = sql.render(missing, before=(priority, delay))
     key = key_names(table)
     name = "add_jobs" if key else "add_single_job"
@@ -33,17 +33,17 @@ async def add_jobs(connection: Connection, table: Table, missing: sql.Select, pr
 
 
 async def reset_deleted(connection: Connection, table: Table) -> int:
-    """Make finished jobs pending again whose result is gone; give their number."""
+    """Set finished jobs whose result is gone to pending; return their number."""
     return await _mend(connection, table, "lock_deleted", "reset_deleted")
 
 
 async def remove_present(connection: Connection, table: Table) -> int:
-    """Remove waiting jobs whose result is there; give their number."""
+    """Remove waiting jobs whose result exists; return their number."""
     return await _mend(connection, table, "lock_present", "remove_present")
 
 
 async def remove_sourceless(connection: Connection, table: Table, source: sql.Select) -> int:
-    """Remove jobs whose key the key source has no more; give their number."""
+    """Remove jobs whose key is no longer in the key source; return their number."""
     return await _mend(connection, table, "lock_sourceless", "remove_sourceless", source)
 
 

@@ -1,4 +1,4 @@
-"""Statements over job tables: the named ones, with a table's names put in."""
+"""Write statements over job tables: named statements, filled with a table's names."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _PARTS = statements("jobs")
 PEND = fill(_PARTS["pend"], now=_PARTS["now"])
-"""What a job is that waits for its first try, as the changes of an UPDATE."""
+"""The changes of an UPDATE that make a job wait for its first attempt."""
 _SUCCEED = fill(_PARTS["succeed"], now=_PARTS["now"])
 
 
 def job_statement(file: str, name: str, table: Table, **more: str) -> str:
-    """Give a named statement for one table's jobs, `j`, and results, `t`."""
+    """Return a named statement for one table's jobs, `j`, and results, `t`."""
     jobs = job_table_name(table)
     return fill(
         statements(file)[name],
@@ -39,13 +39,13 @@ def job_statement(file: str, name: str, table: Table, **more: str) -> str:
 def restricted(
     file: str, name: str, table: Table, restriction: sql.Select | None, *before: object
 ) -> tuple[str, tuple[object, ...]]:
-    """Give a named statement for those jobs whose key a query has, or for all, and the values that it binds.
+    """Return a named statement, with the values to bind, for jobs whose key a query has, or for all jobs.
 
     Args:
-        file: Where the statement is.
+        file: The file of the statement.
         name: Its name.
         table: The table.
-        restriction: Has the key's attributes; None for all jobs.
+        restriction: A query with the key's attributes; None for all jobs.
         before: The values that the statement itself binds.
     """
     if restriction is None:
@@ -56,15 +56,15 @@ def restricted(
 
 
 def key_names(table: Table) -> list[str]:
-    """Give the columns of the key of a table's jobs, quoted."""
+    """Return the columns of the key of a table's jobs, quoted."""
     return [quote_name(name) for name in table.job_key]
 
 
 def same_key(table: Table) -> str:
-    """Write that a job `j` and a row `t` have the same key."""
+    """Write the condition that a job `j` and a row `t` have the same key."""
     return " AND ".join(f"t.{name} = j.{name}" for name in key_names(table)) or "TRUE"
 
 
 def count_of(tag: str) -> int:
-    """Read the number of rows out of what PostgreSQL says of a statement."""
+    """Read the number of rows from PostgreSQL's command tag."""
     return int(tag.rsplit(" ", 1)[1])

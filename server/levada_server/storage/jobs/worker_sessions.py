@@ -1,4 +1,4 @@
-"""Worker sessions: who computes, until when it is trusted to, and which of its leases were cancelled."""
+"""Begin, renew and end worker sessions, and record their cancelled leases."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SQL = statements("jobs")
 
 
 async def read_signer(database: Database) -> Signer:
-    """Give what signs leases, in the same way for all servers of a database."""
+    """Return the signer of leases, which is the same for all servers of a database."""
     async with database.connection() as connection:
         return Signer(await connection.fetchval(_SQL["read_signing_key"]))
 
 
 async def create_session(connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str) -> UUID:
-    """Begin a worker session; forget those that are long dead."""
+    """Begin a worker session, and delete sessions that are long dead."""
     await connection.execute(_SQL["prune_sessions"])
     session: UUID = await connection.fetchval(
         _SQL["create_session"], worker.host, worker.process, worker.user, code_version, lease_duration
@@ -35,10 +35,10 @@ async def create_session(connection: Connection, worker: Worker, lease_duration:
 
 
 async def renew_sessions(connection: Connection, sessions: Sequence[UUID]) -> datetime:
-    """Renew sessions; give the time, by the database's clock, at which the first of them expires.
+    """Renew sessions; return the time, by the database's clock, at which the first of them expires.
 
     Raises:
-        UnknownWorkerSession: One has ended.
+        UnknownWorkerSession: A session has ended.
     """
     rows = await connection.fetch(_SQL["renew_sessions"], list(sessions))
     missing = set(sessions) - {row["id"] for row in rows}
@@ -52,7 +52,7 @@ async def check_session(connection: Connection, session: UUID) -> None:
     """Refuse a session that has ended.
 
     Raises:
-        UnknownWorkerSession: It has.
+        UnknownWorkerSession: The session has ended.
     """
     if await connection.fetchval(_SQL["session_exists"], session) is None:
         raise _unknown_session(session)
@@ -65,17 +65,17 @@ def _unknown_session(session: UUID) -> UnknownWorkerSession:
 
 
 async def delete_session(connection: Connection, session: UUID) -> None:
-    """End a session: what it holds can be taken over at once.
+    """End a session, so that others can take over its jobs at once.
 
     Raises:
-        UnknownWorkerSession: It has ended already.
+        UnknownWorkerSession: The session has already ended.
     """
     if await connection.fetchval(_SQL["delete_session"], session) is None:
         raise _unknown_session(session)
 
 
 async def cancelled_leases(connection: Connection, sessions: Sequence[UUID]) -> list[str]:
-    """Give the tokens of the leases of some sessions that were cancelled."""
+    """Return the tokens of cancelled leases of some sessions."""
     return [row["lease_token"] for row in await connection.fetch(_SQL["cancelled_leases"], list(sessions))]
 
 

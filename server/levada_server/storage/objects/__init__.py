@@ -1,1 +1,1 @@
-"""Objects in stores."""
+"""Keep objects in stores, and record them."""

@@ -1,4 +1,4 @@
-"""What an object holds: its files with their sizes and hashes, as they are read from the disk, and the list of them."""
+"""Read the content of an object from the disk: its files with sizes and hashes, and the list of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HASHED_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file: its path within the object, its bytes, and BLAKE3 of them."""
+    """One file: its path within the object, its size in bytes, and its BLAKE3 hash."""
 
     path: str
     size_bytes: int
@@ -28,12 +28,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an object holds.
+    """The content of an object.
 
     Args:
-        size_bytes: Of the file, or of all files.
-        hash: Of the file, or of the list of files.
-        files: Of a folder, in the order of their paths' bytes; None for a file.
+        size_bytes: The size of the file, or of all files.
+        hash: The hash of the file, or of the list of files.
+        files: The files of a folder, in the order of their paths' bytes; None for a file.
     """
 
     size_bytes: int
@@ -61,7 +61,7 @@ def folder_content(place: Path) -> Content:
 
 
 def files_of(place: Path) -> Iterator[Path]:
-    """Give a file, or all files of a folder."""
+    """Yield a file, or all files of a folder."""
     if place.is_file():
         yield place
         return
@@ -76,7 +76,7 @@ def listing(files: Iterable[StoredFile]) -> bytes:
 
 
 def read_listing(lines: Iterable[bytes]) -> list[StoredFile]:
-    """Read such a list, line by line."""
+    """Read the list of a folder's files, line by line."""
     parts = (line.decode().rstrip("\n").split(" ", 2) for line in lines)
     return [StoredFile(path, int(size), hash_) for hash_, size, path in parts]
 
@@ -87,7 +87,7 @@ def _hashed(path: Path) -> tuple[int, str]:
 
 
 def _hash_of(file: BinaryIO | FileIO) -> tuple[int, str]:
-    """Read a file to its end; give its size and its hash."""
+    """Read a file to its end; return its size and its hash."""
     hasher, size = blake3(), 0
     while chunk := file.read(_HASHED_BYTES):
         hasher.update(chunk)

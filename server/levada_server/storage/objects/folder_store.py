@@ -1,6 +1,6 @@
-"""A store that is a folder: uploads, objects in their places, and files that were there before.
+"""Keep uploads, objects and registered files in a store that is a folder.
 
-All of it blocks, so it runs in threads.
+Its methods block, so they run in threads.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _READ_ONLY = 0o444
 class FolderStore:
     """A folder on a disk of the server.
 
-    The server's own files lie under `MANAGED_FOLDER`. An upload is a folder of its own there, named by its id, until it
-    is published: moved to its place, whole and on the disk.
+    The server's own files are under `MANAGED_FOLDER`. An upload is a folder there, named by its id, until it is
+    published: moved to its place once all of it is on the disk.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        """Take a folder that exists.
+        """Open a store in a folder that exists.
 
         Raises:
-            PreconditionFailed: It does not: perhaps its disk is not mounted.
+            PreconditionFailed: The folder does not exist; perhaps its disk is not mounted.
         """
         if not folder.is_dir():
             raise PreconditionFailed(
-                f"The folder {folder} of the store `{name}` does not exist; mount its disk or make it.", store=name
+                f"The folder {folder} of the store `{name}` does not exist; mount its disk or create it.", store=name
             )
         self.name = name
         self.folder = folder.resolve()
@@ -62,28 +62,28 @@ class FolderStore:
     # --------------------------------------------------------------------------------------------- uploads
 
     def begin(self, upload: UUID, *, folder: bool) -> None:
-        """Make the place of an upload."""
+        """Create the folder of an upload."""
         with self._writing():
             place = self._staged(upload)
             (place if folder else place.parent).mkdir(parents=True)
 
     def received_bytes(self, upload: UUID, path: str) -> int:
-        """Tell how much of a file has arrived."""
+        """Return how much of a file has arrived."""
         try:
             return self._staged(upload, path).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return 0
 
     def rewind(self, upload: UUID, path: str, offset: int) -> None:
-        """Let a file go on at an offset; what stood behind it is dropped.
+        """Set the offset at which a file continues, and drop the bytes after it.
 
         Raises:
-            InvalidRequest: Not so much has arrived, or the path is one of a folder.
+            InvalidRequest: Fewer bytes have arrived, or the path is a folder's.
         """
         received = self.received_bytes(upload, path)
         if not 0 <= offset <= received:
             raise InvalidRequest(
-                f"{received} bytes have arrived, so the upload cannot go on at {offset}.", field="offset"
+                f"{received} bytes have arrived, so the upload cannot continue at {offset}.", field="offset"
             )
         target = self._staged(upload, path)
         with self._writing():
@@ -93,7 +93,7 @@ class FolderStore:
                 file.truncate(offset)
 
     def write(self, upload: UUID, path: str, offset: int, content: bytes) -> None:
-        """Write bytes of a file. Where that fails nothing of them counts as arrived.
+        """Write bytes of a file; if that fails, none of them count as arrived.
 
         Raises:
             LimitReached: The disk is full.
@@ -109,7 +109,7 @@ class FolderStore:
                 raise
 
     def content(self, upload: UUID, *, folder: bool) -> Content:
-        """Read what an upload holds, from the disk.
+        """Read the content of an upload from the disk.
 
         Raises:
             UnknownObject: Nothing has arrived.
@@ -120,19 +120,19 @@ class FolderStore:
                 return file_content(place)
             return folder_content(place)
         except FileNotFoundError:
-            raise UnknownObject("Nothing was uploaded yet; send a header at least.", object=upload) from None
+            raise UnknownObject("Nothing was uploaded yet; send at least a header.", object=upload) from None
 
     def npy_header(self, upload: UUID) -> NpyHeader:
-        """Read what an uploaded array says of itself.
+        """Read the header of an uploaded array.
 
         Raises:
-            WrongValue: It is no array that can be read without pickle.
+            WrongValue: The file is not an array that can be read without pickle.
         """
         with self._staged(upload).open("rb") as file:
             return read_npy_header(file)
 
     def publish(self, upload: UUID, path: str, content: Content) -> None:
-        """Put an upload to its place for good, once all of it is on the disk.
+        """Move an upload to its permanent place, once all of it is on the disk.
 
         Raises:
             LimitReached: The disk is full.
@@ -157,10 +157,10 @@ class FolderStore:
         shutil.rmtree(self._staged(upload).parent, ignore_errors=True)
 
     def remove(self, path: str) -> None:
-        """Remove an object from its place, with the folders that are empty then.
+        """Remove an object from its place, with folders that become empty.
 
         Raises:
-            OSError: It is there and cannot be removed.
+            OSError: The object exists and cannot be removed.
         """
         target = self.folder / path
         if target.is_dir():
@@ -175,17 +175,17 @@ class FolderStore:
                 (self.folder / folder).rmdir()
             except FileNotFoundError:
                 continue
-            except OSError:  # somebody else's object is in it
+            except OSError:  # another object is in it
                 break
 
     # ----------------------------------------------------------------------------------------------- files
 
     def register(self, path: str) -> Content:
-        """Read a file that lies in the store already.
+        """Read a file that is already in the store.
 
         Raises:
-            NotFound: There is no such file.
-            InvalidRequest: The path leaves the store, or is the server's own.
+            NotFound: The file does not exist.
+            InvalidRequest: The path leaves the store, or is one of the server's own.
         """
         with self.open(path, others=True) as file:
             return opened_content(file)
@@ -193,16 +193,16 @@ class FolderStore:
     def open(self, path: str, *, others: bool = False) -> BinaryIO:
         """Open a file for reading.
 
-        Links are followed within the store. Afterwards each step of the way is opened without following any, so that
-        nobody can put a link in between that leads elsewhere.
+        Links are followed within the store. Then each step of the path is opened without following links, so that
+        nobody can insert a link that leads elsewhere.
 
         Args:
-            path: Within the store, with `/`.
-            others: It is none of the server's own.
+            path: The path within the store, with `/`.
+            others: Whether to refuse the server's own files.
 
         Raises:
-            NotFound: There is no such file.
-            InvalidRequest: The path leaves the store, or is the server's own although it is another's that is wanted.
+            NotFound: The file does not exist.
+            InvalidRequest: The path leaves the store, or is the server's own and `others` is set.
         """
         check_path(path)
         missing = NotFound(f"The store `{self.name}` has no file {path!r}.", store=self.name)
@@ -212,7 +212,7 @@ class FolderStore:
         parts = real.relative_to(self.folder).parts
         if others and parts[:1] == (MANAGED_FOLDER,):
             raise InvalidRequest(
-                f"What lies under {MANAGED_FOLDER!r} belongs to the server and cannot be registered.", field="path"
+                f"Files under {MANAGED_FOLDER!r} belong to the server and cannot be registered.", field="path"
             )
         if not parts:
             raise missing
@@ -229,7 +229,7 @@ class FolderStore:
         """Open the list of the files of a folder that is an object.
 
         Raises:
-            NotFound: It is gone.
+            NotFound: The list is gone.
         """
         return self.open(path + _LIST_SUFFIX)
 
@@ -237,7 +237,7 @@ class FolderStore:
         """List the files of a folder that is an object.
 
         Raises:
-            NotFound: Its list is gone.
+            NotFound: The list is gone.
         """
         with self.open_listing(path) as lines:
             return read_listing(lines)
@@ -267,7 +267,7 @@ class FolderStore:
 
 
 def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:
-    """Open a file step by step, and follow no link."""
+    """Open a file step by step, without following links."""
     if os.open not in os.supports_dir_fd:  # Windows
         return os.open(folder.joinpath(*parts), os.O_RDONLY)
     at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -276,14 +276,14 @@ def _open_beneath(folder: Path, parts: tuple[str, ...]) -> int:
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = inner
-        # A pipe would wait for somebody to write into it.
+        # Opening a pipe would wait for a writer.
         return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
     finally:
         os.close(at)
 
 
 def _move(place: Path, target: Path) -> None:
-    """Move to where folders may be missing; one that is made may be removed again as an empty one by `remove`."""
+    """Move to a place whose folders may be missing; `remove` may meanwhile remove a folder made here as empty."""
     while place.exists():
         with suppress(FileNotFoundError):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -293,7 +293,7 @@ def _move(place: Path, target: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Have a file or folder on the disk itself."""
+    """Write a file or folder through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

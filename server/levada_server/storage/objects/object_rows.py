@@ -1,4 +1,4 @@
-"""The table of objects: what lies in stores, and in which state it is."""
+"""Read and change the table of objects, which records each object in a store and its state."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 _SQL = statements("objects")
 
 LIFETIME = timedelta(days=7)
-"""How long an object stays that no row names, from the last call that did. No transaction lasts nearly as long, so what
-was claimed for rows is there when they are committed."""
+"""How long an object without a row stays after the last call that named it. No transaction lasts nearly as long,
+so objects that were claimed for rows still exist when the rows are committed."""
 QUARANTINE = timedelta(days=1)
 """How long an object stays after it was found without a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An object whose bytes come in."""
+    """An object whose bytes are arriving."""
 
     id: UUID
     schema_id: int
@@ -47,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object that is whole."""
+    """An object that is complete."""
 
     codec: str
     folder: bool
@@ -55,7 +55,7 @@ class StoredObject:
 
 
 async def schema_id(connection: Connection, name: str) -> int | None:
-    """Give the id of a schema; None if there is none."""
+    """Return the id of a schema; None if it does not exist."""
     found: int | None = await connection.fetchval(_SQL["schema_id"], name)
     return found
 
@@ -76,13 +76,13 @@ async def insert_upload(connection: Connection, upload: Upload) -> None:
 
 
 async def renew_upload(connection: Connection, id_: UUID) -> Upload | None:
-    """Let an upload live on, and give it; None if there is none."""
+    """Extend the life of an upload, and return it; None if it does not exist."""
     row = await connection.fetchrow(_SQL["renew_upload"], id_, LIFETIME)
     return None if row is None else _upload(row)
 
 
 async def place_upload(connection: Connection, id_: UUID, path: str) -> None:
-    """Say where the bytes of an upload are about to go."""
+    """Record the place to which the bytes of an upload are about to go."""
     await connection.execute(_SQL["place_upload"], id_, path)
 
 
@@ -92,7 +92,7 @@ async def commit_upload(
     """Make an upload an object that rows may name.
 
     Returns:
-        None if the same content is there already, or if the upload is gone.
+        The object; None if the same content is already stored, or if the upload is gone.
     """
     try:
         row = await connection.fetchrow(
@@ -111,7 +111,7 @@ async def commit_upload(
 
 
 async def insert_registered(connection: Connection, file: Upload, content: Content) -> StoredObject:
-    """Note a file that lay in its store before."""
+    """Record a file that was already in its store."""
     row = await connection.fetchrow(
         _SQL["insert_registered"],
         file.id,
@@ -129,12 +129,12 @@ async def insert_registered(connection: Connection, file: Upload, content: Conte
 
 
 async def doom_upload(connection: Connection, id_: UUID) -> None:
-    """Give an upload up."""
+    """Mark an upload as given up."""
     await connection.execute(_SQL["doom_upload"], id_)
 
 
 async def claim_content(connection: Connection, upload: Upload, hash_: str) -> StoredObject | None:
-    """Find the object that has the same content as an upload, in its schema and store, and let it live on."""
+    """Find the object with the same content as an upload, in its schema and store, and extend its life."""
     row = await connection.fetchrow(
         _SQL["claim_content"], upload.schema_id, upload.store, upload.codec, hash_, LIFETIME
     )
@@ -142,13 +142,13 @@ async def claim_content(connection: Connection, upload: Upload, hash_: str) -> S
 
 
 async def claim(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredObject]:
-    """Let objects live on that rows are about to name; those that are gone are left out."""
+    """Extend the life of objects that rows are about to name, and return them; objects that are gone are left out."""
     rows = await connection.fetch(_SQL["claim"], list(ids), LIFETIME)
     return {row["id"]: _stored(row) for row in rows}
 
 
 async def read_object(connection: Connection, id_: UUID) -> StoredObject | None:
-    """Give an object; None if there is none."""
+    """Return an object; None if it does not exist."""
     row = await connection.fetchrow(_SQL["read_object"], id_)
     return None if row is None else _stored(row)
 
@@ -166,29 +166,29 @@ async def find_named(connection: Connection, catalog: Catalog) -> None:
 
 
 async def quarantine(connection: Connection) -> list[int]:
-    """Put objects that no row names into quarantine, and take those out that some row names; give the bytes of each.
+    """Quarantine objects that no row names, and release objects that a row names; return the bytes of each.
 
-    `find_named` has been called in this transaction.
+    Call `find_named` first in the same transaction.
     """
     await connection.execute(_SQL["release"])
     return [row["size_bytes"] for row in await connection.fetch(_SQL["quarantine"])]
 
 
 async def doom(connection: Connection) -> None:
-    """Give up what was in quarantine for long enough, and uploads that have expired.
+    """Mark objects that were in quarantine long enough, and expired uploads, as given up.
 
-    `find_named` has been called in this transaction.
+    Call `find_named` first in the same transaction.
     """
     await connection.execute(_SQL["doom"], QUARANTINE)
 
 
 async def read_doomed(connection: Connection) -> list[tuple[Upload, int]]:
-    """List what is to be removed, with its bytes; 0 for an upload."""
+    """List the objects and uploads to remove, with their bytes; 0 for an upload."""
     return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["read_doomed"])]
 
 
 async def delete_doomed(connection: Connection, id_: UUID) -> None:
-    """Forget an object that was removed."""
+    """Delete the record of an object that was removed."""
     await connection.execute(_SQL["delete_doomed"], id_)
 
 

@@ -1,4 +1,4 @@
-"""The stores of a server, and its own connections to the table of what lies in them."""
+"""Open the stores of a server, and its separate connections to the table of objects."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ POOL_SIZE = 4
 
 @dataclass(frozen=True, slots=True)
 class StoreFolders:
-    """Where the stores of a server lie.
+    """The folders of a server's stores.
 
     Args:
-        folders: By name.
+        folders: The folders by the stores' names.
         preferred: The store that `<blob@>` means; None if there is none.
-        file: Where others can be named, for messages.
+        file: The file in which stores are named, for messages.
     """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class StoreFolders:
 
 
 class ObjectStorage:
-    """The stores, and connections apart from everybody's pool.
+    """The stores, and connections apart from the shared pool.
 
-    What is done to the table of objects is done at once, whatever becomes of the transaction that the caller may be in.
-    A connection of the same pool would then be waited for by those who hold all others.
+    A change to the table of objects is committed at once, even if the caller's transaction is rolled back. If it needed
+    a second connection of the shared pool, callers that hold all connections would wait for each other.
     """
 
     def __init__(self, database_url: str, stores: StoreFolders) -> None:
-        """Open the stores; connections are made when they are first needed.
+        """Open the stores; connections open when they are first needed.
 
         Raises:
             PreconditionFailed: The folder of a store does not exist.
@@ -59,10 +59,10 @@ class ObjectStorage:
         self._committing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     def store(self, name: str) -> FolderStore:
-        """Give the store of a name; of an empty one, the preferred store.
+        """Return the store with a name; the preferred store if the name is empty.
 
         Raises:
-            UnknownStore: There is none.
+            UnknownStore: The server has no such store.
         """
         found = self.stores.get(name or self.preferred or "")
         if found is None:
@@ -71,14 +71,14 @@ class ObjectStorage:
                 f"it has {', '.join(f'`{known}`' for known in self.stores)}" if self.stores else "it has none at all"
             )
             raise UnknownStore(
-                f"This server has {what}; {known}. Stores are named in {self._file}, by a table "
-                f'[stores.{name or "name"}] with a line such as folder = "/data"; the settings of a client name none.',
+                f"This server has {what}; {known}. The stores are listed in {self._file}: add a table "
+                f'[stores.{name or "name"}] with a line such as folder = "/data"; settings of a client name no stores.',
                 store=name or None,
             )
         return found
 
     def committing(self, upload: UUID) -> asyncio.Lock:
-        """Give the lock under which an upload is committed: a client may ask again while the first call still works."""
+        """Return the lock under which an upload is committed; a client may ask again during the first call."""
         return self._committing.setdefault(upload, asyncio.Lock())
 
     @asynccontextmanager

@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL, transactions, and what every statement needs."""
+"""Open connections and transactions of PostgreSQL, translate its errors, and store outcomes of requests."""

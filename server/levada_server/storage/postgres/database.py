@@ -1,4 +1,4 @@
-"""The pool of connections, and the one way to open a transaction."""
+"""Lend connections of the pool, and open transactions."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializabl
 POOL_SIZE = 20
 CONNECT_TIMEOUT_S = 10.0
 ACQUIRE_TIMEOUT_S = 60.0
-"""How long a call waits for a connection while others use them all."""
+"""The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
 ATTEMPTS = 6
 """How often to try a change that conflicts with concurrent ones."""
 PATIENCE_S = 0.5
-"""How long, in all, the connection of an insert that is under way waits for its sender."""
+"""The time, in seconds and in all, that the connection of a running insert waits for its sender."""
 MIN_POSTGRESQL = 15
 
 
 class Database:
-    """A pool of connections to one PostgreSQL database: the `Scope` of what is in no client's transaction."""
+    """A pool of connections to one PostgreSQL database: the `Scope` of work outside clients' transactions."""
 
     spool_space: SpoolSpace | None
-    """Where results wait for slow readers."""
+    """The disk space in which results wait for slow readers."""
     attempts = ATTEMPTS
     patience_s = PATIENCE_S
 
@@ -50,10 +50,10 @@ class Database:
         spool_space: SpoolSpace | None = None,
         size: int | None = None,
     ) -> None:
-        """Take over an open pool; `close` closes it."""
+        """Use an open pool; `close` closes it."""
         self._pool = pool
         self._size = size or POOL_SIZE
-        self._wanted = 0  # connections in use, and those that are waited for
+        self._wanted = 0  # connections in use, and connections that are waited for
         self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
         self.spool_space = spool_space or SpoolSpace()
@@ -63,9 +63,10 @@ class Database:
         """Open a pool.
 
         Args:
-            url: As libpq reads it, `postgresql://user@host/database`.
-            spool_space: Where results wait for slow readers; by default in the system's temporary folder.
-            size: Most connections; by default `POOL_SIZE`.
+            url: The URL in libpq's form, `postgresql://user@host/database`.
+            spool_space: The disk space in which results wait for slow readers; by default in the system's temporary
+                folder.
+            size: The most connections; by default `POOL_SIZE`.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -100,7 +101,7 @@ class Database:
         await self._pool.close()
 
     async def forget_plans(self) -> None:
-        """Replace every connection on its next use: its plans were made for tables that have changed."""
+        """Replace every connection on its next use, because its plans are for tables that have changed."""
         await self._pool.expire_connections()
 
     @asynccontextmanager
@@ -136,22 +137,23 @@ class Database:
             ) from None
 
     def recorded(self, request: Request | None) -> Request | None:
-        """Return the request: its outcome is stored in the transaction of its change."""
+        """Return the request, whose outcome is stored in the transaction of its change."""
         return request
 
     def job_writes(self) -> Counter[str]:
-        """Refuse that a job writes.
+        """Refuse a write by a job.
 
         Raises:
-            PreconditionFailed: Each use of the pool is committed by itself, so it could not be undone with the job.
+            PreconditionFailed: Each use of the pool is committed separately, so a write could not be undone with the
+                job.
         """
         raise PreconditionFailed(
-            "What a job writes goes with CompleteJobs, or into a transaction that completes it; open one first."
+            "A job's rows must go with CompleteJobs, or into a transaction that completes the job; open one first."
         )
 
     @contextmanager
     def lent_to(self, pipe: Pipe) -> Iterator[None]:
-        """Note that a connection writes to a pipe within the block: it is hurried when connections are short."""
+        """Record that a connection writes to a pipe within the block; hurry it when connections are short."""
         if self._wanted > self._size:
             pipe.hurry()
         self._lent.add(pipe)
@@ -182,7 +184,7 @@ class Database:
 
 
 async def uncut(connection: Connection, step: Awaitable[None]) -> None:
-    """Begin or end a transaction; if that is cut off, give its connection up, as nobody knows where it stands."""
+    """Begin or end a transaction; if that is interrupted, drop the connection, whose state is then unknown."""
     try:
         await step
     except asyncio.CancelledError:
@@ -191,21 +193,21 @@ async def uncut(connection: Connection, step: Awaitable[None]) -> None:
 
 
 async def commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    """Commit.
+    """Commit a transaction.
 
     Raises:
-        OutcomeUnknown: The connection broke meanwhile: it may have been committed or not.
+        OutcomeUnknown: The connection broke meanwhile, and the transaction may have been committed.
     """
     try:
         await uncut(connection, transaction.commit())
     except LOST_CONNECTION as error:
         raise OutcomeUnknown(
-            "The connection to PostgreSQL broke during the commit: look whether the change is there, then repeat it."
+            "The connection to PostgreSQL broke during the commit; check whether the change was made, then repeat it."
         ) from error
 
 
 async def _leave_as_is(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Leave a returned connection as it is: every use ends its transaction and changes no setting of the session.
+    """Leave a returned connection as it is: every use ends its transaction, and none changes a setting of the session.
 
     The driver's own reset would cost one more trip to PostgreSQL per call.
     """

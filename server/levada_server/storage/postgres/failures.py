@@ -1,7 +1,7 @@
-"""What PostgreSQL and its driver raise, as domain errors: one table from SQLSTATE.
+"""Translate errors of PostgreSQL and its driver into domain errors, by one table of SQLSTATEs.
 
-PostgreSQL's own words go to the log, under the logger `levada.postgresql`. Messages to clients are ours; they name what
-its structured fields name: the attribute, the values of the key or of the row.
+PostgreSQL's own words go to the log, under the logger `levada.postgresql`. Messages to clients are Levada's own; from
+PostgreSQL's structured fields they name the attribute, and the values of the key or row.
 """
 
 from __future__ import annotations
@@ -49,25 +49,25 @@ LOST_CONNECTION = (
     asyncpg.InternalClientError,
     OSError,
 )
-"""What a statement may raise when its connection breaks, so that nobody knows whether it was done."""
+"""The errors that a statement may raise when its connection breaks, which leaves unknown whether it was done."""
 
 _CLOSED = re.compile(r"\bclos(?:ed|ing)\b")
-"""In what the driver says of a connection or pool that has ended; its other complaints are of mistakes of ours."""
+"""A word in the driver's message about a closed connection or pool; its other interface errors are internal errors."""
 _KEY_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
-"""How PostgreSQL writes a key in every language: `Key (a, b)=(1, 2) already exists.`"""
+"""The form in which PostgreSQL writes a key in every language: `Key (a, b)=(1, 2) already exists.`"""
 _ROW_IN_DETAIL = re.compile(r"\((.*)\)", re.DOTALL)
-"""How PostgreSQL writes a row in every language: `Failing row contains (1, null).`"""
+"""The form in which PostgreSQL writes a row in every language: `Failing row contains (1, null).`"""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a SQLSTATE means to a client.
+    """The meaning of a SQLSTATE for a client.
 
     Args:
-        states: A SQLSTATE, or the beginning of several.
+        states: A SQLSTATE, or the common beginning of several.
         error: The domain error.
-        sentence: What is wrong and what to do, without a place.
-        when: Holds for the errors meant, where other errors share their SQLSTATE; by default for all.
+        sentence: A message of the problem and what to do, without its place.
+        when: A condition on the error, if other errors share its SQLSTATE; by default always true.
     """
 
     states: str
@@ -81,7 +81,7 @@ def _plan_is_old(error: asyncpg.PostgresError) -> bool:
 
 
 def _was_cancelled(error: asyncpg.PostgresError) -> bool:
-    """Return whether somebody cancelled the statement in the database; only the text says it, in English."""
+    """Return whether somebody cancelled the statement in the database, which only the English text shows."""
     return "user request" in (error.message or "")
 
 
@@ -91,12 +91,12 @@ _CHARACTER = "A text has a character that PostgreSQL cannot store, such as NUL; 
 STATES: tuple[State, ...] = (
     State("08", Unavailable, "The connection to PostgreSQL broke; try again."),
     State("0A000", Conflict, _ALTERED, _plan_is_old),
-    State("0A", Unsupported, "PostgreSQL does not do this."),
+    State("0A", Unsupported, "PostgreSQL does not support this."),
     State("22", WrongValue, "A value does not fit its type; change it."),
     State("22001", WrongValue, "A text is longer than its attribute allows; shorten it."),
     State("22003", ValueOutOfRange, "A number is past the range of its type."),
     State("22008", ValueOutOfRange, "A date or time is past the range of its type."),
-    State("2200H", LimitReached, "The numbers of an attribute that counts by itself are used up; widen its type."),
+    State("2200H", LimitReached, "The numbers of an auto-increment attribute are used up; widen its type."),
     State("22012", WrongValue, "A number was divided by zero, which has no result."),
     State("22021", WrongValue, _CHARACTER),
     State("22P05", WrongValue, _CHARACTER),
@@ -107,7 +107,7 @@ STATES: tuple[State, ...] = (
     State("23505", DuplicateEntity, "An entity with this key exists."),
     State("23514", ValueOutOfRange, "A value is outside what its attribute allows."),
     State("23P01", PreconditionFailed, "An entity exists that excludes this one; change one of them."),
-    State("25006", PreconditionFailed, "This transaction only reads; begin one that may change things."),
+    State("25006", PreconditionFailed, "This transaction is read-only; begin one that may write."),
     State("25P02", PreconditionFailed, "An earlier failure ended this transaction; roll it back and begin another."),
     State("25P03", LimitReached, "The transaction was idle for too long and was rolled back; begin another."),
     State("25P04", LimitReached, "The transaction was open for too long and was rolled back; begin another."),
@@ -115,12 +115,12 @@ STATES: tuple[State, ...] = (
     State(
         "2BP01",
         HasChildren,
-        "Something that the catalog does not know, such as a view, depends on this; drop it in PostgreSQL first. The "
+        "An object that is not in the catalog, such as a view, depends on this; drop it in PostgreSQL first. The "
         "server's log names it.",
     ),
     State("3F000", UnknownSchema, "The schema is gone."),
-    State("40", Conflict, "A concurrent transaction got in the way; repeat the whole transaction."),
-    State("40003", OutcomeUnknown, "It is not known whether the change was made: look for it, then repeat it."),
+    State("40", Conflict, "A concurrent transaction conflicts with this one; repeat the whole transaction."),
+    State("40003", OutcomeUnknown, "It is unknown whether the change was made; check for it, then repeat it."),
     State("42501", PermissionDenied, "PostgreSQL does not let the server do this; the server's log has the details."),
     State("42701", AlreadyExists, "The attribute exists in PostgreSQL, but not in the catalog; choose another name."),
     State("42703", Conflict, _ALTERED),
@@ -130,10 +130,10 @@ STATES: tuple[State, ...] = (
     State("42P06", AlreadyExists, "The schema exists in PostgreSQL, but not in the catalog; choose another name."),
     State("42P07", AlreadyExists, "The table exists in PostgreSQL, but not in the catalog."),
     State("42P10", Conflict, _ALTERED),
-    State("42P17", InvalidDefinition, "An index takes only expressions whose value never changes."),
+    State("42P17", InvalidDefinition, "An index can hold only expressions whose value never changes."),
     State("53", LimitReached, "PostgreSQL is out of resources; try again later, or ask for less."),
     State("53100", LimitReached, "PostgreSQL's disk is full; free some space there, then repeat."),
-    State("53300", LimitReached, "PostgreSQL takes no more connections; try again later."),
+    State("53300", LimitReached, "PostgreSQL accepts no more connections; try again later."),
     State("54", LimitReached, "The statement is past PostgreSQL's limits; ask for less at once."),
     State(
         "54011",
@@ -151,25 +151,25 @@ STATES: tuple[State, ...] = (
     State(
         "57014",
         Cancelled,
-        "The statement was cancelled in the database; repeat it if it is still wanted.",
+        "The statement was cancelled in the database; repeat it if you still need it.",
         _was_cancelled,
     ),
     State("57014", DeadlineExceeded, "The statement ran out of time; ask for less at once."),
     State("57P", Unavailable, "PostgreSQL is stopping or starting; try again."),
     State("P0001", PreconditionFailed, "A trigger of the database refused this; the server's log says why."),
 )
-"""The longest prefix of a SQLSTATE that is listed decides, and among equal ones the first that applies.
+"""The longest listed prefix of a SQLSTATE decides, and among equal ones the first that applies.
 
-What is not listed is a fault of ours, or of the machine: 58 (system errors) and XX (internal errors) too.
+An unlisted SQLSTATE is a fault of the server or the machine; so are 58 (system errors) and XX (internal errors).
 """
 
 
 def translate(error: asyncpg.PostgresError, about: object = None) -> LevadaError | None:
-    """Return the domain error of a PostgreSQL error, whose words go to the log; None if it is a fault of ours.
+    """Return the domain error of a PostgreSQL error, whose words go to the log; None if it is an internal error.
 
     Args:
-        error: As the driver raised it.
-        about: The table that was worked on, for the message.
+        error: The error that the driver raised.
+        about: The table, for the message.
     """
     found = [row for row in STATES if (error.sqlstate or "").startswith(row.states) and row.when(error)]
     if not found:
@@ -184,7 +184,7 @@ def translate(error: asyncpg.PostgresError, about: object = None) -> LevadaError
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the driver raises inside into domain errors."""
+    """Translate errors that the driver raises inside the block into domain errors."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -206,7 +206,7 @@ def key_values(error: asyncpg.PostgresError) -> str | None:
 
 
 def _place(error: asyncpg.PostgresError) -> str:
-    """Name what PostgreSQL's fields name: the attribute, and the values of the key or of the row."""
+    """Return the attribute and the values of the key or row that PostgreSQL's fields name."""
     named = [f"attribute `{error.column_name}`"] if error.column_name else []
     match error:
         case asyncpg.NotNullViolationError() | asyncpg.CheckViolationError():
@@ -220,7 +220,7 @@ def _place(error: asyncpg.PostgresError) -> str:
 
 
 def _log(error: asyncpg.PostgresError, kind: type[LevadaError]) -> None:
-    """Log what PostgreSQL said, but for the values of rows, which the detail of a violated constraint has."""
+    """Log PostgreSQL's message, without the values of rows in the detail of a violated constraint."""
     details = {
         "sqlstate": error.sqlstate,
         "schema": error.schema_name,

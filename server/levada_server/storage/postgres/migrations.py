@@ -1,4 +1,4 @@
-"""Bring a database to this server's version of the catalog, once, whoever starts first."""
+"""Migrate a database to this server's version of the catalog, once among all servers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Database
 
 _LOCK = 0x1E7ADA
-"""Key of the advisory lock under which migrations run."""
+"""The key of the advisory lock under which migrations run."""
 
 
 def migration_files() -> list[tuple[int, str, str]]:
-    """List number, name and text of every migration, in order."""
+    """List the number, name and text of every migration, in order."""
     folder = resources.files("levada_server.storage") / "migrations"
     found = []
     for file in folder.iterdir():
@@ -29,7 +29,7 @@ async def migrate(database: Database) -> None:
     """Apply the migrations that the database lacks, all in one transaction.
 
     Raises:
-        PreconditionFailed: The database was migrated by a newer server.
+        PreconditionFailed: A newer server has migrated the database.
     """
     files = migration_files()
     async with database.transaction() as connection:

@@ -1,7 +1,7 @@
-"""Dates and timestamps as the driver binds and reads them: the first and the last that Python has are no infinity.
+"""Bind and read dates and timestamps exactly, also the first and the last that Python has.
 
-The driver's own way takes `date.max` and `datetime.max` for PostgreSQL's infinity, and the first ones for minus
-infinity; what came by COPY has them as days like others, so that a restriction would miss one or the other.
+The driver itself binds `date.max` and `datetime.max` as PostgreSQL's infinity, and the first ones as minus infinity.
+Values that came by COPY are ordinary days, so a restriction would miss one or the other.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _MOMENT = dt.datetime(2000, 1, 1)
 _ZONED = _MOMENT.replace(tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ENDLESS = {"date": 2**31 - 1, "timestamp": 2**63 - 1, "timestamptz": 2**63 - 1}
-"""What PostgreSQL sends for infinity; the negative of it less one is minus infinity. Source: its manual, 8.5."""
+"""The number that PostgreSQL sends for infinity; its negative minus one is minus infinity. Source: its manual, 8.5."""
 
 
 async def bind_moments_as_they_are(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Make a new connection bind and read every date and timestamp as PostgreSQL counts it."""
+    """Set up a new connection to bind and read every date and timestamp as PostgreSQL counts it."""
     for name, encode, decode in (
         ("date", _days, _date),
         ("timestamp", _microseconds, _timestamp),
@@ -58,7 +58,7 @@ def _zoned_timestamp(sent: tuple[int]) -> dt.datetime:
 
 
 def _at_the_end(sent: int, name: str, type_: type[_Moment]) -> _Moment | None:
-    """Give what stands for infinity, which only others than Levada write."""
+    """Return the value for infinity, which only other programs write; None for other numbers."""
     if sent == _ENDLESS[name]:
         return type_.max
     return type_.min if sent == -_ENDLESS[name] - 1 else None

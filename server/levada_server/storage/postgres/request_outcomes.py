@@ -1,4 +1,4 @@
-"""What came of requests that carry an id: kept for some days, so that a repeated request has one effect."""
+"""Keep the outcomes of requests with an id for some days, so that a repeated request has one effect."""
 
 from __future__ import annotations
 
@@ -20,77 +20,77 @@ if TYPE_CHECKING:
 _SQL = statements("outcomes")
 
 KEPT_DAYS = 2
-"""Whole days for which outcomes are kept; nobody repeats a request for longer."""
+"""The whole days for which outcomes are kept; no client repeats a request for longer."""
 PREPARED_DAYS = 3
-"""Days that have a partition ahead of time."""
+"""The number of coming days that have a partition."""
 _LOCK = 0x1E7ADB
-"""Key of the advisory lock under which partitions are made and dropped."""
+"""The key of the advisory lock under which partitions are created and dropped."""
 _PREFIX = "request_outcome_"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request: JSON text; None if it was given up."""
+    """The outcome of a request: JSON text; None if the request was given up."""
 
     method: str
     content: str | None
 
 
 async def insert_outcome(connection: Connection, request: Request, content: str) -> None:
-    """Keep what came of a request, in the transaction of its change.
+    """Store the outcome of a request in the transaction of its change.
 
     Raises:
-        AlreadyExists: It was done before, or given up: nothing of this transaction may be kept.
+        AlreadyExists: The request was done before, or given up, so this transaction must not be committed.
     """
     try:
         await connection.execute(_SQL["insert"], request.id, request.method, content)
     except asyncpg.UniqueViolationError as error:
-        raise AlreadyExists("The request was answered before.") from error
+        raise AlreadyExists("The request was done before.") from error
 
 
 def recording(values: int, request: Request, content: int, source: str) -> tuple[str, list[object]]:
-    """Let a statement keep what came of a request too: all of it is done, or nothing.
+    """Extend a statement so that it also stores the outcome of a request, both or neither.
 
     Args:
-        values: How many values are bound to the statement.
-        request: What was asked.
-        content: What came of it.
-        source: Of one row; without that row nothing is kept.
+        values: The number of values that are bound to the statement.
+        request: The request.
+        content: The outcome.
+        source: A source of one row; if it has no row, nothing is stored.
 
     Returns:
-        What goes before the statement, and its further values.
+        The text that goes before the statement, and its further values.
     """
     marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "content"), 1)}
     return fill(_SQL["recorded"], source=source, **marks) + "\n", [request.id, request.method, str(content)]
 
 
 def recording_each(statement: str, values: int, request: Request) -> tuple[str, list[object]]:
-    """As `recording`, for a statement that changes at most one row, and only if it does."""
+    """Extend a statement that changes at most one row, as `recording` does; store an outcome only if it changes one."""
     marks = {name: f"${values + position}" for position, name in enumerate(("id", "method"), 1)}
     changing = statement.rstrip("; \n")
     return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method]
 
 
 async def find_outcome(scope: Scope, request: Request) -> Outcome | None:
-    """Return the outcome of a request; None if nothing is known of it."""
+    """Return the outcome of a request; None if none is stored."""
     async with scope.connection() as connection:
         row = await connection.fetchrow(_SQL["find"], request.id)
     return None if row is None else Outcome(row["method"], row["content"])
 
 
 async def give_up(scope: Scope, request: Request) -> Outcome:
-    """Prevent that a request is done later if it was not done yet; return its outcome."""
+    """Prevent a request from being done later if it was not done yet; return its outcome."""
     async with scope.connection() as connection:
         await connection.execute(_SQL["give_up"], request.id, request.method)
     found = await find_outcome(scope, request)
-    assert found is not None  # it is there now, whoever wrote it
+    assert found is not None  # some call has written it
     return found
 
 
 async def keep_days(scope: Scope) -> None:
-    """Make the partitions of the coming days, and drop those of days long past.
+    """Create the partitions of the coming days, and drop partitions of days long past.
 
-    Where others hold the table for too long it is left for the next time.
+    If others hold the table for too long, the next call does it.
     """
     today = dt.datetime.now(dt.UTC).date()
     async with scope.connection() as connection:
@@ -116,7 +116,7 @@ async def keep_days(scope: Scope) -> None:
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
                 await connection.execute(change)
         except LevadaError:
-            continue  # another replica did it, or somebody holds the table
+            continue  # another replica did it, or another session holds the table
     async with scope.connection() as connection:
         await connection.execute(_SQL["delete_others"], today - dt.timedelta(days=KEPT_DAYS))
 

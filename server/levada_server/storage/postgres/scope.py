@@ -1,4 +1,4 @@
-"""Where an operation works: on connections of the pool, or inside one open transaction."""
+"""Define the scope of an operation: connections of the pool, or one open transaction."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class Scope(Protocol):
-    """The pool of connections, or an open transaction: an operation works in either and does not ask which."""
+    """The pool of connections or an open transaction; an operation works in either without knowing which."""
 
     @property
     def postgresql_version(self) -> str:
-        """Return the version of the server, as `15.4`."""
+        """Return the version of PostgreSQL, such as `15.4`."""
         ...
 
     @property
     def spool_space(self) -> SpoolSpace | None:
-        """Return where results wait for slow readers; None if they hold no connection that others could use."""
+        """Return the disk space in which results wait for slow readers; None if they hold no shared connection."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Scope(Protocol):
 
     @property
     def patience_s(self) -> float | None:
-        """Return how long, in all, a connection may wait for the rows of an insert; None without a limit."""
+        """Return how long, in all, a connection may wait for the rows of an insert; None for no limit."""
         ...
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
@@ -54,7 +54,7 @@ class Scope(Protocol):
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = "read_committed"
     ) -> AbstractAsyncContextManager[Connection]:
-        """Lend a connection on which a failure of the block undoes all of it.
+        """Lend a connection on which a failure of the block undoes the whole block.
 
         Raises:
             OutcomeUnknown: The connection broke during the commit.
@@ -62,7 +62,7 @@ class Scope(Protocol):
         ...
 
     def lent_to(self, pipe: Pipe) -> AbstractContextManager[None]:
-        """Note that a connection writes to a pipe within the block."""
+        """Record that a connection writes to a pipe within the block."""
         ...
 
     def recorded(self, request: Request | None) -> Request | None:
@@ -70,23 +70,23 @@ class Scope(Protocol):
         ...
 
     def job_writes(self) -> Counter[str]:
-        """Return how many rows a job wrote in the open transaction, by table; whoever writes adds to it.
+        """Return how many rows a job wrote in the open transaction, by table; writers add to it.
 
         Raises:
-            PreconditionFailed: No transaction is open in which they could be undone together with the job.
+            PreconditionFailed: No transaction is open in which the rows could be undone together with the job.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that its owner ends: each use is a savepoint, so that a failure undoes that use alone.
+    """A transaction that its owner ends; each use is a savepoint, so that a failure undoes only that use.
 
     Args:
-        _connection: On which the transaction is open.
-        postgresql_version: Of the server.
-        written: Rows that a job wrote in it, by table.
-        completed: Jobs that were completed in it; they are known to all once it is committed.
+        _connection: The connection on which the transaction is open.
+        postgresql_version: The version of PostgreSQL.
+        written: The number of rows that a job wrote in it, by table.
+        completed: The jobs that were completed in it; others see them once it is committed.
     """
 
     _connection: Connection
@@ -96,17 +96,17 @@ class OpenTransaction:
 
     @property
     def spool_space(self) -> None:
-        """Return None: the connection belongs to this transaction, whoever else waits for one."""
+        """Return None, because the connection belongs to this transaction even if others wait for one."""
         return
 
     @property
     def attempts(self) -> int:
-        """Return 1: after a conflict only its owner can repeat the transaction."""
+        """Return 1, because after a conflict only its owner can repeat the transaction."""
         return 1
 
     @property
     def patience_s(self) -> None:
-        """Return None: the connection waits for its owner in any case."""
+        """Return None, because the connection waits for its owner in any case."""
         return
 
     @asynccontextmanager
@@ -119,15 +119,15 @@ class OpenTransaction:
     def transaction(
         self, *, read_only: bool = False, isolation: Isolation = "read_committed"
     ) -> AbstractAsyncContextManager[Connection]:
-        """Lend the connection inside a savepoint; its owner has decided how the transaction sees others."""
+        """Lend the connection inside a savepoint; its owner has chosen the isolation of the transaction."""
         return self.connection()
 
     def lent_to(self, pipe: Pipe) -> AbstractContextManager[None]:
-        """Note nothing: nobody else waits for this connection."""
+        """Record nothing, because nobody else waits for this connection."""
         return nullcontext()
 
     def recorded(self, request: Request | None) -> None:
-        """Return None: the commit of the transaction decides on every request in it."""
+        """Return None, because the commit of the transaction decides on every request in it."""
         return
 
     def job_writes(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""A pipe from PostgreSQL to a reader: some bytes in memory, and on disk what a slow reader leaves waiting."""
+"""Pipe bytes from PostgreSQL to a reader: some wait in memory, and the rest for a slow reader on disk."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEMORY_BYTES = 2**21
-"""What waits in memory; the last piece, of a row at most, may go past it."""
+"""The bytes that may wait in memory; the last piece, at most a row, may go past it."""
 PATIENCE_S = 5.0
-"""How long, in all, a reader may keep PostgreSQL waiting before the rest goes to disk."""
+"""The time, in seconds and in all, that a reader may keep PostgreSQL waiting before the rest goes to disk."""
 READ_BYTES = 2**20
 SPOOL_BYTES = 2**35
-"""What the results of slow readers may take on disk, together."""
+"""The most bytes on disk of all results of slow readers together."""
 
 
 class Left(Exception):
-    """The reader is gone."""
+    """The error of a writer whose reader is gone."""
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class SpoolSpace:
     """The disk space that slow readers of this process share.
 
     Args:
-        folder: Where the files lie; None for the system's folder for temporary files.
-        limit_bytes: Most that they take together. Past it, PostgreSQL waits for its readers.
+        folder: The folder of the files; None for the system's folder for temporary files.
+        limit_bytes: The most bytes of all files together; past it, PostgreSQL waits for its readers.
     """
 
     folder: Path | None = None
@@ -40,34 +40,34 @@ class SpoolSpace:
     used_bytes: int = field(default=0, init=False)
 
     def take(self, size: int) -> bool:
-        """Take space, if there is enough."""
+        """Take space if there is enough; return whether there was."""
         if self.used_bytes + size > self.limit_bytes:
             return False
         self.used_bytes += size
         return True
 
     def give_back(self, size: int) -> None:
-        """Give space back."""
+        """Return space."""
         self.used_bytes -= size
 
 
 class Pipe:
-    """Pieces of bytes in order, from one writer to one reader, who work in one loop.
+    """Pieces of bytes in order, from one writer to one reader in the same event loop.
 
-    The writer waits for a reader that is a little slower than it. Once it has waited for `PATIENCE_S`, or was told by
-    `hurry` that its connection is needed, it waits no longer, and what does not fit into memory goes to a file without
-    a name. When the reader has caught up, the file takes no space.
+    The writer waits for a slightly slower reader. Once it has waited for `PATIENCE_S`, or `hurry` has reported that its
+    connection is needed, it waits no longer, and pieces that do not fit into memory go to a file without a name. When
+    the reader has caught up, the file takes no space.
 
     Args:
-        space: Where files may be made; None to let the writer wait for ever.
+        space: The disk space for files; None to let the writer wait for ever.
     """
 
     def __init__(self, space: SpoolSpace | None) -> None:
         self._space = space
         self._memory: list[bytes] = []
         self._memory_bytes = 0
-        self._wanted_bytes = 1  # by the reader, who is not woken for less
-        self._spooled_bytes = 0  # what waits in the file; its pieces come after those in memory
+        self._wanted_bytes = 1  # by the reader, which is not woken for less
+        self._spooled_bytes = 0  # bytes in the file; its pieces come after the pieces in memory
         self._taken_bytes = 0  # of the space
         self._patience_s = PATIENCE_S
         self._ended = self._left = False
@@ -80,16 +80,16 @@ class Pipe:
 
     @property
     def spooled_bytes(self) -> int:
-        """Bytes that wait on disk."""
+        """Return the number of bytes that wait on disk."""
         return self._spooled_bytes
 
     def hurry(self) -> None:
-        """Let the writer wait no longer: somebody needs its connection."""
+        """Stop the writer from waiting, because another call needs its connection."""
         self._patience_s = 0.0
         self._room.set()
 
     async def put(self, piece: bytes) -> None:
-        """Add a piece, after those before it.
+        """Add a piece at the end.
 
         Raises:
             Left: The reader is gone.
@@ -126,27 +126,27 @@ class Pipe:
             await asyncio.to_thread(self._append, piece)
         except OSError as error:
             raise LimitReached(
-                f"The result waits for its reader, and the server's disk cannot take it ({error.strerror}). "
+                f"The result waits for its reader, and the server's disk cannot hold it ({error.strerror}). "
                 "Read it faster, or restrict it."
             ) from error
         self._spooled_bytes += len(piece)
         self._news.set()
 
     def end(self) -> None:
-        """Tell the reader that no more comes."""
+        """Report to the reader that no more pieces come."""
         self._ended = True
         self._news.set()
 
     def leave(self) -> None:
-        """Tell the writer that the reader is gone."""
+        """Report to the writer that the reader is gone."""
         self._left = True
         self._room.set()
 
     async def get(self, wanted_bytes: int) -> list[bytes]:
-        """Wait for some bytes and give them, or fewer at the end; nothing after it.
+        """Wait for some bytes and return them, fewer at the end, and none after it.
 
         Args:
-            wanted_bytes: Do not return with less from memory, unless that is full.
+            wanted_bytes: The least to return from memory, unless memory is full.
         """
         self._wanted_bytes = wanted_bytes
         while not self._spooled_bytes and not self._ended and self._memory_bytes < min(wanted_bytes, MEMORY_BYTES):
@@ -162,7 +162,7 @@ class Pipe:
         return pieces
 
     async def close(self) -> None:
-        """Remove the file. The writer has ended."""
+        """Remove the file, after the writer has ended."""
         if self._file is not None or self._taken_bytes:
             await asyncio.to_thread(self._remove)
             self._give_back(self._taken_bytes)
@@ -172,7 +172,7 @@ class Pipe:
             self._taken_bytes -= size
             self._space.give_back(size)
 
-    # What threads do.
+    # The following methods run in threads.
 
     def _append(self, piece: bytes) -> None:
         assert self._space is not None
@@ -186,7 +186,7 @@ class Pipe:
             self._write_at += len(piece)
 
     def _take(self, size: int) -> tuple[bytes, int]:
-        """Give bytes of the file, and how much space it takes less now."""
+        """Return bytes of the file, and by how much its space has shrunk."""
         with self._lock:
             assert self._file is not None
             self._file.seek(self._read_at)

@@ -1,4 +1,4 @@
-"""The named statements of `queries/*.sql`."""
+"""Read the named statements of `queries/*.sql`."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def statements(module: str) -> dict[str, str]:
 
 
 def fill(statement: str, **names: str) -> str:
-    """Put quoted names in for the marks of a statement."""
+    """Replace the marks of a statement by quoted names."""
     return _MARK.sub(lambda mark: names[mark[1]], statement)

@@ -1,4 +1,4 @@
-"""Transactions that last over several requests of one client."""
+"""Keep transactions open over several requests of one client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Transactions:
-    """The transactions of one session, one after the other. Whatever is open when the block ends is rolled back."""
+    """The transactions of one session, one after the other; leaving the block rolls back an open one."""
 
     def __init__(self, outside: Scope) -> None:
         self._outside = outside
@@ -48,19 +48,19 @@ class Transactions:
 
     @property
     def open(self) -> bool:
-        """A transaction is open."""
+        """Return whether a transaction is open."""
         return self._transaction is not None
 
     @property
     def scope(self) -> Scope:
-        """Return the transaction that is open; the pool while there is none."""
+        """Return the open transaction; the pool while there is none."""
         return self._current or self._outside
 
     def current(self) -> OpenTransaction:
-        """Return the transaction that is open.
+        """Return the open transaction.
 
         Raises:
-            PreconditionFailed: There is none.
+            PreconditionFailed: No transaction is open.
         """
         if self._current is None:
             raise _none_open()
@@ -70,10 +70,10 @@ class Transactions:
         """Begin a transaction; from now on `scope` is this transaction.
 
         Raises:
-            PreconditionFailed: One is open.
+            PreconditionFailed: A transaction is open.
         """
         if self._transaction is not None:
-            raise PreconditionFailed("A transaction is open already; use a savepoint inside it.")
+            raise PreconditionFailed("A transaction is already open; use a savepoint inside it.")
         async with AsyncExitStack() as stack:
             connection = await stack.enter_async_context(self._outside.connection())
             with translated():
@@ -85,25 +85,25 @@ class Transactions:
         self._current = OpenTransaction(connection, self._outside.postgresql_version)
 
     async def savepoint(self, name: str) -> None:
-        """Mark a point to return to."""
+        """Set a savepoint to roll back to."""
         await self._execute(f"SAVEPOINT {quote_name(name)}")
         self._savepoints.append(name)
 
     async def release(self, name: str) -> None:
-        """Forget a savepoint; what was done since stays.
+        """Release a savepoint and keep the changes made since.
 
         Raises:
-            NotFound: There is none of this name.
+            NotFound: No savepoint has this name.
         """
         position = self._position(name)
         await self._execute(f"RELEASE SAVEPOINT {quote_name(name)}")
         del self._savepoints[position:]
 
     async def roll_back_to(self, name: str) -> None:
-        """Undo what was done since a savepoint, which stays.
+        """Undo the changes made since a savepoint, which stays.
 
         Raises:
-            NotFound: There is none of this name.
+            NotFound: No savepoint has this name.
         """
         position = self._position(name)
         await self._execute(f"ROLLBACK TO SAVEPOINT {quote_name(name)}")
@@ -113,12 +113,12 @@ class Transactions:
         """Commit; return the jobs that were completed in the transaction.
 
         Args:
-            request: Record that it was done, so that it can be asked again what became of it.
+            request: The request to record as done, so that a client can later ask for its outcome.
 
         Raises:
-            AlreadyExists: The request was given up; nothing is committed.
-            Conflict: A concurrent transaction got in the way; nothing is committed.
-            OutcomeUnknown: The connection to PostgreSQL broke meanwhile.
+            AlreadyExists: The request was given up, and nothing is committed.
+            Conflict: A concurrent transaction conflicts, and nothing is committed.
+            OutcomeUnknown: The connection to PostgreSQL broke during the commit.
         """
         connection, transaction = self._require()
         completed = self.current().completed
@@ -133,7 +133,7 @@ class Transactions:
         return completed
 
     async def roll_back(self) -> None:
-        """Undo everything."""
+        """Roll back the whole transaction."""
         connection, transaction = self._require()
         await self._end(uncut(connection, transaction.rollback()))
 
@@ -153,7 +153,7 @@ class Transactions:
             await connection.execute(statement)
 
     async def _end(self, ending: Awaitable[None]) -> None:
-        """End the transaction and give its connection back, whether the end succeeds or not."""
+        """End the transaction, and return its connection even if that fails."""
         held, self._held = self._held, AsyncExitStack()
         self._connection = self._transaction = self._current = None
         async with held:

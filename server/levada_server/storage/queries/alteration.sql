@@ -1,21 +1,21 @@
 -- name: set_lock_timeout
--- For this transaction: whoever waits behind an alteration that waits itself gets on with it.
+-- For this transaction: an alteration that waits for a lock must not hold up the sessions behind it for long.
 SELECT set_config('lock_timeout', $1, true);
 
 -- name: read_checks
--- The CHECK constraints of single columns, which PostgreSQL named itself.
+-- The CHECK constraints of single columns, whose names PostgreSQL chose.
 SELECT a.attname AS attribute, c.conname AS name
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.contype = 'c' AND cardinality(c.conkey) = 1 AND c.conrelid = to_regclass($1)
 ORDER BY c.conname;
 
 -- name: find_lossy
--- One value that a change of type would not keep.
+-- One value that a change of type would alter.
 SELECT {column}::text FROM {table} WHERE {column} IS NOT NULL AND ({lossy}) LIMIT 1;
 
 -- name: create_find_misfit
--- A function, because it goes on after an expression that fails: PostgreSQL does not say for which value it did. The
--- transaction is rolled back afterwards, and the function with it.
+-- A function, because it continues after an expression fails: PostgreSQL does not say for which value it failed. The
+-- transaction, and with it the function, is rolled back afterwards.
 CREATE FUNCTION pg_temp.levada_find_misfit() RETURNS text LANGUAGE plpgsql AS $misfit$
 #variable_conflict use_column
 DECLARE
@@ -42,14 +42,14 @@ UPDATE levada.table SET tier = $2, comment = $3, definition = $4 WHERE id = $1;
 UPDATE levada.table SET name = $2, stored_name = $3 WHERE id = $1;
 
 -- name: set_names_aside
--- No attribute's name begins with `_`, so that two attributes can change places.
+-- No attribute's name begins with `_`, so two attributes can swap names by way of such a name.
 UPDATE levada.attribute SET name = '_' || name WHERE table_id = $1 AND name = ANY($2::text[]);
 
 -- name: rename_attribute
 UPDATE levada.attribute SET name = $3 WHERE table_id = $1 AND name = '_' || $2;
 
 -- name: delete_attributes
--- Only attributes of keys are origins of others, and those are never dropped.
+-- Only attributes of keys are origins of other attributes, and they are never dropped.
 DELETE FROM levada.attribute WHERE table_id = $1 AND name <> ALL($2::text[]);
 
 -- name: update_attribute
@@ -60,7 +60,7 @@ SET position = $2, type = $4, nullable = $5, default_text = $6, default_quoted =
 WHERE table_id = $1 AND name = $3;
 
 -- name: update_parent_names
--- A child names the attributes that it refers to.
+-- A child names the attributes to which it refers.
 UPDATE levada.foreign_key SET parent_names = $3 WHERE parent_id = $1 AND parent_names = $2::text[];
 
 -- name: delete_foreign_keys

@@ -2,7 +2,7 @@
 SELECT version FROM levada.catalog_version;
 
 -- name: raise_version
--- The row's lock makes declarations, alterations and drops wait for each other.
+-- The lock of the row makes declarations, alterations and drops wait for each other.
 UPDATE levada.catalog_version SET version = version + 1 RETURNING version;
 
 -- name: read_schemas
@@ -11,14 +11,14 @@ FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
 GROUP BY s.id ORDER BY s.name;
 
 -- name: read_tables
--- All, or the one with an id; so the three after it.
+-- All tables, or the one with an id; the same holds for the next three statements.
 SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.source_key, t.definition, s.make_contract,
        t.max_attempts, t.retry_delay
 FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id
 WHERE $1::bigint IS NULL OR t.id = $1;
 
 -- name: read_attributes
--- With the origin spelled for messages.
+-- With the origin as text for messages.
 SELECT a.id, a.table_id, a.name, a.type, a.primary_key, a.nullable, a.default_text, a.default_quoted, a.auto_increment,
        a.comment, a.origin_id, os.name || '.' || ot.name || '.' || o.name AS origin_label
 FROM levada.attribute a
@@ -55,7 +55,7 @@ SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM levada.schema WHERE name = $
 RETURNING id;
 
 -- name: update_make
--- The class of a table that exists may gain or lose its `make`, and change its key source and how often jobs are tried.
+-- The class of an existing table may gain or lose its `make`, and change its key source and its retry policy.
 UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5 WHERE id = $1;
 
 -- name: update_source_key
@@ -80,7 +80,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 INSERT INTO levada.index (table_id, position, expressions, is_unique) VALUES ($1, $2, $3, $4);
 
 -- name: read_definitions
--- The last ones, in the order in which they were written.
+-- The last definitions, in the order in which they were written.
 SELECT definition, create_time FROM (
     SELECT * FROM levada.definition_history WHERE table_id = $1 ORDER BY id DESC LIMIT $2
 ) AS latest ORDER BY id;

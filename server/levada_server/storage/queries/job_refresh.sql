@@ -3,7 +3,7 @@
 SELECT pg_advisory_xact_lock($1, $2);
 
 -- name: add_jobs
--- Keys of the key source that the table has not and that have no job yet.
+-- Keys of the key source that are not in the table and have no job yet.
 INSERT INTO {jobs} ({key}, _priority, _scheduled_time)
 SELECT {key}, $1::integer, ({now}) + $2::interval FROM ({missing}) AS missing
 ON CONFLICT DO NOTHING;
@@ -14,9 +14,9 @@ INSERT INTO {jobs} (_priority, _scheduled_time)
 SELECT $1::integer, ({now}) + $2::interval FROM ({missing}) AS missing LIMIT 1
 ON CONFLICT DO NOTHING;
 
--- Each of the next three is two statements. The first locks the jobs that look wrong and that no worker is at; a worker
--- that commits one of them waits, or was before us. The second looks again, and sees what was committed until then: in
--- one statement it would still see what was there when it began, and make committed work pending again.
+-- Each of the next three is two statements. The first locks jobs that look wrong and that no worker holds; a worker
+-- that commits one of them waits, or has already committed. The second checks again, and sees everything committed
+-- until then. A single statement would still see the state at its beginning, and would set committed work to pending.
 
 -- name: lock_deleted
 -- Finished jobs whose result is gone.

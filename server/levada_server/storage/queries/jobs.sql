@@ -7,7 +7,7 @@ VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5)
 RETURNING id;
 
 -- name: renew_sessions
--- A session that was silent for too long lives on if nobody ended it: its jobs that were not taken over are its own.
+-- A session that was silent too long is renewed if nobody ended it, and keeps the jobs that were not taken over.
 UPDATE levada.worker_session SET expire_time = clock_timestamp() + lease_duration
 WHERE id = ANY($1::uuid[])
 RETURNING id, expire_time;
@@ -16,7 +16,7 @@ RETURNING id, expire_time;
 DELETE FROM levada.worker_session WHERE id = $1 RETURNING id;
 
 -- name: prune_sessions
--- Sessions that have been dead for a day; their jobs have long been taken over, or can be.
+-- Sessions that have been dead for a day; their jobs have been taken over long ago, or can be.
 DELETE FROM levada.worker_session WHERE expire_time < clock_timestamp() - interval '1 day';
 
 -- name: session_exists
@@ -26,24 +26,24 @@ SELECT true FROM levada.worker_session WHERE id = $1;
 SELECT lease_token FROM levada.cancelled_lease WHERE session_id = ANY($1::uuid[]);
 
 -- name: add_cancelled_leases
--- Of sessions that are there; nobody else has to be told.
+-- Only of existing sessions; nobody else needs to know.
 INSERT INTO levada.cancelled_lease (session_id, lease_token)
 SELECT c.session_id, c.lease_token FROM unnest($1::uuid[], $2::text[]) AS c(session_id, lease_token)
 WHERE EXISTS (SELECT FROM levada.worker_session AS s WHERE s.id = c.session_id)
 ON CONFLICT DO NOTHING;
 
 -- name: now
--- A part of others: the clock of the database, as job tables keep times.
+-- A part of other statements: the clock of the database, in the form in which job tables keep times.
 clock_timestamp() AT TIME ZONE 'UTC'
 
 -- name: pend
--- A part of others: what a job is that waits for its first try.
+-- A part of other statements: the state of a job that waits for its first attempt.
 _state = 'pending', _lease_token = NULL, _failed_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
     _shared = false, _scheduled_time = {now}, _reads = NULL, _writes = NULL
 
 -- name: dead_sessions
--- A part of others: sessions that hold jobs and are dead. It looks into the index only between the sessions that live:
--- a living one may have left many entries there that cannot be cleared away yet.
+-- A part of other statements: dead sessions that hold jobs. It reads the index only between the living sessions,
+-- because a living one may have left many entries there that cannot be removed yet.
 WITH living AS (
     SELECT id FROM levada.worker_session WHERE expire_time > clock_timestamp()
 ),
@@ -55,17 +55,17 @@ gap AS (
 SELECT DISTINCT h._session_id FROM gap CROSS JOIN LATERAL (
     SELECT i._session_id FROM {jobs} AS i
     WHERE i._state = 'reserved' AND i._session_id > gap.low AND i._session_id < gap.high
-    LIMIT 1000  -- more than a look needs, and what keeps the planner from reading the whole index instead
+    LIMIT 1000  -- more than a look needs; it keeps the planner from reading the whole index
 ) AS h
 
 -- name: any_due
--- Whether a worker could reserve something: the conditions of `reserve`, without its locks.
+-- Whether a worker could reserve a job: the conditions of `reserve`, without its locks.
 SELECT EXISTS (SELECT FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now})
     OR EXISTS ({dead_sessions});
 
 -- name: most_urgent
--- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take. It looks as
--- `reserve` does, from $3, $4 and $5 on, and for lost jobs where $6 says so.
+-- One table's part of a look at several: the priority of its most urgent job, NULL if there is none to take. It
+-- searches like `reserve`, from $3, $4 and $5 on, and for lost jobs if $6 is true.
 SELECT {number} AS number, least(
     (SELECT j._priority FROM {jobs} AS j WHERE j._state = 'pending' AND j._scheduled_time <= {now}
          AND (j._priority, j._scheduled_time, j._job_id)
@@ -79,19 +79,19 @@ SELECT {number} AS number, least(
 ) AS priority
 
 -- name: reserve
--- The most urgent jobs, at most $1 and none less urgent than $5: those that wait and are due; those of sessions that are
--- dead; and those of this session that it does not know of ($3), as the answer was lost. SKIP LOCKED lets workers reserve
+-- The most urgent jobs, at most $1 and none less urgent than $5: waiting jobs that are due; jobs of dead sessions; and
+-- jobs that this session holds without knowing it ($3), because an answer was lost. SKIP LOCKED lets workers reserve
 -- side by side; the new token ends the right of a job's former holder. Each branch has its own index.
 --
--- Jobs that wait are looked for from a place in the order of urgency on ($6, $7, $8), and those that are lost where it is
--- asked for ($9): while another reader's snapshot is open, PostgreSQL has to pass over the entries of all that were taken
+-- The search for waiting jobs begins at a place in the order of urgency ($6, $7, $8), and lost jobs are searched only
+-- on request ($9): while another reader's snapshot is open, PostgreSQL must pass the index entries of all jobs taken
 -- since, each time.
 --
--- Of jobs that were reserved together it is not known which one the lost worker had begun: none of them has its attempt
--- counted, and each is leased alone the next time. A job whose workers were lost $4 times is given up.
+-- If jobs were reserved together, it is unknown which one the lost worker had begun: no attempt of theirs is counted,
+-- and each is leased alone the next time. A job whose workers were lost $4 times is given up.
 WITH holder AS (
-    -- The lock keeps the session from being ended while it takes jobs. The leases of a batch need not outlive a crash of
-    -- PostgreSQL, for which a commit waits long: its jobs are short, and are computed again.
+    -- The lock prevents the end of the session while it takes jobs. The leases of a batch need not survive a crash of
+    -- PostgreSQL, for which a commit would wait long: its jobs are short, and are computed again.
     SELECT id, host, pid, username, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
     FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
 ),
@@ -154,27 +154,28 @@ SELECT {key_and_comma} _job_id, _lease_token, _attempt, _priority, _scheduled_ti
 FROM reserved ORDER BY _priority, _scheduled_time, _job_id;
 
 -- name: mark_started
--- Jobs of a worker that was lost while it computed them: the try counts, whatever else was reserved with them.
+-- Jobs whose worker was lost while it computed them: the attempt counts, even if other jobs were reserved with them.
 UPDATE {jobs} AS j SET _shared = false
 FROM unnest($1::bigint[], $2::uuid[]) AS d(job_id, token)
 WHERE j._job_id = d.job_id AND j._state = 'reserved' AND j._lease_token = d.token;
 
 -- name: lock_jobs
--- In one order, so that two who lock some of the same jobs do not wait for each other.
+-- In a fixed order, so that two sessions that lock some of the same jobs do not deadlock.
 SELECT {key_and_comma} _job_id, _state, _attempt, _lease_token, _failed_token, _error_type FROM {jobs}
 WHERE _job_id = ANY($1::bigint[]) ORDER BY _job_id FOR UPDATE;
 
 -- name: still_held
--- A part of others: a job that has its token is still its holder's; where it was given up, nobody took it over.
+-- A part of other statements: a job with its token still belongs to its holder; if it was given up, nobody took it
+-- over.
 (j._state = 'reserved' OR (j._state = 'error' AND j._error_type = 'WorkerLost'))
 
 -- name: is_held
--- Whether a lease is that of its job still. No lock: others can take the job over while its `make` writes.
+-- Whether a lease is still its job's current one. No lock: others can take the job over while its `make` writes.
 SELECT true FROM {jobs} AS j WHERE j._job_id = $1 AND j._lease_token = $2 AND {still_held};
 
 -- name: complete_jobs
--- Finish jobs whose rows are few, together with these. The jobs are locked first, in the order in which all lock them;
--- unless each of them is still its holder's, and the catalog is the one that the statement was made for, nothing is done.
+-- Finish jobs with few rows, together with the rows. The jobs are locked first, in the fixed order. Nothing is done
+-- unless each job still belongs to its holder, and the catalog is the one for which the statement was made.
 WITH done AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[])
         AS d(job_id, token, duration, code_version, reads, writes)
@@ -189,7 +190,7 @@ ready AS MATERIALIZED (
 UPDATE {jobs} AS j SET {succeed} FROM done AS d CROSS JOIN ready WHERE j._job_id = d.job_id RETURNING {key};
 
 -- name: is_renewed
--- Whether a worker holds a job under a lease that ran out no longer than $3 ago.
+-- Whether a worker holds a job under a lease that expired at most $3 ago.
 SELECT true FROM {jobs} AS j JOIN levada.worker_session AS s ON s.id = j._session_id
 WHERE j._job_id = $1 AND j._lease_token = $2 AND j._state = 'reserved' AND s.expire_time + $3 > clock_timestamp();
 
@@ -198,7 +199,7 @@ SELECT j._job_id FROM {jobs} AS j
 WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id LIMIT 1;
 
 -- name: succeed
--- A part of others: what becomes of a job that succeeded, by its record `d`.
+-- A part of other statements: the changes to a job that succeeded, by its record `d`.
 _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
     _reads = d.reads::jsonb, _writes = d.writes::jsonb,
     _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL
@@ -237,7 +238,7 @@ WHERE j._state IN ('pending', 'error') AND {restriction};
 UPDATE {jobs} AS j SET {pend} WHERE j._state = ANY($1::text[]) AND {restriction};
 
 -- name: cancel_jobs
--- The token stays, so that its holder's result is known for what it is.
+-- The token stays, so that the holder's result is recognized as a cancelled job's.
 UPDATE {jobs} AS j
 SET _state = 'error', _finished_time = {now}, _error_type = 'JobCancelled', _error_message = $1, _error_stack = ''
 WHERE j._state = 'reserved' AND {restriction}

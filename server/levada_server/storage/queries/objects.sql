@@ -6,12 +6,12 @@ INSERT INTO levada.object (id, schema_id, codec, store, path, name, folder, stat
 VALUES ($1, $2, $3, $4, $5, $6, $7, 'uploading', clock_timestamp() + $8::interval);
 
 -- name: renew_upload
--- Every call that names an upload lets it live on.
+-- Every call that names an upload extends its life.
 UPDATE levada.object SET expire_time = clock_timestamp() + $2::interval WHERE id = $1 AND state = 'uploading'
 RETURNING *;
 
 -- name: place_upload
--- Before the bytes go there, so that they are found should the server stop in between.
+-- Runs before the bytes go there, so that they can be found if the server stops in between.
 UPDATE levada.object SET path = $2 WHERE id = $1 AND state = 'uploading';
 
 -- name: commit_upload
@@ -28,15 +28,15 @@ VALUES ($1, $2, $3, $4, $5, $6, false, 'whole', $7, $8, clock_timestamp() + $9::
 UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
 
 -- name: claim_content
--- The object with some content, if there is one; it stays for a while although no row may name it yet.
+-- The object with some content, if it exists; it stays for a while, even if no row names it yet.
 UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $5::interval
 WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('blob', 'hash')
   AND state IN ('whole', 'quarantined')
 RETURNING *;
 
 -- name: claim
--- Objects that rows are about to name: they leave quarantine, and stay longer than the transaction of those rows lasts.
--- Locked in one order, so that two such statements do not wait for each other.
+-- Objects that rows are about to name: they leave quarantine, and stay longer than the rows' transaction lasts.
+-- Locked in a fixed order, so that two such statements do not deadlock.
 WITH locked AS (
     SELECT id FROM levada.object WHERE id = ANY($1::uuid[]) AND state IN ('whole', 'quarantined') ORDER BY id FOR UPDATE
 )
@@ -48,7 +48,7 @@ RETURNING o.*;
 SELECT * FROM levada.object WHERE id = $1 AND state IN ('whole', 'quarantined');
 
 -- name: lift_time_limit
--- For this transaction: it reads every column of objects from end to end.
+-- For this transaction, which reads every column of objects from end to end.
 SELECT set_config('statement_timeout', '0', true);
 
 -- name: create_named
@@ -59,7 +59,7 @@ CREATE TEMPORARY TABLE named_object (id uuid PRIMARY KEY) ON COMMIT DROP;
 INSERT INTO pg_temp.named_object
 SELECT DISTINCT (t.{column} ->> 'id')::uuid FROM {table} AS t WHERE t.{column} IS NOT NULL ON CONFLICT DO NOTHING;
 
--- The next three look at the state again once they have an object's lock: whoever claimed it meanwhile has changed it.
+-- The next three check the state again once they hold an object's lock, because a claim meanwhile has changed it.
 
 -- name: quarantine
 UPDATE levada.object AS o SET state = 'quarantined', quarantine_time = clock_timestamp()

@@ -1,21 +1,22 @@
 -- name: insert
--- In the transaction of the change. Of two with one id the second waits for the first, and fails if that commits.
+-- Runs in the transaction of the change. If two have the same id, the second waits for the first, and fails if that
+-- commits.
 INSERT INTO levada.request_outcome (id, method, content) VALUES ($1, $2, $3::text::jsonb);
 
 -- name: recorded
--- Before a statement that changes something.
+-- Goes before a statement that makes a change.
 WITH recorded AS (
     INSERT INTO levada.request_outcome (id, method, content)
     SELECT {id}::text, {method}::text, {content}::text::jsonb FROM {source}
 )
 
 -- name: recorded_each
--- What came of a change of one row, if there is one.
+-- The outcome of a change of one row, if it changed one.
 WITH changed AS ({changing} RETURNING 1)
 INSERT INTO levada.request_outcome (id, method, content) SELECT {id}::text, {method}::text, '1' FROM changed;
 
 -- name: give_up
--- Waits for a transaction that is at it. If that rolls back, this stands in its way for good.
+-- Waits for a running transaction of the request. If that rolls back, this row blocks the request for good.
 INSERT INTO levada.request_outcome (id, method)
 SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM levada.request_outcome WHERE id = $1)
 ON CONFLICT DO NOTHING;

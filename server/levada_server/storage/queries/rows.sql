@@ -1,25 +1,25 @@
 -- name: digest
--- Identifies the rows of a query, in whatever order: their number, and sums over a hash of each.
+-- A digest of the rows of a query in any order: their number, and sums over a hash of each.
 SELECT count(*) || ' ' || coalesce(sum(('x' || left(hash, 16))::bit(64)::bigint::numeric), 0)
     || ' ' || coalesce(sum(('x' || right(hash, 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT md5(t::text) AS hash FROM ({selected}) AS t) AS hashed;
 
 -- name: if_current
--- One row, without columns, unless the catalog is newer than a statement was made for: then none.
+-- One row without columns; none if the catalog is newer than the one for which a statement was made.
 (SELECT FROM levada.catalog_version WHERE version <= {version}) AS here
 
 -- name: insert
--- All rows at once; a value that is missing takes the attribute's default.
+-- All rows at once; a missing value takes the attribute's default.
 INSERT INTO {table} ({names}) SELECT {values} FROM {rows} {conflict};
 
 -- name: replace
--- Of rows with one key the last stands: one statement may not update a row twice.
+-- Among rows with the same key the last one counts, because one statement may not update a row twice.
 INSERT INTO {table} ({names})
 SELECT DISTINCT ON ({key}) {values} FROM {rows} ORDER BY {key}, r._row DESC
 {conflict};
 
 -- name: create_stage
--- Its columns are as the table's, but for the rules; `_row` is the number of each row.
+-- It has the table's columns without the constraints; `_row` is the number of each row.
 CREATE TEMPORARY TABLE {stage} ON COMMIT DROP AS SELECT {names}, 0::bigint AS _row FROM {table} WITH NO DATA;
 
 -- name: drop_stage
@@ -34,20 +34,20 @@ INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {
 INSERT INTO {table} ({names}) SELECT {names} FROM ({selected}) AS r CROSS JOIN {here} {conflict} RETURNING {ids};
 
 -- name: rows_known
--- How many rows PostgreSQL believes a table to have; -1 if it never looked.
+-- PostgreSQL's estimate of a table's number of rows; -1 if it was never analyzed.
 SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass;
 
 -- name: analyze
--- Without statistics the checks of foreign keys, and queries, take a full table for an empty one. A tenth of the usual sample
--- will do until PostgreSQL's own daemon comes. Whoever is at it already does the work for us; waiting for them in a
--- transaction could end in a deadlock.
+-- Without statistics, queries and checks of foreign keys are planned as if the table were empty. A tenth of the usual
+-- sample is enough until PostgreSQL's own daemon runs. A session that is already analyzing the table does the work for
+-- us; to wait for it in a transaction could end in a deadlock.
 SET LOCAL default_statistics_target = 10; ANALYZE (SKIP_LOCKED) {table};
 
 -- name: update
 UPDATE {table} SET {changes} FROM {here} WHERE {same};
 
 -- name: checked_attribute
--- The attribute that a CHECK constraint holds to its type; PostgreSQL chose the constraint's name.
+-- The attribute whose type a CHECK constraint enforces; PostgreSQL chose the constraint's name.
 SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
 WHERE c.conrelid = to_regclass($1) AND c.conname = $2;
 

@@ -1,1 +1,1 @@
-"""Rows of users' tables."""
+"""Read and change rows of users' tables."""

@@ -1,4 +1,4 @@
-"""Rows as bound arrays, which a statement reads like a table: the way for few rows, in one trip."""
+"""Bind few rows as arrays, which a statement reads like a table, in one trip."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def bound_rows(attributes: Sequence[Attribute], *, before: int = 0) -> str:
     """Write the source of rows `r`, one bound array per attribute; `_row` is the number of each, from 1.
 
     Args:
-        attributes: Of the rows.
-        before: How many values are bound before the arrays.
+        attributes: The attributes of the rows.
+        before: The number of values that are bound before the arrays.
     """
     arrays = ", ".join(f"${i}::{value_type(a.type)}[]" for i, a in enumerate(attributes, before + 1))
     names = ", ".join(quote_name(a.name) for a in attributes)

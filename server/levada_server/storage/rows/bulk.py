@@ -1,4 +1,4 @@
-"""Many rows: COPY into a table, or into a temporary one that a statement then reads."""
+"""Insert many rows: COPY into a table, or into a temporary table that a statement then reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SQL = statements("rows")
 
 NEW_PART = 0.1
-"""Where more of a table is new, PostgreSQL's picture of it is out of date."""
+"""The share of new rows above which PostgreSQL's statistics of a table are out of date."""
 
 _STAGE = "_levada_rows"
 STAGED_ROWS = f'pg_temp."{_STAGE}" AS r'
@@ -32,10 +32,10 @@ STAGED_ROWS = f'pg_temp."{_STAGE}" AS r'
 
 
 async def copy_rows(connection: Connection, table: Table, columns: Columns) -> str:
-    """Copy rows into a table; attributes that are not given take their defaults. Give PostgreSQL's tag.
+    """Copy rows into a table, with defaults for missing attributes; return PostgreSQL's command tag.
 
     Raises:
-        asyncpg.PostgresError: A constraint is in the way.
+        asyncpg.PostgresError: A row violates a constraint.
     """
     names = [a.name for a in columns.attributes]
     pieces = encode(columns.arrays, [a.type for a in columns.attributes], columns.row_count)
@@ -43,10 +43,10 @@ async def copy_rows(connection: Connection, table: Table, columns: Columns) -> s
 
 
 async def insert_staged(connection: Connection, table: Table, columns: Columns, statement: str) -> str:
-    """Copy rows into a temporary table, and run a statement that inserts from there; give its tag.
+    """Copy rows into a temporary table, and run a statement that inserts from there; return its command tag.
 
     Raises:
-        asyncpg.PostgresError: A constraint is in the way.
+        asyncpg.PostgresError: A row violates a constraint.
     """
     names = [a.name for a in columns.attributes]
     types = [a.type for a in columns.attributes]
@@ -62,9 +62,9 @@ async def insert_staged(connection: Connection, table: Table, columns: Columns, 
 
 
 async def analyze(connection: Connection, table: Table, new_rows: int) -> None:
-    """Let PostgreSQL learn what a table holds now, if much of it is new.
+    """Update PostgreSQL's statistics of a table if much of it is new.
 
-    Its own daemon, which does so where a tenth is new, comes later, and never to what is not committed.
+    PostgreSQL's own daemon does so where a tenth is new, but later, and never for rows that are not committed.
     """
     name = qualified(table.name)
     known = await connection.fetchval(_SQL["rows_known"], name)
@@ -80,6 +80,6 @@ async def _copy(connection: Connection, schema: str, table: str, names: list[str
 
 
 async def _source(pieces: Iterator[memoryview]) -> AsyncIterator[memoryview]:
-    """Encode while PostgreSQL works on what it has; the driver asks for more only when that is sent."""
+    """Encode pieces while PostgreSQL works; the driver asks for the next only when the last is sent."""
     for piece in pieces:
         yield piece

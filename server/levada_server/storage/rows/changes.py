@@ -1,4 +1,4 @@
-"""Statements that change rows: what they count, and what is said when one fails."""
+"""Run statements that change rows, count the rows, and find the row that makes one fail."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _REFUSALS = (
     asyncpg.NotNullViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-"""Errors that PostgreSQL raises of values that do not fit; violated keys are looked for among the rows."""
+"""The errors that PostgreSQL raises for values that do not fit; for violated keys the rows are searched."""
 
 
 def if_current(bound_values: int) -> str:
-    """Write a source of one row, or of none if the catalog is newer than the value bound after some others."""
+    """Write a source of one row, or none if the catalog is newer than a bound version."""
     return fill(_SQL["if_current"], version=f"${bound_values + 1}::bigint")
 
 
 async def change(
     connection: Connection, table: Table, columns: Columns | None, work: Callable[[], Awaitable[str]]
 ) -> int:
-    """Do what changes rows, and count them; if a constraint or a document is wrong, find the row among `columns`.
+    """Change rows and count them; if a constraint or a document refuses one, find it among `columns`.
 
     Args:
-        connection: In a transaction or in none; a failure leaves it usable.
-        table: That is changed.
+        connection: The connection, with or without a transaction; a failure leaves it usable.
+        table: The table to change.
         columns: The rows; None if they are not known here.
-        work: Changes them, and returns PostgreSQL's tag.
+        work: Changes the rows, and returns PostgreSQL's command tag.
 
     Raises:
-        DuplicateEntity: A key, or another unique combination, exists.
+        DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
         WrongValue: PostgreSQL refuses a document or another value.
         LevadaError: PostgreSQL refuses a value for another reason.
@@ -59,7 +59,7 @@ async def change(
 async def attempt(
     connection: Connection, table: Table, columns: Columns | None, work: Callable[[], Awaitable[str]]
 ) -> int:
-    """Change rows as `change` does, but raise PostgreSQL's own error of a violated key; the connection stays usable."""
+    """Change rows as `change` does, but raise PostgreSQL's error for a violated key; the connection stays usable."""
     try:
         if connection.is_in_transaction():
             async with connection.transaction():  # a savepoint

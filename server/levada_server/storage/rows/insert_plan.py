@@ -1,4 +1,4 @@
-"""How rows go into a table: bound to one statement, by COPY, or by COPY into a temporary table; pure."""
+"""Decide how rows go into a table: bound to one statement, by COPY, or by COPY into a temporary table; pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import Enum
 
 BULK_ROWS = 500
 BULK_BYTES = 2**20
-"""From either on, COPY is quicker than bound arrays, although it may take several trips."""
+"""The limits of rows and of bytes above which COPY is quicker than bound arrays, despite several trips."""
 
 
 class Way(Enum):
-    """How one batch of rows goes into its table."""
+    """The way in which one batch of rows goes into its table."""
 
     NONE = "none"
-    """It has no rows."""
+    """Nothing to do, because there are no rows."""
     BOUND = "bound"
     """One statement, to which the columns are bound as arrays."""
     COPY = "copy"
@@ -27,13 +27,13 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InsertPlan:
-    """How to insert one batch of rows.
+    """The plan for inserting one batch of rows.
 
     Args:
-        way: Which statements to use.
-        transaction: It needs a transaction, which also checks the catalog and stores the outcome of the request. If
-            not, its one statement does all of it.
-        skip_duplicates: Leave rows out whose primary key exists.
+        way: The statements to use.
+        transaction: Whether it needs a transaction, which also checks the catalog and stores the outcome of the
+            request. If not, its one statement does everything.
+        skip_duplicates: Skip rows whose primary key exists.
         replace: Update rows whose primary key exists.
     """
 
@@ -57,14 +57,14 @@ def plan_insert(
     """Decide how a batch of rows goes into its table.
 
     Args:
-        row_count: Rows of the batch.
-        byte_count: Bytes of its columns.
-        skip_duplicates: Leave rows out whose primary key exists.
+        row_count: The number of rows of the batch.
+        byte_count: The number of bytes of its columns.
+        skip_duplicates: Skip rows whose primary key exists.
         replace: Update rows whose primary key exists.
-        unfilled: A missing value takes a default that only the database knows.
-        alone: No other batch belongs to the insert.
-        recorded: The outcome of the request is to be stored.
-        duplicates_expected: Some of the rows probably exist, as earlier ones did.
+        unfilled: Whether a missing value takes a default that only the database knows.
+        alone: Whether it is the only batch of the insert.
+        recorded: Whether to store the outcome of the request.
+        duplicates_expected: Whether some of the rows probably exist, because earlier ones did.
     """
     way = _way(
         row_count,
@@ -72,7 +72,7 @@ def plan_insert(
         staged=replace or unfilled or (skip_duplicates and duplicates_expected),
         skip_duplicates=skip_duplicates,
     )
-    # A statement knows how many rows it inserts, and can store it, only if it leaves none out.
+    # A statement knows the number of rows it inserts, and can store it, only if it skips none.
     own = alone and way in (Way.NONE, Way.BOUND) and not (recorded and (skip_duplicates or replace))
     return InsertPlan(way, not own, skip_duplicates, replace)
 
@@ -89,5 +89,5 @@ def _way(row_count: int, byte_count: int, *, staged: bool, skip_duplicates: bool
         return Way.BOUND
     if staged:
         return Way.STAGE
-    # Rows that exist are the exception: a temporary table is only worth its price once one has been found.
+    # Existing rows are the exception: a temporary table is worth its price only once one has been found.
     return Way.COPY_OR_STAGE if skip_duplicates else Way.COPY

@@ -1,4 +1,4 @@
-"""Insert rows: a batch as its plan says, or the rows of a query."""
+"""Insert a batch of rows by its plan, or the rows of a query."""
 
 from __future__ import annotations
 
@@ -41,21 +41,22 @@ async def insert_columns(
     version: int | None = None,
     request: Request | None = None,
 ) -> int:
-    """Carry out the plan for a batch of rows, all or none; return how many were inserted or replaced.
+    """Insert a batch of rows by its plan, all or none; return how many were inserted or replaced.
 
-    A value that is missing takes the attribute's default.
+    A missing value takes the attribute's default.
 
     Args:
-        connection: In a transaction if the plan needs one; in none, the insert is a transaction of its own.
-        table: Where they go.
+        connection: The connection, in a transaction if the plan needs one; outside one, the insert is a transaction.
+        table: The table of the rows.
         columns: The rows.
-        plan: How.
-        version: Of the catalog that `table` is from; None if the caller checks it before the transaction ends.
-        request: Store their number as its outcome; only with a version and a plan that needs no transaction.
+        plan: The plan.
+        version: The version of the catalog of `table`; None if the caller checks it before the transaction ends.
+        request: The request whose outcome is set to the number of rows; only with a version and a plan that needs no
+            transaction.
 
     Raises:
         Conflict: The catalog is newer than `version`.
-        DuplicateEntity: A key, or another unique combination, exists.
+        DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
     """
 
@@ -122,20 +123,20 @@ async def insert_selected(
     """Insert the rows of a query, each of whose columns is an attribute.
 
     Args:
-        connection: Where.
-        table: Into which.
+        connection: The connection.
+        table: The table of the new rows.
         selected: The query.
-        objects: Names of the attributes among them that name objects.
-        skip_duplicates: Leave rows out whose primary key exists.
+        objects: The names of the attributes that hold objects.
+        skip_duplicates: Skip rows whose primary key exists.
         replace: Update rows whose primary key exists.
-        version: Of the catalog that `selected` was made for.
+        version: The version of the catalog for which `selected` was compiled.
 
     Returns:
         How many rows were inserted or replaced, and the ids of the objects that they name.
 
     Raises:
         Conflict: The catalog is newer than `version`.
-        DuplicateEntity: A key, or another unique combination, exists.
+        DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
     """
     names = [name for name, _ in selected.columns]
@@ -180,7 +181,7 @@ def _insert(table: Table, columns: Columns, plan: InsertPlan, source: str) -> st
 
 
 def insert_statement(table: Table, attributes: Sequence[Attribute], source: str) -> str:
-    """Write the insert of rows that come from a source, as a part of another statement."""
+    """Write the insert of rows from a source, as a part of another statement."""
     return fill(
         _SQL["insert"],
         table=qualified(table.name),

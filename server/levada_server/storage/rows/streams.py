@@ -1,4 +1,4 @@
-"""The rows of a query: a few by one statement, any number as a stream of COPY that waits for its reader."""
+"""Read the rows of a query: few by one statement, any number as a COPY stream that waits for its reader."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ Row: TypeAlias = "asyncpg.Record"
 _SQL = statements("rows")
 
 LEAVE_S = 0.25
-"""How long a reader that leaves waits for the next piece, at which the stream stops by itself."""
+"""The time, in seconds, that a leaving reader waits for the next piece, at which the stream stops by itself."""
 CANCEL_S = 5.0
-"""How long PostgreSQL has to stop a query; then its connection is cut."""
+"""The time, in seconds, that PostgreSQL has to stop a query before its connection is cut."""
 
 
 async def fetch_rows(scope: Scope, query: Query) -> list[Row]:
-    """Give the rows of a query that has few, in one trip to PostgreSQL.
+    """Return the rows of a query, which must be few, in one trip to PostgreSQL.
 
     Raises:
-        ValueOutOfRange: A date or time is outside of what Python holds.
+        ValueOutOfRange: A date or time is outside Python's range.
     """
     statement = query.fetch()
     async with scope.connection() as connection:
         try:
             return list(await connection.fetch(statement.text, *statement.values))
         except (OverflowError, ValueError) as error:
-            raise ValueOutOfRange(f"The result has a value that cannot be given: {error}.") from error
+            raise ValueOutOfRange(f"The result has a value outside the range of Python: {error}.") from error
 
 
 @asynccontextmanager
 async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
-    """Open the rows of a query as record batches; the end of the block stops the query.
+    """Open the rows of a query as record batches; leaving the block stops the query.
 
     A batch has about `BATCH_BYTES`, of long rows about `MESSAGE_BYTES`.
 
-    They are read in a read-only transaction, or in the one that is there. The first batch comes as soon as there are
-    rows. Memory stays flat: PostgreSQL waits while the reader does. It does not wait for long, unless the transaction
-    was there before: then the rest goes to disk, and the connection and the snapshot of the data are free.
+    They are read in a new read-only transaction, or in the open one. The first batch comes as soon as there are rows.
+    Memory use stays flat: PostgreSQL waits for a slow reader. In a new transaction it does not wait long: the rest goes
+    to disk, which frees the connection and the snapshot of the data.
 
     Raises:
-        ValueOutOfRange: By the iterator: a value is outside of what Arrow or Python holds.
+        ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
     """
     stream = _CopyStream(scope, query)
     try:
@@ -69,16 +69,16 @@ async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncItera
 
 
 async def digest_rows(connection: Connection, selected: Statement) -> str:
-    """Identify the rows of a query, in whatever order they come."""
+    """Return a digest of the rows of a query that does not depend on their order."""
     digest: str = await connection.fetchval(fill(_SQL["digest"], selected=selected.text), *selected.values)
     return digest
 
 
 class _CopyStream:
-    """A COPY in a task of its own, and the pieces that it has handed over.
+    """A COPY in a separate task, and the pieces that it has passed on.
 
-    That task is not simply cancelled: a driver that is cancelled while data come in may lose its connection. It
-    leaves by an error of the sink instead, and is cancelled only where no data come.
+    The task is not simply cancelled: a driver that is cancelled while data arrive may lose its connection. An error of
+    the sink ends it instead, and it is cancelled only if no data arrive.
     """
 
     def __init__(self, scope: Scope, query: Query) -> None:
@@ -110,7 +110,7 @@ class _CopyStream:
         reader.finish()
 
     async def leave(self) -> None:
-        """Stop the COPY if it is not at its end, and give its connection back, whoever cancels meanwhile."""
+        """Stop the COPY if it has not ended, and return its connection even if the call is cancelled meanwhile."""
         self._pipe.leave()
         stopping = asyncio.create_task(self._stop())
         cancelled: asyncio.CancelledError | None = None
@@ -131,5 +131,5 @@ class _CopyStream:
             self._connection.terminate()
             await asyncio.wait({self._task})
         if not self._task.cancelled():
-            self._task.exception()  # whoever left does not ask; a reader that stayed has met it in `batches`
+            self._task.exception()  # a reader that left does not ask; a reader that stayed got it from `batches`
         await self._pipe.close()

@@ -1,4 +1,4 @@
-"""Update one entity."""
+"""Update an entity."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async def update_row(
     version: int,
     request: Request | None = None,
 ) -> bool:
-    """Change attributes of the entity with a key; None takes the default. Return whether there is such an entity.
+    """Change attributes of the entity with a key, to the default for None; return whether the entity exists.
 
-    If there is, the outcome of a request is recorded in the same statement.
+    If it exists, the same statement records the outcome of a request.
 
     Raises:
         Conflict: The catalog is newer than `version`, which `table` is from.
-        DuplicateEntity: Another entity has such a unique combination.
+        DuplicateEntity: Another entity has the same unique combination of values.
         MissingParent: A parent does not exist.
     """
     bound = {name: value for name, value in changes.items() if value is not None}

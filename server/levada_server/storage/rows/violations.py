@@ -1,4 +1,4 @@
-"""Constraints that were in the way: which row, which key, which parent."""
+"""Find the row, key or parent by which a change violated a constraint."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ async def find_violation(
     columns: Columns | None,
     error: asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError,
 ) -> LevadaError:
-    """Say which row a constraint refused, after the change was undone.
+    """Return an error that names the row a constraint refused, after the change was undone.
 
     Args:
-        connection: Usable: outside of the statement that failed, and of its savepoint.
-        table: That was changed.
+        connection: A usable connection, outside the statement that failed and its savepoint.
+        table: The table that was changed.
         columns: The rows; None if they did not come from a client.
-        error: As PostgreSQL raised it: a foreign key's names no row, and no other one names its number.
+        error: The error of PostgreSQL, which never names the row's number, and for a foreign key not even the row.
     """
     if isinstance(error, asyncpg.UniqueViolationError):
         return await _duplicate(connection, table, columns, error)
@@ -48,12 +48,12 @@ async def find_violation(
 
 
 async def find_refusal(connection: Connection, table: Table, error: asyncpg.PostgresError) -> LevadaError | None:
-    """Say why a table refused a change for another reason; None if that is a fault of ours.
+    """Return the error of a change refused for another reason; None if it is an internal error.
 
     Args:
-        connection: Usable: outside of the statement that failed, and of its savepoint.
-        table: That was changed.
-        error: As PostgreSQL raised it.
+        connection: A usable connection, outside the statement that failed and its savepoint.
+        table: The table that was changed.
+        error: The error of PostgreSQL.
     """
     known = translate(error, table.name)
     if known is None:
@@ -91,8 +91,8 @@ async def _duplicate(
     row = None if columns is None else await _first_duplicate(connection, table, columns, names)
     where, key = _place(table, columns, row, names, error)
     return DuplicateEntity(
-        f"{where}: an entity with this {kind} exists already: {key}. Nothing was changed"
-        + ("; an insert with skip_duplicates=True leaves such rows out." if primary else "."),
+        f"{where}: an entity with this {kind} already exists: {key}. Nothing was changed"
+        + ("; an insert with skip_duplicates=True skips such rows." if primary else "."),
         table=table.name,
         row=row,
         key=key,
@@ -163,7 +163,7 @@ async def _first_orphan(connection: Connection, columns: Columns, key: ForeignKe
 
 
 def _given(columns: Columns, names: Sequence[str]) -> list[Attribute]:
-    """Give the attributes of these names; none of them if any is not among the columns."""
+    """Return the attributes with some names; none if any of them is not among the columns."""
     found = [a for a in columns.attributes if a.name in names]
     return found if len(found) == len(set(names)) else []
 
@@ -175,7 +175,7 @@ def _place(
     names: Sequence[str],
     error: asyncpg.IntegrityConstraintViolationError,
 ) -> tuple[str, str]:
-    """Say where a constraint was violated, and by which values: as PostgreSQL has them if the row is not known."""
+    """Return the place and the values that violate a constraint; PostgreSQL's own values if the row is unknown."""
     if columns is None or row is None:
         values = key_values(error)
         return f"`{table.name}`", ", ".join(names) if values is None else f"{', '.join(names)} = {values}"
