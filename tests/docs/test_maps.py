@@ -18,6 +18,7 @@ PLACES = (
     TOOLBOX,
     TOOLBOX / "+internal",
     ROOT / "proto" / "levada_api" / "v1",
+    ROOT / "tests" / "clients" / "python",
     ROOT / "tests" / "support",
 )
 """Folders that names in the maps start from."""
