@@ -48,7 +48,7 @@ def test_without_a_server_the_error_names_the_address(unused_tcp_port: int) -> N
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://host:1", ":50051", "host:port"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(lv.errors.InvalidRequest, match="is no address"):
+    with pytest.raises(lv.errors.InvalidRequest, match="is not a server address"):
         lv.Connection(address)
 
 

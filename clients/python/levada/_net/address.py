@@ -1,4 +1,4 @@
-"""Where the address of a server comes from, and the connection of schemas that were given none."""
+"""Find the address of a server, and keep the default connection of schemas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EMBEDDED_FOLDER = ".levada"
 
 
 class _Default:
-    """The connection of schemas that were given none."""
+    """The connection of schemas that were created without one."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -37,12 +37,12 @@ def connect(
     """Connect to a server, and make it the one that schemas use from now on.
 
     Without `url`, the address comes from LEVADA_URL and LEVADA_TOKEN; else from the file `levada.toml` (`url`, `token`,
-    `certificates`) in this folder or one above; else a server of your own is started, or joined if it runs, with its
+    `certificates`) in this folder or one above; else a local server is started, or joined if it runs already, with its
     data in the folder `.levada` here.
 
     Raises:
         Unavailable: No server answers at the address.
-        InvalidRequest: A setting of DataJoint names a server, and none of Levada's does.
+        InvalidRequest: A setting of DataJoint names a server, and no setting of Levada does.
     """
     source = _Source(url, token, certificates) if url else _find_source(token)
     if source.url is None:
@@ -60,7 +60,7 @@ def use(connection: Connection) -> None:
 
 
 def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
-    """Give the connection that schemas use; connect first if there is none.
+    """Return the connection that schemas use; connect first if there is none.
 
     Args:
         reset: Connect anew.
@@ -73,7 +73,7 @@ def conn(url: str | None = None, token: str | None = None, *, reset: bool = Fals
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a server is; `url` is None for the embedded one."""
+    """How to reach a server; `url` is None for the embedded one."""
 
     url: str | None
     token: str | None
@@ -96,7 +96,7 @@ def _read_settings(file: Path, token: str | None) -> _Source:
     try:
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{file} is no valid TOML: {error}.") from None
+        raise InvalidRequest(f"{file} is not valid TOML: {error}.") from None
     url = settings.get("url")
     if not isinstance(url, str):
         raise InvalidRequest(f'{file} names no server; write a line such as url = "lab-server:50051".')
@@ -105,10 +105,10 @@ def _read_settings(file: Path, token: str | None) -> _Source:
 
 
 def _refuse_datajoint_settings() -> None:
-    """Stop where the settings of a DataJoint pipeline would end in an empty local server.
+    """Refuse to start an empty local server when the settings of a DataJoint pipeline name a host.
 
     Raises:
-        InvalidRequest: They name a host.
+        InvalidRequest: The settings name a host.
     """
     found = config.datajoint_host()
     if found is not None:

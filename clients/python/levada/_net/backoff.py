@@ -1,4 +1,4 @@
-"""Pauses between attempts, and the loop of whatever is repeated until it gets through."""
+"""Pauses between attempts, and the loop that repeats a request until it succeeds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ PASSING = (Unavailable, OutcomeUnknown, Conflict)
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before each further attempt: twice as long as before the last one.
+    """How long to wait before each further attempt; each pause is twice as long as the one before.
 
     Args:
         first_seconds: The pause before the second attempt.
-        longest_seconds: The pause at which they stop growing.
-        jitter: Draw each pause from 0 up to its length, so that two who met part ways.
+        longest_seconds: The longest pause.
+        jitter: Draw each pause at random between 0 and its length, so that two clients in conflict do not collide
+            again.
     """
 
     first_seconds: float = 0.1
@@ -34,7 +35,7 @@ class Backoff:
     jitter: bool = False
 
     def pauses(self, patience: float = math.inf) -> Iterator[float]:
-        """Return the pauses to come, in seconds; they end where the next attempt would begin too late.
+        """Return the pauses to come, in seconds; they end when the next attempt would begin too late.
 
         Args:
             patience: Seconds from now in which attempts may begin.
@@ -49,16 +50,16 @@ class Backoff:
 
 
 RETRY = Backoff()
-"""Between attempts of a request while the server is out of reach."""
+"""The pauses between attempts of a request while the server is out of reach."""
 LASTING_PAUSE_SECONDS = 1.0
-"""Pause of a loop that goes on for as long as its process, after the server was out of reach."""
+"""Pause of a loop that runs as long as its process, after the server was out of reach."""
 
 
 def wait(pauses: Iterator[float], error: Exception) -> None:
     """Wait before the next attempt.
 
     Raises:
-        Exception: `error`, if there is to be no other attempt.
+        Exception: `error`, if no other attempt remains.
     """
     pause = next(pauses, None)
     if pause is None:
@@ -67,11 +68,11 @@ def wait(pauses: Iterator[float], error: Exception) -> None:
 
 
 def repeat(attempt: Callable[[], _Result], patience: float) -> _Result:
-    """Repeat an attempt that fails in passing, and return its result.
+    """Repeat an attempt while its failures are temporary, and return its result.
 
     Args:
-        attempt: What may be done twice.
-        patience: Seconds in which attempts may begin; 0 for a single one.
+        attempt: The request; it must be safe to repeat.
+        patience: Seconds in which attempts may begin; 0 allows one attempt.
     """
     pauses = RETRY.pauses(patience)
     while True:

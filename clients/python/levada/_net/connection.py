@@ -40,20 +40,20 @@ _PROBE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class TableDescription:
-    """A table as the catalog has it."""
+    """A table as the catalog describes it."""
 
     table: schema_pb2.Table
     heading: Heading
 
 
 class Connection:
-    """A connection to one server. Threads may share it, and it works on in a forked child.
+    """A connection to one server. Threads may share it, and it keeps working in a forked child.
 
-    gRPC wants no other thread to be within a call at the time of the fork.
+    gRPC requires that no other thread is within a call at the time of the fork.
 
     Args:
         address: `host:port`, `https://host[:port]` or `grpcs://host[:port]` with TLS, or `unix:/path`.
-        token: An API token; None where the server needs none.
+        token: An API token; None if the server needs none.
         certificates: A PEM file with the authorities to trust in place of the system's.
 
     Raises:
@@ -87,7 +87,7 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is."""
+        """The server's address."""
         return self._transport.address
 
     @property
@@ -102,7 +102,7 @@ class Connection:
 
     @property
     def is_connected(self) -> bool:
-        """The server answers now."""
+        """Whether the server answers now."""
         if self._transport.closed:
             return False
         try:
@@ -131,30 +131,30 @@ class Connection:
 
     @property
     def transaction(self) -> TransactionBlock[Connection]:
-        """A `with` block whose changes are kept all or not at all: `with connection.transaction():`.
+        """A `with` block whose changes are all kept or all undone: `with connection.transaction():`.
 
-        It holds for the queries and rows of this thread. A block within another can be undone alone.
+        It covers the queries and rows of this thread. A nested block can be undone alone.
         """
         return TransactionBlock(self, self._transactions)
 
     @property
     def in_transaction(self) -> bool:
-        """A transaction of this thread is open."""
+        """Whether a transaction of this thread is open."""
         return self._transactions.current is not None
 
     def run_transaction(
         self, function: Callable[[], _Result], attempts: int = ATTEMPTS, *, isolation: str | None = None
     ) -> _Result:
-        """Run a function in a transaction; again from its start if a concurrent transaction got in the way.
+        """Run a function in a transaction; repeat it from its start if a concurrent transaction got in the way.
 
         Args:
-            function: May run several times, so what it does outside the server must bear that.
-            attempts: Run it at most so often.
+            function: It may run several times, so its effects outside the server must be safe to repeat.
+            attempts: The highest number of times to run it.
             isolation: As for `transaction`.
 
         Raises:
-            Conflict: The last attempt met one too; or it met one within a transaction that was open before, which
-                only its owner can repeat.
+            Conflict: The last attempt met a conflict too; or the function met one within a transaction that was open
+                before, which only its owner can repeat.
         """
         block = self.transaction(isolation=isolation)
         return run_transaction(block, function, attempts, nested=self.in_transaction)
@@ -163,7 +163,7 @@ class Connection:
         """Begin a transaction that `commit_transaction` or `cancel_transaction` ends; a `with` block is safer.
 
         Raises:
-            PreconditionFailed: One is open.
+            PreconditionFailed: A transaction is open.
         """
         if job_of(self) is not None:
             raise InvalidRequest("`make` is a transaction already: what it inserts is kept whole or not at all.")
@@ -172,11 +172,11 @@ class Connection:
         self._transactions.begin(None, read_only=False, in_block=False)
 
     def commit_transaction(self) -> None:
-        """Commit what `start_transaction` began."""
+        """Commit the transaction that `start_transaction` began."""
         self._take_transaction("commit").commit()
 
     def cancel_transaction(self) -> None:
-        """Undo what `start_transaction` began; nothing if no transaction is open."""
+        """Undo the transaction that `start_transaction` began; do nothing if no transaction is open."""
         if self.in_transaction:
             self._take_transaction("cancel").roll_back()
 
@@ -192,10 +192,10 @@ class Connection:
         return transaction
 
     def store_folder(self, name: str) -> Path | None:
-        """Give the folder of a store, if it can be seen from here: as the setting `stores` or the server says.
+        """Return the folder of a store, from the setting `stores` or from the server, if this machine can see it.
 
         Args:
-            name: Of the store; empty for the one that the server prefers.
+            name: The store's name; empty for the store that the server prefers.
         """
         if self._stores is None:
             listed = pages(self, "ObjectService/ListStores", pb.ListStoresRequest(), pb.ListStoresResponse)
@@ -209,40 +209,41 @@ class Connection:
         return folder if folder.is_dir() else None
 
     def _job_asking(self, method: MethodName) -> JobContext | None:
-        """Give the job that runs in this context, where the method reads or changes rows."""
+        """Return the job that runs in this context, if the method reads or changes rows."""
         return job_of(self) if method.startswith(("QueryService/", "RowService/")) else None
 
     def begin_transaction(self, isolation: str, lease_token: str = "") -> Transaction:
-        """Begin a transaction of this thread that `end_transaction` alone ends.
+        """Begin a transaction of this thread that only `end_transaction` ends.
 
         Args:
-            lease_token: Of the job whose transaction it is: it lasts as long as the lease does.
+            lease_token: The token of the job's lease if the transaction belongs to a job; it lasts as long as the lease
+                does.
         """
         return self._transactions.begin(isolation, read_only=False, in_block=True, lease_token=lease_token)
 
     def end_transaction(self, end: Callable[[], None]) -> None:
-        """End what `begin_transaction` began, by its `commit` or `roll_back`."""
+        """End the transaction that `begin_transaction` began, by its `commit` or `roll_back`."""
         self._transactions.forget()
         end()
 
     def tell_once(self, text: str) -> None:
-        """Warn of something, unless this connection has before."""
+        """Warn, unless this connection has given the same warning before."""
         self._transport.tell_once(text)
 
-    # What the other modules use; the names of methods are those of the protocol.
+    # The members below are for the other modules; methods have the names of the protocol.
 
     @property
     def arguments(self) -> tuple[str, str | None, Path | None]:
-        """What opens the same connection elsewhere."""
+        """The arguments that open the same connection elsewhere."""
         return self._arguments
 
     @property
     def catalog_version(self) -> int:
-        """The highest version of the catalog that any answer carried."""
+        """The highest catalog version that any answer carried."""
         return self._transport.catalog_version
 
     def expect_catalog(self, version: int) -> None:
-        """Take note of a version of the catalog that another process has seen."""
+        """Record a catalog version that another process has seen."""
         self._transport.expect_catalog(version)
 
     def call(
@@ -254,7 +255,7 @@ class Connection:
         timeout: float | None = None,
         patience: float | None = None,
     ) -> _Response:
-        """Call a method that takes and gives one message; see `Transport.call`."""
+        """Call a method with one request and one response; see `Transport.call`."""
         if (job := self._job_asking(method)) is not None:
             with job.marking(method, request) as take:
                 marked = self._call(method, request, response, timeout, patience)
@@ -311,10 +312,10 @@ class Connection:
         return self._transport.send(method, requests, response, patience=patience)
 
     def describe_table(self, name: schema_pb2.TableName) -> TableDescription:
-        """Give a table as the catalog has it; asked again once the catalog is known to have changed.
+        """Return a table as the catalog describes it; ask the server again once the catalog has changed.
 
         Raises:
-            UnknownTable: There is none.
+            UnknownTable: The table does not exist.
         """
         key = (name.schema, name.table)
         version, description = self._tables.get(key, (-1, None))
@@ -335,5 +336,5 @@ class Connection:
 
 
 def reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
-    """Open in another process what was pickled here."""
+    """Open a pickled connection in another process."""
     return Connection(address, token, certificates=certificates)

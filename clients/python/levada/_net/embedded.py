@@ -1,4 +1,4 @@
-"""The server of one's own: join the one that serves a folder, or start it as a process of its own."""
+"""The local server of a folder: join the one that runs, or start it as a separate process."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _FOLDER_IN_USE = 2
 
 
 def join_or_start(folder: Path) -> str:
-    """Give the address of the server of a folder, and tell on standard error which it is.
+    """Return the address of the server of a folder, and report on standard error which server it is.
 
-    Several processes may do this at once: one server starts, and all join it.
+    Several processes may call this at once: one server starts, and all join it.
 
     Raises:
-        Unavailable: It could not be started; the message has the server's own words.
+        Unavailable: The server could not be started; the message has the server's own words.
         Unsupported: This machine cannot run it.
     """
     folder = folder.absolute()
@@ -44,7 +44,7 @@ def join_or_start(folder: Path) -> str:
     if address is None:
         if os.name == "nt":
             raise Unsupported(
-                "On Windows a local server is not started by itself. Start `levada serve` under WSL or on another "
+                "On Windows a local server does not start by itself. Start `levada serve` under WSL or on another "
                 'machine, and call levada.connect("host:port").'
             )
         verb = "started a local server"
@@ -57,7 +57,7 @@ def join_or_start(folder: Path) -> str:
 
 
 def _running(folder: Path) -> str | None:
-    """Give the address of the server that serves a folder now, if there is one and it answers."""
+    """Return the address of the server that serves a folder now, if there is one and it answers."""
     try:
         served = json.loads((folder / "server.json").read_text(encoding="utf-8"))
         address, pid = served["address"], int(served["pid"])
@@ -111,7 +111,7 @@ def _start(folder: Path) -> str:
         raise Unavailable(f"The local server was not ready after {_START_SECONDS:.0f} s; see {log}.") from None
     if not line and process.wait() != _FOLDER_IN_USE:
         raise _failure(log, log_start)
-    # Either ours is ready, or another process was first with the folder and will be.
+    # Either our server is ready, or another process took the folder first and its server will be.
     for pause in pauses:
         if (address := _running(folder)) is not None:
             return address
@@ -123,7 +123,7 @@ def _start(folder: Path) -> str:
 
 
 def _attend(process: subprocess.Popen[bytes], ready: Queue[bytes]) -> None:
-    """Pass on the server's first line, empty if it ended, and collect its exit when that comes."""
+    """Pass on the server's first line, empty if it ended, and wait for its exit."""
     stdout: IO[bytes] | None = process.stdout
     assert stdout is not None
     with stdout:
@@ -138,10 +138,10 @@ def _failure(log: Path, log_start: int) -> LevadaError:
     with log.open("rb") as file:
         file.seek(log_start)
         lines = file.read().decode(errors="replace").strip().splitlines()
-    last = lines[-1] if lines else "it said nothing"
+    last = lines[-1] if lines else "it printed nothing"
     if "ModuleNotFoundError" in last or "No module named" in last:
         return Unavailable(
-            f'The local server is not installed whole ({last}). Run `pip install "levada[server]"`, or name another '
-            'server: levada.connect("host:port").'
+            f'The local server is not completely installed ({last}). Run `pip install "levada[server]"`, or name '
+            'another server: levada.connect("host:port").'
         )
     return Unavailable(f"The local server did not start: {last} (the whole log is in {log}).")

@@ -1,4 +1,4 @@
-"""Results that are small for sure: they come in one message, which is quicker than a stream of one."""
+"""Results that are certainly small: they come in one message, which is quicker than a stream of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEW_ROWS = 100
 
 
 def fetch_few_rows(calls: SmallCalls, request: Message) -> pb.FetchRelationResponse | None:
-    """Fetch a relation in one message, if its limit tells that it has few rows; None if it has to be a stream."""
+    """Fetch a relation in one message if its limit keeps it small; return None if it needs a stream."""
     if not isinstance(request, pb.FetchRelationRequest) or not request.relation.nodes:
         return None
     root = request.relation.nodes[-1]

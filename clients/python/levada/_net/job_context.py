@@ -1,4 +1,4 @@
-"""The job that runs in this context, and what the rest of the package asks of it."""
+"""The job that runs in this context, and the interface through which the rest of the package uses it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class JobContext(Protocol):
 
     @property
     def table(self) -> schema_pb2.TableName:
-        """The table that is computed."""
+        """The table to compute."""
         ...
 
     @property
     def key(self) -> Mapping[str, Any]:  # Any: an attribute's value
-        """What is computed."""
+        """The key to compute."""
         ...
 
     def buffers(self, name: schema_pb2.TableName) -> bool:
-        """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
+        """Return whether rows of a table are kept until the job is completed; else they go into its transaction.
 
         Raises:
             MakeContract: The job may not write into it.
@@ -40,28 +40,28 @@ class JobContext(Protocol):
     def insert(
         self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, rows: Rows, location: str
     ) -> None:
-        """Keep the rows of one insert, all or none.
+        """Keep the rows of one insert: all of them or none.
 
         Args:
-            rows: Columns have the Arrow types of the table's attributes.
-            location: Where in the user's code the insert stands, `file:line`.
+            rows: Batches whose columns have the Arrow types of the table's attributes.
+            location: The place of the insert in the user's code, `file:line`.
         """
         ...
 
     def open_transaction(self) -> str:
-        """Make sure that the job's transaction is open; give the token of its lease, which writes carry."""
+        """Open the job's transaction if it is not open; return the token of its lease, which writes carry."""
         ...
 
     def open_block(self) -> None:
-        """Make the job a transaction, of which a `with` block of the user becomes a part.
+        """Open the job's transaction; a `with` block of the user becomes a part of it.
 
         Raises:
-            MakeContract: The contract is held.
+            MakeContract: The contract is on.
         """
         ...
 
     def marking(self, method: MethodName, request: Message) -> AbstractContextManager[Callable[[object], None]]:
-        """Mark a request as the job's for the length of a block; give what takes each answer to it."""
+        """Mark a request as the job's for the length of a block; yield a function that takes each answer to it."""
         ...
 
 
@@ -72,12 +72,12 @@ reset_job = _current.reset
 
 
 def job_of(connection: object) -> JobContext | None:
-    """Give the job of a connection that runs in this context; None outside `make`."""
+    """Return the job of a connection that runs in this context; None outside `make`."""
     current = _current.get()
     return current[1] if current is not None and current[0] is connection else None
 
 
 def running_job() -> JobContext | None:
-    """Give the job that runs in this context; None outside `make`."""
+    """Return the job that runs in this context; None outside `make`."""
     current = _current.get()
     return current[1] if current is not None else None

@@ -1,4 +1,4 @@
-"""Calls that stay open, and what becomes of them at the end of the interpreter and in a forked child."""
+"""Calls that stay open, and how they end with the interpreter and in a forked child."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from weakref import WeakSet
 
 OPEN_CALLS: WeakSet[Any] = WeakSet()
-"""Calls of gRPC that stay open for their user, or for the process."""
+"""Open gRPC calls that last as long as their user or the process."""
 _END_SECONDS = 1.0
 """How long the end of the interpreter waits for such calls to end."""
 
 
 @atexit.register
 def _end_open_calls() -> None:
-    """End what is still open while gRPC's thread can follow.
+    """End the open calls while gRPC's thread can still act on it.
 
-    The interpreter stops that thread wherever it is: if it holds the lock of a call, who clears the call away waits for
-    ever.
+    The interpreter stops that thread at any point: if it holds the lock of a call, the code that frees the call waits
+    for ever.
     """
     ends = []
     for call in tuple(OPEN_CALLS):

@@ -23,10 +23,10 @@ _Page = TypeVar("_Page", "ListSchemasResponse", "ListStoresResponse", "ListTable
 
 
 class _Connection(Protocol):
-    """Calls methods of a server."""
+    """An object that calls methods of a server."""
 
     def call(self, method: MethodName, request: Message, response: type[_Response], /) -> _Response:
-        """Call a method that takes and gives one message."""
+        """Call a method with one request and one response."""
 
 
 def pages(
@@ -35,10 +35,10 @@ def pages(
     request: ListSchemasRequest | ListStoresRequest | ListTablesRequest,
     response: type[_Page],
 ) -> Iterator[_Page]:
-    """Yield the pages of a list, each fetched when it is asked for.
+    """Yield the pages of a list; fetch each page on demand.
 
     Args:
-        request: For the first page; its `page_token` is set for those after.
+        request: The request for the first page; its `page_token` is set for the next pages.
         response: The class of a page.
     """
     while True:

@@ -1,4 +1,4 @@
-"""Requests of a stream, between the thread that makes them and the one that sends them."""
+"""Requests of a stream, between the thread that makes them and the thread that sends them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _KEPT_BYTES = 64 * 2**20
-"""What is sent in a stream can be sent again if it is not larger."""
+"""The requests of a stream are kept, to be sent again, if together they are not larger."""
 _QUEUED_REQUESTS = 16
-"""Requests of a stream that wait for the network before their producer waits too."""
+"""How many requests of a stream wait for the network before their producer waits too."""
 
 
 class Kept:
-    """Messages of a stream, made once and kept as long as they are not too large, so that they can be sent again.
+    """Messages of a stream that are made once, and kept while they are small, so that they can be sent again.
 
     Attributes:
-        first: The first message, once it was taken.
-        whole: All that were taken are kept.
-        all_taken: There are no more.
+        first: The first message, once it has been taken.
+        whole: Whether all messages taken so far are kept.
+        all_taken: Whether there are no more messages.
     """
 
     def __init__(self, messages: Iterable[Message]) -> None:
@@ -50,7 +50,7 @@ class Kept:
 
 
 class RequestQueue:
-    """A bounded queue between the thread that makes requests and the one that sends them."""
+    """A bounded queue between the thread that makes requests and the thread that sends them."""
 
     def __init__(self) -> None:
         self._requests: deque[Message] = deque()
@@ -58,7 +58,7 @@ class RequestQueue:
         self._closed = False
 
     def put(self, request: Message) -> bool:
-        """Wait for a place and add a request. False: nobody takes it any more."""
+        """Wait for a place and add a request; return False if nobody takes requests any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._requests) < _QUEUED_REQUESTS)
             if not self._closed:
@@ -67,7 +67,7 @@ class RequestQueue:
             return not self._closed
 
     def close(self) -> None:
-        """Take no more; what waits is still given out."""
+        """Accept no more requests; the waiting ones are still delivered."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -86,7 +86,7 @@ class RequestQueue:
 
 
 class Handover:
-    """A queue as `RequestQueue` where no more than one request waits, which needs no bound and is quicker."""
+    """A queue like `RequestQueue` for at most one waiting request, which needs no bound and is quicker."""
 
     def __init__(self) -> None:
         self._requests: SimpleQueue[Message | None] = SimpleQueue()
@@ -97,7 +97,7 @@ class Handover:
         return True
 
     def close(self) -> None:
-        """Take no more; what waits is still given out."""
+        """Accept no more requests; the waiting ones are still delivered."""
         self._requests.put(None)
 
     def __iter__(self) -> Iterator[Message]:

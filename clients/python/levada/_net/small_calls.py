@@ -1,4 +1,4 @@
-"""Small calls outside of transactions: on a stream that each thread keeps open, where they take half the time."""
+"""Small calls outside transactions: each thread keeps a stream open for them, which halves their time."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 _Response = TypeVar("_Response", bound="Message")
 
 _REFUSED_SECONDS = 30.0
-"""After a stream was refused, calls go on their own for so long."""
+"""How long calls go on their own after the server refused a stream."""
 
 
 class SmallCalls:
-    """The calls of a connection. Threads may share it; each has a stream of its own, which ends with it.
+    """The small calls of a connection. Threads may share it; each has its own stream, which ends with it.
 
-    The first call of a thread goes on its own: who makes one only gains nothing by a stream.
+    The first call of a thread goes on its own: a thread that makes only one call gains nothing by a stream.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._local = threading.local()
-        # Held here too: a forked child forgets the threads of its parent, and must not end their streams.
+        # This list holds the streams too: a forked child forgets the threads of its parent, and must not end their
+        # streams.
         self._open: set[_CallStream] = set()
 
     def call(
@@ -46,21 +47,21 @@ class SmallCalls:
         timeout: float | None = None,
         patience: float | None = None,
     ) -> _Response:
-        """Call a method that takes and gives one message; see `Transport.call`.
+        """Call a method with one request and one response; see `Transport.call`.
 
-        With a timeout the call goes on its own: there it ends in time, whatever becomes of the server.
+        A call with a timeout goes on its own, because there it ends in time, whatever happens to the server.
         """
         known = METHODS[method]
         rides = known.call_field and timeout is None and known.repeatable(request)
         if rides and (stream := self._stream()) is not None:
-            # If the stream is lost, a call on its own does it, or says why it cannot be done.
+            # If the stream is lost, a call on its own succeeds, or says why it cannot.
             with suppress(_Lost):
                 answer: _Response = self._ask(stream, known.call_field, request)
                 return answer
         return self._transport.call(method, request, response, timeout=timeout, patience=patience)
 
     def _stream(self) -> _CallStream | None:
-        """Give the stream of this thread, if it is to have one now and does not carry a call already."""
+        """Return the stream of this thread, if it should have one now and does not carry a call already."""
         local = self._local
         thread: _Thread | None = getattr(local, "thread", None)
         if thread is None or thread.pid != os.getpid():
@@ -88,7 +89,7 @@ class SmallCalls:
             self._lose(stream)
             raise _Lost from None
         except BaseException:
-            self._lose(stream)  # its next answer would be that to this request
+            self._lose(stream)  # its next answer would belong to this request
             raise
         self._note(answer)
         if answer.HasField("error"):
@@ -113,7 +114,7 @@ class SmallCalls:
 
 
 class _Thread:
-    """What a thread knows of its stream; it goes when the thread ends."""
+    """A thread's own record of its stream; it is freed when the thread ends."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -125,8 +126,8 @@ class _CallStream:
     """The stream of one thread.
 
     Attributes:
-        carrying: A call is under way, which a signal's handler may have interrupted.
-        answered: It has carried a call.
+        carrying: Whether a call is under way; a signal handler may have interrupted it.
+        answered: Whether it has carried a call.
     """
 
     def __init__(self, calls: Stream[pb.OpenCallsResponse], thread: _Thread, open_: set[_CallStream]) -> None:
@@ -145,4 +146,4 @@ class _CallStream:
 
 
 class _Lost(Exception):
-    """The stream has ended, or its server is out of reach; the request may have been done or not."""
+    """The stream has ended, or its server is out of reach; the request may have been carried out."""

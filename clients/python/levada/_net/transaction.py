@@ -1,4 +1,4 @@
-"""Transactions: the requests of one thread over one stream, which the server keeps together."""
+"""Transactions: the requests of one thread over one stream, which the server runs in one transaction."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _Connection = TypeVar("_Connection")
 _Result = TypeVar("_Result")
 
 ATTEMPTS = 5
-"""How often `run_transaction` runs a function that meets conflicts."""
+"""How often `run_transaction` runs a function that keeps meeting conflicts."""
 CONFIRM_SECONDS = 10.0
-"""How long a server is asked what became of a commit."""
+"""How long to ask a server whether a commit was done."""
 _CONFIRM = Backoff(first_seconds=0.02, longest_seconds=1.0)
 _CONFLICT = Backoff(first_seconds=0.04, jitter=True)
-"""Of two transactions that got in each other's way, one is to be first."""
+"""Two transactions in conflict draw their pauses at random, so that one goes first."""
 
 _ISOLATIONS = {
     None: pb.ISOLATION_UNSPECIFIED,
@@ -58,15 +58,15 @@ _ISOLATIONS = {
 
 
 class Transaction:
-    """One transaction, open until it is committed or rolled back, or its stream is lost.
+    """One transaction; it is open until it is committed or rolled back, or its stream is lost.
 
     Args:
-        reopen: Gives a fresh stream; the transaction closes it.
-        begin: How it begins.
-        in_block: Opened by a `with` block, which alone may end it.
+        reopen: Returns a fresh stream; the transaction closes it.
+        begin: The message that begins it.
+        in_block: Whether a `with` block opened it; then only that block may end it.
 
     Raises:
-        LevadaError: The server does not begin it.
+        LevadaError: The server refuses to begin it.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class Transaction:
 
     @property
     def is_of_this_process(self) -> bool:
-        """It was not opened by the process that this one was forked from."""
+        """Whether this process opened it, and not the process that this one was forked from."""
         return self._pid == os.getpid()
 
     def call(self, method: MethodName, request: Message, timeout: float | None) -> Any:  # noqa: ANN401  # the method's answer
-        """Send a request that has one answer."""
+        """Send a request with one answer."""
         message = _request(method, request)
         if timeout is not None:
             message.timeout.FromNanoseconds(int(timeout * 1e9))
@@ -104,14 +104,14 @@ class Transaction:
 
     def send(self, method: MethodName, requests: Iterable[Message]) -> Any:  # noqa: ANN401  # the method's answer
         """Send a request of several messages."""
-        # The rows may come from queries in this transaction, so all are there before the first is sent.
+        # The rows may come from queries in this transaction, so collect them all before sending the first.
         messages = [_request(method, request) for request in requests]
         for message in messages[:-1]:
             message.more = True
         return getattr(self._ask(*messages), METHODS[method].session_field)
 
     def receive(self, method: MethodName, request: Message) -> Iterator[Any]:  # Any: the method's answers
-        """Send a request that has many answers. Other requests may come before the last is read."""
+        """Send a request with many answers. Other requests may come before the last answer is read."""
         self._begin_request()
         with self._watched():
             self._stream.send(_request(method, request))
@@ -129,11 +129,11 @@ class Transaction:
         self.savepoints.append(name)
 
     def release(self) -> None:
-        """Forget the last savepoint; what was done since stays."""
+        """Forget the last savepoint, and keep all changes since."""
         self._ask(pb.OpenSessionRequest(commit=pb.Commit(savepoint=self.savepoints.pop())))
 
     def return_to_mark(self) -> None:
-        """Undo what was done since the last savepoint. If that fails, the whole transaction is over."""
+        """Undo all changes since the last savepoint. If that fails, the whole transaction is over."""
         name = self.savepoints.pop()
         if self._over is not None:
             return
@@ -149,8 +149,8 @@ class Transaction:
 
         Raises:
             Conflict: A concurrent transaction got in the way; nothing is kept.
-            Unavailable: The server was lost before; nothing is kept.
-            OutcomeUnknown: The server was lost meanwhile, and cannot be asked what became of it.
+            Unavailable: The server was lost before the commit; nothing is kept.
+            OutcomeUnknown: The server was lost during the commit, and no server says whether it was done.
         """
         self._begin_request()
         asked = pb.OpenSessionRequest(commit=pb.Commit(request_id=uuid4().hex))
@@ -163,7 +163,7 @@ class Transaction:
             self._end(PreconditionFailed("It has ended."))
 
     def complete_job(self, header: job_service_pb2.JobHeader) -> None:
-        """Complete the job whose rows were written in this transaction."""
+        """Complete the job whose rows this transaction wrote."""
         self._ask(pb.OpenSessionRequest(complete_job=header))
 
     def _confirm(self, asked: pb.OpenSessionRequest, lost: LevadaError) -> None:
@@ -180,7 +180,7 @@ class Transaction:
             wait(pauses, OutcomeUnknown(f"The server was lost during commit; look before you repeat. {lost}"))
 
     def _ask_anew(self, asked: pb.OpenSessionRequest) -> pb.OpenSessionResponse | None:
-        """Ask in a session of its own; None if no server answers."""
+        """Ask in a separate session; return None if no server answers."""
         stream: Stream[pb.OpenSessionResponse] | None = None
         try:
             stream = self._reopen()
@@ -197,13 +197,13 @@ class Transaction:
         if self._over is not None:
             return
         self._drop_answers()
-        # Where this fails, the end of the stream does the same.
+        # If this fails, the end of the stream does the same.
         with suppress(LevadaError):
             self._ask(pb.OpenSessionRequest(roll_back=pb.RollBack()))
         self._end(PreconditionFailed("It was rolled back."))
 
     def _ask(self, *messages: pb.OpenSessionRequest) -> pb.OpenSessionResponse:
-        """Send the messages of one request and give its answer."""
+        """Send the messages of one request and return its answer."""
         self._begin_request()
         with self._watched():
             for message in messages:
@@ -212,7 +212,7 @@ class Transaction:
         return self._read()
 
     def _begin_request(self) -> None:
-        """Read what is left of the answers before, so that the next one answers the next request."""
+        """Read the remaining answers of earlier requests, so that the next answer belongs to the next request."""
         self._check()
         pieces, self._reading = self._reading, None
         if pieces is not None and not pieces.ended:
@@ -240,7 +240,7 @@ class Transaction:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Notice that the stream is lost, or that it cannot be told which answer comes next."""
+        """End the transaction because the stream is lost, or because it is unclear which answer comes next."""
         try:
             yield
         except LevadaError as error:
@@ -256,11 +256,11 @@ class Transaction:
 
 
 class _Pieces:
-    """The answers to one request, read when they are asked for or when another request is to be sent.
+    """The answers to one request, read on demand or when another request is sent.
 
     Attributes:
-        wanted: Somebody may still ask.
-        ended: The last has been read.
+        wanted: Whether somebody may still ask for them.
+        ended: Whether the last one has been read.
     """
 
     def __init__(self, read: Callable[[], pb.OpenSessionResponse]) -> None:
@@ -282,7 +282,7 @@ class _Pieces:
                 return
 
     def read_rest(self) -> None:
-        """Read what is left, and keep it if it is wanted."""
+        """Read the remaining answers, and keep them if they are wanted."""
         while not self.ended:
             self._read_one()
 
@@ -298,7 +298,7 @@ class _Pieces:
 
 
 class Transactions:
-    """The transactions of a connection: at most one for each thread."""
+    """The transactions of a connection, at most one for each thread."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -309,7 +309,7 @@ class Transactions:
         """The transaction of this thread.
 
         Raises:
-            ThreadSafetyError: It belongs to the process that this one was forked from.
+            ThreadSafetyError: The transaction belongs to the process that this one was forked from.
         """
         transaction: Transaction | None = getattr(self._local, "transaction", None)
         if transaction is not None and not transaction.is_of_this_process:
@@ -320,15 +320,15 @@ class Transactions:
         return transaction
 
     def serving(self, method: MethodName) -> Transaction | None:
-        """Give the transaction that serves a method; None: it is called outside any.
+        """Return the transaction that serves a method; None if the method is called outside any.
 
         Raises:
-            PreconditionFailed: A transaction is open, and this cannot be part of it.
+            PreconditionFailed: A transaction is open, and the method cannot be part of it.
         """
         transaction = self.current
         if transaction is None or METHODS[method].session_field:
             return transaction
-        if method.startswith("ObjectService/"):  # it only brings bytes, which a row of the transaction then names
+        if method.startswith("ObjectService/"):  # it only uploads bytes, which a row of the transaction then names
             return None
         if not METHODS[method].reads:
             what = (
@@ -350,14 +350,14 @@ class Transactions:
         return self._local.transaction  # type: ignore[no-any-return]  # a thread's attributes have no types
 
     def forget(self) -> None:
-        """Take it that the transaction of this thread has ended."""
+        """Record that the transaction of this thread has ended."""
         self._local.transaction = None
 
 
 class TransactionBlock(Generic[_Connection]):
-    """A `with` block that is kept whole or not at all; inside another it is a part that can be undone alone.
+    """A `with` block that is kept whole or not at all; a block inside another can be undone alone.
 
-    An exception undoes the block and goes on. Use it as it is or called: `with connection.transaction:`,
+    An exception undoes the block and propagates. Use it with or without a call: `with connection.transaction:`,
     `with connection.transaction(isolation="serializable"):`.
     """
 
@@ -375,11 +375,12 @@ class TransactionBlock(Generic[_Connection]):
         self._read_only = read_only
 
     def __call__(self, *, isolation: str | None = None, read_only: bool = False) -> TransactionBlock[_Connection]:
-        """Choose how the block sees others.
+        """Choose how the block sees changes of others.
 
         Args:
-            isolation: `"repeatable_read"`, the default: all statements see one moment. `"read_committed"`: each
-                sees what was committed before it. `"serializable"`: as if transactions ran one after the other.
+            isolation: With `"repeatable_read"`, the default, all statements see one moment. With `"read_committed"`,
+                each statement sees all changes committed before it. With `"serializable"`, transactions act as if they
+                ran one after the other.
             read_only: Refuse changes.
         """
         return TransactionBlock(self._connection, self._transactions, isolation, read_only=read_only)
@@ -411,10 +412,10 @@ class TransactionBlock(Generic[_Connection]):
 def run_transaction(
     block: TransactionBlock[Any], function: Callable[[], _Result], attempts: int, *, nested: bool
 ) -> _Result:
-    """Run a function in a block; again if a concurrent transaction got in its way.
+    """Run a function in a block; repeat it if a concurrent transaction got in its way.
 
     Args:
-        nested: A transaction is open: only the whole of it could be repeated.
+        nested: Whether a transaction is open already; then only the whole of it could be repeated.
     """
     if attempts < 1:
         raise InvalidRequest(f"attempts is at least 1, not {attempts}.")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _Response = TypeVar("_Response", bound="Message")
 _Item = TypeVar("_Item")
 _Decoded = TypeVar("_Decoded", covariant=True)
-Channel: TypeAlias = Any  # grpc's classes say little to a type checker
+Channel: TypeAlias = Any  # grpc's classes tell a type checker little
 Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
 
 _MESSAGE_BYTES = 128 * 2**20
@@ -47,34 +47,34 @@ _MESSAGE_BYTES = 128 * 2**20
 _CALL_SECONDS = 60.0
 """Deadline of a call that touches no rows."""
 _WORK_SECONDS = 6 * 3600.0
-"""Deadline of a call that reads or changes rows; a dead peer is noticed by keepalive long before."""
+"""Deadline of a call that reads or changes rows; keepalive notices a dead peer long before."""
 _RETRY_SECONDS = 10.0
-"""How long a call is repeated while the server is out of reach, where its caller sets no patience."""
+"""How long to repeat a call while the server is out of reach, if its caller sets no patience."""
 _CANCELLED_HERE = "Locally cancelled by application!"
-"""What grpc says of a call that this side cancelled."""
+"""The details that grpc gives for a call that this side cancelled."""
 _KEEPALIVE_MS = 30_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
 
 _CATALOG_VERSION = "levada-catalog-version"
 _WARNING = "levada-warning-bin"
 _NOTICE = "levada-notice-bin"
-"""What is told once for each connection."""
+"""The key of a trailer whose text is shown once for each connection."""
 
 
 class Decoder(Protocol[_Decoded]):
-    """Makes objects of the bytes of messages, as the class of a message does."""
+    """A class that makes objects of the bytes of messages, as the class of a message does."""
 
     def FromString(self, content: bytes, /) -> _Decoded:  # as messages have it
         """Read a message."""
 
 
 class Transport:
-    """A channel to one server. Threads may share it; a forked child opens a channel of its own.
+    """A channel to one server. Threads may share it; a forked child opens its own channel.
 
     Args:
         address: `host:port` without TLS, `https://host[:port]` or `grpcs://host[:port]` with TLS, `http://…`,
             `grpc://…`, or `unix:/path`.
-        token: An API token, sent with every call; None where the server needs none.
+        token: An API token, sent with every call; None if the server needs none.
         root_certificates: PEM text of the authorities to trust in place of the system's.
     """
 
@@ -94,17 +94,17 @@ class Transport:
 
     @property
     def catalog_version(self) -> int:
-        """The highest version of the catalog that any answer carried."""
+        """The highest catalog version that any answer carried."""
         return self._catalog_version
 
     def expect_catalog(self, version: int) -> None:
-        """Ask servers from now on for a catalog of at least this version, which another process has seen."""
+        """From now on, ask servers for at least this catalog version, which another process has seen."""
         with self._lock:
             self._catalog_version = max(self._catalog_version, version)
 
     @property
     def closed(self) -> bool:
-        """No call is possible any more."""
+        """Whether the channel is closed."""
         return self._closed
 
     def close(self) -> None:
@@ -124,15 +124,15 @@ class Transport:
         timeout: float | None = None,
         patience: float | None = None,
     ) -> _Response:
-        """Call a method that takes and gives one message.
+        """Call a method with one request and one response.
 
         Args:
-            method: `QueryService/CountRelation`.
+            method: The method, such as `QueryService/CountRelation`.
             response: The class of the answer.
             timeout: Seconds until DEADLINE_EXCEEDED; by default long enough for the method's work.
-            patience: Seconds to repeat the request while the server is out of reach or a conflict is in the way, which
-                the caller knows to be safe; 0 sends it once. By default a request that may come twice is repeated for
-                some seconds while the server is out of reach.
+            patience: Seconds to repeat the request while the server is out of reach or a conflict is in the way; the
+                caller knows that this is safe. 0 sends it once. By default a request that is safe to repeat is repeated
+                for some seconds while the server is out of reach.
 
         Raises:
             LevadaError: The class says why.
@@ -168,7 +168,7 @@ class Transport:
         """Call a method that answers with a stream; it is cancelled when the iterator is closed.
 
         Raises:
-            LevadaError: While iterating. The call is repeated as by `call` until the first message has come.
+            LevadaError: Raised while iterating. The call is repeated as by `call` until the first message has come.
         """
         known = METHODS[method]
         pauses = RETRY.pauses(_RETRY_SECONDS)
@@ -206,16 +206,16 @@ class Transport:
         *,
         patience: float | None = None,
     ) -> _Response:
-        """Call a method that takes a stream and gives one message.
+        """Call a method with a stream of requests and one response.
 
-        The requests are produced in the caller's thread, a few ahead of the network. An exception of theirs cancels the
-        call and is raised.
+        The requests are produced in the caller's thread, a few ahead of the network. An exception while producing them
+        cancels the call and is raised.
 
         Args:
             patience: As for `call`.
 
         Raises:
-            OutcomeUnknown: The server was lost when all was sent, which is too much to be sent again.
+            OutcomeUnknown: The server was lost after all was sent, and the requests are too large to be sent again.
             LevadaError: The class says why.
         """
         known = METHODS[method]
@@ -227,7 +227,8 @@ class Transport:
             except LostConnectionError as error:
                 if kept.all_taken and not kept.whole:
                     raise OutcomeUnknown(
-                        f"The server was lost after all was sent; look what became of it, then repeat it. {error}"
+                        "The server was lost after all was sent; check whether the request took effect before "
+                        f"you repeat it. {error}"
                     ) from None
                 safe = kept.whole and kept.first is not None and known.repeatable(kept.first)
                 if not (safe and self._may_return):
@@ -262,12 +263,12 @@ class Transport:
         return result
 
     def open_stream(self, method: MethodName, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
-        """Call a method whose requests and answers take turns; whoever opens the stream cancels it.
+        """Call a method whose requests and answers take turns; the caller cancels the stream.
 
         Args:
-            method: Which.
+            method: The method.
             response: The class of the answers.
-            in_turn: Each request is one message, and waits for the answer to the one before.
+            in_turn: Whether each request is one message, and waits for the answer to the one before.
         """
         queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
         call = self._open().stream_stream(
@@ -291,14 +292,14 @@ class Transport:
         OPEN_CALLS.add(self._presence)
 
     def tell_once(self, text: str) -> None:
-        """Warn of something, unless this was told before."""
+        """Warn, unless the same warning was given before."""
         if text not in self._told:
             self._told.add(text)
             warn(text)
 
     @property
     def _may_return(self) -> bool:
-        """The server may be gone for a moment only: it has answered before, and this side has not closed."""
+        """Whether the server may be gone only for a moment: it has answered before, and this side has not closed."""
         return self._answered and not self._closed
 
     def _open(self) -> Channel:
@@ -307,7 +308,7 @@ class Transport:
                 raise Unavailable(f"The connection to {self.address} is closed; open another with levada.connect().")
             forked = self._channel is not None and self._pid != os.getpid()
             if self._channel is None or forked:
-                # A channel's threads do not survive a fork, and closing it here would tell the parent's server.
+                # A channel's threads do not survive a fork, and closing it here would disturb the parent's server.
                 self._channel = self._new_channel()
                 self._pid = os.getpid()
             channel = self._channel
@@ -369,7 +370,7 @@ class Transport:
 
 
 class Stream(Generic[_Response]):
-    """A call with messages both ways."""
+    """A call that sends and receives messages."""
 
     def __init__(
         self,
@@ -384,7 +385,7 @@ class Stream(Generic[_Response]):
         self._read_trailer = read_trailer
 
     def send(self, request: Message) -> bool:
-        """Send a message, a few ahead of the network. False: the call has ended, and `receive` tells why."""
+        """Send a message, a few ahead of the network; return False if the call has ended, and `receive` raises why."""
         return self._queue.put(request)
 
     def receive(self) -> _Response:
@@ -402,31 +403,31 @@ class Stream(Generic[_Response]):
         return message
 
     def finish(self) -> None:
-        """End the call in order, and tell what the server warns of."""
+        """End the call in order, and show the server's warnings."""
         self._queue.close()
         with suppress(grpc.RpcError):
             deque(self._call, maxlen=0)
             self._read_trailer(self._call)
 
     def cancel(self) -> None:
-        """End the call; a call that has ended stays as it is."""
+        """Cancel the call; do nothing if it has ended."""
         self._queue.close()
         self._call.cancel()
 
 
 def _parse_address(address: str) -> tuple[str, bool]:
-    """Turn an address into gRPC's target, and tell whether it is reached by TLS."""
+    """Return the gRPC target of an address, and whether to reach it by TLS."""
     if address.startswith("unix:"):
         return address, False
     if "://" not in address:
         host, colon, port = address.rpartition(":")
         if not colon or not host or not port.isdecimal():
-            raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+            raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
         return address, False
     parts = urlsplit(address)
     encrypted = {"https": True, "grpcs": True, "http": False, "grpc": False}.get(parts.scheme)
     if encrypted is None or not parts.netloc:
-        raise InvalidRequest(f"`{address}` is no address of a server; write host:port, https://host or unix:/path.")
+        raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
     return (parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}"), encrypted
 
 

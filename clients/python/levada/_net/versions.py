@@ -1,4 +1,4 @@
-"""Which client this is, and which servers it works with."""
+"""The version of this client, and the servers it works with."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 @cache
 def own_version() -> str:
-    """Return the version of this client, as the distribution has it."""
+    """Return the version of this client from its installed distribution."""
     return version("levada")
 
 
 def client_name() -> str:
-    """Return what each call names as its client: `python/0.1.0`."""
+    """Return the name of this client that each call carries: `python/0.1.0`."""
     return f"python/{own_version()}"
 
 
@@ -34,7 +34,7 @@ def check_server(info: server_service_pb2.GetServerInfoResponse, address: str) -
     """Check that this client and a server are not too old for each other.
 
     Raises:
-        VersionMismatch: One of them is; the message says which to upgrade, and how.
+        VersionMismatch: One is too old; the message says which to upgrade, and how.
     """
     if _release(info.version) < _release(OLDEST_SERVER):
         raise VersionMismatch(
@@ -51,6 +51,6 @@ def check_server(info: server_service_pb2.GetServerInfoResponse, address: str) -
 
 
 def _release(text: str) -> tuple[int, ...]:
-    """Read the numbers of a version; what has none, or is missing, counts as older than all others."""
+    """Read the numbers of a version; a text without numbers, or an empty one, counts as older than all others."""
     found = _RELEASE.match(text)
     return tuple(map(int, found.groups())) if found else ()
