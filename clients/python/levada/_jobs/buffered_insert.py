@@ -1,4 +1,4 @@
-"""The rows of one insert of a `make` until its job is completed: as they are while they are few, else on disk."""
+"""The rows of one insert of a `make`, kept until its job is completed: as batches while few, then on disk."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from levada_api.v1 import row_service_pb2, schema_pb2
 
 _FEW_BYTES = 2**18
-"""Rows are kept as they are up to here, and as the stream that they are sent in beyond."""
+"""Up to this size rows are kept as batches, and beyond it as the stream in which they are sent."""
 _MEMORY_BYTES = 8 * 2**20
-"""Such a stream is in memory up to this size, and on disk beyond."""
+"""Up to this size such a stream is in memory, and beyond it on disk."""
 
 
 class BufferedInsert:
     """The rows of one insert; `close` frees them.
 
     Args:
-        table: Where they go.
-        options: How.
-        location: Where in the user's code the insert stands, `file:line`.
-        schema: Of the rows.
+        table: The table to insert into.
+        options: The options of the insert.
+        location: The place of the insert in the user's code, `file:line`.
+        schema: The Arrow schema of the rows.
 
     Attributes:
-        row_count: How many there are.
-        byte_count: Bytes of their columns.
+        row_count: The number of rows.
+        byte_count: The size of their columns in bytes.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class BufferedInsert:
         self.row_count = 0
         self.byte_count = 0
         self._few: list[pa.RecordBatch] = []
-        self._content: IO[bytes] | None = None  # of the stream, once they are not few any more
+        self._content: IO[bytes] | None = None  # of the stream, once the rows are too many
         self._writer: pa.RecordBatchStreamWriter | None = None
-        self._kept = 0  # what is left of either when the rows that are being added prove wrong
+        self._kept = 0  # how much of either to keep if an added row is wrong
         self._kept_bytes = 0
 
     def is_like(self, other: BufferedInsert) -> bool:
@@ -59,7 +59,7 @@ class BufferedInsert:
         )
 
     def add(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Take more rows, all or none; taking them from the iterable may raise what is wrong with one."""
+        """Add more rows, all or none; the iterable may raise an error if a row is wrong."""
         before = self.row_count, self.byte_count
         self._kept = len(self._few)
         if self._content is not None:
@@ -87,7 +87,7 @@ class BufferedInsert:
             self._writer.write_batch(batch)
 
     def _open(self) -> None:
-        """Turn to a stream."""
+        """Move the rows into a stream."""
         self._content = _spool()
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._content, "w"), self.schema)
         few, self._few = self._few, []
@@ -99,11 +99,11 @@ class BufferedInsert:
 
     @property
     def few(self) -> Sequence[pa.RecordBatch] | None:
-        """The rows, if they are few."""
+        """The rows as batches, if they are few."""
         return self._few if self._content is None else None
 
     def ipc_pieces(self) -> Iterator[bytes]:
-        """Write the rows as one Arrow IPC stream, piece by piece; no more are added from then on."""
+        """Yield the rows as one Arrow IPC stream, piece by piece; no rows can be added afterwards."""
         if self._content is None or self._writer is None:
             yield few_rows_stream(self.schema, self._few)
             return
@@ -123,10 +123,10 @@ def _spool() -> IO[bytes]:
 
 
 def few_rows_stream(schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> bytes:
-    """Write some rows as one Arrow IPC stream."""
+    """Return rows as one Arrow IPC stream."""
     content = pa.BufferOutputStream()
     with pa.ipc.new_stream(content, schema) as writer:
-        if schema.names and len(batches) > 1:  # each batch has its cost; without columns they cannot be put together
+        if schema.names and len(batches) > 1:  # each batch has a cost; batches without columns cannot be combined
             batches = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
         for batch in batches:
             writer.write_batch(batch)

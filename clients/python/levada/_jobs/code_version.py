@@ -1,4 +1,4 @@
-"""Which code computed a result: the commit of its repository, or a digest of the class."""
+"""The version of the code that computed a result: the commit of its repository, or a digest of the class."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DIGEST_LETTERS = 40
 
 @cache
 def code_version(table: type) -> str:
-    """Tell the version of a class's code.
+    """Return the version of a class's code.
 
     Returns:
-        `git:` and the commit, where its file is part of a repository and as it is there; else `sha256:` and a digest
-        of the class's source; empty where there is no source.
+        `git:` and the commit, if its file is unchanged in a repository; else `sha256:` and a digest of the class's
+        source; empty if the source is not available.
     """
     module = sys.modules.get(table.__module__)
     file = getattr(module, "__file__", None)
@@ -34,7 +34,7 @@ def code_version(table: type) -> str:
 
 @cache
 def _commit(file: Path) -> str:
-    """Give the commit that has a file as it is; empty if none has, or there is no git."""
+    """Return the commit that has a file unchanged; empty if there is none, or if git is missing."""
     looks = (("ls-files", "--error-unmatch", file.name), ("diff", "--quiet", "HEAD", "--", file.name))
     if any(_git(file, *look) is None for look in looks):
         return ""
@@ -42,7 +42,7 @@ def _commit(file: Path) -> str:
 
 
 def _git(file: Path, *arguments: str) -> str | None:
-    """Run git in the folder of a file; None if it fails."""
+    """Run git in the folder of a file, and return its output; None if it fails."""
     command = ["git", "-C", str(file.parent), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=True)

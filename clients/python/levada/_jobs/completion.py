@@ -1,4 +1,4 @@
-"""Completing jobs: those with few rows together, the rows of the others in pieces."""
+"""Complete jobs: jobs with few rows in groups, and the rows of the others in pieces."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class CompletedJob:
     """A job whose `make` has run.
 
     Args:
-        lease: The right to complete it.
+        lease: The lease that gives the right to complete it.
         seconds: How long `make` ran.
-        inserts: What it inserted, in order.
-        code_version: Of the class that has the `make`.
-        receipts: What it read, signed by the server.
-        verified: What it fetched and what is fetched again before the commit.
-        committed: Its own transaction has completed it already.
+        inserts: Its inserts, in order.
+        code_version: The version of the code of the class with the `make`.
+        receipts: The server's signed record of its reads.
+        verified: Its fetches to repeat before the commit, which must give the same rows.
+        committed: Whether its own transaction has completed it already.
     """
 
     lease: Lease
@@ -46,12 +46,12 @@ class CompletedJob:
 
     @property
     def byte_count(self) -> int:
-        """Bytes of the rows."""
+        """The size of its rows in bytes."""
         return sum(insert.byte_count for insert in self.inserts)
 
     @property
     def is_small(self) -> bool:
-        """All its rows are few."""
+        """Whether each of its inserts has few rows."""
         return all(insert.few is not None for insert in self.inserts)
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class CompletedJob:
             insert.close()
 
     def header(self) -> pb.JobHeader:
-        """Write it as the protocol does, without its rows."""
+        """Return the message of the job, without its rows."""
         return pb.JobHeader(
             name=self.lease.table,
             job_id=self.lease.job_id,
@@ -76,12 +76,12 @@ def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: flo
     """Commit the rows of some jobs, each job by itself.
 
     Args:
-        connection: Where the jobs are.
+        connection: The connection to the jobs' server.
         jobs: The jobs.
         patience: Seconds to keep trying while the server is out of reach.
 
     Returns:
-        For each job None, or why nothing of it was committed.
+        For each job None, or the error for which nothing of it was committed.
 
     Raises:
         Unavailable: The server stayed out of reach.
@@ -104,7 +104,7 @@ def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: flo
 
 
 def _outcomes(connection: Connection, jobs: dict[int, CompletedJob]) -> Iterator[tuple[int, pb.JobOutcome]]:
-    """Send jobs, and yield what became of each."""
+    """Send jobs, and yield the outcome of each with its index."""
     small = {index: job for index, job in jobs.items() if job.is_small}
     for call in _calls(small, connection.limits):
         groups = _groups(call)
@@ -119,7 +119,7 @@ def _outcomes(connection: Connection, jobs: dict[int, CompletedJob]) -> Iterator
 
 
 def _calls(jobs: dict[int, CompletedJob], limits: Limits) -> Iterator[dict[int, CompletedJob]]:
-    """Cut jobs with few rows into what goes into one call; one job may exceed its bytes."""
+    """Divide jobs with few rows among calls; a single job may exceed the bytes of a call."""
     call: dict[int, CompletedJob] = {}
     size = 0
     for index, job in jobs.items():
@@ -133,7 +133,7 @@ def _calls(jobs: dict[int, CompletedJob], limits: Limits) -> Iterator[dict[int, 
 
 
 def _groups(jobs: dict[int, CompletedJob]) -> list[dict[int, CompletedJob]]:
-    """Put jobs together whose inserts are alike."""
+    """Group jobs whose inserts are alike."""
     groups: list[dict[int, CompletedJob]] = []
     for index, job in jobs.items():
         for group in groups:
@@ -152,7 +152,7 @@ def _are_alike(one: CompletedJob, other: CompletedJob) -> bool:
 
 
 def _group_message(jobs: Sequence[CompletedJob]) -> pb.JobGroup:
-    """Write jobs whose inserts are alike, and few rows."""
+    """Return the message of jobs with few rows and inserts that are alike."""
     inserts = [
         pb.SharedRows(
             rows=_rows(alike[0]),
@@ -165,7 +165,7 @@ def _group_message(jobs: Sequence[CompletedJob]) -> pb.JobGroup:
 
 
 def _large_job(job: CompletedJob) -> Iterator[pb.CompleteJobsRequest]:
-    """Write a job with its rows in pieces."""
+    """Yield the messages of a job, with its rows in pieces."""
     yield pb.CompleteJobsRequest(job=job.header())
     for insert in job.inserts:
         yield pb.CompleteJobsRequest(rows=_rows(insert))

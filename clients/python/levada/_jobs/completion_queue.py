@@ -1,4 +1,4 @@
-"""Completing jobs beside the next `make`: quick ones in groups, slow ones soon."""
+"""Complete jobs while the next `make` runs: quick ones in groups, slow ones soon."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 _GROUP_SECONDS = 0.2
-"""Jobs wait no longer than this for others that could be completed with them."""
+"""How long jobs wait for others that can be completed with them."""
 
 Completed = list[tuple["CompletedJob", "LevadaError | None"]]
-"""Jobs, each with why nothing of it was committed, or None."""
+"""Jobs, each with None, or the error for which nothing of it was committed."""
 
 
 class CompletionQueue:
-    """Completes jobs; a thread does it while the next `make` runs, and `close` ends that.
+    """Completes jobs in a thread while the next `make` runs; `close` ends the thread.
 
-    All but the thread's own part is called by one thread.
+    One thread calls all methods but the thread's own.
 
     Args:
-        connection: Where the jobs are.
+        connection: The connection to the jobs' server.
         patience: Seconds to keep trying while the server is out of reach.
     """
 
@@ -36,10 +36,10 @@ class CompletionQueue:
         self._connection = connection
         self._limits = connection.limits
         self._patience = patience
-        self._changed = threading.Condition()  # guards all that follows
+        self._changed = threading.Condition()  # guards all fields below
         self._waiting: list[CompletedJob] = []
         self._waiting_bytes = 0
-        self._since = 0.0  # when the first that waits came, by the clock that only goes forward
+        self._since = 0.0  # when the first waiting job came, by the monotonic clock
         self._completing = False
         self._completed: Completed = []
         self._failure: Exception | None = None
@@ -47,7 +47,7 @@ class CompletionQueue:
         self._thread: threading.Thread | None = None
 
     def add(self, job: CompletedJob) -> None:
-        """Take a job; `go_on` or `flush` completes it."""
+        """Add a job; `go_on` or `flush` completes it."""
         with self._changed:
             if not self._waiting:
                 self._since = time.monotonic()
@@ -55,7 +55,7 @@ class CompletionQueue:
             self._waiting_bytes += job.byte_count
 
     def go_on(self) -> None:
-        """Complete what waits beside what comes next; if that is too much, wait until some of it is completed."""
+        """Complete waiting jobs in the background; if they are too many, wait until some are completed."""
         with self._changed:
             if not self._waiting:
                 return
@@ -68,7 +68,7 @@ class CompletionQueue:
                 self._changed.wait()
 
     def completed(self) -> Completed:
-        """Return what was completed since the last time.
+        """Return the jobs completed since the last call.
 
         Raises:
             Unavailable: The server stayed out of reach.
@@ -82,7 +82,7 @@ class CompletionQueue:
             return completed
 
     def flush(self) -> Completed:
-        """Complete all that waits, and return what `completed` returns.
+        """Complete all waiting jobs, and return the jobs as `completed` does.
 
         Raises:
             Unavailable: The server stayed out of reach.
@@ -95,7 +95,7 @@ class CompletionQueue:
         return self.completed()
 
     def close(self) -> None:
-        """Drop what waits, and let the thread end, without waiting for what it is completing."""
+        """Drop the waiting jobs and let the thread end, without waiting for the jobs that it is completing."""
         with self._changed:
             self._closed = True
             _free(self._take())
@@ -112,7 +112,7 @@ class CompletionQueue:
                 jobs = self._take()
             try:
                 self._complete(jobs)
-            except Exception as error:  # noqa: BLE001  # raised where the results come from
+            except Exception as error:  # noqa: BLE001  # raised by the methods that return results
                 with self._changed:
                     self._failure = error
 

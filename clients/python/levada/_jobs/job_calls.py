@@ -1,4 +1,4 @@
-"""Jobs: the calls by which workers take, finish and give back what is to be computed."""
+"""The calls by which workers reserve, finish and give back jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from levada_api.v1 import schema_pb2
 
 _TEXT_LETTERS = 2**18
-"""Letters of an error's message or stack that are kept."""
+"""The highest number of characters to keep of an error's message or stack."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong in a `make`: the exception's class, its message, and the stack as Python prints it."""
+    """The error of a `make`: the exception's class, its message, and the stack as Python prints it."""
 
     type: str
     message: str
@@ -67,14 +67,14 @@ def refresh(
     periodic: bool = False,
     patience: float | None = None,
 ) -> pb.RefreshJobsResponse:
-    """Make jobs of what the key source has and the table has not.
+    """Make a job for each key that the key source has and the table does not.
 
     Args:
         key_source: Only for these keys; None for the table's own source.
-        delay: New jobs wait so many seconds.
-        priority: Of new jobs, 0 first; None for the server's default.
+        delay: Seconds that new jobs wait.
+        priority: The priority of new jobs, 0 first; None for the server's default.
         retry_errors: Make failed jobs pending again.
-        periodic: Do nothing where that was done a moment ago, for whomever.
+        periodic: Do nothing if any client did this a moment ago.
         patience: As for `Connection.call`.
     """
     request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
@@ -88,7 +88,7 @@ def refresh(
 def progress(
     connection: Connection, tables: Iterable[schema_pb2.TableName], key_source: Relation | None = None
 ) -> Sequence[job_pb2.Progress]:
-    """Tell how far some tables are; with a key source, how far one table is with these keys."""
+    """Return the progress of some tables; with a key source, the progress of one table with these keys."""
     request = pb.GetProgressRequest(names=tables)
     if key_source is not None:
         request.key_source.CopyFrom(key_source._message())
@@ -112,10 +112,10 @@ def reserve(
     """Lease the most urgent jobs of some tables.
 
     Args:
-        wait: How long to wait for the first.
-        restriction: Only jobs that this relation over the job table has, as a serialized message; with one table.
-        held: The tokens of all leases that the session still holds. What else was leased to it went with an answer that
-            was lost, and is leased anew.
+        wait: How long to wait for the first job.
+        restriction: A relation over the job table, as a serialized message: lease only its jobs. Needs a single table.
+        held: The tokens of all leases that the session still holds. Any other lease of the session was lost with an
+            answer, and its job is leased anew.
         patience: Seconds to keep trying while the server is out of reach.
 
     Raises:
@@ -153,12 +153,12 @@ def fail(
     *,
     interrupted: bool = False,
 ) -> bool:
-    """Record that a `make` failed; tell whether it is tried again.
+    """Record that a `make` failed; return whether it is tried again.
 
     Args:
         seconds: How long it ran.
         patience: Seconds to keep trying while the server is out of reach.
-        interrupted: By one of the errors `PASSING`, which are no fault of the code.
+        interrupted: One of the errors `PASSING` ended the `make`, which is not a fault of the code.
 
     Raises:
         LeaseLost: The job was handed to another worker.
@@ -181,7 +181,7 @@ def fail(
 
 
 def release(connection: Connection, leases: Iterable[Lease]) -> None:
-    """Give jobs back untouched; where the server is out of reach, their leases run out instead."""
+    """Hand jobs back untouched; if the server is out of reach, their leases run out instead."""
     names = lease_names(leases)
     if names:
         with suppress(*PASSING):
@@ -189,18 +189,18 @@ def release(connection: Connection, leases: Iterable[Lease]) -> None:
 
 
 def lease_names(leases: Iterable[Lease]) -> list[pb.LeaseName]:
-    """Name leases as the protocol does."""
+    """Return the protocol's names of leases."""
     return [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
 
 
 def _storable(text: str) -> str:
-    """Bring text to what a database stores: no NUL, no half of a surrogate pair, and not without end."""
+    """Return text that a database can store: without NUL and lone surrogates, and cut to a length."""
     cut = text if len(text) <= _TEXT_LETTERS else text[:_TEXT_LETTERS] + " …"
     return cut.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def duration(span: timedelta) -> Duration:
-    """Write a span of time as the protocol has it."""
+    """Return the protocol's message of a timedelta."""
     message = Duration()
     message.FromTimedelta(span)
     return message

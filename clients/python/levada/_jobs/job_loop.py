@@ -1,4 +1,4 @@
-"""The loop of every worker: reserve, make, complete; give back what is not begun."""
+"""The loop of every worker: reserve jobs, make and complete them, and give back jobs that were not begun."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _MOST_JOBS = 256
 _BATCH_SECONDS = 0.5
-"""A batch is sized to take this long: short computations share calls, and long ones are reserved one by one."""
+"""How long a batch should take: short computations share calls, and long ones are reserved one by one."""
 _HELD_SECONDS = 1.0
-"""From then on what a batch has not begun is given back, so that others can take it."""
+"""After this time a batch gives back the jobs that it has not begun, so that others can take them."""
 
 _LOST = (LeaseLost, UnknownJob)
 """The job went to another worker, or its key is gone: the result is dropped."""
@@ -36,12 +36,12 @@ _LOST = (LeaseLost, UnknownJob)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one job.
+    """The outcome of one job.
 
     Args:
         seconds: How long `make` ran.
-        error: None: its rows are committed. LeaseLost or UnknownJob: the result was dropped. Else it failed.
-        released: It failed only because the server was out of reach, and is tried again.
+        error: None if its rows are committed; LeaseLost or UnknownJob if the result was dropped; else the job failed.
+        released: Whether it failed only because the server was out of reach, and is tried again.
     """
 
     lease: Lease
@@ -60,7 +60,7 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """The error in one text, `Class: message`."""
+        """The error as one text, `Class: message`."""
         text = str(self.error)
         return type(self.error).__name__ + (f": {text}" if text else "")
 
@@ -70,13 +70,13 @@ class JobLoop:
     """How to run jobs.
 
     Args:
-        connection: Where the jobs are.
-        tables: What runs `make`, by schema and stored name.
+        connection: The connection to the jobs' server.
+        tables: The tables whose `make` to run, by schema and stored name.
         make_kwargs: Further arguments of `make`.
         patience: Seconds to keep trying to complete a job while the server is out of reach.
-        stopping: Tells whether to finish the job in hand and no other.
-        beginning: Told of a lease when its `make` begins, and None when it has ended.
-        cancelled: Tells whether the job of a token was cancelled, as far as is known here.
+        stopping: Returns whether to stop after the current job.
+        beginning: Called with a lease when its `make` begins, and with None when it has ended.
+        cancelled: Returns whether the job of a lease's token is known to be cancelled.
     """
 
     connection: Connection
@@ -90,11 +90,11 @@ class JobLoop:
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
     ) -> Generator[Outcome, None, None]:
-        """Run jobs until there are none; closing the iterator gives back what is in hand.
+        """Run jobs until there are none, and yield their outcomes; closing the iterator gives back the held jobs.
 
         Args:
-            reserve: Takes at most so many jobs; None ends the loop.
-            max_jobs: Run at most so many.
+            reserve: Reserves at most the given number of jobs; None ends the loop.
+            max_jobs: The highest number of jobs to run.
         """
         batch_jobs = 1
         remaining = sys.maxsize if max_jobs is None else max_jobs
@@ -112,13 +112,13 @@ class JobLoop:
                     batch_jobs = max(1, min(fitting, 2 * batch_jobs, _MOST_JOBS))
 
     def run_one(self, lease: Lease) -> Outcome:
-        """Run one leased job; however this ends, it is completed, failed or given back."""
+        """Run one leased job; however this ends, the job is completed, failed or given back."""
         with closing(CompletionQueue(self.connection, self.patience)) as queue:
             (outcome,) = self._run_batch((lease,), queue)
         return outcome
 
     def _run_batch(self, leases: Sequence[Lease], queue: CompletionQueue) -> Generator[Outcome, None, int]:
-        """Run leased jobs; however this ends, each is completed, failed or given back. Gives how many were run."""
+        """Run leased jobs and return how many ran; however this ends, each is completed, failed or given back."""
         held = {lease.token: lease for lease in leases}
         count = 0
         started = time.monotonic()
@@ -139,7 +139,7 @@ class JobLoop:
                 if failed:
                     yield self._outcome(lease, failed.seconds, failed.cause, held)
             yield from self._outcomes(queue.flush(), held)
-        except GeneratorExit:  # nobody asks for more, but what has been computed is kept
+        except GeneratorExit:  # nobody asks for more, but finished computations are kept
             with suppress(*PASSING):
                 self._outcomes(queue.flush(), held)
             raise
@@ -154,7 +154,7 @@ class JobLoop:
         return [self._outcome(job.lease, job.seconds, error, held) for job, error in completed]
 
     def _outcome(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
-        """Tell the server of an error, if there is one that it does not know."""
+        """Report an error to the server, if there is one that it does not know."""
         released = False
         if error is not None and not isinstance(error, _LOST):
             try:

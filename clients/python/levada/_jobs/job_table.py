@@ -1,4 +1,4 @@
-"""The jobs of a table as a relation: what waits, who computes what, what failed; and what can be done about it."""
+"""The jobs of a table as a relation, with the methods that change them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Jobs(Relation):
-    """The jobs of a table: its primary key, then the state of each; restricts, joins and fetches as any relation.
+    """The jobs of a table: its primary key, then the state of each job; restrict, join and fetch it as any relation.
 
     `status` is the older name of `state`, with `ignore` for `ignored`.
 
     Args:
         name: The table.
-        source: Gives the keys to refresh for some restrictions, None for the table's own.
-        named: They have an attribute `table_name` too, to be told from those of other tables.
+        source: Returns the keys to refresh for some restrictions; None for the table's own key source.
+        named: Whether they have an attribute `table_name` too, which distinguishes them from jobs of other tables.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Jobs(Relation):
         self._name = name
         self._source = source
         key = {a.name for a in connection.describe_table(name).heading.attributes.values() if a.in_key}
-        # A key attribute keeps its name; the job's own is then called job_….
+        # A key attribute keeps its name; a job attribute of the same name is then called job_….
         self._state, self._priority = (f"job_{name}" if name in key else name for name in ("state", "priority"))
         self._whole = nodes.job_table(name.schema, name.table)
         computed = {"status": f"CASE {self._state} WHEN 'ignored' THEN 'ignore' ELSE {self._state} END"}
@@ -54,47 +54,47 @@ class Jobs(Relation):
 
     @property
     def table_name(self) -> str:
-        """The stored name of the table whose jobs they are."""
+        """The stored name of the jobs' table."""
         return stored_name(self._name.table)
 
     def named(self) -> Jobs:
-        """Give all jobs of the table, with an attribute `table_name` too."""
+        """Return all jobs of the table, with the further attribute `table_name`."""
         return Jobs(self.connection, self._name, self._source, named=True)
 
     @property
     def pending(self) -> Jobs:
-        """Those that wait."""
+        """The jobs that wait."""
         return self._in_state("pending")
 
     @property
     def reserved(self) -> Jobs:
-        """Those that a worker holds."""
+        """The jobs that a worker holds."""
         return self._in_state("reserved")
 
     @property
     def completed(self) -> Jobs:
-        """Those whose rows are committed."""
+        """The jobs whose rows are committed."""
         return self._in_state("success")
 
     @property
     def errors(self) -> Jobs:
-        """Those that failed, with `error_type`, `error_message` and `error_stack`."""
+        """The jobs that failed, with `error_type`, `error_message` and `error_stack`."""
         return self._in_state("error")
 
     @property
     def ignored(self) -> Jobs:
-        """Those that are passed over."""
+        """The jobs that are passed over."""
         return self._in_state("ignored")
 
     def _in_state(self, state: str) -> Jobs:
         return self & {self._state: state}
 
     def at_least(self, priority: int) -> Jobs:
-        """Those of this urgency and more urgent ones; 0 is the most urgent."""
+        """Return the jobs of this priority and more urgent ones; 0 is the most urgent."""
         return self & f"{self._priority} <= {int(priority)}"
 
     def serialized(self) -> bytes | None:
-        """Give the message that restricts a reserve to these; None for all."""
+        """Return the message that restricts a reserve to these jobs; None for all jobs."""
         return None if self._node is self._whole else self._message().SerializeToString()
 
     # ------------------------------------------------------------------------------------------- actions
@@ -106,16 +106,16 @@ class Jobs(Relation):
         priority: int | None = None,
         retry_errors: bool = False,
     ) -> dict[str, int]:
-        """Make jobs of what the key source has and the table has not; drop those whose key is gone.
+        """Make a job for each key that the table lacks, and drop the jobs whose key is gone from the key source.
 
         Args:
             restrictions: Only for keys of the key source that meet these.
-            delay: New jobs wait so many seconds.
-            priority: Of new jobs, 0 first.
+            delay: Seconds that new jobs wait.
+            priority: The priority of new jobs, 0 first.
             retry_errors: Make failed jobs pending again.
 
         Returns:
-            `added`, `removed` and `re_pended`: how many jobs.
+            The numbers of jobs `added`, `removed` and `re_pended`.
         """
         done = job_calls.refresh(
             self.connection,
@@ -128,15 +128,15 @@ class Jobs(Relation):
         return {"added": done.added_count, "removed": done.removed_count, "re_pended": done.reset_count}
 
     def retry(self) -> int:
-        """Make those of them pending that failed or are passed over; give their number."""
+        """Make these jobs pending if they failed or are passed over; return how many."""
         request = pb.RetryJobsRequest(name=self._name, jobs=self._chosen() or self._either("error", "ignored"))
         return self.connection.call("JobService/RetryJobs", request, pb.RetryJobsResponse).job_count
 
     def ignore(self, key: Mapping[str, Any] | None = None) -> int:  # Any: an attribute's value
-        """Pass over those of them that wait or failed, and give their number.
+        """Pass over these jobs if they wait or failed; return how many.
 
         Args:
-            key: Only the job of this key, which is made if there is none.
+            key: Pass over only the job of this key, which is made if there is none.
         """
         if key is not None:
             self.refresh(key)
@@ -145,22 +145,22 @@ class Jobs(Relation):
         return self.connection.call("JobService/IgnoreJobs", request, pb.IgnoreJobsResponse).job_count
 
     def cancel(self) -> int:
-        """End those of them that a worker holds: they become errors. Give their number."""
+        """End these jobs if a worker holds them, so that they become errors; return how many."""
         request = pb.CancelJobsRequest(name=self._name, jobs=self._chosen())
         return self.connection.call("JobService/CancelJobs", request, pb.CancelJobsResponse).job_count
 
     def delete(self, prompt: bool | None = None) -> int:
-        """Forget what became of those of them that failed or are passed over, so that they are computed: `retry`.
+        """Forget the outcome of these jobs if they failed or are passed over, so that they are computed: `retry`.
 
         Args:
-            prompt: Accepted and not used: nothing is lost.
+            prompt: Accepted and not used, because nothing is lost.
         """
         return self.retry()
 
     delete_quick = delete
 
     def progress(self) -> dict[str, int]:
-        """Count them by `status`, and in `total`."""
+        """Count these jobs by `status`, and in `total`."""
         counts = dict.fromkeys(("pending", "reserved", "success", "error", "ignore"), 0)
         for row in U(self._state).aggr(self, job_count="count(*)"):
             state = row[self._state]
@@ -175,7 +175,7 @@ class Jobs(Relation):
 
 
 def job_table(connection: Connection, schema: str, table: str) -> Jobs:
-    """Give the jobs of a table that is known by its name."""
+    """Return the jobs of a table that is known only by its name."""
 
     def source(restrictions: tuple[object, ...]) -> None:
         if restrictions:
@@ -185,7 +185,7 @@ def job_table(connection: Connection, schema: str, table: str) -> Jobs:
 
 
 def has_jobs(connection: Connection, name: schema_pb2.TableName) -> bool:
-    """Tell whether a table computes: whether its class has a `make`."""
+    """Return whether a table computes: whether its class has a `make`."""
     request = pb.ListJobsRequest(name=name, page_size=1)
     try:
         connection.call("JobService/ListJobs", request, pb.ListJobsResponse)

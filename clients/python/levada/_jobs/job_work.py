@@ -1,4 +1,4 @@
-"""What a job has in hand while its `make` runs: inserts that wait, receipts of what it read, and its transaction."""
+"""The state of a job while its `make` runs: waiting inserts, receipts of its reads, and its transaction."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from levada_api.methods import MethodName
 
 _Id = tuple[str, str]
-"""Schema and stored name of a table."""
+"""The schema and stored name of a table."""
 
 
 class JobWork:
-    """The inserts, reads and transaction of one job; leave it by `finish` or `abandon`.
+    """The inserts, reads and transaction of one job; end it with `finish` or `abandon`.
 
-    Inserts are kept until the job is completed, so that no transaction is open while `make` computes. One is opened
-    as soon as something must be seen before: by a read of a table with inserts that wait, a write that is no insert,
-    or a `with` block; or from the first insert on, where the class says `buffer_inserts = False`. It ends by completing
-    the job.
+    Inserts are kept until the job is completed, so that no transaction is open while `make` computes. A transaction
+    opens as soon as the inserts must be seen earlier: at a read of a table with waiting inserts, at a write that is not
+    an insert, or at a `with` block; or at the first insert, if the class says `buffer_inserts = False`. It ends by
+    completing the job.
 
     Args:
-        connection: Where the table is.
-        lease: Of the job.
-        buffer_inserts: Keep inserts.
-        cancelled: Tells whether the job of a token was cancelled.
+        connection: The connection to the table's server.
+        lease: The job's lease.
+        buffer_inserts: Whether to keep inserts until the job is completed.
+        cancelled: Returns whether the job of a lease's token was cancelled.
 
     Attributes:
-        verifying: What is fetched now is fetched again when the job is completed, and must be the same then.
+        verifying: Whether current fetches are repeated when the job is completed, and must give the same rows then.
     """
 
     def __init__(
@@ -63,22 +63,22 @@ class JobWork:
 
     @property
     def table(self) -> schema_pb2.TableName:
-        """The table that is computed."""
+        """The table to compute."""
         return self._lease.table
 
     @property
     def key(self) -> Mapping[str, Any]:  # Any: an attribute's value
-        """What is computed."""
+        """The key to compute."""
         return self._lease.key
 
     # -------------------------------------------------------------------------------------------------- writes
 
     def buffers(self, name: schema_pb2.TableName) -> bool:
-        """Tell whether rows of a table are kept until the job is completed; else they go into its transaction.
+        """Return whether rows of a table are kept until the job is completed; else they go into its transaction.
 
         Raises:
             LeaseLost: The job was cancelled.
-            MakeContract: The contract is held, and it is neither the job's own table nor a part of it.
+            MakeContract: The contract is on, and the table is neither the job's own table nor a part of it.
         """
         self._check_wanted()
         schema, stored = _id(name)
@@ -104,13 +104,13 @@ class JobWork:
     def insert(
         self, name: schema_pb2.TableName, options: row_service_pb2.InsertOptions, rows: Rows, location: str
     ) -> None:
-        """Keep the rows of one insert, all or none.
+        """Keep the rows of one insert: all of them or none.
 
         Raises:
             MissingAttribute: A value is missing and its attribute has no default.
         """
         insert = BufferedInsert(name, options, location, rows.schema)
-        # A loop around insert1 makes one insert of many rows.
+        # A loop of insert1 becomes one insert of many rows.
         last = self._inserts[-1] if self._inserts else None
         if last is not None and last.is_like(insert):
             last.add(self._complete(name, rows.batches))
@@ -124,7 +124,7 @@ class JobWork:
             self._inserts.append(insert)
 
     def _complete(self, name: schema_pb2.TableName, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Give batches on that have all values that a table needs."""
+        """Yield batches after checking that they have all values that a table needs."""
         for batch in batches:
             self._check_complete(name, batch)
             yield batch
@@ -142,10 +142,10 @@ class JobWork:
                 )
 
     def open_transaction(self) -> str:
-        """Make sure that the job's transaction is open; give the token of its lease, which writes carry.
+        """Open the job's transaction if it is not open; return the token of its lease, which writes carry.
 
         Raises:
-            LevadaError: A row that waited cannot be inserted.
+            LevadaError: A waiting row cannot be inserted.
         """
         if self._transaction is None:
             self._transaction = self._connection.begin_transaction("read_committed", self._lease.token)
@@ -170,29 +170,29 @@ class JobWork:
             yield row_service_pb2.InsertRowsRequest(arrow_ipc=piece)
 
     def open_block(self) -> None:
-        """Make the job a transaction, of which a `with` block of the user becomes a part.
+        """Open the job's transaction; a `with` block of the user becomes a part of it.
 
         Raises:
-            MakeContract: The contract is held.
+            MakeContract: The contract is on.
         """
         message = (
-            f"make of `{self.table.schema}.{self.table.table}` opens a transaction. What a make inserts is kept whole "
-            "or not at all without one; take the `with` block away."
+            f"make of `{self.table.schema}.{self.table.table}` opens a transaction. The inserts of a make are kept all "
+            "or not at all without one; remove the `with` block."
         )
         contract = self._contract()
         if contract == schema_pb2.MAKE_CONTRACT_ON:
             raise MakeContract(message, {"table": f"{self.table.schema}.{self.table.table}"})
         if contract == schema_pb2.MAKE_CONTRACT_WARN:
-            self._connection.tell_once(f"{message} It is a part of the job's transaction now.")
+            self._connection.tell_once(f"{message} It is now a part of the job's transaction.")
         self.open_transaction()
 
     # --------------------------------------------------------------------------------------------------- reads
 
     @contextmanager
     def marking(self, method: MethodName, request: Message) -> Iterator[Callable[[object], None]]:
-        """Mark a request as the job's for the length of a block; give what takes each answer to it.
+        """Mark a request as the job's for the length of a block; yield a function that takes each answer to it.
 
-        A receipt goes with the next read and comes back with that added, so there is one for all of them.
+        A receipt goes with the next read and comes back with that read added, so one receipt covers all reads.
 
         Raises:
             LeaseLost: The job was cancelled.
@@ -200,7 +200,7 @@ class JobWork:
         self._check_wanted()
         if not METHODS[method].reads or self._must_see(request):
             self.open_transaction()
-        marked: Any = request  # Any: one of those that have these fields
+        marked: Any = request  # Any: one of the messages with these fields
         fields = request.DESCRIPTOR.fields_by_name
         if "lease_token" in fields:
             marked.lease_token = self._lease.token
@@ -224,7 +224,7 @@ class JobWork:
                 self._receipts.append(receipt)
 
     def _must_see(self, request: Message) -> bool:
-        """Tell whether a request reads a table for which inserts wait."""
+        """Return whether a request reads a table for which inserts wait."""
         relation = getattr(request, "relation", None)
         if not self._inserts or relation is None:
             return False
@@ -234,10 +234,10 @@ class JobWork:
     # ----------------------------------------------------------------------------------------------------- end
 
     def finish(self, seconds: float, code_version: str) -> CompletedJob:
-        """Return the job with all that it inserted; if it has a transaction, complete it there.
+        """Return the job with all its inserts; if it has a transaction, complete it there.
 
         Raises:
-            LevadaError: It cannot be completed; its transaction is undone.
+            LevadaError: The job cannot be completed; its transaction is undone.
         """
         job = CompletedJob(
             self._lease,
@@ -254,12 +254,12 @@ class JobWork:
             try:
                 self._connection.end_transaction(transaction.commit)
             except OutcomeUnknown:
-                # To complete it once more tells: where it was committed, that succeeds and changes nothing.
+                # Completing it once more finds out: if it was committed, that succeeds and changes nothing.
                 return replace(job, committed=False)
         return job
 
     def abandon(self) -> None:
-        """Undo and free everything."""
+        """Undo the transaction and free all rows."""
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
             self._connection.end_transaction(transaction.roll_back)

@@ -1,4 +1,4 @@
-"""One computation: run `make` for a key."""
+"""Run `make` for one key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MakeFailed(Exception):
     """A `make` ended in an error.
 
     Args:
-        cause: What it raised.
+        cause: The exception that it raised.
         seconds: How long it ran.
     """
 
@@ -47,10 +47,11 @@ def make(
 
     Args:
         make_kwargs: Further arguments of `make`, or of `make_fetch`.
-        cancelled: Tells whether the job of a token was cancelled; its `make` is ended when it asks the server next.
+        cancelled: Returns whether the job of a lease's token was cancelled; its `make` ends at its next call to the
+            server.
 
     Raises:
-        MakeFailed: It raised anything else than an interrupt.
+        MakeFailed: `make` raised an exception that is not an interrupt.
         KeyboardInterrupt: Somebody wants to stop.
     """
     work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
@@ -63,9 +64,9 @@ def make(
     except (KeyboardInterrupt, GeneratorExit):
         work.abandon()
         raise
-    except BaseException as error:  # noqa: BLE001  # it is told to the server, and raised by populate
+    except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
-        # The frame of this function and of the next are no part of the user's code.
+        # The frames of this function and of the next are not part of the user's code.
         first = error.__traceback__.tb_next if error.__traceback__ else None
         error.__traceback__ = first.tb_next if first and first.tb_next else first
         raise MakeFailed(error, time.monotonic() - started) from None
@@ -78,7 +79,7 @@ def _run(table: Computing, work: JobWork, make_kwargs: Mapping[str, Any]) -> Non
     key = dict(work.key)
     if (whole := whole_step(own_names(type(table)))) is not None:
         result = getattr(steps, whole)(key, **make_kwargs)
-        if isgenerator(result):  # older code writes the three steps as one generator, which inserts in the last
+        if isgenerator(result):  # older code writes the three steps as one generator, which inserts in the last one
             with _verified(work):
                 next(result, None)
             deque(result, maxlen=0)
@@ -91,7 +92,7 @@ def _run(table: Computing, work: JobWork, make_kwargs: Mapping[str, Any]) -> Non
 
 @contextmanager
 def _verified(work: JobWork) -> Iterator[None]:
-    """Let what is fetched in the block be checked again when the job is completed."""
+    """Repeat the block's fetches when the job is completed, and check that their rows are the same."""
     work.verifying = True
     try:
         yield
@@ -99,13 +100,13 @@ def _verified(work: JobWork) -> Iterator[None]:
         work.verifying = False
 
 
-def _arguments(result: object) -> tuple[Any, ...]:  # Any: what a step gave
-    """What one step gives, as arguments of the next: a tuple or list is many, None is none."""
+def _arguments(result: object) -> tuple[Any, ...]:  # Any: a step's result
+    """Return the result of one step as arguments of the next: a tuple or list as several, None as none."""
     if result is None:
         return ()
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
 def failure(error: BaseException) -> Failure:
-    """Describe an error as the job keeps it."""
+    """Return the record of an error that the job keeps."""
     return Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))

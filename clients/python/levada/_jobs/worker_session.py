@@ -1,4 +1,4 @@
-"""Worker sessions: who computes, and for how long it may be silent."""
+"""Worker sessions: which worker computes, and how long it may be silent."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _BEATS_PER_LEASE = 3
 
 
 def open_session(connection: Connection, lease: timedelta) -> str:
-    """Begin a worker session and give its id.
+    """Begin a worker session and return its id.
 
     Args:
-        lease: How long it may be silent before its jobs go to others, from 1 s to 1 h.
+        lease: How long the worker may be silent before its jobs go to others, from 1 s to 1 h.
     """
     worker = job_pb2.WorkerName(host=socket.gethostname(), process=os.getpid(), user=_user())
     request = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=duration(lease))
@@ -37,12 +37,12 @@ def open_session(connection: Connection, lease: timedelta) -> str:
 
 
 def close_session(connection: Connection, session: str, started: Iterable[Lease] = ()) -> None:
-    """End a worker session: what it still holds goes to others at once.
+    """End a worker session, so that the jobs it still holds go to others at once.
 
-    It may have ended already; and where the server is out of reach, it ends by itself.
+    The session may have ended already; if the server is out of reach, it ends by itself.
 
     Args:
-        started: Those of its leases whose `make` had begun: the try counts.
+        started: The leases whose `make` had begun: their attempt counts.
     """
     request = pb.DeleteWorkerSessionRequest(worker_session=session, started_leases=lease_names(started))
     with suppress(UnknownWorkerSession, *PASSING):
@@ -60,8 +60,8 @@ class Heartbeat:
     """A thread that renews worker sessions, three times a lease, all in one call.
 
     Args:
-        reachable: Told False when the server gets out of reach, and True when it is back.
-        cancelled: Told the tokens of leases whose holders shall stop.
+        reachable: Called with False when the server gets out of reach, and with True when it is back.
+        cancelled: Called with the tokens of leases whose holders must stop.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Heartbeat:
             self._sessions.add(session)
 
     def remove(self, session: str) -> None:
-        """Let a session be."""
+        """Stop renewing a session."""
         with self._lock:
             self._sessions.discard(session)
 
@@ -113,7 +113,7 @@ class Heartbeat:
                 pause, in_reach = self._interval, True
 
     def _renew(self) -> None:
-        """Renew all sessions; those that have ended are left out, as one of them spoils the call."""
+        """Renew all sessions except ended ones, because one ended session makes the call fail."""
         while True:
             with self._lock:
                 sessions = sorted(self._sessions)

@@ -166,7 +166,7 @@ class Connection:
             PreconditionFailed: A transaction is open.
         """
         if job_of(self) is not None:
-            raise InvalidRequest("`make` is a transaction already: what it inserts is kept whole or not at all.")
+            raise InvalidRequest("`make` is a transaction already: its inserts are kept all or not at all.")
         if self.in_transaction:
             raise PreconditionFailed("A transaction is open; only `with connection.transaction():` can be inside it.")
         self._transactions.begin(None, read_only=False, in_block=False)
