@@ -353,14 +353,14 @@ REFUSED = [
     ("xmin : float64", 1, 1, "PostgreSQL keeps `xmin`", "xmin_"),
     ("a : int8\na : int8", 2, 1, "`a` is on line 1 already", "another name"),
     # types
-    ("weight : int33   # g", 1, 10, "`int33` is no type", "a type such as int32"),
-    ("\n\n   weight : int33   # g", 3, 13, "`int33` is no type", "a type such as int32"),
+    ("weight : int33   # g", 1, 10, "`int33` is not a type", "a type such as int32"),
+    ("\n\n   weight : int33   # g", 3, 13, "`int33` is not a type", "a type such as int32"),
     ("a :", 1, 4, "the type is missing", "a type"),
     ("a :  # comment", 1, 6, "the type is missing", "a type"),
     ("a # comment : int32", 1, 3, "`a` has no type", "`:`"),
     ("a : enum('x)", 1, 10, "quote is not closed", "another '"),
     ("a : float64 auto_increment", 1, 5, "is not possible with float64", "integer"),
-    ("a : auto_increment", 1, 5, "`auto_increment` is no type", "a type"),
+    ("a : auto_increment", 1, 5, "`auto_increment` is not a type", "a type"),
     *[
         (f"a : {kind}", 1, 5, "cannot be part of a primary key", "a number")
         for kind in ("json", "bytes", "<blob>", "<array uint8(3)>", "<attach@raw>")
@@ -435,8 +435,8 @@ REFUSED = [
     ("# only a comment", 1, 1, "no attributes", "subject_id"),
     ("a : int8\n  b : int8 # \0", 2, 14, "a control character", "text"),
     ("a : int8 # \ud800", 1, 12, "a control character", "text"),
-    ("a : \\\n   int33", 2, 4, "`int33` is no type", "a type"),
-    ("a : enum('b', \\\n   'b', \\\n 'c') ; d", 1, 5, "is no type", "a type"),
+    ("a : \\\n   int33", 2, 4, "`int33` is not a type", "a type"),
+    ("a : enum('b', \\\n   'b', \\\n 'c') ; d", 1, 5, "is not a type", "a type"),
     ("\\\n a :", 2, 5, "the type is missing", "a type"),
 ]
 
@@ -459,7 +459,7 @@ def test_the_message_quotes_the_line_and_points_at_the_column() -> None:
     with pytest.raises(InvalidDefinition) as caught:
         declared("subject_id : int32\n---\n    weight : int33   # g\n")
     assert caught.value.message == (
-        "line 3, column 14: `int33` is no type; expected a type such as int32, float64, varchar(40), "
+        "line 3, column 14: `int33` is not a type; expected a type such as int32, float64, varchar(40), "
         "date or <blob>\n"
         "    weight : int33   # g\n"
         "             ^"

@@ -176,7 +176,7 @@ async def test_row_counts_that_are_not_those_of_the_stream_fail_the_jobs(
 ) -> None:
     rows = shared(STAT, counts, session=[0, 1], mean=[0.5, 0.5])
     outcomes = await worker.complete(worker.group([0, 1], rows))
-    assert "are said to have" in outcomes[0]
+    assert "its jobs should have" in outcomes[0]
     assert outcomes[1]
     assert await make.fetch(engine, STAT) == []
 

@@ -1,1 +1,1 @@
-"""Columns, pure: from attribute types and values to Arrow and back."""
+"""Pure conversion of columns: from attribute types and values to Arrow and back."""

@@ -1,4 +1,4 @@
-"""Columns of objects: the references in rows, as a struct."""
+"""Columns of references to objects, as structs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ REFERENCE = pa.struct(
         ("shape", pa.list_(pa.int64())),
     ]
 )
-"""The fields of ObjectReference."""
+"""The fields of an ObjectReference."""
 
 _OPTIONS = pj.ParseOptions(explicit_schema=pa.schema(list(REFERENCE)), unexpected_field_behavior="ignore")
 
 
 def references(texts: pa.Array) -> pa.StructArray:
-    """Read a column of JSON objects, each on one line, as PostgreSQL writes them."""
+    """Convert a column of JSON objects, each on one line as PostgreSQL writes it, to a column of references."""
     lines = "\n".join(text or "{}" for text in texts.to_pylist()).encode()
     if not len(texts):
         return pa.array([], REFERENCE)

@@ -1,4 +1,4 @@
-"""Attribute types and Arrow: the only table of how columns hold the values of each kind."""
+"""The only table of how Arrow columns hold the values of each kind of attribute type."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COLUMN_KINDS: dict[Kind, ColumnKind] = {
     Kind.ARRAY: tensors.TENSORS,
     Kind.OBJECT: documents.REFERENCES,
 }
-"""A row for each kind."""
+"""One row for each kind."""
 
 
 def arrow_type(type_: AttributeType) -> pa.DataType:
@@ -62,7 +62,7 @@ def arrow_schema(heading: Heading) -> pa.Schema:
     """Return the schema of a relation's stream.
 
     Metadata: `levada.primary_key` of the schema has the key's names, separated by commas; `levada.type` of each field
-    the type as a definition spells it.
+        has the type as a definition spells it.
     """
     fields = [
         pa.field(

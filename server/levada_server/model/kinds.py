@@ -1,4 +1,4 @@
-"""The kinds of attribute types: the only table of their spellings and of what their values allow."""
+"""The kinds of attribute types: the only table of their spellings and of the properties of their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Family(Enum):
-    """Kinds whose values behave alike; the value is the word for messages."""
+    """Families of kinds whose values behave alike; the enum's value is the word for messages."""
 
     INTEGER = "whole number"
     FLOAT = "float"
@@ -19,7 +19,7 @@ class Family(Enum):
     MOMENT = "datetime"
     ZONED = "timestamptz"
     SPAN = "span of time"
-    """An expression may compute one, but no attribute holds it."""
+    """An expression may compute such a value, but no attribute holds it."""
     UUID = "uuid"
     JSON = "json"
     OPAQUE = "opaque value"
@@ -28,7 +28,7 @@ class Family(Enum):
 
 NUMBERS = frozenset({Family.INTEGER, Family.FLOAT, Family.DECIMAL})
 NUMERIC = NUMBERS | {Family.BOOL}
-"""Families that count as numbers; bool as 0 and 1."""
+"""Families whose values count as numbers; bools count as 0 and 1."""
 MOMENTS = frozenset({Family.DATE, Family.MOMENT, Family.ZONED})
 TIMES = MOMENTS | {Family.TIME}
 
@@ -38,12 +38,12 @@ class Traits:
     """The properties of a kind.
 
     Args:
-        family: The kinds that it behaves like.
-        names: Every spelling without arguments, in lower case; older databases have other words than ours.
-        limits: Smallest and largest whole number.
-        keyable: An attribute may be part of a key, and have a default besides null.
-        comparable: A restriction may compare an attribute's value.
-        heavy: Values may be large, so they are left out unless they are needed.
+        family: The family of kinds that behave like it.
+        names: All spellings without arguments, in lower case; older databases use other words than Levada.
+        limits: The smallest and the largest whole number.
+        keyable: Whether an attribute may be part of a key, and have a default other than null.
+        comparable: Whether a restriction may compare an attribute's value.
+        heavy: Whether values may be large, so that they are left out unless needed.
         store_codec: The codec that holds such values in a store.
     """
 
@@ -68,7 +68,7 @@ _DOUBLES = ("real", "double", "double precision")
 
 
 class Kind(Enum):
-    """The kinds of attribute types; the value is the word of the definition language."""
+    """The kinds of attribute types; the enum's value is the word of the definition language."""
 
     _value_: str
     traits: Traits

@@ -1,4 +1,4 @@
-"""Attribute types: what a definition may say after the colon, and how it is spelled back."""
+"""Attribute types: how a definition spells them, and how they are written back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ARRAY_DTYPES = {
     "complex64": 8,
     "complex128": 16,
 }
-"""Bytes an element of each dtype of `<array>`."""
+"""The number of bytes of an element of each dtype of `<array>`."""
 
 OBJECT_CODECS = frozenset({"blob", "hash", "attach", "filepath", "object", "npy"})
 
@@ -43,17 +43,17 @@ class AttributeType:
     """The type of an attribute.
 
     Args:
-        kind: Which type.
-        length: Characters of char and varchar; digits of a second of datetime (6 if unset).
-        precision: All digits of a decimal, 1 to 38.
-        scale: Digits of a decimal after the point, 0 to precision.
+        kind: The kind of type.
+        length: The characters of char and varchar; the digits of a second of datetime (6 if unset).
+        precision: The number of all digits of a decimal, 1 to 38.
+        scale: The digits of a decimal after the point, 0 to precision.
         labels: The values of an enum, in order.
-        dtype: Element type of an array, a key of `ARRAY_DTYPES`.
-        shape: Lengths of an array's dimensions, each ≥ 1.
-        codec: Name of the codec of an object, a member of `OBJECT_CODECS`.
-        store: Name of an object's store; empty for the one that the server prefers.
-        client_codecs: Names of the codecs by which clients turn their values into those of this type, in the order in
-            which they encode.
+        dtype: The element type of an array, a key of `ARRAY_DTYPES`.
+        shape: The lengths of an array's dimensions, each ≥ 1.
+        codec: The name of an object's codec, a member of `OBJECT_CODECS`.
+        store: The name of an object's store; empty for the store that the server prefers.
+        client_codecs: The names of the codecs with which clients convert their values to this type, in the order of
+            encoding.
     """
 
     kind: Kind
@@ -68,7 +68,7 @@ class AttributeType:
     client_codecs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Spell it as a definition does."""
+        """Return the type as a definition spells it."""
         text = self._stored_spelling()
         for name in reversed(self.client_codecs):
             text = f"<{name}: {text}>"
@@ -96,7 +96,7 @@ class AttributeType:
 
     @property
     def family(self) -> Family:
-        """How its values behave."""
+        """The behaviour of its values."""
         return self.kind.traits.family
 
     @property
@@ -106,7 +106,7 @@ class AttributeType:
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of one value of an array."""
+        """The number of bytes of one value of an array."""
         count = ARRAY_DTYPES[self.dtype]
         for length in self.shape:
             count *= length
@@ -119,17 +119,17 @@ def quote_label(label: str) -> str:
 
 
 def unquote(quoted: str) -> str:
-    """Read what stands in quotes, the quotes included.
+    """Read a quoted text; the argument includes the quotes.
 
-    A backslash escapes a quote and a backslash; before anything else it stands for itself. A doubled quote
-    is a quote.
+    A backslash escapes a quote and a backslash; before any other character it stands for itself. A doubled quote is a
+    quote.
     """
     quote = quoted[0]
     return re.sub(rf"\\([\\'\"])|{quote}({quote})", lambda match: match[1] or match[2], quoted[1:-1])
 
 
 def excerpt(text: str) -> str:
-    """Shorten a text that comes from outside, for a message."""
+    """Shorten a text from outside for a message."""
     return text if len(text) <= EXCERPT_CHARACTERS else text[: EXCERPT_CHARACTERS - 1] + "…"
 
 
@@ -139,19 +139,19 @@ _ARGUMENTS_LEFT_OUT: dict[Kind, AttributeType] = {
 }
 
 _NAMES = {name: _ARGUMENTS_LEFT_OUT.get(kind, AttributeType(kind)) for kind in Kind for name in kind.traits.names}
-"""Each spelling without arguments, in lower case."""
+"""The kind of each spelling without arguments, in lower case."""
 
 _IGNORED_WIDTH = frozenset(
     {"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year", "float", "double", "real"}
     | {"binary", "varbinary", "time", "timestamp", "timestamptz"}
 )
-"""Words whose argument changes how an older database shows or rounds a value, not what the type is."""
+"""Words whose argument changes only how an older database shows or rounds a value, not the type."""
 
 _NEEDS_ARGUMENTS = {
     "varchar": "a length, as in varchar(40)",
     "enum": "its labels, as in enum('first', 'second')",
 }
-"""Words that are no type by themselves, and what they lack."""
+"""Words that are not a type by themselves, and what they lack."""
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _WITH_ARGUMENTS = re.compile(r"([a-z]+[0-9]*)\s*\(([^()]*)\)(\s*unsigned)?", _FLAGS)
@@ -171,11 +171,11 @@ def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeTyp
     """Read a type as a definition spells it, in any letter case.
 
     Args:
-        codecs: For what stands in `<…>` and is no type of the language, the type in which the client's codec of that
+        codecs: For each name in `<…>` that is not a type of the language, the type in which the client's codec of that
             name stores its values: `<graph>` by `{"graph": "<blob>"}`.
 
     Raises:
-        InvalidDefinition: It is no type; `expected` says what would be one. Whoever knows the line adds it.
+        InvalidDefinition: The text is not a type; `expected` names possible types. The caller adds the line.
     """
     text = text.strip()
     plain = " ".join(text.lower().split())
@@ -198,12 +198,12 @@ def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeTyp
     if plain in _NEEDS_ARGUMENTS:
         raise InvalidDefinition(f"`{plain}` says too little", expected=_NEEDS_ARGUMENTS[plain])
     raise InvalidDefinition(
-        f"`{excerpt(text)}` is no type", expected="a type such as int32, float64, varchar(40), date or <blob>"
+        f"`{excerpt(text)}` is not a type", expected="a type such as int32, float64, varchar(40), date or <blob>"
     )
 
 
 def _whole_numbers(arguments: str) -> list[int] | None:
-    """Read a list of whole numbers; None if it is none."""
+    """Read a list of whole numbers; return None if the text is not one."""
     numbers = [number.strip() for number in arguments.split(",")]
     return [int(number) for number in numbers] if all(map(_WHOLE_NUMBER.fullmatch, numbers)) else None
 
@@ -211,7 +211,9 @@ def _whole_numbers(arguments: str) -> list[int] | None:
 def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
     numbers = _whole_numbers(arguments)
     if numbers is None:
-        raise InvalidDefinition(f"`{word}({excerpt(arguments)})` is no type", expected="whole numbers in parentheses")
+        raise InvalidDefinition(
+            f"`{word}({excerpt(arguments)})` is not a type", expected="whole numbers in parentheses"
+        )
     match word.removesuffix(" unsigned"), numbers:
         case "varchar" | "char" as name, [length] if name == word and 1 <= length <= MAX_VARCHAR:
             return AttributeType(Kind[name.upper()], length=length)
@@ -223,7 +225,7 @@ def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
                 return AttributeType(Kind.DECIMAL, precision=precision, scale=scale)
             raise InvalidDefinition(
                 f"decimal({precision},{scale}) does not exist",
-                expected=f"1 to {MAX_DECIMAL_PRECISION} digits, at most so many of them after the point",
+                expected=f"1 to {MAX_DECIMAL_PRECISION} digits, and no more of them after the point",
             )
         case "datetime" as name, [digits] if name == word and digits <= DATETIME_DIGITS:
             return AttributeType(Kind.DATETIME, length=digits if digits < DATETIME_DIGITS else None)
@@ -234,7 +236,7 @@ def _parse_with_arguments(word: str, arguments: str) -> AttributeType:
         case name, _ if name in _IGNORED_WIDTH and word in _NAMES:
             return _NAMES[word]
     raise InvalidDefinition(
-        f"`{excerpt(word)}` takes no arguments or is no type", expected="a type such as int32 or varchar(40)"
+        f"`{excerpt(word)}` takes no arguments or is not a type", expected="a type such as int32 or varchar(40)"
     )
 
 
@@ -261,7 +263,7 @@ def _parse_array(dtype: str, shape: str) -> AttributeType:
     lengths = _whole_numbers(shape.strip().removesuffix(","))
     if dtype not in ARRAY_DTYPES:
         raise InvalidDefinition(
-            f"`{excerpt(dtype)}` is no dtype of an array", expected=f"one of {', '.join(ARRAY_DTYPES)}"
+            f"`{excerpt(dtype)}` is not a dtype of an array", expected=f"one of {', '.join(ARRAY_DTYPES)}"
         )
     if lengths is None or min(lengths) < 1 or len(lengths) > MAX_ARRAY_DIMENSIONS:
         raise InvalidDefinition(
@@ -292,11 +294,11 @@ def _parse_client_codec(name: str, written: str, codecs: Mapping[str, str]) -> A
     if written not in codecs:
         known = f", or a codec that your program has defined: {', '.join(map(excerpt, codecs))}" if codecs else ""
         raise InvalidDefinition(
-            f"`<{excerpt(written)}>` is no type, and no codec of this name came with the definition",
+            f"`<{excerpt(written)}>` is not a type, and no codec of this name came with the definition",
             expected="<blob>, <attach>, <array dtype(shape)>, "
             f"{', '.join(f'<{c}@>' for c in sorted(OBJECT_CODECS))}{known}",
         )
-    # A codec that is stored by itself would never end.
+    # A codec that stores its values in its own type would never end.
     others = {other: stored for other, stored in codecs.items() if other != written}
     try:
         return _with_client_codec(name, parse_type(codecs[written], others))

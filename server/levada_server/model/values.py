@@ -27,7 +27,7 @@ _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
 def coerce(value: object, type_: AttributeType) -> object:
     """Convert a value to the Python value that an attribute of this type holds.
 
-    Text becomes a number, date, time or UUID, a number becomes text, 1 becomes True, and 0.1 becomes the nearest
+    Text becomes a number, date, time or UUID; a number becomes text; 1 becomes True; and 0.1 becomes the nearest
     float32.
 
     Returns:
@@ -35,8 +35,8 @@ def coerce(value: object, type_: AttributeType) -> object:
         the id of an object as text.
 
     Raises:
-        ValueOutOfRange: A value of the right kind that the type cannot hold: no entity has it.
-        WrongValue: It cannot be read as a value of the type.
+        ValueOutOfRange: The value has the right kind, but the type cannot hold it, so no entity has it.
+        WrongValue: The value cannot be read as a value of the type.
     """
     try:
         return _coerce(value, type_)
@@ -75,7 +75,7 @@ def _opaque(value: object, type_: AttributeType) -> object:
             attached_name(bytes(value[: MAX_NAME_BYTES + 1]))
             return bytes(value)
         case Kind.OBJECT:
-            # A row refers to an object by its id; the server knows the rest.
+            # A row refers to an object by its id; the server knows its other properties.
             return str(UUID(value["id"] if isinstance(value, dict) else str(value)))
         case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)
@@ -86,7 +86,7 @@ def _integer(value: object, type_: AttributeType) -> int:
     if isinstance(value, str):
         value = Decimal(value.strip())
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_INTEGER_DIGITS:
-        # As an int it could have billions of digits, depending on its exponent, whatever the length of its text.
+        # As an int it could have billions of digits: the exponent decides, not the length of the text.
         raise ValueOutOfRange(f"{value} is past the range of {type_}.")
     if isinstance(value, (float, Decimal)):
         if not math.isfinite(value) or value != int(value):
@@ -185,7 +185,7 @@ def _shown(value: object) -> str:
 
 
 def show_key(values: Iterable[tuple[str, object]]) -> str:
-    """Write the values of a key for a message: `subject_id=5, name='a'`."""
+    """Return the values of a key as text for a message: `subject_id=5, name='a'`."""
     return ", ".join(f"{name}={_shown(_plain(value))}" for name, value in values)
 
 

@@ -140,8 +140,8 @@ def test_what_is_no_such_array_is_named(table: type[lv.Manual], column: pa.Array
 @pytest.mark.parametrize(
     ("type_", "message"),
     [
-        ("<array float32>", "is no type"),
-        ("<array float128 (2)>", "`float128` is no dtype of an array"),
+        ("<array float32>", "is not a type"),
+        ("<array float128 (2)>", "`float128` is not a dtype of an array"),
         ("<array float32 ()>", "an array has a fixed shape"),
         ("<array float32 (0, 3)>", "an array has a fixed shape"),
         ("<array float64 (100000, 100000)>", "takes 80000000000 bytes"),

@@ -260,9 +260,9 @@ def test_a_codec_of_an_installed_package_is_found_by_its_entry_point(monkeypatch
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a : <unheard>", "`<unheard>` is no type, and no codec of this name came with the definition"),
+        ("a : <unheard>", "`<unheard>` is not a type, and no codec of this name came with the definition"),
         ("a : <loop>", "the codec `<loop>` is stored as `<loop>`"),
-        ("a : <strange>", "the codec `<strange>` is stored as `number`: `number` is no type"),
+        ("a : <strange>", "the codec `<strange>` is stored as `number`: `number` is not a type"),
         ("a : <blob: int32>", "`blob` cannot be the name of a codec"),
         ("a = 5 : <pair>", "has no default but null"),
         ("a : " + "<x: " * 9 + "int8" + ">" * 9, "too many codecs"),

@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format → Arrow record batches, many rows at a time."""
+"""Decode PostgreSQL's binary COPY format to Arrow record batches, many rows at a time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 MARK = -0x08070505
-"""The first column of every row. UTF-8 has none of its bytes, so that text is never taken for the start of a row."""
+"""The first column of every row. Its bytes do not occur in UTF-8, so text is never mistaken for the start of a row."""
 
 LONG_ROW_BYTES = 1024
-"""Where rows are longer, going from one to the next is quicker than looking for marks in all that they hold."""
+"""For longer rows, going from one row to the next is quicker than searching all their bytes for marks."""
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _HEADER = struct.Struct(f">{len(_SIGNATURE)}sii")
@@ -38,18 +38,18 @@ _MARK_BYTE = _START[4]
 
 
 class CopyReader:
-    """Turns the bytes of `COPY (SELECT MARK, …) TO STDOUT (FORMAT binary)` into record batches.
+    """Decodes the bytes of `COPY (SELECT MARK, …) TO STDOUT (FORMAT binary)` into record batches.
 
-    A row begins with the number of its columns; each column is its length, or -1 for NULL, and its bytes. So nothing
-    but going from row to row tells where they begin. The mark lets the starts be found in one pass: candidates are
-    where it stands, their ends are worked out for all at once, and those are rows whose start is the end of the row
-    before. A mark inside of a value is no such start.
+    A row begins with the number of its columns; each column is its length, or -1 for NULL, and its bytes. Without a
+    mark, only going from row to row would find where rows begin. The mark finds the starts in one pass: each mark is a
+    candidate, the ends of all candidates are computed at once, and a candidate is a row if it starts at the end of the
+    row before. A mark inside a value is not such a start.
 
     Source: PostgreSQL manual, COPY, "Binary Format".
     """
 
     def __init__(self, heading: Heading) -> None:
-        """Read rows whose columns, after the mark, are those of the heading, in the types of `wire_type`."""
+        """Begin to read rows with the mark and then the columns of the heading, in the types of `wire_type`."""
         self.schema = arrow_schema(heading)
         self._decoders = [
             (COLUMN_KINDS[attribute.type.kind].decode, field.type, attribute.type)
@@ -60,7 +60,7 @@ class CopyReader:
         self._begun = False
 
     def read(self, pieces: Iterable[bytes]) -> pa.RecordBatch | None:
-        """Take the next bytes; return the rows that are whole by now, or None if there are none.
+        """Take the next bytes; return the rows that are now complete, or None if there are none.
 
         Raises:
             ValueOutOfRange: Arrow's type of a column cannot hold a value.
@@ -90,7 +90,7 @@ class CopyReader:
         assert self._rest == TRAILER, "COPY ended in the middle of a row"
 
     def _rows(self, octets: Array, first: int, size: int) -> tuple[list[Field], int, int]:
-        """Find the columns of the rows that are whole, their number, and where the last of them ends."""
+        """Find the columns of the complete rows, the number of those rows, and the end of the last one."""
         columns = len(self._decoders)
         second = _end_of_row(octets, first, size, columns)
         if second is None:
@@ -101,7 +101,7 @@ class CopyReader:
             return fields, len(starts), int(ends[-1])
         starts = _marked(octets[:size], first)
         fields, ends = self._layout.columns(octets, starts + _START_BYTES, size)
-        last = len(starts) - int(ends[-1] > size)  # often all are rows, and the last one is not whole
+        last = len(starts) - int(ends[-1] > size)  # often all candidates are rows, and the last one is not complete
         rows: Array | slice = slice(last)
         if ends[last - 1] > size or not np.array_equal(ends[: last - 1], starts[1:last]):
             rows = _chain(starts, ends, size)
@@ -110,17 +110,17 @@ class CopyReader:
 
 
 def _end_of_row(octets: Array, start: int, size: int, columns: int) -> int | None:
-    """Return where the row that begins at `start` ends; None if it is not whole, or the trailer."""
+    """Return the end of the row that begins at `start`; None if it is not complete, or is the trailer."""
     return end_of_columns(octets, start + _START_BYTES, size, columns)
 
 
 def _walk(octets: Array, start: int, size: int, columns: int) -> Array:
-    """Find the starts of whole rows by going from one to the next."""
+    """Find the starts of complete rows by going from one to the next."""
     starts: list[int] = []
     read_length, content = _LENGTH.unpack_from, octets.data
     last_length = size - _LENGTH.size
     position = start + _START_BYTES
-    # Written out, not by `end_of_columns`: this is most of the time that large values take.
+    # This repeats `end_of_columns` inline, because it takes most of the time of large values.
     while True:
         for _ in range(columns):
             if position > last_length:
@@ -135,7 +135,7 @@ def _walk(octets: Array, start: int, size: int, columns: int) -> Array:
 
 
 def _marked(octets: Array, first: int) -> Array:
-    """Find where rows may begin: all starts from `first` on, and whatever else has the mark."""
+    """Find where rows may begin: all starts from `first` on, and any other place with the mark."""
     marks = np.flatnonzero(octets[first + _START_BYTES - 4 : octets.size - 3] == _MARK_BYTE)
     marks += first + _START_BYTES - len(_START)
     words = np.ndarray((octets.size - 7,), ">u8", octets, strides=(1,))

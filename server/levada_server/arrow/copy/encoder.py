@@ -1,4 +1,4 @@
-"""Arrow columns → PostgreSQL's binary COPY format, many rows at a time."""
+"""Encode Arrow columns in PostgreSQL's binary COPY format, many rows at a time."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 PIECE_BYTES = 2**18
-"""Soft limit of the Arrow columns that are encoded at once: less than what lies in the sockets, so nobody waits."""
+"""Soft limit on the bytes of Arrow columns encoded at once: less than the sockets hold, so neither side waits."""
 
 _NULL = b"\xff\xff\xff\xff"
 
 
 def encode(columns: Sequence[pa.Array], types: Sequence[AttributeType], row_count: int) -> Iterator[memoryview]:
-    """Write columns as the bytes of `COPY … FROM STDIN (FORMAT binary)`, piece by piece.
+    """Yield columns as the bytes of `COPY … FROM STDIN (FORMAT binary)`, piece by piece.
 
-    A row is the number of its columns, and of each its length and its bytes. pgpq writes it where it knows all types,
-    and NumPy where it does not.
+    A row is the number of its columns, then the length and the bytes of each. pgpq writes the rows if it knows all
+    types; otherwise NumPy does.
 
     Args:
-        columns: As `storage_type` gives their types; at least one.
-        types: Of the attributes.
-        row_count: Of each column.
+        columns: Columns of the types of `storage_type`; at least one.
+        types: The types of the attributes.
+        row_count: The length of each column.
 
     Source: PostgreSQL manual, COPY, "Binary Format".
     """
@@ -47,7 +47,7 @@ def _encode_plain(columns: Sequence[pa.Array], _: Sequence[AttributeType], row_c
     encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
     yield memoryview(encoder.write_header())
     for start, stop in _slices(columns, 0, row_count):
-        # It gives what it has once that is much.
+        # It returns its bytes once there are many.
         if piece := encoder.write_batch(batch.slice(start, stop - start)):
             yield memoryview(piece)
     yield memoryview(encoder.finish())
@@ -78,12 +78,12 @@ def _slices(columns: Sequence[pa.Array], start: int, stop: int) -> Iterator[tupl
 
 
 class _Parts:
-    """The parts of some rows, each a column of binary values: joined row by row, they are the rows."""
+    """The parts of some rows, each a column of binary values: joined row by row, they form the rows."""
 
     def __init__(self, row_count: int) -> None:
         self._row_count = row_count
         self._done: list[pa.Array] = []
-        self._fixed: list[tuple[Any, Any]] = []  # Any: what NumPy takes for a type, and for values
+        self._fixed: list[tuple[Any, Any]] = []  # Any: what NumPy accepts as a type, and as values
 
     def add(self, wire: str, values: Array | int) -> None:
         """Append values of one width, or one value for all rows."""
@@ -118,7 +118,7 @@ def _rows(columns: Sequence[pa.Array], types: Sequence[AttributeType]) -> memory
             continue
         width = values.dtype.itemsize
         if column.null_count:
-            # What is missing has a length of -1 and no bytes.
+            # A missing value has a length of -1 and no bytes.
             given = _records([(">i4", width), (values.dtype, values)], row_count)
             parts.add_binary(pc.if_else(column.is_valid(), given, pa.scalar(_NULL, pa.large_binary())))
         else:

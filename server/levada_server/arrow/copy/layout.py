@@ -1,4 +1,4 @@
-"""Where the columns of binary COPY's rows lie: worked out for many rows at a time."""
+"""Find the columns in the rows of binary COPY, many rows at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LENGTH = struct.Struct(">i")
 
 
 def end_of_columns(octets: Array, position: int, size: int, columns: int) -> int | None:
-    """Return where columns that begin at a position end; None if they are not whole."""
+    """Return the end of columns that begin at a position; None if they are not complete."""
     for _ in range(columns):
         if position + _LENGTH.size > size:
             return None
@@ -31,15 +31,14 @@ def end_of_columns(octets: Array, position: int, size: int, columns: int) -> int
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Neighbouring columns whose places in a row depend on none of each other.
+    """Neighbouring columns whose places in a row do not depend on each other.
 
-    They are columns of fixed width; only the last may be NULL, or be a column of any width, of which the run has the
-    length alone.
+    They are columns of fixed width; only the last may be NULL, or have any width: then the run has only its length.
 
     Args:
         dtype: An unaligned record with the length `n0` and the value `v0` of the first column, and so on.
-        widths: Of the columns; None for any width.
-        nullable: The last column may be NULL.
+        widths: The widths of the columns; None for any width.
+        nullable: Whether the last column may be NULL.
     """
 
     dtype: np.dtype[np.void]
@@ -50,30 +49,30 @@ class _Run:
 class Layout:
     """Finds the columns of rows.
 
-    One look at memory a column and row costs most of the time that decoding takes. So a run of columns is taken in one
-    look, as if each had the width that its type says and only those were NULL that may be; where that turns out wrong,
-    the columns are taken one by one.
+    One memory access for each column and row takes most of the time of decoding. So a run of columns is read in one
+    access, on the assumption that each has the width of its type and that only nullable columns are NULL; if that
+    proves wrong, the columns are read one by one.
 
     Attributes:
-        padding_bytes: So many bytes behind the last row may be read.
+        padding_bytes: The number of bytes behind the last row that may be read.
     """
 
     def __init__(self, heading: Heading) -> None:
-        """Take columns in the types of `wire_type`."""
+        """Prepare to find columns of the types of `wire_type`."""
         self._count = len(heading.attributes)
         self._runs = tuple(_runs(heading))
         self.padding_bytes = max([16, *(run.dtype.itemsize for run in self._runs)]) + 1
 
     def columns(self, octets: Array, positions: Array, size: int) -> tuple[list[Field], Array]:
-        """Return the columns of rows, and where the rows end.
+        """Return the columns of rows, and the ends of the rows.
 
         Args:
-            octets: Bytes, `padding_bytes` of them after the last that counts.
-            positions: Where the first column of each row begins; int64, ascending.
-            size: How many bytes count.
+            octets: Bytes; `padding_bytes` of them follow the last valid one.
+            positions: The start of the first column of each row; int64, ascending.
+            size: The number of valid bytes.
 
         Returns:
-            The columns; and the ends, of which one past `size` means that the row is not whole, or none.
+            The columns, and the ends; an end past `size` means that the row is not complete, or is not a row.
         """
         return self._in_runs(octets, positions, size) or self._one_by_one(octets, positions, size)
 
@@ -83,7 +82,7 @@ class Layout:
         position = positions
         for run in self._runs:
             size_of_run = run.dtype.itemsize
-            # Taken as bytes without a meaning: NumPy would copy a record one field after the other.
+            # The records are plain bytes here, because NumPy would copy a record field by field.
             everywhere = np.ndarray((octets.size - size_of_run + 1,), f"V{size_of_run}", octets, strides=(1,))
             block = everywhere[position].view(run.dtype)
             position = position + size_of_run
@@ -107,7 +106,7 @@ class Layout:
                     fields.append(Field(octets, position, everyone, block[f"v{number}"]))
             position = np.minimum(position, size + 1)
         if not fits.all():
-            # The last row is often not whole.
+            # The last row is often not complete.
             if not fits[:-1].all() or end_of_columns(octets, int(positions[-1]), size, self._count) is not None:
                 return None
             position[-1] = size + 1

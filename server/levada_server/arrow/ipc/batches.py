@@ -1,4 +1,4 @@
-"""Rows of PostgreSQL → Arrow record batches → the bytes of an IPC stream."""
+"""Convert rows of PostgreSQL to Arrow record batches, and the batches to the bytes of an IPC stream."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Heading
 
 BATCH_BYTES = 2**18
-"""Short rows form batches of about this many bytes: as much as PostgreSQL puts into a socket while the last batch is
-decoded, so that it need not wait, and its output arrives in one piece. Long rows are only copied, which is cheaper in
-larger batches."""
+"""The approximate size of batches of short rows. PostgreSQL puts that much into a socket while the last batch is
+decoded, so it need not wait, and its output arrives in one piece. Long rows are only copied, which is cheaper in larger
+batches."""
 MESSAGE_BYTES = 2**20
-"""About this many bytes of the stream go into one message on the wire."""
+"""The approximate number of bytes of the stream in one message on the wire."""
 _MOST_BYTES = MESSAGE_BYTES * 5 // 4
 """Up to this size one message is better than two."""
 
 Piece: TypeAlias = "list[bytes | memoryview]"
-"""Bytes of the stream that go into one message, from several buffers."""
+"""The bytes of the stream for one message, from several buffers."""
 
 
 class StreamWriter:
-    """Turns record batches into the bytes of one Arrow IPC stream, piece by piece."""
+    """Encodes record batches as one Arrow IPC stream, piece by piece."""
 
     def __init__(self, schema: pa.Schema) -> None:
         """Begin a stream."""
@@ -42,7 +42,7 @@ class StreamWriter:
         self._writer.write_batch(batch)
 
     def write(self, batch: pa.RecordBatch) -> list[Piece]:
-        """Append a batch; return the ready bytes once they fill a message, and the first batch at once."""
+        """Append a batch; return the ready bytes when they fill a message, and the first batch at once."""
         self.add(batch)
         if self._begun and self._pending.size <= MESSAGE_BYTES - BATCH_BYTES:
             return []
@@ -68,7 +68,7 @@ def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> list[Pie
         if batch is not None:
             writer.add(batch)
         return writer.finish()
-    # Without dictionaries a stream is just its messages in a row; a writer takes several times as long for one row.
+    # Without dictionaries a stream is only a sequence of messages; a writer takes several times as long for one row.
     parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
     return _in_pieces([memoryview(part) for part in parts])
 
@@ -91,7 +91,7 @@ class _Pieces:
         """Nothing is buffered."""
 
     def close(self) -> None:
-        """The pieces stay until they are taken."""
+        """Do nothing: the pieces stay until they are taken."""
 
     def take(self) -> list[Piece]:
         written, self._written = self._written, []

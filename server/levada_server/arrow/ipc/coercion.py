@@ -1,4 +1,4 @@
-"""A column from a client → the type of its attribute: all at once where it can be, else value by value."""
+"""Convert a column from a client to the type of its attribute: at once if possible, else value by value."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 MAX_DECODED_BYTES = 2**31 - 1
-"""Of a column that comes as codes into a dictionary: Arrow's own limit of a column of text."""
+"""Limit on a column that comes as codes into a dictionary: Arrow's own limit on a column of text."""
 
 
 def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
-    """Bring a column to the type that `storage_type` gives its attribute.
+    """Convert a column to the type that `storage_type` returns for its attribute.
 
     Args:
         column: Checked by `validate(full=True)`.
-        attribute: Of the table.
-        table: For messages.
-        first_row: Number of the column's first row within its insert.
+        attribute: The attribute of the table.
+        table: The table, for messages.
+        first_row: The number of the column's first row within its insert.
 
     Raises:
         MissingAttribute: A value is missing and there is no default.
         WrongValue: A value does not fit.
-        LimitReached: A column of codes is too large once it is decoded.
+        LimitReached: A column of codes is too large when decoded.
     """
     column = _decoded(column, attribute)
     if column.null_count and not may_be_left_out(attribute):
@@ -58,14 +58,14 @@ def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row
     """Refuse values that are too large for a row.
 
     Args:
-        fitted: As `fit_column` gives it.
-        attribute: Of the table.
-        table: For messages.
-        first_row: Number of the column's first row within its insert.
-        limit_bytes: What a value may have.
+        fitted: A column from `fit_column`.
+        attribute: The attribute of the table.
+        table: The table, for messages.
+        first_row: The number of the column's first row within its insert.
+        limit_bytes: The largest size of a value.
 
     Raises:
-        LimitReached: One has more.
+        LimitReached: A value is larger.
     """
     if not (is_text(fitted.type) or is_binary(fitted.type)):
         return
@@ -80,7 +80,7 @@ def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
     if not isinstance(column, pa.DictionaryArray):
         return column
     if is_text(column.dictionary.type) or is_binary(column.dictionary.type):
-        # A few codes may stand for more bytes than there is memory.
+        # A few codes may stand for more bytes than fit in memory.
         size = pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
         if size > MAX_DECODED_BYTES:
             raise LimitReached(
@@ -93,7 +93,7 @@ def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
 
 
 def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
-    """Fit a whole column at once; None where a value may not fit, so that the slow way finds out which."""
+    """Fit a whole column at once; return None if a value may not fit, so that the slow way finds out which."""
     target = storage_type(type_)
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), target)
@@ -101,7 +101,7 @@ def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
 
 
 def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
-    """Fit value by value: the way for mixed kinds, and the one that finds the row of a wrong value."""
+    """Fit value by value, which handles mixed kinds and finds the row of a wrong value."""
 
     def refuse(row: int, kind: type[LevadaError], message: str) -> NoReturn:
         raise kind(

@@ -1,4 +1,4 @@
-"""JSON that PostgreSQL refuses: its error names neither row nor attribute, so they are found afterwards."""
+"""Find the JSON that PostgreSQL refused, because its error names neither row nor attribute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ends of the messages in an Arrow IPC stream, found while it arrives."""
+"""Find the ends of the messages in an Arrow IPC stream while it arrives."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _PREFIX = struct.Struct("<Ii")
 _CONTINUATION = 0xFFFFFFFF
 _RECORD_BATCH = 3
 _HEADER_TYPE, _BODY_BYTES = 1, 3
-"""Numbers of the fields in the table `Message`."""
+"""The numbers of the fields in the table `Message`."""
 
 
 class Frames:
-    """Follows a stream as it arrives: how much of it is whole record batches, and where they begin.
+    """Follows a stream as it arrives, to find how much of it is complete record batches and where they begin.
 
-    A stream that is damaged, or of another form, is not followed any further. Arrow itself reports what is wrong.
+    It stops at a stream that is damaged or has another form; Arrow itself then reports the error.
 
     Attributes:
-        whole_bytes: Up to here, the end of a record batch, the stream can be read.
+        whole_bytes: The end of the last complete record batch; the stream can be read up to here.
 
     Source: Arrow columnar format, "Encapsulated message format"; FlatBuffers, "Internals".
     """
@@ -31,7 +31,7 @@ class Frames:
         self._arrived_bytes = 0
         self._head = bytearray()  # of a message: the prefix, then the metadata
         self._head_bytes = _PREFIX.size  # its final size
-        self._body_bytes = 0  # of a message whose head has arrived, still missing
+        self._body_bytes = 0  # the missing bytes of a message whose head has arrived
         self._is_batch = False
         self._lost = False
 

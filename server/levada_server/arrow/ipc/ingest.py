@@ -1,4 +1,4 @@
-"""Arrow from a client → columns that fit a table: names matched, types cast, each error with its row."""
+"""Convert Arrow from a client to columns that fit a table: match names, cast types, report each error with its row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
 
 PART_BYTES = 64 * 2**20
-"""Soft limit of the rows that are handled at once; a client may send larger batches."""
+"""Soft limit on the bytes of rows handled at once; a client may send larger batches."""
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream."""
@@ -27,13 +27,13 @@ END = b"\xff\xff\xff\xff\0\0\0\0"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Some rows of a table, as columns.
+    """Rows of a table, as columns.
 
     Args:
-        first_row: Number of the first row within its insert, from 0.
-        attributes: The attributes that are given, in heading order.
-        arrays: A column per attribute, in the type that `storage_type` gives it.
-        row_count: Length of each column.
+        first_row: The number of the first row within its insert, from 0.
+        attributes: The attributes that the rows have, in heading order.
+        arrays: One column for each attribute, of the type that `storage_type` returns.
+        row_count: The length of each column.
     """
 
     first_row: int
@@ -43,7 +43,7 @@ class Columns:
 
     @property
     def size(self) -> int:
-        """Bytes of the columns."""
+        """The size of the columns in bytes."""
         return sum(array.nbytes for array in self.arrays)
 
     def values(self, names: Sequence[str]) -> list[list[object]]:
@@ -59,7 +59,7 @@ class Columns:
         """Refuse values that are too large for a row.
 
         Raises:
-            LimitReached: One is; the error names it.
+            LimitReached: A value is too large; the error names it.
         """
         for attribute, array in zip(self.attributes, self.arrays, strict=True):
             check_column(array, attribute, table, self.first_row, limit_bytes)
@@ -73,8 +73,8 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
     """Read an Arrow IPC stream into columns of a table, part by part.
 
     Raises:
-        InvalidRequest: It is no Arrow IPC stream.
-        UnknownAttribute: A column is no attribute, unless `ignore_extra_fields`.
+        InvalidRequest: The stream is not an Arrow IPC stream.
+        UnknownAttribute: A column is not an attribute, and `ignore_extra_fields` is not set.
         MissingAttribute: An attribute without default has no column, or no value in some row.
         WrongValue: A value does not fit; the error names row and attribute.
     """
@@ -84,7 +84,7 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
         matched = _match_columns(reader.schema, table, ignore_extra_fields=ignore_extra_fields)
         attributes = tuple(attribute for _, attribute in matched)
         for batch in reader:
-            # Whatever is read from it before this may lie outside of its memory.
+            # Without this check, reads from it may go outside its memory.
             batch.validate(full=True)
             for part in _parts(batch):
                 columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
@@ -92,12 +92,12 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
                 first_row += part.num_rows
         _check_end(content, table)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+        raise InvalidRequest(f"The rows are not a valid Arrow IPC stream: {error}", table=table.name) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of a stream that is to be read: its first row, how many there are, and how many the stream has."""
+    """The part of a stream to read: its first row, its number of rows, and the number of rows in the stream."""
 
     first_row: int
     row_count: int
@@ -107,21 +107,21 @@ class Share:
 def read_streams(
     contents: Sequence[tuple[pa.NativeFile, Sequence[Share]]], table: Table, *, ignore_extra_fields: bool
 ) -> tuple[list[Columns], list[int]]:
-    """Read small Arrow IPC streams for one table together: those of the same columns become one.
+    """Read small Arrow IPC streams for one table together, and combine streams with the same columns.
 
-    Row numbers are those within what was put together.
+    Rows are numbered within the combined streams.
 
     Args:
-        contents: Each with what is to be read of it, in order and without overlap; nothing named: all.
+        contents: The streams, each with the parts to read, in order and without overlap; without parts, all is read.
         table: The table.
-        ignore_extra_fields: Ignore columns that are no attributes.
+        ignore_extra_fields: Ignore columns that are not attributes.
 
     Returns:
-        The columns, and the number of rows that were read of each stream.
+        The columns, and the number of rows read from each stream.
 
     Raises:
-        InvalidRequest: A stream has another number of rows than is said.
-        LevadaError: As `read_stream`.
+        InvalidRequest: A stream's number of rows differs from the given one.
+        LevadaError: As for `read_stream`.
     """
     alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
     counts = []
@@ -141,7 +141,7 @@ def read_streams(
                 same.extend(batches)
         columns = [_put_together(schema, batches, table, ignore_extra_fields) for schema, batches in alike]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The rows are no valid Arrow IPC stream: {error}", table=table.name) from None
+        raise InvalidRequest(f"The rows are not a valid Arrow IPC stream: {error}", table=table.name) from None
     return columns, counts
 
 
@@ -150,7 +150,7 @@ def _shared(batches: list[pa.RecordBatch], shares: Sequence[Share], table: Table
     for share in shares:
         if share.total_count != total:
             raise InvalidRequest(
-                f"A stream has {total} rows of `{table.name}`, and its jobs are said to have {share.total_count}.",
+                f"A stream has {total} rows of `{table.name}`, but its jobs should have {share.total_count}.",
                 table=table.name,
                 field="row_counts",
             )
@@ -181,7 +181,7 @@ def _put_together(
 
 
 def _check_end(content: pa.NativeFile, table: Table) -> None:
-    """Check that the reader stopped at the mark of the end: to Arrow, a stream cut between batches has ended."""
+    """Check that the reader stopped at the end marker, because Arrow accepts a stream that is cut between batches."""
     end = content.tell()
     content.seek(max(end - len(END), 0))
     if content.read(len(END)) != END:
@@ -199,7 +199,7 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _own_bytes(column: pa.Array) -> int:
-    """Count the bytes of a column; a dictionary is shared by all parts."""
+    """Count the bytes of a column without its dictionary, which all parts share."""
     return int((column.indices if isinstance(column, pa.DictionaryArray) else column).nbytes)
 
 
@@ -229,9 +229,10 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
 
 
 def unfilled(columns: Columns) -> bool:
-    """Return whether `filled` cannot fill in all that is missing.
+    """Return whether `filled` cannot fill in all missing values.
 
-    Only the database knows the next number of a sequence and the time; without any value no column would be left.
+    Only the database knows the next number of a sequence and the time; if all values were missing, no column would
+    remain.
     """
     partly = [
         attribute
@@ -245,7 +246,7 @@ def unfilled(columns: Columns) -> bool:
 
 
 def filled(columns: Columns) -> Columns:
-    """Fill in the defaults of missing values, and leave out columns of which all are missing; not if `unfilled`."""
+    """Fill in the defaults of missing values, and drop columns without any value; do neither if `unfilled`."""
     kept = []
     for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
         default = attribute.default

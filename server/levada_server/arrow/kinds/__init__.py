@@ -1,1 +1,1 @@
-"""How the values of attribute types lie in columns: one module for each way."""
+"""The layouts of attribute types' values in columns, one module for each layout."""

@@ -1,4 +1,4 @@
-"""Columns of bytes: plain ones, serialized values, and files."""
+"""Columns of bytes: plain bytes, serialized values, and files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _is_attachment(value: pa.Scalar) -> bool:
 
 
 def _refuse_value(_: object, __: AttributeType) -> object:
-    raise WrongValue("A <blob> takes the bytes of a serialized value.")
+    raise WrongValue("A <blob> must be the bytes of a serialized value.")
 
 
 BINARIES = ColumnKind(pa.binary(), _read, write_binaries, _fit)

@@ -1,4 +1,4 @@
-"""What has to be known of a kind of columns, and what several kinds do alike."""
+"""The description of a kind of columns, and functions that several kinds share."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from levada_server.model.types import AttributeType
 
-Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of the dimensions and the type that the code beside it says
+Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: the code beside it fixes the dimensions and the type
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of some rows.
+    """One column of some rows, as COPY sends it.
 
     Args:
-        octets: The rows, and bytes behind them where a NULL at the very end would have its value; uint8.
-        begins: Where each value begins, or somewhere behind it if `values` has it; int64, ascending.
-        lengths: Bytes of each value, -1 for NULL; int64.
-        values: The values, where they have one width and are at hand; in the order of bytes of the wire.
+        octets: The rows, followed by padding where the value of a NULL at the very end would be; uint8.
+        begins: The start of each value, or a later position if `values` has the value; int64, ascending.
+        lengths: The number of bytes of each value, -1 for NULL; int64.
+        values: The values, if they have one width and have been read; in the byte order of the wire.
     """
 
     octets: Array
@@ -42,36 +42,37 @@ class Field:
 
 
 def plain_column(values: Sequence[object], arrow: pa.DataType, _: AttributeType) -> pa.Array:
-    """Make a column of values that Arrow takes as they are."""
+    """Make a column of values that Arrow accepts unchanged."""
     return pa.array(values, arrow)
 
 
 def plain_values(column: pa.Array) -> list[object]:
-    """Return the values of a column that the driver takes as Arrow gives them."""
+    """Return the values of a column that the driver accepts as Arrow returns them."""
     values: list[object] = column.to_pylist()
     return values
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnKind:
-    """How the values of a kind lie in columns: Arrow's, those of PostgreSQL's COPY, and those that clients send.
+    """How the values of a kind are laid out in Arrow's columns, in PostgreSQL's COPY, and in columns from clients.
 
     Args:
-        arrow: Arrow's type of a column of a result, or what makes it of an attribute's type.
-        decode: Turns a column of COPY, as `wire_type` sends it, into one of `arrow`. Raises ValueOutOfRange where
-            Arrow's type, or Python's, cannot hold a value.
-        encode: Turns a column of `storage` into the bytes that COPY takes: an array of values of one width, with
-            anything where a value is missing; or, of any widths, Arrow's `large_binary`.
-        fit: Brings a column from a client to `storage` all at once; None where a value may not fit, so that going
-            value by value finds out which. An error of Arrow says the same.
-        storage: Arrow's type of a column on its way into PostgreSQL, text as text and bytes as bytes; None: `arrow`.
-        wire: NumPy's name for the bytes of a value in COPY; None where they have no width by the kind alone.
-        copied_by_pgpq: The package pgpq writes the same bytes as `encode`.
-        from_driver: Turns values as the driver reads them into a column of `arrow`.
-        to_driver: Turns a column of `storage` into values as the driver binds them.
-        fit_value: Brings one value from a client to what Arrow takes for `storage`. Raises WrongValue.
-        find_fault: Finds the first row of a column that `fit` refused, and says what is wrong with it, where going
-            value by value would take too long.
+        arrow: Arrow's type of a column of a result, or a function that returns it for an attribute's type.
+        decode: Converts a column of COPY, as `wire_type` sends it, to one of `arrow`. Raises ValueOutOfRange if Arrow's
+            type, or Python's, cannot hold a value.
+        encode: Converts a column of `storage` to the bytes that COPY takes: an array of values of one width, with any
+            content for missing values; or Arrow's `large_binary` for values of any width.
+        fit: Converts a column from a client to `storage` at once; returns None if a value may not fit, so that a pass
+            value by value finds out which. An Arrow error means the same as None.
+        storage: Arrow's type of a column on its way into PostgreSQL, text as text and bytes as bytes; None means
+            `arrow`.
+        wire: NumPy's name for the bytes of a value in COPY; None if the kind alone does not fix their width.
+        copied_by_pgpq: Whether the package pgpq writes the same bytes as `encode`.
+        from_driver: Converts values that the driver has read to a column of `arrow`.
+        to_driver: Converts a column of `storage` to values that the driver can bind.
+        fit_value: Converts one value from a client to a value that Arrow takes for `storage`. Raises WrongValue.
+        find_fault: Finds the first wrong row of a column that `fit` refused, and describes its fault; for kinds where a
+            pass value by value would take too long.
     """
 
     arrow: pa.DataType | Callable[[AttributeType], pa.DataType]
@@ -91,20 +92,20 @@ class ColumnKind:
 
 
 def validity(field: Field) -> pa.Buffer | None:
-    """Make Arrow's bitmap of the values that are there; None if all are."""
+    """Make Arrow's bitmap of the values that are not NULL; None if there is no NULL."""
     valid = field.lengths >= 0
     return None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
 def are_of_width(field: Field, width: int) -> bool:
-    """Return whether all values have one number of bytes."""
+    """Return whether all values have the same number of bytes."""
     return bool(((field.lengths == width) | (field.lengths < 0)).all())
 
 
 def read_fixed(field: Field, wire: str) -> Array:
     """Read values of one width, in the byte order of this machine; 0 for NULL."""
     dtype = np.dtype(wire)
-    assert are_of_width(field, dtype.itemsize), "the wire type is not what the heading says"
+    assert are_of_width(field, dtype.itemsize), "the wire type differs from the heading"
     wired = field.values
     if wired is None:
         everywhere = np.ndarray((field.octets.size - dtype.itemsize + 1,), dtype, field.octets, strides=(1,))
@@ -117,7 +118,7 @@ def read_fixed(field: Field, wire: str) -> Array:
 
 
 def read_binaries(field: Field) -> pa.Array:
-    """Copy values out from between the others: to Arrow, all the bytes are an array of values and gaps in turn."""
+    """Copy values out of the rows: Arrow takes all the bytes as an array of alternating values and gaps."""
     count = len(field.begins)
     offsets = np.empty(2 * count, np.int32)
     offsets[0::2] = field.begins
@@ -130,13 +131,13 @@ def read_binaries(field: Field) -> pa.Array:
 
 
 def read_texts(field: Field) -> pa.Array:
-    """Read text; PostgreSQL vouches for its being UTF-8."""
+    """Read text; PostgreSQL guarantees that it is UTF-8."""
     binary = read_binaries(field)
     return pa.Array.from_buffers(pa.utf8(), len(binary), binary.buffers(), binary.null_count, binary.offset)
 
 
 def fixed_column(arrow: pa.DataType, field: Field, values: Array) -> pa.Array:
-    """Make a column of values as they lie in memory."""
+    """Make a column of values from their memory."""
     return pa.Array.from_buffers(arrow, len(values), [validity(field), pa.py_buffer(values)])
 
 
@@ -144,7 +145,7 @@ def check_within(values: Array, bounds: tuple[int, int], type_: AttributeType) -
     """Refuse values outside of some bounds.
 
     Raises:
-        ValueOutOfRange: There is one.
+        ValueOutOfRange: A value is outside the bounds.
     """
     if values.size and not bounds[0] <= values.min() <= values.max() <= bounds[1]:
         raise ValueOutOfRange(f"The result has a value outside of what a {type_} holds; restrict it or cast it.")
@@ -153,15 +154,15 @@ def check_within(values: Array, bounds: tuple[int, int], type_: AttributeType) -
 # ------------------------------------------------------------------------------------- what PostgreSQL is sent
 
 
-def look_at(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of whatever type
-    """Look at the values of a column as they lie in memory."""
+def look_at(column: pa.Array, dtype: np.dtype[Any]) -> Array:  # Any: of any type
+    """Return the memory of a column's values as an array, without a copy."""
     if not len(column):
         return np.empty(0, dtype)
     return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * dtype.itemsize)
 
 
 def write_binaries(column: pa.Array, _: AttributeType) -> pa.Array:
-    """Write text and bytes as they are."""
+    """Write text and bytes unchanged."""
     return column.cast(pa.large_binary())
 
 
@@ -169,20 +170,20 @@ def write_binaries(column: pa.Array, _: AttributeType) -> pa.Array:
 
 
 def is_text(arrow: pa.DataType) -> bool:
-    """Return whether a type is one of text."""
+    """Return whether a type is a text type."""
     return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
 
 
 def is_binary(arrow: pa.DataType) -> bool:
-    """Return whether a type is one of bytes of any length."""
+    """Return whether a type is a bytes type of any length."""
     return bool(pa.types.is_binary(arrow) or pa.types.is_large_binary(arrow))
 
 
 def is_number(arrow: pa.DataType) -> bool:
-    """Return whether a type is one of numbers; bool is."""
+    """Return whether a type is a number type; bool counts as one."""
     return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_boolean(arrow))
 
 
 def stored_in(column: pa.Array) -> pa.Array:
-    """Return the column in which one of an extension type is stored."""
+    """Return the storage column of a column of an extension type; any other column unchanged."""
     return column.storage if isinstance(column, pa.ExtensionArray) else column

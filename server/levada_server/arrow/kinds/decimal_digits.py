@@ -1,4 +1,4 @@
-"""Decimals as PostgreSQL sends them, in digits to the base 10000, and as Arrow holds them, in 128 bits."""
+"""Convert decimals between PostgreSQL's digits to the base 10000 and Arrow's 128 bits."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def decimals_from_wire(octets: Array, begins: Array, lengths: Array, precision: 
     """Read decimals.
 
     Args:
-        octets: What they lie in, with at least 8 readable bytes after each beginning; uint8.
-        begins: Where each begins.
-        lengths: Its bytes, -1 for NULL.
+        octets: The bytes that contain them, with at least 8 readable bytes after each start; uint8.
+        begins: The start of each decimal.
+        lengths: The number of bytes of each, -1 for NULL.
         precision: All digits, ≤ 38.
         scale: Digits after the point.
 
     Returns:
         An array of shape (n, 4) of little-endian uint32, each row a two's complement of 128 bits, 0 for NULL; and
-        whether all values fit: finite, no more digits than the type has.
+        whether all values fit: they are finite and have no more digits than the type.
     """
     words = np.ndarray((octets.size - 1,), ">i2", octets, strides=(1,))
     present = lengths >= 0
     count, weight, sign = (np.where(present, words[begins + 2 * i], 0).astype(np.int64) for i in range(3))
     before, after = _groups(precision, scale)
-    # A digit lies on the grid of the type where its power of 10000 is; the others are 0.
+    # The power of 10000 of a digit is its place on the grid of the type; the other places are 0.
     fits = bool(np.isin(sign, (_POSITIVE, _NEGATIVE)).all())
     fits &= not ((count > 0) & ((weight >= before) | (weight - count + 1 < -after))).any()
     limbs = np.zeros((len(begins), _LIMBS), np.uint64)
-    surplus = 10 ** (BASE_DIGITS * after - scale)  # what the last digit after the point has too much
+    surplus = 10 ** (BASE_DIGITS * after - scale)  # the excess of the last digit after the point
     for power in range(before - 1, -after - 1, -1):
         index = weight - power
         given = (index >= 0) & (index < count)
@@ -62,10 +62,10 @@ def decimals_from_wire(octets: Array, begins: Array, lengths: Array, precision: 
 
 
 def decimals_to_wire(limbs: Array, precision: int, scale: int) -> Array:
-    """Write decimals, all with as many digits: PostgreSQL drops the zeros in front and behind.
+    """Write decimals, all with the same number of digits; PostgreSQL drops leading and trailing zeros.
 
     Args:
-        limbs: As `decimals_from_wire` gives them.
+        limbs: An array as `decimals_from_wire` returns it.
         precision: All digits, ≤ 38.
         scale: Digits after the point.
 
@@ -83,14 +83,14 @@ def decimals_to_wire(limbs: Array, precision: int, scale: int) -> Array:
     words[:, 3] = scale
     surplus = 10 ** (BASE_DIGITS * after - scale)
     for place in range(before + after - 1, -1, -1):
-        # The last digit is filled up with zeros on the right where the scale is no multiple of four.
+        # The last digit is filled up with zeros on the right if the scale is not a multiple of four.
         excess = surplus if place == before + after - 1 else 1
         words[:, _HEADER_BYTES // 2 + place] = _divide(rest, BASE // excess) * np.uint64(excess)
     return words
 
 
 def _multiply_add(limbs: Array, factor: int, addend: Array) -> Array:
-    """Multiply numbers of 128 bits by one below 2^32, add to each one below 2^32, in place; return what is carried."""
+    """Multiply numbers of 128 bits by one below 2^32 and add one below 2^32 to each, in place; return the carries."""
     carry = addend
     for limb in range(_LIMBS):
         wide = limbs[:, limb] * np.uint64(factor) + carry

@@ -32,7 +32,7 @@ def _digits(type_: AttributeType) -> tuple[int, int]:
 def _read(field: Field, arrow: pa.DataType, type_: AttributeType) -> pa.Array:
     limbs, fits = decimals_from_wire(field.octets, field.begins, field.lengths, *_digits(type_))
     if not fits:
-        raise ValueOutOfRange(f"The result has NaN, Infinity or too many digits in a {type_}, which holds no such.")
+        raise ValueOutOfRange(f"The result has NaN, Infinity or too many digits in a {type_}, which cannot hold them.")
     buffers = [validity(field), pa.py_buffer(np.ascontiguousarray(limbs))]
     return pa.Array.from_buffers(arrow, len(field.begins), buffers)
 

@@ -1,4 +1,4 @@
-"""Columns of what PostgreSQL stores as jsonb: documents, and references to objects."""
+"""Columns that PostgreSQL stores as jsonb: documents, and references to objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 _VERSION = pa.scalar(b"\x01", pa.large_binary())
-"""Stands before the text of a jsonb value."""
+"""The version byte before the text of a jsonb value."""
 _NOTHING = pa.scalar(b"", pa.large_binary())
 
 
@@ -30,7 +30,7 @@ def _read_references(field: Field, _: pa.DataType, __: AttributeType) -> pa.Arra
 
 
 def _read_texts(field: Field) -> pa.Array:
-    # Before the text stands the version of the format, one byte.
+    # The first byte is the version of the format; the text follows.
     return read_texts(Field(field.octets, field.begins + (field.lengths >= 0), np.maximum(field.lengths - 1, -1)))
 
 
@@ -52,7 +52,7 @@ def _fit_documents(column: pa.Array, target: pa.DataType, _: AttributeType) -> p
 
 
 def _fit_references(_: pa.Array, __: pa.DataType, ___: AttributeType) -> None:
-    """Refuse, so that they are fitted one by one: what a client sends of an object is its id."""
+    """Return None, so that values are fitted one by one: a client sends only the id of an object."""
 
 
 DOCUMENTS = ColumnKind(

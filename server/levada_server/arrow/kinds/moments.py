@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-"""Years 1 to 9999, which is what Python holds; in days from 1970-01-01."""
+"""Years 1 to 9999, the range of Python, in days from 1970-01-01."""
 _DAY_US = 86_400 * 10**6
 _EPOCH_DAYS = 10_957
-"""From 1970-01-01, where Arrow counts from, to 2000-01-01, where PostgreSQL does."""
+"""The time from 1970-01-01, Arrow's epoch, to 2000-01-01, PostgreSQL's epoch."""
 
 
 def _kind(arrow: pa.DataType, wire: str, bounds: tuple[int, int], epoch: int) -> ColumnKind:
-    """Describe dates or times.
+    """Return the column kind of dates or times.
 
     Args:
         arrow: Arrow's type.
         wire: NumPy's name for the bytes in COPY.
-        bounds: First and last value, as Arrow counts them.
-        epoch: From where Arrow counts to where PostgreSQL does; in days or microseconds.
+        bounds: The first and the last value, in Arrow's units.
+        epoch: The time from Arrow's epoch to PostgreSQL's, in days or microseconds.
     """
     return ColumnKind(
         arrow,
@@ -43,7 +43,7 @@ def _kind(arrow: pa.DataType, wire: str, bounds: tuple[int, int], epoch: int) ->
 def _read(
     field: Field, arrow: pa.DataType, type_: AttributeType, *, wire: str, bounds: tuple[int, int], epoch: int
 ) -> pa.Array:
-    """Read dates or times; infinite ones become the first and the last that Python has, as the driver does it."""
+    """Read dates or times; infinite ones become the first and the last that Python has, as in the driver."""
     values = read_fixed(field, wire)
     # Infinity is the largest number of the wire type, -infinity the smallest; `time` has neither.
     limits = np.iinfo(values.dtype)
@@ -70,9 +70,9 @@ def _fit(column: pa.Array, target: pa.DataType, _: AttributeType, *, bounds: tup
 
 
 def _differ_by_unit(given: pa.DataType, target: pa.DataType) -> bool:
-    """Return whether a cast changes no more than the unit, which Arrow refuses where it would lose a fraction.
+    """Return whether a cast changes only the unit; Arrow refuses such a cast if it would lose a fraction.
 
-    Casts between other kinds of time, and from text, lose zones and fractions without a word.
+    Casts between other kinds of time, and from text, lose zones and fractions silently.
     """
     if pa.types.is_timestamp(given) and pa.types.is_timestamp(target):
         return (given.tz is None) == (target.tz is None)

@@ -28,12 +28,12 @@ _BOOL = "u1"
 
 
 def integers(arrow: pa.DataType, wire: str) -> ColumnKind:
-    """Whole numbers of a width in Arrow, and one in PostgreSQL, which may be wider."""
+    """Return the column kind of whole numbers with a width in Arrow and one in PostgreSQL, which may be wider."""
     return ColumnKind(arrow, partial(_read_integers, wire=wire), partial(_write, wire=wire), _fit, wire=wire)
 
 
 def floats(arrow: pa.DataType, wire: str) -> ColumnKind:
-    """Floats of a width."""
+    """Return the column kind of floats of a width."""
     fit = _fit_float32 if arrow == pa.float32() else _fit
     return ColumnKind(arrow, partial(_read_floats, wire=wire), partial(_write, wire=wire), fit, wire=wire)
 
@@ -56,7 +56,7 @@ def _write(column: pa.Array, _: AttributeType, *, wire: str) -> Array:
 
 
 def _fit(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
-    # Of texts too: their numbers are read. Casts from times are left out, which would count microseconds.
+    # Texts are cast too: their numbers are read. Times are not cast, because that would count microseconds.
     return column.cast(target) if is_number(column.type) or is_text(column.type) else None
 
 

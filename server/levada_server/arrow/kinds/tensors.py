@@ -29,7 +29,7 @@ def _arrow(type_: AttributeType) -> pa.DataType:
 
 
 def _element_type(dtype: str) -> pa.DataType:
-    # Arrow has no complex numbers and no tensors of single bits: pairs of floats and bytes carry those.
+    # Arrow has no complex numbers and no tensors of single bits: pairs of floats and bytes stand for them.
     match dtype:
         case "complex64" | "complex128":
             return pa.binary(8 if dtype == "complex64" else 16)
@@ -40,7 +40,7 @@ def _element_type(dtype: str) -> pa.DataType:
 
 
 def _read(field: Field, arrow: pa.DataType, type_: AttributeType) -> pa.Array:
-    assert are_of_width(field, type_.item_bytes), "an array of another size than the heading says"
+    assert are_of_width(field, type_.item_bytes), "the size of an array differs from the heading"
     stored = read_binaries(field)
     if stored.null_count:
         stored = stored.fill_null(bytes(type_.item_bytes))
@@ -56,7 +56,7 @@ def _from_driver(values: Sequence[object], arrow: pa.DataType, type_: AttributeT
 
 
 def _tensors(octets: pa.Buffer, row_count: int, mask: pa.Array | None, arrow: pa.DataType) -> pa.Array:
-    """Make a column: the bytes of all rows side by side are already the elements; NULL takes zeros."""
+    """Make a column: the joined bytes of all rows are already the elements; NULL becomes zeros."""
     storage = arrow.storage_type
     elements = pa.Array.from_buffers(storage.value_type, row_count * storage.list_size, [None, octets])
     lists = pa.FixedSizeListArray.from_arrays(elements, type=storage, mask=mask)
@@ -71,7 +71,7 @@ def _fit(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Arra
 
 
 def _fit_tensors(column: pa.Array, type_: AttributeType) -> pa.Array | None:
-    # The elements of all rows side by side are already the bytes to store.
+    # The joined elements of all rows are already the bytes to store.
     elements = _elements(column)
     if elements.null_count:
         if _rows_with_gaps(column).any():
@@ -93,7 +93,7 @@ def _elements(column: pa.Array) -> pa.Array:
 
 
 def _rows_with_gaps(column: pa.Array) -> Array:
-    """Find the rows that have an array that lacks an element; bools, one a row."""
+    """Find the rows whose array lacks an element; return one bool for each row."""
     gaps = _elements(column).is_null().to_numpy(zero_copy_only=False).reshape(len(column), -1).any(axis=1)
     return np.asarray(gaps & column.storage.is_valid().to_numpy(zero_copy_only=False))
 
