@@ -1,7 +1,7 @@
 """Write `+levada/+internal/+api/*.m`, a function per RPC and a table of them: `python generate_stubs.py`.
 
-Help texts come from the comments of proto/, the table from `levada_api.methods`. The files are committed, so that the
-toolbox can be read and shipped without Python; a test compares them with proto/.
+Help texts come from the comments of proto/, and the table comes from `levada_api.methods`. The files are committed, so
+that the toolbox can be read and shipped without Python; a test compares them with proto/.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PACKAGE = "levada_api.v1"
 _WIDTH = 120
 _FILE_MESSAGES, _FILE_SERVICES = 4, 6
 _MESSAGE_FIELDS, _SERVICE_METHODS = 2, 2
-"""Numbers of fields in descriptor.proto, by which SourceCodeInfo names the place of a comment."""
+"""The numbers of fields in descriptor.proto; SourceCodeInfo uses them to name the place of a comment."""
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
@@ -37,7 +37,7 @@ _SCALARS = {
     _Field.TYPE_BYTES: "uint8",
 }
 _CALLS = {
-    # By whether the requests and the responses are streams: the caller, its arguments, what they are.
+    # By whether the requests and the responses are streams: the calling function, its arguments, and their names.
     (False, False): ("call", "connection, method, request, varargin{:}", "request"),
     (False, True): ("receiveStream", "connection, method, request", "request"),
     (True, False): ("sendStream", "connection, method, requests", "requests"),

@@ -130,7 +130,7 @@ def test_a_type_reads_back_as_itself(type_: AttributeType) -> None:
         ("enum('a' 'b')", "in quotes", "enum("),
         ("enum('a', 'a')", "comes twice", "other labels"),
         ("<array float32>", "is not a type", "a type"),
-        ("<array text(3)>", "no dtype", "float32"),
+        ("<array text(3)>", "not a dtype", "float32"),
         ("<array float32()>", "fixed shape", "(128, 3)"),
         ("<array float32(0, 2)>", "fixed shape", "(128, 3)"),
         ("<array float32(-1)>", "fixed shape", "(128, 3)"),

@@ -1,8 +1,8 @@
 """Build the gateway, the MEX file through which the toolbox speaks to a server: `python build.py`.
 
-It goes into the toolbox, to `+levada/+internal/+calls`. Nothing is built if it is up to date. On Debian, missing
-packages are installed for root and named for anyone else; `--require` makes their lack an error. Arguments after `--`
-go to CMake, for builds with libraries from elsewhere; README.md has them.
+It goes into the toolbox, to `+levada/+internal/+calls`. Nothing is built if it is up to date. On Debian, root gets
+missing packages installed, and other users get their names; `--require` makes missing packages an error. Arguments
+after `--` go to CMake, for builds with other libraries; see README.md.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
     (folder / "METADATA").write_text(Path("PKG-INFO").read_text())
     return folder.name
 """
-"""A stand-in for nanoarrow's build system: it tells pip a name and a version, and builds nothing."""
+"""A stand-in for nanoarrow's build system: it gives pip a name and a version, and builds nothing."""
 
 
 class BuildError(Exception):
@@ -145,7 +145,7 @@ def fetch_nanoarrow(target: Path) -> None:
             archive.extraction_filter = tarfile.data_filter
         archive.extractall(scratch)
     source = next(scratch.glob("nanoarrow-*/subprojects/arrow-nanoarrow"))
-    # The script looks for flatcc where it lies in nanoarrow's own repository.
+    # The script looks for flatcc at its place in nanoarrow's own repository.
     flatcc = next(source.parent.glob("flatcc-*"))
     (source / "thirdparty").mkdir(exist_ok=True)
     shutil.copytree(flatcc, source / "thirdparty" / "flatcc")
@@ -159,7 +159,7 @@ def fetch_nanoarrow(target: Path) -> None:
 
 
 def write_descriptors(target: Path) -> None:
-    """Write the descriptors of all messages as a C++ array: the protocol's, and those for errors and health."""
+    """Write the descriptors of all messages as a C++ array: of the protocol, of errors and of health."""
     from google.protobuf import descriptor_pb2
     from google.rpc import error_details_pb2
     from grpc_health.v1 import health_pb2
@@ -187,7 +187,7 @@ def run(command: list[str], env: dict[str, str] | None = None) -> None:
     """Run a command, and show its output if it fails.
 
     Raises:
-        BuildError: It failed.
+        BuildError: The command failed.
     """
     result = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, check=False

@@ -205,4 +205,4 @@ def test_stubs_call_their_methods(octave: Octave, mouse: type[lv.Manual]) -> Non
         help levada.internal.api.countRelation
         """
     )
-    assert "How many entities a relation has." in output
+    assert "Return how many entities a relation has." in output

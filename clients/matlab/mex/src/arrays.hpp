@@ -13,11 +13,11 @@ namespace levada {
 
 using Shape = std::vector<mwSize>;
 
-// A char row; 0-by-0 where `utf8` is empty. Invalid UTF-8 becomes U+FFFD where mxChar has two bytes.
+// A char row; 0-by-0 if `utf8` is empty. Invalid UTF-8 becomes U+FFFD if mxChar has two bytes.
 mxArray* text_array(std::string_view utf8);
-// A char array of one row and so many mxChars from text that is UTF-8; `lengths` gets one length in mxChars per piece.
+// A char array of one row from UTF-8 text; `lengths` gets one length in mxChars per piece.
 mxArray* flat_text_array(const std::vector<std::string_view>& pieces, double* lengths);
-// UTF-8 of a char row; of every row in turn, where there are more. `what` names it in the error if it is not text.
+// UTF-8 of a char row, or of all rows in turn if there are several. `what` names it in the error if it is not text.
 std::string text_of(const mxArray* array, const std::string& what);
 // UTF-8 of `count` mxChars that lie `stride` apart. Throws WRONG_VALUE if they are not valid Unicode.
 std::string text_of(const mxChar* chars, size_t count, size_t stride, const std::string& what);

@@ -10,7 +10,7 @@ namespace {
 
 namespace pb = google::protobuf;
 
-// Most responses that wait to be taken, beside the one on its way; the rest waits at the server.
+// The most responses that wait here, besides the one on its way; the rest waits at the server.
 constexpr size_t kQueuedMessages = 4;
 
 enum Tag : intptr_t { kRead = 1, kWrite, kFinish };
@@ -36,7 +36,7 @@ Call::Call(std::shared_ptr<Connection> connection, const pb::MethodDescriptor& m
     : connection_(std::move(connection)), method_(method), stub_(connection_->channel()) {
   connection_->prepare(context_);
   if (deadline) context_.set_deadline(*deadline);
-  // The headers travel with the first request: one packet, and no event of their own.
+  // The headers go with the first request: that takes one packet, and no separate event.
   context_.set_initial_metadata_corked(true);
   stream_ = stub_.PrepareCall(&context_, "/" + method.service()->full_name() + "/" + method.name(), &queue_);
   stream_->StartCall(nullptr);
@@ -105,7 +105,7 @@ bool Call::drive(Clock::time_point until) {
       }
       break;
     case kWrite:
-      writing_ = false;  // one that failed is followed by the end of the responses
+      writing_ = false;  // the end of the responses follows a failed one
       break;
     case kFinish:
       done_ = true;

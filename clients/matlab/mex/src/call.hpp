@@ -1,4 +1,4 @@
-// One call: started, driven by whoever waits for it, ended by its status or by its destructor.
+// One call: it is started, driven by the code that waits for it, and ended by its status or its destructor.
 #pragma once
 
 #include <google/protobuf/descriptor.h>
@@ -28,10 +28,10 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  // Sends the next request. Returns false if the last one is still on its way after `timeout`: then this one was not
-  // taken. Returns true also if the call has ended, which `poll` says.
+  // Sends the next request. Returns false if the last one is still on its way after `timeout`; this one is not taken
+  // then. Also returns true if the call has ended, which `poll` reports.
   bool send(const google::protobuf::Message& request, bool last, Clock::duration timeout);
-  // Says that no more requests come. Returns false as `send` does.
+  // Ends the requests. Returns false as `send` does.
   bool close_send(Clock::duration timeout);
 
   enum class State { kPending, kMessage, kDone };

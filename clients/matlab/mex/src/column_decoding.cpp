@@ -67,7 +67,7 @@ struct Column {
 
 mxArray* column_vector(size_t rows, mxClassID id) { return numeric_array({static_cast<mwSize>(rows), 1}, id); }
 
-// A logical column that says which values are missing; [] if none is.
+// A logical column of the missing values; [] if none is missing.
 mxArray* nulls_of(const Column& column) {
   mxArray* nulls = nullptr;
   column.each_chunk([&](const ArrowArrayView& chunk, size_t first) {
@@ -286,7 +286,7 @@ mxArray* tensors_of(const Column& column, const ArrayType& array_type, bool exac
 
 mxArray* column_structs(const Column& parent, bool exact);
 
-// Sets `kind` and the fields of that kind: the one table of column types.
+// Sets `kind` and the fields of that kind; this is the only table of column types.
 void set_content(StructBuilder& fields, const Column& column, bool exact) {
   const auto kind = [&](const char* name) { fields.set("kind", text_array(name)); };
   const auto unsupported = [&]() {
@@ -367,7 +367,7 @@ void set_content(StructBuilder& fields, const Column& column, bool exact) {
   }
 }
 
-// A struct array of columns with the same fields; those that a kind does not have are [].
+// A struct array of columns with the same fields; fields that a kind does not have are [].
 mxArray* column_structs(const Column& parent, bool exact) {
   static const char* names[] = {"name", "type", "kind", "values", "lengths", "dictionary", "columns", "nulls"};
   const auto count = static_cast<mwSize>(parent.schema->n_children);

@@ -10,8 +10,8 @@ namespace levada {
 // `pieces` is a cell of uint8, the stream in order. Returns a struct:
 //   row_count    double
 //   primary_key  cell row of names
-//   columns      struct array: name; type, as a definition spells it; kind; values; nulls, a logical column that says
-//                which values are missing, [] if none is; and by kind
+//   columns      struct array: name; type, as a definition spells it; kind; values; nulls, a logical column of the
+//                missing values, [] if none is missing; and by kind
 //     numeric      values: a column; NaN for a missing one, if the class has NaN
 //     logical      values: a column
 //     text, uuid, decimal, binary

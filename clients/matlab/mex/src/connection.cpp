@@ -19,7 +19,7 @@ constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr char kCatalogVersion[] = "levada-catalog-version";
 constexpr char kWarning[] = "levada-warning-bin";
-constexpr char kNotice[] = "levada-notice-bin";  // what the user is warned of once for each connection
+constexpr char kNotice[] = "levada-notice-bin";  // a warning to show once for each connection
 constexpr char kClient[] = "levada-client";
 constexpr size_t kWaitingWarnings = 64;  // more are dropped: only heartbeats could pile them up, between two calls
 
@@ -32,7 +32,7 @@ bool decimal(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char letter) { return std::isdigit(letter); });
 }
 
-// Where the port begins in `host:port` or `[::1]:port`; npos if there is none.
+// The start of the port in `host:port` or `[::1]:port`; npos if there is none.
 size_t port_of(const std::string& place) {
   const size_t colon = place.rfind(':');
   if (colon == std::string::npos || colon == 0 || !decimal(place.substr(colon + 1))) return std::string::npos;

@@ -14,7 +14,7 @@
 
 namespace levada {
 
-// Threads may share it: calls of MATLAB's thread, and heartbeats of their own.
+// Threads may share it: MATLAB's thread makes calls, and heartbeats have their own threads.
 class Connection {
  public:
   // `address` is `host:port`, `https://host[:port]`, `grpcs://…`, `http://…`, `grpc://…` or `unix:/path`; an empty
@@ -24,7 +24,7 @@ class Connection {
 
   const std::string& address() const { return address_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-  // Some call came back from a server, so a server that is out of reach now may be back in a moment.
+  // Whether a call was ever answered: then a server that is out of reach may be back in a moment.
   bool answered() const { return answered_; }
   int64_t catalog_version() const { return catalog_version_; }
 
@@ -32,8 +32,8 @@ class Connection {
   void prepare(grpc::ClientContext& context) const;
   // Reads the trailers of a call that has ended: the catalog's version, warnings and notices.
   void take_trailer(const grpc::ClientContext& context, const grpc::Status& status);
-  // Returns the texts that the user is to be warned of, and forgets them. A notice is among them once for each
-  // connection, a warning each time that the server sends it.
+  // Returns the warnings to show to the user, and forgets them. A notice is among them once for each connection, a
+  // warning each time that the server sends it.
   std::vector<std::string> take_warnings();
   // Returns whether a notice is new to this connection, and remembers it.
   bool is_new(const std::string& notice);
@@ -47,12 +47,12 @@ class Connection {
   std::shared_ptr<grpc::Channel> channel_;
   std::atomic<bool> answered_{false};
   std::atomic<int64_t> catalog_version_{0};
-  std::mutex mutex_;  // of all below: heartbeats have trailers too
+  std::mutex mutex_;  // guards all fields below: heartbeats have trailers too
   std::vector<std::string> warnings_;
   std::set<std::string> notices_;
 };
 
-// The error of a serialized google.rpc.Status, which answers carry inside a session or of one job among many.
+// The error of a serialized google.rpc.Status, which answers in a session carry, and outcomes of jobs.
 Error error_of_status(const std::string& serialized);
 
 }  // namespace levada

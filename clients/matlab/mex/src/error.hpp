@@ -1,4 +1,4 @@
-// Errors that the gateway throws. None passes through the C API.
+// Errors that the gateway throws. No error passes through the C API.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace levada {
 
-// A failure that is reported to the caller: MATLAB sees the identifier `levada:Reason`.
+// A failure to report to the caller: MATLAB sees the identifier `levada:Reason`.
 class Error : public std::runtime_error {
  public:
   // `reason` is an ErrorReason of the protocol without its prefix: `WRONG_VALUE`.

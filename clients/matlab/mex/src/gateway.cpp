@@ -1,4 +1,4 @@
-// The MEX function: `levada_gateway(command, …)`. The comment above each command says what it takes and returns.
+// The MEX function: `levada_gateway(command, …)`. The comment above each command describes its arguments and results.
 #include <mex.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ constexpr double kCallSeconds = 60;  // deadline of a call that touches no rows
 constexpr double kWorkSeconds = 6 * 3600;  // deadline of a call that reads or changes rows
 constexpr size_t kMessageBytes = 16 * 1024;
 
-// All that lives between two calls of the MEX function. Ids are never used twice.
+// The state between two calls of the MEX function. Ids are never used twice.
 struct State {
   std::map<uint64_t, std::shared_ptr<Connection>> connections;
   std::map<uint64_t, std::unique_ptr<Call>> calls;
@@ -44,7 +44,7 @@ struct State {
 
 State* state = nullptr;
 
-// Before the interpreter ends: calls under way are cancelled, threads joined, channels shut.
+// Before the interpreter ends, cancels calls under way, joins threads and closes channels.
 void at_exit() {
   delete state;
   state = nullptr;
@@ -94,7 +94,7 @@ Clock::duration seconds(double value, const char* what) {
 }
 
 // channel = ('connect', address, token, certificates, client): the certificates are PEM text, '' for the system's; the
-// client is what each call names as its client, '' for none. Does not wait for the server.
+// client is the name of the client that each call carries, '' for none. Does not wait for the server.
 void connect(const Arguments& in) {
   const std::string token = in.count > 1 ? in.text(1, "The token") : "";
   const std::string certificates = in.count > 2 ? in.text(2, "The text of the certificates") : "";
@@ -104,7 +104,7 @@ void connect(const Arguments& in) {
   state->connections[state->last_id] = std::move(connection);
 }
 
-// Ends what runs through a connection.
+// Ends all calls and heartbeats of a connection.
 template <typename Users>
 void erase_users(Users& users, const Connection& connection) {
   for (auto it = users.begin(); it != users.end();) {
@@ -112,7 +112,7 @@ void erase_users(Users& users, const Connection& connection) {
   }
 }
 
-// ('close', id): cancels what is under way. Closing twice does nothing.
+// ('close', id): cancels calls under way. Closing twice does nothing.
 void close(const Arguments& in) {
   const auto found = state->connections.find(in.id(0, "The id of a connection"));
   if (found == state->connections.end()) return;
@@ -121,7 +121,7 @@ void close(const Arguments& in) {
   state->connections.erase(found);
 }
 
-// answered = ('answered', channel): some call came back, so that the server is out of reach for a moment only.
+// answered = ('answered', channel): some call was answered, so a server out of reach may be back in a moment.
 void answered(const Arguments& in) { in.give(0, logical_array(connection_of(in)->answered())); }
 
 // version = ('catalogVersion', channel): the highest that any answer carried.
@@ -133,8 +133,8 @@ mxArray* text_cells(const std::vector<std::string>& texts) {
   return cells;
 }
 
-// warnings = ('warnings', channel): a cell row of what the server said in calls that failed, and in heartbeats. Empty
-// where the channel is closed.
+// warnings = ('warnings', channel): a cell row of the server's warnings in failed calls and in heartbeats. Empty if the
+// channel is closed.
 void warnings(const Arguments& in) {
   const auto found = state->connections.find(in.id(0, "The id of a connection"));
   const bool open = found != state->connections.end();
@@ -182,7 +182,7 @@ void start(const Arguments& in) {
   in.give(0, double_array(static_cast<double>(state->last_id)));
 }
 
-// Throws the error of a call that failed. What the server said beside it waits for ('warnings', ...).
+// Throws the error of a call that failed. The server's warnings wait for ('warnings', ...).
 void check_status(const Call& call) {
   if (!call.status().ok()) throw call.connection().error_of(call.status());
 }
@@ -347,7 +347,7 @@ const std::unordered_map<std::string, Command>& commands() {
   return table;
 }
 
-// The error that is left when C++ has unwound: the C API jumps out of the function, past every destructor.
+// The error to raise when C++ has unwound, because the C API jumps out of the function, past every destructor.
 char raised_identifier[64];
 char raised_message[kMessageBytes];
 

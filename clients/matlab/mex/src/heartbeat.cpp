@@ -21,7 +21,7 @@ constexpr std::chrono::duration<double> kRetryPause = 1s;
 constexpr std::chrono::duration<double> kShortestTimeout = 1s;
 constexpr auto kPollTime = 50ms;
 
-// Signals are MATLAB's: Ctrl-C must reach the thread that runs its code.
+// Signals belong to MATLAB: Ctrl-C must reach the thread that runs its code.
 std::thread without_signals(std::function<void()> body) {
 #ifndef _WIN32
   sigset_t all, before;
@@ -97,7 +97,7 @@ void Heartbeat::renew_all() {
   }
 }
 
-// Returns false if a session had ended, which is left out from now on. Throws other errors.
+// Returns false if a session had ended; it is left out from now on. Throws other errors.
 bool Heartbeat::renew(const std::set<std::string>& sessions) {
   const pb::MethodDescriptor& method = find_method("/levada_api.v1.JobService/RenewWorkerSessions");
   const auto request = new_message(*method.input_type());

@@ -1,4 +1,4 @@
-// Heartbeats: worker sessions are renewed by a thread, so that its leases last while MATLAB computes.
+// Heartbeats: a thread renews worker sessions, so that their leases last while MATLAB computes.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@ class Heartbeat {
  public:
   struct Report {
     std::set<std::string> cancelled_lease_tokens;  // of all renewals so far
-    std::set<std::string> ended_sessions;          // that the server does not know any more
-    bool reachable;                                // the last renewal came through
+    std::set<std::string> ended_sessions;          // the server no longer knows these
+    bool reachable;                                // whether the last renewal succeeded
   };
 
   // Renews all sessions once per `interval`; more often while the server is out of reach.

@@ -20,7 +20,7 @@ bool holds_value(const Field& field) {
   return field.cpp_type() == Field::CPPTYPE_MESSAGE && field.message_type()->full_name() == kValue;
 }
 
-// The dynamic message and the compiled class of Value meet as bytes.
+// The dynamic message and the compiled class of Value exchange bytes.
 mxArray* native_of(const pb::Message& message) {
   levada_api::v1::Value value;
   if (!value.ParseFromString(message.SerializeAsString())) throw Error("INTERNAL", "A value is too deep to be read.");

@@ -1,7 +1,7 @@
 // Messages of the protocol as structs, and back.
 //
 // A message is a scalar struct with the fields' names. Numbers, texts, enums and repeated fields are always there;
-// messages, members of a oneof and `optional` fields only where they are set. A repeated message, text or bytes is a
+// messages, members of a oneof and `optional` fields only if they are set. A repeated message, text or bytes is a
 // cell row; a repeated number a row vector; an enum the name of its value; int64 an int64, every other number a double;
 // bytes a uint8 row. A field of type Value holds the value itself (values.hpp), and a google.rpc.Status the error that it
 // stands for: message, identifier, reason, metadata.

@@ -10,7 +10,7 @@
 namespace levada {
 
 // A method of a service by its path: `/levada_api.v1.QueryService/CountRelation`.
-// Throws INVALID_REQUEST if there is none.
+// Throws INVALID_REQUEST if the method does not exist.
 const google::protobuf::MethodDescriptor& find_method(const std::string& path);
 // Returns whether a method touches no rows, from its option `quick`.
 bool quick(const google::protobuf::MethodDescriptor& method);

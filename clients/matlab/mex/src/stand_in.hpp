@@ -1,4 +1,4 @@
-// Stand-ins: structs for kinds of values that MATLAB has no class of its own for. They write back the same kind.
+// Stand-ins: structs for kinds of values without a class in MATLAB. They write back the same kind.
 #pragma once
 
 #include <mex.h>

@@ -133,7 +133,7 @@ Shape matlab_shape(const std::vector<int64_t>& shape) {
 }
 
 void reorder(const char* from, char* to, const std::vector<int64_t>& shape, size_t element_bytes, bool to_column_major) {
-  // One order is the other with the dimensions reversed, so both ways are the same walk.
+  // One order is the other with the dimensions reversed, so both directions are the same loop.
   std::vector<int64_t> lengths(shape);
   if (!to_column_major) std::reverse(lengths.begin(), lengths.end());
   const size_t n = lengths.size();
@@ -143,7 +143,8 @@ void reorder(const char* from, char* to, const std::vector<int64_t>& shape, size
     std::memcpy(to, from, count * element_bytes);
     return;
   }
-  // From: the last index is the fastest. To: the first one. Tiles run over these two; the rest is counted through.
+  // The last index is the fastest in the source, the first in the target. Tiles run over these two, a counter over the
+  // rest.
   const int64_t rows = lengths.front(), columns = lengths.back();
   std::vector<int64_t> from_step(n, 1), to_step(n, 1), index(n, 0);
   for (size_t i = n - 1; i-- > 0;) from_step[i] = from_step[i + 1] * lengths[i + 1];

@@ -11,7 +11,7 @@
 
 namespace levada {
 
-// How the elements of a dtype lie in bytes, and which class holds them.
+// The layout of a dtype's elements in bytes, and the class that holds them.
 struct ElementType {
   mxClassID stored;   // the class that keeps every value
   mxClassID rounded;  // the class by default: double, unless that would round
@@ -20,7 +20,7 @@ struct ElementType {
   bool half;          // float16, which MATLAB does not have: stored as single
 };
 
-// The layout of `bool`, `int8` … `uint64`, `float16` … `float64`, `complex64`, `complex128`; nothing for the rest.
+// The layout of `bool`, `int8` … `uint64`, `float16` … `float64`, `complex64`, `complex128`; nothing for other names.
 std::optional<ElementType> element_type(const std::string& dtype);
 // The dtype of a numeric or logical array; empty for one that has none (complex integers).
 std::string dtype_of(const mxArray* array);

@@ -172,7 +172,7 @@ bool is_name(const std::string& key) {
   return true;
 }
 
-// Returns whether the names can be those of a struct's fields, and the first is not that of a stand-in.
+// Returns whether the names can be field names of a struct, and the first does not mark a stand-in.
 bool are_fields(const google::protobuf::RepeatedPtrField<std::string>& names) {
   std::set<std::string> seen;
   for (const std::string& name : names) {

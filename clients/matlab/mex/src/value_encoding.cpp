@@ -12,7 +12,8 @@ namespace {
 using levada_api::v1::Value;
 namespace pb = levada_api::v1;
 
-// Nesting of a value: parsers of protobuf refuse 100 levels of messages, and a level here takes up to three.
+// The deepest nesting of a value: parsers of protobuf refuse 100 levels of messages, and a level here takes up to
+// three.
 constexpr int kMaxDepth = 30;
 
 void encode(const mxArray* array, Value& value, const std::string& path, int depth);
@@ -140,7 +141,7 @@ void encode_struct(const mxArray* array, Value& value, const std::string& path, 
 
 // ------------------------------------------------------------------------------------------------- stand-ins
 
-// The fields of a stand-in, all of which its kind needs.
+// The fields of a stand-in; its kind needs all of them.
 class Parts {
  public:
   Parts(const mxArray* array, std::string path) : array_(array), path_(std::move(path)) {}

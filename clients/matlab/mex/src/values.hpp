@@ -1,4 +1,4 @@
-// Values that any language reads: mxArrays as messages `Value`, and back; docs/reference/values.md has the table.
+// Values that any language can read: mxArrays to messages `Value`, and back; docs/reference/values.md has the table.
 #pragma once
 
 #include <mex.h>
@@ -10,7 +10,7 @@
 
 namespace levada {
 
-// How numbers come back.
+// The classes of numbers that are read.
 enum class Exactness {
   kDouble,  // as double; int64 and uint64 stay, as double would round them
   kStored,  // in the class that was stored; kinds that MATLAB does not have as stand-ins, which write back the same kind

@@ -18,7 +18,7 @@ classdef AnyOf
         end
 
         function result = or(self, other)
-            %OR Add one more condition, before or behind.
+            %OR Add one more condition, on either side.
             if isa(self, 'levada.AnyOf')
                 result = levada.AnyOf([self.Conditions, {other}]);
             else

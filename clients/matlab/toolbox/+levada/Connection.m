@@ -6,7 +6,7 @@ classdef Connection < handle
 %   levada.connect opens one that schemas use. A connection outlives a restart of the server: the next call
 %   connects again.
 %
-%   Transactions: changes between startTransaction and commitTransaction are kept all or not at all.
+%   Transactions: changes between startTransaction and commitTransaction are all kept or all undone.
 %       connection.startTransaction()
 %       try
 %           insert(lab.Session, session)
@@ -20,7 +20,7 @@ classdef Connection < handle
 %   See also levada.connect
 
     properties (SetAccess = private)
-        Address = ''  % where the server is
+        Address = ''  % the server's address
         ServerVersion = ''
     end
 
@@ -110,7 +110,7 @@ classdef Connection < handle
             %COMMITTRANSACTION Keep the changes since startTransaction.
             %
             %   Errors: levada:Conflict (a concurrent transaction got in the way; nothing is kept),
-            %   levada:OutcomeUnknown (the server was lost meanwhile: look before you repeat).
+            %   levada:OutcomeUnknown (the server was lost during the commit: check what was kept before you repeat it).
             if ~self.inTransaction()
                 levada.internal.errors.fail('PreconditionFailed', 'There is no transaction to commit.');
             end
@@ -142,7 +142,7 @@ classdef Connection < handle
             %   An error undoes its changes and is raised again. Inside a transaction, only its own changes are undone.
             job = levada.internal.jobs.currentWork();
             if ~isempty(job)
-                job.openBlock();  % of which this becomes a part
+                job.openBlock();  % this becomes a part of the job's transaction
             end
             if self.inTransaction()
                 [varargout{1:nargout}] = self.runInSavepoint(action);
@@ -155,7 +155,7 @@ classdef Connection < handle
         end
 
         function disp(self)
-            %DISP Show where the server is.
+            %DISP Show the server's address.
             state = '';
             if isempty(self.Channel)
                 state = ', closed';
@@ -253,7 +253,7 @@ classdef Connection < handle
         end
 
         function warnOnce(self, text)
-            %WARNONCE Warn of something, once for each connection.
+            %WARNONCE Warn, unless this connection has given the same warning before.
             if levada.internal.calls.gateway('isNew', self.Channel, text)
                 levada.internal.calls.warnUser({text});
             end
@@ -300,7 +300,7 @@ classdef Connection < handle
         end
 
         function job = jobAsking(self, known)
-            % Return the work of the make that runs, if its requests of this method are to be marked.
+            % Return the work of the make that runs, if it marks requests of this method.
             job = [];
             if ~isempty(known.sessionField)
                 job = levada.internal.jobs.currentWork();

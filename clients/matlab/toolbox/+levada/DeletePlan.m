@@ -1,5 +1,5 @@
 classdef DeletePlan
-%DELETEPLAN Plan of a delete: how many rows of which tables it deletes.
+%DELETEPLAN Plan of a delete: the number of rows that it deletes from each table.
 %
 %   plan = del(lab.Session & key, 'DryRun', true)
 %   plan.confirm()    deletes exactly these rows, or fails with levada:PlanChanged if they are not the same any more

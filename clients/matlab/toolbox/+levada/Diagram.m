@@ -13,7 +13,7 @@ classdef Diagram
 
     properties (Hidden, SetAccess = private)
         Connection
-        Tables = {}  % as the protocol has them, parents first
+        Tables = {}  % in the form of the protocol, parents first
     end
 
     methods
@@ -41,7 +41,7 @@ classdef Diagram
         end
 
         function result = plus(self, other)
-            %PLUS Add the tables so many steps downstream, or those of another diagram.
+            %PLUS Add the tables within some steps downstream, or the tables of another diagram.
             if isnumeric(other)
                 result = widened(self, 0, other);
             else
@@ -51,7 +51,7 @@ classdef Diagram
         end
 
         function result = minus(self, other)
-            %MINUS Add the tables so many steps upstream, or leave out those of another diagram.
+            %MINUS Add the tables within some steps upstream, or leave out the tables of another diagram.
             if isnumeric(other)
                 result = widened(self, other, 0);
             else

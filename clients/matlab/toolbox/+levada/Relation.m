@@ -144,7 +144,7 @@ classdef Relation
         % --------------------------------------------------------------------------------------------- heading
 
         function attributes = header(self)
-            %HEADER Return the attributes, those of the primary key first.
+            %HEADER Return the attributes, the primary key first.
             %
             %   A struct array with name, type (as a definition spells it), iskey, isnullable, default, comment.
             attributes = levada.internal.schema.headerOf(heading(self));
@@ -196,8 +196,9 @@ classdef Relation
             %   rows = fetch(..., 'Exact', true)          numbers in the classes they are stored in
             %   [rows, keys] = fetch(...)                 the primary keys alone too
             %
-            %   Numbers are double, those of int64 attributes int64; logical; char, also for dates, times, decimals and
-            %   uuids; what a blob holds. NULL is NaN for numbers and [] for the rest, with 'Exact' always [].
+            %   Numbers are double, but int64 for int64 attributes. Bools are logical. Text, dates, times, decimals and
+            %   uuids are char. Blobs are the stored values. NULL is NaN for numbers and [] otherwise; with 'Exact' it
+            %   is always [].
             [result, exact] = levada.internal.query.fetchResult(self, varargin);
             rows = levada.internal.rows.structRows(result, levada.internal.rows.columnNames(result), exact);
             if nargout > 1

@@ -4,8 +4,8 @@ classdef Schema < handle
 %   schema = levada.Schema(package, name)
 %   schema = levada.Schema(connection, package, name)
 %
-%   package     where the classes are: 'lab' for the folder +lab; '' for a schema without classes here
-%   name        of the schema at the server; it is created if it does not exist
+%   package     the package of the classes: 'lab' for the folder +lab; '' for a schema without classes here
+%   name        the schema's name at the server; it is created if it does not exist
 %   connection  its connection; by default that of levada.conn
 %
 %   A package has a function getSchema.m, which makes its schema once:
@@ -17,20 +17,20 @@ classdef Schema < handle
 %       schema = made;
 %       end
 %
-%   Tables without a class here, such as those that Python declared, are available as schema.v.Session, a part as
+%   Tables without a class here, such as tables that Python declared, are available as schema.v.Session, a part as
 %   schema.v.SessionTrial.
 %
 %   See also levada.virtualSchema, levada.Manual
 
     properties (SetAccess = private)
-        package = ''  % where the classes are
+        package = ''  % the package of the classes
         dbname = ''   % its name at the server
     end
 
     properties (Hidden, SetAccess = private)
         GivenConnection = []
-        Declared  % names of tables by class and connection, of those that were declared in this session
-        CreatedOn = []  % the channel of the connection on whose server the schema is
+        Declared  % names of the tables declared in this session, by class and connection
+        CreatedOn = []  % the channel of the connection to the schema's server
     end
 
     methods
@@ -160,7 +160,7 @@ classdef Schema < handle
             key = sprintf('%s %d', className, self.conn().Channel);  % another server may have the address next
             if ~isKey(self.Declared, key)
                 name = levada.internal.schema.classTableName(className, self);
-                self.Declared(key) = name;  % before its parents, which may look back at it
+                self.Declared(key) = name;  % before its parents, which may refer back to it
                 try
                     levada.internal.schema.declareClass(self, className, name);
                 catch failure

@@ -150,7 +150,7 @@ classdef Table < levada.Relation
         function update(self, varargin)
             %UPDATE Change secondary attributes of one entity.
             %
-            %   update(table, row)                         a struct with the whole key and what to change
+            %   update(table, row)                         a struct with the whole key and the attributes to change
             %   update(table & key, 'attribute', value)    of exactly one entity
             %   update(table & key, 'attribute')           sets its default
             %
@@ -213,7 +213,7 @@ classdef Table < levada.Relation
         end
 
         function name = tableName(self)
-            %TABLENAME Return the table's name in the form of the protocol, restricted or not.
+            %TABLENAME Return the table's name in the form of the protocol; the table may be restricted.
             root = levada.internal.query.tableNode(node(self));
             name = levada.internal.schema.tableName(root.body.reference);
         end

@@ -8,12 +8,12 @@ function connection = connect(varargin)
 %   connection = levada.connect(...)
 %
 %   url           'host:port'; 'https://host:port' or 'grpcs://host:port' with TLS; or 'unix:/path'
-%   token         an API token, where the server needs one
+%   token         an API token, if the server needs one
 %   Certificates  a PEM file with the authorities to trust in place of the system's
 %
 %   Without a url, the address comes from the environment's LEVADA_URL and LEVADA_TOKEN; else from the file levada.toml
-%   (url, token, certificates) in this folder or one above; else from the local server that runs for this folder. No
-%   server is started from here: `levada serve` at a command line does that.
+%   (url, token, certificates) in this folder or one above; else from the local server that runs for this folder. This
+%   function starts no server; `levada serve` at a command line does.
 %
 %   Errors: levada:Unavailable (no server answers), levada:Unauthenticated (wrong token), levada:InvalidRequest (no
 %   address is found, or a setting is wrong).

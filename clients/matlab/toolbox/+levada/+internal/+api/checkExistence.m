@@ -1,5 +1,5 @@
 function response = checkExistence(connection, request, varargin)
-%CHECKEXISTENCE Whether a relation has any entity.
+%CHECKEXISTENCE Return whether a relation has any entity.
 %   Stops at the first.
 %   RESPONSE = CHECKEXISTENCE(CONNECTION, REQUEST, SECONDS) calls QueryService.CheckExistence. SECONDS is a deadline,
 %   and may be left out.

@@ -1,6 +1,6 @@
 function response = collectObjects(connection, request, varargin)
-%COLLECTOBJECTS Remove objects that no row refers to: newly found ones are put into quarantine, and those in quarantine
-%   for a day are removed.
+%COLLECTOBJECTS Remove objects that no row refers to: newly found objects go into quarantine, and are removed after a
+%   day there.
 %   RESPONSE = COLLECTOBJECTS(CONNECTION, REQUEST, SECONDS) calls ObjectService.CollectObjects. SECONDS is a deadline,
 %   and may be left out.
 %

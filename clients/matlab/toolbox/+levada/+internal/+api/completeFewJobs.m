@@ -1,6 +1,6 @@
 function response = completeFewJobs(connection, request, varargin)
-%COMPLETEFEWJOBS The same in one message, for jobs with few rows: jobs whose inserts are alike share streams of rows,
-%   which is quicker.
+%COMPLETEFEWJOBS Complete jobs with few rows in one message: jobs whose inserts are alike share streams of rows, which
+%   is quicker.
 %   RESPONSE = COMPLETEFEWJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.CompleteFewJobs. SECONDS is a deadline,
 %   and may be left out.
 %

@@ -1,5 +1,5 @@
 function response = countRelation(connection, request, varargin)
-%COUNTRELATION How many entities a relation has.
+%COUNTRELATION Return how many entities a relation has.
 %   RESPONSE = COUNTRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.CountRelation. SECONDS is a deadline, and
 %   may be left out.
 %

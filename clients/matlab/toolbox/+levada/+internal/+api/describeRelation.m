@@ -1,5 +1,5 @@
 function response = describeRelation(connection, request, varargin)
-%DESCRIBERELATION The heading of a relation.
+%DESCRIBERELATION Return the heading of a relation.
 %   Touches no rows.
 %   RESPONSE = DESCRIBERELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.DescribeRelation. SECONDS is a
 %   deadline, and may be left out.

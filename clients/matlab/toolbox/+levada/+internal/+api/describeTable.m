@@ -1,5 +1,5 @@
 function response = describeTable(connection, request, varargin)
-%DESCRIBETABLE One table.
+%DESCRIBETABLE Describe one table.
 %   UNKNOWN_TABLE.
 %   RESPONSE = DESCRIBETABLE(CONNECTION, REQUEST, SECONDS) calls SchemaService.DescribeTable. SECONDS is a deadline,
 %   and may be left out.

@@ -1,5 +1,5 @@
 function responses = downloadObject(connection, request)
-%DOWNLOADOBJECT The bytes of an object, of one file of a folder, or of a folder's list of files, whole or in part.
+%DOWNLOADOBJECT Return bytes, whole or in part, of an object, of one file of a folder, or of a folder's list of files.
 %   UNKNOWN_OBJECT; DAMAGED_OBJECT if the store lost it or its size changed.
 %   RESPONSES = DOWNLOADOBJECT(CONNECTION, REQUEST) calls ObjectService.DownloadObject. RESPONSES is a cell.
 %

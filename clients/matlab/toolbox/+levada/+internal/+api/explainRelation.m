@@ -1,5 +1,5 @@
 function response = explainRelation(connection, request, varargin)
-%EXPLAINRELATION The plan by which PostgreSQL would run the query.
+%EXPLAINRELATION Return the plan by which PostgreSQL would run the query.
 %   RESPONSE = EXPLAINRELATION(CONNECTION, REQUEST, SECONDS) calls QueryService.ExplainRelation. SECONDS is a deadline,
 %   and may be left out.
 %

@@ -1,6 +1,6 @@
 function response = fetchFewRows(connection, request, varargin)
-%FETCHFEWROWS The same in one message, which is quicker for a few small rows, such as the rows of a relation with a
-%   limit of 2.
+%FETCHFEWROWS Return the entities of a relation in one message, which is quicker for a few small rows, such as the rows
+%   of a relation with a limit of 2.
 %   RESPONSE = FETCHFEWROWS(CONNECTION, REQUEST, SECONDS) calls QueryService.FetchFewRows. SECONDS is a deadline, and
 %   may be left out.
 %

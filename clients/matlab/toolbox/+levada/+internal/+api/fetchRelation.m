@@ -1,5 +1,5 @@
 function responses = fetchRelation(connection, request)
-%FETCHRELATION The entities of a relation as one Arrow IPC stream, schema first.
+%FETCHRELATION Return the entities of a relation as one Arrow IPC stream, schema first.
 %   The schema comes from the heading, so an empty result has full types.
 %   RESPONSES = FETCHRELATION(CONNECTION, REQUEST) calls QueryService.FetchRelation. RESPONSES is a cell.
 %

@@ -1,5 +1,5 @@
 function response = getGraph(connection, request, varargin)
-%GETGRAPH Tables and foreign keys of some schemas or around some tables.
+%GETGRAPH Return the tables and foreign keys of some schemas or around some tables.
 %   RESPONSE = GETGRAPH(CONNECTION, REQUEST, SECONDS) calls SchemaService.GetGraph. SECONDS is a deadline, and may be
 %   left out.
 %

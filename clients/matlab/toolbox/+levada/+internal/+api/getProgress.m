@@ -1,5 +1,5 @@
 function response = getProgress(connection, request, varargin)
-%GETPROGRESS The progress of some tables.
+%GETPROGRESS Return the progress of some tables.
 %   RESPONSE = GETPROGRESS(CONNECTION, REQUEST, SECONDS) calls JobService.GetProgress. SECONDS is a deadline, and may
 %   be left out.
 %

@@ -1,5 +1,5 @@
 function response = getServerInfo(connection, request, varargin)
-%GETSERVERINFO The server's version and limits.
+%GETSERVERINFO Return the server's version and limits.
 %   Requires no permission. Never fails while the server runs, whatever the client's version.
 %   RESPONSE = GETSERVERINFO(CONNECTION, REQUEST, SECONDS) calls ServerService.GetServerInfo. SECONDS is a deadline,
 %   and may be left out.

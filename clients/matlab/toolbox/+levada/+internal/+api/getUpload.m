@@ -1,5 +1,5 @@
 function response = getUpload(connection, request, varargin)
-%GETUPLOAD How many bytes of a file have arrived, which is where a broken upload resumes.
+%GETUPLOAD Return how many bytes of a file have arrived; a broken upload resumes there.
 %   UNKNOWN_OBJECT as above.
 %   RESPONSE = GETUPLOAD(CONNECTION, REQUEST, SECONDS) calls ObjectService.GetUpload. SECONDS is a deadline, and may be
 %   left out.

@@ -1,5 +1,5 @@
 function response = insertFewRows(connection, request, varargin)
-%INSERTFEWROWS The same in one message, which is quicker for a few rows.
+%INSERTFEWROWS Insert rows in one message, which is quicker for a few rows.
 %   RESPONSE = INSERTFEWROWS(CONNECTION, REQUEST, SECONDS) calls RowService.InsertFewRows. SECONDS is a deadline, and
 %   may be left out.
 %

@@ -1,5 +1,5 @@
 function response = listJobs(connection, request, varargin)
-%LISTJOBS The jobs of a table, by id.
+%LISTJOBS List the jobs of a table, by id.
 %   RESPONSE = LISTJOBS(CONNECTION, REQUEST, SECONDS) calls JobService.ListJobs. SECONDS is a deadline, and may be left
 %   out.
 %

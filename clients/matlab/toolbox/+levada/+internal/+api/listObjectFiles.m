@@ -1,5 +1,5 @@
 function response = listObjectFiles(connection, request, varargin)
-%LISTOBJECTFILES The files of a folder, by path.
+%LISTOBJECTFILES List the files of a folder, by path.
 %   UNKNOWN_OBJECT.
 %   RESPONSE = LISTOBJECTFILES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListObjectFiles. SECONDS is a
 %   deadline, and may be left out.

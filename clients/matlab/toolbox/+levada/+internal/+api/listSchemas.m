@@ -1,5 +1,5 @@
 function response = listSchemas(connection, request, varargin)
-%LISTSCHEMAS The schemas that the caller may see, by name.
+%LISTSCHEMAS List the schemas that the caller may see, by name.
 %   RESPONSE = LISTSCHEMAS(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListSchemas. SECONDS is a deadline, and
 %   may be left out.
 %

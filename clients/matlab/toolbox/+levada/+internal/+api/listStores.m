@@ -1,5 +1,5 @@
 function response = listStores(connection, request, varargin)
-%LISTSTORES The stores, by name.
+%LISTSTORES List the stores, by name.
 %   RESPONSE = LISTSTORES(CONNECTION, REQUEST, SECONDS) calls ObjectService.ListStores. SECONDS is a deadline, and may
 %   be left out.
 %

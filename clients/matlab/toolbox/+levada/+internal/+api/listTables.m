@@ -1,5 +1,5 @@
 function response = listTables(connection, request, varargin)
-%LISTTABLES The tables of a schema, in an order in which they can be declared.
+%LISTTABLES List the tables of a schema, in an order in which they can be declared.
 %   RESPONSE = LISTTABLES(CONNECTION, REQUEST, SECONDS) calls SchemaService.ListTables. SECONDS is a deadline, and may
 %   be left out.
 %

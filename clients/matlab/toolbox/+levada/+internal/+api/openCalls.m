@@ -1,6 +1,6 @@
 function session = openCalls(connection)
-%OPENCALLS Carries small calls, each independent, and each answered before the next is read: on an open stream they take
-%   half the time.
+%OPENCALLS Carry small calls, each independent, and each answered before the next is read; an open stream halves their
+%   time.
 %   The server may end the stream between two requests, for example after a minute of silence. Then, or if the stream
 %   is lost, make the unanswered call as a separate call. A call that changes something needs its `request_id` here, so
 %   that it takes effect only once. A call with a deadline is made as a separate call, where the client's clock applies

@@ -1,5 +1,5 @@
 function session = openSession(connection)
-%OPENSESSION One request at a time, each answered before the next is read.
+%OPENSESSION Carry transactions: requests one at a time, each answered before the next is read.
 %   These requests pass the same checks as the calls of the other services.
 %   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession. ASKSESSION speaks through it.
 %

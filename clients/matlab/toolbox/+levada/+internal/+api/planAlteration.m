@@ -1,5 +1,5 @@
 function response = planAlteration(connection, request, varargin)
-%PLANALTERATION The changes that altering a table to a definition would make.
+%PLANALTERATION Return the changes that altering a table to a definition would make.
 %   INVALID_DEFINITION; UNKNOWN_TABLE; INVALID_REQUEST for changes that are impossible, such as to the primary key,
 %   with the way around it.
 %   RESPONSE = PLANALTERATION(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanAlteration. SECONDS is a deadline,

@@ -1,5 +1,5 @@
 function response = planDelete(connection, request, varargin)
-%PLANDELETE Everything that deleting the entities of a relation would delete.
+%PLANDELETE Return everything that deleting the entities of a relation would delete.
 %   RESPONSE = PLANDELETE(CONNECTION, REQUEST, SECONDS) calls RowService.PlanDelete. SECONDS is a deadline, and may be
 %   left out.
 %

@@ -1,5 +1,5 @@
 function response = planDrop(connection, request, varargin)
-%PLANDROP The tables that a drop would take along.
+%PLANDROP Return the tables that a drop would drop.
 %   RESPONSE = PLANDROP(CONNECTION, REQUEST, SECONDS) calls SchemaService.PlanDrop. SECONDS is a deadline, and may be
 %   left out.
 %

@@ -1,5 +1,5 @@
 function responses = watchProgress(connection, request)
-%WATCHPROGRESS The progress of some tables whenever it changes, at most once a second.
+%WATCHPROGRESS Return the progress of some tables whenever it changes, at most once a second.
 %   RESPONSES = WATCHPROGRESS(CONNECTION, REQUEST) calls JobService.WatchProgress. RESPONSES is a cell.
 %
 %   Request: WatchProgressRequest

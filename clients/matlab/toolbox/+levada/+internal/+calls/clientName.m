@@ -1,5 +1,5 @@
 function name = clientName()
-%CLIENTNAME Return what each call names as its client: 'matlab/0.1.0', or 'octave/0.1.0' in GNU Octave.
+%CLIENTNAME Return the name of this client that each call carries: 'matlab/0.1.0', or 'octave/0.1.0' in GNU Octave.
 
 language = 'matlab';
 if exist('OCTAVE_VERSION', 'builtin')

@@ -1,5 +1,5 @@
 function endCall(id)
-%ENDCALL End a call that is done: raise its error, or warn of what the server said.
+%ENDCALL End a finished call: raise its error, or show the server's warnings.
 
 levada.internal.calls.warnUser(levada.internal.calls.gateway('finish', id));
 end

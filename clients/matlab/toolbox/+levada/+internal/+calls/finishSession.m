@@ -1,6 +1,6 @@
 function finishSession(session)
-%FINISHSESSION End the stream of a transaction that was committed, and warn of what the server said in it.
-%   What was committed stays so, whatever happens to the stream.
+%FINISHSESSION End the stream of a transaction that was committed, and show the server's warnings.
+%   The commit stands, whatever happens to the stream.
 
 try
     while ~levada.internal.calls.gateway('closeSend', session.Call)

@@ -1,7 +1,7 @@
 function answer = isRepeatable(method, request)
 %ISREPEATABLE Return whether sending a request again has no further effect.
-%   ANSWER = ISREPEATABLE(METHOD, REQUEST) takes the path of a method and its request, the first of them where they are
-%   a stream. The method is idempotent, or the request carries an id under which it has one effect.
+%   ANSWER = ISREPEATABLE(METHOD, REQUEST) takes the path of a method and its request, or the first request of a stream.
+%   The method is idempotent, or the request carries an id under which it has one effect.
 
 known = levada.internal.api.method(strrep(method, '/levada_api.v1.', ''));
 answer = known.idempotent;

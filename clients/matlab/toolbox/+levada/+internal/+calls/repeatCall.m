@@ -1,7 +1,7 @@
 function varargout = repeatCall(attempt, seconds, mayRepeat, failure)
 %REPEATCALL Repeat a call while its failure may pass, after pauses that grow.
-%   [...] = REPEATCALL(ATTEMPT, SECONDS, MAYREPEAT) calls the function ATTEMPT until it succeeds, and returns what it
-%   returns. A failure is raised if MAYREPEAT(FAILURE) is false, or if SECONDS would be over before the next attempt.
+%   [...] = REPEATCALL(ATTEMPT, SECONDS, MAYREPEAT) calls the function ATTEMPT until it succeeds, and returns its
+%   results. A failure is raised if MAYREPEAT(FAILURE) is false, or if SECONDS would be over before the next attempt.
 %   [...] = REPEATCALL(ATTEMPT, SECONDS, MAYREPEAT, FAILURE) starts with a pause: an attempt has failed already.
 %
 %   These pauses are the only ones between attempts in the toolbox.

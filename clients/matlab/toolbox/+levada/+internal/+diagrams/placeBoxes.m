@@ -3,9 +3,9 @@ function boxes = placeBoxes(tables)
 %
 %   boxes = placeBoxes(tables)
 %
-%   tables  cell of tables as the protocol has them, parents first
+%   tables  cell of tables in the form of the protocol, parents first
 %   boxes   struct with names (cell of labels), tiers, parts (cell of cells), comments, x, y (middle of the top edge),
-%           widths, heights, and edges (k-by-3: parent, child, 1 where the primary key refers)
+%           widths, heights, and edges (k-by-3: parent, child, 1 if the primary key refers)
 
 letterWidth = 7.5;
 lineHeight = 18;

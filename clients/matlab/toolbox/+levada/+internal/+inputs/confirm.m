@@ -1,5 +1,5 @@
 function answer = confirm(lines, question, prompt)
-%CONFIRM Show what is about to happen, and ask whether to go on.
+%CONFIRM Show the effects of an operation, and ask whether to go on.
 %
 %   answer = confirm(lines, question, prompt)
 %

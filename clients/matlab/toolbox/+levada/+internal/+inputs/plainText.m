@@ -1,5 +1,5 @@
 function value = plainText(value)
-%PLAINTEXT Turn a string scalar, and text of any shape but a row, into a char row; leave everything else.
+%PLAINTEXT Turn a string scalar or char of any shape into a char row; return any other value unchanged.
 
 if isa(value, 'string') && isscalar(value)
     value = char(value);

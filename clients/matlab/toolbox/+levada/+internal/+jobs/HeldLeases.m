@@ -1,5 +1,5 @@
 classdef HeldLeases < handle
-%HELDLEASES Leases that a worker holds; those that are not settled are released.
+%HELDLEASES Leases that a worker holds; the unsettled ones are released at the end.
 
     properties (Access = private)
         Connection

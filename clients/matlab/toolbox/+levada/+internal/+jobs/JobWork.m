@@ -1,12 +1,12 @@
 classdef JobWork < handle
 %JOBWORK Work of a job while its make runs: inserts that wait, the receipt of its reads, and its transaction.
 %
-%   Inserts are kept until the job is completed, so that no transaction is open while a make computes. One is opened as
-%   soon as a request must see them: a read of a table with inserts that wait, or a write other than an insert. It ends
-%   by completing the job.
+%   Inserts are kept until the job is completed, so that no transaction is open while a make computes. A transaction
+%   opens as soon as a request must see them: a read of a table with waiting inserts, or a write that is not an insert.
+%   It ends by completing the job.
 
     properties (SetAccess = private)
-        Lease          % the job's, as the protocol has it
+        Lease          % the job's, in the form of the protocol
         Inserts = {}   % a struct for each insert, with name, options, location and parts (a cell of columns)
         Receipt = []   % the server's, for all reads so far; the next read sends it, and gets one with that read added
         Open = false   % whether its transaction is open, so that inserts go into it
@@ -15,7 +15,7 @@ classdef JobWork < handle
     properties (Access = private)
         Connection
         IsCancelled   % function of a lease token: whether the job was cancelled
-        Busy = false  % whether a request of this object is under way, which must not be marked again
+        Busy = false  % whether a request of this object is under way; it must not be marked again
     end
 
     methods
@@ -53,7 +53,7 @@ classdef JobWork < handle
                 last = self.Inserts{end};
                 sameColumns = isequal({last.parts{1}.name}, {columns.name}) && isequal({last.parts{1}.kind}, ...
                     {columns.kind});
-                % A loop around insert makes one insert of many rows.
+                % A loop of inserts becomes one insert of many rows.
                 if sameColumns && isequal(last.name, name) && isequal(last.options, options) && ...
                     strcmp(last.location, location)
                     self.Inserts{end}.parts{end + 1} = columns;
@@ -112,7 +112,7 @@ classdef JobWork < handle
         end
 
         function openBlock(self)
-            %OPENBLOCK Open the job's transaction, of which a connection.transaction(...) in its make becomes a part.
+            %OPENBLOCK Open the job's transaction; a connection.transaction(...) in its make becomes a part of it.
             message = sprintf(['make of `%s.%s` opens a transaction. The inserts of a make are kept all or not at ' ...
                 'all without one; call the function without connection.transaction.'], self.Lease.table.schema, ...
                 self.Lease.table.table);
@@ -120,7 +120,7 @@ classdef JobWork < handle
                 case 'MAKE_CONTRACT_ON'
                     levada.internal.errors.fail('MakeContract', '%s', message);
                 case 'MAKE_CONTRACT_WARN'
-                    self.Connection.warnOnce([message ' It is a part of the job''s transaction now.']);
+                    self.Connection.warnOnce([message ' It is now a part of the job''s transaction.']);
             end
             self.openTransaction();
         end

@@ -4,10 +4,9 @@ function errors = completeJobs(connection, made, patienceSeconds)
 %   errors = completeJobs(connection, made, patienceSeconds)
 %
 %   made    cell of jobs as levada.internal.jobs.runJob returns them
-%   errors  cell: [] for each job that is committed, else the reason why not, as a struct with identifier, message
-%           and stack
+%   errors  cell: [] for each committed job, else the error as a struct with identifier, message and stack
 
-errors = repmat({''}, size(made));  % '' for those that are not known yet
+errors = repmat({''}, size(made));  % '' for errors that are not known yet
 levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.internal.errors.isTransient);
 
     function completeMissing()

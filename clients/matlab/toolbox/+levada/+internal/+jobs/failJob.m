@@ -24,7 +24,7 @@ text = strjoin([{[failure.identifier ': ' failure.message]}, lines], char(10));
 end
 
 function text = storable(text)
-% A database stores no NUL, and only so many letters of a message.
+% A database stores no NUL, and messages are cut to a length.
 mostLetters = 2^18;
 text = strrep(text, char(0), '\0');
 text = text(1:min(end, mostLetters));

@@ -1,5 +1,5 @@
 function runJobs(session, tables, reservation, limits, report)
-%RUNJOBS Reserve, make and complete jobs until there are none; release those that were not begun.
+%RUNJOBS Reserve, make and complete jobs until there are none; release jobs that were not begun.
 %
 %   runJobs(session, tables, reservation, limits, report)
 %

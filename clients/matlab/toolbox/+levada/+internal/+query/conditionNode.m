@@ -51,7 +51,7 @@ end
 end
 
 function made = structNode(condition)
-manyMappings = 64;  % from here on they are sent as one table of values: conditions are limited in number
+manyMappings = 64;  % from here on they are sent as one table of values, because the number of conditions is limited
 if isscalar(condition)
     made = mappingNode(condition);
     return
@@ -82,7 +82,7 @@ made = levada.internal.query.makeNode('conditions', 'mapping', struct('entries',
 end
 
 function conditions = negations(conditions)
-% Replace the word 'not' and what follows it by a levada.Not.
+% Replace the word 'not' and the next condition by a levada.Not.
 isWord = cellfun(@(c) ischar(c) && strcmpi(strtrim(c), 'not'), conditions);
 for index = fliplr(find(isWord(:)'))
     if index == numel(conditions)

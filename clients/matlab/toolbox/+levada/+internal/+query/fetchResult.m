@@ -3,7 +3,7 @@ function [result, exact] = fetchResult(relation, inputs)
 %
 %   [result, exact] = fetchResult(relation, inputs)
 %
-%   inputs  as levada.Relation/fetch takes them
+%   inputs  the arguments of levada.Relation/fetch
 %   result  a struct with row_count, primary_key (cell of names) and columns (cell; see
 %           levada.internal.rows.decodeColumns)
 %   exact   the option 'Exact'

@@ -4,8 +4,8 @@ function made = makeNode(list, arm, body, uses)
 %   made = makeNode('nodes', arm, body, uses)       an operator
 %   made = makeNode('conditions', arm, body, uses)  a condition
 %
-%   arm   which one, by the name of its field in relation.proto
-%   body  its message, without the indices of what it refers to
+%   arm   the name of its field in relation.proto
+%   body  its message, without the indices of the nodes that it refers to
 %   uses  n-by-2 cell: the name of the field that takes an index, and the node that it refers to. A name that comes
 %         again is a repeated field; an empty name stands for the message itself.
 %
@@ -14,7 +14,7 @@ function made = makeNode(list, arm, body, uses)
 persistent count
 if isempty(count)
     count = 0;
-    mlock  % two nodes with one number would be taken for one
+    mlock  % two nodes with the same number would count as one node
 end
 count = count + 1;
 if nargin < 4

@@ -1,6 +1,6 @@
 function [columns, receipt] = streamColumns(connection, request, exact)
 %STREAMCOLUMNS Fetch a relation as columns.
-%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and returns what DECODECOLUMNS returns.
+%   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST) takes a FetchRelationRequest, and returns the result of DECODECOLUMNS.
 %   COLUMNS = STREAMCOLUMNS(CONNECTION, REQUEST, true) keeps the stored classes of numbers.
 %   [COLUMNS, RECEIPT] = STREAMCOLUMNS(...) also returns the receipt of a read under a lease, empty without one.
 

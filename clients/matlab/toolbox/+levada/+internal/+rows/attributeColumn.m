@@ -10,7 +10,7 @@ function column = attributeColumn(values, attribute, place, firstRow, exact)
 %   exact      NaN stays NaN in every floating attribute
 %   column     as levada.internal.rows.encodeColumns takes it
 %
-%   The server checks the exact type and range; this only decides how values of MATLAB travel.
+%   The server checks the exact type and range; this function only decides how values of MATLAB are sent.
 
 kind = levada.internal.values.typeKind(attribute.type);
 values = cellfun(@levada.internal.inputs.plainText, reshape(values, [], 1), 'UniformOutput', false);
@@ -80,7 +80,7 @@ error('levada:unfit', '%d', row);
 end
 
 function column = scalarColumn(values, nulls)
-% Numbers travel as numbers if all values are numbers, else as text, which the server reads.
+% Numbers are sent as numbers if all values are numbers, else as text, which the server reads.
 present = values(~nulls);
 isTime = cellfun(@(v) isa(v, 'datetime') || isa(v, 'duration'), present);
 present(isTime) = cellfun(@levada.internal.values.datetimeText, present(isTime), 'UniformOutput', false);

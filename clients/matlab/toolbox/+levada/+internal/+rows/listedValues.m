@@ -1,5 +1,5 @@
 function values = listedValues(column, exact)
-%LISTEDVALUES Turn a column into a cell column with one value per row; levada.Relation/fetch says what NULL is.
+%LISTEDVALUES Turn a column into a cell column with one value per row; levada.Relation/fetch says how NULL appears.
 %
 %   values = listedValues(column, exact)
 

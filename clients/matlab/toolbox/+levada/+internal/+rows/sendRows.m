@@ -1,5 +1,5 @@
 function response = sendRows(connection, method, messages)
-%SENDROWS Call a method that takes a stream of messages, or send rows that fit into one message in one.
+%SENDROWS Send rows in one message if they fit, else as a stream of messages.
 %
 %   response = sendRows(connection, method, messages)
 %

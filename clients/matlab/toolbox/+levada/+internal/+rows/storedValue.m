@@ -1,5 +1,5 @@
 function sent = storedValue(value, attribute)
-%STOREDVALUE Turn a value that an attribute is to store into the form in which an update sends it.
+%STOREDVALUE Turn a value for an attribute into the form in which an update sends it.
 
 place = sprintf('attribute `%s`', attribute.name);
 kind = levada.internal.values.typeKind(attribute.type);
@@ -22,7 +22,7 @@ end
 end
 
 function bytes = octets(column, type)
-% Return the bytes that the attribute stores; those of an array by rows, in its own type.
+% Return the bytes that the attribute stores; an array goes row by row, in its own type.
 if iscell(column.values)
     bytes = column.values{1};
     return

@@ -17,7 +17,7 @@ if connection.inTransaction() && isDeclared(connection, name)
 end
 schema.create();
 if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isDeclared(connection, name))
-    % A class that only reads does not say how the table is computed either.
+    % A class that only reads does not say how to compute the table either.
     connection.describeTable(name);
     return
 end
@@ -42,7 +42,7 @@ end
 end
 
 function policy = retryPolicy(table)
-% Return how often the jobs of the class are tried, from its properties maxAttempts and retryDelay (in s).
+% Return the retry policy of the jobs of the class, from its properties maxAttempts and retryDelay (in s).
 policy = struct();
 if isprop(table, 'maxAttempts')
     policy.max_attempts = table.maxAttempts;
@@ -98,7 +98,8 @@ end
 end
 
 function entry = withoutClass(name)
-% Return a table without a class here, in the schema of a package or one of that name. The server looks up all others.
+% Return a table without a class here, in the schema of a package, or in a schema of that name. The server looks up all
+% others.
 entry = {};
 dots = find(name == '.');
 if ~isempty(dots)

@@ -1,7 +1,7 @@
 function declareParts(table)
-%DECLAREPARTS Declare a table and the parts that have classes beside its own.
+%DECLAREPARTS Declare a table and its parts with classes in the same package.
 %
-%   The first rows that a make inserts may be theirs, and nothing is declared in its transaction.
+%   A make may insert rows of a part first, and its transaction cannot declare tables.
 
 tableName(table);
 file = which(class(table));

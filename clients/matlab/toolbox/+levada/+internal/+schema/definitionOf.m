@@ -8,7 +8,7 @@ function definition = definitionOf(table)
 %       %}
 %       classdef Subject < levada.Manual
 %
-%   Empty where the class has neither.
+%   The definition is empty if the class has neither.
 
 definition = '';
 if isprop(table, 'definition')

@@ -1,5 +1,5 @@
 function text = fullName(name)
-%FULLNAME Write a TableName as people know it: `lab`.`session__trial`.
+%FULLNAME Return a TableName as users write it: `lab`.`session__trial`.
 
 parts = strsplit(name.table, '.');
 parts = cellfun(@(p) lower(regexprep(p, '(?<!^)([A-Z])', '_$1')), parts, 'UniformOutput', false);

@@ -10,7 +10,7 @@ end
 try
     schema = feval([package '.getSchema']);
 catch failure
-    if ~isempty(which([package '.getSchema']))  % which is slow, and mostly not needed
+    if ~isempty(which([package '.getSchema']))  % `which` is slow, and rarely needed
         rethrow(failure)
     end
     levada.internal.errors.fail('InvalidDefinition', ...

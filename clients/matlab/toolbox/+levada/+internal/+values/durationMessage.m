@@ -1,5 +1,5 @@
 function message = durationMessage(seconds)
-%DURATIONMESSAGE Write a span of time as the protocol has it.
+%DURATIONMESSAGE Return the protocol's message of a number of seconds.
 
 whole = floor(seconds);
 message = struct('seconds', int64(whole), 'nanos', round((seconds - whole) * 1e9));

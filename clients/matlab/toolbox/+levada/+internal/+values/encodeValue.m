@@ -1,6 +1,6 @@
 function blob = encodeValue(value, path)
-%ENCODEVALUE Write a value as the bytes of a <blob>.
-%   BLOB = ENCODEVALUE(VALUE, PATH) calls the value PATH in errors, which say what in it cannot be stored.
+%ENCODEVALUE Return the bytes of a <blob> for a value.
+%   BLOB = ENCODEVALUE(VALUE, PATH) calls the value PATH in errors, which name the part that cannot be stored.
 
 if nargin < 2
     path = 'value';

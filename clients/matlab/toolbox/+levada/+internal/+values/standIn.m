@@ -1,10 +1,10 @@
 function value = standIn(object)
-%STANDIN Return what a blob stores for an object of a class: text, a cell, or a struct that names its kind.
+%STANDIN Return the value that a blob stores for an object of a class: text, a cell, or a struct that names its kind.
 %
 %   value = standIn(object)
 %
-%   A struct whose first field is levada_type stands for a kind that MATLAB has no class of its own for; docs/matlab
-%   has the list. Objects of other classes, function handles among them, are refused.
+%   A struct whose first field is levada_type stands for a kind without a class in MATLAB; docs/matlab has the list.
+%   Objects of other classes, function handles among them, are refused.
 
 switch class(object)
     case 'string'

@@ -1,8 +1,8 @@
 function value = withoutStandIns(value)
 %WITHOUTSTANDINS Replace the structs in a value that stand for kinds that MATLAB does not have.
 %
-%   Dates and times become datetime and duration, in Octave text; decimals, uuids and large integers text; mappings
-%   containers.Map; tables table, in Octave a struct of columns.
+%   Dates and times become datetime and duration, or text in Octave; decimals, uuids and large integers become text;
+%   mappings become containers.Map; tables become table, or a struct of columns in Octave.
 %
 %   See also levada.internal.values.standIn
 
