@@ -14,5 +14,5 @@ WORKDIR /home/levada
 RUN mkdir objects .levada && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
 EXPOSE 50051
 ENTRYPOINT ["levada"]
-# Without a certificate the server listens to this container alone; docker-compose.yml shows how to open it.
+# Without a certificate the server listens only inside this container; docker-compose.yml shows how to open it.
 CMD ["serve"]

@@ -1,10 +1,10 @@
-# The commands of a newcomer: `make demo`, `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
-# Written for GNU make 3.81, which macOS carries.
+# Newcomers begin with `make demo` or `make test`. Every target prepares .venv itself, once; bootstrap.py does the work.
+# Written for GNU make 3.81, the version in macOS.
 
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 BIN := .venv/bin
-# The theme advertises another program otherwise.
+# Without this the theme advertises another program.
 export NO_MKDOCS_2_WARNING := 1
 BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
@@ -13,14 +13,14 @@ SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/leva
 .PHONY: help demo test lint docs bench drills clean
 
 help:
-	@echo "make demo   run the example pipeline, with a server and a database of its own"
+	@echo "make demo   run the example pipeline, with its own server and database"
 	@echo "make test   run all tests"
 	@echo "make matlab build the gateway of the MATLAB client"
-	@echo "make lint   run every check but the tests"
+	@echo "make lint   run every check except the tests"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
-	@echo "make clean  remove everything that the others made"
+	@echo "make clean  remove everything that the other commands made"
 
 demo: .venv/installed-demo
 	@$(BIN)/python -m examples.grasshopper
@@ -28,7 +28,7 @@ demo: .venv/installed-demo
 test: .venv/installed-dev matlab
 	@$(BIN)/python -m pytest -n auto
 
-# If a library is missing, it says which, and the tests that need it are skipped; in CI that is an error.
+# A missing library is reported, and the tests that need it are skipped; in CI it is an error.
 matlab: .venv/installed-dev
 	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
@@ -46,7 +46,7 @@ lint-api: .venv/installed-dev
 	else echo "levada: buf is left out, because npm is not installed" >&2; fi
 	$(BIN)/python proto/release.py check
 
-# buf reads the compiled files, because its own compiler does not know where google/rpc/*.proto lie.
+# buf reads the compiled files, because its own compiler does not find google/rpc/*.proto.
 buf-lint: $(BUF)
 	$(BUF) lint build/generated/levada_api.binpb --config proto/buf.yaml --path levada_api
 	$(BUF) breaking build/generated/levada_api.binpb --against "$$($(BIN)/python proto/release.py last)" \
@@ -86,7 +86,7 @@ bench: .venv/installed-bench
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
 
-# A folder .levada is somebody's data, and is kept.
+# Folders .levada hold data of users, so they are kept.
 clean:
 	rm -rf .venv build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	rm -f clients/matlab/toolbox/+levada/+internal/+calls/levada_gateway.mex*
