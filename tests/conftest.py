@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _URL = "LEVADA_TEST_DATABASE_URL"
 _SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
-"""The interpreter whose server the clients are to call; `.ci/last-client` names that of a newer tree."""
+"""The interpreter whose server the clients call; `.ci/last-client` names that of a newer tree."""
 _TEMPLATE = "levada_template"
 
 
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ or sys.platform == "win32":
         return
     folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
-    folder.chmod(0o711)  # as root, PostgreSQL runs as another user, who must pass
+    folder.chmod(0o711)  # for root, PostgreSQL runs as another user, who must have access
     postgres = embedded.start(folder)
     os.environ[_URL] = postgres.dsn
 
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip on Windows whatever needs a server: none runs there, and clients there call one elsewhere."""
+    """Skip tests that need a server on Windows: no server runs there, and clients call one elsewhere."""
     if sys.platform == "win32":
         for item in items:
             if "database_url" in getattr(item, "fixturenames", ()):
@@ -91,7 +91,7 @@ def _with_database(url: str, name: str) -> str:
 
 @pytest.fixture
 def database_url() -> Iterator[str]:
-    """A database of this test alone, with an empty catalog."""
+    """A database for this test alone, with an empty catalog."""
     url = os.environ[_URL]
     name = f"test_{uuid4().hex}"
     asyncio.run(_execute(url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
@@ -117,7 +117,7 @@ async def connection(database_url: str) -> AsyncIterator[asyncpg.Connection[asyn
 
 @pytest.fixture
 def store_folders(tmp_path: Path) -> StoreFolders:
-    """Two stores of this test alone."""
+    """Two stores for this test alone."""
     folders = {name: tmp_path / "stores" / name for name in ("main", "raw")}
     for folder in folders.values():
         folder.mkdir(parents=True)
@@ -126,7 +126,7 @@ def store_folders(tmp_path: Path) -> StoreFolders:
 
 @pytest_asyncio.fixture
 async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterator[Engine]:
-    """The parts that operations work with, on the test's database."""
+    """The parts that operations use, on the test's database."""
     database = await Database.connect(database_url)
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, store_folders)
@@ -141,7 +141,7 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
 
 @pytest.fixture
 def server_address(database_url: str, store_folders: StoreFolders, tmp_path: Path) -> Iterator[str]:
-    """The address of a server on the test's database: a real one, with a real port, in a thread of its own."""
+    """The address of a server on the test's database: a real server, with a real port, in its own thread."""
     if python := os.environ.get(_SERVER_PYTHON):
         with served_by(python, database_url, store_folders, tmp_path) as address:
             yield address
@@ -152,11 +152,11 @@ def server_address(database_url: str, store_folders: StoreFolders, tmp_path: Pat
 
 @contextmanager
 def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path) -> Iterator[str]:
-    """Serve a database by the server of another installation, which brings the catalog to its own form first.
+    """Serve a database by the server of another installation, which migrates the catalog to its own form first.
 
     Args:
         python: The interpreter of that installation.
-        folder: Where the server's settings go.
+        folder: The folder for the server's settings.
     """
     settings = folder / "stores.toml"
     named = "".join(f"[stores.{name}]\nfolder = '{place}'\n" for name, place in stores.folders.items())

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "errors.md"
 MATLAB_IDENTIFIER = re.compile(r"\blevada:([A-Z][A-Za-z]+)\b")
 NO_ERRORS = {"Warning", "Reason"}
-"""MATLAB's identifier of warnings, and the word by which its help texts mean any reason."""
+"""MATLAB's identifier of warnings, and the word that stands for any reason in its help texts."""
 GATEWAY_ERROR = re.compile(r'\bError\("([A-Z_]+)"')
 
 

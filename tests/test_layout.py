@@ -1,4 +1,4 @@
-"""Which private modules of the Python client tests may import: those that they test."""
+"""Tests import only the private modules of the Python client that they test."""
 
 from __future__ import annotations
 

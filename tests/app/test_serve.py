@@ -1,4 +1,4 @@
-"""`levada serve` as a process: it says when it is ready, stops when told, and says in one line why it cannot start."""
+"""`levada serve` as a process: it reports when it is ready, stops at a signal, and explains a failed start briefly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SERVE = [sys.executable, "-m", "levada_server", "serve"]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A data folder that the unprivileged user of an embedded PostgreSQL can reach, also when root runs the tests."""
+    """A data folder that the unprivileged user of an embedded PostgreSQL can reach, even if root runs the tests."""
     with tempfile.TemporaryDirectory(prefix="levada-serve-") as parent:
         Path(parent).chmod(0o711)
         yield Path(parent) / "data"
@@ -47,7 +47,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a server until the block ends; give the process and the address from its ready line."""
+    """Run a server until the block ends; yield the process and the address from its ready line."""
     process = subprocess.Popen(
         [*SERVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
     )
@@ -93,7 +93,7 @@ def test_it_serves_from_an_embedded_database_and_keeps_its_data(folder: Path) ->
                 assert [(store.name, store.preferred) for store in stores.stores] == [("default", True)]
         assert process.returncode == 0
         assert not (folder / "server.json").exists()
-    assert not created  # the second server found what the first one had made
+    assert not created  # the second server found the data of the first one
 
 
 @pytest.mark.parametrize("megabytes", ["0", "257", "1.5"])
@@ -175,7 +175,7 @@ def test_several_processes_serve_one_port_and_replace_each_other(database_url: s
         second = next(child for child in first.children() if "spawn_main" in " ".join(child.cmdline()))
 
         def call() -> str:
-            # A connection of its own, which the system gives to either process.
+            # A new connection, which the system gives to either process.
             options = [("grpc.use_local_subchannel_pool", 1)]
             channel = opened.enter_context(grpc.insecure_channel(address, options))
             stub = server_service_pb2_grpc.ServerServiceStub(channel)

@@ -1,4 +1,4 @@
-"""Binary COPY, without a database: what is encoded is decoded, however the bytes are cut."""
+"""Binary COPY, without a database: encoded rows are decoded, however the bytes are cut."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(values: Sequence[object], type_: AttributeType) -> pa.Array:
 
 
 def copied(drawn: Drawn) -> bytes:
-    """What COPY would send for some rows."""
+    """Return the bytes that COPY would send for some rows."""
     types = [a.type for a in drawn.heading]
     count = len(drawn.columns[0])
     arrays = [pa.array([MARK] * count, pa.int32()), *map(stored, drawn.columns, types)]
@@ -57,7 +57,7 @@ def read(content: bytes, head: Heading, cuts: Sequence[int] = ()) -> pa.Table:
 
 
 def same(found: pa.Table, expected: pa.Table) -> bool:
-    """Compare tables; what is printed tells 0.0 from -0.0, and NaN from nothing."""
+    """Compare tables as printed, which distinguishes 0.0 from -0.0, and NaN from NULL."""
     return bool(found.schema == expected.schema) and repr(found.to_pylist()) == repr(expected.to_pylist())
 
 

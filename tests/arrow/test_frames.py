@@ -1,4 +1,4 @@
-"""Where record batches end in a stream that arrives in pieces."""
+"""The ends of record batches are found in a stream that arrives in pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from levada_server.arrow.ipc.framing import Frames
 
 
 def batch(count: int) -> pa.RecordBatch:
-    """Make rows with a dictionary of their own."""
+    """Make rows with their own dictionary."""
     words = pa.array([f"word {count}"] * count, pa.utf8()).dictionary_encode()
     return pa.record_batch({"id": pa.array(range(count), pa.int64()), "word": words})
 
@@ -22,7 +22,7 @@ BATCHES = [batch(count) for count in (3, 1000, 0, 1)]
 
 
 def written() -> tuple[bytes, list[int]]:
-    """Write the batches; give the stream, and where each of them ends."""
+    """Write the batches; return the stream, and the end of each batch."""
     content, ends = io.BytesIO(), []
     with pa.ipc.new_stream(content, BATCHES[0].schema) as writer:
         for batch in BATCHES:

@@ -1,4 +1,4 @@
-"""The check of licences finds what nobody has allowed, however old the metadata are that name it."""
+"""The check of licences finds licences that nobody has allowed, however old the metadata that name them are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last release is found by its numbers, and no method goes that it did not call deprecated."""
+"""The last release is found by its numbers, and no method is removed that it did not call deprecated."""
 
 from __future__ import annotations
 

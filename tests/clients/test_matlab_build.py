@@ -1,4 +1,4 @@
-"""The build of the MATLAB client's gateway, where a machine lacks what it needs."""
+"""The build of the MATLAB client's gateway on a machine that lacks libraries."""
 
 from __future__ import annotations
 

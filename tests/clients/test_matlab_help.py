@@ -1,4 +1,4 @@
-"""The form of the MATLAB toolbox: help texts of one style, packages of a size that one can look over."""
+"""The form of the MATLAB toolbox: help texts of one style, and packages of a readable size."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def test_help_begins_with_the_name_and_a_sentence(file: Path) -> None:
 
 
 def test_no_package_has_more_files_than_one_can_look_over() -> None:
-    packages = set(generate_stubs.API.parent.glob("+*")) - {generate_stubs.API}  # that one is generated
+    packages = set(generate_stubs.API.parent.glob("+*")) - {generate_stubs.API}  # `+api` is generated
     sizes = {package.name: len(list(package.iterdir())) for package in packages}
     assert max(sizes.values()) <= _MOST_FILES, sizes

@@ -1,4 +1,4 @@
-"""What the MATLAB toolbox has from elsewhere: functions for the methods of the protocol, and the version."""
+"""The MATLAB toolbox agrees with its sources: the methods of the protocol, and the version."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PAGE_TIMEOUT_S = 120
 COMMAND_TIMEOUT_S = 60
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
-# What is neither run nor checked. Python is not among it under any other name.
+# Languages that are neither run nor checked. Python is not among them under any other name.
 _PROSE_LANGUAGES = {"ini", "json", "matlab", "mermaid", "proto", "sql", "text", "toml", "yaml"}
 
 

@@ -21,7 +21,7 @@ PLACES = (
     ROOT / "tests" / "clients" / "python",
     ROOT / "tests" / "support",
 )
-"""Folders that names in the maps start from."""
+"""The folders to which names in the maps are relative."""
 _FILE = re.compile(r"`([\w+./-]+\.(?:py|m|cpp|hpp|proto|sql|md|json|toml|yml))`")
 
 

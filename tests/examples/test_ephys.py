@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LABORATORY = "examples.ephys.laboratory"
 
-# Every definition of the example again, as one would write it today.
+# Every definition of the example again, in today's form.
 CURRENT = {
     "animals.Species": """
         # A species
@@ -247,7 +247,7 @@ def made(like: type[lv.Table], definition: str, members: dict[str, Any]) -> type
 
 
 def catalog(laboratory: ModuleType, address: str) -> dict[str, Any]:
-    """Ask a server, through a connection that knows nothing yet, what all tables are."""
+    """Ask a server for the descriptions of all tables, through a new connection."""
     with lv.Connection(address) as connection:
         found: dict[str, Any] = {"diagram": laboratory.diagram().make_mermaid()}
         for table in tables(laboratory).values():
@@ -316,7 +316,7 @@ def test_results_are_those_of_a_direct_computation(laboratory: ModuleType) -> No
 def check_activity(
     activity: lv.Relation, trials: ModuleType, spikes: npt.NDArray[np.float64], shown: list[simulation.Trial]
 ) -> None:
-    """Compare the activity of one unit with what a loop over its trials counts."""
+    """Compare the activity of one unit with the count of a loop over its trials."""
     found = (trials.UnitActivity.PerTrial & activity).to_dicts(order_by="trial")
     by_stimulus: dict[int, list[float]] = {}
     for row, trial in zip(found, shown, strict=True):

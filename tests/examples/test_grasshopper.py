@@ -76,7 +76,7 @@ class Direct:
         return counts * 1e6 / bin_us
 
     def average(self, row: dict[str, Any]) -> tuple[npt.NDArray[np.float64], int]:
-        """The mean level before the spikes of a segment, or of all where the row has none; and their number."""
+        """Return the mean level before the spikes of a row's segment, or before all; and the number of spikes."""
         length = PARAMETERS_US[row["parameter_set"]][2] // STEP_US
         if "segment" in row:
             spikes = self.spikes(row) + row["segment"] * SEGMENT_US[row["segmentation"]]
@@ -164,7 +164,7 @@ def test_new_parameters_are_computed_and_nothing_else(pipeline: ModuleType) -> N
 
 
 def run_demo(folder: Path, server_address: str, kill_one: bool) -> str:
-    """Run the demo in a folder, and kill its first worker in the middle if asked to; give what it printed."""
+    """Run the demo in a folder, and kill its first worker in the middle if asked to; return its output."""
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "examples.grasshopper"],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""The university's queries give what pandas computes from the registry, and the registry is consistent."""
+"""The university's queries agree with pandas on the registry, and the registry is consistent."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_prerequisites_were_passed_in_earlier_terms(drawn: registry.Registry) ->
     passed = passed.rename(columns={name: f"required_{name}" for name in SECTION})
     found = wanted.merge(passed, on=["student_id", "required_dept", "required_course"], how="left", indicator=True)
     assert len(found) == len(wanted) > STUDENTS
-    # The grade of a course that was passed is there, but for the few that nobody has entered yet.
+    # Passed courses have a grade, except the few grades that nobody has entered yet.
     entered = found[found["_merge"] == "both"]
     assert len(entered) > 0.95 * len(found)
     before = entered[["required_term_year", "required_term"]].set_axis(["term_year", "term"], axis=1)

@@ -24,7 +24,7 @@ LAB = {
 
 
 def stored(table: Table, tables: dict[str, Table]) -> Table:
-    """Give native key attributes an origin, as storage does, and add the table to the tables."""
+    """Add a table to the tables, and return its native key attributes an origin, as storage does."""
     first_id = 1 + max((_last_id(other) for other in tables.values()), default=0)
     attributes = tuple(
         _with_own_origin(attribute, table.name, first_id + index) for index, attribute in enumerate(table.heading)
@@ -51,7 +51,7 @@ def table_name(text: str) -> TableName:
 
 
 def resolver(tables: dict[str, Table], name: TableName) -> Callable[[str], Table]:
-    """Give what resolves the names after `->` in the definition of one table."""
+    """Return the function that resolves the names after `->` in the definition of one table."""
 
     def resolve(written: str) -> Table:
         full = str(name.master) if written == "master" else written
@@ -64,10 +64,10 @@ def resolver(tables: dict[str, Table], name: TableName) -> Callable[[str], Table
 
 
 def declared(definition: str, name: str = "lab.Child", tables: dict[str, Table] | None = None) -> Table:
-    """Declare a table: a manual one, or a part if its name is one's.
+    """Declare a table: a manual table, or a part if its name is the name of a part.
 
     Args:
-        tables: Those it may refer to; those of `lab()` by default.
+        tables: The tables that it may refer to; by default the tables of `lab()`.
     """
     tables = lab() if tables is None else tables
     child = table_name(name)

@@ -23,7 +23,7 @@ index (rate)
 
 
 def altered(definition: str, renames: dict[str, str] | None = None, **wanted: object) -> tuple[str, ...]:
-    """Give the lines of the changes from `EXISTING` to another definition."""
+    """Return the lines of the changes from `EXISTING` to another definition."""
     tables = lab()
     existing = stored(declared(EXISTING, tables=tables), tables)
     table: Table = replace(declared(definition, tables=tables), **wanted)  # type: ignore[arg-type]  # as given

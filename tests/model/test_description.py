@@ -118,7 +118,7 @@ def an_index_line(random: Random) -> str:
 
 
 def a_line(random: Random, parents: list[Table]) -> str:
-    """Give the line of a foreign key, of an attribute that a foreign key brings as well, of another, or of an index."""
+    """Return the line of a foreign key, of an attribute (which a foreign key may bring as well), or of an index."""
     inherited = random.choice([attribute for parent in parents for attribute in parent.heading])
     return random.choice(
         [
@@ -133,7 +133,7 @@ def a_line(random: Random, parents: list[Table]) -> str:
 
 
 def a_definition(random: Random, name: str, tables: dict[str, Table]) -> str:
-    """Draw lines, and keep those that the language accepts after those before them."""
+    """Draw lines, and keep each line that the language accepts after the lines before it."""
     parents = [
         tables[parent] for parent in ("lab.Subject", "lab.Session", "lab.First", "lab.Second") if parent in tables
     ]

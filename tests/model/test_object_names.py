@@ -1,4 +1,4 @@
-"""Names and paths of files from outside: what is refused, and that no path of ours is."""
+"""Bad names and paths of files from outside are refused, and no path of the server itself is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single values: what an attribute type takes, and what it refuses."""
+"""Attribute types accept and refuse the right single values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Altering on a real database: rows and lineage stay, the rest becomes as if the table were declared anew."""
+"""Altering on a real database keeps rows and lineage, and leaves the rest as if the table were declared anew."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CASES = [
         id="another order",
     ),
 ]
-"""Other definitions of `SUBJECT`, with the old name of each attribute that gets another."""
+"""Other definitions of `SUBJECT`, with the old name of each renamed attribute."""
 
 
 async def alter(engine: Engine, table: str, definition: str, renames: Mapping[str, str] | None = None) -> Table:
@@ -103,7 +103,7 @@ async def make_subjects(engine: Engine) -> Table:
 
 
 async def declared_anew(engine: Engine, definition: str, schema: str = "fresh") -> Table:
-    """Declare `Subject` in a schema of its own."""
+    """Declare `Subject` in a separate schema."""
     await schemas.create_schema(engine, ME, schema, allow_existing=False)
     declaration = schemas.Declaration(
         TableName(schema, "Subject"), Tier.MANUAL, definition, {"Species": named("Species")}
@@ -112,7 +112,7 @@ async def declared_anew(engine: Engine, definition: str, schema: str = "fresh") 
 
 
 def without_ids(table: Table) -> Table:
-    """Give a table as its definition makes it, whatever its schema and its ids."""
+    """Return a table without its schema and ids, as its definition makes it."""
     heading = Heading(tuple(replace(a, origin=None) for a in table.heading))
     return replace(table, id=0, name=TableName("", table.name.table), heading=heading)
 
@@ -241,7 +241,7 @@ async def test_what_the_rows_do_not_allow_is_named_and_changes_nothing(
 async def test_a_value_past_the_range_of_the_new_type_is_shown_whatever_its_attribute_is_called(
     engine: Engine, connection: Connection
 ) -> None:
-    """`found` is a variable of the language in which the value is looked for."""
+    """`found` is a variable of the language that searches for the value."""
     await make.make_table(engine, "Reading", "reading : int32\n---\nfound = null : int64\n")
     await make.insert(engine, "Reading", [{"reading": n, "found": n * 10_000} for n in range(10)])
     with pytest.raises(errors.ValueOutOfRange, match=r"lab\.Reading.*`found`.*value 40000 does not fit"):
@@ -355,7 +355,7 @@ async def test_a_reader_is_not_kept_waiting_and_neither_is_the_alteration(
         await connection.fetch("SELECT FROM lab.subject")  # holds its lock as long as the transaction lasts
         altering = asyncio.create_task(alter(engine, "Subject", SUBJECT + "age = null : int8\n"))
         while not altering.done():
-            # Behind an alteration that waits, a reader waits with it, and gets on when it gives up.
+            # A reader behind a waiting alteration waits too, and goes on when the alteration gives up.
             assert len(await asyncio.wait_for(make.fetch(engine, "Subject"), timeout=5)) == len(ROWS)
         with pytest.raises(errors.Conflict, match="use the tables"):
             altering.result()

@@ -1,4 +1,4 @@
-"""Tries of a job: which count, when the next one is, and when there is none."""
+"""Attempts of a job: which ones count, when the next one comes, and when no more follow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def fail(engine: Engine, lease: Lease) -> str:
 
 
 async def lose(engine: Engine, session: UUID, *started: Lease) -> None:
-    """Let a worker die: its session is ended by who saw it."""
+    """Let a worker die: its supervisor ends the session."""
     await jobs.delete_session(engine, ME, session, [(lease.table, lease.job_id, lease.token) for lease in started])
 
 

@@ -1,4 +1,4 @@
-"""Arrow that no honest client sends: each is refused by a clear error, and nothing is inserted."""
+"""Arrow data that no honest client sends is refused with a clear error, and nothing is inserted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ trace = null : <array float32(2,)>
 guid = null : uuid
 """
 COUNT = 1237
-"""Rows of a good stream: a number that stands nowhere else in it, so that it can be found and changed."""
+"""The number of rows in a good stream; it occurs nowhere else there, so that it can be found and changed."""
 
 
 @pytest_asyncio.fixture
@@ -84,7 +84,7 @@ def from_buffers(
 
 
 def with_number(content: bytes, occurrence: int, number: int) -> bytes:
-    """Change one of the places where the number of rows stands: of the batch, or of one of its columns."""
+    """Change one occurrence of the number of rows: of the batch, or of one of its columns."""
     old = COUNT.to_bytes(8, "little", signed=True)
     parts = content.split(old)
     assert len(parts) > occurrence + 1
@@ -131,7 +131,7 @@ BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
         ),
         errors.WrongValue,
     ),
-    "bytes that are no array": (stream(batch(trace=pa.array([b"1234567"]))), errors.WrongValue),
+    "bytes without an array": (stream(batch(trace=pa.array([b"1234567"]))), errors.WrongValue),
     "a label that is none": (stream(batch(sex=in_one_dictionary(["M", "X"], [0, 1]))), errors.ValueOutOfRange),
     "a code past the dictionary": (stream(batch(sex=in_one_dictionary(["M", "F"], [0, 7]))), errors.InvalidRequest),
     "a negative code": (stream(batch(name=in_one_dictionary(["a"], [-2]))), errors.InvalidRequest),
@@ -157,7 +157,7 @@ BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
     "a decimal out of range": (stream(batch(price=pa.array([1000.0]))), errors.ValueOutOfRange),
     "a decimal that is none": (stream(batch(price=pa.array([float("nan")]))), errors.ValueOutOfRange),
     "text with NUL": (stream(batch(name=pa.array(["a\0b"]))), errors.ValueOutOfRange),
-    "text that is no UTF-8": (
+    "text that is not UTF-8": (
         stream(batch(name=from_buffers(pa.utf8(), 1, np.array([0, 2], np.int32), b"\xff\xfe"))),
         errors.InvalidRequest,
     ),
@@ -179,7 +179,7 @@ BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
         ),
         errors.InvalidRequest,
     ),
-    "a dictionary that is no UTF-8": (
+    "a dictionary that is not UTF-8": (
         stream(
             batch(
                 name=pa.DictionaryArray.from_arrays(
@@ -269,7 +269,7 @@ async def test_no_damaged_byte_ends_the_process_or_its_connections(table: Engine
     rng = random.Random(3)
     for _ in range(400):
         damaged = bytearray(TWO if rng.random() < 0.5 else GOOD)
-        head = min(len(damaged), 1500)  # the schema and the lengths, where damage does most
+        head = min(len(damaged), 1500)  # the schema and the lengths, because their damage has the worst effects
         for _ in range(rng.choice([1, 1, 4])):
             damaged[rng.randrange(head)] = rng.randrange(256)
         try:

@@ -1,4 +1,4 @@
-"""A delete that a concurrent change gets in the way of is done again; inside a client's transaction only that can."""
+"""A delete in conflict with a concurrent change is repeated; in a client's transaction only the client can repeat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHOSEN = Restrict(TableOperand(named("Session")), Equalities((("session", 1),)))
 
 
 async def delete_beside_an_update(engine: Engine, database_url: str, other: Engine) -> int:
-    """Begin to delete a row that another is changing, and let that change be committed; give how many went."""
+    """Begin to delete a row that another is changing, and commit that change; return how many rows were deleted."""
     await make.make_table(engine, "Session", "session : int32\n---\nrate : int32\n")
     await make.insert(engine, "Session", [{"session": n, "rate": 0} for n in (1, 2)])
     changing = await asyncpg.connect(database_url)

@@ -1,4 +1,4 @@
-"""What a delete takes, on random pipelines, is what a plain search along the references finds."""
+"""A delete takes the same rows on random pipelines as a plain search along the references."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ Going = dict[str, list[Row]]
 
 
 def closure(tables: list[RandomTable], going: Going) -> Going:
-    """Add what depends on the rows that go, however indirectly."""
+    """Add the rows that depend on the deleted rows, however indirectly."""
     going = {name: list(found) for name, found in going.items()}
     for table in tables:
         taken = going.setdefault(table.name, [])
@@ -104,7 +104,7 @@ def closure(tables: list[RandomTable], going: Going) -> Going:
 
 
 def masters_of(tables: list[RandomTable], going: Going) -> Iterator[tuple[str, Row]]:
-    """Give the masters that stay although a part of them goes."""
+    """Return the masters that stay although one of their parts is deleted."""
     for table in tables:
         for row in going[table.name] if table.master else ():
             for parent, candidate in table.parents_of(row):

@@ -1,4 +1,4 @@
-"""A commit makes jobs of what depends on it, for the committed keys alone."""
+"""A commit makes jobs of the tables that depend on it, only for the committed keys."""
 
 from __future__ import annotations
 

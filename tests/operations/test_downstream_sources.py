@@ -1,4 +1,4 @@
-"""A commit makes jobs of all that a class's own key source gains by it, whatever that source does with the keys."""
+"""A commit makes jobs for all keys that a class's own key source gains, whatever that source does with the keys."""
 
 from __future__ import annotations
 

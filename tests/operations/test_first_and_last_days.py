@@ -1,4 +1,4 @@
-"""The first and the last day of Python are days like others, whichever way they came."""
+"""The first and the last day of Python are ordinary days, whichever way they came."""
 
 from __future__ import annotations
 

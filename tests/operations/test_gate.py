@@ -1,4 +1,4 @@
-"""The gate learns who does what with which tables, whichever way an operation takes."""
+"""The gate learns the caller, the action and the tables of every operation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class WatchedGate(Gate):
-    """Notes what it is asked."""
+    """A gate that records its questions."""
 
     asked: set[tuple[str, Action, str]]
 
@@ -37,7 +37,7 @@ class WatchedGate(Gate):
 
 @pytest.fixture
 async def lab(engine: Engine) -> Engine:
-    """Subjects with sessions, behind a gate that is watched."""
+    """Subjects with sessions, behind a recording gate."""
     assert isinstance(engine.scope, Database)
     gate = WatchedGate(CatalogCache(engine.scope), stored_relation)
     gate.asked = set()
@@ -51,7 +51,7 @@ async def lab(engine: Engine) -> Engine:
 
 
 def asked(engine: Engine) -> set[tuple[Action, str]]:
-    """Return what the gate was asked for `ME`."""
+    """Return the questions that the gate got for `ME`."""
     assert isinstance(engine.gate, WatchedGate)
     return {(action, name) for user, action, name in engine.gate.asked if user == ME.user}
 

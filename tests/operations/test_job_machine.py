@@ -1,4 +1,4 @@
-"""Any order of what can happen to jobs, on a real database, against a model of a few lines."""
+"""Events of jobs in any order, on a real database, against a model of a few lines."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ ATTEMPTS = 2
 KEYS = st.integers(0, 2)
 WORKERS = st.integers(0, 1)
 ANY = st.integers(0, 5)
-"""One of the leases that were given out last."""
+"""One of the leases that were handed out last."""
 STAT = named("Stat")
 
 
 @dataclass
 class Job:
-    """A job as the model has it; `due` is False while it waits after an error."""
+    """A job in the model; `due` is False while it waits after an error."""
 
     id: int
     state: str = "pending"
@@ -64,7 +64,7 @@ class Job:
 
 
 class Model:
-    """What there is to compute, what is computed, its jobs, and the workers."""
+    """The keys to compute, the computed keys, their jobs, and the workers."""
 
     def __init__(self) -> None:
         self.source: set[int] = set()
@@ -94,7 +94,7 @@ async def test_jobs_do_as_the_model_does(pipeline: Engine) -> None:
         def __init__(self) -> None:
             super().__init__(pipeline, loop)
 
-    # The machine is synchronous: it runs in a thread, and the database's work in this loop.
+    # The machine is synchronous: it runs in a thread, and the database's work runs in this loop.
     checks = settings(max_examples=30, stateful_step_count=40, deadline=None, database=None)
     await asyncio.to_thread(run_state_machine_as_test, Machine, settings=checks)
 
@@ -108,7 +108,7 @@ class JobMachine(RuleBasedStateMachine):
         self.loop = loop
         self.model = Model()
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what the work gives
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # the result of the work
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     @initialize()
@@ -129,7 +129,7 @@ class JobMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------- rows
 
-    # Few rules with many ways each: so those of workers come often enough to go deep.
+    # There are few rules with many ways each, so that rules of workers come often enough to go deep.
     @rule(key=KEYS, how=st.sampled_from(["add_to_the_source", "insert_by_hand", "delete_a_parent", "delete_a_result"]))
     def change_rows(self, key: int, how: str) -> None:
         getattr(self, how)(key)
@@ -215,7 +215,7 @@ class JobMachine(RuleBasedStateMachine):
         self._judge_reserved(session, most, {dict(lease.key)["session"]: lease for lease in leases})
 
     def _judge_reserved(self, session: UUID, most: int, leases: dict[Any, Lease]) -> None:
-        """Check what was handed out against all that could be, and take it over."""
+        """Check the handed-out jobs against all that could be, and record them."""
         jobs_ = self.model.jobs
         due = {key for key, job in jobs_.items() if job.state == "pending" and job.due}
         lost = {key for key, job in jobs_.items() if self.model.lost(job)}
@@ -334,7 +334,7 @@ class JobMachine(RuleBasedStateMachine):
         return Restrict(JobOperand(STAT), Equalities((("session", key),)))
 
     def _lease(self, which: int) -> tuple[Lease, Any, Job | None]:
-        """Choose a lease that was given out, with its key and its job, if that is still there."""
+        """Choose a lease that was handed out, with its key, and its job if it still exists."""
         lease = self.model.leases[-1 - which % len(self.model.leases)]
         key = dict(lease.key)["session"]
         job = self.model.jobs.get(key)  # type: ignore[call-overload]  # an integer

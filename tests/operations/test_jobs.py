@@ -1,4 +1,4 @@
-"""The life of a job on a real database: each key is committed once, whatever dies when."""
+"""The life of a job on a real database: each key is committed once, whatever fails."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_a_job_of_a_silent_worker_goes_to_another_and_its_late_result_is_r
     await make.expire(pipeline, silent)
     again = await reserve_all(pipeline, other)
     assert {lease.job_id for lease in again} == {lease.job_id for lease in taken}
-    assert {lease.attempt for lease in again} == {1}  # of a batch it is not known which had begun
+    assert {lease.attempt for lease in again} == {1}  # nobody knows which job of a batch had begun
     with pytest.raises(LeaseLost):
         await make.complete(pipeline, taken[0], result(taken[0]))
     assert await make.fetch(pipeline, "Stat") == []
@@ -227,7 +227,7 @@ async def test_those_who_wait_for_one_table_share_its_looks(
     table = await schemas.describe_table(pipeline, ME, named("Stat"))
     seen: list[str] = []
     async with pipeline.scope.connection() as watched:
-        # All looks go over this one free connection: its statements are counted.
+        # All checks go over this one free connection, so its statements are counted.
         watched.add_query_logger(lambda query: seen.append(query.query))
     await asyncio.gather(*(pipeline.lookout.wait([table], 0.5) for _ in range(50)))
     looks = [text for text in seen if "EXISTS" in text]
@@ -345,7 +345,7 @@ async def test_a_slow_look_is_begun_where_the_last_one_found_something(pipeline:
     await jobs.release(pipeline, ME, [(lease.table, lease.job_id, lease.token) for lease in first])
     pipeline.lookout.reached(table, place, seconds=10.0)
     taken = await make.reserve(pipeline, session, "Stat", 1)
-    assert taken[0].job_id > second.job_id  # what was given back before that place comes later
+    assert taken[0].job_id > second.job_id  # jobs that were given back before that place come later
     await make.reserve(pipeline, session, "Stat", SESSIONS)
     rest = await make.reserve(pipeline, session, "Stat", SESSIONS)
     assert {lease.job_id for lease in rest} == {lease.job_id for lease in first}

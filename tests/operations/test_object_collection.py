@@ -1,4 +1,4 @@
-"""Collection of objects: what no row names goes, after a while, and what a row names stays, whoever is at work."""
+"""Objects that no row names are collected after a while, and named objects stay, whoever is at work."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_what_no_row_names_is_quarantined_then_removed(engine: Engine, sto
     assert [file.read_bytes() for file in stored_files(store_folders)] == [b"kept"]
     with pytest.raises(UnknownObject):
         await get(engine, gone.id)
-    # The folders that were for the others are gone as well.
+    # The folders of the other objects are gone as well.
     assert len([f for f in (store_folders.folders["raw"] / "_levada" / "attach").rglob("*") if f.is_dir()]) == 2
 
 
@@ -145,7 +145,7 @@ async def test_the_same_content_comes_out_of_quarantine(engine: Engine) -> None:
     await age(engine)
     await collect(engine)
     await age(engine)
-    # Quarantined again, and named by its id alone: by a client that has been away for long.
+    # It is quarantined again, and a client that has been away for long names it only by its id.
     await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}])
     await collect(engine)
     assert await get(engine, reference.id) == b"data"
@@ -173,7 +173,7 @@ async def test_a_row_cannot_name_what_is_being_removed(engine: Engine, store_fol
     again = await put(engine, "Trace", "data", b"data")
     assert again.id != reference.id
     await insert(engine, "Trace", [{"id": 1, "data": str(again.id)}])
-    # What a collector left behind that was killed is removed by the next one.
+    # The next collector removes the remains of a killed one.
     assert (await collect(engine)).deleted_count == 1
     assert await get(engine, again.id) == b"data"
     assert len(stored_files(store_folders)) == 1
@@ -185,7 +185,7 @@ async def test_a_claim_that_comes_first_wins_over_a_collection(engine: Engine) -
     await collect(engine)
     await age(engine)
     async with engine.scope.transaction() as connection:
-        # As a claim does it, before its commit: the collection finds the object doomed, and waits for its lock.
+        # A claim does the same before its commit: the collection finds the object doomed, and waits for its lock.
         await connection.execute(
             "UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = now() + interval '7 days'"
         )
@@ -229,7 +229,7 @@ async def test_rows_copied_within_the_database_keep_their_objects(engine: Engine
         await session.transactions.begin("repeatable_read", read_only=False)
         assert await inserts.insert_relation(session.engine, ME, named("Copy"), source, options) == 2
         await delete_all(engine, "Trace")
-        await collect(engine)  # sees neither the rows that are gone nor those that are to come
+        await collect(engine)  # sees neither the deleted rows nor the coming ones
         await session.transactions.commit()
     assert await states(engine) == ["whole"]
     assert [row["id"] for row in await fetch(engine, "Copy")] == [1, 2]
@@ -255,7 +255,7 @@ async def test_a_store_that_is_away_is_tried_again(
 
 
 class _Calendar:
-    """Lets time pass only while no transaction is under way that has claimed objects: none lasts for days."""
+    """Lets time pass only while no transaction with claimed objects is under way, because none lasts for days."""
 
     def __init__(self) -> None:
         self._under_way = 0
@@ -292,7 +292,7 @@ async def test_no_row_is_left_without_its_object_whoever_inserts_deletes_and_col
 
     async def write(worker: int) -> None:
         for step in count():
-            if step >= 12 and removed:  # or nothing was tried
+            if step >= 12 and removed:  # otherwise nothing was tried
                 return
             assert step < 1000
             content = chance.choice(contents)

@@ -117,7 +117,7 @@ async def test_schemas_form_no_cycle(engine: Engine) -> None:
             ),
         )
     assert [table.name.table for table in await schemas.list_tables(engine, ME, "animals")] == ["Subject"]
-    # What closed it is gone, so the way is free.
+    # The blocking reference is gone, so the way is free.
     await schemas.drop_schema(engine, ME, "units")
     await _declare(engine, "units", "Unit", "unit : int32\n")
     await _declare(engine, "animals", "Best", "best : int32\n---\n-> [nullable] units.Unit\n")

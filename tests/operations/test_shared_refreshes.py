@@ -1,4 +1,4 @@
-"""Workers ask for refreshes by the hundred; each kind is done once for all who ask before it begins."""
+"""Workers ask for refreshes by the hundred; each kind is done once for all workers that ask before it begins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASKERS = 50
 
 
 class Work:
-    """A refresh that a test lets go on; it tells its number."""
+    """A refresh that a test lets go on; it returns its number."""
 
     def __init__(self) -> None:
         self.count = 0

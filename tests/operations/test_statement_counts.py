@@ -1,4 +1,4 @@
-"""How many statements an operation takes: with the tables that it touches, not with rows or paths."""
+"""The number of an operation's statements grows with the tables that it touches, not with rows or paths."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def sent(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> lis
 
 @pytest.fixture
 def step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let deletes do as where one statement would be too large."""
+    """Make deletes act as if one statement were too large."""
     monkeypatch.setattr(deletion, "MAX_TABLES_AT_ONCE", 0)
 
 
 async def _delete(engine: Engine, sent: list[str], key: int) -> int:
-    """Delete an entity with all that depend on it; give the number of statements."""
+    """Delete an entity with all its dependents; return the number of statements."""
     sent.clear()
     relation = Restrict(TableOperand(named("T0")), Equalities((("t0", key),)))
     doomed = await deletes.delete(engine, ME, relation, PartIntegrity.ENFORCE, digest="", quick=False)

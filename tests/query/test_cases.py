@@ -33,7 +33,7 @@ def _cases() -> list[object]:
 
 
 def _new_keys(name: str) -> Query:
-    """Give the keys that a table has still to compute and has no job for."""
+    """Return the keys that a table must still compute and has no job for."""
     (found,) = (t for t in lab.lab().tables if t.name.table == name)
     return Query(key_source.new_keys(key_source.default_key_source(found), found))
 

@@ -1,4 +1,4 @@
-"""Every mistake in an expression is told at its place."""
+"""Every mistake in an expression is reported at its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from levada_server.query.expression.functions import FUNCTIONS
 from tests.support.expression_scope import AGGREGATE, PLAIN
 
 SYNTAX = [
-    # text, column, what the message says
+    # text, column, part of the message
     ("", 1, "empty"),
     ("   ", 4, "empty"),
     ("number >", 9, "ends here"),

@@ -1,4 +1,4 @@
-"""Limits on an expression: checked before it can cost anything, and told plainly."""
+"""Limits on an expression are checked before it can cost anything, and reported plainly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference page is what the table of functions says."""
+"""The reference page agrees with the table of functions."""
 
 from __future__ import annotations
 

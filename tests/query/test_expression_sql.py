@@ -1,4 +1,4 @@
-"""What expressions become: the SQL, its bound values and the type. What it means is tested in query_meaning."""
+"""Expressions become the right SQL, bound values and type. Tests in query_meaning check the meaning."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def postgres(database_url: str) -> Iterator[Postgres]:
-    """A database of this test alone; each example leaves it as it was."""
+    """A database for this test alone; each example leaves it unchanged."""
     connected = Postgres(database_url)
     yield connected
     connected.close()

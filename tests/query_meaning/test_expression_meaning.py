@@ -1,4 +1,4 @@
-"""What expressions mean: PostgreSQL's answers agree with the plain-Python oracle, and it never raises."""
+"""The meaning of expressions: PostgreSQL's answers agree with the plain-Python oracle, and it never raises."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ many = settings(
 
 @pytest.fixture
 def ask(database_url: str) -> Iterator[Ask]:
-    """Run a query, from a test that is no coroutine itself, as one that draws examples cannot be."""
+    """Run a query from a test that is not a coroutine, because a test that draws examples cannot be one."""
     loop = asyncio.new_event_loop()
     connection = loop.run_until_complete(asyncpg.connect(database_url, server_settings={"timezone": "UTC"}))
 
@@ -134,7 +134,7 @@ def test_sums_and_means_of_floats(ask: Ask, rows: Sequence[oracle.Row]) -> None:
 
 
 def check_floats(ask: Ask, rows: Sequence[oracle.Row]) -> None:
-    """Check that sums and means neither overflow inside nor lose what they could keep."""
+    """Check that sums and means neither overflow inside nor lose digits that they could keep."""
     columns = tuple((name, compute(f"{name}(double)", (), AGGREGATE).sql) for name in ("sum", "avg", "std", "variance"))
     ((total, mean, deviation, variance),) = ask(sql.Select(columns, source(rows), grouped=True))
     numbers = [row["double"] for row in rows if row["double"] is not None]
@@ -154,7 +154,7 @@ def check_floats(ask: Ask, rows: Sequence[oracle.Row]) -> None:
     average = sum(exact, Fraction()) / len(exact)
     assert close(mean, as_float(average), size)
     spread = sum(((x - average) ** 2 for x in exact), Fraction()) / len(exact)
-    # The squares of numbers below 1e-120 vanish, and what is small beside the numbers is their rounding.
+    # The squares of numbers below 1e-120 vanish, and small differences beside the numbers are their rounding.
     if size > 1e-120 and spread > Fraction(size) ** 2 / 10**12:
         assert close(variance, as_float(spread), 0)
         assert math.isclose(deviation, root(spread), rel_tol=1e-6)
@@ -254,7 +254,7 @@ CASES = [
     ("coalesce(car.missing, car.name)", "Rever"),
     ("car.name IN ('Rever', 'x')", True),
     ("car.length IN (1, 20.5)", True),
-    # Text that does not read as what is asked for.
+    # Text that cannot be read as the requested type.
     ("CAST('12x' AS signed)", None),
     ("CAST('1e400' AS float)", None),
     ("CAST('1e-400' AS float)", 0.0),

@@ -1,4 +1,4 @@
-"""What an auto-populated table has still to compute."""
+"""The keys that an auto-populated table must still compute."""
 
 from __future__ import annotations
 

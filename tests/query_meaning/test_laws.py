@@ -147,7 +147,7 @@ def test_the_key_of_every_result_is_unique_in_its_rows(postgres: Postgres, chanc
         heading, rows = held.fetch(a)
         whole = [row for row in rows if None not in row[: len(heading.primary_key)]]
         assert has_unique_keys(Entities(heading, tuple(whole)))
-        # A NULL in a key of U is a value like others there, but for a union: it matches nothing.
+        # A NULL in a key of U is an ordinary value there, except in a union, in which it matches nothing.
         if has_unique_keys(pipeline.oracle.evaluate(a)):
             assert has_unique_keys(Entities(heading, tuple(rows)))
 

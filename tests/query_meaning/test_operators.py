@@ -1,4 +1,4 @@
-"""What operators give where SQL by itself would give something else, by hand on a small laboratory."""
+"""Results of operators that differ from plain SQL, by hand on a small laboratory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's answers to compiled relations are the oracle's: attributes, key, rows and their order, and refusals."""
+"""PostgreSQL answers compiled relations as the oracle does: attributes, key, rows and their order, and refusals."""
 
 from __future__ import annotations
 

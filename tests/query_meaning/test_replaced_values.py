@@ -1,4 +1,4 @@
-"""A query that was compiled for other values, bound to new ones, is the query that these are compiled to."""
+"""A query compiled for other values and bound to new ones equals the query compiled for the new ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _next(values: Iterator[object], _: object) -> object:
 
 
 def _with_values(part: Any, put: Callable[[object], object]) -> Any:  # noqa: ANN401  # a relation or a part of one
-    """Put something in the place of every plain value of a mapping, in order."""
+    """Replace every plain value of a mapping, in order."""
     if isinstance(part, Equalities):
         return Equalities(tuple((name, put(v) if isinstance(v, PLAIN) else v) for name, v in part.entries))
     if isinstance(part, tuple):
@@ -72,7 +72,7 @@ def _with_values(part: Any, put: Callable[[object], object]) -> Any:  # noqa: AN
 
 
 def _other(chance: Random, value: object) -> object:
-    """Give a value of the same kind."""
+    """Return a value of the same kind."""
     match value:
         case bool():
             return chance.choice((True, False))
@@ -87,7 +87,7 @@ def _other(chance: Random, value: object) -> object:
 
 
 def _compiled(relation: Relation, catalog: Catalog) -> Query | str:
-    """Compile a relation; give the message of its refusal."""
+    """Compile a relation; return the message of its refusal."""
     try:
         return compile_relation(relation, catalog)
     except LevadaError as error:

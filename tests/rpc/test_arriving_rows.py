@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
 
 ROWS = 1000
-"""Of a batch: more than a single statement takes."""
+"""The size of a batch: more than a single statement takes."""
 BATCHES = 4
 ALL = range(BATCHES * ROWS)
 
@@ -47,7 +47,7 @@ async def stub(connections: None, engine: Engine) -> AsyncIterator[row_service_p
 
 
 def batch(number: int, name: str | bytes = "new") -> pa.RecordBatch:
-    """Make the rows of one batch; a name of bytes is none."""
+    """Make the rows of one batch; a name that is bytes stands for no name."""
     ids = pa.array(range(number * ROWS, (number + 1) * ROWS))
     names = pa.array([name] * ROWS, pa.binary() if isinstance(name, bytes) else pa.utf8())
     return pa.record_batch({"id": ids, "name": pa.Array.from_buffers(pa.utf8(), ROWS, names.buffers())})

@@ -1,4 +1,4 @@
-"""Small calls over one stream: answered as on their own, errors that leave the stream open, and its end."""
+"""Small calls over one stream get the same answers as separate calls; errors leave it open; and it ends cleanly."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Client:
         self.call: Any = pb_grpc.SessionServiceStub(channel).OpenCalls()  # Any: grpc's call
 
     async def ask(self, request: pb.OpenCallsRequest) -> pb.OpenCallsResponse:
-        """Send one call and give its answer."""
+        """Send one call and return its answer."""
         await self.call.write(request)
         answer: pb.OpenCallsResponse = await self.call.read()
         return answer
 
     async def refused(self, request: pb.OpenCallsRequest) -> str:
-        """Make a call that fails; give the reason."""
+        """Make a call that fails; return the reason."""
         info = error_details_pb2.ErrorInfo()
         assert (await self.ask(request)).error.details[0].Unpack(info)
         return str(info.reason)
 
     async def end(self) -> str:
-        """Wait until the server ends the stream; give the name of its status."""
+        """Wait until the server ends the stream; return the name of its status."""
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await self.call.read()
         return ended.value.code().name

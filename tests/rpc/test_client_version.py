@@ -1,4 +1,4 @@
-"""Clients that are too old are refused, in words that say what to do."""
+"""Clients that are too old are refused with advice on what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client sends is checked before anything recurses: indices, counts, depth, and unset shapes."""
+"""A client's relation is checked before anything recurses: indices, counts, depth, and unset shapes."""
 
 from __future__ import annotations
 

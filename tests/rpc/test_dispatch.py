@@ -1,4 +1,4 @@
-"""One dispatcher: bytes that are no message, the one repetition with a newer catalog, and what an answer carries."""
+"""One dispatcher: bytes that are not a message, the one repetition with a newer catalog, and an answer's metadata."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def refusal(
     *,
     streaming: bool,
 ) -> grpc.aio.AioRpcError:
-    """Send bytes that are no message of protobuf; return the error."""
+    """Send bytes that are not a message of protobuf; return the error."""
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         if streaming:
             async for _ in channel.unary_stream(path)(GARBAGE):

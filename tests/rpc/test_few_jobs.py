@@ -1,4 +1,4 @@
-"""CompleteFewJobs over a real channel: jobs that share streams of rows, and what becomes of each."""
+"""CompleteFewJobs over a real channel: jobs that share streams of rows, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STAT, BIN = "Stat", "Stat.Bin"
 
 @dataclass
 class Worker:
-    """One that has reserved jobs of `Stat`, by the number of their session."""
+    """A client that has reserved jobs of `Stat`, by the number of their session."""
 
     stub: job_service_pb2_grpc.JobServiceStub
     session: str
@@ -68,7 +68,7 @@ def stats(sessions: Sequence[int]) -> pb.SharedRows:
 
 @pytest_asyncio.fixture
 async def worker(engine: Engine, server_address: str) -> AsyncIterator[Worker]:
-    """One that holds all jobs of a table with a part."""
+    """A client that holds all jobs of a table with a part."""
     await make.make_table(engine, "Session", "session : int32\n")
     await make.make_table(engine, STAT, "-> Session\n---\nmean : float64\n", Tier.COMPUTED)
     await make.make_table(engine, BIN, "-> master\nbin : int32\n", Tier.PART)
@@ -88,14 +88,14 @@ async def worker(engine: Engine, server_address: str) -> AsyncIterator[Worker]:
 
 
 async def jobs(engine: Engine, connection: asyncpg.Connection[asyncpg.Record]) -> dict[int, tuple[str, str | None]]:
-    """Give the state of each job and what it wrote."""
+    """Return the state of each job and its rows."""
     name = job_table_name((await make.catalog(engine)).table(make.named(STAT)))
     rows = await connection.fetch(f"SELECT session, _state, _writes FROM {name}")  # noqa: S608
     return {row["session"]: (row["_state"], row["_writes"]) for row in rows}
 
 
 async def sessions_in(engine: Engine, table: str) -> list[int]:
-    """Give the sessions that a table has, of each row."""
+    """Return the session of each row of a table."""
     return sorted(int(str(row["session"])) for row in await make.fetch(engine, table))
 
 

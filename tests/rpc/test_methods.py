@@ -1,4 +1,4 @@
-"""The table of methods says what the descriptors say."""
+"""The table of methods agrees with the descriptors."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ async def test_a_known_hash_needs_no_upload_in_its_schema_alone(
     hash_ = blake3(b"secret").hexdigest()
     request = pb.StageObjectRequest(name=NAME, attribute="data", hash=hash_)
     assert (await stub.StageObject(request)).object.id == id_
-    # Whoever knows a hash learns nothing of other schemas: there it is as if nobody had the content.
+    # A known hash reveals nothing of other schemas: there the content counts as missing.
     async with engine.scope.connection() as connection:
         await connection.execute("UPDATE levada.object SET schema_id = schema_id + 1")
     assert (await stub.StageObject(request)).WhichOneof("outcome") == "upload_id"
@@ -342,7 +342,7 @@ async def test_links_lead_nowhere_but_within_their_store(
             await register(stub, path)
     reference = await register(stub, "inside/film")
     assert await download(stub, reference.id) == b"film"
-    # Whoever puts a link there afterwards gains nothing.
+    # Placing a link there afterwards gains nothing.
     (store / "inside").unlink()
     (store / "inside").symlink_to(outside)
     (outside / "film").write_bytes(b"evil")
@@ -380,7 +380,7 @@ async def test_what_cannot_be_downloaded_is_refused(
         await stub.ListObjectFiles(pb.ListObjectFilesRequest(object_id=id_))
     upload_id = await stage(stub)
     with refused("UNKNOWN_OBJECT"):
-        await download(stub, upload_id)  # it is not whole
+        await download(stub, upload_id)  # it is not complete
     (file,) = stored_files(store_folders)
     file.chmod(0o600)
     file.write_bytes(b"short")

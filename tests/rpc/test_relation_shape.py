@@ -1,4 +1,4 @@
-"""Relations that are compiled once for all values, and those that are not."""
+"""Some relations are compiled once for all values, and others for each value."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_table(definition: str) -> Catalog:
 
 
 class Compiler:
-    """Compiles what a client sends, with the plans of a server."""
+    """Compiles relations of a client, with the plans of a server."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.catalog = with_table(DEFINITION)

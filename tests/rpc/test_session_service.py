@@ -47,7 +47,7 @@ class Client:
         self.call: Any = stub.OpenSession()  # Any: grpc's call
 
     async def ask(self, *requests: pb.OpenSessionRequest) -> list[pb.OpenSessionResponse]:
-        """Send the messages of one request; give its answers."""
+        """Send the messages of one request; return its answers."""
         for request in requests:
             await self.call.write(request)
         answers = [await self.call.read()]
@@ -61,12 +61,12 @@ class Client:
         return answer.count_relation.entity_count
 
     async def done(self, request: pb.OpenSessionRequest) -> None:
-        """Send a request that answers nothing but that it is done."""
+        """Send a request whose answer only confirms it."""
         (answer,) = await self.ask(request)
         assert answer.WhichOneof("response") is None, answer
 
     async def refused(self, *requests: pb.OpenSessionRequest) -> str:
-        """Send a request that fails; give the reason."""
+        """Send a request that fails; return the reason."""
         answer = (await self.ask(*requests))[-1]
         info = error_details_pb2.ErrorInfo()
         assert answer.error.details[0].Unpack(info)

@@ -1,4 +1,4 @@
-"""Two servers on one database: what is declared, altered or dropped through one, the other knows at once."""
+"""Two servers on one database: a change of tables through one is known to the other at once."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_who_only_reads_learns_of_an_alteration_too(database_url: str, monkeypat
         assert there.to_arrow().column_names == ["id"]
         table.definition = "id : int32\n---\ny = null : varchar(8)\n"
         assert table.alter(prompt=False)
-        # Nothing here asks for what the old catalog lacks; each request is a chance to be told.
+        # No request here needs anything that the old catalog lacks; each one is a chance to learn of the new catalog.
         names = (lv.FreeTable(other, "lab.Thing").to_arrow().column_names for _ in range(10_000))
         assert any(seen == ["id", "y"] for seen in names)
 

@@ -28,7 +28,7 @@ BEGIN = session_service_pb2.OpenSessionRequest(begin=session_service_pb2.Begin()
 CONNECTIONS = 3
 ROWS = 60
 ROW_BYTES = 400_000
-"""24 MB a result: several times what the sockets and the channel hold."""
+"""24 MB for each result: several times the size of the sockets and the channel."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ async def channel(engine: Engine) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
     await server.stop(10)
     if (space := engine.scope.spool_space) is not None:
-        # gRPC does not tell when a handler has cleaned up whose client has left.
+        # gRPC does not report when the handler of a client that has left is cleaned up.
         for _ in range(1000):
             if not space.used_bytes:
                 break
@@ -96,7 +96,7 @@ async def test_readers_that_stand_still_leave_the_connections_to_others(
     assert await count(stub) == ROWS
     assert engine.scope.spool_space is not None
     assert engine.scope.spool_space.used_bytes > ROWS * ROW_BYTES
-    # What waited is whole.
+    # The waiting results are complete.
     sizes = await asyncio.gather(*map(size, calls[:2]))
     assert all(ROWS * ROW_BYTES - 2**21 < got < ROWS * ROW_BYTES * 1.01 for got in sizes)
     for call in calls[2:]:
@@ -128,7 +128,7 @@ async def test_a_result_that_nobody_reads_in_time_is_ended(
 ) -> None:
     monkeypatch.setattr("levada_server.rpc.query_service.FETCH_LIMIT_S", 0.2)
     assert isinstance(engine.scope, Database)
-    engine.scope.spool_space = None  # so that nothing but the limit frees a connection
+    engine.scope.spool_space = None  # so that only the limit frees a connection
     calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]
     for call in calls:
         await call.read()
@@ -149,7 +149,7 @@ async def test_a_transaction_whose_result_nobody_reads_is_rolled_back_in_time(
         await session.read()
         await session.write(fetch)
         await session.read()
-    # All connections are held, each by a transaction whose result is not read: nothing but its limit ends it.
+    # All connections are held, each by a transaction whose result is not read: only its limit ends it.
     assert await count(stub) == ROWS
     assert engine.scope.spool_space is not None
     assert engine.scope.spool_space.used_bytes == 0

@@ -1,4 +1,4 @@
-"""What the samples in `datajoint_blobs.json` hold; as a program, writes them anew by DataJoint for Python.
+"""The contents of the samples in `datajoint_blobs.json`; as a program, it writes them anew by DataJoint for Python.
 
 pip install datajoint==2.3.5
 python tests/samples/datajoint_blobs.py
@@ -66,12 +66,12 @@ VALUES: dict[str, Any] = {
     "array of text": np.array([["a", "bc"]], dtype=object),
     "records": _RECORDS,
 }
-"""What each sample is read as."""
+"""The value that each sample must be read as."""
 
 
 def main() -> None:
     """Write the samples."""
-    from datajoint import blob  # needed for this alone
+    from datajoint import blob  # needed only for this
 
     written = {
         **VALUES,

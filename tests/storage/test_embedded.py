@@ -43,7 +43,7 @@ as_root = pytest.mark.skipif(
 ANSWER_SECONDS = 30
 WITNESS = 7
 FORK_HANDLERS: list[object] = []
-"""What glibc calls before a fork, as long as this process lives."""
+"""The functions that glibc calls before a fork, kept as long as this process lives."""
 
 SERVER = """
 import sys
@@ -57,7 +57,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A folder that every user can pass; it stands for the temporary one and for root's state."""
+    """A folder that every user can enter; it stands for the temporary folder and for root's state."""
     place = Path(tempfile.mkdtemp(prefix="levada-test-"))
     place.chmod(0o711)
     with pytest.MonkeyPatch.context() as patch:
@@ -70,7 +70,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(place: Path) -> Path:
-    """A data folder yet to be made, with a place of its own around it."""
+    """A data folder that does not exist yet, in its own parent folder."""
     around = Path(tempfile.mkdtemp(dir=place))
     around.chmod(0o711)
     return around / "data"
@@ -88,7 +88,7 @@ def used_folder(place: Path) -> Path:
 
 @pytest.fixture
 def start(place: Path) -> Iterator[Start]:
-    """`embedded.start`; what it started is stopped at the end."""
+    """`embedded.start`; servers that it started are stopped at the end."""
     started = []
 
     def start(folder: Path) -> embedded.EmbeddedPostgres:
@@ -102,7 +102,7 @@ def start(place: Path) -> Iterator[Start]:
 
 @contextmanager
 def other_server(place: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a server in a process and a process group of its own; yields it and its dsn."""
+    """Run a server in its own process and process group; yield it and its dsn."""
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(folder), str(place / "state")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(place)},
@@ -120,7 +120,7 @@ def other_server(place: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[s
 
 
 def ask(dsn: str, statement: str) -> object:
-    """Run a statement; returns the first value of its first row."""
+    """Run a statement; return the first value of its first row."""
 
     async def run() -> object:
         connection = await asyncpg.connect(dsn, timeout=ANSWER_SECONDS)
@@ -142,7 +142,7 @@ def postmaster(home: Path) -> int:
 
 
 def runs(process: int) -> bool:
-    """Whether a process runs; a zombie, which waits for its parent to notice, does not."""
+    """Return whether a process runs; a zombie, which waits for its parent, does not."""
     command = ["ps", "-o", "stat=", "-p", str(process)]
     state = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return state != "" and not state.startswith("Z")

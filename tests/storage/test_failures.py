@@ -1,4 +1,4 @@
-"""What PostgreSQL raises becomes a domain error; each listed SQLSTATE is provoked on a real database."""
+"""PostgreSQL's errors become domain errors; each listed SQLSTATE is provoked on a real database."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ async def test_the_words_of_postgresql_are_in_the_log_under_the_call(
     line = JsonLines().format(record)
     for words in ["violates check constraint", '"sqlstate": "23514"', '"constraint": "parent_b_check"', '"call": "']:
         assert words in line
-    assert "12345" not in line  # the values of a row are its owner's
+    assert "12345" not in line  # the values of a row belong to its owner
 
 
 async def test_a_table_that_is_worked_on_is_named(connection: Connection) -> None:
@@ -174,7 +174,7 @@ async def test_a_connection_that_was_cut_is_unavailable(connection: Connection, 
     finally:
         await killer.close()
     with pytest.raises(errors.Unavailable, match=r"^PostgreSQL is out of reach; try again\.$"), translated():
-        await connection.execute("SELECT 1")  # `connection is closed`, says the driver
+        await connection.execute("SELECT 1")  # the driver says `connection is closed`
 
 
 async def test_a_pool_that_is_closed_is_unavailable(database_url: str) -> None:
@@ -191,7 +191,7 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 async def test_a_mistake_of_ours_is_not_taken_for_a_lost_connection(connection: Connection) -> None:
-    """As UNAVAILABLE the client would repeat it."""
+    """The client would repeat it after UNAVAILABLE."""
     with pytest.raises(asyncpg.InterfaceError), translated():
         await connection.fetchval("SELECT $1::integer")
     with pytest.raises(asyncpg.InterfaceError), translated():

@@ -36,7 +36,7 @@ CASES = {
     "few with a sequence": Case(Way.BOUND, False, FEW, unfilled=True),
     "none": Case(Way.NONE, False, 0),
     "none recorded": Case(Way.NONE, False, 0, recorded=True),
-    # How many rows are new is known after the statement.
+    # The number of new rows is known only after the statement.
     "few skipped recorded": Case(Way.BOUND, True, FEW, duplicates="skipped", recorded=True),
     "few replaced recorded": Case(Way.BOUND, True, FEW, duplicates="replaced", recorded=True),
     "none skipped recorded": Case(Way.NONE, True, 0, duplicates="skipped", recorded=True),

@@ -1,4 +1,4 @@
-"""The pipe between PostgreSQL and a reader: nothing is lost or changes places, on whichever way it went."""
+"""The pipe between PostgreSQL and a reader: nothing is lost or reordered, on either path."""
 
 from __future__ import annotations
 

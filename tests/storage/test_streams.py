@@ -163,7 +163,7 @@ async def test_an_error_in_the_middle_reaches_the_reader(engine: Engine) -> None
 
 
 async def assert_usable(scope: Scope) -> None:
-    """Use every connection of the pool at once, and find none that still works for somebody who left."""
+    """Use every connection of the pool at once, and check that none still works for a reader that left."""
     async with AsyncExitStack() as held:
         for _ in range(POOL_SIZE):
             connection = await held.enter_async_context(scope.connection())
@@ -182,7 +182,7 @@ async def working(scope: Scope) -> int:
 
 
 async def until_one_waits_for(event: str, scope: Scope) -> None:
-    """Wait until another statement of this test waits for something: PostgreSQL tells nobody, it must be asked."""
+    """Ask PostgreSQL, which sends no notice of it, until another statement of this test waits for something."""
     async with scope.connection() as connection:
         await connection.execute("SELECT set_config('test.event', $1, false)", event)
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL's answer to a relation is the oracle's, and the smallest part of a relation where it is not."""
+"""Compare PostgreSQL's answer to a relation with the oracle's, and find the smallest part on which they differ."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 _Test = TypeVar("_Test", bound="Callable[..., None]")
 
 DIGITS = 12
-"""To which floats are compared: PostgreSQL rounds an average otherwise in the last of 16."""
+"""The digits to which floats are compared: PostgreSQL rounds an average differently in the last of 16."""
 
 
 def examples(count: int, *, shrink: bool = True) -> Callable[[_Test], _Test]:
-    """Run a hypothesis test with so many examples, the same ones every time.
+    """Run a hypothesis test with a number of examples, the same ones every time.
 
-    With LEVADA_TEST_EXAMPLES=20 in the environment there are twenty times as many, and others every time.
+    With LEVADA_TEST_EXAMPLES=20 in the environment there are twenty times as many, and different ones every time.
     """
     phases = tuple(Phase) if shrink else (Phase.generate,)
     factor = int(os.environ.get("LEVADA_TEST_EXAMPLES", "1"))
@@ -60,13 +60,13 @@ def examples(count: int, *, shrink: bool = True) -> Callable[[_Test], _Test]:
         database=None,
         deadline=None,
         phases=phases,
-        # Each example rolls back what it did to the database.
+        # Each example rolls back its changes to the database.
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
 
 def multiset(rows: Iterable[Sequence[object]], heading: Heading) -> Counter[tuple[object, ...]]:
-    """Count rows, each as what comparison sees of it."""
+    """Count rows, each in its form for comparison."""
     return Counter(tuple(_seen(v, a.type) for v, a in zip(row, heading, strict=True)) for row in rows)
 
 
@@ -77,7 +77,7 @@ def _seen(value: object, type_: AttributeType) -> tuple[object, ...]:
 
 
 def disagreement(held: Held, oracle: Oracle, relation: Relation) -> str:
-    """Tell how PostgreSQL's answer differs from the oracle's; empty if it does not."""
+    """Describe how PostgreSQL's answer differs from the oracle's; return an empty text if it does not."""
     wanted: Entities | LevadaError
     try:
         wanted = oracle.evaluate(relation)
@@ -108,9 +108,9 @@ def _shape(heading: Heading) -> list[tuple[object, ...]]:
 
 
 def assert_agreement(held: Held, pipeline: Pipeline, relation: Relation) -> None:
-    """Fail unless PostgreSQL's answer is the oracle's; show the smallest part of the relation for which it is not.
+    """Fail unless PostgreSQL's answer equals the oracle's; show the smallest part of the relation that differs.
 
-    PostgreSQL's errors end the transaction, so what raised one is shown as it is.
+    PostgreSQL's errors end the transaction, so a relation that raised one is shown as it is.
     """
     problem = disagreement(held, pipeline.oracle, relation)
     if not problem:
@@ -128,7 +128,7 @@ def assert_agreement(held: Held, pipeline: Pipeline, relation: Relation) -> None
 
 
 def parts(relation: Relation) -> Iterator[Relation]:
-    """Go through the relations of which a relation is made, itself included."""
+    """Yield a relation and all relations within it."""
     match relation:
         case UniversalSet():
             return

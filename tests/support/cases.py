@@ -23,7 +23,7 @@ import levada as lv
 FOLDER = Path(__file__).parents[1] / "cases"
 TIERS = {"lookup": lv.Lookup, "manual": lv.Manual, "imported": lv.Imported, "computed": lv.Computed}
 
-Json: TypeAlias = Any  # what a case file holds
+Json: TypeAlias = Any  # the content of a case file
 Native: TypeAlias = Any  # a value of an attribute, or within one
 
 
@@ -99,7 +99,7 @@ def _array(value: dict[str, Json]) -> np.ndarray[Any, Any]:  # Any: the case nam
 
 
 def same(expected: Native, got: Native) -> bool:
-    """Tell whether two values are equal: NaN equals NaN, 0.0 does not equal -0.0, arrays have type and shape.
+    """Return whether two values are equal: NaN equals NaN, 0.0 does not equal -0.0, arrays have type and shape.
 
     A language without vectors of one dimension makes columns of them, so (n,) and (n, 1) are the same shape.
     """
@@ -218,17 +218,17 @@ class CaseSchema:
         self.table(given["table"]).insert(rows, **given.get("options", {}))
 
     def check(self, case: dict[str, Json]) -> None:
-        """Make sure that every query of a case gives what it says."""
+        """Check that every query of a case gives the expected result."""
         for check in case.get("checks", ()):
             self.step(check)
 
     def change(self, case: dict[str, Json]) -> None:
-        """Take the steps of a case that change something."""
+        """Run the steps of a case that change something."""
         for step in case.get("changes", ()):
             self.step(step)
 
     def step(self, step: Json) -> None:
-        """Take a step and compare its outcome."""
+        """Run a step and compare its outcome."""
         warns = pytest.warns(lv.LevadaWarning) if step.get("warns") else nullcontext()
         try:
             with warns:

@@ -1,4 +1,4 @@
-"""A proxy on the loopback interface that cuts each connection after so many bytes."""
+"""A proxy on the loopback interface that cuts each connection after a number of bytes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _PIECE = 2**16
 
 
 class CuttingProxy:
-    """Passes bytes on until a connection has had its share; then both sides find it reset.
+    """Passes bytes on until a connection has used its share; then both sides see a reset.
 
     Args:
-        target: Where to, `host:port`.
-        up_bytes: Share of a connection from client to server; None for any number.
+        target: The server behind it, `host:port`.
+        up_bytes: The share of a connection from client to server; None for any number.
         down_bytes: The same, from server to client.
 
     Attributes:
-        address: Where it listens.
+        address: The address at which it listens.
         cuts: How many connections were cut.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DEMO_TIMEOUT_S = 300.0
-"""Beyond any run of a demo, also on a busy machine."""
+"""Longer than any run of a demo, even on a busy machine."""
 
 
 def demo_environment(server_address: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a relation is to the oracle: attributes and rows, and which values are equal and in what order they come."""
+"""The oracle's form of a relation: attributes and rows, and the equality and order of values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FAMILIES = (
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """What a relation is: attributes and rows.
+    """A relation as attributes and rows.
 
     Args:
         heading: Its attributes.
@@ -53,11 +53,11 @@ class Entities:
 
 
 class Ambiguous(Exception):
-    """The rules leave it open which of several answers is given."""
+    """The rules allow several answers."""
 
 
 def seen(value: object, type_: AttributeType) -> tuple[object, ...]:
-    """Give what comparison sees of a value: equal values give equal results, and the results are ordered as they.
+    """Return the form of a value for comparison: equal values have equal forms, and the forms have the values' order.
 
     NULL is last and NaN before it; NaN equals NaN and 0.0 equals -0.0. Text is ordered by code point. A date is its
     midnight, and a moment without a zone is in UTC.
@@ -77,14 +77,14 @@ def seen(value: object, type_: AttributeType) -> tuple[object, ...]:
 
 
 def has_unique_keys(entities: Entities) -> bool:
-    """Tell whether the keys of all rows differ: only in a union of relations with NULL in a key of U do some not."""
+    """Return whether the keys of all rows differ: only in a union of relations with NULL in a key of U do some not."""
     heading = entities.heading
     keys = [tuple(seen(entity[name], heading[name].type) for name in heading.primary_key) for entity in entities]
     return len(set(keys)) == len(keys)
 
 
 def same(left: object, right: object, type_: AttributeType) -> bool:
-    """Tell whether two values are equal; NULL equals nothing."""
+    """Return whether two values are equal; NULL equals nothing."""
     return left is not None and right is not None and seen(left, type_) == seen(right, type_)
 
 
@@ -93,7 +93,7 @@ def _comparable(left: AttributeType, right: AttributeType) -> bool:
 
 
 def shared_names(left: Heading, right: Heading, *, unchecked: bool = False) -> list[str]:
-    """Names on which two relations match: those of both, if they have the same origin."""
+    """Return the names on which two relations match: common names with the same origin."""
     names = [name for name in left.names if name in right.names]
     for name in names:
         if not unchecked and (left[name].origin is None or left[name].origin != right[name].origin):

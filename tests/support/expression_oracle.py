@@ -1,4 +1,4 @@
-"""What the functions and operators of the expression language mean, in plain Python. None is NULL."""
+"""The meaning of the functions and operators of the expression language, in plain Python. None is NULL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, TypeAlias
 
-# What a row holds depends on the example; PostgreSQL's answer tells whether a function was given the right thing.
+# The values of a row depend on the example; PostgreSQL's answer shows whether a function got the right one.
 Value: TypeAlias = Any
 Row = Mapping[str, Value]
 Evaluate = Callable[[Row], Value]
@@ -18,7 +18,7 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def strict(function: Callable[..., Value]) -> Callable[..., Value]:
-    """Make a function NULL where an argument is."""
+    """Make a function return NULL if an argument is NULL."""
 
     def applied(*arguments: Value) -> Value:
         return None if any(argument is None for argument in arguments) else function(*arguments)
@@ -168,7 +168,7 @@ def of_float(function: Callable[[float], float], x: float) -> float | None:
 
 
 def order(x: Value) -> Value:
-    """Give a key under which values compare: NaN equals itself and is the greatest number."""
+    """Return a key under which values compare: NaN equals itself and is the greatest number."""
     if isinstance(x, (bool, int, float, Decimal)):
         return (1, 0) if x != x else (0, x)
     return x

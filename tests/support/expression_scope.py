@@ -43,6 +43,6 @@ FILTERED = Scope(_COLUMNS, aggregates=True, aggregate_filter=sql.Test(sql.Column
 
 
 def written(expression: sql.Expression) -> tuple[str, Sequence[object]]:
-    """Give the text of an expression and its bound values."""
+    """Return the text of an expression and its bound values."""
     statement = sql.render(sql.Select((("x", expression),), None))
     return statement.text.removeprefix("SELECT ").removesuffix(' AS "x"'), statement.values

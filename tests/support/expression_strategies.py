@@ -1,4 +1,4 @@
-"""Hypothesis strategies: rows with NULLs and extremes, and typed expressions, each with what it means in Python."""
+"""Hypothesis strategies: rows with NULLs and extremes, and typed expressions, each with its meaning in Python."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _integers = {
 _doubles = st.one_of(
     st.sampled_from((0.0, -0.0, 0.1, 1.5, -2.5, 1e308, -1.7976931348623157e308, 5e-324, 1e-300, 1e155)), st.floats()
 )
-# The driver takes the very first and last of Python's dates and datetimes for infinities.
+# The driver reads the very first and last of Python's dates and datetimes as infinities.
 _FIRST, _LAST = dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30, 23, 59, 59, 999_999)
 _moments = st.one_of(st.sampled_from((_FIRST, _LAST, dt.datetime(2024, 2, 29))), st.datetimes(_FIRST, _LAST))
 

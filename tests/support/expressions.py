@@ -1,4 +1,4 @@
-"""Texts of the expression language made by chance, each with its meaning."""
+"""Random texts of the expression language, each with its meaning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COMPARISONS: dict[str, Callable[[tuple[object, ...], tuple[object, ...]], bool]
 
 
 def random_predicate(chance: Random, entities: Entities, depth: int = 2) -> Computed:
-    """Make a condition on a relation: NULL where a value that it needs is missing."""
+    """Make a condition on a relation; it is NULL if a value that it needs is missing."""
     usable = [a for a in entities.heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON]
     if not usable:
         return Computed("1 = 1", meaning=lambda _: True)
@@ -93,14 +93,14 @@ def _not(truth: object) -> bool | None:
 
 
 def _joined(truths: Sequence[object], *, decisive: bool) -> bool | None:
-    """Join with AND, which one False decides, or with OR, which one True decides."""
+    """Join with AND, which a single False decides, or with OR, which a single True decides."""
     if decisive in truths:
         return decisive
     return None if None in truths else not decisive
 
 
 def _integers(entities: Entities) -> list[str]:
-    """Names of integers of which sums of a few stay far inside int64."""
+    """Return names of integers that are small: sums of a few stay far inside int64."""
     return [a.name for a in entities.heading if a.type.family is Family.INTEGER and a.type.kind is not Kind.INT64]
 
 

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "LEVADA_TEST_GATE"
-"""Names the gate's socket in the environment of those who wait."""
+"""The environment variable that names the gate's socket to the waiting processes."""
 TIMEOUT = 60.0
 
 
 class Gate:
-    """A socket; who waits connects to it, says something, and reads until the gate lets go. A context."""
+    """A socket at which processes wait: each connects, sends a text, and reads until the gate opens. A context."""
 
     def __init__(self, path: Path) -> None:
         self._listener = socket.socket(socket.AF_UNIX)
@@ -31,21 +31,21 @@ class Gate:
         self._listener.close()
 
     def arrived(self) -> str:
-        """Wait until one more waits; give what it says."""
+        """Wait until one more process waits; return its text."""
         connection, _ = self._listener.accept()
         connection.settimeout(TIMEOUT)
         self._waiting.append(connection)
         return connection.recv(1000).decode()
 
     def open(self) -> None:
-        """Let all go on that have arrived."""
+        """Let all waiting processes go on."""
         for connection in self._waiting:
             connection.close()
         self._waiting.clear()
 
 
 def wait_at_gate(path: str, words: str) -> None:
-    """Wait until the gate lets go, or its test has ended."""
+    """Wait until the gate opens, or its test has ended."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
         connection.sendall(words.encode())

@@ -70,7 +70,7 @@ def arrow(records: Sequence[Mapping[str, object]]) -> io.BytesIO:
 
 
 async def fetch(engine: Engine, table: str) -> list[dict[str, object]]:
-    """Give all rows of a table."""
+    """Return all rows of a table."""
     readable = await query(engine, TableOperand(named(table)))
     return [dict(row) for row in await readable.rows(engine.scope)]
 
@@ -109,7 +109,7 @@ async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[
 
 
 async def expire(engine: Engine, session: UUID) -> None:
-    """Let a session's lease run out: time passes by moving the row."""
+    """Let a session's lease run out by moving the row's time."""
     async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - interval '1 s' WHERE id = $1", session
@@ -117,7 +117,7 @@ async def expire(engine: Engine, session: UUID) -> None:
 
 
 async def make_due(engine: Engine, table: str) -> None:
-    """Let the time come of all jobs of a table that wait for it."""
+    """Make all waiting jobs of a table due now."""
     jobs_of = job_table_name((await catalog(engine)).table(named(table)))
     async with engine.scope.connection() as connection:
         await connection.execute(f"UPDATE {jobs_of} SET _scheduled_time = '2000-01-01' WHERE _state = 'pending'")  # noqa: S608

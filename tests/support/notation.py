@@ -82,32 +82,32 @@ class Query:
 
 
 def table(name: str) -> Query:
-    """Give a table."""
+    """Return a table."""
     return Query(TableOperand(TableName(SCHEMA, name)))
 
 
 def jobs(name: str) -> Query:
-    """Give the jobs of an auto-populated table."""
+    """Return the jobs of an auto-populated table."""
     return Query(JobOperand(TableName(SCHEMA, name)))
 
 
 def U(*names: str) -> Query:  # as users know it
-    """Give the universal set."""
+    """Return the universal set."""
     return Query(UniversalSet(names))
 
 
 def Not(condition: object) -> Complement:  # as users know it
-    """Give the complement of a condition."""
+    """Return the complement of a condition."""
     return Complement(as_condition(condition))
 
 
-def All(*conditions: object) -> AllOf:  # as users know AndList
-    """Give the conjunction of conditions."""
+def All(*conditions: object) -> AllOf:  # the name that users know as AndList
+    """Return the conjunction of conditions."""
     return AllOf(tuple(map(as_condition, conditions)))
 
 
 def entities(**columns: tuple[object, ...]) -> EntitySet:
-    """Give a table of values."""
+    """Return a table of values."""
     return EntitySet(tuple(columns), tuple(columns.values()))
 
 
@@ -127,11 +127,11 @@ def as_condition(condition: object) -> Condition:
         case AnyOf() | AllOf() | Complement() | EntitySet() | ExpressionText() | Match():
             return condition
         case _:
-            raise TypeError(f"{condition!r} is no condition.")
+            raise TypeError(f"{condition!r} is not a condition.")
 
 
 def as_items(names: tuple[str | EllipsisType, ...], named: dict[str, str]) -> tuple[Item, ...]:
-    """Read what a projection keeps, leaves out, renames and computes."""
+    """Read the items that a projection keeps, leaves out, renames and computes."""
     items: list[Item] = []
     for name in names:
         if isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Objects made, aged and looked for through the operations of a real server and the folders of its stores."""
+"""Make, age and find objects through the operations of a real server and the folders of its stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def stage(engine: Engine, table: str, attribute: str, *, hash_: str = "", name: str = "a.bin") -> UUID | None:
-    """Begin an object; None if the same content is there."""
+    """Begin an object; return None if the same content exists already."""
     target = Target(named(table), attribute)
     staged = await objects.stage(engine, ME, target, key={}, file_name=name, folder=False, hash_=hash_)
     return staged if isinstance(staged, UUID) else None
@@ -41,18 +41,18 @@ async def put(engine: Engine, table: str, attribute: str, content: bytes) -> Obj
 
 
 async def get(engine: Engine, id_: UUID) -> bytes:
-    """Give the bytes of an object."""
+    """Return the bytes of an object."""
     chunks = downloads.download(engine, ME, id_, "", offset=0, length_bytes=None)
     return b"".join([chunk async for chunk in chunks])
 
 
 async def collect(engine: Engine, *, dry_run: bool = False) -> Collected:
-    """Collect what no row names."""
+    """Collect the objects that no row names."""
     return await collection.collect(engine, ME, dry_run=dry_run)
 
 
 async def age(engine: Engine) -> None:
-    """Let eight days pass for all objects: time passes by moving the rows."""
+    """Let eight days pass for all objects by moving the times of their rows."""
     async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.object SET expire_time = expire_time - interval '8 days',"
@@ -61,7 +61,7 @@ async def age(engine: Engine) -> None:
 
 
 async def states(engine: Engine) -> list[str]:
-    """Give the states of all objects."""
+    """Return the states of all objects."""
     async with engine.scope.connection() as connection:
         return [row["state"] for row in await connection.fetch("SELECT state FROM levada.object ORDER BY create_time")]
 

@@ -1,4 +1,4 @@
-"""The algebra evaluated in plain Python on tables in memory: what each operator and each condition means.
+"""The meaning of each operator and condition: the algebra evaluated in plain Python on tables in memory.
 
 Written from the relational model, not from the compiler. It is meant to be read: everything is a loop over all rows.
 """
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Knows what each relation over some tables is.
+    """Evaluates each relation over some tables.
 
     Args:
         tables: All tables.
@@ -67,7 +67,7 @@ class Oracle:
     _known: dict[int, tuple[Relation, Entities]] = field(default_factory=dict, compare=False, repr=False)
 
     def evaluate(self, relation: Relation) -> Entities:
-        """Give what a relation is.
+        """Return a relation's attributes and rows.
 
         Raises:
             LevadaError: It breaks a rule of the algebra, whatever the rows.
@@ -105,10 +105,10 @@ class Oracle:
             case Top(operand):
                 return top(self.evaluate(operand), relation)
             case UniversalSet():
-                raise InvalidRequest("U is no relation.")
+                raise InvalidRequest("U is not a relation.")
 
     def predicate(self, condition: Condition, heading: Heading) -> Callable[[Entity], bool]:
-        """Give what a condition says about an entity with a heading: it holds or it does not, NULLs or not."""
+        """Return whether a condition holds for an entity with a heading, NULLs included."""
         match condition:
             case Constant(holds):
                 return lambda _: holds
@@ -197,7 +197,7 @@ def _part_equality(name: str, value: object, heading: Heading) -> Callable[[Enti
 
 
 def _part_equals(part: object, value: object) -> bool:
-    """Compare a single value within JSON with a text or a number, as what that is."""
+    """Compare a single value within JSON with a text or a number of the same kind."""
     text = part if isinstance(part, str) else json.dumps(part)
     if isinstance(value, str):
         return text == value

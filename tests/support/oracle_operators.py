@@ -1,4 +1,4 @@
-"""What each operator makes of its operands, for the oracle."""
+"""The result of each operator on its operands, for the oracle."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Computed(ExpressionText):
     """An expression whose meaning is known.
 
     Args:
-        type: Type of its value; None for one that is only used as a condition.
-        meaning: Its value for an entity: a condition's is True, False or None.
+        type: The type of its value; None for an expression that is used only as a condition.
+        meaning: Its value for an entity; the value of a condition is True, False or None.
     """
 
     type: AttributeType | None = None
@@ -51,7 +51,7 @@ class Aggregated(ExpressionText):
 
 
 def _worked_out(items: Sequence[Item], heading: Heading) -> tuple[list[tuple[Attribute, str]], list[Named]]:
-    """Tell which attributes a projection keeps, each with its old name, and which it computes."""
+    """Return the attributes that a projection keeps, each with its old name, and the ones that it computes."""
     remaining = Remaining() in items
     kept = {_attribute(item.name, heading).name for item in items if isinstance(item, Keep)}
     dropped = {_attribute(item.name, heading).name for item in items if isinstance(item, Drop)}
@@ -67,7 +67,7 @@ def _worked_out(items: Sequence[Item], heading: Heading) -> tuple[list[tuple[Att
         if not isinstance(item, Named):
             continue
         if not _NEW_NAME.fullmatch(item.name):
-            raise InvalidRequest(f"`{item.name}` is no name.")
+            raise InvalidRequest(f"`{item.name}` is not a name.")
         old, copied = (p.fullmatch(item.expression.text.strip()) for p in (_NAME, _COPY))
         if old and old[1] in heading.names:
             if old[1] in renames:
@@ -112,7 +112,7 @@ def project(operand: Entities, items: Sequence[Item]) -> Entities:
 
 
 def determines(left: Heading, right: Heading) -> bool:
-    """Tell whether every key attribute of the right is an attribute of the left."""
+    """Return whether every key attribute of the right is an attribute of the left."""
     return all(name in left.names for name in right.primary_key)
 
 
@@ -132,7 +132,7 @@ def join(left: Entities, right: Entities, how: Join) -> Entities:
     found: list[Entity] = []
     for entity in left:
         matches = [o for o in right if all(same(entity[n], o[n], left.heading[n].type) for n in names)]
-        # Under shared names both sides have the same value, but for 0.0 and -0.0.
+        # Under shared names both sides have the same value, except 0.0 and -0.0.
         found += [{**match, **entity} for match in matches]
         if how.left_join and not matches:
             found.append({**entity, **nothing})
@@ -223,7 +223,7 @@ def _order_terms(texts: Iterable[str], heading: Heading) -> list[tuple[str, bool
     for text in texts:
         match = _ORDER.fullmatch(text.replace("`", ""))
         if match is None:
-            raise InvalidRequest(f"`{text}` is no order.")
+            raise InvalidRequest(f"`{text}` is not an order.")
         descending = (match["direction"] or "").upper() == "DESC"
         names = heading.primary_key if match["name"] == "KEY" else (_attribute(match["name"], heading).name,)
         terms += [(name, descending) for name in names]
@@ -231,10 +231,10 @@ def _order_terms(texts: Iterable[str], heading: Heading) -> list[tuple[str, bool
 
 
 def compare_rows(entities: Entities, order: Sequence[tuple[str, bool]]) -> Callable[[Row, Row], int]:
-    """Give what compares two rows of a relation by an order: below, at or above 0.
+    """Return the function that compares two rows of a relation by an order: below, at or above 0.
 
     Raises:
-        Ambiguous: Two JSON values differ; nothing says which comes first.
+        Ambiguous: Two JSON values differ, and no rule says which comes first.
     """
     positions = [(entities.heading.names.index(n), entities.heading[n].type, descending) for n, descending in order]
 
@@ -273,7 +273,7 @@ def _attribute(name: str, heading: Heading) -> Attribute:
 
 
 def _with_key(attributes: Iterable[Attribute], key: Sequence[str]) -> Heading:
-    """Make a heading: the key in its order, then the others in theirs."""
+    """Make a heading: the key in its order, then the other attributes in their order."""
     by_name = {a.name: a for a in attributes}
     names = [*key, *(name for name in by_name if name not in key)]
     return Heading(tuple(replace(by_name[name], primary_key=name in key) for name in names))
@@ -284,5 +284,5 @@ def _rows(heading: Heading, entities: Iterable[Entity]) -> tuple[Row, ...]:
 
 
 def _identity(row: Iterable[object], attributes: Iterable[Attribute]) -> tuple[object, ...]:
-    """Give what makes a row distinct from others; here NULL is like NULL."""
+    """Return the values that make a row distinct from others; here NULL equals NULL."""
     return tuple(seen(value, a.type) for value, a in zip(row, attributes, strict=True))

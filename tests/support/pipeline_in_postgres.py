@@ -1,4 +1,4 @@
-"""A small pipeline in PostgreSQL: its tables with their rows, for as long as a few queries need them."""
+"""A small pipeline in PostgreSQL: its tables with their rows, kept while a few queries need them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _T = TypeVar("_T")
 
 
 class Postgres:
-    """A connection with a loop of its own: hypothesis calls functions, and does not await."""
+    """A connection with its own loop, because hypothesis calls functions and does not await."""
 
     def __init__(self, url: str) -> None:
         """Connect; `close` disconnects."""
         self._loop = asyncio.new_event_loop()
         settings = {"timezone": "UTC", "search_path": "pg_catalog", "jit": "off"}
-        # Without a cache: the tables of one example have the names, but not the types, of those of another.
+        # This has no cache, because tables of different examples have the same names, but other types.
         connecting = asyncpg.connect(url, server_settings=settings, statement_cache_size=0, loop=self._loop)
         self.connection: Connection = self.run(connecting)
         self.run(bind_moments_as_they_are(self.connection))
 
     def run(self, coroutine: Coroutine[object, object, _T]) -> _T:
-        """Run something to its end."""
+        """Run a coroutine to its end."""
         return self._loop.run_until_complete(coroutine)
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Postgres:
 
     @contextmanager
     def holding(self, pipeline: Pipeline) -> Iterator[Held]:
-        """Have the tables and rows of a pipeline inside of the block, in a transaction that is rolled back."""
+        """Provide the tables and rows of a pipeline inside the block, in a transaction that is rolled back."""
         transaction = self.connection.transaction()
         self.run(transaction.start())
         try:
@@ -78,7 +78,7 @@ class Held:
         return self._run(compile_relation(relation, self.catalog).count())[0][0]
 
     def exists(self, relation: Relation) -> object:
-        """Tell whether a relation has a row."""
+        """Return whether a relation has a row."""
         return self._run(compile_relation(relation, self.catalog).exists())[0][0]
 
     def _run(self, statement: Statement) -> list[asyncpg.Record]:

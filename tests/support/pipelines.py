@@ -1,4 +1,4 @@
-"""Small pipelines made by chance: tables with foreign keys, and rows that respect them."""
+"""Small random pipelines: tables with foreign keys, and rows that respect them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _SHARED_NAMES = ("note", "score")
 
 
 def values_of(type_: AttributeType) -> Sequence[object]:
-    """Give the pool of a type; a computed type has that of a type of its kind."""
+    """Return the pool of a type; a computed type has the pool of a type of its kind."""
     word = str(type_)
     if word in POOLS:
         return POOLS[word]
@@ -86,15 +86,15 @@ class Pipeline:
     oracle: Oracle
 
     def catalog(self) -> Catalog:
-        """Give the catalog of the tables."""
+        """Return the catalog of the tables."""
         return Catalog(1, frozenset({SCHEMA}), {table.name: table for table in self.tables})
 
     def rows(self, table: Table) -> Sequence[Sequence[object]]:
-        """Give the rows of a table."""
+        """Return the rows of a table."""
         return self.oracle.tables[table.name].rows
 
     def __repr__(self) -> str:
-        """Show definitions and rows, as a person would write them down."""
+        """Show definitions and rows in a readable form."""
         lines = []
         for table in self.tables:
             lines += [
@@ -183,7 +183,7 @@ def _filled(chance: Random, table: Table, filled: dict[TableName, Entities]) -> 
 
 
 def _row(chance: Random, table: Table, filled: dict[TableName, Entities]) -> Entity | None:
-    """Make a row; None where no parent has the values that other foreign keys brought already."""
+    """Make a row; return None if no parent has the values that other foreign keys have brought already."""
     row: Entity = {}
     for key in sorted(table.foreign_keys, key=lambda k: not k.primary_key):
         parents = [

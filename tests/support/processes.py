@@ -1,4 +1,4 @@
-"""Servers and workers in processes of their own, which tests can stop, kill and start again."""
+"""Servers and workers in separate processes, which tests can stop, kill and start again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT = 60.0
-"""Longer than anything here takes; a test that waits so long has failed."""
+"""Longer than any step here takes; a test that waits this long has failed."""
 
 
 def write_pipeline(folder: Path, module: str, source: str) -> None:
@@ -35,7 +35,7 @@ class Worker:
             stderr=subprocess.PIPE,
             text=True,
         )
-        # Nobody waits for ever for what it says.
+        # A test must not wait for ever for its output.
         self._end = threading.Timer(TIMEOUT, self.process.kill)
         self._end.daemon = True
         self._end.start()
@@ -67,13 +67,13 @@ class Worker:
         raise AssertionError(f"the worker ended without saying {words!r}; it said {''.join(lines)}")
 
     def end(self) -> tuple[int, str]:
-        """Wait for its end; give its exit code and what it said since the last time."""
+        """Wait for its end; return its exit code and its output since the last call."""
         _, said = self.process.communicate(timeout=TIMEOUT)
         return self.process.returncode, said
 
 
 class Server:
-    """A server in a process of its own, which can be stopped and started again."""
+    """A server in its own process, which can be stopped and started again."""
 
     def __init__(self, database_url: str, address: str) -> None:
         self._command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]

@@ -19,11 +19,11 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no time
 
 
 class Proxy:
-    """Takes connections at a free port of the loopback interface, in a thread of its own; a context.
+    """Takes connections at a free port of the loopback interface, in its own thread; a context.
 
     Args:
-        targets: Where servers listen: `host:port` or `unix:/path`. New connections go to one after the other; one that
-            does not answer is passed over.
+        targets: The addresses of servers: `host:port` or `unix:/path`. New connections go to one after the other; an
+            address that does not answer is skipped.
     """
 
     def __init__(self, targets: Sequence[str]) -> None:
@@ -47,15 +47,15 @@ class Proxy:
 
     @property
     def address(self) -> str:
-        """Where it listens, `127.0.0.1:port`."""
+        """The address at which it listens, `127.0.0.1:port`."""
         return f"127.0.0.1:{self._port}"
 
     def stall(self) -> None:
-        """Pass nothing on, either way, until `flow`. What comes meanwhile is kept."""
+        """Hold all bytes back, in both directions, until `flow`."""
         self._call(self._gate.clear)
 
     def withhold(self) -> None:
-        """On connections that are open now, pass on what clients send, and nothing any more that servers answer."""
+        """On connections that are open now, pass on requests of clients, but no more answers of servers."""
         self._call(lambda: [link.answers.cancel() for link in self._links])
 
     def flow(self) -> None:
@@ -63,11 +63,11 @@ class Proxy:
         self._call(self._gate.set)
 
     def cut(self) -> int:
-        """End all connections in order; give their number."""
+        """End all connections in order; return their number."""
         return self._call(lambda: self._end_links(reset=False))
 
     def reset(self) -> int:
-        """Break all connections off, as a router does that has forgotten them; give their number."""
+        """Break all connections off, as a router does that has forgotten them; return their number."""
         return self._call(lambda: self._end_links(reset=True))
 
     def _call(self, function: Callable[[], _Result]) -> _Result:
@@ -101,7 +101,7 @@ class Proxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             server_reader, server_writer = await self._connect()
-        except OSError:  # no server answers, so neither does this
+        except OSError:  # no server answers, so the proxy does not answer either
             writer.transport.abort()
             return
         requests = asyncio.create_task(_pump(reader, server_writer, self._gate))
@@ -109,7 +109,7 @@ class Proxy:
         link = _Link(writer, server_writer, answers)
         self._links.add(link)
         try:
-            # One end is gone: so is the other. Withheld answers are no end.
+            # One end is gone, so close the other. Withheld answers do not count as an end.
             await asyncio.wait((requests, answers), return_when=asyncio.FIRST_COMPLETED)
             if answers.cancelled():
                 await requests
@@ -148,7 +148,7 @@ class _Link:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
-    """Pass on what comes as long as the gate is open."""
+    """Pass bytes on as long as the gate is open."""
     try:
         while piece := await reader.read(_PIECE_BYTES):
             await gate.wait()

@@ -1,7 +1,7 @@
-"""Relations over a small pipeline, and conditions on them, made by chance.
+"""Random relations over a small pipeline, and conditions on them.
 
-A relation is grown from its operands up, and the oracle says at each step what the operands are. So names are chosen
-that are there and values that occur, and most restrictions keep some rows and drop others.
+A relation is grown from its operands up, and the oracle evaluates the operands at each step. So it is possible to
+choose existing names and values that occur, and most restrictions keep some rows and drop others.
 
 Chance is a `random.Random`: a seeded one makes thousands of relations in seconds, hypothesis's own can be shrunk.
 """
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 6
 MAX_ROWS = 150
-"""Of an intermediate result; what would have more is not made."""
+"""The most rows of an intermediate result; relations with more are not made."""
 MAX_PAIRS = 2_000
-"""Of rows that a join compares."""
+"""The most pairs of rows that a join compares."""
 
 _OPERATORS = (
     *("restrict", "restrict", "restrict", "project", "project", "join", "join", "join", "left", "aggregate"),
@@ -113,7 +113,7 @@ def random_condition(
 
 
 def _mapping(chance: Random, entities: Entities, *, wild: bool) -> Equalities:
-    """Make a mapping of up to two names, known or not; a tuple stands for any of its values."""
+    """Make a mapping of up to two names, known or unknown; a tuple stands for any of its values."""
     names = (*entities.heading.names, "unknown")
     entries: list[tuple[str, object]] = []
     for name in chance.sample(names, chance.randint(0, min(2, len(names)))):
@@ -173,7 +173,7 @@ def _compared(chance: Random, entities: Entities, name: str) -> object:
 
 
 def random_relation(chance: Random, oracle: Oracle, depth: int = MAX_DEPTH, *, wild: bool = False) -> Relation:
-    """Make a relation with at most so many operators on a path; a wild one may break rules."""
+    """Make a relation with a limited number of operators on a path; a wild one may break rules."""
     if depth <= 0 or chance.randint(0, 9) == 9:
         return TableOperand(chance.choice(tuple(oracle.tables)))
     operand = random_relation(chance, oracle, depth - 1, wild=wild)
@@ -207,7 +207,7 @@ def random_relation(chance: Random, oracle: Oracle, depth: int = MAX_DEPTH, *, w
                     grown = _join(chance, oracle, operand, other, left_join=operator == "left", wild=wild)
     if not _wanted(oracle, grown, wild=wild):
         return operand
-    # A relation without rows says little, so few are grown on.
+    # A relation without rows tests little, so few of them grow further.
     empty = _valid(oracle, grown) and not oracle.evaluate(grown).rows
     return operand if empty and chance.randint(0, 3) else grown
 
@@ -221,7 +221,7 @@ def _valid(oracle: Oracle, relation: Relation) -> bool:
 
 
 def _wanted(oracle: Oracle, relation: Relation, *, wild: bool) -> bool:
-    """Tell whether a relation is one to make: small, with one right answer, and valid unless wild."""
+    """Return whether a relation is fit for tests: small, with one right answer, and valid unless wild."""
     try:
         return len(oracle.evaluate(relation).rows) <= MAX_ROWS
     except Ambiguous:
@@ -279,10 +279,10 @@ def _items(
     *,
     wild: bool,
 ) -> tuple[Item, ...]:
-    """Choose what a projection or aggregation keeps, leaves out, renames, duplicates and computes.
+    """Choose the attributes that a projection or aggregation keeps, leaves out, renames, duplicates and computes.
 
     Args:
-        inside: What the expressions are over.
+        inside: The relation over which the expressions are evaluated.
     """
     heading = operand.heading
     items: list[Item] = []

@@ -1,4 +1,4 @@
-"""Types of attributes and columns of values, as hypothesis draws them: as the driver binds them, NULLs included."""
+"""Hypothesis strategies for attribute types and columns of values, as the driver binds them, NULLs included."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Values: TypeAlias = "list[object]"
 
 START_OF_ROW = b"\x00\x04" + b"\x00\x00\x00\x04" + MARK.to_bytes(4, "big", signed=True)
-"""What a row of three columns begins with."""
+"""The first bytes of a row of three columns."""
 NASTY_TEXTS = (
     "",
     "'",
@@ -64,7 +64,7 @@ class Drawn:
 
 
 def heading(types: Sequence[AttributeType], nullable: Sequence[bool] | None = None) -> Heading:
-    """Make a heading of attributes `c0`, `c1` and so on, nullable unless told otherwise."""
+    """Make a heading of attributes `c0`, `c1` and so on, nullable by default."""
     told = nullable or [True] * len(types)
     return Heading(
         tuple(Attribute(f"c{i}", type_, nullable=n) for i, (type_, n) in enumerate(zip(types, told, strict=True)))
@@ -153,7 +153,7 @@ def _drawn(draw: st.DrawFn, max_rows: int, kinds: Collection[Kind] = frozenset(K
         else draw(st.lists(values_of(type_), min_size=count, max_size=count))
         for type_ in types
     ]
-    # A NULL may come where the heading promises none, and none where it allows it.
+    # A NULL may come although the heading promises none, and be absent although the heading allows it.
     nullable = draw(st.lists(st.booleans(), min_size=len(types), max_size=len(types)))
     return Drawn(heading(types, nullable), tuple(columns))
 
@@ -162,5 +162,5 @@ TABLES: st.SearchStrategy[Drawn] = _drawn(max_rows=6)
 
 
 def drawn_of(kinds: Collection[Kind]) -> st.SearchStrategy[Drawn]:
-    """Draw columns of some kinds alone."""
+    """Draw columns of only some kinds."""
     return _drawn(max_rows=6, kinds=kinds)

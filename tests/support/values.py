@@ -1,4 +1,4 @@
-"""Values of every kind that a `<blob>` holds: how to draw them, and when two are the same."""
+"""Strategies for values of every kind that a `<blob>` holds, and their equality."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZONES = [UTC, dt.timezone(dt.timedelta(hours=-3, minutes=-30)), ZoneInfo("Europe
 
 
 def same(left: Any, right: Any) -> bool:  # noqa: ANN401  # anything
-    """Equal in value and type, through containers and arrays; NaN equals NaN, and 0.0 does not equal -0.0."""
+    """Return whether values are equal, types and contents included; NaN equals NaN, and 0.0 does not equal -0.0."""
     if type(left) is not type(right):
         return False
     match left:
@@ -50,7 +50,7 @@ def same(left: Any, right: Any) -> bool:  # noqa: ANN401  # anything
 
 
 def _same_arrays(left: Any, right: Any) -> bool:  # noqa: ANN401  # arrays or scalars of NumPy
-    # The order of bytes is storage, not meaning.
+    # The byte order belongs to storage, not to the meaning.
     if left.shape != right.shape or left.dtype.newbyteorder("=") != right.dtype.newbyteorder("="):
         return False
     if left.dtype.names is not None:

@@ -1,5 +1,5 @@
 function check(condition, varargin)
-%CHECK Fail the test where a condition does not hold; what is behind it is shown.
+%CHECK Fail the test if a condition does not hold, and show the values behind it.
 
 if ~condition
     shown = cellfun(@(v) regexprep(evalc('disp(v)'), '\s+$', ''), varargin, 'UniformOutput', false);

@@ -1,5 +1,5 @@
 function checkEqual(got, expected)
-%CHECKEQUAL Fail the test where two values differ in class, shape or content; NaN equals NaN.
+%CHECKEQUAL Fail the test if two values differ in class, shape or content; NaN equals NaN.
 
 if ~strcmp(class(got), class(expected)) || ~isequaln(got, expected)
     error('test:failed', 'got %s\nexpected %s', shown(got), shown(expected));

@@ -1,5 +1,5 @@
 function failure = checkError(reason, action)
-%CHECKERROR Fail the test where an action does not raise levada:<reason>; give the error.
+%CHECKERROR Fail the test if an action does not raise levada:<reason>; return the error.
 
 try
     action();

@@ -27,7 +27,7 @@ _SECONDS = 120
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Pass over the tests of this folder where the gateway is not built; in CI that is a failure."""
+    """Skip the tests of this folder if the gateway is not built; in CI that is a failure."""
     if Path(__file__).parent not in item.path.parents or GATEWAY.exists():
         return
     message = "the gateway of the MATLAB client is not built; `make matlab` builds it, or tells what it needs"
@@ -38,10 +38,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @dataclass
 class Octave:
-    """Runs scripts, each in a process of its own.
+    """Runs scripts, each in its own process.
 
     Args:
-        address: What the scripts find in the variable `address`.
+        address: The value of the variable `address` in the scripts.
         arguments: Further variables, as text.
     """
 
@@ -49,7 +49,7 @@ class Octave:
     arguments: dict[str, str] = field(default_factory=dict)
 
     def run(self, script: str, **variables: str) -> str:
-        """Run a script to its end and give what it printed; the test fails if the script does."""
+        """Run a script to its end and return what it printed; the test fails if the script does."""
         process = self.start(script, **variables)
         output, _ = process.communicate()
         assert process.returncode == 0, output
@@ -79,10 +79,10 @@ class Octave:
 
 
 class Prompt:
-    """An Octave that takes lines as a person types them: after an error or Ctrl-C it goes on.
+    """An Octave that takes lines as if typed: after an error or Ctrl-C it goes on.
 
     Args:
-        address: What the lines find in the variable `address`.
+        address: The value of the variable `address` for the lines.
     """
 
     def __init__(self, address: str) -> None:
@@ -100,19 +100,19 @@ class Prompt:
         self.wait("ready")
 
     def type(self, line: str) -> None:
-        """Type a line and do not wait for what it does."""
+        """Type a line and do not wait for its effect."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
     def wait(self, name: str) -> str:
-        """Read to a line `name: value` and give the value."""
+        """Read to a line `name: value` and return the value."""
         assert self._process.stdout is not None
         read = []
         for line in self._process.stdout:
             read.append(line)
             head, colon, value = line.partition(": ")
-            if colon and head.endswith(name):  # what stands before it is a prompt
+            if colon and head.endswith(name):  # the text before it is a prompt
                 return value.strip()
         pytest.fail(f"Octave ended before it printed `{name}`:\n{''.join(read)}")
 
@@ -138,7 +138,7 @@ class Prompt:
 
 @contextmanager
 def serving(database_url: str, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a server in a process of its own, so that it can be killed. The last `--listen` among its options counts."""
+    """Run a server in a separate process, so that it can be killed. The last `--listen` among its options counts."""
     command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
     process = subprocess.Popen(
         [*command, "--listen", f"127.0.0.1:{port}", *options],

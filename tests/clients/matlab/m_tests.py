@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 TOOLBOX = ROOT / "clients" / "matlab" / "toolbox"
 _MARK = "@@"
 _TIMEOUT_S = 120.0
-"""Beyond any test, also on a busy machine."""
+"""Longer than any test takes, even on a busy machine."""
 
 Json: TypeAlias = Any  # what JSON can hold
 
@@ -39,12 +39,12 @@ class MTests:
         """Run a function of a file of tests.
 
         Args:
-            address: Of the server that the test talks to; empty for none.
-            folder: Added to Octave's path first.
+            address: The address of the server that the test uses; empty for none.
+            folder: The folder to add to Octave's path first.
             arguments: Given to the test as a struct.
 
         Returns:
-            What the test gives, if anything.
+            The result of the test, if any.
 
         Raises:
             TestFailed: It raised an error, or Octave ended.
@@ -53,7 +53,7 @@ class MTests:
         return self.answer()
 
     def ask(self, file: str, test: str, address: str = "", /, *, folder: Path | None = None, **arguments: Json) -> None:
-        """Begin to run a test, as `run`; `answer` gives its outcome."""
+        """Begin to run a test, as `run` does; `answer` returns its outcome."""
         if self.process.poll() is not None:
             self._start()
         order = {"folder": str(folder or ""), "file": file, "test": test, "address": address, "arguments": arguments}
@@ -63,7 +63,7 @@ class MTests:
         self.process.stdin.flush()
 
     def answer(self) -> Json:
-        """Wait for the test that runs and give what it gives; raises as `run`."""
+        """Wait for the running test and return its result; raise as `run` does."""
         watchdog = threading.Timer(_TIMEOUT_S, self.process.kill)
         watchdog.start()
         try:
@@ -79,13 +79,13 @@ class MTests:
         raise TestFailed(f"Octave ended with code {self.process.wait()}.\n{self._tail()}")
 
     def lines(self) -> list[str]:
-        """Give what the tests printed since the last call."""
+        """Return the output of the tests since the last call."""
         lines = list(self._output)
         self._output.clear()
         return lines
 
     def wait_for_line(self, text: str) -> str:
-        """Wait until the test that runs prints a line with this text, and give it."""
+        """Wait until the test that runs prints a line with this text, and return it."""
         while line := self._stdout.readline():
             assert not line.startswith(_MARK), f"the test ended before: {line}{self._tail()}"
             self._output.append(line)

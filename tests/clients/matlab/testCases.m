@@ -32,7 +32,7 @@ case_ = jsondecode(fileread(file));
 end
 
 function declare(connection, schemaName, case_)
-% A class per table would be a file per table; what is sent is the same.
+% Classes would need a file for each table, and send the same requests.
 connection.request('SchemaService/CreateSchema', struct('name', schemaName, 'allow_existing', true));
 for table = items(case_, 'tables')
     tier = 'manual';
@@ -222,7 +222,7 @@ end
 end
 
 function condition = unionOf(conditions)
-% The cases have structs in `any`, as a struct array holds no others.
+% The cases have structs in `any`, because a struct array holds nothing else.
 if isempty(conditions)
     condition = repmat(struct('none', 1), 0, 1);
 else
@@ -243,7 +243,7 @@ end
 % --------------------------------------------------------------------------------------------------- values
 
 function found = items(parent, field)
-% What JSON has as a list: jsondecode makes struct arrays and vectors of some.
+% Return a list of JSON as a cell, because jsondecode turns some lists into struct arrays and vectors.
 found = {};
 if isfield(parent, field)
     value = parent.(field);

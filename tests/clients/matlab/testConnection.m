@@ -1,5 +1,5 @@
 function tests = testConnection()
-%TESTCONNECTION Where a server is found, and what a connection tells.
+%TESTCONNECTION Find servers, and read the properties of connections.
 
 tests = localfunctions();
 end

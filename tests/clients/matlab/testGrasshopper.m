@@ -1,5 +1,5 @@
 function tests = testGrasshopper()
-%TESTGRASSHOPPER The parts of the example's test that MATLAB plays.
+%TESTGRASSHOPPER The MATLAB part of the example's test.
 
 tests = localfunctions();
 end
@@ -13,7 +13,7 @@ end
 end
 
 function counts = test_work(~, order)
-% Serve a table until all is computed; what is printed tells the progress.
+% Serve a table until all is computed; the output shows the progress.
 levada.worker(feval(['grasshopper.' order.table]), 'Drain', true, 'MaxJobs', order.most);
 counts = getpid();
 end

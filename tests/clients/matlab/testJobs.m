@@ -1,5 +1,5 @@
 function tests = testJobs()
-%TESTJOBS Populate and what belongs to it, in the newer and the older way of writing.
+%TESTJOBS Populate and its related methods, in the newer and the older form.
 
 tests = localfunctions();
 end

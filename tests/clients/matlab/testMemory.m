@@ -1,5 +1,5 @@
 function tests = testMemory()
-%TESTMEMORY Memory stays flat over many calls of what users call.
+%TESTMEMORY Memory stays flat over many calls of public functions.
 
 tests = localfunctions();
 end

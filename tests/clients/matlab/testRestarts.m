@@ -1,5 +1,5 @@
 function tests = testRestarts()
-%TESTRESTARTS What MATLAB does while its server is killed and started again; test_restarts.py does that.
+%TESTRESTARTS The MATLAB side of a killed and restarted server; test_restarts.py kills it.
 
 tests = localfunctions();
 end

@@ -1,5 +1,5 @@
 function tests = testSchema()
-%TESTSCHEMA How classes declare tables, and tables without classes.
+%TESTSCHEMA Tables that classes declare, and tables without classes.
 
 tests = localfunctions();
 end

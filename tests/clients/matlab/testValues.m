@@ -1,5 +1,5 @@
 function tests = testValues()
-%TESTVALUES What the values become that Python keeps in blobs; test_values.py wrote them.
+%TESTVALUES Values of Python in blobs, as MATLAB reads them; test_values.py wrote them.
 
 tests = localfunctions();
 end
@@ -29,7 +29,7 @@ checkEqual({pairs.value}, {'x'});
 end
 
 function test_copy(~)
-% With 'Exact' all goes back as what it was.
+% With 'Exact' all values go back unchanged.
 table = levada.FreeTable('lab.Item');
 rows = fetch(table, '*', 'Exact', true);
 for index = 1:numel(rows)

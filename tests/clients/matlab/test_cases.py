@@ -1,4 +1,4 @@
-"""The cases that both clients run: each writes what the other reads, and both give the same."""
+"""The cases that both clients run: each writes data that the other reads, and both return the same."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ PAGES = [
     if "```matlab" in page.read_text(encoding="utf-8")
 ]
 ADDRESS = "localhost:50051"
-"""Stands in the pages for the address of the reader's server."""
+"""The placeholder in the pages for the address of the reader's server."""
 _BLOCK = re.compile(r'^```matlab(?: title="(?P<file>[^"]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Columns: every attribute type from the server to Octave, and what Octave writes to the server."""
+"""Columns: every attribute type from the server to Octave, and from Octave to the server."""
 
 from __future__ import annotations
 

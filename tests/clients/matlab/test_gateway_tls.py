@@ -1,4 +1,4 @@
-"""What the gateway puts beside each request, seen where TLS ends: token, client and deadline."""
+"""The gateway sends token, client and deadline with each request, as a proxy that ends TLS sees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CERTIFICATE = Path(__file__).parent / "loopback.pem"
 
 
 class Front:
-    """Ends TLS before a server, as a proxy of a lab does, and keeps what passes in the clear."""
+    """Ends TLS before a server, as a proxy of a lab does, and records the plain bytes."""
 
     def __init__(self, backend: str) -> None:
         self._host, _, port = backend.rpartition(":")

@@ -1,4 +1,4 @@
-"""Values of `<blob>`: what Python writes Octave reads, and the other way; errors name the path."""
+"""Values of `<blob>`: Octave reads the values of Python, and Python those of Octave; errors name the path."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ KEPT: dict[str, Any] = {  # Any: every kind of value
     "by_columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     "no_rows": np.zeros((0, 3)),
 }
-"""What Octave writes back as it read it, kinds and classes included, when it reads exactly."""
+"""Values that Octave writes back unchanged, kinds and classes included, when it reads exactly."""
 
 
 def test_octave_writes_back_what_python_wrote(octave: Octave, tmp_path: Path) -> None:

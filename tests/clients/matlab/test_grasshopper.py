@@ -49,7 +49,7 @@ def test_matlab_computes_what_python_computes(pipeline: ModuleType, m_tests: MTe
         "testGrasshopper", "test_populate", server_address, folder=CODE, tables=list(COMPUTED), restriction=SOME
     )
     by_matlab = results(pipeline)
-    # Python goes on with what MATLAB stored.
+    # Python goes on with the rows that MATLAB stored.
     pipeline.FiringRate.delete(prompt=False)
     assert pipeline.FiringRate.populate(SOME)["success_count"] == 30
     assert_close(by_matlab["FiringRate"], pipeline.FiringRate.to_dicts(order_by="KEY"))

@@ -1,4 +1,4 @@
-"""The toolbox holds nothing on to what it fetched."""
+"""The toolbox keeps no memory of fetched rows."""
 
 from __future__ import annotations
 

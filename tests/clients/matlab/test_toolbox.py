@@ -1,4 +1,4 @@
-"""Runs the tests that are written in M, each with a server and database of its own."""
+"""Runs the tests that are written in M, each with its own server and database."""
 
 from __future__ import annotations
 

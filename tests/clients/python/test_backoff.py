@@ -1,4 +1,4 @@
-"""What passes is tried again after a pause, for as long as the patience lasts."""
+"""Temporary failures are retried after a pause, as long as the patience lasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is too large is refused with a clear error or works, and the server answers other calls meanwhile."""
+"""A request that is too large is refused with a clear error or works, and the server answers other calls meanwhile."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ class Half(lv.Computed):
         try:
             return main.main(["populate", "typed_pipeline", table, *words])
         finally:
-            del sys.modules["typed_pipeline"]  # each command is a process of its own otherwise
+            del sys.modules["typed_pipeline"]  # outside tests each command has its own process
 
     assert populate("Half", "n = 2") == 0
     assert populate("Half", "--suppress-errors") == 1

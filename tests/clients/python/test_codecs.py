@@ -1,4 +1,4 @@
-"""Values of a user's own kind are written and read by codecs; the server and other clients know what is stored."""
+"""Values of a user's own kind are written and read by codecs; the server and other clients know the stored type."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def define_graph() -> None:
 
 
 def define_points() -> None:
-    """Two codecs, of which one is stored by the other."""
+    """Two codecs; one stores its values by the other."""
 
     class Pair(lv.Codec):
         name = "pair"

@@ -1,4 +1,4 @@
-"""What a `make` inserted on its way to the server: kept whole or not at all, and completed beside the next `make`."""
+"""The inserts of a `make` are kept whole or not at all, and completed while the next `make` runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: where the address comes from, what happens without a server, forks, the server of one's own."""
+"""Connections: the source of the address, a missing server, forks, and the local server."""
 
 from __future__ import annotations
 

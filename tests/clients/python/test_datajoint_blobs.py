@@ -1,4 +1,4 @@
-"""Blobs that DataJoint wrote are read; samples of its own, and bytes as MATLAB's mYm writes them."""
+"""Blobs that DataJoint wrote are read: its own samples, and bytes as MATLAB's mYm writes them."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_value_of_matlab_is_read(name: str) -> None:
 
 @pytest.mark.parametrize(("code", "data"), [(6, doubles(1.5, 2, 9)), (3, b"\1\1\0")])
 def test_a_sparse_matrix_of_matlab_is_read(code: int, data: bytes) -> None:
-    # Room for three elements, of which two are used.
+    # Room for three elements; two of them are used.
     matrix = lv.blob.unpack(b"mYm\0" + sparse(3, 3, [0, 1, 2], [2, 0, 0], code, data))
     first, second = (1.5, 2) if code == 6 else (True, True)
     assert matrix.format == "csc"
@@ -178,7 +178,7 @@ BROKEN = {
     "endless name": b"mYm\0S" + u64(2, 1, 1) + u32(1) + b"abc",
     "nameless field": b"mYm\0" + structs((1, 1), ("",), ONE),
     "name twice": b"mYm\0" + structs((1, 1), ("a", "a"), ONE, ONE),
-    "name that is no text": b"mYm\0S" + u64(2, 1, 1) + u32(1) + b"\xff\0" + sized(ONE),
+    "name that is not text": b"mYm\0S" + u64(2, 1, 1) + u32(1) + b"\xff\0" + sized(ONE),
     "wrong length of a cell": b"mYm\0C" + u64(2, 1, 1) + u64(len(ONE) + 1) + ONE,
     "many items": b"dj0\0\2" + u64(2**63),
     "text past the end": b"dj0\0\5" + u64(2**62),

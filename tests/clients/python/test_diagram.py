@@ -1,4 +1,4 @@
-"""Diagrams: which tables they show, and how."""
+"""Diagrams show the right tables in the right form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fetched, in every form."""
+"""Fetched rows are right in every form."""
 
 from __future__ import annotations
 

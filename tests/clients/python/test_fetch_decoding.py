@@ -102,7 +102,7 @@ def test_columns_without_missing_values_become_typed_arrays(table: pa.Table) -> 
     assert (records.i.dtype, records.ok.dtype) == (np.int64, np.bool_)
     assert records["a"].shape == (1, 2)
     assert records["a"].dtype == np.float32
-    records["a"][0] = 5  # what is fetched can be written to
+    records["a"][0] = 5  # fetched arrays are writable
 
 
 def test_a_slice_of_arrays_keeps_its_rows() -> None:

@@ -1,4 +1,4 @@
-"""A make that what it needs fails under, or that is cancelled: through no fault of its code."""
+"""A make is interrupted by a failure of something that it needs, or by a cancellation, without a fault of its code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Squares = Any
 """A class that only a test knows."""
 
 LOST_ATTEMPTS = 5
-"""How often a job is tried that loses its worker or its server each time."""
+"""How often a job is tried if it loses its worker or its server each time."""
 
 
 class Bench:

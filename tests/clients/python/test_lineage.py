@@ -1,4 +1,4 @@
-"""Where rows come from: what jobs read, trace and cascade, and their export as PROV and OpenLineage."""
+"""The origin of rows: reads of jobs, trace and cascade, and their export as PROV and OpenLineage."""
 
 from __future__ import annotations
 

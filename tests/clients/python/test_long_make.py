@@ -1,4 +1,4 @@
-"""A make that works in a transaction for long: it lasts as long as the lease, whatever the server's limits are."""
+"""The transaction of a long make lasts as long as the lease, whatever the server's limits are."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ ELSEWHERE = {
     "nested `transaction`": ("test_transactions.py", "test_an_inner_block_can_be_undone_alone"),
     "transactions that conflict": ("test_transactions.py", "test_run_transaction_repeats_what_met_a_conflict"),
 }
-"""Rules that are at home in other files."""
+"""Rules whose tests are in other files."""
 
 
 def rule(words: str) -> Callable[[_T], _T]:
-    """Say which row of the page a test shows, by its first words."""
+    """Name the row of the page that a test shows, by its first words."""
 
     def decorate(test: _T) -> _T:
         HERE[words] = test.__name__

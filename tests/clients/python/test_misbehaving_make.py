@@ -1,4 +1,4 @@
-"""Makes that break the rules: each is told or refused, its job is in the right state, and nothing is half-written."""
+"""Makes that break the rules: each is warned or refused, its job is in the right state, and nothing is half-written."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Bench:
         Number.insert([{"n": n} for n in range(2)])
 
     def run(self, make: Callable[[Table, Key], None]) -> BaseException | None:
-        """Let a `make` run once, for n = 0; give its error."""
+        """Let a `make` run once, for n = 0; return its error."""
         self.make = make
         errors = self.Square.populate(max_calls=1, suppress_errors=True, return_exception_objects=True)["error_list"]
         return errors[0][1] if errors else None
 
     def state(self) -> str:
-        """Give the state of the job of n = 0."""
+        """Return the state of the job of n = 0."""
         return str((self.Square.jobs & {"n": 0}).fetch1("state"))
 
     def rows(self) -> tuple[int, int, int]:
-        """Count what is in Square, its part, and Log."""
+        """Count the rows of Square, its part, and Log."""
         return len(self.Square()), len(self.Square.Digit()), len(self.Log())
 
 
@@ -90,7 +90,7 @@ def bench(connection: lv.Connection) -> Bench:
 
 @pytest.fixture
 def strict(bench: Bench) -> Bench:
-    """The same under a contract that is held."""
+    """The same pipeline with the contract on."""
     bench.schema.make_contract = "on"
     return bench
 
@@ -109,7 +109,7 @@ def test_a_write_elsewhere_is_told_once_and_joins_the_commit(bench: Bench) -> No
         lv.errors.LevadaWarning, match=r"make of `bench\.Square` writes into `bench\.Log`.*`bench\.Square\.Digit`"
     ):
         assert bench.run(writes_log) is None
-    assert bench.run(writes_log) is None  # not told again: a warning would be an error here
+    assert bench.run(writes_log) is None  # no second warning: it would be an error here
     assert bench.rows() == (2, 2, 2)
     assert (bench.Square.jobs & {"n": 0}).fetch1("writes") == {
         "bench.Square": 1,
@@ -253,7 +253,7 @@ def test_a_read_downstream_is_refused_where_the_contract_is_held(strict: Bench) 
 def opens_a_transaction(table: Table, key: Key) -> None:
     with pytest.raises(ZeroDivisionError), table.connection.transaction:
         insert_own(table, key)
-        1 / 0  # noqa: B018  # undoes the block alone
+        1 / 0  # noqa: B018  # undoes only the block
     with table.connection.transaction:
         insert_own(table, key)
 
@@ -299,7 +299,7 @@ def test_a_result_that_comes_after_a_cancel_is_dropped(bench: Bench, contract: s
     def make(table: Table, key: Key) -> None:
         insert_own(table, key)
         if in_transaction:
-            assert (table & key).fetch1("square") == 0  # must see what was inserted
+            assert (table & key).fetch1("square") == 0  # must see the inserted rows
         cancel(bench)
 
     bench.make = make
@@ -325,7 +325,7 @@ def test_inserts_may_go_into_a_transaction_at_once(bench: Bench) -> None:
         assert table.connection.in_transaction
         table.update1({**key, "square": 7})
         assert (table & key).fetch1("square") == 7
-        with pytest.raises(lv.errors.DuplicateEntity):  # what only the database can tell comes at once
+        with pytest.raises(lv.errors.DuplicateEntity):  # errors that only the database can find come at once
             table.insert1({**key, "square": 8})
 
     assert bench.run(make) is None

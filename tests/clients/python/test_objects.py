@@ -40,7 +40,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=["seen", "far"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Whether this machine sees the disk of the stores, or reaches them by the server alone."""
+    """Whether this machine sees the disk of the stores, or reaches them only through the server."""
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
     with lv.config.override(stores=nowhere if request.param == "far" else {}):
         yield request.param

@@ -47,7 +47,7 @@ class Bench:
         Number.insert([{"n": n, "label": "odd" if n % 2 else "even"} for n in range(count)])
 
     def squares(self, make: Callable[[Square, Key], None] | None = None) -> Square:
-        """Declare the table of squares; by default its `make` does what it should."""
+        """Declare the table of squares; by default its `make` is correct."""
         bench = self
 
         class Square(lv.Computed):
@@ -314,7 +314,7 @@ def test_late_result_is_dropped(bench: Bench, database_url: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(squares.populate, "n = 0")
         assert begun.wait(30)
-        # As if it had been silent for too long: its session ends, and another takes the job over.
+        # As if the worker had been silent for too long: its session ends, and another worker takes the job over.
         sql.run(database_url, sql.WORKERS_HAVE_ENDED)
         assert squares.populate("n = 0") == {"success_count": 1, "error_list": []}
         go_on.set()
@@ -330,7 +330,7 @@ def test_late_result_is_welcome_where_nobody_took_over(bench: Bench, database_ur
         Bench.insert_square(table, key)
 
     squares = bench.squares(make)
-    assert squares.populate()["success_count"] == 5  # each batch under a session of its own
+    assert squares.populate()["success_count"] == 5  # each batch has its own session
     assert len(ended) > 1
 
 
@@ -408,7 +408,7 @@ def test_error_of_another_process_is_raised_here(module: Module) -> None:
     with pytest.raises(module.OwnError, match="7 is bad") as caught:
         module.Square.populate(processes=2, make_kwargs=worst)
     assert "in make" in str(caught.value.__cause__)
-    # What an interrupted process still held belongs to a session that has ended: others take it at once.
+    # The jobs of an interrupted process belong to a session that has ended, so others take them at once.
     result = module.Square.populate(processes=2, make_kwargs=worst, suppress_errors=True)
     assert result["error_list"] == [({"n": 7}, "OwnError: 7 is bad")]
     assert len(module.Square()) == 29

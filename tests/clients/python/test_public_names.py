@@ -1,4 +1,4 @@
-"""What `import levada` offers."""
+"""The public names of `import levada`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reasons for which tables and queries are refused: each one's class and words, and that nothing has changed.
+"""Each reason to refuse a table or query has its class and words, and a refusal changes nothing.
 
 Limits are in `test_bounds.py`; lost servers, and transactions out of time, in `test_transactions.py`.
 """

@@ -33,7 +33,7 @@ def behind(server_address: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def far(behind: Proxy, lab: lv.VirtualModule) -> Iterator[lv.VirtualModule]:
-    """The pipeline as a client sees it whose connection can be cut."""
+    """The pipeline as seen by a client whose connection can be cut."""
     with lv.Connection(behind.address) as connection:
         module = lv.VirtualModule("far", "lab", connection=connection)
         assert len(module.Subject()) == 3
@@ -43,7 +43,7 @@ def far(behind: Proxy, lab: lv.VirtualModule) -> Iterator[lv.VirtualModule]:
 
 
 def cut_off(behind: Proxy, change: Callable[[], object], done: Callable[[], bool]) -> object:
-    """Make a change whose answer is cut off as soon as the change is there; give what the client gets in the end."""
+    """Make a change whose answer is cut off as soon as the change is there; return the client's final answer."""
     behind.withhold()
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(change)

@@ -1,4 +1,4 @@
-"""What the processes of a worker report, as the log of JSON and the live view show it."""
+"""Reports of the processes of a worker, as the JSON log and the live view show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may stand after `&` becomes a condition of the protocol."""
+"""Every operand of `&` becomes a condition of the protocol."""
 
 from __future__ import annotations
 

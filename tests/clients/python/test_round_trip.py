@@ -1,4 +1,4 @@
-"""What goes in comes out: two thousand rows of every type, NULLs and extremes included, in every form of fetch."""
+"""Two thousand rows of every type, NULLs and extremes included, come out as they went in, in every form of fetch."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ GENERATORS: dict[str, Callable[[random.Random], object]] = {
 
 
 def same(left: object, right: object) -> bool:
-    """Equal in value and type; NaN equals NaN, and 0.0 does not equal -0.0."""
+    """Return whether two values are equal in value and type; NaN equals NaN, and 0.0 does not equal -0.0."""
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
     if isinstance(left, float) and isinstance(right, float):
@@ -145,7 +145,7 @@ def test_an_arrow_table_goes_in_as_it_came_out(table: type[lv.Manual]) -> None:
     second = table.to_arrow(order_by="row")
     assert second.schema.equals(first.schema, check_metadata=True)
     for before, after in zip(first.columns, second.columns, strict=True):
-        if pa.types.is_floating(before.type):  # Arrow takes NaN to differ from NaN
+        if pa.types.is_floating(before.type):  # Arrow treats NaN as different from NaN
             assert before.is_null().equals(after.is_null())
             assert np.array_equal(before.to_numpy(), after.to_numpy(), equal_nan=True)
         else:

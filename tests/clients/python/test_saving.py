@@ -98,7 +98,7 @@ _REFERENCE = re.compile(r"-> (?:\[\w+\] )?(\w+(?:\.\w+)?)")
 
 
 def _declare_class_files(connection: lv.Connection, folder: Path, schema: str, names: dict[str, str]) -> None:
-    """Do as the MATLAB client does with the class files of a package.
+    """Declare tables as the MATLAB client does from the class files of a package.
 
     Args:
         names: The table for each class, parents first.
@@ -145,7 +145,7 @@ def test_the_saved_package_of_matlab_declares_the_same_tables(
     _declare_class_files(connection, tmp_path / "+lab", "lab", names)
     assert again.list_tables() == tables
     assert definitions(again) == before
-    # What a person wrote into a file stays.
+    # The edits of a person in a file stay.
     edited = tmp_path / "+lab" / "Stat.m"
     edited.write_text("mine", encoding="utf-8")
     again.save(tmp_path, language="matlab")

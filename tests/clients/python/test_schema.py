@@ -40,13 +40,13 @@ def test_help_shows_the_definition(connection: lv.Connection) -> None:
     schema = lv.Schema("lab", connection=connection)
 
     class Rig(lv.Manual):
-        """Where it is measured."""
+        """The place of the measurement."""
 
         definition = "rig : varchar(20)"
 
     for _ in range(2):
         schema(Rig)
-    assert Rig.__doc__ == "Where it is measured.\nTable definition:\n\nrig : varchar(20)"
+    assert Rig.__doc__ == "The place of the measurement.\nTable definition:\n\nrig : varchar(20)"
 
 
 def test_a_part_may_name_a_second_tier(connection: lv.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Transactions of the Python client: what is kept, what others see, and what happens when one side is lost."""
+"""Transactions of the Python client: the kept changes, the view of others, and the loss of either side."""
 
 from __future__ import annotations
 

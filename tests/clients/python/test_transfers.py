@@ -33,7 +33,7 @@ DEFINITION = "id : int32\n---\nfile = null : <attach@raw>\nfolder = null : <obje
 
 @pytest.fixture(autouse=True)
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No disk of a store is seen from here, so that every byte goes over the wire."""
+    """Hide the disks of stores from the client, so that every byte goes over the wire."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     hurry_transfers(monkeypatch)
     nowhere = {name: {"location": str(tmp_path / "nowhere")} for name in ("main", "raw")}
@@ -57,7 +57,7 @@ def big_file(folder: Path, size: int) -> Path:
 
 def test_an_upload_goes_on_after_each_cut(server_address: str, tmp_path: Path) -> None:
     file = big_file(tmp_path, 10 * MIB)
-    # No connection lets the whole file pass: it arrives only because what has arrived stays.
+    # No connection lets the whole file pass: it arrives only because received bytes are kept.
     with cutting(server_address, up_bytes=4 * MIB) as proxy, lv.Connection(proxy.address) as connection:
         things = declare(connection)
         things.insert1({"id": 1, "file": file})
@@ -137,7 +137,7 @@ runpy.run_module("levada_server", run_name="__main__")
 def serving(
     database_url: str, stores: StoreFolders, tmp_path: Path, file_bytes: int, listen: str = "127.0.0.1:0"
 ) -> Iterator[tuple[int, str]]:
-    """Run a server that cannot write files past a size; give its process id and address."""
+    """Run a server that cannot write files past a size; return its process id and address."""
     settings = tmp_path / "stores.toml"
     lines = [f'[stores.{name}]\nfolder = "{folder}"\n' for name, folder in stores.folders.items()]
     settings.write_text(f'preferred = "{stores.preferred}"\n' + "".join(lines))
@@ -203,6 +203,6 @@ def test_large_objects_take_little_memory_of_the_server(
 
 
 def peak_bytes(pid: int) -> int:
-    """Tell the most memory that a process had."""
+    """Return the most memory that a process has used."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What is asked for once takes one call, and the statements that it needs."""
+"""One request of a user takes one call, and only the statements that it needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATEMENTS: list[str] = []
 
 
 class NotedDatabase(Database):
-    """Notes the statements that it is asked for, but for what the catalog needs."""
+    """A pool that records the statements it gets, except those of the catalog."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -44,7 +44,7 @@ def table(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[l
 
 @contextmanager
 def noted(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[list[str], list[str]]]:
-    """Give the methods that are called within the block, and the statements that PostgreSQL gets."""
+    """Return the methods that are called within the block, and the statements that PostgreSQL gets."""
     calls: list[str] = []
     with caplog.at_level(logging.DEBUG, "levada.calls"):
         caplog.clear()
@@ -72,7 +72,7 @@ def test_a_small_call_is_one_trip_and_one_statement(
     use: Callable[[type[lv.Manual], int], object],
     method: str,
 ) -> None:
-    use(table, 1)  # what is asked once for each connection has been asked
+    use(table, 1)  # the calls that each connection makes once are over
     with noted(caplog) as (calls, statements):
         use(table, 2)
     assert calls == [method]
@@ -80,7 +80,7 @@ def test_a_small_call_is_one_trip_and_one_statement(
 
 
 def test_an_insert_that_skips_is_one_call(table: type[lv.Manual], caplog: pytest.LogCaptureFixture) -> None:
-    # It takes a transaction: how many rows it inserted is known only after the statement, and is recorded with them.
+    # It takes a transaction: the number of inserted rows is known only after the statement, and is recorded with them.
     with noted(caplog) as (calls, _):
         table.insert1({"id": 3, "x": 1.0}, skip_duplicates=True)
     assert calls == ["InsertFewRows"]

@@ -1,4 +1,4 @@
-"""Messages that no writer of ours makes: each is an error, and none takes the process with it."""
+"""Messages that no writer of Levada makes: each is an error, and none ends the process."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ _BLOBS = [lv.blob.pack(value) for value in RICH]
     st.floats(0, 1),
 )
 @settings(max_examples=300, deadline=None)
-@pytest.mark.filterwarnings("ignore")  # what a damaged table says to pandas, it says by warnings too
+@pytest.mark.filterwarnings("ignore")  # pandas also warns about a damaged table
 def test_damaged_bytes_are_a_value_or_an_error(blob: bytes, changes: list[tuple[float, int]], kept: float) -> None:
     damaged = bytearray(blob)
     for place, octet in changes:

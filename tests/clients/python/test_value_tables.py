@@ -1,4 +1,4 @@
-"""Tables within values come back as the library's table that they were."""
+"""Tables within values come back as tables of the same library."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Idle(lv.Computed):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a pipeline, and two FIFOs by which a make tells that it has begun and is told to go on."""
+    """A folder with a pipeline, and two FIFOs by which a make reports that it has begun, and a test lets it go on."""
     write_pipeline(tmp_path, "pipeline", PIPELINE)
     return tmp_path
 
@@ -120,14 +120,14 @@ def numbers(connection: lv.Connection) -> lv.Table:
 
 @pytest.fixture
 def begun(folder: Path) -> Iterator[int]:
-    """The end of the FIFO at which a make tells that it has begun."""
+    """The end of the FIFO at which a make reports that it has begun."""
     descriptor = os.open(folder / "begun", os.O_RDONLY | os.O_NONBLOCK)
     yield descriptor
     os.close(descriptor)
 
 
 def wait_until_begun(begun: int) -> int:
-    """Wait until a make has begun; give the id of its process."""
+    """Wait until a make has begun; return the id of its process."""
     assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
     return int(os.read(begun, 100))
 
@@ -242,7 +242,7 @@ def test_grace_has_an_end(
     assert code == 0
     assert "gave up" in said
     assert not psutil.pid_exists(process)
-    # What it gave up can be taken at once, whatever its lease.
+    # The jobs that it gave up can be taken at once, whatever its lease.
     with Worker(folder, server_address, "--drain") as other:
         assert other.end()[0] == 0
     assert squares_of(connection) == [0]

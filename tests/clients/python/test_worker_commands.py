@@ -1,4 +1,4 @@
-"""`levada run`, workers on SLURM, and what one sees of a worker: metrics and the live view."""
+"""`levada run`, workers on SLURM, and the metrics and live view of a worker."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_preempted_task_loses_no_result(folder: Path, server_address: str) -> No
         assert task.stderr is not None
         assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
         children = psutil.Process(task.pid).children()
-        # As SLURM does it: first to all of its processes that they may end, then that they must.
+        # SLURM does the same: it first asks all processes to end, and then kills them.
         for process in (psutil.Process(task.pid), *children):
             process.send_signal(signal.SIGTERM)
         assert any("stopping after the current jobs" in line for line in task.stderr)

@@ -1,4 +1,4 @@
-"""What one computation may do to its process: it fails alone, and never costs another worker's lease."""
+"""A computation that harms its process fails alone, and never costs another worker's lease."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def records(said: str) -> Iterator[dict[str, Any]]:
 
 
 def jobs_ended(said: str) -> dict[int, tuple[str, int]]:
-    """State and attempt of each job by its key."""
+    """Return the state and attempt of each job by its key."""
     return {r["key"]["n"]: (r["state"], r["attempt"]) for r in records(said) if r["event"] == "job_ended"}
 
 
@@ -170,7 +170,7 @@ def test_make_that_holds_the_interpreter_keeps_its_lease(
     options = ("--lease", "1", "--tables", "Result")
     with Worker(folder, server_address, *options, module="limits") as worker:
         assert select.select([begun], [], [], TIMEOUT)[0], "no make began"
-        # Longer than the lease: it would be taken over here if nobody renewed it.
+        # This is longer than the lease: without a renewal, another worker would take the job over here.
         assert jobs_for_another_worker(connection, "Result", wait=timedelta(seconds=1.5)) == 0
         with (folder / "go_on").open("w", encoding="utf-8"):
             worker.said("success limits.Result")

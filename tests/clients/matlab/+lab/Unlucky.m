@@ -7,7 +7,7 @@ classdef Unlucky < levada.Computed
     end
     methods
         function make(self, key)
-            % Finds the server out of reach, so often as the configuration says.
+            % Finds the server out of reach, as often as the configuration says.
             calls = levada.config('unlucky_calls') + 1;
             levada.config('unlucky_calls', calls);
             if calls <= levada.config('unlucky_times')

@@ -1,5 +1,5 @@
 function schema = getSchema()
-%GETSCHEMA Give the schema of the tests' classes.
+%GETSCHEMA Return the schema of the tests' classes.
 
 persistent made
 if isempty(made)
