@@ -28,7 +28,7 @@ from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
-from levada_server.storage.postgres.request_outcomes import keep_days
+from levada_server.storage.postgres.request_outcomes import forget_past_days
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ OBJECTS_FOLDER = "objects"
 """The embedded server's own store, and its folder in the data folder."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 TIDY_INTERVAL_S = 3600.0
-"""The time between two rounds of preparing and dropping partitions."""
+"""The time between two rounds of deleting old outcomes of requests."""
 _LOG = logging.getLogger("levada.server")
 
 
@@ -90,7 +90,7 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         database = await Database.connect(database_url, SpoolSpace(settings.spool_folder))
         stack.push_async_callback(database.close)
         await migrate(database)
-        await keep_days(database)
+        await forget_past_days(database)
         tidying = asyncio.create_task(_tidy(database))
         stack.push_async_callback(_cancelled, tidying)
         cache = CatalogCache(database)
@@ -149,9 +149,9 @@ async def _tidy(database: Database) -> None:
     while True:
         await asyncio.sleep(TIDY_INTERVAL_S)
         try:
-            await keep_days(database)
+            await forget_past_days(database)
         except LevadaError as error:
-            _LOG.warning("outcomes of past days were not dropped: %s", error)
+            _LOG.warning("outcomes of past days were not deleted: %s", error)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -7,7 +7,10 @@ import tempfile
 import threading
 from typing import IO
 
+from blake3 import blake3
+
 from levada_server.arrow.ipc.framing import Frames
+from levada_server.model.request import digest_of
 
 SPOOL_BYTES = 8 * 2**20
 """The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
@@ -29,6 +32,7 @@ class Arrival:
 
     def __init__(self) -> None:
         self._frames = Frames()
+        self._hash = blake3()
         self._ended = False
         self._error: BaseException | None = None
         self._news = asyncio.Event()
@@ -42,6 +46,7 @@ class Arrival:
             self._file.seek(self._write_at)
             self._file.write(piece)
             self._write_at += len(piece)
+        self._hash.update(piece)
         self._frames.add(piece)
         self._news.set()
 
@@ -69,6 +74,11 @@ class Arrival:
         while not self._ended:
             await self._more()
         self._check()
+
+    def digest(self, header: bytes) -> bytes:
+        """Return what identifies all that arrived, after a header with a digest of its own."""
+        assert self._ended, "more arrives"
+        return digest_of(header + self._hash.digest())
 
     async def _more(self) -> None:
         self._news.clear()

@@ -38,7 +38,7 @@ class Upcoming:
     """
 
     def __init__(self, content: IO[bytes] | Arrival, batches: Iterator[Columns], patience_s: float | None) -> None:
-        self._content = content
+        self.content = content
         self._batches = batches
         self._patience_s = patience_s
         self._few = isinstance(content, io.BytesIO) and content.getbuffer().nbytes <= QUICK_BYTES
@@ -82,8 +82,8 @@ class Upcoming:
                 ready.exception()  # a block left early never calls `take`
 
     async def _arrived(self) -> None:
-        if isinstance(self._content, Arrival):
-            await self._content.batch()
+        if isinstance(self.content, Arrival):
+            await self.content.batch()
 
     async def _read(self) -> Columns | None:
         return next(self._batches, None) if self._few else await asyncio.to_thread(next, self._batches, None)

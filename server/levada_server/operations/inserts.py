@@ -15,11 +15,12 @@ from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
 from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
+from levada_server.operations.arrival import Arrival
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
 from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
-from levada_server.operations.request_ids import once, record
+from levada_server.operations.request_ids import once, record, record_request
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_version
 from levada_server.storage.rows.insert_plan import plan_insert
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
     from levada_server.operations.access.writing import Writable
-    from levada_server.operations.arrival import Arrival
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
@@ -81,7 +81,8 @@ async def insert(
     async def attempt() -> int:
         batches = _of_own_key(view, table, read_batches(content, table, options))
         upcoming = Upcoming(content, batches, engine.scope.patience_s)
-        return await _insert_batches(engine, caller, target, upcoming, options, view.version)
+        request = engine.scope.recorded(caller.request)
+        return await _insert_batches(engine, target, upcoming, options, view.version, request)
 
     async def work() -> int:
         try:
@@ -90,7 +91,7 @@ async def insert(
             await until_whole(content)
             return await attempt()
 
-    count = await once(engine, caller, work, _as_count)
+    count = await once(engine, caller, work, _as_count, lambda request: _whole(request, content))
     note_written(engine, caller, table, count)
     if count >= ANALYZED_ROWS:
         async with engine.scope.connection() as connection:
@@ -120,19 +121,19 @@ async def _as_count(recorded: int) -> int:
 
 async def _insert_batches(
     engine: Engine,
-    caller: Caller,
     target: Writable,
     upcoming: Upcoming,
     options: InsertOptions,
     version: int,
+    request: Request | None,
 ) -> int:
     first = await upcoming.take()
     if first is None:
         return 0
     second = await upcoming.take()
-    request = engine.scope.recorded(caller.request)
     plan = _plan(first, options, alone=second is None, recorded=request is not None)
     if not plan.transaction:
+        request = None if request is None else await _whole(request, upcoming.content)
         async with engine.scope.connection() as connection:
             return await _carry_out(engine, connection, target, first, plan, version, request)
     async with engine.scope.transaction() as connection:
@@ -146,8 +147,17 @@ async def _insert_batches(
                 tried += columns.row_count
                 columns = await following()
         await require_version(connection, version)
-        await record(engine, connection, caller, count)
+        if request is not None:
+            await record_request(connection, await _whole(request, upcoming.content), count)
         return count
+
+
+async def _whole(request: Request, content: IO[bytes] | Arrival) -> Request:
+    """Return a request with the digest of its rows too, where these come in messages of their own."""
+    if isinstance(content, Arrival):
+        await content.whole()
+        return dataclasses.replace(request, digest=content.digest(request.digest))
+    return request
 
 
 def _plan(

@@ -13,6 +13,7 @@ from levada_server.storage.postgres.request_outcomes import find_outcome, insert
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from levada_server.model.request import Request
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.postgres.database import Connection
@@ -28,6 +29,7 @@ async def once(
     caller: Caller,
     work: Callable[[], Awaitable[_Result]],
     answer: Callable[[Any], Awaitable[_Result]],  # Any: the recorded content, decoded from JSON
+    whole: Callable[[Request], Awaitable[Request]] | None = None,
 ) -> _Result:
     """Do the work of a request; if it was done before, return the first answer.
 
@@ -39,9 +41,10 @@ async def once(
         caller: The caller, with the id of its request.
         work: Does the work, and calls `record` in its transaction.
         answer: Makes the answer from the recorded content.
+        whole: Waits for the rest of a request that still arrives, and returns it with the digest of all of it.
 
     Raises:
-        InvalidRequest: The id belongs to a request of another method.
+        InvalidRequest: The id belongs to a request of another method, or with other content.
     """
     try:
         return await work()
@@ -51,13 +54,20 @@ async def once(
         if request is None or found is None:
             raise
         if found.method != request.method:
-            raise InvalidRequest(
-                f"The request id {request.id} was used for {found.method} before; use a new id for every request.",
-                field="request_id",
-            ) from error
+            raise _used_before(request, f"for {found.method}") from error
+        if whole is not None:
+            request = await whole(request)
+        if found.digest and request.digest and found.digest != request.digest:
+            raise _used_before(request, "with other content") from error
         if found.content is None:
             raise Conflict("The request was given up before it was done; it had no effect.") from error
         return await answer(json.loads(found.content))
+
+
+def _used_before(request: Request, how: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"The request id {request.id} was used {how} before; use a new id for every request.", field="request_id"
+    )
 
 
 async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -89,4 +99,9 @@ async def record(engine: Engine, connection: Connection, caller: Caller, content
     """
     request = engine.scope.recorded(caller.request)
     if request is not None:
-        await insert_outcome(connection, request, json.dumps(content))
+        await record_request(connection, request, content)
+
+
+async def record_request(connection: Connection, request: Request, content: object) -> None:
+    """Store what came of a request as `record` does."""
+    await insert_outcome(connection, request, json.dumps(content))

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest
 from levada_server.logs import begin_call
-from levada_server.model.request import Request
+from levada_server.model.request import Request, digest_of
 from levada_server.operations.caller import Caller
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
@@ -48,6 +48,8 @@ _Result = TypeVar("_Result")
 
 CATALOG_VERSION = "levada-catalog-version"
 _STATUS = "grpc-status-details-bin"
+QUICK_BYTES = 2**18
+"""A larger request is digested in a thread, so that other calls are answered meanwhile."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG = logging.getLogger("levada.calls")
 
@@ -76,14 +78,17 @@ class Call:
         self._sent = False
         self._repeated = False
 
-    def identify(self, method: Method, request: Message) -> None:
+    async def identify(self, method: Method, request: Message) -> None:
         """Record the request, or the first of a stream of them, and the id under which it has one effect.
 
         Raises:
             InvalidRequest: The id is malformed.
         """
         self.request = request
-        self.caller = replace(self.caller, request=request_named(method.request_id(request), method.name))
+        named = request_named(method.request_id(request), method.name)
+        if named is not None:
+            named = replace(named, digest=await _digest(request))
+        self.caller = replace(self.caller, request=named)
 
     def under_lease(self, lease_token: str) -> Caller:
         """Return the caller under the lease that a request names, if it names one.
@@ -197,7 +202,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         if method.request_streaming:
             return await served.behaviour(request, call)
         assert isinstance(request, Message)
-        call.identify(method, request)
+        await call.identify(method, request)
         return await call.repeat_if_behind(lambda: served.behaviour(request, call))
 
     async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
@@ -303,6 +308,12 @@ def request_named(id_: str, method: str) -> Request | None:
     if _REQUEST_ID.fullmatch(id_) is None:
         raise InvalidRequest("`request_id` must be at most 64 letters, digits, - and _.", field="request_id")
     return Request(id_, method)
+
+
+async def _digest(request: Message) -> bytes:
+    """Return what identifies the content of a request: the same however its message was written and sent."""
+    content = request.SerializeToString(deterministic=True)
+    return digest_of(content) if len(content) <= QUICK_BYTES else await asyncio.to_thread(digest_of, content)
 
 
 def _decoded(request: type[Message], content: bytes) -> Message:

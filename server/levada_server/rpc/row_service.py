@@ -34,7 +34,7 @@ class RowService:
         first = await anext(messages, None)
         if first is None or first.WhichOneof("content") != "header":
             raise InvalidRequest("An insert must begin with its header.", field="header")
-        call.identify(METHODS["RowService/InsertRows"], first)
+        await call.identify(METHODS["RowService/InsertRows"], first)
         header = first.header
         async with _arriving(messages) as content:
             name, options = values.table_name("name", header.name), values.insert_options(header.options)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from levada_server.errors import AlreadyExists, LevadaError
-from levada_server.query.sql import quote_text
+from levada_server.errors import AlreadyExists
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
@@ -21,11 +20,7 @@ _SQL = statements("outcomes")
 
 KEPT_DAYS = 2
 """The whole days for which outcomes are kept; no client repeats a request for longer."""
-PREPARED_DAYS = 3
-"""The number of coming days that have a partition."""
-_LOCK = 0x1E7ADB
-"""The key of the advisory lock under which partitions are created and dropped."""
-_PREFIX = "request_outcome_"
+DELETED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +28,7 @@ class Outcome:
     """The outcome of a request: JSON text; None if the request was given up."""
 
     method: str
+    digest: bytes
     content: str | None
 
 
@@ -43,7 +39,7 @@ async def insert_outcome(connection: Connection, request: Request, content: str)
         AlreadyExists: The request was done before, or given up, so this transaction must not be committed.
     """
     try:
-        await connection.execute(_SQL["insert"], request.id, request.method, content)
+        await connection.execute(_SQL["insert"], request.id, request.method, request.digest, content)
     except asyncpg.UniqueViolationError as error:
         raise AlreadyExists("The request was done before.") from error
 
@@ -60,22 +56,23 @@ def recording(values: int, request: Request, content: int, source: str) -> tuple
     Returns:
         The text that goes before the statement, and its further values.
     """
-    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "content"), 1)}
-    return fill(_SQL["recorded"], source=source, **marks) + "\n", [request.id, request.method, str(content)]
+    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "digest", "content"), 1)}
+    bound: list[object] = [request.id, request.method, request.digest, str(content)]
+    return fill(_SQL["recorded"], source=source, **marks) + "\n", bound
 
 
 def recording_each(statement: str, values: int, request: Request) -> tuple[str, list[object]]:
     """Extend a statement that changes at most one row, as `recording` does; store an outcome only if it changes one."""
-    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method"), 1)}
+    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "digest"), 1)}
     changing = statement.rstrip("; \n")
-    return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method]
+    return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method, request.digest]
 
 
 async def find_outcome(scope: Scope, request: Request) -> Outcome | None:
     """Return the outcome of a request; None if none is stored."""
     async with scope.connection() as connection:
         row = await connection.fetchrow(_SQL["find"], request.id)
-    return None if row is None else Outcome(row["method"], row["content"])
+    return None if row is None else Outcome(row["method"], row["digest"], row["content"])
 
 
 async def give_up(scope: Scope, request: Request) -> Outcome:
@@ -87,39 +84,11 @@ async def give_up(scope: Scope, request: Request) -> Outcome:
     return found
 
 
-async def keep_days(scope: Scope) -> None:
-    """Create the partitions of the coming days, and drop partitions of days long past.
-
-    If others hold the table for too long, the next call does it.
-    """
-    today = dt.datetime.now(dt.UTC).date()
-    async with scope.connection() as connection:
-        present = {row["name"] for row in await connection.fetch(_SQL["partitions"])}
-    wanted = {_name(day): day for day in (today + dt.timedelta(days=n) for n in range(PREPARED_DAYS))}
-    oldest = _name(today - dt.timedelta(days=KEPT_DAYS))
-    changes = [
-        fill(
-            _SQL["create_partition"],
-            name=name,
-            day=quote_text(str(day)),
-            next_day=quote_text(str(day + dt.timedelta(days=1))),
-        )
-        for name, day in wanted.items()
-        if name not in present
-    ]
-    days = [name for name in present if name.removeprefix(_PREFIX).isdecimal()]
-    changes += [fill(_SQL["drop_partition"], name=name) for name in days if name < oldest]
-    for change in changes:
-        try:
-            async with scope.transaction() as connection:
-                await connection.execute("SET LOCAL lock_timeout = '2s'")
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-                await connection.execute(change)
-        except LevadaError:
-            continue  # another replica did it, or another session holds the table
-    async with scope.connection() as connection:
-        await connection.execute(_SQL["delete_others"], today - dt.timedelta(days=KEPT_DAYS))
-
-
-def _name(day: dt.date) -> str:
-    return f"{_PREFIX}{day:%Y%m%d}"
+async def forget_past_days(scope: Scope) -> None:
+    """Delete the outcomes of days long past, a few at a time, so that no statement holds many rows for long."""
+    oldest = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=KEPT_DAYS)
+    while True:
+        async with scope.connection() as connection:
+            tag = await connection.execute(_SQL["delete_before"], oldest, DELETED_AT_ONCE)
+        if int(tag.rsplit(" ", 1)[1]) < DELETED_AT_ONCE:
+            return

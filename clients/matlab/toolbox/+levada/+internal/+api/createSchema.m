@@ -8,7 +8,7 @@ function response = createSchema(connection, request, varargin)
 %       name  char: The new schema's name.
 %       allow_existing  logical: Succeed if it exists.
 %       request_id  char: Chosen by the client, at most 64 bytes; a repeated request with the same id has one effect.
-%           Optional.
+%           An id that was used with other content is refused. Optional.
 %
 %   Response: CreateSchemaResponse
 %       schema  Schema: The schema.
