@@ -15,6 +15,7 @@ from levada_api.v1 import query_service_pb2, relation_pb2, row_service_pb2, sche
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.storage.postgres.database import POOL_SIZE
 from tests.conftest import served
 from tests.support import make
 
@@ -219,4 +220,92 @@ async def test_a_transaction_that_is_open_for_too_long_is_rolled_back(
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await slow.call.read()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await open_client().count() == 1
+
+
+@pytest.mark.parametrize(
+    "names", [("x" * 63 + "a", "x" * 63 + "b"), ("a\0", "a\0b"), ("s", "S"), ("ä" * 500, "ä" * 499)]
+)
+async def test_savepoints_have_whatever_names_clients_choose(
+    open_client: Callable[[], Client], names: tuple[str, str]
+) -> None:
+    """PostgreSQL cuts names at 63 bytes, which made one savepoint of two, and it takes no NUL."""
+    client = open_client()
+    async with transaction(client):
+        for number, name in enumerate(names, 1):
+            await client.done(pb.OpenSessionRequest(savepoint=pb.Savepoint(name=name)))
+            await client.ask(*inserting(number))
+        await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint=names[1])))
+        assert await client.count() == 2
+        await client.done(pb.OpenSessionRequest(commit=pb.Commit(savepoint=names[1])))
+        await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint=names[0])))
+        assert await client.count() == 1
+        assert await client.refused(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint=names[1]))) == "NOT_FOUND"
+
+
+async def test_of_savepoints_with_one_name_the_last_is_meant(open_client: Callable[[], Client]) -> None:
+    client = open_client()
+    mark = pb.OpenSessionRequest(savepoint=pb.Savepoint(name="s"))
+    async with transaction(client):
+        for number in (1, 2):
+            await client.done(mark)
+            await client.ask(*inserting(number))
+        await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint="s")))
+        assert await client.count() == 2
+        await client.done(pb.OpenSessionRequest(commit=pb.Commit(savepoint="s")))
+        await client.done(pb.OpenSessionRequest(roll_back=pb.RollBack(savepoint="s")))
+        assert await client.count() == 1
+
+
+async def test_a_refused_savepoint_leaves_the_transaction_as_it_was(
+    open_client: Callable[[], Client],
+) -> None:
+    client = open_client()
+    async with transaction(client):
+        await client.ask(*inserting(1))
+        for name in ("", "x" * 1_001):
+            assert await client.refused(pb.OpenSessionRequest(savepoint=pb.Savepoint(name=name))) == "INVALID_REQUEST"
+    assert await client.count() == 2
+
+
+async def test_a_session_goes_on_after_postgresql_ended_its_connection(
+    open_client: Callable[[], Client], connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    client = open_client()
+    for following in (
+        COUNT,
+        pb.OpenSessionRequest(savepoint=pb.Savepoint(name="s")),
+        inserting(3)[0],
+        ROLL_BACK,
+        COMMIT,
+    ):
+        await client.done(BEGIN)
+        await client.ask(*inserting(1))
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        if following is ROLL_BACK:
+            await client.done(following)
+            continue
+        requests = inserting(3) if following.more else [following]
+        expected = {"UNAVAILABLE", "OUTCOME_UNKNOWN"} if following is COMMIT else {"UNAVAILABLE"}
+        assert await client.refused(*requests) in expected
+        if following is not COMMIT:
+            await client.done(ROLL_BACK)
+    assert await client.count() == 1
+
+
+async def test_a_lost_client_whose_connection_has_ended_holds_none(
+    open_client: Callable[[], Client], connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    for _ in range(POOL_SIZE + 1):
+        client = open_client()
+        await client.done(BEGIN)
+        await client.ask(*inserting(1))
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        client.call.cancel()
     assert await open_client().count() == 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+import logging
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
+
+_LOG = logging.getLogger("levada.postgresql")
 
 POOL_SIZE = 20
 CONNECT_TIMEOUT_S = 10.0
@@ -177,8 +180,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
-                    await uncut(connection, transaction.rollback())
+                await roll_back(connection, transaction)
                 raise
             await commit(connection, transaction)
 
@@ -188,8 +190,19 @@ async def uncut(connection: Connection, step: Awaitable[None]) -> None:
     try:
         await step
     except asyncio.CancelledError:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # it has ended by itself
+            connection.terminate()
         raise
+
+
+async def roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    """Roll back. Where the connection has ended, before this or meanwhile, PostgreSQL does so by itself."""
+    try:
+        await uncut(connection, transaction.rollback())
+    except LOST_CONNECTION:
+        _LOG.debug("a connection ended before its transaction was rolled back", exc_info=True)
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:

@@ -51,8 +51,11 @@ LOST_CONNECTION = (
 )
 """The errors that a statement may raise when its connection breaks, which leaves unknown whether it was done."""
 
-_CLOSED = re.compile(r"\bclos(?:ed|ing)\b")
-"""A word in the driver's message about a closed connection or pool; its other interface errors are internal errors."""
+_CLOSED = re.compile(r"\bclos(?:ed|ing)\b|released back to the pool")
+"""A word in the driver's message about a closed connection or pool; its other interface errors are internal errors.
+
+A connection that PostgreSQL ends goes back to the pool at once, even while a caller still holds it.
+"""
 _KEY_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
 """The form in which PostgreSQL writes a key in every language: `Key (a, b)=(1, 2) already exists.`"""
 _ROW_IN_DETAIL = re.compile(r"\((.*)\)", re.DOTALL)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from levada_server.errors import LevadaError, NotFound, PreconditionFailed
-from levada_server.query.sql import quote_name
-from levada_server.storage.postgres.database import commit, uncut
+from levada_server.errors import InvalidRequest, LevadaError, LimitReached, NotFound, PreconditionFailed
+from levada_server.model.types import excerpt
+from levada_server.storage.postgres.database import commit, roll_back, uncut
 from levada_server.storage.postgres.failures import translated
 from levada_server.storage.postgres.request_outcomes import insert_outcome
 from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     import asyncpg
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.database import Connection, Isolation
     from levada_server.storage.postgres.scope import Scope
+
+
+MAX_SAVEPOINTS = 10_000
+"""PostgreSQL keeps some memory for each, and looks through all when one fails."""
+MAX_SAVEPOINT_NAME = 1_000
+"""Characters."""
 
 
 class Transactions:
@@ -85,8 +91,24 @@ class Transactions:
         self._current = OpenTransaction(connection, self._outside.postgresql_version)
 
     async def savepoint(self, name: str) -> None:
-        """Set a savepoint to roll back to."""
-        await self._execute(f"SAVEPOINT {quote_name(name)}")
+        """Set a savepoint to roll back to.
+
+        Raises:
+            InvalidRequest: The name is empty or too long.
+            LimitReached: There are too many savepoints.
+        """
+        connection, _ = self._require()
+        if not 0 < len(name) <= MAX_SAVEPOINT_NAME:
+            raise InvalidRequest(
+                f"The name of a savepoint has 1 to {MAX_SAVEPOINT_NAME} characters, not {len(name)}.", field="name"
+            )
+        if len(self._savepoints) >= MAX_SAVEPOINTS:
+            raise LimitReached(
+                f"A transaction has at most {MAX_SAVEPOINTS} savepoints; release some.",
+                limit="savepoints",
+                value=MAX_SAVEPOINTS,
+            )
+        await self._execute(connection, f"SAVEPOINT {_numbered(len(self._savepoints))}")
         self._savepoints.append(name)
 
     async def release(self, name: str) -> None:
@@ -95,8 +117,9 @@ class Transactions:
         Raises:
             NotFound: No savepoint has this name.
         """
+        connection, _ = self._require()
         position = self._position(name)
-        await self._execute(f"RELEASE SAVEPOINT {quote_name(name)}")
+        await self._execute(connection, f"RELEASE SAVEPOINT {_numbered(position)}")
         del self._savepoints[position:]
 
     async def roll_back_to(self, name: str) -> None:
@@ -105,8 +128,9 @@ class Transactions:
         Raises:
             NotFound: No savepoint has this name.
         """
+        connection, _ = self._require()
         position = self._position(name)
-        await self._execute(f"ROLLBACK TO SAVEPOINT {quote_name(name)}")
+        await self._execute(connection, f"ROLLBACK TO SAVEPOINT {_numbered(position)}")
         del self._savepoints[position + 1 :]
 
     async def commit(self, request: Request | None = None) -> list[tuple[TableName, Key]]:
@@ -129,17 +153,17 @@ class Transactions:
             except LevadaError:
                 await self.roll_back()
                 raise
-        await self._end(commit(connection, transaction))
+        await self._end(lambda: commit(connection, transaction))
         return completed
 
     async def roll_back(self) -> None:
-        """Roll back the whole transaction."""
+        """Roll back the whole transaction; if its connection has ended, PostgreSQL has done so already."""
         connection, transaction = self._require()
-        await self._end(uncut(connection, transaction.rollback()))
+        await self._end(lambda: roll_back(connection, transaction))
 
     def _position(self, name: str) -> int:
         if name not in self._savepoints:
-            raise NotFound(f"There is no savepoint `{name}` in this transaction.")
+            raise NotFound(f"There is no savepoint `{excerpt(name)}` in this transaction.")
         return len(self._savepoints) - 1 - self._savepoints[::-1].index(name)
 
     def _require(self) -> tuple[Connection, asyncpg.transaction.Transaction]:
@@ -147,17 +171,21 @@ class Transactions:
             raise _none_open()
         return self._connection, self._transaction
 
-    async def _execute(self, statement: str) -> None:
-        connection, _ = self._require()
+    async def _execute(self, connection: Connection, statement: str) -> None:
         with translated():
             await connection.execute(statement)
 
-    async def _end(self, ending: Awaitable[None]) -> None:
+    async def _end(self, ending: Callable[[], Awaitable[None]]) -> None:
         """End the transaction, and return its connection even if that fails."""
         held, self._held = self._held, AsyncExitStack()
         self._connection = self._transaction = self._current = None
         async with held:
-            await ending
+            await ending()
+
+
+def _numbered(position: int) -> str:
+    """Return PostgreSQL's name of a savepoint; it would cut a client's own name, and take not all of them."""
+    return f"levada_{position}"
 
 
 def _none_open() -> PreconditionFailed:
