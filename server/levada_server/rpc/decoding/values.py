@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from levada_api.v1 import job_pb2, schema_pb2
+from levada_api.v1 import job_pb2, row_service_pb2, schema_pb2, session_service_pb2
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
 from levada_server.operations.inserts import InsertOptions
@@ -18,19 +18,46 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
-    from levada_api.v1 import row_service_pb2, value_pb2
+    from levada_api.v1 import value_pb2
+    from levada_server.storage.postgres.database import Isolation
+
+_Meaning = TypeVar("_Meaning")
 
 PAGE_SIZE_LIMIT = 1_000
 MAX_CODECS = 1_000
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
 
-_TIERS = {
+_TIERS: dict[int, Tier] = {
     schema_pb2.TABLE_TIER_LOOKUP: Tier.LOOKUP,
     schema_pb2.TABLE_TIER_MANUAL: Tier.MANUAL,
     schema_pb2.TABLE_TIER_IMPORTED: Tier.IMPORTED,
     schema_pb2.TABLE_TIER_COMPUTED: Tier.COMPUTED,
     schema_pb2.TABLE_TIER_PART: Tier.PART,
+}
+
+_CONTRACTS: dict[int, Contract | None] = {
+    schema_pb2.MAKE_CONTRACT_UNSPECIFIED: None,
+    schema_pb2.MAKE_CONTRACT_OFF: Contract.OFF,
+    schema_pb2.MAKE_CONTRACT_WARN: Contract.WARN,
+    schema_pb2.MAKE_CONTRACT_ON: Contract.ON,
+}
+_PART_INTEGRITIES: dict[int, PartIntegrity] = {
+    row_service_pb2.PART_INTEGRITY_UNSPECIFIED: PartIntegrity.ENFORCE,
+    row_service_pb2.PART_INTEGRITY_ENFORCE: PartIntegrity.ENFORCE,
+    row_service_pb2.PART_INTEGRITY_IGNORE: PartIntegrity.IGNORE,
+    row_service_pb2.PART_INTEGRITY_CASCADE: PartIntegrity.CASCADE,
+}
+_JOB_STATES: dict[int, str] = {
+    number: name.removeprefix("JOB_STATE_").lower()
+    for name, number in job_pb2.JobState.items()
+    if number != job_pb2.JOB_STATE_UNSPECIFIED
+}
+_ISOLATIONS: dict[int, Isolation] = {
+    session_service_pb2.ISOLATION_UNSPECIFIED: "repeatable_read",
+    session_service_pb2.ISOLATION_READ_COMMITTED: "read_committed",
+    session_service_pb2.ISOLATION_REPEATABLE_READ: "repeatable_read",
+    session_service_pb2.ISOLATION_SERIALIZABLE: "serializable",
 }
 
 
@@ -41,20 +68,31 @@ def table_name(field: str, message: schema_pb2.TableName) -> TableName:
     return TableName(message.schema, message.table)
 
 
-def tier(value: schema_pb2.TableTier) -> Tier:
-    """Read a tier."""
-    found = _TIERS.get(value)
-    if found is None:
-        raise InvalidRequest("`tier` is unset or unknown.", field="tier")
-    return found
+def chosen(field: str, value: int, meanings: Mapping[int, _Meaning]) -> _Meaning:
+    """Read a value of an enum. On the wire it is any number, negative ones and those of newer clients included.
 
+    Args:
+        field: Its field, for the error.
+        value: The number.
+        meanings: The meaning of each number that is allowed.
 
-def contract(value: schema_pb2.MakeContract) -> Contract | None:
-    """Read the contract of `make`; None if it is unset."""
+    Raises:
+        InvalidRequest: The number means nothing here.
+    """
     try:
-        return (None, Contract.OFF, Contract.WARN, Contract.ON)[value]
-    except IndexError:
-        raise InvalidRequest("`make_contract` is unknown.", field="make_contract") from None
+        return meanings[value]
+    except KeyError:
+        raise InvalidRequest(f"`{field}` is unset or unknown ({value}).", field=field) from None
+
+
+def tier(value: int) -> Tier:
+    """Read a tier."""
+    return chosen("tier", value, _TIERS)
+
+
+def contract(value: int) -> Contract | None:
+    """Read the contract of `make`; None if it is unset."""
+    return chosen("make_contract", value, _CONTRACTS)
 
 
 def retry_policy(message: schema_pb2.RetryPolicy) -> RetryPolicy:
@@ -72,11 +110,9 @@ def codecs(entries: Mapping[str, str]) -> dict[str, str]:
     return dict(entries)
 
 
-def job_state(value: job_pb2.JobState) -> str:
+def job_state(value: int) -> str:
     """Read the state of a job."""
-    if value not in job_pb2.JobState.values() or value == job_pb2.JOB_STATE_UNSPECIFIED:
-        raise InvalidRequest("`states` contains a state that is unset or unknown.", field="states")
-    return job_pb2.JobState.Name(value).removeprefix("JOB_STATE_").lower()
+    return chosen("states", value, _JOB_STATES)
 
 
 def uuid(field: str, text: str) -> UUID:
@@ -112,12 +148,14 @@ def insert_options(message: row_service_pb2.InsertOptions) -> InsertOptions:
     )
 
 
-def part_integrity(value: row_service_pb2.PartIntegrity) -> PartIntegrity:
+def part_integrity(value: int) -> PartIntegrity:
     """Read the rule for parts whose master stays."""
-    try:
-        return (PartIntegrity.ENFORCE, PartIntegrity.ENFORCE, PartIntegrity.IGNORE, PartIntegrity.CASCADE)[value]
-    except IndexError:
-        raise InvalidRequest("`part_integrity` is unknown.", field="part_integrity") from None
+    return chosen("part_integrity", value, _PART_INTEGRITIES)
+
+
+def isolation(value: int) -> Isolation:
+    """Read the isolation of a transaction."""
+    return chosen("isolation", value, _ISOLATIONS)
 
 
 def value(message: value_pb2.Value) -> object:

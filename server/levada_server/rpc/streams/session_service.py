@@ -22,19 +22,11 @@ if TYPE_CHECKING:
 
     from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.streams.call_streams import CallStreams
-    from levada_server.storage.postgres.database import Isolation
 
 _Result = TypeVar("_Result")
 
 READ_AHEAD = 16
 """The most messages that wait while a request runs; further ones stay with the client."""
-
-_ISOLATIONS: dict[int, Isolation] = {
-    pb.ISOLATION_UNSPECIFIED: "repeatable_read",
-    pb.ISOLATION_READ_COMMITTED: "read_committed",
-    pb.ISOLATION_REPEATABLE_READ: "repeatable_read",
-    pb.ISOLATION_SERIALIZABLE: "serializable",
-}
 
 _METHODS = {method.session_field: method for method in METHODS.values() if method.session_field}
 
@@ -192,9 +184,7 @@ async def _steer(session: TransactionSession, request: pb.OpenSessionRequest, ca
     transactions = session.transactions
     match request.WhichOneof("request"):
         case "begin":
-            isolation = _ISOLATIONS.get(request.begin.isolation)
-            if isolation is None:
-                raise InvalidRequest("`isolation` is unknown.", field="isolation")
+            isolation = values.isolation(request.begin.isolation)
             await session.begin(isolation, read_only=request.begin.read_only, lease_token=request.begin.lease_token)
         case "savepoint":
             await transactions.savepoint(request.savepoint.name)
