@@ -9,7 +9,15 @@ import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2, status_pb2
 
-from levada_api.v1 import relation_pb2, row_service_pb2, row_service_pb2_grpc, schema_pb2, value_pb2
+from levada_api.v1 import (
+    relation_pb2,
+    row_service_pb2,
+    row_service_pb2_grpc,
+    schema_pb2,
+    schema_service_pb2,
+    schema_service_pb2_grpc,
+    value_pb2,
+)
 from tests.support import make
 
 if TYPE_CHECKING:
@@ -148,3 +156,29 @@ async def test_deletes_and_updates_are_compared_too(engine: Engine, rows: row_se
     await rows.DeleteRows(delete[0])
     assert "other content" in (await refusal(rows.DeleteRows(delete[1])))[1]
     assert await texts(engine) == ["c"]
+
+
+async def test_a_schema_that_was_renamed_since_is_told_as_it_was_made(channel: grpc.aio.Channel) -> None:
+    stub, pb = schema_service_pb2_grpc.SchemaServiceStub(channel), schema_service_pb2
+    create = pb.CreateSchemaRequest(name="first", request_id="create")
+    rename = [
+        pb.RenameSchemaRequest(name=old, new_name=new, request_id=new)
+        for old, new in (("first", "second"), ("second", "third"))
+    ]
+    created = await stub.CreateSchema(create)
+    renamed = await stub.RenameSchema(rename[0])
+    await stub.RenameSchema(rename[1])
+    assert await stub.CreateSchema(create) == created
+    assert await stub.RenameSchema(rename[0]) == renamed
+    other = pb.CreateSchemaRequest(name="fourth", request_id="create")
+    assert "other content" in (await refusal(stub.CreateSchema(other)))[1]
+    again = pb.RenameSchemaRequest(name="third", new_name="fourth", request_id="second")
+    assert "other content" in (await refusal(stub.RenameSchema(again)))[1]
+    assert (
+        "for CreateSchema"
+        in (
+            await refusal(
+                stub.RenameSchema(pb.RenameSchemaRequest(name="third", new_name="fourth", request_id="create"))
+            )
+        )[1]
+    )

@@ -9,11 +9,29 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from levada_server.errors import InvalidDefinition, UnknownSchema, UnknownTable
+from levada_server.model.table import PartIntegrity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from levada_server.model.table import ForeignKey, Table, TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The tables that a change of rows was made for, as they are at one version of the catalog.
+
+    Args:
+        version: The catalog's.
+        ids: The tables.
+        stored: Their names in PostgreSQL, `schema.table`: another table may have one of them by now.
+        with_children: A table that refers to them belongs to them, whether it is among them or new.
+    """
+
+    version: int
+    ids: tuple[int, ...]
+    stored: tuple[str, ...]
+    with_children: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,24 @@ class Catalog:
             schema=name.schema,
             table=name.table,
         )
+
+    def basis(self, names: Iterable[TableName], *, with_children: bool = False) -> Basis:
+        """Return what a change of the rows of some tables relies on: these, those they refer to, and their masters."""
+        touched = frozenset(names)
+        found = self._bases.get((touched, with_children))
+        if found is None:
+            masters = {other for name in touched for other in self.tables if is_within(name, other)}
+            parents = {key.parent for name in touched for key in self.tables[name].foreign_keys}
+            tables = sorted((self.tables[name] for name in masters | parents), key=lambda table: table.id)
+            stored = tuple(f"{table.name.schema}.{table.name.stored}" for table in tables)
+            found = Basis(self.version, tuple(table.id for table in tables), stored, with_children)
+            self._bases[touched, with_children] = found
+        return found
+
+    @cached_property
+    def _bases(self) -> dict[tuple[frozenset[TableName], bool], Basis]:
+        """What was asked for already, because every change asks for it."""
+        return {}
 
     def with_table(self, table: Table) -> Catalog:
         """Return the catalog at the same version with one table added or replaced."""
@@ -132,6 +168,16 @@ class Catalog:
     def ancestors(self, name: TableName) -> frozenset[TableName]:
         """All tables upstream, without the table itself."""
         return frozenset(nx.ancestors(self.graph, name))
+
+    def reached_by_delete(self, name: TableName, part_integrity: PartIntegrity) -> frozenset[TableName]:
+        """The tables that may lose rows with a table: all that depend on it, and masters that parts take along."""
+        found = frozenset((name,)) | self.descendants(name)
+        while part_integrity is PartIntegrity.CASCADE:
+            masters = {other.master for other in found if other.master is not None} - found
+            if not masters:
+                break
+            found = found.union(masters, *map(self.descendants, masters))
+        return found
 
     def parts(self, name: TableName) -> tuple[Table, ...]:
         """The part tables of a master, parents first."""

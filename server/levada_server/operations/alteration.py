@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChanged
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
-from levada_server.model.table import TableName, check_schema_name, check_table_name
+from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
 from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
@@ -20,6 +21,7 @@ from levada_server.operations.schemas import (
     check_free_name,
     check_master,
     check_schema,
+    find_summary,
     list_schemas,
     parse,
 )
@@ -30,11 +32,10 @@ from levada_server.storage.catalog.stored_catalog import read_catalog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-    from datetime import datetime
 
     from levada_server.model.alteration import Alteration
     from levada_server.model.dependencies import Catalog
-    from levada_server.model.table import Contract, Table, Tier
+    from levada_server.model.table import Table, Tier
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
@@ -144,32 +145,47 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
 
     engine.gate.admit_to_schema(caller, Action.DROP, name)
 
-    async def rename(connection: Connection, view: View) -> tuple[datetime, Contract]:
+    async def rename(connection: Connection, view: View) -> SchemaSummary:
         check_schema(view.catalog, name)
-        return await table_alteration.rename_schema(connection, name, new_name)
-
-    async def work() -> SchemaSummary:
-        (created, contract), view = await _change(engine, caller, rename)
-        table_count = sum(table.schema == new_name for table in view.catalog.tables)
+        table_count = sum(table.schema == name for table in view.catalog.tables)
+        created, contract = await table_alteration.rename_schema(connection, name, new_name)
         return SchemaSummary(new_name, created, table_count, contract)
 
-    async def answer(_recorded: object) -> SchemaSummary:
-        return next(summary for summary in await list_schemas(engine, caller) if summary.name == new_name)
+    def recorded(summary: SchemaSummary) -> object:
+        return summary.created.isoformat(), summary.table_count, summary.contract.value
+
+    async def work() -> SchemaSummary:
+        return (await _change(engine, caller, rename, recorded))[0]
+
+    async def answer(recorded: tuple[str, int, str]) -> SchemaSummary:
+        created, table_count, contract = recorded
+        then = SchemaSummary(new_name, datetime.fromisoformat(created), table_count, Contract(contract))
+        return find_summary(await list_schemas(engine, caller), new_name, then)
 
     return await once(engine, caller, work, answer)
 
 
 async def _change(
-    engine: Engine, caller: Caller, change: Callable[[Connection, View], Awaitable[_T]]
+    engine: Engine,
+    caller: Caller,
+    change: Callable[[Connection, View], Awaitable[_T]],
+    recorded: Callable[[_T], object] = lambda _: True,
 ) -> tuple[_T, View]:
-    """Change the catalog in a transaction that gives up instead of waiting long, and repeat it a few times."""
+    """Change the catalog in a transaction that gives up instead of waiting long, and repeat it a few times.
+
+    Args:
+        engine: The parts to work with.
+        caller: The caller.
+        change: Makes the change.
+        recorded: Returns the part of a result that is recorded as the outcome of the request.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with engine.scope.transaction() as connection:
                 await table_alteration.limit_lock_wait(connection)
                 result = await change(connection, await engine.gate.lock(connection, caller))
                 catalog = await read_catalog(connection)
-                await record(engine, connection, caller)
+                await record(engine, connection, caller, recorded(result))
         except Conflict as error:
             if attempt == ATTEMPTS:
                 raise Conflict(

@@ -10,7 +10,7 @@ from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.query.algebra import Restrict, TableOperand
-from levada_server.storage.catalog.stored_catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.deletion import deletion
 from levada_server.storage.deletion.doomed import Chosen, Doomed
 
@@ -59,24 +59,25 @@ async def delete(
         HasChildren: A part would be deleted without its master; or, with `quick`, other rows depend on the rows.
         PlanChanged: The delete would remove other rows than the plan with this digest.
     """
-    view = await engine.gate.open(caller)
 
     async def answer(recorded: list[tuple[str, str, int]]) -> Doomed:
         counts = [(TableName(schema, table), count) for schema, table, count in recorded]
-        return Doomed(view.table(Action.DELETE, _restricted_table(relation).name).name, counts)
+        return Doomed(_restricted_table(relation).name, counts)
 
     async def work() -> Doomed:
+        view = await engine.gate.open(caller)
         chosen = await _chosen(view, relation, part_integrity)
-        return await through_conflicts(engine, lambda: _delete(engine, view, chosen, digest=digest, quick=quick))
+        return await _delete(engine, view, chosen, digest=digest, quick=quick)
 
-    return await once(engine, caller, work, answer)
+    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, quick: bool) -> Doomed:
     caller, catalog = view.caller, view.catalog
+    basis = catalog.basis(catalog.reached_by_delete(chosen.table.name, chosen.part_integrity), with_children=True)
     # An error found after the rows are deleted rolls the delete back.
     async with engine.scope.transaction(isolation="repeatable_read") as connection:
-        await require_version(connection, catalog.version)
+        await require_current(connection, basis)
         if quick:
             await deletion.check_alone(connection, catalog, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)

@@ -20,15 +20,16 @@ from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whol
 from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
-from levada_server.operations.request_ids import once, record, record_request
+from levada_server.operations.request_ids import once, record, record_request, through_conflicts
 from levada_server.query.algebra import Keep, Project
-from levada_server.storage.catalog.stored_catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.rows.insert_plan import plan_insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Basis
     from levada_server.model.request import Request
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
@@ -73,16 +74,19 @@ async def insert(
         PermissionDenied: Only its own jobs fill the table.
         LevadaError: A row does not fit, or violates a constraint; the error names it.
     """
-    view = await engine.gate.open(caller)
-    target = view.writable(_action(options), name)
-    table = target.table
-    await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
 
     async def attempt() -> int:
+        view = await engine.gate.open(caller)
+        target = view.writable(_action(options), name)
+        table = target.table
+        await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
         batches = _of_own_key(view, table, read_batches(content, table, options))
         upcoming = Upcoming(content, batches, engine.scope.patience_s)
         request = engine.scope.recorded(caller.request)
-        return await _insert_batches(engine, target, upcoming, options, view.version, request)
+        basis = view.catalog.basis((table.name,))
+        count = await _insert_batches(engine, target, upcoming, options, basis, request)
+        note_written(engine, caller, table, count)
+        return count
 
     async def work() -> int:
         try:
@@ -91,9 +95,11 @@ async def insert(
             await until_whole(content)
             return await attempt()
 
-    count = await once(engine, caller, work, _as_count, lambda request: _whole(request, content))
-    note_written(engine, caller, table, count)
+    count = await once(
+        engine, caller, lambda: through_conflicts(engine, work), _as_count, lambda request: _whole(request, content)
+    )
     if count >= ANALYZED_ROWS:
+        target = (await engine.gate.open(caller)).writable(_action(options), name)
         async with engine.scope.connection() as connection:
             await target.analyze(connection, count)
     return count
@@ -124,7 +130,7 @@ async def _insert_batches(
     target: Writable,
     upcoming: Upcoming,
     options: InsertOptions,
-    version: int,
+    basis: Basis,
     request: Request | None,
 ) -> int:
     first = await upcoming.take()
@@ -135,7 +141,7 @@ async def _insert_batches(
     if not plan.transaction:
         request = None if request is None else await _whole(request, upcoming.content)
         async with engine.scope.connection() as connection:
-            return await _carry_out(engine, connection, target, first, plan, version, request)
+            return await _carry_out(engine, connection, target, first, plan, basis, request)
     async with engine.scope.transaction() as connection:
         count = await _carry_out(engine, connection, target, first, plan)
         columns, tried = second, first.row_count
@@ -146,7 +152,7 @@ async def _insert_batches(
                 count += await _carry_out(engine, connection, target, columns, plan)
                 tried += columns.row_count
                 columns = await following()
-        await require_version(connection, version)
+        await require_current(connection, basis)
         if request is not None:
             await record_request(connection, await _whole(request, upcoming.content), count)
         return count
@@ -186,13 +192,13 @@ async def _carry_out(
     target: Writable,
     columns: Columns,
     plan: InsertPlan,
-    version: int | None = None,
+    basis: Basis | None = None,
     request: Request | None = None,
 ) -> int:
     """Execute the plan for a batch, and claim the objects that it names; return how many rows were changed."""
     columns.check_sizes(target.table, engine.value_bytes)
     columns = await claim_columns(engine, target.table, columns)
-    return await target.insert(connection, columns, plan, version=version, request=request)
+    return await target.insert(connection, columns, plan, basis=basis, request=request)
 
 
 async def insert_batch(
@@ -212,17 +218,17 @@ async def insert_relation(
         UnknownAttribute: The table lacks an attribute of the relation, and extra fields are not ignored.
         InvalidRequest: An attribute of the relation has another kind of type.
     """
-    view = await engine.gate.open(caller)
-    target = view.writable(_action(options), name)
-    table = target.table
-    await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
-    query = await view.query(Action.FETCH, relation)
-    attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
-    select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select
-    select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
-    named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
 
     async def work() -> int:
+        view = await engine.gate.open(caller)
+        target = view.writable(_action(options), name)
+        table = target.table
+        await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
+        query = await view.query(Action.FETCH, relation)
+        attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
+        select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select
+        select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
+        named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
         async with engine.scope.transaction() as connection:
             count, ids = await target.insert_selected(
                 connection,
@@ -230,15 +236,14 @@ async def insert_relation(
                 named,
                 skip_duplicates=options.skip_duplicates,
                 replace=options.replace,
-                version=view.version,
+                basis=view.catalog.basis((table.name, *query.query.tables)),
             )
             await claim_copied(engine, ids)
             await record(engine, connection, caller, count)
-            return count
+        note_written(engine, caller, table, count)
+        return count
 
-    count = await once(engine, caller, work, _as_count)
-    note_written(engine, caller, table, count)
-    return count
+    return await once(engine, caller, lambda: through_conflicts(engine, work), _as_count)
 
 
 def read_batches(content: IO[bytes] | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:

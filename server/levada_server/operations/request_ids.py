@@ -7,7 +7,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from levada_server.errors import Conflict, InvalidRequest, LevadaError
+from levada_server.errors import Conflict, HasChildren, InvalidRequest, LevadaError, UnknownSchema, UnknownTable
 from levada_server.storage.postgres.request_outcomes import find_outcome, insert_outcome
 
 if TYPE_CHECKING:
@@ -73,15 +73,25 @@ def _used_before(request: Request, how: str) -> InvalidRequest:
 async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result]]) -> _Result:
     """Do a change, and repeat it after conflicts with concurrent changes, as often as the scope allows.
 
+    Args:
+        engine: The parts to work with.
+        work: Does it; opens a view of the catalog by itself, because a table may be altered or dropped meanwhile.
+
     Raises:
         Conflict: Each attempt met a conflict.
     """
     for attempt in range(1, engine.scope.attempts):
+        known = await engine.gate.known()
         try:
             return await work()
         except Conflict:
             pass
+        except (HasChildren, UnknownSchema, UnknownTable):
+            # The catalog here may not know yet which table came or went.
+            if not await engine.gate.catch_up(known):
+                raise
         await asyncio.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))
+        await engine.gate.catch_up(await engine.gate.known())
     return await work()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from levada_server.errors import (
@@ -29,12 +30,11 @@ from levada_server.model.table import (
 )
 from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
-from levada_server.operations.request_ids import once, record
+from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.storage.catalog import stored_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from levada_server.model.dependencies import Catalog
     from levada_server.operations.access.gate import View
@@ -109,13 +109,19 @@ async def create_schema(
     check_schema_name(name)
     engine.gate.admit_to_schema(caller, Action.CREATE, name)
 
-    async def answer(_recorded: object) -> tuple[SchemaSummary, bool]:
-        return next(summary for summary in await list_schemas(engine, caller) if summary.name == name), True
+    async def answer(recorded: str) -> tuple[SchemaSummary, bool]:
+        listed = await list_schemas(engine, caller)
+        return find_summary(listed, name, SchemaSummary(name, datetime.fromisoformat(recorded), 0)), True
 
     async def work() -> tuple[SchemaSummary, bool]:
         return await _create_schema(engine, caller, name, allow_existing=allow_existing)
 
     return await once(engine, caller, work, answer)
+
+
+def find_summary(listed: Iterable[SchemaSummary], name: str, then: SchemaSummary) -> SchemaSummary:
+    """Return a schema as it is now; as it was then, where it was renamed or dropped since."""
+    return next((summary for summary in listed if summary.name == name), then)
 
 
 async def _create_schema(
@@ -128,7 +134,7 @@ async def _create_schema(
             if name not in catalog.schemas:
                 created = await stored_catalog.insert_schema(connection, name)
                 catalog = await stored_catalog.read_catalog(connection)
-                await record(engine, connection, caller)
+                await record(engine, connection, caller, created.isoformat())
             else:  # another caller created it while this call waited for the lock
                 created = {row[0]: row for row in await stored_catalog.list_schemas(connection)}[name][1]
     if name in existing:
@@ -179,7 +185,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         engine.gate.replace(catalog)
         return count
 
-    return await once(engine, caller, work, answer)
+    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 def check_schema(catalog: Catalog, name: str) -> None:
@@ -470,7 +476,7 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
         engine.gate.replace(catalog)
         return tuple(table.name for table in doomed)
 
-    return await once(engine, caller, work, answer)
+    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 def _doomed_tables(view: View, names: Iterable[TableName]) -> list[Table]:

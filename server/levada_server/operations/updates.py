@@ -11,7 +11,7 @@ from levada_server.model.values import show_key
 from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.objects.claims import claim_changes
-from levada_server.operations.request_ids import once
+from levada_server.operations.request_ids import once, through_conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,26 +36,26 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
         NotFound: No entity has this key.
         LevadaError: A value does not fit, or violates a constraint.
     """
-    view = await engine.gate.open(caller)
-    target = view.writable(Action.UPDATE, name)
-    table = target.table
-    await admit_write(engine, view, table)
-    key, changes = split_update(table, row)
-    check_sizes(table, changes, engine.value_bytes)
 
     async def work() -> int:
+        view = await engine.gate.open(caller)
+        target = view.writable(Action.UPDATE, name)
+        table = target.table
+        await admit_write(engine, view, table)
+        key, changes = split_update(table, row)
+        check_sizes(table, changes, engine.value_bytes)
         request = engine.scope.recorded(caller.request)
         claimed = await claim_changes(engine, table, changes)
         async with engine.scope.connection() as connection:
-            found = await target.update(connection, key, claimed, view.version, request)
+            found = await target.update(connection, key, claimed, view.catalog.basis((table.name,)), request)
         if not found:
             raise NotFound(
                 f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name
             )
+        note_written(engine, caller, table, 1)
         return 1
 
-    await once(engine, caller, work, _as_one)
-    note_written(engine, caller, table, 1)
+    await once(engine, caller, lambda: through_conflicts(engine, work), _as_one)
 
 
 async def _as_one(_recorded: int) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Basis
     from levada_server.model.request import Request
     from levada_server.model.table import Table
     from levada_server.query.sql import Select
@@ -34,7 +35,7 @@ class Writable:
         columns: Columns,
         plan: InsertPlan,
         *,
-        version: int | None = None,
+        basis: Basis | None = None,
         request: Request | None = None,
     ) -> int:
         """Insert a batch of rows as planned, all or none; return how many were inserted or replaced.
@@ -43,13 +44,13 @@ class Writable:
             connection: The connection, in a transaction if the plan needs one.
             columns: The rows.
             plan: The plan.
-            version: The version of the table's catalog; None if the caller checks it in the transaction.
+            basis: The tables that the change relies on; None if the caller checks them in the transaction.
             request: The request whose outcome is set to the number of rows; None for none.
 
         Raises:
             LevadaError: As `storage.rows.inserts.insert_columns`.
         """
-        return await inserts.insert_columns(connection, self.table, columns, plan, version=version, request=request)
+        return await inserts.insert_columns(connection, self.table, columns, plan, basis=basis, request=request)
 
     async def insert_selected(
         self,
@@ -59,7 +60,7 @@ class Writable:
         *,
         skip_duplicates: bool,
         replace: bool,
-        version: int,
+        basis: Basis,
     ) -> tuple[int, set[str]]:
         """Insert the rows of a query; return their number and the ids of the objects that they name.
 
@@ -73,7 +74,7 @@ class Writable:
             objects,
             skip_duplicates=skip_duplicates,
             replace=replace,
-            version=version,
+            basis=basis,
         )
 
     async def update(
@@ -81,7 +82,7 @@ class Writable:
         connection: Connection,
         key: Mapping[str, object],
         changes: Mapping[str, object],
-        version: int,
+        basis: Basis,
         request: Request | None = None,
     ) -> bool:
         """Change attributes of the entity with a key; return whether it exists.
@@ -89,7 +90,7 @@ class Writable:
         Raises:
             LevadaError: As `storage.rows.updates.update_row`.
         """
-        return await updates.update_row(connection, self.table, key, changes, version, request)
+        return await updates.update_row(connection, self.table, key, changes, basis, request)
 
     async def analyze(self, connection: Connection, row_count: int) -> None:
         """Update PostgreSQL's statistics of the table after an insert of many rows."""

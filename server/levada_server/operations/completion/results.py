@@ -15,7 +15,7 @@ from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
-from levada_server.storage.catalog.stored_catalog import require_version
+from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.jobs import job_rows
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ async def _complete_group(
         if accepted:
             warnings += await _commit_results(engine, connection, view, table, accepted, locked)
             committed.append((table.name, [locked[job.job_id].key for job in accepted]))
-    await require_version(connection, view.version)
+    catalog, written = view.catalog, {insert.table for job in jobs for insert in job.inserts}
+    await require_current(connection, catalog.basis(catalog.table(name).name for name in {*by_table, *written}))
     return warnings, committed
 
 

@@ -12,15 +12,16 @@ from levada_server.model.heading import Attribute, Default, Heading, Origin
 from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
 from levada_server.model.types import parse_type
 from levada_server.query import ddl
-from levada_server.query.sql import Select, TableSource, render_count
-from levada_server.storage.postgres.sql_files import statements
+from levada_server.query.sql import Select, TableSource, quote_text, render_count
+from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
 
+    from levada_server.model.dependencies import Basis
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("catalog")
@@ -32,16 +33,38 @@ async def read_version(connection: Connection) -> int:
     return version
 
 
-async def require_version(connection: Connection, version: int) -> None:
-    """Check that the catalog is not newer than the version that a change was made for.
+def current(version: str, basis: Basis) -> str:
+    """Write a source of one row without columns; none if a table of the basis was altered since.
+
+    Args:
+        version: The text that stands for the version of the basis in the statement.
+        basis: The tables that the statement relies on.
+    """
+    return fill(
+        _SQL["current"],
+        version=version,
+        ids=quote_text(_array(basis.ids)),
+        names=quote_text(_array(basis.stored)),
+        with_children=str(basis.with_children),
+    )
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write ids or names as PostgreSQL writes an array of them; neither has characters that it quotes."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+async def require_current(connection: Connection, basis: Basis) -> None:
+    """Check that the tables are as a change relies on them.
 
     Call it after the change, in its transaction: from then on the change's locks keep its tables as they are.
 
     Raises:
-        Conflict: The catalog is newer.
+        Conflict: A table was altered, or dropped and declared anew.
     """
-    if await read_version(connection) > version:
-        raise Conflict("Another process changed the catalog meanwhile; repeat.")
+    values = basis.version, _array(basis.ids), _array(basis.stored), basis.with_children
+    if await connection.fetchrow(_SQL["require_current"], *values) is None:
+        raise Conflict("A table was altered meanwhile; repeat.")
 
 
 async def read_catalog(connection: Connection) -> Catalog:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import asyncpg
+
+from levada_server.errors import Conflict
 from levada_server.model.table import PartIntegrity
 from levada_server.storage.deletion.at_once import AtOnce
 from levada_server.storage.deletion.step_by_step import StepByStep
@@ -47,8 +50,15 @@ async def delete(connection: Connection, catalog: Catalog, chosen: Chosen, diges
     Raises:
         HasChildren: A part would be deleted without its master, and part integrity is enforced.
         PlanChanged: The delete would remove other rows than the plan.
+        Conflict: Rows that depend on these were inserted meanwhile.
     """
-    return await _way(connection, catalog, chosen).delete(digest)
+    try:
+        return await _way(connection, catalog, chosen).delete(digest)
+    except (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError) as error:
+        child = next((n for n in catalog.tables if (n.schema, n.stored) == (error.schema_name, error.table_name)), None)
+        if child is None:
+            raise
+        raise Conflict(f"Entities of `{child}` that depend on these were inserted meanwhile; repeat.") from error
 
 
 async def check_alone(connection: Connection, catalog: Catalog, chosen: Chosen) -> None:

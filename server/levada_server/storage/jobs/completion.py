@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada_server.storage.catalog.stored_catalog import current
 from levada_server.storage.jobs.tables import job_statement, key_names
 from levada_server.storage.rows.bound_rows import bound_rows
-from levada_server.storage.rows.changes import if_current
 from levada_server.storage.rows.inserts import insert_statement
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Basis
     from levada_server.model.heading import Key
     from levada_server.model.table import Table
     from levada_server.storage.jobs.job_rows import Finished
@@ -26,7 +27,7 @@ async def complete_jobs(
     tokens: Sequence[UUID],
     jobs: Sequence[Finished],
     inserts: Sequence[tuple[Table, Columns]],
-    version: int,
+    basis: Basis,
 ) -> list[Key] | None:
     """Insert rows and mark their jobs as succeeded, if all jobs are still held under their tokens.
 
@@ -36,10 +37,10 @@ async def complete_jobs(
         tokens: The tokens of the jobs' leases.
         jobs: The jobs, each once.
         inserts: The inserts, each of few rows.
-        version: The version of the tables' catalog.
+        basis: The tables that the statement relies on.
 
     Returns:
-        The keys of the jobs. None if nothing was done: a job is not held any more, or the catalog is newer.
+        The keys of the jobs. None if nothing was done: a job is not held any more, or a table was altered meanwhile.
     """
     values: list[object] = [
         [job.job_id for job in jobs],
@@ -48,7 +49,7 @@ async def complete_jobs(
         [job.code_version for job in jobs],
         [job.reads for job in jobs],
         [job.writes for job in jobs],
-        version,
+        basis.version,
     ]
     parts = []
     for number, (target, columns) in enumerate(inserts):
@@ -59,7 +60,7 @@ async def complete_jobs(
         "jobs",
         "complete_jobs",
         table,
-        here=if_current(6),
+        here=current("$7::bigint", basis),
         inserts="".join(parts),
         key=", ".join(f"j.{name}" for name in key_names(table)) or "true",
     )

@@ -1,6 +1,17 @@
 -- name: read_version
 SELECT version FROM levada.catalog_version;
 
+-- name: current
+-- One row, without columns, unless tables are not what a statement was made for: then none. Where nobody has changed the
+-- catalog since, its one row says so, and no table is looked at.
+(SELECT FROM levada.catalog_version
+ WHERE version <= {version} OR levada.unchanged({version}, {ids}::bigint[], {names}::text[], {with_children})) AS here
+
+-- name: require_current
+-- The same, to be asked by itself. Arrays come as texts, whose type the driver does not have to look up.
+SELECT FROM levada.catalog_version
+WHERE version <= $1 OR levada.unchanged($1, $2::text::bigint[], $3::text::text[], $4);
+
 -- name: raise_version
 -- The lock of the row makes declarations, alterations and drops wait for each other.
 UPDATE levada.catalog_version SET version = version + 1 RETURNING version;

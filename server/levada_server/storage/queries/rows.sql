@@ -4,10 +4,6 @@ SELECT count(*) || ' ' || coalesce(sum(('x' || left(hash, 16))::bit(64)::bigint:
     || ' ' || coalesce(sum(('x' || right(hash, 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT md5(t::text) AS hash FROM ({selected}) AS t) AS hashed;
 
--- name: if_current
--- One row without columns; none if the catalog is newer than the one for which a statement was made.
-(SELECT FROM levada.catalog_version WHERE version <= {version}) AS here
-
 -- name: insert
 -- All rows at once; a missing value takes the attribute's default.
 INSERT INTO {table} ({names}) SELECT {values} FROM {rows} {conflict};

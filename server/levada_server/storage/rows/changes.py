@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from levada_server.arrow.ipc.documents import wrong_document
-from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.violations import find_refusal, find_violation
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.storage.postgres.database import Connection
 
-_SQL = statements("rows")
 _REFUSALS = (
     asyncpg.DataError,
     asyncpg.CheckViolationError,
@@ -26,11 +24,6 @@ _REFUSALS = (
     asyncpg.ProgramLimitExceededError,
 )
 """The errors that PostgreSQL raises for values that do not fit; for violated keys the rows are searched."""
-
-
-def if_current(bound_values: int) -> str:
-    """Write a source of one row, or none if the catalog is newer than a bound version."""
-    return fill(_SQL["if_current"], version=f"${bound_values + 1}::bigint")
 
 
 async def change(

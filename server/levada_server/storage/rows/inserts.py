@@ -11,18 +11,19 @@ from levada_server.query import ddl
 from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
-from levada_server.storage.catalog.stored_catalog import require_version
+from levada_server.storage.catalog.stored_catalog import current, require_current
 from levada_server.storage.postgres.request_outcomes import recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
-from levada_server.storage.rows.changes import attempt, change, if_current
+from levada_server.storage.rows.changes import attempt, change
 from levada_server.storage.rows.insert_plan import InsertPlan, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.dependencies import Basis
     from levada_server.model.heading import Attribute
     from levada_server.model.request import Request
     from levada_server.model.table import Table
@@ -38,7 +39,7 @@ async def insert_columns(
     columns: Columns,
     plan: InsertPlan,
     *,
-    version: int | None = None,
+    basis: Basis | None = None,
     request: Request | None = None,
 ) -> int:
     """Insert a batch of rows by its plan, all or none; return how many were inserted or replaced.
@@ -50,12 +51,12 @@ async def insert_columns(
         table: The table of the rows.
         columns: The rows.
         plan: The plan.
-        version: The version of the catalog of `table`; None if the caller checks it before the transaction ends.
-        request: The request whose outcome is set to the number of rows; only with a version and a plan that needs no
+        basis: The tables that the change relies on; None if the caller checks them before the transaction ends.
+        request: The request whose outcome is set to the number of rows; only with a basis and a plan that needs no
             transaction.
 
     Raises:
-        Conflict: The catalog is newer than `version`.
+        Conflict: A table of the basis was altered meanwhile.
         DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
     """
@@ -73,7 +74,7 @@ async def insert_columns(
         case Way.NONE:
             return 0
         case Way.BOUND:
-            return await _insert_bound(connection, table, columns, statement, version, request)
+            return await _insert_bound(connection, table, columns, statement, basis, request)
         case Way.COPY:
             return await change(connection, table, columns, copied)
         case Way.STAGE:
@@ -90,23 +91,23 @@ async def _insert_bound(
     table: Table,
     columns: Columns,
     statement: Callable[[str], str],
-    version: int | None,
+    basis: Basis | None,
     request: Request | None,
 ) -> int:
     source = bound_rows(columns.attributes)
     values: list[object] = list(columns.values([a.name for a in columns.attributes]))
     before = ""
-    if version is not None:
-        here = if_current(len(values))
+    if basis is not None:
+        values.append(basis.version)
+        here = current(f"${len(values)}::bigint", basis)
         source += f" CROSS JOIN {here}"
-        values.append(version)
         if request is not None:
             before, recorded = recording(len(values), request, columns.row_count, here)
             values += recorded
     text = before + statement(source)
     count = await change(connection, table, columns, lambda: connection.execute(text, *values))
-    if not count and version is not None:
-        await require_version(connection, version)
+    if not count and basis is not None:
+        await require_current(connection, basis)
     return count
 
 
@@ -118,7 +119,7 @@ async def insert_selected(
     *,
     skip_duplicates: bool,
     replace: bool,
-    version: int,
+    basis: Basis,
 ) -> tuple[int, set[str]]:
     """Insert the rows of a query, each of whose columns is an attribute.
 
@@ -129,13 +130,13 @@ async def insert_selected(
         objects: The names of the attributes that hold objects.
         skip_duplicates: Skip rows whose primary key exists.
         replace: Update rows whose primary key exists.
-        version: The version of the catalog for which `selected` was compiled.
+        basis: The tables that the change relies on.
 
     Returns:
         How many rows were inserted or replaced, and the ids of the objects that they name.
 
     Raises:
-        Conflict: The catalog is newer than `version`.
+        Conflict: A table of the basis was altered meanwhile.
         DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
     """
@@ -146,7 +147,7 @@ async def insert_selected(
         table=qualified(table.name),
         names=_names(names),
         selected=inner.text,
-        here=if_current(len(inner.values)),
+        here=current(f"${len(inner.values) + 1}::bigint", basis),
         conflict=_on_conflict(table, names, skip_duplicates=skip_duplicates, replace=replace),
         ids=", ".join(f"{quote_name(name)} ->> 'id'" for name in objects) or "NULL",
     )
@@ -154,15 +155,15 @@ async def insert_selected(
 
     async def insert() -> str:
         if not objects:
-            tag: str = await connection.execute(statement, *inner.values, version)
+            tag: str = await connection.execute(statement, *inner.values, basis.version)
             return tag
-        rows = await connection.fetch(statement, *inner.values, version)
+        rows = await connection.fetch(statement, *inner.values, basis.version)
         ids.update(id_ for row in rows for id_ in row if id_ is not None)
         return f"INSERT 0 {len(rows)}"
 
     count = await change(connection, table, None, insert)
     if not count:
-        await require_version(connection, version)
+        await require_current(connection, basis)
     return count, ids
 
 
