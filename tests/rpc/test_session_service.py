@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -15,6 +16,7 @@ from levada_api.v1 import query_service_pb2, relation_pb2, row_service_pb2, sche
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.streams import inbox, session_service, transaction_guard
 from levada_server.storage.postgres.database import POOL_SIZE
 from tests.conftest import served
 from tests.support import make
@@ -309,3 +311,80 @@ async def test_a_lost_client_whose_connection_has_ended_holds_none(
         )
         client.call.cancel()
     assert await open_client().count() == 1
+
+
+@asynccontextmanager
+async def impatient(database_url: str, **limits: float) -> AsyncIterator[Client]:
+    """A session of a server with other limits."""
+    with served(database_url, TransactionLimits(**limits)) as address:
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Client(pb_grpc.SessionServiceStub(channel))
+
+
+async def ending(client: Client) -> grpc.StatusCode:
+    """Read until the server ends the session; give the code."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        while await client.call.read():
+            pass
+    return caught.value.code()
+
+
+@pytest.mark.parametrize("table", ["Subject", "Missing"])
+async def test_an_insert_whose_rest_does_not_come_ends_its_transaction(
+    open_client: Callable[[], Client], database_url: str, table: str
+) -> None:
+    async with impatient(database_url, idle_s=0.3, open_s=600) as client:
+        await client.done(BEGIN)
+        name = schema_pb2.TableName(schema="lab", table=table)
+        header = row_service_pb2.InsertRowsRequest(header=row_service_pb2.InsertHeader(name=name))
+        await client.call.write(pb.OpenSessionRequest(insert_rows=header, more=True))
+        assert await asyncio.wait_for(ending(client), 30) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await open_client().count() == 1
+
+
+async def test_a_session_without_a_transaction_does_not_wait_for_ever(
+    subjects: None, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction_guard, "SILENCE_S", 0.3)
+    async with impatient(database_url) as client:
+        await client.count()
+        assert await asyncio.wait_for(ending(client), 30) is grpc.StatusCode.UNAVAILABLE
+    async with impatient(database_url) as client:
+        await client.call.write(inserting(1)[0])
+        assert await asyncio.wait_for(ending(client), 30) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_sessions_have_a_limit_and_make_room_when_they_end(
+    subjects: None, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_service, "MAX_SESSIONS", 2)
+    with served(database_url, TransactionLimits()) as address:
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = pb_grpc.SessionServiceStub(channel)
+            first, second = Client(stub), Client(stub)
+            assert (await first.count(), await second.count()) == (1, 1)
+            assert await ending(Client(stub)) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            await second.call.done_writing()
+            assert await second.call.read() is grpc.aio.EOF
+            assert await Client(stub).count() == 1
+
+
+async def test_large_messages_are_not_read_far_ahead() -> None:
+    read: list[int] = []
+
+    async def messages() -> AsyncIterator[pb.OpenSessionRequest]:
+        for number in range(6):
+            read.append(number)
+            rows = row_service_pb2.InsertRowsRequest(arrow_ipc=bytes(inbox.READ_AHEAD_BYTES // 2 - 1_000))
+            yield pb.OpenSessionRequest(insert_rows=rows, more=number < 5)
+
+    guard: Any = SimpleNamespace(silence_s=5.0)  # Any: a guard that knows how long a client may be silent
+    async with inbox.Inbox(messages(), guard) as reader:
+        first = await reader.next()
+        assert first is not None
+        for taken in range(1, 6):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert len(read) == min(taken + 3, 6)  # two wait, and the next one is in hand
+            assert await reader.next() is not None
+        assert await reader.next() is None

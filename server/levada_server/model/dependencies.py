@@ -82,7 +82,7 @@ class Catalog:
 
     @cached_property
     def _bases(self) -> dict[tuple[frozenset[TableName], bool], Basis]:
-        """What was asked for already, because every change asks for it."""
+        """The bases already requested, because every change asks for one."""
         return {}
 
     def with_table(self, table: Table) -> Catalog:

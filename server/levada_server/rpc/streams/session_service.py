@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from levada_api.methods import METHODS
-from levada_api.v1 import query_service_pb2, row_service_pb2
+from levada_api.v1 import query_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
-from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest
+from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LimitReached
 from levada_server.operations.completion.results import complete_in_transaction
 from levada_server.operations.transactions import TransactionSession, open_transaction_session
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.completions import completed_job
 from levada_server.rpc.dispatch import Call, request_named
 from levada_server.rpc.streams.call_streams import answered
+from levada_server.rpc.streams.inbox import Inbox
 from levada_server.rpc.streams.transaction_guard import TransactionGuard
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.streams.call_streams import CallStreams
 
 _Result = TypeVar("_Result")
 
-READ_AHEAD = 16
-"""The most messages that wait while a request runs; further ones stay with the client."""
+MAX_SESSIONS = 1_000
+"""Sessions that are open in one process."""
 
 _METHODS = {method.session_field: method for method in METHODS.values() if method.session_field}
 
@@ -37,6 +39,7 @@ class SessionService:
     def __init__(self, limits: TransactionLimits, streams: CallStreams) -> None:
         self._limits = limits
         self._streams = streams
+        self._open = 0
 
     async def OpenCalls(self, request_iterator: AsyncIterator[pb.OpenCallsRequest], call: Call) -> None:
         """Serve small calls one after the other."""
@@ -48,16 +51,36 @@ class SessionService:
 
     async def OpenSession(self, request_iterator: AsyncIterator[pb.OpenSessionRequest], call: Call) -> None:
         """Serve requests one after the other."""
-        inbox = _Inbox(request_iterator)
         guard = TransactionGuard(call.engine, self._limits)
-        async with open_transaction_session(call.engine) as session, inbox, guard:
-            while (request := await inbox.next(guard)) is not None:
-                await call.send(await _answered(call, session, request, inbox))
-                guard.follow(session)
+        inbox = Inbox(request_iterator, guard)
+        with self._counted():
+            async with open_transaction_session(call.engine) as session, inbox, guard:
+                while (request := await inbox.next()) is not None:
+                    await call.send(await _answered(call, session, request, inbox))
+                    guard.follow(session)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a session within the block.
+
+        Raises:
+            LimitReached: There are too many.
+        """
+        if self._open >= MAX_SESSIONS:
+            raise LimitReached(
+                f"{MAX_SESSIONS} sessions are open here; close some, or try again later.",
+                limit="sessions",
+                value=MAX_SESSIONS,
+            )
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
 
 
 async def _answered(
-    stream: Call, session: TransactionSession, request: pb.OpenSessionRequest, inbox: _Inbox
+    stream: Call, session: TransactionSession, request: pb.OpenSessionRequest, inbox: Inbox
 ) -> pb.OpenSessionResponse:
     """Serve one request; send all its answers but the last, and return the last."""
     kind = request.WhichOneof("request") or ""
@@ -107,76 +130,6 @@ class _Pieces:
         """Wait until the last message is out."""
         if self._sending is not None:
             await self._sending
-
-
-class _Inbox:
-    """Reads the client's messages ahead, so that Cancel reaches a request that runs."""
-
-    def __init__(self, messages: AsyncIterator[pb.OpenSessionRequest]) -> None:
-        self._messages = messages
-        self._waiting: asyncio.Queue[pb.OpenSessionRequest | None] = asyncio.Queue(READ_AHEAD)
-        self._task: asyncio.Task[None] | None = None
-        self._insert_ends = True
-        self._ended = False
-        self.cancelled = asyncio.Event()
-
-    async def __aenter__(self) -> _Inbox:
-        self._task = asyncio.create_task(self._read())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _read(self) -> None:
-        try:
-            async for message in self._messages:
-                if message.WhichOneof("request") == "cancel":
-                    self.cancelled.set()
-                else:
-                    await self._waiting.put(message)
-        finally:
-            # A full queue still has a message; `next` checks the flag once it is empty.
-            self._ended = True
-            if not self._waiting.full():
-                self._waiting.put_nowait(None)
-
-    async def next(self, guard: TransactionGuard) -> pb.OpenSessionRequest | None:
-        """Return the next request; None at the end of the stream.
-
-        Raises:
-            LimitReached: A transaction is open, and the client is silent for too long.
-        """
-        if self._ended and self._waiting.empty():
-            return None
-        try:
-            request = await asyncio.wait_for(self._waiting.get(), guard.silence_s)
-        except TimeoutError:
-            raise guard.too_long() from None
-        self.cancelled.clear()
-        self._insert_ends = request is None or not request.more
-        return request
-
-    async def rest(self, first: pb.OpenSessionRequest) -> AsyncIterator[row_service_pb2.InsertRowsRequest]:
-        """Yield the messages of an insert, the first included."""
-        message: pb.OpenSessionRequest | None = first
-        while message is not None:
-            self._insert_ends = not message.more
-            if message.WhichOneof("request") != "insert_rows":
-                raise InvalidRequest(
-                    "Another request came before the end of an insert; end the insert first.", field="more"
-                )
-            yield message.insert_rows
-            message = None if self._insert_ends else await self._waiting.get()
-
-    async def drop_rest(self, request: pb.OpenSessionRequest) -> None:
-        """Skip the remaining messages of an insert that failed."""
-        if request.WhichOneof("request") != "insert_rows":
-            return
-        while not self._insert_ends:
-            message = await self._waiting.get()
-            self._insert_ends = message is None or not message.more
 
 
 async def _steer(session: TransactionSession, request: pb.OpenSessionRequest, call: Call) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from levada_server.errors import LeaseLost, LevadaError, LimitReached
+from levada_server.errors import LeaseLost, LevadaError, LimitReached, Unavailable
 from levada_server.operations.transactions import MAX_OPEN_S, is_renewed
 from levada_server.rpc.time_limit import end_call_later
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from levada_server.jobs.signing import LeaseContent
     from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits, TransactionSession
+
+SILENCE_S = 60.0
+"""How long a session without an open transaction waits for its client."""
 
 
 class TransactionGuard:
@@ -35,8 +38,16 @@ class TransactionGuard:
 
     @property
     def silence_s(self) -> float | None:
-        """Return how many seconds the client may be silent now; None for any time."""
-        return None if self._timer is None or self._watch is not None else self._limits.idle_s
+        """Return how many seconds the client may be silent now; None under a lease, which it renews elsewhere."""
+        if self._timer is None:
+            return SILENCE_S
+        return None if self._watch is not None else self._limits.idle_s
+
+    def silent(self) -> LevadaError:
+        """Return the error for a client that was silent for too long."""
+        if self._timer is not None:
+            return self.too_long()
+        return Unavailable(f"The session was silent for {SILENCE_S:g} s and has ended; open another.")
 
     def follow(self, session: TransactionSession) -> None:
         """Record, after each request, whether a transaction is open."""

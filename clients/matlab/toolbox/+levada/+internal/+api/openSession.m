@@ -1,6 +1,8 @@
 function session = openSession(connection)
 %OPENSESSION Carry transactions: requests one at a time, each answered before the next is read.
-%   These requests pass the same checks as the calls of the other services.
+%   These requests pass the same checks as the calls of the other services. The server ends a session whose client
+%   stays silent, between two requests or within an insert: after its limit on idle transactions (RESOURCE_EXHAUSTED),
+%   and without a transaction after a minute (UNAVAILABLE). RESOURCE_EXHAUSTED at once: there are too many sessions.
 %   SESSION = OPENSESSION(CONNECTION) opens the stream of SessionService.OpenSession. ASKSESSION speaks through it.
 %
 %   Request: OpenSessionRequest
