@@ -196,7 +196,7 @@ async def uncut(connection: Connection, step: Awaitable[None]) -> None:
 
 
 async def roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    """Roll back. Where the connection has ended, before this or meanwhile, PostgreSQL does so by itself."""
+    """Roll back; if the connection has ended, PostgreSQL does so by itself."""
     try:
         await uncut(connection, transaction.rollback())
     except LOST_CONNECTION:
