@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from levada_server.errors import Conflict
 from levada_server.model.table import Contract
 from levada_server.operations import alteration, schemas
 from levada_server.operations.alteration import WantedTable
+from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.catalog.stored_catalog import require_current
+from levada_server.storage.postgres.database import Database
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -95,3 +98,14 @@ async def test_an_alteration_that_changed_nothing_yet_is_no_conflict(engine: Eng
     async with engine.scope.transaction() as connection:
         await engine.gate.lock(connection, ME)
         await require_current(connection, basis)
+
+
+async def test_all_that_ask_for_a_newer_catalog_at_once_get_it(engine: Engine, basis: Basis) -> None:
+    """One of them reads it, and the others wait; they would look for a new table in the old catalog else."""
+    assert isinstance(engine.scope, Database)
+    behind = CatalogCache(engine.scope)
+    await behind.current()
+    await make.make_table(engine, "Late", "late : int32\n")
+    newest = (await engine.gate.known()).version
+    found = await asyncio.gather(*(behind.current(newest) for _ in range(3)))
+    assert [catalog.version for catalog in found] == [newest] * 3

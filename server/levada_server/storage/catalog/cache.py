@@ -35,11 +35,12 @@ class CatalogCache:
             return catalog
         async with self._reading:
             catalog = self._catalog
-            if catalog is None or catalog.version < at_least:
-                self._highest_asked = max(at_least, self._highest_asked)
+            if catalog is None or (catalog.version < at_least and at_least > self._highest_asked):
                 async with self._database.transaction(read_only=True) as connection:
                     catalog = await read_catalog(connection)
                 self.replace(catalog)
+                # Only now: others that ask for this version meanwhile wait for it too.
+                self._highest_asked = max(at_least, self._highest_asked)
         return catalog
 
     async def catch_up(self, known: Catalog | None = None) -> bool:
