@@ -125,7 +125,7 @@ async def test_an_insert_beside_an_alteration_of_its_table_goes_on(engine: Engin
 async def test_changes_of_one_pipeline_beside_each_other_repeat_by_themselves(
     engine: Engine, elsewhere: Engine
 ) -> None:
-    """Inserts, cascading deletes, declarations and drops of what depends, of two servers; what is told is true."""
+    """Inserts, cascading deletes, declarations and drops of what depends, of two servers."""
     refused: list[str] = []
 
     async def insert(server: Engine) -> None:

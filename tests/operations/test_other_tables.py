@@ -27,7 +27,7 @@ PARENT, CHILD = "parent : int32\n---\nx = 0 : int32\n", "-> Parent\nchild : int3
 
 @pytest.fixture
 async def basis(engine: Engine) -> Basis:
-    """What an insert into `Child` relies on."""
+    """Return the basis of an insert into `Child`."""
     await make.make_table(engine, "Parent", PARENT)
     await make.make_table(engine, "Child", CHILD)
     await make.make_table(engine, "Other", "other : int32\n")

@@ -129,7 +129,7 @@ async def test_rows_that_come_again_in_other_messages_are_the_same_request(
 async def test_other_rows_under_an_old_id_are_refused_although_another_error_comes_first(
     engine: Engine, rows: row_service_pb2_grpc.RowServiceStub
 ) -> None:
-    """The repeated rows do not fit; what the client has to know is that they are not those that were stored."""
+    """The repeated rows do not fit; more important to the client is that others were stored under the id."""
     await rows.InsertRows(stream("stream", content("a"), 64))
     reason, text = await refusal(rows.InsertRows(stream("stream", content("a" * 50), 64)))
     assert (reason, "other content" in text) == ("INVALID_REQUEST", True)

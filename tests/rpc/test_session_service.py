@@ -385,6 +385,6 @@ async def test_large_messages_are_not_read_far_ahead() -> None:
         for taken in range(1, 6):
             for _ in range(100):
                 await asyncio.sleep(0)
-            assert len(read) == min(taken + 3, 6)  # two wait, and the next one is in hand
+            assert len(read) == min(taken + 3, 6)  # two wait, and the reader holds the next one
             assert await reader.next() is not None
         assert await reader.next() is None
