@@ -151,7 +151,7 @@ async def test_a_bad_batch_at_the_end_inserts_nothing(
     bad = pieces(*map(batch, range(BATCHES)), batch(BATCHES, b"\xff"))
     sender = Sender(stub)
     await sender.send(*bad)
-    with pytest.raises(grpc.aio.AioRpcError, match="no valid Arrow") as caught:
+    with pytest.raises(grpc.aio.AioRpcError, match="not a valid Arrow") as caught:
         await sender.finish()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert await stored(engine) == {}

@@ -198,7 +198,7 @@ def test_a_transaction_that_was_lost_before_its_commit_is_told(
     assert len(lab.Subject()) == 3
 
 
-def test_an_id_stands_for_one_method(lab: lv.VirtualModule) -> None:
+def test_an_id_stands_for_one_method_and_one_content(lab: lv.VirtualModule) -> None:
     connection, ann = lab.schema.connection, lab.Subject & {"subject_id": 1}
 
     def weigh(weight: float, request_id: str) -> None:
@@ -209,7 +209,9 @@ def test_an_id_stands_for_one_method(lab: lv.VirtualModule) -> None:
         connection.call("RowService/UpdateRow", request, row_service_pb2.UpdateRowResponse)
 
     weigh(30.0, "one-and-the-same")
-    weigh(40.0, "one-and-the-same")  # the answer of the first
+    weigh(30.0, "one-and-the-same")  # the answer of the first
+    with pytest.raises(lv.errors.InvalidRequest, match="was used with other content before"):
+        weigh(40.0, "one-and-the-same")
     assert ann.fetch1("weight") == 30.0
     with pytest.raises(lv.errors.InvalidRequest, match="was used for UpdateRow before"):
         connection.call(
