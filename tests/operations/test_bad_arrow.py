@@ -16,6 +16,7 @@ import pytest_asyncio
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2, server_service_pb2, server_service_pb2_grpc
 from levada_server import errors
+from levada_server.arrow.ipc.reading import BATCH_VALUES
 from levada_server.operations import inserts, updates
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.transactions import TransactionLimits
@@ -201,7 +202,11 @@ BAD: dict[str, tuple[bytes, type[errors.LevadaError]]] = {
         errors.MissingAttribute,
     ),
     **{
-        f"{number} rows at place {place}": (with_number(GOOD, place, number), errors.InvalidRequest)
+        f"{number} rows at place {place}": (
+            with_number(GOOD, place, number),
+            # The first place is the batch's, which Arrow compares with those of its columns.
+            errors.LimitReached if place and number > BATCH_VALUES else errors.InvalidRequest,
+        )
         for place in range(4)
         for number in (COUNT + 1, COUNT * 100, -1, 2**31, 2**62)
     },

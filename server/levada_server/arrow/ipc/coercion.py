@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from levada_server.arrow.ipc.reading import READ_FAULTS
 from levada_server.arrow.kinds.column_kind import is_binary, is_text
 from levada_server.arrow.types import COLUMN_KINDS, storage_type
 from levada_server.errors import LevadaError, LimitReached, MissingAttribute, ValueOutOfRange, WrongValue
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.model.types import AttributeType
 
-MAX_DECODED_BYTES = 2**31 - 1
-"""Limit on a column that comes as codes into a dictionary: Arrow's own limit on a column of text."""
+MAX_DECODED_BYTES = 2**28
+"""Limit on a column that comes as codes into a dictionary: the largest value that a server allows."""
 
 
 def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: int) -> pa.Array:
@@ -47,7 +48,7 @@ def fit_column(column: pa.Array, attribute: Attribute, table: Table, first_row: 
         )
     try:
         fitted = _fit_fast(column, attribute.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+    except READ_FAULTS:
         fitted = None
     if fitted is None:
         fitted = _fit_slowly(column, attribute, table, first_row)
@@ -76,20 +77,35 @@ def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row
         raise too_large(table, attribute, largest, limit_bytes, row)
 
 
-def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
+def decoded_bytes(column: pa.Array) -> int:
+    """Return what a column takes without its dictionary: a few codes may stand for more than there is memory."""
     if not isinstance(column, pa.DictionaryArray):
-        return column
-    if is_text(column.dictionary.type) or is_binary(column.dictionary.type):
-        # A few codes may stand for more bytes than fit in memory.
-        size = pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
-        if size > MAX_DECODED_BYTES:
-            raise LimitReached(
-                f"The values of `{attribute.name}` take {size} bytes together; send fewer rows at once.",
-                attribute=attribute.name,
-                limit="column",
-                value=MAX_DECODED_BYTES,
-            )
-    return column.dictionary_decode()
+        return int(column.nbytes)
+    dictionary = column.dictionary
+    if is_text(dictionary.type) or is_binary(dictionary.type):
+        return int(pc.sum(pc.binary_length(dictionary).cast(pa.int64()).take(column.indices)).as_py() or 0)
+    return len(column) * (dictionary.type.bit_width // 8 if dictionary.type.id != pa.null().id else 0)
+
+
+def check_codes(column: pa.Array, attribute: Attribute) -> None:
+    """Refuse a column of codes that stand for too much.
+
+    Raises:
+        LimitReached: They do.
+    """
+    size = decoded_bytes(column) if isinstance(column, pa.DictionaryArray) else 0
+    if size > MAX_DECODED_BYTES:
+        raise LimitReached(
+            f"The values of `{attribute.name}` take {size} bytes together; send fewer rows at once.",
+            attribute=attribute.name,
+            limit="column",
+            value=MAX_DECODED_BYTES,
+        )
+
+
+def _decoded(column: pa.Array, attribute: Attribute) -> pa.Array:
+    check_codes(column, attribute)
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
 
 
 def _fit_fast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
@@ -122,6 +138,14 @@ def _fit_slowly(column: pa.Array, attribute: Attribute, table: Table, first_row:
             fitted.append(None if value is None else column_kind.fit_value(value, attribute.type))
         except WrongValue as error:
             refuse(row, type(error), error.message)
-        except (OverflowError, ValueError, KeyError) as error:  # Arrow raises them: KeyError for an unknown time zone
+        except READ_FAULTS as error:  # Arrow raises them, for what lies outside of its type or of Python's
             refuse(row, ValueOutOfRange, f"{error}.")
-    return pa.array(fitted, storage_type(attribute.type))
+    try:
+        return pa.array(fitted, storage_type(attribute.type))
+    except READ_FAULTS:
+        for row, value in enumerate(fitted, first_row):
+            try:
+                pa.array([value], storage_type(attribute.type))
+            except READ_FAULTS as error:
+                refuse(row, ValueOutOfRange, f"{error}.")
+        raise

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import struct
 
-MAX_METADATA_BYTES = 2**24
-"""The maximum size of a message; a stream with a larger one is not followed."""
-
-_PREFIX = struct.Struct("<Ii")
-_CONTINUATION = 0xFFFFFFFF
-_RECORD_BATCH = 3
-_HEADER_TYPE, _BODY_BYTES = 1, 3
-"""The numbers of the fields in the table `Message`."""
+from levada_server.arrow.ipc.metadata import BATCH, CONTINUATION, MAX_METADATA_BYTES, PREFIX, kind_and_body
 
 
 class Frames:
@@ -22,7 +15,7 @@ class Frames:
     Attributes:
         whole_bytes: The end of the last complete record batch; the stream can be read up to here.
 
-    Source: Arrow columnar format, "Encapsulated message format"; FlatBuffers, "Internals".
+    Source: Arrow columnar format, "Encapsulated message format".
     """
 
     def __init__(self) -> None:
@@ -30,7 +23,7 @@ class Frames:
         self.whole_bytes = 0
         self._arrived_bytes = 0
         self._head = bytearray()  # of a message: the prefix, then the metadata
-        self._head_bytes = _PREFIX.size  # its final size
+        self._head_bytes = PREFIX.size  # its final size
         self._body_bytes = 0  # the missing bytes of a message whose head has arrived
         self._is_batch = False
         self._lost = False
@@ -56,29 +49,19 @@ class Frames:
             self.whole_bytes = self._arrived_bytes
 
     def _read_head(self) -> None:
-        continuation, metadata_bytes = _PREFIX.unpack_from(self._head)
-        if continuation != _CONTINUATION or not 0 < metadata_bytes <= MAX_METADATA_BYTES:
+        continuation, metadata_bytes = PREFIX.unpack_from(self._head)
+        if continuation != CONTINUATION or not 0 < metadata_bytes <= MAX_METADATA_BYTES:
             self._lost = True  # the end marker has no metadata
             return
-        if len(self._head) == _PREFIX.size:
+        if len(self._head) == PREFIX.size:
             self._head_bytes += metadata_bytes
             return
-        message, self._head, self._head_bytes = self._head[_PREFIX.size :], bytearray(), _PREFIX.size
+        message, self._head, self._head_bytes = self._head[PREFIX.size :], bytearray(), PREFIX.size
         try:
-            kind, self._body_bytes = _field(message, _HEADER_TYPE, "<B"), _field(message, _BODY_BYTES, "<q")
+            kind, self._body_bytes = kind_and_body(message)
         except struct.error:
             self._lost = True
             return
         self._lost = self._body_bytes < 0
-        self._is_batch = kind == _RECORD_BATCH
+        self._is_batch = kind == BATCH
         self._end_message()
-
-
-def _field(message: bytearray, number: int, form: str) -> int:
-    """Read an integer of the root table of a FlatBuffer; 0 if it is missing."""
-    (table,) = struct.unpack_from("<I", message)
-    vtable = table - struct.unpack_from("<i", message, table)[0]
-    entry = 4 + 2 * number
-    (vtable_bytes,) = struct.unpack_from("<H", message, vtable)
-    (place,) = struct.unpack_from("<H", message, vtable + entry) if entry < vtable_bytes else (0,)
-    return int(struct.unpack_from(form, message, table + place)[0]) if place else 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ipc.coercion import check_column, fit_column
+from levada_server.arrow.ipc.coercion import check_codes, check_column, decoded_bytes, fit_column
+from levada_server.arrow.ipc.reading import Allowance, CheckedStream, valid_stream
 from levada_server.arrow.types import COLUMN_KINDS
 from levada_server.errors import InvalidRequest, MissingAttribute, UnknownAttribute
 from levada_server.model.assignment import may_be_left_out
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 PART_BYTES = 64 * 2**20
 """Soft limit on the bytes of rows handled at once; a client may send larger batches."""
+
+TOGETHER = 4 * 2**20
+"""Values of all small streams that are read together; they come in messages of few bytes."""
+CELL_BYTES = 16
+"""What a value takes at least once it is fitted, however little it takes before."""
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream."""
@@ -74,25 +80,24 @@ def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bo
 
     Raises:
         InvalidRequest: The stream is not an Arrow IPC stream.
+        LimitReached: A batch would take too much memory.
         UnknownAttribute: A column is not an attribute, and `ignore_extra_fields` is not set.
         MissingAttribute: An attribute without default has no column, or no value in some row.
         WrongValue: A value does not fit; the error names row and attribute.
     """
     first_row = 0
-    try:
-        reader = pa.ipc.open_stream(content)
-        matched = _match_columns(reader.schema, table, ignore_extra_fields=ignore_extra_fields)
+    with valid_stream("The rows", table=table.name):
+        stream = CheckedStream(content, nested=True)
+        matched = _match_columns(stream.schema, table, ignore_extra_fields=ignore_extra_fields)
         attributes = tuple(attribute for _, attribute in matched)
-        for batch in reader:
-            # Without this check, reads from it may go outside its memory.
-            batch.validate(full=True)
+        for batch in stream.batches():
+            for index, attribute in matched:
+                check_codes(batch.column(index), attribute)
             for part in _parts(batch):
                 columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
                 yield Columns(first_row, attributes, columns, part.num_rows)
                 first_row += part.num_rows
         _check_end(content, table)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The rows are not a valid Arrow IPC stream: {error}", table=table.name) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +130,20 @@ def read_streams(
     """
     alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
     counts = []
-    try:
+    allowance = Allowance(PART_BYTES, TOGETHER)
+    with valid_stream("The rows", table=table.name):
         for content, shares in contents:
-            reader = pa.ipc.open_stream(content)
-            batches = list(reader)
-            for batch in batches:
-                batch.validate(full=True)
+            stream = CheckedStream(content, nested=True, allowance=allowance)
+            batches = list(stream.batches())
             _check_end(content, table)
             batches = _shared(batches, shares, table)
             counts.append(sum(batch.num_rows for batch in batches))
-            same = next((found for schema, found in alike if schema.equals(reader.schema, check_metadata=True)), None)
+            same = next((found for schema, found in alike if schema.equals(stream.schema, check_metadata=True)), None)
             if same is None:
-                alike.append((reader.schema, batches))
+                alike.append((stream.schema, batches))
             else:
                 same.extend(batches)
         columns = [_put_together(schema, batches, table, ignore_extra_fields) for schema, batches in alike]
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The rows are not a valid Arrow IPC stream: {error}", table=table.name) from None
     return columns, counts
 
 
@@ -199,8 +201,8 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _own_bytes(column: pa.Array) -> int:
-    """Count the bytes of a column without its dictionary, which all parts share."""
-    return int((column.indices if isinstance(column, pa.DictionaryArray) else column).nbytes)
+    """Count what a column takes, at least, once it is fitted."""
+    return max(decoded_bytes(column), len(column) * CELL_BYTES)
 
 
 def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool) -> list[tuple[int, Attribute]]:

@@ -6,57 +6,60 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.errors import InvalidRequest, QueryTooDeep
+from levada_server.arrow.ipc.reading import READ_FAULTS, CheckedStream, valid_stream
+from levada_server.errors import QueryTooDeep, ValueOutOfRange
 from levada_server.query.algebra import EntitySet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from levada_server.arrow.ipc.reading import Allowance
+
 MAX_BYTES = 128 * 2**20
-"""The most bytes of all values that dictionary codes stand for; a small message may stand for many."""
+"""The maximum size of all tables of values of a relation, and of the values that the codes of one column stand for."""
 SLICE_ROWS = 10_000
 """The number of rows that become Python values at once; Arrow lets no other thread run meanwhile."""
 
 
-def entity_set(serialized: bytes, count: Callable[[int, int], None]) -> EntitySet:
+def entity_set(serialized: bytes, count: Callable[[int, int], None], allowance: Allowance) -> EntitySet:
     """Read a table of values.
 
     Args:
         serialized: An Arrow IPC stream.
         count: Called with the numbers of rows and columns before their values are made; refuses too many.
+        allowance: For all tables of values of a relation.
 
     Raises:
         InvalidRequest: It is not an Arrow IPC stream, or a column's type does not hold single values.
         QueryTooDeep: The table stands for too many values.
+        LimitReached: It takes too much memory once it is decoded.
+    """
+    with valid_stream("The bytes of a table of values", field="entities"):
+        stream = CheckedStream(pa.BufferReader(serialized), nested=False, allowance=allowance)
+        table = pa.Table.from_batches(stream.batches(), stream.schema)
+        count(table.num_rows, table.num_columns)
+        names = tuple(table.column_names)
+        columns = tuple(tuple(_values(name, column)) for name, column in zip(names, table.columns, strict=True))
+    return EntitySet(names, columns)
+
+
+def _values(name: str, column: pa.ChunkedArray) -> list[object]:
+    """Return the values of a column; UUIDs stay, other extension types become the values that they store.
+
+    Raises:
+        ValueOutOfRange: Python has no such value: a moment past the year 9999, a broken decimal.
     """
     try:
-        table = pa.ipc.open_stream(serialized).read_all()
-        count(table.num_rows, table.num_columns)
-        for name, column in zip(table.column_names, table.columns, strict=True):
-            _check_type(name, column.type)
-        table.validate(full=True)
-        columns = tuple(tuple(_values(column)) for column in table.columns)
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidRequest(f"A table of values is not a valid Arrow IPC stream: {error}", field="entities") from None
-    return EntitySet(tuple(table.column_names), columns)
-
-
-def _check_type(name: str, type_: pa.DataType) -> None:
-    """Refuse types whose values may be many times as large as their Arrow memory."""
-    plain = type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
-    if pa.types.is_dictionary(plain):
-        plain = plain.value_type
-    views = pa.types.is_string_view(plain) or pa.types.is_binary_view(plain)
-    if views or pa.types.is_run_end_encoded(plain) or pa.types.is_nested(plain):
-        raise InvalidRequest(
-            f"The column `{name}` of a table of values has type {type_}, which cannot restrict; "
-            "cast it to plain values.",
+        return _python_values(column)
+    except READ_FAULTS as error:
+        raise ValueOutOfRange(
+            f"The column `{name}` of a table of values has a {column.type} that cannot be read: {error}.",
+            attribute=name,
             field="entities",
-        )
+        ) from None
 
 
-def _values(column: pa.ChunkedArray) -> list[object]:
-    """Return the values of a column; UUIDs stay, other extension types become the values that they store."""
+def _python_values(column: pa.ChunkedArray) -> list[object]:
     values: list[object] = []
     for chunk in column.chunks:
         stored = chunk.storage if isinstance(chunk, pa.ExtensionArray) and chunk.type != pa.uuid() else chunk

@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import relation_pb2 as pb
+from levada_server.arrow.ipc.reading import Allowance
 from levada_server.errors import InvalidRequest, QueryTooDeep
 from levada_server.query import algebra
 from levada_server.rpc.decoding import values
-from levada_server.rpc.decoding.entities import entity_set
+from levada_server.rpc.decoding.entities import MAX_BYTES, entity_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,6 +89,7 @@ class _Decoder:
         self._relations: list[tuple[algebra.Relation, int]] = []
         self._conditions: dict[int, tuple[algebra.Condition, int]] = {}
         self._values = 0
+        self._allowance = Allowance(MAX_BYTES, 2 * MAX_VALUES)  # `_count_values` has the better words
         self._sizes: list[int] = []  # of the relations, each counted at every use
         self._condition_sizes: dict[int, int] = {}
         self._size = 0  # of the relation being read
@@ -215,7 +217,7 @@ class _Decoder:
             case "expression":
                 return self._expression(condition.expression), 1
             case "entities":
-                return entity_set(condition.entities.arrow_ipc, self._count_entities), 1
+                return entity_set(condition.entities.arrow_ipc, self._count_entities, self._allowance), 1
             case _:
                 raise InvalidRequest(f"Condition {index} is unset.", field="relation.conditions")
 
