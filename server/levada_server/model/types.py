@@ -167,16 +167,19 @@ _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 NO_CODECS: Mapping[str, str] = MappingProxyType({})
 
 
-def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeType:
+def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS, within: int = 0) -> AttributeType:
     """Read a type as a definition spells it, in any letter case.
 
     Args:
         codecs: For each name in `<…>` that is not a type of the language, the type in which the client's codec of that
             name stores its values: `<graph>` by `{"graph": "<blob>"}`.
+        within: How many codecs store their values by this type.
 
     Raises:
         InvalidDefinition: The text is not a type; `expected` names possible types. The caller adds the line.
     """
+    if within > MAX_CLIENT_CODECS:
+        raise _too_many_codecs()
     text = text.strip()
     plain = " ".join(text.lower().split())
     if plain in _NAMES:
@@ -186,9 +189,9 @@ def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS) -> AttributeTyp
     if match := _ARRAY.fullmatch(text):
         return _parse_array(match[1].lower(), match[2])
     if match := _CLIENT_CODEC.fullmatch(text):
-        return _with_client_codec(match[1], parse_type(match[2], codecs))
+        return _with_client_codec(match[1], parse_type(match[2], codecs, within + 1))
     if (match := _CODEC.fullmatch(text)) and match[1].lower() not in OBJECT_CODECS:
-        return _parse_client_codec(match[1], match[1] + (f"@{match[3] or ''}" if match[2] else ""), codecs)
+        return _parse_client_codec(match[1], match[1] + (f"@{match[3] or ''}" if match[2] else ""), codecs, within)
     if match := _CODEC.fullmatch(text):
         return _parse_codec(match[1].lower(), None if match[2] is None else match[3] or "")
     if match := _OLDER_CODEC.fullmatch(text):
@@ -290,7 +293,7 @@ def _parse_codec(codec: str, store: str | None) -> AttributeType:
     return AttributeType(Kind.OBJECT, codec=codec, store=store or "")
 
 
-def _parse_client_codec(name: str, written: str, codecs: Mapping[str, str]) -> AttributeType:
+def _parse_client_codec(name: str, written: str, codecs: Mapping[str, str], within: int) -> AttributeType:
     if written not in codecs:
         known = f", or a codec that your program has defined: {', '.join(map(excerpt, codecs))}" if codecs else ""
         raise InvalidDefinition(
@@ -301,7 +304,7 @@ def _parse_client_codec(name: str, written: str, codecs: Mapping[str, str]) -> A
     # A codec that stores its values in its own type would never end.
     others = {other: stored for other, stored in codecs.items() if other != written}
     try:
-        return _with_client_codec(name, parse_type(codecs[written], others))
+        return _with_client_codec(name, parse_type(codecs[written], others, within + 1))
     except InvalidDefinition as error:
         raise InvalidDefinition(
             f"the codec `<{excerpt(written)}>` is stored as `{excerpt(codecs[written])}`: {error.message}",
@@ -316,5 +319,9 @@ def _with_client_codec(name: str, stored: AttributeType) -> AttributeType:
             expected=f"another name, of at most {MAX_CODEC_NAME} characters",
         )
     if len(stored.client_codecs) == MAX_CLIENT_CODECS:
-        raise InvalidDefinition("too many codecs, one in another", expected=f"at most {MAX_CLIENT_CODECS}")
+        raise _too_many_codecs()
     return replace(stored, client_codecs=(name, *stored.client_codecs))
+
+
+def _too_many_codecs() -> InvalidDefinition:
+    return InvalidDefinition("too many codecs, one in another", expected=f"at most {MAX_CLIENT_CODECS}")

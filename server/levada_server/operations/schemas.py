@@ -412,9 +412,10 @@ async def get_graph(
     view = await engine.gate.open(caller)
     catalog = view.catalog
     chosen = {catalog.table(name).name for name in names}
-    for schema in schemas:
+    whole = set(schemas)
+    for schema in whole:
         check_schema(catalog, schema)
-        chosen |= {name for name in catalog.tables if name.schema == schema}
+    chosen |= {name for name in catalog.tables if name.schema in whole}
     wanted = chosen | _widen(catalog, chosen, ancestor_steps, upstream=True)
     wanted |= _widen(catalog, chosen, descendant_steps, upstream=False)
     return [view.table(Action.DESCRIBE, name) for name in catalog.sorted(wanted)]

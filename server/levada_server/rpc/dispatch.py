@@ -19,12 +19,13 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
-from levada_server.errors import InvalidRequest
+from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.logs import begin_call
 from levada_server.model.request import Request, digest_of
 from levada_server.operations.caller import Caller
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
+from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
 from levada_server.rpc.status import shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import Told
@@ -228,7 +229,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         async def one(content: bytes, context: Context) -> bytes:
             async with self._watched(method, context) as call:
-                answer = await self.serve(method, _decoded(request, content), call)
+                answer = await self.serve(method, await _decoded(request, content), call)
                 assert answer is not None
                 return answer.SerializeToString()
             return b""  # the call has ended, and nobody reads
@@ -236,7 +237,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         async def many(content: bytes, context: Context) -> None:
             async with self._watched(method, context) as call:
                 with can_be_ended():
-                    await self.serve(method, _decoded(request, content), call)
+                    await self.serve(method, await _decoded(request, content), call)
 
         async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
             async with self._watched(method, context) as call:
@@ -316,7 +317,29 @@ async def _digest(request: Message) -> bytes:
     return digest_of(content) if len(content) <= QUICK_BYTES else await asyncio.to_thread(digest_of, content)
 
 
-def _decoded(request: type[Message], content: bytes) -> Message:
+async def _decoded(request: type[Message], content: bytes) -> Message:
+    """Read a message; in a thread if it has so many elements that other calls would wait."""
+    if len(content) <= QUICK_BYTES:
+        return _parsed(request, content)
+    check_size(request.DESCRIPTOR.full_name, content)
+    try:
+        count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
+    except TooMany:
+        return await asyncio.to_thread(_counted, request, content)
+    return _parsed(request, content)
+
+
+def _counted(request: type[Message], content: bytes) -> Message:
+    try:
+        count_elements(request.DESCRIPTOR.full_name, content)
+    except TooMany:
+        raise LimitReached(
+            f"A message of the request has more than {MAX_STEPS} elements; send fewer.", limit="elements"
+        ) from None
+    return _parsed(request, content)
+
+
+def _parsed(request: type[Message], content: bytes) -> Message:
     try:
         return request.FromString(content)
     except DecodeError:
@@ -325,7 +348,7 @@ def _decoded(request: type[Message], content: bytes) -> Message:
 
 async def _all_decoded(request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
     async for content in contents:
-        yield _decoded(request, content)
+        yield await _decoded(request, content)
 
 
 def _writer(context: Context) -> Write:

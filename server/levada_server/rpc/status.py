@@ -40,12 +40,21 @@ def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Statu
 
 
 def shortened(rich: status_pb2.Status) -> status_pb2.Status:
-    """Shorten a status until it fits into headers."""
+    """Shorten a status until it fits into headers; its reason, on which clients branch, stays."""
     if len(rich.message) > MAX_MESSAGE_CHARACTERS:
-        rich.message = rich.message[: MAX_MESSAGE_CHARACTERS - 1] + "…"
-    if any(len(detail.value) > MAX_MESSAGE_CHARACTERS for detail in rich.details):
-        del rich.details[:]
+        rich.message = _cut(rich.message, MAX_MESSAGE_CHARACTERS)
+    for detail in rich.details:
+        if len(detail.value) > MAX_MESSAGE_CHARACTERS:
+            info = error_details_pb2.ErrorInfo()
+            detail.Unpack(info)
+            for name in sorted(info.metadata):
+                info.metadata[name] = _cut(info.metadata[name], MAX_MESSAGE_CHARACTERS // (4 * len(info.metadata)) + 1)
+            detail.Pack(info)
     return rich
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def internal(incident: str) -> tuple[StatusCode, status_pb2.Status]:

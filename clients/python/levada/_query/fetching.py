@@ -11,7 +11,8 @@ from levada._base.config import config
 from levada._base.errors import Unsupported, WrongValue
 from levada._objects.fetched_handles import HANDLES, Opener
 from levada._query.nodes import encode_relation
-from levada._values.blob import decode_blob
+from levada._values.admitted import check_schema
+from levada._values.blob import MAX_ROW_BYTES, decode_blob
 from levada._values.codecs import decoder
 from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import stacked_tensors
@@ -53,6 +54,7 @@ class Result:
         # If there is only one piece, as is usual for few rows, Arrow need not ask us for its bytes.
         source = pa.py_buffer(first) if second is None else pa.PythonFile(self._pieces, "r")
         self._reader = pa.ipc.open_stream(source)
+        check_schema(self._reader.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches one by one; closing the iterator stops the query."""
@@ -193,7 +195,7 @@ def _stored_values(
     values = value_kind(type_).to_python(column, type_)
     match type_.kind:
         case "blob":
-            return _decoded(values, lambda blob: _squeezed(decode_blob(blob), squeeze))
+            return _decoded(values, lambda blob: _squeezed(decode_blob(blob, MAX_ROW_BYTES), squeeze))
         case "attach":
             return [None if value is None else opener.attachment(value) for value in values]
         case "object":

@@ -15,10 +15,11 @@ _PLAIN, _COMPRESSED = b"lv1\0", b"lv1z"
 """The start of a blob; a `Value` message follows, plain or compressed with zstd."""
 _COMPRESS_BYTES = 1024
 """Blobs up to this size are never compressed."""
-_MAX_BYTES = 2**31 - 1
+MAX_MESSAGE_BYTES = 2**31 - 1
 """The maximum size of a protobuf message."""
-_MAX_RATIO = 2**16
-"""The maximum ratio between the content of a zstd frame and its own size."""
+_PIECE_BYTES = 2**20
+MAX_ROW_BYTES = 256 * 2**20
+"""The maximum size of a value in a row, once decompressed: the largest that a server may allow."""
 
 
 def encode_blob(value: object, path: str = "value") -> bytes:
@@ -32,7 +33,7 @@ def encode_blob(value: object, path: str = "value") -> bytes:
     """
     message = encode_value(value, path)
     size = message.ByteSize()
-    if size > _MAX_BYTES:
+    if size > MAX_MESSAGE_BYTES:
         raise WrongValue(f"{path}: a value of {size} bytes; keep it in a store: <blob@store>.")
     raw = message.SerializeToString()
     if len(raw) > _COMPRESS_BYTES:
@@ -42,19 +43,22 @@ def encode_blob(value: object, path: str = "value") -> bytes:
     return _PLAIN + raw
 
 
-def decode_blob(blob: bytes) -> Stored:
+def decode_blob(blob: bytes, limit_bytes: int = MAX_MESSAGE_BYTES) -> Stored:
     """Read the stored bytes of a `<blob>` attribute, written by this client or by DataJoint.
 
+    Args:
+        limit_bytes: What it may have once it is decompressed.
+
     Raises:
-        WrongValue: The bytes are not a blob, or are damaged.
+        WrongValue: The bytes are not a blob, or are damaged, or stand for too much.
     """
     if blob.startswith(HEADERS):
-        return decode_datajoint_blob(blob)
+        return decode_datajoint_blob(blob, limit_bytes)
     header, body = blob[:4], memoryview(blob)[4:]
     message = pb.Value()
     try:
         if header == _COMPRESSED:
-            message.ParseFromString(_decompressed(body))
+            message.ParseFromString(_decompressed(body, limit_bytes))
         elif header == _PLAIN:
             message.ParseFromString(body)  # type: ignore[arg-type]  # takes any buffer
         else:
@@ -64,16 +68,25 @@ def decode_blob(blob: bytes) -> Stored:
     return decode_value(message)
 
 
-def _decompressed(body: memoryview) -> bytes:
+def _decompressed(body: memoryview, limit_bytes: int) -> bytes:
     size = _content_bytes(body)
     if size is None:
-        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
-            raw: bytes = stream.read(_MAX_BYTES)
-            return raw
-    if size > min(_MAX_BYTES, _MAX_RATIO * len(body)):
-        raise WrongValue(f"The blob is damaged: it claims to take {size} bytes.")
+        return _read_stream(body, limit_bytes)
+    if size > limit_bytes:
+        raise WrongValue(f"The blob stands for {size} bytes; at most {limit_bytes} are read.")
     whole: bytes = pa.decompress(body, size, codec="zstd", asbytes=True)
     return whole
+
+
+def _read_stream(body: memoryview, limit_bytes: int) -> bytes:
+    """Read a frame whose writer did not know its size, piece by piece, so that it takes no more memory than it has."""
+    whole = bytearray()
+    with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            whole += piece
+            if len(whole) > limit_bytes:
+                raise WrongValue(f"The blob stands for more than {limit_bytes} bytes, and no more are read.")
+    return bytes(whole)
 
 
 def _content_bytes(body: memoryview) -> int | None:

@@ -43,7 +43,7 @@ _DTYPES = {
 """NumPy's names for MATLAB's classes, and for the moments that DataJoint added."""
 
 
-def decode_datajoint_blob(blob: bytes) -> Any:  # noqa: ANN401  # whatever was stored
+def decode_datajoint_blob(blob: bytes, limit_bytes: int = _MAX_BYTES) -> Any:  # noqa: ANN401  # whatever was stored
     """Read a DataJoint blob.
 
     Values from MATLAB are read as `values.md` says, except that a number is a 1-by-1 array.
@@ -51,7 +51,7 @@ def decode_datajoint_blob(blob: bytes) -> Any:  # noqa: ANN401  # whatever was s
     Raises:
         WrongValue: It is damaged, or contains a MATLAB function or object.
     """
-    blob = _decompressed(blob)
+    blob = _decompressed(blob, limit_bytes)
     try:
         return _Reader(blob, "<u8").read_all()
     except WrongValue as error:
@@ -62,13 +62,13 @@ def decode_datajoint_blob(blob: bytes) -> Any:  # noqa: ANN401  # whatever was s
             raise error from None
 
 
-def _decompressed(blob: bytes) -> bytes:
+def _decompressed(blob: bytes, limit_bytes: int) -> bytes:
     if not blob.startswith(_COMPRESSED):
         return blob
     start = len(_COMPRESSED) + 8
     length = int.from_bytes(blob[len(_COMPRESSED) : start], "little")
-    if length > _MAX_BYTES:
-        raise WrongValue(f"The blob is damaged: it claims to take {length} bytes.")
+    if length > limit_bytes:
+        raise WrongValue(f"The blob stands for {length} bytes; at most {limit_bytes} are read.")
     try:
         raw = zlib.decompressobj().decompress(blob[start:], length + 1)
     except zlib.error:

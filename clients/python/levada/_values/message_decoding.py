@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
+import pyarrow as pa
+
 from levada._base.errors import WrongValue
 from levada._values.message_arrays import decode_cells, decode_sparse, decode_structs, decode_tensor
 from levada._values.message_encoding import MAX_INTEGER_DIGITS
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 Stored: TypeAlias = Any  # whatever a user stored
 
+_DAMAGE = (ValueError, TypeError, ArithmeticError, InvalidOperation, LookupError, AttributeError, OSError, MemoryError,
+           RecursionError, pa.ArrowException)  # fmt: skip
+"""What Python, NumPy, pandas, SciPy and Arrow raise for parts that do not match."""
 _FEW = 16
 """Up to this many elements, scanning all of them first is not worthwhile."""
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
@@ -33,7 +38,7 @@ def decode_value(message: pb.Value) -> Stored:
     """
     try:
         return _decode(message)
-    except (ValueError, TypeError, OverflowError, InvalidOperation, MemoryError) as error:
+    except _DAMAGE as error:
         raise WrongValue(f"The value is damaged: {error}.") from None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import WrongValue
+from levada._values.admitted import MAX_FIXED_BYTES, check_schema, fixed_bytes, is_admitted
 from levada._values.message_arrays import decode_tensor, encode_tensor
 from levada._values.tabular import DataFrame, Tabular, is_pandas, is_polars
 from levada._values.unstorable import Unstorable
@@ -155,6 +156,8 @@ def _decode_series(pd: Any, values: Any, type_: str) -> Any:  # noqa: ANN401  # 
         series = pd.Series(values)
         if type_.startswith("datetime64[") and ", " in type_:
             zone = type_.partition(", ")[2].removesuffix("]")
+            if values.dtype.kind != "M":
+                raise WrongValue(f"A column of {type_} that holds {values.dtype}.")
             return series.dt.tz_localize("UTC").dt.tz_convert(zone)
         return series
     return pd.Series(values, dtype=type_ if type_ in _LISTED else None)
@@ -170,6 +173,8 @@ def _encode_arrow(table: pa.Table, library: str, message: pb.Columns, encode: En
         message.names.append(field.name)
         target = message.columns.add()
         try:
+            if not is_admitted(field.type):
+                raise Unstorable(f"a column of {field.type} cannot be stored; cast it to another type.")
             values = _arrow_values(column)
             if isinstance(values, np.ndarray):
                 encode_tensor(values, target.tensor)
@@ -215,12 +220,18 @@ def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _decode_arrow(message: pb.Columns, decode: Decode) -> pa.Table:
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(message.arrow_schema))
+        check_schema(schema)
+        if schema.names != list(message.names):
+            raise WrongValue("A table whose names are not those of its schema.")
+        rows = _length(message.columns[0]) if message.columns else 0
+        if rows * sum(fixed_bytes(field.type) for field in schema) > MAX_FIXED_BYTES:
+            raise WrongValue(f"A table of {rows} rows that would take more than {MAX_FIXED_BYTES} bytes.")
         columns = [
             _arrow_column(values, field.type)
             for values, field in zip(map(decode, message.columns), schema, strict=True)
         ]
         return pa.Table.from_arrays(columns, schema=schema)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise WrongValue(f"The table does not match its schema: {error}.") from None
 
 

@@ -224,9 +224,9 @@ def _nullif(site: Site, call: syntax.Call) -> Typed:
     left, right = _arguments(site, call)
     same = truth(site, compare(site, "=", left, right, call.position))
     kept = by_itself(site, left)
-    expression = sql.Case(((same.sql, null(call.position, kept.family).sql),), kept.sql)
     if kept.family in (Family.OPAQUE, Family.JSON):
         raise site.refusal(call.position, f"nullif cannot compare {shown(kept)}", "other values")
+    expression = sql.Case(((same.sql, null(call.position, kept.family).sql),), kept.sql)
     return joint(site, call.position, expression, [kept], same)
 
 

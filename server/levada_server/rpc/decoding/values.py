@@ -25,6 +25,7 @@ _Meaning = TypeVar("_Meaning")
 
 PAGE_SIZE_LIMIT = 1_000
 MAX_CODECS = 1_000
+MAX_DURATION = dt.timedelta(days=36_525)
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
 
@@ -124,7 +125,9 @@ def uuid(field: str, text: str) -> UUID:
 
 
 def duration(message: Duration) -> dt.timedelta:
-    """Read a span of time, ≥ 0."""
+    """Read a span of time, from 0 to a century."""
+    if abs(message.seconds) > MAX_DURATION.total_seconds():
+        raise InvalidRequest("A duration is longer than 100 years.", field="duration")
     span = dt.timedelta(seconds=message.seconds, microseconds=message.nanos / 1000)
     if span < dt.timedelta(0):
         raise InvalidRequest("A duration must not be negative.", field="duration")
@@ -166,7 +169,7 @@ def value(message: value_pb2.Value) -> object:
     """
     try:
         return _value(message)
-    except (ValueError, OverflowError, InvalidOperation, KeyError):
+    except (ValueError, OverflowError, InvalidOperation, KeyError, OSError):  # of a zone that is a folder
         raise InvalidRequest(f"A value of kind {message.WhichOneof('kind')} is malformed.", field="value") from None
 
 

@@ -35,7 +35,7 @@ def read_npy_header(file: BinaryIO) -> NpyHeader:
     try:
         read = _READERS[np.lib.format.read_magic(file)]
         shape, _, dtype = read(file)
-    except (ValueError, KeyError):
+    except (ValueError, LookupError, TypeError, OverflowError, MemoryError, RecursionError):  # it is parsed as Python
         raise WrongValue("The file is not an array in NumPy's format (.npy, version 1 or 2).") from None
     if dtype.hasobject:
         raise WrongValue(
