@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench drills clean
+.PHONY: help demo test lint docs bench drills fuzz clean
 
 help:
 	@echo "make demo   run the example pipeline, with its own server and database"
@@ -20,6 +20,7 @@ help:
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
+	@echo "make fuzz   try mutated inputs in forked processes; TARGET=values SECONDS=600 chooses what and how long"
 	@echo "make clean  remove everything that the other commands made"
 
 demo: .venv/installed-demo
@@ -85,6 +86,9 @@ bench: .venv/installed-bench
 
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
+
+fuzz: .venv/installed-dev
+	@$(BIN)/python -m tests.fuzz $(or $(TARGET),arrow) --seconds $(or $(SECONDS),60)
 
 # Folders .levada hold data of users, so they are kept.
 clean:

@@ -251,6 +251,22 @@ async def test_large_values_are_refused_with_the_way_around(table: Engine) -> No
     await updates.update(limited, ME, named("Thing"), {"id": 1, "picture": bytes(1000)})
 
 
+@pytest.mark.parametrize(("size", "told"), [(1001, "has 1001 bytes"), (None, "does not say how many")])
+async def test_compressed_values_count_by_what_they_stand_for(engine: Engine, size: int | None, told: str) -> None:
+    await make.make_table(engine, "Kept", "id : int64\n---\nvalue : <blob>")
+    limited = replace(engine, value_bytes=1000)
+
+    def rows(frame: bytes) -> io.BytesIO:
+        return io.BytesIO(stream(batch(value=pa.array([b"lv1\0", b"lv1z" + frame], pa.binary()))))
+
+    frame = pa.compress(bytes(size or 0), codec="zstd", asbytes=True) if size else b"\x28\xb5\x2f\xfd\0\x58\x01\0\0"
+    with pytest.raises(errors.LevadaError, match=told) as caught:
+        await inserts.insert(limited, ME, named("Kept"), InsertOptions(), rows(frame))
+    assert (caught.value.details["row"], caught.value.details["attribute"]) == ("1", "value")
+    small = pa.compress(bytes(1000), codec="zstd", asbytes=True)
+    assert await inserts.insert(limited, ME, named("Kept"), InsertOptions(), rows(small)) == 2
+
+
 async def test_a_server_says_what_a_value_may_have(engine: Engine) -> None:
     for limited, value_bytes in ((engine, 64 * 2**20), (replace(engine, value_bytes=1000), 1000)):
         server = RpcServer(limited, "0", embedded=False, transaction_limits=TransactionLimits())

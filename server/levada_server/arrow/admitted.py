@@ -54,7 +54,7 @@ def check_schema(schema: pa.Schema, *, nested: bool) -> None:
     """Refuse a table of values with a column of a type that is not admitted.
 
     Args:
-        schema: Of the table.
+        schema: The columns of the table.
         nested: Lists and structs are admitted: it is to be inserted, and not to restrict.
 
     Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_NESTING = 32
 """Lists and structs within each other."""
 MAX_FIXED_BYTES = 2**30
-"""What a column of values of one fixed size may take."""
+"""The maximum size of a column whose values have one fixed size."""
 _PLAIN = (
     pa.types.is_null,
     pa.types.is_boolean,

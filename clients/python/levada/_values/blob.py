@@ -47,7 +47,7 @@ def decode_blob(blob: bytes, limit_bytes: int = MAX_MESSAGE_BYTES) -> Stored:
     """Read the stored bytes of a `<blob>` attribute, written by this client or by DataJoint.
 
     Args:
-        limit_bytes: What it may have once it is decompressed.
+        limit_bytes: Its maximum size once it is decompressed.
 
     Raises:
         WrongValue: The bytes are not a blob, or are damaged, or stand for too much.

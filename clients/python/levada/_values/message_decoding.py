@@ -24,7 +24,7 @@ Stored: TypeAlias = Any  # whatever a user stored
 
 _DAMAGE = (ValueError, TypeError, ArithmeticError, InvalidOperation, LookupError, AttributeError, OSError, MemoryError,
            RecursionError, pa.ArrowException)  # fmt: skip
-"""What Python, NumPy, pandas, SciPy and Arrow raise for parts that do not match."""
+"""The errors that Python, NumPy, pandas, SciPy and Arrow raise for parts that do not match."""
 _FEW = 16
 """Up to this many elements, scanning all of them first is not worthwhile."""
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from levada_server.arrow.blob_frames import decompressed_bytes
 from levada_server.arrow.ipc.reading import READ_FAULTS
 from levada_server.arrow.kinds.column_kind import is_binary, is_text
 from levada_server.arrow.types import COLUMN_KINDS, storage_type
 from levada_server.errors import LevadaError, LimitReached, MissingAttribute, ValueOutOfRange, WrongValue
 from levada_server.model.assignment import may_be_left_out
+from levada_server.model.kinds import Kind
 from levada_server.model.sizes import too_large
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
     from levada_server.model.types import AttributeType
@@ -75,6 +80,27 @@ def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row
     if largest > limit_bytes:
         row = first_row + pc.index(sizes, pa.scalar(largest, sizes.type)).as_py()
         raise too_large(table, attribute, largest, limit_bytes, row)
+    if attribute.type.kind is Kind.BLOB:
+        _check_frames(decompressed_bytes(fitted), attribute, table, first_row, limit_bytes)
+
+
+def _check_frames(
+    sizes: NDArray[np.int64], attribute: Attribute, table: Table, first_row: int, limit_bytes: int
+) -> None:
+    """Refuse compressed values that would take too much of whoever reads them, or that do not say how much."""
+    if not len(sizes):
+        return
+    if sizes.min() < 0:
+        row = first_row + int(sizes.argmin())
+        raise WrongValue(
+            f"`{table.name}`, row {row}, attribute `{attribute.name}`: a compressed value that does not say how many "
+            "bytes it stands for; compress it as a whole, or not at all.",
+            table=table.name,
+            attribute=attribute.name,
+            row=row,
+        )
+    if sizes.max() > limit_bytes:
+        raise too_large(table, attribute, int(sizes.max()), limit_bytes, first_row + int(sizes.argmax()))
 
 
 def decoded_bytes(column: pa.Array) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Octets: TypeAlias = "bytes | bytearray | memoryview"
 
 PREFIX = struct.Struct("<Ii")
-"""What stands before the metadata of a message: a mark, and the metadata's size."""
+"""The bytes before the metadata of a message: a mark, and the metadata's size."""
 CONTINUATION = 0xFFFFFFFF
 MAX_METADATA_BYTES = 2**24
 """The maximum size of a message's metadata; a stream with a larger one is not read."""
@@ -36,11 +36,11 @@ class Values:
     """The values in a message.
 
     Args:
-        lengths: Of every column, and of every column within one.
+        lengths: The length of every column, and of every column within one.
         buffers: Position and size of each buffer in the message's body, shape (n, 2).
         compressed: The buffers are.
         dictionary: The id of the dictionary that they are; None: they are a record batch.
-        delta: They go behind those that the dictionary has.
+        delta: They are appended to the dictionary.
     """
 
     lengths: NDArray[np.int64]

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BODY_BYTES = 512 * 2**20
-"""Of a record batch: the largest value that a server allows, twice."""
+"""The maximum size of a record batch: twice the largest value that a server allows."""
 DECODED_BYTES = 64 * 2**20
 """A compressed record batch takes at most this much once it is decoded, or `DECODED_RATIO` times its own size."""
 DECODED_RATIO = 4
 DICTIONARY_BYTES = 256 * 2**20
-"""Of all dictionaries of a stream together, once they are decoded; they are kept to its end."""
+"""The maximum size of all dictionaries of a stream, once they are decoded; they are kept to its end."""
 BATCH_VALUES = 64 * 2**20
 """Values of all columns of a record batch: some columns have values without any bytes."""
 
 READ_FAULTS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, ArithmeticError, InvalidOperation,
                RecursionError)  # fmt: skip
-"""What Arrow, and Python's types behind it, raise for bytes that hold no valid values."""
+"""The errors that Arrow, and Python's types behind it, raise for bytes that hold no valid values."""
 
 
 @dataclass(slots=True)
@@ -71,15 +71,15 @@ def valid_stream(what: str, **details: object) -> Iterator[None]:
 
     Args:
         what: Names the stream in the error: `The rows`.
-        details: Of the error.
+        details: The details of the error.
 
     Raises:
-        InvalidRequest: What was read is not valid.
+        InvalidRequest: The stream is not valid.
     """
     try:
         yield
     except READ_FAULTS as error:
-        raise InvalidRequest(f"{what} are no valid Arrow IPC stream: {_text(error)}", **details) from None
+        raise InvalidRequest(f"{what} are not a valid Arrow IPC stream: {_text(error)}", **details) from None
 
 
 def _text(error: BaseException) -> str:
@@ -91,7 +91,7 @@ class CheckedStream:
     """An Arrow IPC stream whose types and sizes are checked before Arrow decodes what it has.
 
     Args:
-        content: Where it is read from; it can seek.
+        content: The file that it is read from; it can seek.
         nested: Columns may hold lists and structs.
         allowance: For all its batches.
 

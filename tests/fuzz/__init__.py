@@ -1,0 +1,1 @@
+"""Fuzzing by mutation: `make fuzz TARGET=arrow SECONDS=60`."""
