@@ -96,7 +96,7 @@ def zeros(count: int = 8_000_000) -> pa.RecordBatch:
 
 
 def nested(kind: bytes, size: int) -> bytes:
-    """A request whose relation is so many bytes of empty elements."""
+    """A request whose relation is made of empty elements; `size` is its length."""
     length = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21])
     return b"\x0a" + length + kind * (size // len(kind))
 

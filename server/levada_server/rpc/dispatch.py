@@ -318,7 +318,7 @@ async def _digest(request: Message) -> bytes:
 
 
 async def _decoded(request: type[Message], content: bytes) -> Message:
-    """Read a message; in a thread if it has so many elements that other calls would wait."""
+    """Read a message; in a thread if its elements would keep other calls waiting."""
     if len(content) <= QUICK_BYTES:
         return _parsed(request, content)
     check_size(request.DESCRIPTOR.full_name, content)

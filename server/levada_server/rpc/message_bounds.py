@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from levada_server.errors import InvalidRequest, LimitReached
 
 PLAIN_BYTES = 4 * 2**20
-"""Of a message that carries no rows, relations or values."""
+"""The maximum size of a message that carries no rows, relations or values."""
 QUICK_BYTES = 32 * 2**10
 """A message up to this size has few elements."""
 QUICK_STEPS = 5_000
@@ -77,7 +77,7 @@ def count_elements(message: str, content: bytes, steps: int = MAX_STEPS) -> None
     Raises:
         TooMany: There are more than that.
         LimitReached: A repeated field has too many.
-        InvalidRequest: It is no message.
+        InvalidRequest: The content is not a message.
     """
     try:
         _Counter(steps).count(message, content, 0, len(content), 0)

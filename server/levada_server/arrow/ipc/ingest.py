@@ -25,7 +25,7 @@ PART_BYTES = 64 * 2**20
 TOGETHER = 4 * 2**20
 """Values of all small streams that are read together; they come in messages of few bytes."""
 CELL_BYTES = 16
-"""What a value takes at least once it is fitted, however little it takes before."""
+"""The least that a value takes once it is fitted, however little it takes before."""
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream."""
