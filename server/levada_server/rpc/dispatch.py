@@ -49,7 +49,7 @@ _Result = TypeVar("_Result")
 
 CATALOG_VERSION = "levada-catalog-version"
 _STATUS = "grpc-status-details-bin"
-QUICK_BYTES = 2**18
+DIGEST_BYTES = 2**18
 """A larger request is digested in a thread, so that other calls are answered meanwhile."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG = logging.getLogger("levada.calls")
@@ -314,7 +314,7 @@ def request_named(id_: str, method: str) -> Request | None:
 async def _digest(request: Message) -> bytes:
     """Return what identifies the content of a request: the same however its message was written and sent."""
     content = request.SerializeToString(deterministic=True)
-    return digest_of(content) if len(content) <= QUICK_BYTES else await asyncio.to_thread(digest_of, content)
+    return digest_of(content) if len(content) <= DIGEST_BYTES else await asyncio.to_thread(digest_of, content)
 
 
 async def _decoded(request: type[Message], content: bytes) -> Message:
