@@ -181,6 +181,18 @@ async def test_a_part_refers_to_its_master_and_goes_with_it(engine: Engine) -> N
     )
 
 
+async def test_a_drop_takes_no_part_of_a_master_that_stays(engine: Engine) -> None:
+    await make.make_table(engine, "Site", "site : int32\n")
+    await make.make_table(engine, "Profile", "profile : int32\n")
+    await make.make_table(engine, "Profile.Site", "-> master\n-> Site\n", Tier.PART)
+    with pytest.raises(errors.HasChildren, match=r"Profile\.Site.*part of .*Profile.*stays"):
+        await schemas.plan_drop(engine, ME, [named("Site")])
+    with pytest.raises(errors.HasChildren, match=r"Profile\.Site.*part of .*Profile.*stays"):
+        await schemas.drop_tables(engine, ME, [named("Site")], "")
+    dropped = await schemas.drop_tables(engine, ME, [named("Site"), named("Profile")], "")
+    assert set(dropped) == {named("Profile.Site"), named("Profile"), named("Site")}
+
+
 async def test_a_drop_runs_the_plan_that_was_confirmed_or_none(engine: Engine) -> None:
     await make.make_table(engine, "Session", "session : int32\n")
     plan = await schemas.plan_drop(engine, ME, [named("Session")])

@@ -445,7 +445,7 @@ async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) 
 
     Raises:
         UnknownTable: A named table does not exist.
-        HasChildren: A part is named without its master.
+        HasChildren: A part would go without its master.
     """
     doomed = _doomed_tables(await engine.gate.open(caller), names)
     async with engine.scope.connection() as connection:
@@ -484,14 +484,16 @@ def _doomed_tables(view: View, names: Iterable[TableName]) -> list[Table]:
     catalog = view.catalog
     roots = {catalog.table(name).name for name in names}
     doomed = roots.union(*(catalog.descendants(name) for name in roots))
-    for name in roots:
+    for name in catalog.sorted(doomed):
         if name.master is not None and name.master not in doomed:
-            raise HasChildren(
-                f"`{name}` is a part and can be dropped only with its master; drop `{name.master}`.",
-                table=name.master,
-                child=name,
-            )
+            raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
     return [view.table(Action.DROP, name) for name in reversed(catalog.sorted(doomed))]
+
+
+def _left_master(part: TableName, master: TableName, *, chosen: bool) -> str:
+    if chosen:
+        return f"`{part}` is a part and can be dropped only with its master; drop `{master}`."
+    return f"`{part}` depends on what would be dropped, but it is a part of `{master}`, which stays; drop that first."
 
 
 def _drop_digest(tables: Iterable[Table]) -> str:
