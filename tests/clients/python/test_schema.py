@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import levada as lv
@@ -326,3 +327,24 @@ def test_a_key_source_belongs_to_the_declaration(connection: lv.Connection, lab:
         def make(self, key: dict[str, object]) -> None: ...
 
     assert len(Mean().key_source) == 2
+
+
+def test_missing_contents_are_inserted_whatever_else_is_there(connection: lv.Connection) -> None:
+    schema = lv.Schema("lab", connection=connection)
+
+    def declare(rows: object) -> list[str]:
+        class Species(lv.Lookup):
+            definition = "species : varchar(20)\n---\nlegs = 4 : int16\n"
+            contents = rows
+
+        found: list[str] = schema(Species).to_arrays("species", order_by="KEY").tolist()
+        return found
+
+    assert declare([("mouse", 4)]) == ["mouse"]
+    lv.VirtualModule("lab", "lab", connection=connection).Species.insert([("fish", 0), ("bird", 2), ("ant", 6)])
+    assert declare([("mouse", 4), ("rat", 4)]) == ["ant", "bird", "fish", "mouse", "rat"]
+    assert "fly" in declare([{"species": "fly", "legs": 6}, {"species": "fly", "legs": 6}])
+    assert "cat" in declare(pd.DataFrame({"species": ["cat", "rat"]}))
+    assert "dog" in declare({"species": name} for name in ("dog", "cat"))
+    module = lv.VirtualModule("lab", "lab", connection=connection)
+    assert module.Species.fetch("legs", order_by="KEY").tolist() == [6, 2, 4, 4, 0, 6, 4, 4]

@@ -16,6 +16,8 @@ from levada._query.relation import Relation
 from levada._query.restriction import as_operand
 from levada._tables.table import Table
 from levada._values.codecs import codecs_of
+from levada._values.rows import read_keys
+from levada._values.tabular import is_tabular
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
@@ -181,11 +183,23 @@ def _check_name(table: type[Table]) -> None:
         raise InvalidDefinition(f"`{table.__name__}` is not a valid name of a table's class: write it in CamelCase.")
 
 
+def _lacks_any(table: Lookup, rows: object) -> bool:
+    """Return whether the keys of some rows are not in the table; without whole keys, whether there are more rows."""
+    if isinstance(rows, Relation):
+        return True
+    row_count = len(rows)  # type: ignore[arg-type]  # a list or a table of values
+    keys = read_keys(rows, table.heading, type(table).__name__) if row_count else None
+    if keys is None or not keys.num_columns:
+        return row_count > len(table)
+    return len(table & keys) < len(set(zip(*(column.to_pylist() for column in keys.columns), strict=True)))
+
+
 def _insert_contents(table: Lookup) -> None:
-    contents = list(table.contents)
-    # Counting first lets a user without the right to insert import the module.
-    if len(contents) > len(table):
+    contents: Any = as_operand(table.contents)  # Any: rows of any form
+    rows = contents if isinstance(contents, Relation) or is_tabular(contents) else list(contents)
+    # Looking first lets a user without the right to insert import the module.
+    if _lacks_any(table, rows):
         try:
-            table.insert(contents, skip_duplicates=True)
+            table.insert(rows, skip_duplicates=True)
         except PermissionDenied as error:
             warn(f"The contents of `{type(table).__name__}` were not inserted: {error}")

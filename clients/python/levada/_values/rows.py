@@ -20,6 +20,7 @@ from levada._base.errors import InvalidRequest, UnknownAttribute
 from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
+from levada._values.kinds.value_kind import storage_of
 from levada._values.tabular import (
     DataFrame,
     is_pandas,
@@ -117,6 +118,29 @@ def read_rows(
     if isinstance(rows, Iterable):
         return reader.from_rows(iter(rows))
     raise InvalidRequest(f"{table}: a {type(rows).__name__} contains no rows to insert.")
+
+
+def read_keys(rows: object, heading: Heading, table: str) -> pa.Table | None:
+    """Convert the primary keys of rows to columns that can restrict; return None if a row leaves part of its key out.
+
+    Args:
+        rows: Rows as `read_rows` takes them, except a file; an iterator is used up.
+        table: The table's name, for errors.
+
+    Raises:
+        LevadaError: As in `read_rows`.
+    """
+    reader = _Reader(heading, table, False, None)
+    if is_tabular(rows):
+        found = to_arrow_table(rows)
+        columns: Mapping[str, Any] = {name: found.column(name).to_pylist() for name in found.schema.names}
+    else:
+        columns = reader._as_columns(list(rows), 0)  # type: ignore[call-overload]  # an iterable, as said above
+    if not columns.keys() >= set(heading.primary_key) or any(None in columns[name] for name in heading.primary_key):
+        return None
+    place = Place(table)
+    arrays = [storage_of(arrow_column(columns[name], heading[name], place)) for name in heading.primary_key]
+    return pa.Table.from_arrays(arrays, names=heading.primary_key)
 
 
 @dataclass(frozen=True)
