@@ -133,6 +133,27 @@ def test_join_keeps_the_first_entities_of_its_operand(postgres: Postgres, chance
         assert _rows(held, Join(b, first), (*names, *_added(held, a, b))) == expected
 
 
+@examples(40)
+@given(chance=chances())
+def test_limits_of_an_ordered_relation_are_slices_of_it(postgres: Postgres, chance: Random) -> None:
+    pipeline = random_pipeline(chance)
+    a = _relation(chance, pipeline)
+    assume(has_unique_keys(pipeline.oracle.evaluate(a)))
+    names = [x.name for x in pipeline.oracle.evaluate(a).heading if not x.type.kind.traits.heavy]
+    order = (f"{chance.choice(names)} DESC", "KEY") if names else ("KEY",)
+    first, second, skipped = chance.randint(0, 5), chance.randint(0, 5), chance.randint(0, 2)
+    with postgres.holding(pipeline) as held:
+
+        def rows(relation: Relation) -> list[str]:
+            return [repr(row) for row in held.fetch(relation)[1]]  # as text, NaN equals NaN
+
+        everything, top = Top(a, None, order), Top(a, first, order)
+        whole = rows(everything)
+        assert rows(top) == rows(Top(top, None)) == rows(Top(everything, first)) == whole[:first]
+        assert rows(Top(top, second, (), skipped)) == whole[:first][skipped : skipped + second]
+        assert rows(Top(Project(top, ()), second)) == rows(Project(everything, ()))[:first][:second]
+
+
 def _added(held: Held, a: Relation, b: Relation) -> tuple[str, ...]:
     own = held.fetch(a)[0].names
     return tuple(name for name in held.fetch(b)[0].names if name not in own)

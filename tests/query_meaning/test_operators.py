@@ -111,6 +111,10 @@ ROWS: list[tuple[str, Query, list[tuple[object, ...]]]] = [
     ("NULL is first descending, then NaN", Subject.top(2, "weight DESC").proj(), [(2,), (3,)]),
     ("a condition after Top filters the top", Subject.proj().top(2, "KEY DESC") & "subject_id < 3", [(2,)]),
     ("a join keeps the Top of its operand", Subject.proj().top(1, "KEY DESC") * Session.proj(), []),
+    ("a limit takes the order of its operand", Subject.top(None, "weight DESC").top(1).proj(), [(2,)]),
+    ("an order outlives its attribute", Subject.top(3, "weight DESC").proj().top(2), [(2,), (3,)]),
+    ("an order outlives a condition", (Subject.top(None, "KEY DESC") & "subject_id < 3").top(1).proj(), [(2,)]),
+    ("another order is asked of what the first one left", Subject.top(2, "KEY DESC").top(1, "KEY").proj(), [(2,)]),
     ("a limit of 0", Subject.proj().top(0), []),
 ]
 

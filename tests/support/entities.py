@@ -41,11 +41,14 @@ class Entities:
         heading: Its attributes.
         rows: Its rows.
         order: Names by which the rows are sorted, and whether in descending order.
+        places: For each row its place in that order, equal for rows that it does not tell apart; empty without an
+            order. It also holds after the names of the order have gone.
     """
 
     heading: Heading
     rows: tuple[Row, ...]
     order: tuple[tuple[str, bool], ...] = ()
+    places: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[Entity]:
         """Go through the entities by name."""

@@ -6,7 +6,7 @@ Written from the relational model, not from the compiler. It is meant to be read
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,12 @@ from levada_server.query.algebra import (
     Union,
     UniversalSet,
 )
-from tests.support.entities import Entities, Entity, Row, same, shared_names
+from tests.support.entities import Entities, Entity, same, shared_names
 from tests.support.oracle_operators import (
     Computed,
     aggregate,
     aggregate_universal,
+    chosen,
     distinct,
     join,
     project,
@@ -47,7 +48,7 @@ from tests.support.oracle_operators import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from levada_server.model.heading import Heading
     from levada_server.model.table import TableName
@@ -89,9 +90,7 @@ class Oracle:
             case Restrict(operand, condition, negated):
                 entities = self.evaluate(operand)
                 holds = self.predicate(condition, entities.heading)
-                return replace(
-                    entities, rows=tuple(r for r, e in _pairs(entities) if holds(e) is not negated), order=()
-                )
+                return chosen(entities, [i for i, entity in enumerate(entities) if holds(entity) is not negated])
             case Project(operand, items):
                 return project(self.evaluate(operand), items)
             case Join(left, right):
@@ -139,10 +138,6 @@ def _table(tables: Mapping[TableName, Entities], name: TableName) -> Entities:
     if name not in tables:
         raise UnknownTable(f"There is no table `{name}`.")
     return tables[name]
-
-
-def _pairs(entities: Entities) -> Iterator[tuple[Row, Entity]]:
-    return zip(entities.rows, entities, strict=True)
 
 
 def _all(predicates: Sequence[Callable[[Entity], bool]]) -> Callable[[Entity], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import cmp_to_key
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, UnknownAttribute
@@ -108,7 +109,14 @@ def project(operand: Entities, items: Sequence[Item]) -> Entities:
             assert isinstance(item.expression, Computed)
             result[item.name] = item.expression.meaning(entity)
         found.append(result)
-    return Entities(heading, _rows(heading, found))
+    new_names = {old: attribute.name for attribute, old in reversed(kept)}
+    order = takewhile(lambda term: term[0] in new_names, operand.order)
+    return Entities(
+        heading,
+        _rows(heading, found),
+        tuple((new_names[name], descending) for name, descending in order),
+        operand.places,
+    )
 
 
 def determines(left: Heading, right: Heading) -> bool:
@@ -250,20 +258,40 @@ def compare_rows(entities: Entities, order: Sequence[tuple[str, bool]]) -> Calla
     return compare
 
 
+def chosen(entities: Entities, indices: Sequence[int]) -> Entities:
+    """Give some rows of a relation, in an order of theirs."""
+    rows = tuple(entities.rows[index] for index in indices)
+    places = tuple(entities.places[index] for index in indices) if entities.places else ()
+    return replace(entities, rows=rows, places=places)
+
+
 def top(operand: Entities, how: Top) -> Entities:
-    """Evaluate `operand & Top(…)`: NULLs come last in ascending, first in descending order."""
+    """Evaluate `operand & Top(…)`: NULLs come last in ascending, first in descending order.
+
+    Without an order it takes the one that its operand has. The key decides between rows that the order leaves alike.
+    """
+    limited = how.limit is not None or bool(how.offset)
     terms = _order_terms(how.order, operand.heading)
-    if how.limit is not None or how.offset:
-        terms += [(name, False) for name in operand.heading.primary_key if name not in dict(terms)]
-    else:
-        terms = terms or list(operand.order)
-    compare = compare_rows(operand, terms)
-    rows = sorted(operand.rows, key=cmp_to_key(compare))
-    end = len(rows) if how.limit is None else how.offset + how.limit
+    inherited = not terms and bool(operand.places)
+    places = operand.places if inherited else (0,) * len(operand.rows)
+    key = [(name, False) for name in operand.heading.primary_key if name not in dict(terms)] if limited else []
+    compare_values = compare_rows(operand, [*terms, *key])
+
+    def compare(left: int, right: int) -> int:
+        return places[left] - places[right] or compare_values(operand.rows[left], operand.rows[right])
+
+    order = sorted(range(len(operand.rows)), key=cmp_to_key(compare))
+    end = len(order) if how.limit is None else how.offset + how.limit
     for cut in (how.offset, end):
-        if 0 < cut < len(rows) and compare(rows[cut - 1], rows[cut]) == 0:
+        if 0 < cut < len(order) and compare(order[cut - 1], order[cut]) == 0:
             raise Ambiguous
-    return Entities(operand.heading, tuple(rows[how.offset : end]), tuple(terms))
+    sorted_places = [0] * len(order)
+    for place, (before, after) in enumerate(pairwise(order), 1):
+        sorted_places[place] = sorted_places[place - 1] + (compare(before, after) != 0)
+    found = chosen(operand, order)
+    shown = operand.order if inherited else (*terms, *key)
+    whole = replace(found, order=shown, places=tuple(sorted_places))
+    return chosen(whole, range(len(order))[how.offset : end])
 
 
 def _attribute(name: str, heading: Heading) -> Attribute:

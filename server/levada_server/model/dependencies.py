@@ -94,6 +94,11 @@ class Catalog:
         return {(name.schema, name.stored): table for name, table in self.tables.items()}
 
     @cached_property
+    def attribute_names(self) -> frozenset[str]:
+        """Names of the attributes of all tables."""
+        return frozenset(name for table in self.tables.values() for name in table.heading.names)
+
+    @cached_property
     def by_id(self) -> dict[int, Table]:
         """All tables by their id."""
         return {table.id: table for table in self.tables.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, LevadaError, ValueOutOfRange, WrongValue
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
 MIN_ENTITY_SET = 4
 """From this many alternatives with the same names on, one table of values is shorter than a chain of OR."""
 
+CLOSE = 0.75
+"""How much of two names must agree, from 0 to 1, for one to look like a misspelling of the other."""
+
+MAX_COMPARED = 256
+"""How many unknown names of a query are compared with those of its relations."""
+
+MAX_NAME_CHARACTERS = 63
+"""Longer ones are not names of attributes."""
+
 MAX_SHOWN = 10
 """How many names of a mapping a message shows."""
 
@@ -64,7 +74,7 @@ def _lower(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Ex
         case AnyOf(conditions):
             return _lower_any(conditions, operand, lowering)
         case Complement(inner):
-            return sql.Test(lower_condition(inner, operand, lowering), "IS NOT TRUE")
+            return complement(lower_condition(inner, operand, lowering))
         case Match():
             return _lower_match(condition, operand, lowering)
         case ExpressionText(text, values):
@@ -73,11 +83,55 @@ def _lower(condition: Condition, operand: Lowered, lowering: Lowering) -> sql.Ex
             return _lower_entity_set(names, columns, operand, lowering)
 
 
+def complement(condition: sql.Expression) -> sql.Expression:
+    """Return the condition that holds where another does not hold or is NULL."""
+    if isinstance(condition, sql.Exists):
+        return replace(condition, negated=not condition.negated)
+    return sql.Test(condition, "IS NOT TRUE")
+
+
 def _lower_equalities(entries: Sequence[tuple[str, object]], operand: Lowered, lowering: Lowering) -> sql.Expression:
     known = [(name, value) for name, value in entries if name.partition(".")[0] in operand.heading]
-    if entries and not known:
-        _tell_unrestricted([name for name, _ in entries], operand, lowering)
+    _check_names([name for name, _ in entries], operand, lowering)
     return sql.conjunction(_lower_equality(name, value, operand, lowering) for name, value in known)
+
+
+def _check_names(names: Sequence[str], operand: Lowered, lowering: Lowering) -> None:
+    """Warn of names of a mapping that restrict nothing and look like mistakes, or refuse them.
+
+    A name of another table is none, as keys carry them.
+    """
+    unknown = [base for name in names if (base := name.partition(".")[0]) not in operand.heading]
+    if names and len(unknown) == len(names):
+        _tell_unrestricted(names, operand, lowering)
+        return
+    for name in unknown:
+        if (meant := _meant(name, operand, lowering)) is not None:
+            _tell_misspelled(name, meant, lowering)
+
+
+def _meant(name: str, operand: Lowered, lowering: Lowering) -> str | None:
+    """Return the attribute of the relation whose name is close to one that no table has."""
+    if name in lowering.catalog.attribute_names or len(name) > MAX_NAME_CHARACTERS:
+        return None
+    lowering.compared += 1
+    if lowering.compared > MAX_COMPARED:
+        return None
+    by_letters = {known.replace("_", ""): known for known in operand.heading.names}
+    letters = name.replace("_", "").replace(" ", "").lower()
+    if letters in by_letters:
+        return by_letters[letters]
+    return next(iter(get_close_matches(name.lower(), operand.heading.names, 1, CLOSE)), None)
+
+
+def _tell_misspelled(name: str, meant: str, lowering: Lowering) -> None:
+    problem = f"The mapping has `{name}`, which no table has as an attribute; the relation has `{meant}`"
+    if lowering.strict:
+        raise InvalidRequest(
+            f"{problem}. Correct the name, or leave it out: it would select too many rows.", attribute=name
+        )
+    if (message := f"{problem}. It restricts nothing; correct the name, or leave it out.") not in lowering.warnings:
+        lowering.warnings.append(message)
 
 
 def _tell_unrestricted(names: Sequence[str], operand: Lowered, lowering: Lowering) -> None:
@@ -176,8 +230,9 @@ def _lower_entity_set(
         return sql.disjunction(lower_condition(mapping, operand, lowering) for mapping in mappings)
     known = [index for index, name in enumerate(names) if name in operand.heading]
     count = len(columns[0]) if columns else 0
+    if count:
+        _check_names(names, operand, lowering)
     if count and not known:
-        _tell_unrestricted(names, operand, lowering)
         return sql.TRUE
     attributes = [operand.heading[names[index]] for index in known]
     rows: list[tuple[object, ...]] = []

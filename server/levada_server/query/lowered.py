@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MAX_LOWERED_NODES = 10_000
 """The most nodes to lower; a shared part is lowered once per use, so a small message can stand for a huge query."""
 
+_ORDER = "_order_"
+"""Begins the names of columns that a query is ordered by and does not return."""
+
 MAX_WEIGHT = 50_000
 """The most nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""
 
@@ -55,6 +58,7 @@ class Lowering:
         warnings: Warnings for the caller, although the query runs.
         parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
         fixed: Whether the query depends on a parameter's value other than by binding it.
+        compared: How many unknown names of mappings were compared with those of attributes.
         tables: The tables that were looked up.
     """
 
@@ -64,6 +68,7 @@ class Lowering:
     warnings: list[str] = field(default_factory=list)
     parameters: list[tuple[int, AttributeType]] = field(default_factory=list)
     fixed: bool = False
+    compared: int = 0
     tables: set[TableName] = field(default_factory=set)
     _aliases: int = 0
     _weight: int = 0
@@ -127,13 +132,29 @@ class Lowering:
 
 
 def wrap(lowered: Lowered, lowering: Lowering) -> Lowered:
-    """Put a query into FROM, so that its columns are plain columns."""
+    """Put a query into FROM, so that its columns are plain columns; its rows keep their order."""
     alias = lowering.alias()
-    columns = tuple((name, sql.Column(alias, name)) for name, _ in lowered.select.columns)
-    if lowered.select.plain:
-        for (_, column), (_, meaning) in zip(columns, lowered.select.columns, strict=True):
+    select, order = _with_order_columns(lowered.select, alias)
+    columns = tuple((name, sql.Column(alias, name)) for name, _ in select.columns)
+    if select.plain:
+        for (_, column), (_, meaning) in zip(columns, select.columns, strict=True):
             lowering.remember(column, meaning)
-    return replace(lowered, select=sql.Select(columns, sql.SubquerySource(lowered.select, alias)))
+        select = replace(select, order_by=())
+    visible = columns[: len(lowered.select.columns)]
+    return replace(lowered, select=sql.Select(visible, sql.SubquerySource(select, alias), order_by=order))
+
+
+def _with_order_columns(select: sql.Select, alias: str) -> tuple[sql.Select, tuple[sql.Order, ...]]:
+    """Add the columns that a query is ordered by, as far as it lacks them; return the order by a name for the query."""
+    columns = list(select.columns)
+    order: list[sql.Order] = []
+    for term in select.order_by:
+        name = next((name for name, expression in columns if expression == term.expression), None)
+        if name is None:
+            name = f"{_ORDER}{len(columns)}"
+            columns.append((name, term.expression))
+        order.append(replace(term, expression=sql.Column(alias, name)))
+    return replace(select, columns=tuple(columns)), tuple(order)
 
 
 def opened(lowered: Lowered, lowering: Lowering) -> Lowered:
@@ -154,6 +175,8 @@ def with_columns(lowered: Lowered, lowering: Lowering) -> Lowered:
 
 def as_source(lowered: Lowered, lowering: Lowering) -> tuple[Lowered, sql.Source]:
     """Return a SELECT of columns without its own WHERE, and its source, for use in an outer join."""
+    if lowered.select.plain:  # a join has no order
+        lowered = replace(lowered, select=replace(lowered.select, order_by=()))
     lowered = with_columns(lowered, lowering)
     if lowered.select.where:
         lowered = wrap(lowered, lowering)

@@ -22,7 +22,7 @@ from levada_server.query.algebra import (
     Union,
     UniversalSet,
 )
-from levada_server.query.conditions import lower_condition
+from levada_server.query.conditions import complement, lower_condition
 from levada_server.query.expression.computed import compute
 from levada_server.query.expression.operands import Scope
 from levada_server.query.headings import (
@@ -98,14 +98,8 @@ def _lower_restrict(restrict: Restrict, lowering: Lowering) -> Lowered:
     if condition == sql.TRUE and not restrict.negated:
         return operand
     if restrict.negated:
-        condition = _complement(condition)
+        condition = complement(condition)
     return replace(operand, select=replace(operand.select, where=(*operand.select.where, condition)))
-
-
-def _complement(condition: sql.Expression) -> sql.Expression:
-    if isinstance(condition, sql.Exists):
-        return replace(condition, negated=not condition.negated)
-    return sql.Test(condition, "IS NOT TRUE")
 
 
 def _lower_project(project: Project, lowering: Lowering) -> Lowered:
@@ -243,17 +237,21 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
 
 
 def _lower_top(top: Top, lowering: Lowering) -> Lowered:
-    """Lower the first rows in an order; the key breaks ties, so that a limit always cuts at the same place."""
+    """Lower the first rows in an order, or else in the order that the operand has.
+
+    The key breaks ties, so that a limit always cuts at the same place.
+    """
     operand = opened(lower(top.operand, lowering), lowering)
     terms = [term for text in top.order for term in _order_terms(text, operand.heading)]
+    order = [sql.Order(operand.select.column(name), descending) for name, descending in terms]
+    order = order or list(operand.select.order_by)
     if top.limit is not None or top.offset:
-        named = {name for name, _ in terms}
-        terms += [(name, False) for name in operand.heading.primary_key if name not in named]
-    order = tuple(sql.Order(operand.select.column(name), descending) for name, descending in terms)
+        ordered_by = [term.expression for term in order]
+        key = [operand.select.column(name) for name in operand.heading.primary_key]
+        order += [sql.Order(column, False) for column in key if column not in ordered_by]
     for term in order:
         lowering.spend(term.expression)
-    order = order or operand.select.order_by
-    return replace(operand, select=replace(operand.select, order_by=order, limit=top.limit, offset=top.offset))
+    return replace(operand, select=replace(operand.select, order_by=tuple(order), limit=top.limit, offset=top.offset))
 
 
 def _order_terms(text: str, heading: Heading) -> list[tuple[str, bool]]:

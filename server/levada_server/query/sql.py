@@ -418,14 +418,19 @@ def render_copy(select: Select, types: Mapping[str, str], mark: int, literals: S
 
 def render_count(select: Select) -> Statement:
     """Write a query that counts the rows of another."""
-    inner = render(select)
+    inner = render(_unordered(select))
     return replace(inner, text=f"SELECT count(*) FROM ({inner.text}) AS counted")
 
 
 def render_exists(select: Select) -> Statement:
     """Write a query that checks whether another has a row."""
-    inner = render(select)
+    inner = render(_unordered(select))
     return replace(inner, text=f"SELECT EXISTS ({inner.text})")
+
+
+def _unordered(select: Select) -> Select:
+    """Leave out the order where it does not decide which rows there are."""
+    return replace(select, order_by=()) if select.plain else select
 
 
 def _constant(value: object) -> str:

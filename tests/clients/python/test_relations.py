@@ -167,3 +167,84 @@ def test_a_preview_escapes_what_people_wrote(lab: lv.VirtualModule) -> None:
 
 def test_a_preview_tells_an_error_instead_of_raising(lab: lv.VirtualModule) -> None:
     assert "nmae" in repr(lab.Subject.proj("nmae"))
+
+
+def test_a_preview_keeps_the_order_of_a_top(lab: lv.VirtualModule) -> None:
+    def keys(relation: lv.Table) -> list[str]:
+        return [line.split()[0] for line in relation.preview().splitlines()[2:-1]]
+
+    assert keys(lab.Subject & lv.Top(2, "subject_id DESC")) == ["3", "2"]
+    assert keys(lab.Subject & lv.Top(None, "name DESC")) == ["3", "2", "1"]
+    assert keys((lab.Subject & lv.Top(None, "name DESC")).proj()) == ["3", "2", "1"]
+
+
+def test_limits_follow_the_order_of_a_top(lab: lv.VirtualModule) -> None:
+    heaviest = lab.Subject & lv.Top(3, "subject_id DESC")
+    assert heaviest.to_arrays("subject_id", limit=2).tolist() == [3, 2]
+    assert heaviest.fetch("name", offset=1, limit=1).tolist() == ["Bob"]
+    assert (heaviest & lv.Top(1, None)).fetch1("subject_id") == 3
+    assert [row["subject_id"] for row in heaviest & lv.Top(2, None)] == [3, 2]
+    assert (heaviest & lv.Top(2)).to_arrays("subject_id").tolist() == [1, 2]
+    assert (heaviest & lv.Top(None, "name")).to_arrays("name").tolist() == ["Ann", "Bob", "nameless"]
+    assert heaviest.proj().keys(limit=1) == [{"subject_id": 3}]
+    assert len(heaviest & lv.Top(2, None)) == 2
+
+
+WORDS = [
+    "key", "limit", "order", "offset", "name", "self", "group", "other", "condition", "attributes", "named_attributes",
+    "order_by", "format", "as_dict", "squeeze", "row", "rows", "replace", "index", "type", "value", "values", "count",
+    "table", "schema", "primary_key", "heading", "desc", "asc", "by", "from", "select", "where", "user", "t1", "q",
+    "keep_all_rows", "exclude_nonmatching", "semantic_check", "left", "fetch", "c", "cls", "kwargs", "args",
+]  # fmt: skip
+
+
+def test_attributes_may_be_called_like_the_words_of_methods(connection: lv.Connection) -> None:
+    schema = lv.Schema("words", connection=connection)
+
+    @schema
+    class Word(lv.Manual):
+        definition = "id : int32\nkey : int32\n---\n" + "\n".join(f"{word} : int32" for word in WORDS if word != "key")
+
+    rows = [{"id": n, **dict.fromkeys(WORDS, n)} for n in (1, 2)]
+    Word.insert(rows)
+    Word.insert1({"id": 3, **dict.fromkeys(WORDS, 3)})
+    (Word & {"id": 3}).delete(prompt=False)
+    assert Word.fetch("KEY", "key", order_by="key DESC")[0] == [{"id": 2, "key": 2}, {"id": 1, "key": 1}]
+    for word in WORDS:
+        assert Word.fetch(word, order_by=f"{word} DESC").tolist() == [2, 1]
+        assert Word.to_arrays(word, order_by=word, limit=1).tolist() == [1]
+        assert (Word & {word: 2}).fetch1(word) == 2
+        assert (Word & f"`{word}` = 1").fetch1("id") == 1
+        assert (Word & (Word.c[word] == 1)).fetch1("id") == 1
+        assert (Word & lv.Top(1, f"{word} DESC")).to_dicts(word) == [{word: 2}]
+        assert Word.fetch(word, as_dict=True, order_by="KEY") == [{word: 1}, {word: 2}]
+        assert Word.proj(**{f"new_{word}": word}).fetch(f"new_{word}", order_by="KEY").tolist() == [1, 2]
+        if word not in ("id", "key"):
+            totals = Word.aggr(Word.proj(other_word=word), **{word: "sum(other_word)"})
+            assert totals.fetch(word, order_by="KEY").tolist() == [1, 2]
+        assert (lv.U(word) & Word).to_arrays(word, order_by=word).tolist() == [1, 2]
+        assert lv.U(word).aggr(Word, n="count(*)").to_dicts(order_by=word) == [{word: 1, "n": 1}, {word: 2, "n": 1}]
+        if word != "key":
+            assert (Word.proj() * Word.proj(word)).to_pandas(word, order_by="KEY")[word].tolist() == [1, 2]
+            Word.update1({"id": 1, "key": 1, word: 1})
+
+
+def test_a_misspelled_name_in_a_mapping_warns(lab: lv.VirtualModule) -> None:
+    one = {"subject_id": 1}
+    for mapping in ({**one, "sesion": 2}, {**one, "Session": 2}, [{**one, "sessions": 2}] * 5):
+        with pytest.warns(lv.LevadaWarning, match="the relation has `session`"):
+            assert len(lab.Session & mapping) == 2
+        with pytest.raises(lv.errors.InvalidRequest, match="the relation has `session`"):
+            (lab.Session & mapping).delete(dry_run=True)
+        with pytest.raises(lv.errors.InvalidRequest, match="the relation has `session`"):
+            (lab.Session & mapping).delete_quick()
+    with pytest.raises(lv.errors.UnknownAttribute, match="wieght"):
+        lab.Subject.update1({"subject_id": 1, "wieght": 5.0})
+    assert len(lab.Session()) == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_other_tables_in_a_mapping_are_silent(lab: lv.VirtualModule) -> None:
+    key = {"subject_id": 1, "session": 1, "trial": 0, "day": "2026-01-05", "elsewhere": 5}
+    assert len(lab.Subject & key) == 1
+    assert (lab.Subject & key).delete(dry_run=True).counts["`lab`.`subject`"] == 1

@@ -28,6 +28,7 @@ FROM (
     OFFSET $2::bigint
 ) AS t2
 WHERE (t2."weight" > $3::double precision)
+ORDER BY t2."subject_id"
 -- $1: 5
 -- $2: 2
 -- $3: 10.0

@@ -111,8 +111,8 @@ class Relation(Operand):
         group: object,
         /,
         *attributes: str | EllipsisType,
-        keep_all_rows: bool | None = None,
-        exclude_nonmatching: bool = False,
+        keep_all_rows: bool | str | Term | None = None,
+        exclude_nonmatching: bool | str | Term = False,
         **named_attributes: str | Term,
     ) -> Relation:
         """Compute over the entities of `group` that match each entity of this relation.
@@ -122,12 +122,17 @@ class Relation(Operand):
         Args:
             attributes: Secondary attributes of this relation to keep.
             keep_all_rows: The older name for the opposite of `exclude_nonmatching`.
+            exclude_nonmatching: Leave out the entities without a match. Given an expression, both are attributes too.
             named_attributes: `n="count(*)"`, `mean="avg(x)"`, ….
         """
         other = self._other(group, "aggr")
+        if isinstance(keep_all_rows, (str, Term)):
+            named_attributes["keep_all_rows"], keep_all_rows = keep_all_rows, None
+        if isinstance(exclude_nonmatching, (str, Term)):
+            named_attributes["exclude_nonmatching"], exclude_nonmatching = exclude_nonmatching, False
         items = _project_items(attributes, named_attributes)
         kept = config["aggr.keep_all_rows"] if keep_all_rows is None else keep_all_rows
-        matching_only = exclude_nonmatching or not kept
+        matching_only = bool(exclude_nonmatching) or not kept
         node = nodes.aggregate(self._node, other._node, items, matching_only=matching_only)
         return Relation(self._connection_with(other), node)
 
@@ -464,7 +469,7 @@ class Relation(Operand):
         relation: Relation = self
         if names:
             ordering = [term.split()[0].strip("`") for term in order_terms(order_by)]
-            wanted = [name for name in (*names, *ordering) if name.upper() != "KEY"]
+            wanted = [name for name in (*names, *ordering) if name != "KEY"]
             relation = relation.proj(*dict.fromkeys(wanted))
         if order_by is not None or limit is not None or offset:
             if offset and limit is None:
