@@ -45,7 +45,7 @@ def moment(r: random.Random) -> dt.datetime:
 
 
 def single(r: random.Random) -> float:
-    return r.choice((0.0, -0.0, math.nan, math.inf, -math.inf, float(np.float32(r.gauss(0, 1e6)))))
+    return r.choice((0.0, -0.0, math.nan, math.inf, -math.inf, float(str(np.float32(r.gauss(0, 1e6))))))
 
 
 def double(r: random.Random) -> float:

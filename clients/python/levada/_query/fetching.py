@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from levada._base.config import config
 from levada._base.errors import Unsupported, WrongValue
@@ -15,8 +16,10 @@ from levada._values.admitted import check_schema
 from levada._values.blob import MAX_ROW_BYTES, decode_blob
 from levada._values.codecs import decoder
 from levada._values.conversions import value_kind
+from levada._values.kinds.numbers import float_array
 from levada._values.kinds.tensors import stacked_tensors
 from levada._values.kinds.value_kind import storage_of
+from levada._values.missing import NUMBER
 from levada._values.types import AttributeType, type_of_column
 from levada_api.v1 import query_service_pb2 as pb
 
@@ -210,8 +213,8 @@ def _stored_values(
 def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
     """Convert a column to an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
-    Integers become int64, or objects if some are missing; floats become float64 with NaN for missing; bool stays;
-    everything else is an array of objects with None for missing.
+    Integers become int64, or objects if some are missing; floats become float64 with NaN for missing, which an insert
+    knows from NaN that was stored; bool stays; everything else is an array of objects with None for missing.
     """
     type_ = type_read(field)
     if type_.codecs:
@@ -220,7 +223,7 @@ def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False,
     if type_.integer and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.int64)
     if type_.floating:
-        return np.array(column.to_numpy(), dtype=np.float64)
+        return float_array(column, type_)
     if type_.kind == "bool" and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.bool_)
     if type_.dtype is not None and column.null_count == 0:
@@ -293,6 +296,8 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
                 series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
             case _:
                 plain = column.cast(pa.utf8()) if type_.textual else storage_of(column)
+                if type_.floating:
+                    plain = pc.if_else(pc.is_nan(plain), pa.scalar(NUMBER, plain.type), plain)
                 series.append(pl.Series(field.name, plain))
     return pl.DataFrame(series)
 

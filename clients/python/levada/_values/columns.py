@@ -13,7 +13,7 @@ from levada._values.codecs import encoder
 from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import tensors
 from levada._values.kinds.value_kind import shown
-from levada._values.tabular import is_missing_scalar
+from levada._values.tabular import is_missing_scalar, is_not_a_time, without_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,11 +86,14 @@ def _one_by_one(
     values: Sequence[object], convert: Callable[[object], object], attribute: Attribute, place: Place
 ) -> list[object]:
     converted: list[object] = []
+    plain = not attribute.parsed_type.heavy and not attribute.parsed_type.codecs  # others hold values of every kind
     try:
-        for value in values:
-            converted.append(None if value is None or is_missing_scalar(value) else convert(value))
+        for given in values:
+            value = without_dimensions(given) if plain else given
+            missing = value is None or is_missing_scalar(value) or (plain and is_not_a_time(value))
+            converted.append(None if missing else convert(value))
     except (LevadaError, ValueError, TypeError, InvalidOperation, OverflowError) as error:
-        raise _told(error, value, attribute, place, len(converted)) from None
+        raise _told(error, given, attribute, place, len(converted)) from None
     return converted
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from levada._values.message_encoding import encode_value
-from levada._values.tabular import is_missing_scalar
+from levada._values.tabular import is_missing_scalar, without_dimensions
 
 if TYPE_CHECKING:
     from levada_api.v1 import value_pb2 as pb
@@ -23,7 +23,7 @@ def encode_condition_value(value: object, path: str) -> pb.Value:
     Raises:
         WrongValue: As in `encode_value`.
     """
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.ndim:
         value = value.tolist() if value.dtype.kind != "M" else list(value)
     if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
         return encode_value([plain_scalar(item) for item in value], path)
@@ -31,7 +31,11 @@ def encode_condition_value(value: object, path: str) -> pb.Value:
 
 
 def plain_scalar(value: object) -> object:
-    """Convert a scalar of NumPy or pandas to a plain Python value; NaT and NA become None."""
+    """Convert a scalar of NumPy or pandas, or an array without dimensions, to a plain Python value.
+
+    NaT, NA and NaN that stands for NULL become None.
+    """
+    value = without_dimensions(value)
     if isinstance(value, np.datetime64):
         if np.isnat(value):
             return None
@@ -39,10 +43,10 @@ def plain_scalar(value: object) -> object:
         return value.astype("datetime64[D]" if days else "datetime64[us]").item()
     if isinstance(value, np.timedelta64):
         return None if np.isnat(value) else value.astype("timedelta64[us]").item()
-    if isinstance(value, np.generic):
-        return value.item()
     if is_missing_scalar(value):
         return None
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, dt.datetime) and type(value) is not dt.datetime and hasattr(value, "to_pydatetime"):
         return value.to_pydatetime()
     return value

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from levada._values.columns import Place, arrow_column
 from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import tensor_column
+from levada._values.missing import float_column, is_unknown_nan
 
 if TYPE_CHECKING:
     from levada._values.heading import Attribute
@@ -32,8 +33,10 @@ def pandas_column(series: Any, attribute: Attribute, place: Place) -> pa.Array: 
     if str(series.dtype) == "object":
         values = series.tolist()
         if nan_is_missing and float in set(map(type, values)):
-            values = [None if isinstance(value, float) and value != value else value for value in values]
+            values = [None if is_unknown_nan(value) else value for value in values]
         return arrow_column(values, attribute, place)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
+        return _fitted(float_column(series.to_numpy(), nan_is_missing=nan_is_missing), attribute, place)
     try:
         # For Arrow, NaN from pandas means missing; here only if the attribute can be missing.
         return _fitted(pa.array(series, from_pandas=nan_is_missing), attribute, place)
@@ -50,8 +53,9 @@ def polars_column(series: Any, attribute: Attribute, place: Place) -> pa.Array: 
     if str(series.dtype) == "Object":
         return arrow_column(series.to_list(), attribute, place)
     column = series.to_arrow()
-    if attribute.nullable and pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)
+    if pa.types.is_floating(column.type) and pc.any(pc.is_nan(column)).as_py():
+        nulls = np.array(column.is_null())
+        column = float_column(np.array(column.fill_null(0)), nan_is_missing=attribute.nullable, nulls=nulls)
     return _fitted(column, attribute, place)
 
 
@@ -72,8 +76,9 @@ def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
         return arrow_column(list(array), attribute, place)
     if array.dtype.kind in "OSV":
         return arrow_column(array.tolist(), attribute, place)
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
     try:
-        return _fitted(pa.array(array.astype(array.dtype.newbyteorder("="), copy=False)), attribute, place)
+        return _fitted(float_column(native) if native.dtype.kind == "f" else pa.array(native), attribute, place)
     except pa.ArrowNotImplementedError:
         return arrow_column(list(array), attribute, place)
 

@@ -21,6 +21,7 @@ from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.kinds.value_kind import storage_of
+from levada._values.missing import is_unknown_nan
 from levada._values.tabular import (
     DataFrame,
     is_pandas,
@@ -161,7 +162,7 @@ class _Reader:
 
     def from_rows(self, rows: Iterator[object]) -> Rows:
         """Read rows one by one; no more are held at once than fit a batch."""
-        first = self._chunk(rows, 0)
+        first = self._chunk(rows, 0, nan_is_missing=False)
         after = next(rows, _END)
         if after is _END:
             # One batch: attributes missing in all rows are left out, so the server knows that they are missing, unless
@@ -184,7 +185,7 @@ class _Reader:
         while chunk.row_count:
             yield self._batch(chunk, attributes, count)
             count += chunk.row_count
-            chunk = self._chunk(rows, count)
+            chunk = self._chunk(rows, count, nan_is_missing=chunk.nan_is_missing)
 
     def _batch(self, chunk: _Chunk, attributes: Sequence[Attribute], first_row: int) -> pa.RecordBatch:
         place = self._place(chunk.columns, first_row)
@@ -192,8 +193,12 @@ class _Reader:
         columns = [arrow_column(chunk.columns.get(a.name, missing), a, place) for a in attributes]
         return _record_batch(columns, attributes, chunk.row_count)
 
-    def _chunk(self, rows: Iterator[object], first_row: int) -> _Chunk:
-        """Take enough rows for a batch, and convert them to columns."""
+    def _chunk(self, rows: Iterator[object], first_row: int, *, nan_is_missing: bool) -> _Chunk:
+        """Take enough rows for a batch, and convert them to columns.
+
+        Args:
+            nan_is_missing: In earlier rows NaN was written for missing values.
+        """
         # Documents are displayed like other texts, but may be as large as blobs.
         heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.kind == "json"]
         if not heavy:
@@ -206,7 +211,31 @@ class _Reader:
                 weight += sum(map(_byte_count, map(fields.get, heavy)))
                 if weight >= _BATCH_BYTES:
                     break
-        return _Chunk(len(taken), self._as_columns(taken, first_row))
+        return _Chunk(len(taken), *self._with_missing(self._as_columns(taken, first_row), nan_is_missing))
+
+    def _with_missing(
+        self, columns: Mapping[str, Sequence[object]], nan_is_missing: bool
+    ) -> tuple[Mapping[str, Sequence[object]], bool]:
+        """Replace NaN by None where it cannot be a value, as pandas writes it for a missing text or whole number.
+
+        Rows that use NaN so also use it so among floats; without such a sign NaN is a value there.
+
+        Returns:
+            The columns, and whether NaN is missing among floats too.
+        """
+        read: dict[str, Sequence[object]] = {}
+        optional = [a for a in self._attributes if a.name in columns and (a.nullable or a.default is not None)]
+        for attribute in optional:
+            type_, values = attribute.parsed_type, columns[attribute.name]
+            if type_.floating or type_.codecs or type_.heavy or not _holds_nan(values):
+                continue
+            read[attribute.name] = [None if is_unknown_nan(value) else value for value in values]
+            nan_is_missing = True
+        for attribute in optional if nan_is_missing else ():
+            if attribute.parsed_type.floating and attribute.nullable:
+                values = columns[attribute.name]
+                read[attribute.name] = [None if is_unknown_nan(value) else value for value in values]
+        return {**columns, **read}, nan_is_missing
 
     def _as_columns(self, rows: list[Any], first_row: int) -> Mapping[str, Sequence[object]]:
         # Usually all rows are alike, and there may be millions: then no code of ours runs for each of them.
@@ -318,10 +347,23 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Some rows as columns, without the columns that no row has."""
+    """Some rows as columns, without the columns that no row has.
+
+    Args:
+        nan_is_missing: They have NaN for missing values.
+    """
 
     row_count: int
     columns: Mapping[str, Sequence[object]]
+    nan_is_missing: bool
+
+
+def _holds_nan(values: Sequence[object]) -> bool:
+    """Return whether there is NaN among values of an attribute that cannot hold it, or NaT."""
+    classes = set(map(type, values))
+    if any(class_.__name__ == "NaTType" for class_ in classes):
+        return True
+    return any(issubclass(class_, (float, np.floating)) for class_ in classes) and any(map(is_unknown_nan, values))
 
 
 def _positional(column: Any) -> Any:  # noqa: ANN401  # a column of pandas, polars or NumPy

@@ -13,18 +13,20 @@ import pyarrow.compute as pc
 from levada._base.errors import ValueOutOfRange
 from levada._values.condition_values import plain_scalar
 from levada._values.kinds.value_kind import ValueKind, are_all, is_number, shown, stored_values
+from levada._values.missing import float_column, marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from levada._values.kinds.value_kind import Column
+    from levada._values.kinds.value_kind import Array, Column
     from levada._values.types import AttributeType
 
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
 _EXACT = Context(prec=100)
 _MAX_INTEGER_DIGITS = 19
-_MAX_FLOAT32 = float(np.finfo(np.float32).max)
+_FLOAT32_END = float.fromhex("0x1.ffffffp127")
+"""The first number past the range of float32: half a step beyond the largest, whose own shortest digits lie between."""
 
 
 def _integer(value: object, type_: AttributeType) -> int:
@@ -62,23 +64,53 @@ def _numbers(column: Column, type_: AttributeType) -> list[Any]:
     return numbers
 
 
+def float_array(column: Column, type_: AttributeType) -> Array:
+    """Read a column of floats as an array of float64, where a float32 is the number that its shortest digits spell.
+
+    NULL and NaN become NaN; `missing` tells them apart.
+    """
+    nulls = np.asarray(column.is_null())
+    narrow: Array = np.array(column.to_numpy() if column.null_count == 0 else column.fill_null(0).to_numpy())
+    wide = narrow.astype(np.float64)
+    if type_.kind == "float32":
+        spelled = np.array(pa.array(narrow).cast(pa.utf8()).cast(pa.float64()))
+        # Twice rounded, a number may in theory miss the float32 that it came from.
+        wide = np.where(spelled.astype(np.float32) == narrow, spelled, wide)
+    return marked(wide, nulls)
+
+
+def _floats(column: Column, type_: AttributeType) -> list[Any]:
+    values: list[Any] = float_array(column, type_).tolist()
+    if column.null_count:
+        for index in np.flatnonzero(np.asarray(column.is_null())):
+            values[index] = None
+    return values
+
+
 def _float64(value: object, _: AttributeType) -> float:
     return float(plain_scalar(value))  # type: ignore[arg-type]  # the caller reports a refusal of float()
 
 
 def _float32(value: object, type_: AttributeType) -> float:
     number = _float64(value, type_)
-    if math.isfinite(number) and abs(number) > _MAX_FLOAT32:
+    if math.isfinite(number) and abs(number) >= _FLOAT32_END:
         raise ValueOutOfRange(f"{number} is past the range of float32.")
     return number
 
 
 def _float64_at_once(values: Sequence[Any], _: set[type], type_: AttributeType) -> pa.Array:
-    return pa.array(values, type_.arrow)
+    return _without_nulls(pa.array(values, type_.arrow))
 
 
 def _float32_at_once(values: Sequence[Any], classes: set[type], _: AttributeType) -> pa.Array | None:
-    return _narrowed(pa.array(values, pa.float64())) if are_all(classes, float, np.floating) else None
+    return _narrowed(_without_nulls(pa.array(values, pa.float64()))) if are_all(classes, float, np.floating) else None
+
+
+def _without_nulls(column: pa.Array) -> pa.Array:
+    """Convert each NaN that stands for NULL to null."""
+    if not pc.any(pc.is_nan(column)).as_py():
+        return column
+    return float_column(np.array(column.fill_null(0)), nulls=np.array(column.is_null()))
 
 
 def _cast_to_float64(column: pa.Array, type_: AttributeType) -> pa.Array | None:
@@ -93,7 +125,7 @@ def _narrowed(wide: pa.Array) -> pa.Array | None:
     """Round to float32; return None if a number is past its range."""
     finite = pc.filter(wide, pc.is_finite(wide))
     largest = pc.max(pc.abs(finite)).as_py() or 0
-    return wide.cast(pa.float32()) if largest <= _MAX_FLOAT32 else None
+    return wide.cast(pa.float32()) if largest < _FLOAT32_END else None
 
 
 def _boolean(value: object, _: AttributeType) -> bool:
@@ -134,7 +166,7 @@ def _cast_to_decimals(column: pa.Array, type_: AttributeType) -> pa.Array | None
 
 
 INTEGERS = ValueKind(_integer, _integers_at_once, _cast_to_integers, _numbers)
-FLOAT64 = ValueKind(_float64, _float64_at_once, _cast_to_float64, _numbers)
-FLOAT32 = ValueKind(_float32, _float32_at_once, _cast_to_float32, _numbers)
+FLOAT64 = ValueKind(_float64, _float64_at_once, _cast_to_float64, _floats)
+FLOAT32 = ValueKind(_float32, _float32_at_once, _cast_to_float32, _floats)
 BOOLEANS = ValueKind(_boolean, _booleans_at_once)
 DECIMALS = ValueKind(_decimal, _decimals_at_once, _cast_to_decimals)
