@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -148,3 +148,102 @@ def test_orders_are_taken_apart() -> None:
 
 def test_the_message_keeps_the_only_null_apart_from_nothing() -> None:
     assert last({"a": None}).mapping.entries[0].value == value_pb2.Value(null=0)  # type: ignore[arg-type]
+
+
+class Row(NamedTuple):
+    a: int
+    b: str | None
+
+
+FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        FRAME.iloc[0],
+        next(FRAME.iterrows())[1],
+        next(FRAME.itertuples(index=False)),
+        Row(1, "x"),
+        pl.DataFrame(FRAME).row(0, named=True),
+        pa.Table.from_pandas(FRAME).to_pylist()[0],
+        pa.StructScalar,
+        np.array([(1, "x")], dtype=[("a", int), ("b", "U5")])[0],
+        np.array((1, "x"), dtype=[("a", int), ("b", "U5")])[()],
+        np.rec.array([(1, "x")], dtype=[("a", int), ("b", "U5")])[0],
+        np.array({"a": 1, "b": "x"}),
+        {"a": np.array(1), "b": np.array("x")},
+        {"a": pa.scalar(1), "b": pa.scalar("x")},
+    ],
+)
+def test_a_row_of_any_library_is_a_mapping(row: object) -> None:
+    if row is pa.StructScalar:
+        row = pa.scalar({"a": 1, "b": "x"})
+    assert entries(row) == {"a": 1, "b": "x"}
+
+
+def test_nan_in_a_pandas_row_is_missing_and_in_a_record_a_number() -> None:
+    frame = pd.DataFrame({"a": [1], "b": [np.nan], "c": [pd.NaT], "d": ["x"]}).astype(object)
+    assert entries(frame.iloc[0]) == {"a": 1, "b": None, "c": None, "d": "x"}
+    record = np.array([(np.nan,)], dtype=[("b", float)])[0]
+    assert np.isnan(entries(record)["b"])  # type: ignore[call-overload]  # a float
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        pd.Series(["x > 1", {"a": 1}]),
+        np.array(["x > 1", {"a": 1}], dtype=object),
+        [np.str_("x > 1"), Row(1, None)._replace(b=None)],
+    ],
+)
+def test_a_column_of_conditions_is_an_or(items: object) -> None:
+    assert [c.WhichOneof("kind") for c in encoded(items).conditions] == ["expression", "mapping", "any"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([1, 2]),
+        pd.Index([1, 2]),
+        pd.Series([1, 2], index=["p", "q"]),
+        pd.array([1, 2]),
+        pd.Categorical([1, 2]),
+        pl.Series([1, 2]),
+        pa.array([1, 2]),
+        pa.chunked_array([[1], [2]]),
+        np.array([1, 2], "i2"),
+    ],
+)
+def test_a_column_in_a_mapping_is_a_list(values: object) -> None:
+    assert entries({"a": values}) == {"a": [1, 2]}
+
+
+def test_many_rows_of_pandas_are_one_set_of_entities() -> None:
+    frame = pd.DataFrame({"a": range(100), "b": ["x"] * 100})
+    for rows in (
+        [row for _, row in frame.iterrows()],
+        list(frame.itertuples(index=False)),
+        iter(frame.to_dict("records")),
+    ):
+        table = pa.ipc.open_stream(last(rows).entities.arrow_ipc).read_all()
+        assert table.to_pylist()[99] == {"a": 99, "b": "x"}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"a": [UUID(int=1), UUID(int=2)]}),
+        pd.DataFrame({"a": [UUID(int=1), UUID(int=2)]}).set_index("a"),
+        np.array([(UUID(int=1),), (UUID(int=2),)], dtype=[("a", object)]),
+        pl.DataFrame({"a": pl.Series([UUID(int=1), UUID(int=2)], dtype=pl.Object)}),
+    ],
+)
+def test_a_table_with_values_that_arrow_lacks_is_a_list_of_mappings(table: object) -> None:
+    relation = encoded(table)
+    if relation.conditions[-1].WhichOneof("kind") == "any":
+        found = [decode_value(c.mapping.entries[0].value) for c in relation.conditions[:-1]]
+    else:
+        rows = pa.ipc.open_stream(relation.conditions[-1].entities.arrow_ipc).read_all()
+        found = [UUID(bytes=v) if isinstance(v, bytes) else v for v in rows["a"].to_pylist()]
+    assert found == [UUID(int=1), UUID(int=2)]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from levada._base.config import config
 from levada._base.errors import Unsupported, WrongValue
 from levada._objects.fetched_handles import HANDLES, Opener
-from levada._query.nodes import encode_relation
+from levada._query.flattening import relation_message
 from levada._values.admitted import check_schema
 from levada._values.blob import MAX_ROW_BYTES, decode_blob
 from levada._values.codecs import decoder
@@ -48,7 +48,7 @@ class Result:
     """
 
     def __init__(self, connection: Connection, node: Node) -> None:
-        request = pb.FetchRelationRequest(relation=encode_relation(node))
+        request = pb.FetchRelationRequest(relation=relation_message(node))
         responses = connection.receive("QueryService/FetchRelation", request, Fetched)
         pieces = (response.arrow_ipc for response in responses if response.arrow_ipc)
         first = next(pieces, b"")

@@ -30,6 +30,20 @@ class Node:
     message: pb.RelationNode | pb.Condition
     uses: tuple[tuple[str, Node], ...] = ()
 
+    @property
+    def kind(self) -> str | None:
+        """The name of the operator or condition, as the protocol has it."""
+        message = self.message
+        kind: str | None = (
+            message.WhichOneof("operator") if isinstance(message, pb.RelationNode) else message.WhichOneof("kind")
+        )
+        return kind
+
+    @property
+    def restricts_negated(self) -> bool:
+        """Whether it is `A - condition`."""
+        return isinstance(self.message, pb.RelationNode) and self.message.restrict.negated
+
 
 def structure(root: Node) -> tuple[tuple[bytes, tuple[tuple[str, int], ...]], ...]:
     """Return a value that is equal for equivalent trees, however many of their nodes are shared."""

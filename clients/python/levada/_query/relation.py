@@ -12,6 +12,7 @@ from levada._objects.fetched_handles import Opener
 from levada._query import fetching, nodes
 from levada._query import preview as _preview
 from levada._query.class_level import on_class, property_on_class
+from levada._query.flattening import relation_message
 from levada._query.restriction import (
     AndList,
     Not,
@@ -414,7 +415,7 @@ class Relation(Operand):
 
     def _message(self) -> pb.Relation:
         """The expression as a protocol message."""
-        return nodes.encode_relation(self._node)
+        return relation_message(self._node)
 
     def _server(self) -> Connection:
         if self._connection is None:

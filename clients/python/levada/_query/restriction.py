@@ -14,7 +14,15 @@ from levada._base.errors import InvalidRequest
 from levada._query import nodes
 from levada._query.terms import Term
 from levada._values.condition_values import encode_condition_value, plain_scalar
-from levada._values.tabular import is_tabular, to_arrow_table, to_ipc
+from levada._values.tabular import (
+    is_tabular,
+    listed,
+    row_mapping,
+    row_mappings,
+    to_arrow_table,
+    to_ipc,
+    without_dimensions,
+)
 from levada_api.v1 import relation_pb2 as pb
 
 if TYPE_CHECKING:
@@ -24,6 +32,9 @@ if TYPE_CHECKING:
 
 _MANY_MAPPINGS = 64
 """From this many mappings on, a list of them is sent as one table of values: conditions are limited in number."""
+
+_MANY_TERMS = 64
+"""From this many joined terms on, each is an expression of its own: the length of an expression is limited."""
 
 _ALLOWED = "a mapping, a list or table of them, text, True or False, a query, AndList, Not, Top or U is allowed here"
 
@@ -97,9 +108,7 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
         InvalidRequest: It cannot be a condition.
         WrongValue: A value cannot be sent.
     """
-    condition = as_operand(condition)
-    if isinstance(condition, np.generic) and not isinstance(condition, np.void):
-        condition = condition.item()
+    condition = _plain(condition)
     match condition:
         case Operand():
             return nodes.match(condition._node, unchecked=unchecked)
@@ -107,40 +116,66 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
             return nodes.constant(condition)
         case str():
             return nodes.expression(str(condition))
+        case Term() if len(condition.parts) >= _MANY_TERMS:
+            terms = [condition_node(part) for part in condition.parts]
+            return nodes.all_of(terms) if condition.joined_by == "AND" else nodes.any_of(terms)
         case Term():
             return nodes.expression(condition.text, condition.values)
         case Not(restriction):
             return nodes.complement(condition_node(restriction, unchecked=unchecked))
         case AndList():
-            return nodes.all_of([condition_node(c, unchecked=unchecked) for c in condition])
+            return nodes.all_of([condition_node(c, unchecked=unchecked) for c in _spliced(condition, AndList)])
         case Top():
             raise InvalidRequest("Top restricts a query by itself: `query & Top(...)`, not in a list or after `-`.")
-        case np.void() if condition.dtype.names:
-            return _mapping_node({name: condition[name] for name in condition.dtype.names})
         case Mapping():
             return _mapping_node(condition)
         case _ if is_tabular(condition):
-            return nodes.entities(to_ipc(to_arrow_table(condition)))
-        case list() | tuple() | Set() | Iterator() | np.ndarray():
-            return _any_node(list(condition), unchecked=unchecked)
+            return _table_node(condition)
+        case list() | tuple() | Set() | Iterator():
+            return _any_node(_spliced(condition, (list, tuple, Set)), unchecked=unchecked)
         case None:
             raise InvalidRequest("A query cannot be restricted by None; True keeps all entities, False none.")
         case _:
             raise InvalidRequest(f"A query cannot be restricted by {condition!r}: {_ALLOWED}.")
 
 
+def _plain(condition: object) -> object:
+    """Convert a class, and values of NumPy, pandas, polars and Arrow, to a relation, scalar, mapping or list."""
+    condition = as_operand(without_dimensions(condition))
+    if (row := row_mapping(condition)) is not None:
+        return row
+    if isinstance(condition, np.generic):
+        return condition.item()
+    items = None if is_tabular(condition) else listed(condition)
+    return condition if items is None else items
+
+
 def connections_in(condition: object) -> Iterator[Connection]:
     """Find the connections of the queries within a condition."""
-    condition = as_operand(condition)
-    if isinstance(condition, Operand):
-        if condition._connection is not None:
-            yield condition._connection
-    elif isinstance(condition, Not):
-        yield from connections_in(condition.restriction)
-    elif isinstance(condition, (list, tuple, Set)):
-        for item in condition:
-            if not isinstance(item, (str, Mapping)):
-                yield from connections_in(item)
+    pending = [condition]
+    while pending:
+        condition = as_operand(pending.pop())
+        if isinstance(condition, Operand):
+            if condition._connection is not None:
+                yield condition._connection
+        elif isinstance(condition, Not):
+            pending.append(condition.restriction)
+        elif isinstance(condition, (list, tuple, Set)):
+            pending.extend(item for item in condition if not isinstance(item, (str, Mapping)))
+
+
+def _spliced(conditions: Iterable[object], kinds: type | tuple[type, ...]) -> list[object]:
+    """Take the conditions out of the lists of the same meaning among some, so that a loop may nest them."""
+    found: list[object] = []
+    pending = list(conditions)[::-1]
+    while pending:
+        condition = pending.pop()
+        another = isinstance(condition, AndList) and kinds is not AndList
+        if not isinstance(condition, kinds) or another or row_mapping(condition) is not None:
+            found.append(condition)
+        else:
+            pending.extend(list(condition)[::-1])  # type: ignore[call-overload]  # all of the kinds are collections
+    return found
 
 
 def as_operand(value: object) -> object:
@@ -148,6 +183,14 @@ def as_operand(value: object) -> object:
     if isinstance(value, type) and issubclass(value, Operand):
         return value()
     return value
+
+
+def _table_node(table: object) -> nodes.Node:
+    """Build the condition of a table of values; with values that Arrow does not know it is one of mappings."""
+    try:
+        return nodes.entities(to_ipc(to_arrow_table(table)))
+    except (pa.ArrowException, TypeError, ValueError):
+        return _any_node(row_mappings(table), unchecked=False)
 
 
 def _mapping_node(mapping: Mapping[Any, object]) -> nodes.Node:  # Any: wrong keys are refused here
@@ -160,7 +203,8 @@ def _mapping_node(mapping: Mapping[Any, object]) -> nodes.Node:  # Any: wrong ke
     return nodes.Node(pb.Condition(mapping=entries))
 
 
-def _any_node(items: list[object], *, unchecked: bool) -> nodes.Node:
+def _any_node(items: Sequence[object], *, unchecked: bool) -> nodes.Node:
+    items = [item if (row := row_mapping(item)) is None else row for item in items]
     if len(items) >= _MANY_MAPPINGS and (stream := _mappings_as_ipc(items)) is not None:
         return nodes.entities(stream)
     return nodes.any_of([condition_node(item, unchecked=unchecked) for item in items])
@@ -177,7 +221,7 @@ def _mappings_as_ipc(items: list[object]) -> bytes | None:
     columns: list[pa.Array] = []
     for name in names:
         values = [plain_scalar(item[name]) for item in items]  # type: ignore[index]  # all are mappings
-        if any(isinstance(value, (list, tuple, Set, Mapping, np.ndarray, bytes)) for value in values):
+        if any(isinstance(value, (list, tuple, Set, Mapping, bytes)) or listed(value) is not None for value in values):
             return None
         if all(value is None or isinstance(value, UUID) for value in values):
             columns.append(pa.array([None if v is None else v.bytes for v in values], pa.binary(16)))  # type: ignore[attr-defined]  # UUIDs

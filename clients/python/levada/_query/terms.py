@@ -26,14 +26,20 @@ class Term:
     Args:
         text: In the expression language.
         values: One for each `?` in the text.
+        joined_by: "AND" or "OR" if it joins conditions.
+        parts: These conditions: a chain of them does not nest, however long a loop makes it.
     """
 
     # makes NumPy's scalars leave the operators to this class
     __array_ufunc__ = None
 
-    def __init__(self, text: str, values: tuple[value_pb2.Value, ...] = ()) -> None:
+    def __init__(
+        self, text: str, values: tuple[value_pb2.Value, ...] = (), joined_by: str = "", parts: tuple[Term, ...] = ()
+    ) -> None:
         self.text = text
         self.values = values
+        self.joined_by = joined_by
+        self.parts = parts
 
     def isin(self, values: Iterable[object]) -> Term:
         """Hold for any of some values."""
@@ -128,7 +134,14 @@ class Term:
 
     def _join(self, operator: str, other: object) -> Term:
         right = _term(other)
-        return Term(f"({self.text} {operator} {right.text})", (*self.values, *right.values))
+        values = (*self.values, *right.values)
+        if operator not in ("AND", "OR"):
+            return Term(f"({self.text} {operator} {right.text})", values)
+        parts = (*self._joined(operator), *right._joined(operator))
+        return Term(f"({f' {operator} '.join(part.text for part in parts)})", values, operator, parts)
+
+    def _joined(self, operator: str) -> tuple[Term, ...]:
+        return self.parts if self.joined_by == operator else (self,)
 
 
 class _Listed(list[object]):

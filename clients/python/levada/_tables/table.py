@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
@@ -24,11 +23,12 @@ from levada._tables.validation import ValidationResult, validate
 from levada._values.codecs import encoder
 from levada._values.columns import Place, arrow_column
 from levada._values.condition_values import encode_condition_value
+from levada._values.tabular import row_mapping
 from levada_api.v1 import row_service_pb2 as row_pb
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -330,8 +330,9 @@ class Table(Relation, metaclass=TableMeta):
         Raises:
             NotFound: There is no entity with this key.
         """
-        if not isinstance(row, Mapping):
-            raise InvalidRequest(f"update1 takes a mapping with the whole key, not a {type(row).__name__}.")
+        given, row = row, row_mapping(row)  # type: ignore[assignment]  # None is refused
+        if row is None:
+            raise InvalidRequest(f"update1 takes a mapping with the whole key, not a {type(given).__name__}.")
         if self._restricted_here():
             raise InvalidRequest("update1 works on the whole table: its row names the entity.")
         request = row_pb.UpdateRowRequest(name=self._name, request_id=uuid4().hex)

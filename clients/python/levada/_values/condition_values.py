@@ -7,9 +7,10 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from levada._values.message_encoding import encode_value
-from levada._values.tabular import is_missing_scalar, without_dimensions
+from levada._values.tabular import is_missing_scalar, listed, without_dimensions
 
 if TYPE_CHECKING:
     from levada_api.v1 import value_pb2 as pb
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 def encode_condition_value(value: object, path: str) -> pb.Value:
     """Build the message of a value that an attribute is compared with.
 
-    Scalars of NumPy and pandas are converted to plain values; a list, tuple, set or array is a list of them.
+    Scalars of NumPy, pandas and Arrow are converted to plain values; a list, tuple, set, array, or column of pandas,
+    polars or Arrow is a list of them.
 
     Raises:
         WrongValue: As in `encode_value`.
     """
-    if isinstance(value, np.ndarray) and value.ndim:
-        value = value.tolist() if value.dtype.kind != "M" else list(value)
+    if (items := listed(value)) is not None:
+        value = items
     if isinstance(value, (list, tuple, Set)) and not isinstance(value, np.generic):
         return encode_value([plain_scalar(item) for item in value], path)
     return encode_value(plain_scalar(value), path)
@@ -36,6 +38,8 @@ def plain_scalar(value: object) -> object:
     NaT, NA and NaN that stands for NULL become None.
     """
     value = without_dimensions(value)
+    if isinstance(value, pa.Scalar):
+        value = value.as_py()
     if isinstance(value, np.datetime64):
         if np.isnat(value):
             return None

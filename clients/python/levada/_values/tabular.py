@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import pyarrow as pa
 
-from levada._values.missing import float_column, is_null
+from levada._values.missing import float_column, is_null, is_unknown_nan
 
 DataFrame: TypeAlias = Any  # of pandas or polars, which are optional
 Tabular: TypeAlias = Any  # a DataFrame, a structured array, or an Arrow table
@@ -48,6 +49,56 @@ def is_structured(value: object) -> TypeGuard[np.ndarray[Any, Any]]:
     return isinstance(value, np.ndarray) and value.dtype.names is not None
 
 
+def row_mapping(value: object) -> Mapping[str, Any] | None:
+    """Return a row of a table of values as a mapping: a record, a pandas row, a named tuple, or a mapping as it is.
+
+    NaN in a pandas row is missing.
+    """
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, np.void) and value.dtype.names is not None:
+        return {name: value[name] for name in value.dtype.names}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        fields: Mapping[str, Any] = value._asdict()
+        return fields
+    if type(value).__name__ == "Series" and _library(value) == "pandas":
+        row: Any = value  # Any: pandas has no types
+        if len(row) and row.index.is_unique and all(isinstance(label, str) for label in row.index):
+            return {label: None if is_unknown_nan(item) else item for label, item in row.items()}
+    return None
+
+
+def row_mappings(table: Tabular) -> list[Mapping[str, Any]]:
+    """Return the rows of a table of values of any kind as mappings; NaN of pandas is missing."""
+    if is_pandas(table):
+        rows: list[dict[str, Any]] = named_index_as_columns(table).to_dict("records")
+        return [{name: None if is_unknown_nan(item) else item for name, item in row.items()} for row in rows]
+    if is_polars(table):
+        return list(table.iter_rows(named=True))
+    if is_structured(table):
+        return [{name: row[name] for name in row.dtype.names} for row in table.reshape(-1)]
+    rows = to_arrow_table(table).to_pylist()
+    return list(rows)
+
+
+def listed(value: object) -> list[Any] | None:
+    """Return the values of an array of NumPy, or of a column of pandas, polars or Arrow; None for everything else.
+
+    NaN in a column of pandas is missing.
+    """
+    if isinstance(value, np.ndarray):
+        whole = value.dtype.kind in "Mm" or value.dtype.names is not None  # tolist would make them tuples and numbers
+        return None if not value.ndim else list(value) if whole else value.tolist()
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return list(value.to_pylist())
+    column: Any = value  # Any: of libraries that are optional
+    if _library(value) == "polars" and type(value).__name__ == "Series":
+        return list(column.to_list())
+    if _library(value) == "pandas" and hasattr(value, "tolist") and hasattr(value, "__len__") and not is_pandas(value):
+        return [None if is_unknown_nan(item) else item for item in column.tolist()]
+    return None
+
+
 def is_tabular(value: object) -> bool:
     """Return whether a value is a table of values of any of these kinds."""
     return is_pandas(value) or is_polars(value) or is_arrow(value) or is_structured(value)
@@ -71,10 +122,16 @@ def named_index_as_columns(frame: DataFrame) -> DataFrame:
 
 
 def to_arrow_table(value: Tabular) -> pa.Table:
-    """Convert a table of values of any of these kinds to Arrow; NaN of pandas becomes null."""
+    """Convert a table of values of any of these kinds to Arrow; NaN of pandas becomes null.
+
+    Raises:
+        TypeError: It holds objects of Python that Arrow has no type for; pyarrow raises ArrowInvalid for some.
+    """
     if is_pandas(value):
         return _from_pandas(named_index_as_columns(value))
     if is_polars(value):
+        if "Object" in map(str, value.dtypes):
+            raise TypeError("Arrow has no type for objects.")  # to_arrow would write their addresses
         return value.to_arrow()
     if is_structured(value):
         flat = value.reshape(-1)
