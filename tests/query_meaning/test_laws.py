@@ -136,8 +136,7 @@ def test_join_keeps_the_first_entities_of_its_operand(postgres: Postgres, chance
 @examples(40)
 @given(chance=chances())
 def test_limits_of_an_ordered_relation_are_slices_of_it(postgres: Postgres, chance: Random) -> None:
-    pipeline = random_pipeline(chance)
-    a = _relation(chance, pipeline)
+    pipeline, a = _drawn(chance)
     assume(has_unique_keys(pipeline.oracle.evaluate(a)))
     names = [x.name for x in pipeline.oracle.evaluate(a).heading if not x.type.kind.traits.heavy]
     order = (f"{chance.choice(names)} DESC", "KEY") if names else ("KEY",)

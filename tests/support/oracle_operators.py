@@ -259,7 +259,7 @@ def compare_rows(entities: Entities, order: Sequence[tuple[str, bool]]) -> Calla
 
 
 def chosen(entities: Entities, indices: Sequence[int]) -> Entities:
-    """Give some rows of a relation, in an order of theirs."""
+    """Return some rows of a relation, in an order of theirs."""
     rows = tuple(entities.rows[index] for index in indices)
     places = tuple(entities.places[index] for index in indices) if entities.places else ()
     return replace(entities, rows=rows, places=places)

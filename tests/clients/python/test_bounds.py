@@ -20,8 +20,8 @@ MANY = 1_000_000
 
 def _deep(query: lv.Table, depth: int) -> lv.Relation:
     deep: lv.Relation = query
-    for i in range(depth):
-        deep = deep & f"subject_id > {-i}"
+    for _ in range(depth):
+        deep = deep.proj(...)
     return deep
 
 
@@ -46,7 +46,7 @@ def test_large_queries_are_answered(lab: lv.VirtualModule, case: str) -> None:
 REFUSED: dict[str, tuple[Callable[[lv.Table], lv.Relation], type[lv.errors.LevadaError], str]] = {
     "depth 200": (lambda t: _deep(t, 200), lv.errors.QueryTooDeep, "more than 100 deep"),
     "depth 5 000": (lambda t: _deep(t, 4_999), lv.errors.QueryTooDeep, "more than 100 deep"),
-    "more than 10 000 operators": (lambda t: _deep(t, 5_001), lv.errors.QueryTooDeep, "the limit is 10000"),
+    "more than 10 000 operators": (lambda t: _deep(t, 10_000), lv.errors.QueryTooDeep, "the limit is 10000"),
     "more than a million mappings": (
         lambda t: t & [{"subject_id": i} for i in range(MANY + 1)],
         lv.errors.QueryTooDeep,

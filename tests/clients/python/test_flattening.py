@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.support.entities import Entities
     from tests.support.oracle import Oracle
 
+TESTS = ("levada._query.nodes", "levada._query.restriction")
+
 MANY = 2_000
 
 
@@ -87,6 +89,13 @@ def test_short_chains_keep_their_form() -> None:
     assert flattened(short) is short
 
 
+def nested_lists() -> object:
+    condition: object = []
+    for number in range(MANY):
+        condition = [condition, {"id": number}]
+    return condition
+
+
 LOOPS: dict[str, tuple[Callable[[type[lv.Table]], Any], Callable[[int], bool]]] = {
     "restrictions by mappings": (lambda t: reduce(lambda q, _: q & {"x": 3}, range(MANY), t()), lambda i: i % 7 == 3),
     "restrictions by text": (lambda t: reduce(lambda q, i: q & f"id != {i}", range(MANY), t()), lambda i: i >= MANY),
@@ -104,7 +113,7 @@ LOOPS: dict[str, tuple[Callable[[type[lv.Table]], Any], Callable[[int], bool]]] 
         lambda t: reduce(operator.add, [(t & {"id": i}).proj(**{f"x{i}": "x"}) for i in range(100)]),
         lambda i: i < 100,
     ),
-    "nested lists": (lambda t: t & reduce(lambda c, i: [c, {"id": i}], range(MANY), []), lambda i: i < MANY),
+    "nested lists": (lambda t: t & nested_lists(), lambda i: i < MANY),
     "nested AndLists": (
         lambda t: t & reduce(lambda c, i: lv.AndList([c, f"id != {i}"]), range(MANY), lv.AndList()),
         lambda i: i >= MANY,

@@ -216,7 +216,7 @@ def test_a_column_of_conditions_is_an_or(items: object) -> None:
     ],
 )
 def test_a_column_in_a_mapping_is_a_list(values: object) -> None:
-    assert entries({"a": values}) == {"a": [1, 2]}
+    assert entries({"a": values}) == {"a": (1, 2)}
 
 
 def test_many_rows_of_pandas_are_one_set_of_entities() -> None:
@@ -242,7 +242,7 @@ def test_many_rows_of_pandas_are_one_set_of_entities() -> None:
 def test_a_table_with_values_that_arrow_lacks_is_a_list_of_mappings(table: object) -> None:
     relation = encoded(table)
     if relation.conditions[-1].WhichOneof("kind") == "any":
-        found = [decode_value(c.mapping.entries[0].value) for c in relation.conditions[:-1]]
+        found = [values.value(c.mapping.entries[0].value) for c in relation.conditions[:-1]]
     else:
         rows = pa.ipc.open_stream(relation.conditions[-1].entities.arrow_ipc).read_all()
         found = [UUID(bytes=v) if isinstance(v, bytes) else v for v in rows["a"].to_pylist()]

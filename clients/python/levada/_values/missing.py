@@ -50,8 +50,8 @@ def float_column(array: Array, *, nan_is_missing: bool = False, nulls: Array | N
     """Convert floats to Arrow; NaN that stands for NULL becomes null.
 
     Args:
-        array: Of shape (n_rows,) and any dtype of floats.
-        nan_is_missing: Every NaN does, except those that were stored as one.
+        array: Floats of any dtype, of shape (n_rows,).
+        nan_is_missing: Every NaN does, unless it was stored as a number.
         nulls: Further rows that are missing.
     """
     is_nan = np.isnan(array)
@@ -67,7 +67,7 @@ def marked(array: Array, nulls: Array) -> Array:
     """Return the floats of a result, where each NaN is marked.
 
     Args:
-        array: Of shape (n_rows,) and dtype float64; it is changed.
+        array: Floats of shape (n_rows,) and dtype float64; it is changed.
         nulls: The rows that are NULL.
     """
     array[np.isnan(array)] = NUMBER
