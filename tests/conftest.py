@@ -34,6 +34,7 @@ from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
+from levada_server.supervision import Supervision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -132,8 +133,10 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     objects = ObjectStorage(database_url, store_folders)
     signer, downstream = await read_signer(database), Downstream()
     gate = Gate(CatalogCache(database), stored_relation)
+    supervision = Supervision()
+    supervision.repeat("downstream", downstream.refresh)
     yield Engine(database, gate, lookout, signer, objects, downstream, Refreshes())
-    await downstream.close()
+    await supervision.close()
     await objects.close()
     await lookout.close()
     await database.close()

@@ -10,19 +10,20 @@ import signal
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada_server.config import STORES_FILE
 from levada_server.embedded import data_folder, embedded
-from levada_server.errors import InvalidRequest, LevadaError, Unavailable
+from levada_server.errors import InvalidRequest, Unavailable
 from levada_server.operations.access.gate import Gate
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
-from levada_server.storage.catalog.cache import CatalogCache
+from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
@@ -30,6 +31,7 @@ from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.storage.postgres.request_outcomes import forget_past_days
 from levada_server.storage.postgres.spool import SpoolSpace
+from levada_server.supervision import Supervision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,8 +51,8 @@ TIDY_INTERVAL_S = 3600.0
 _LOG = logging.getLogger("levada.server")
 
 
-Beside: TypeAlias = "Callable[[Settings, int], AbstractAsyncContextManager[None]]"
-"""Runs a number of further processes with some settings."""
+Beside: TypeAlias = "Callable[[Settings, int, Supervision], AbstractAsyncContextManager[None]]"
+"""Runs a number of further processes with some settings, under supervision."""
 
 
 async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside | None = None) -> None:
@@ -64,23 +66,28 @@ async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside
     Raises:
         LevadaError: It cannot start; the message says why in one line.
     """
-    async with running(settings, beside) as (server, address):
+    supervision = Supervision()
+    async with running(settings, beside, supervision) as (server, address):
         ready(address)
-        reason = await _until_stopped(server, settings.idle_timeout_s)
+        reason = await _until_stopped(server, settings.idle_timeout_s, supervision.gave_up)
         _LOG.info("stopping: %s", reason)
 
 
 @asynccontextmanager
-async def running(settings: Settings, beside: Beside | None = None) -> AsyncIterator[tuple[RpcServer, str]]:
+async def running(
+    settings: Settings, beside: Beside | None = None, supervision: Supervision | None = None
+) -> AsyncIterator[tuple[RpcServer, str]]:
     """Run a server for the length of the block and yield it with its address.
 
     Args:
         settings: The server's settings.
         beside: Runs the other processes, if there are to be several.
+        supervision: Of the background tasks; by default a new one.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
     """
+    supervision = supervision or Supervision()
     async with AsyncExitStack() as stack:
         database_url = settings.database_url
         if database_url is None:
@@ -91,19 +98,14 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
         stack.push_async_callback(database.close)
         await migrate(database)
         await forget_past_days(database)
-        tidying = asyncio.create_task(_tidy(database))
-        stack.push_async_callback(_cancelled, tidying)
         cache = CatalogCache(database)
         await cache.current()
-        keeping_up = asyncio.create_task(cache.keep_up())
-        stack.push_async_callback(_cancelled, keeping_up)
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
         stores = await asyncio.to_thread(_stores, settings)
         objects = ObjectStorage(database_url, stores)
         stack.push_async_callback(objects.close)
         downstream = Downstream()
-        stack.push_async_callback(downstream.close)
         signer = await read_signer(database)
         engine = Engine(
             database,
@@ -122,13 +124,18 @@ async def running(settings: Settings, beside: Beside | None = None) -> AsyncIter
             transaction_limits=settings.transaction_limits,
             shared_port=settings.shared_port or settings.processes > 1,
         )
+        supervision.report_to(server.report)
+        stack.push_async_callback(supervision.close)
+        supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
+        supervision.repeat("downstream", downstream.refresh)
+        supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
         address = await server.start(_listen_address(settings))
         stack.push_async_callback(server.stop, settings.grace_s)
         if beside is not None and settings.processes > 1:
             other = replace(
                 settings, database_url=database_url, stores=stores, listen=address, processes=1, shared_port=True
             )
-            await stack.enter_async_context(beside(other, settings.processes - 1))
+            await stack.enter_async_context(beside(other, settings.processes - 1, supervision))
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         yield server, address
@@ -143,20 +150,6 @@ def _stores(settings: Settings) -> StoreFolders:
     folder.mkdir(exist_ok=True)
     file = str(settings.data_folder.resolve() / STORES_FILE)
     return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
-
-
-async def _tidy(database: Database) -> None:
-    while True:
-        await asyncio.sleep(TIDY_INTERVAL_S)
-        try:
-            await forget_past_days(database)
-        except LevadaError as error:
-            _LOG.warning("outcomes of past days were not deleted: %s", error)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _listen_address(settings: Settings) -> str:
@@ -209,17 +202,22 @@ def _announce(folder: Path, address: str) -> Callable[[], None]:
     return withdraw
 
 
-async def _until_stopped(server: RpcServer, idle_timeout_s: float | None) -> str:
+async def _until_stopped(server: RpcServer, idle_timeout_s: float | None, gave_up: asyncio.Future[None]) -> str:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    while True:
-        left = None if idle_timeout_s is None else idle_timeout_s - server.activity.idle_seconds
-        if left is not None and left <= 0:
-            return f"idle for {idle_timeout_s:.0f} s"
-        try:
-            await asyncio.wait_for(stopped.wait(), left)
-        except TimeoutError:
-            continue
-        return "told to"
+    told = asyncio.create_task(stopped.wait())
+    try:
+        while True:
+            left = None if idle_timeout_s is None else idle_timeout_s - server.activity.idle_seconds
+            if left is not None and left <= 0:
+                return f"idle for {idle_timeout_s:.0f} s"
+            ends: set[asyncio.Future[Any]] = {told, gave_up}  # Any: of what they give only errors count
+            done, _ = await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if gave_up in done:
+                gave_up.result()
+            if done:
+                return "told to"
+    finally:
+        told.cancel()

@@ -26,37 +26,39 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from levada_server.config import Settings
+    from levada_server.supervision import Supervision
 
 PAUSE_S = 1.0
 """The pause before a process that ended without a stop signal is replaced."""
+ROUND_S = 5.0
+"""How long a round of watching a process takes."""
 YOUNG_OBJECTS = 20_000
 """A call creates hundreds of objects that die with it, so garbage is collected only after this many."""
 _LOG = logging.getLogger("levada.server")
 
 
 @asynccontextmanager
-async def companions(settings: Settings, count: int) -> AsyncIterator[None]:
+async def companions(settings: Settings, count: int, supervision: Supervision) -> AsyncIterator[None]:
     """Run more processes for the length of the block, and replace any that ends.
 
     Args:
         settings: The settings of each.
         count: How many processes.
+        supervision: Of the tasks that replace them.
 
     Raises:
         Unavailable: One could not start.
     """
-    running: set[_Companion] = set()
+    running: list[_Companion] = []
     try:
         for _ in range(count):
-            running.add(await _Companion.start(settings))
-        keeping = [asyncio.create_task(companion.keep()) for companion in running]
-        try:
-            yield
-        finally:
-            for task in keeping:
-                task.cancel()
-            await asyncio.gather(*keeping, return_exceptions=True)
+            running.append(await _Companion.start(settings))
+        for number, companion in enumerate(running, 2):
+            supervision.repeat(f"process-{number}", companion.keep)
+        yield
     finally:
+        for companion in running:
+            companion.leave()
         await asyncio.gather(*(companion.stop() for companion in running))
 
 
@@ -65,8 +67,10 @@ class _Companion:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._left = False
         self._process: SpawnProcess
         self._pipe: Connection
+        self._ended: asyncio.Event
 
     @classmethod
     async def start(cls, settings: Settings) -> _Companion:
@@ -80,6 +84,7 @@ class _Companion:
         self._process = context.Process(target=_work, args=(self._settings, theirs), name="levada-server")
         self._process.start()
         theirs.close()
+        self._ended = _event_of(self._process.sentinel)
         try:
             complaint: str | None = await asyncio.to_thread(self._pipe.recv)
         except EOFError:
@@ -89,15 +94,27 @@ class _Companion:
             raise Unavailable(f"A further process of the server could not start: {complaint}")
 
     async def keep(self) -> None:
-        """Replace the process whenever it ends."""
-        while True:
-            await self._end()
-            _LOG.error("process %s ended with %s; starting another", self._process.pid, self._process.exitcode)
-            await asyncio.sleep(PAUSE_S)
-            try:
-                await self._start()
-            except Unavailable as error:
-                _LOG.error("%s", error)
+        """Wait a while for the process to end, and replace it if it has.
+
+        Raises:
+            Unavailable: The next could not start.
+        """
+        try:
+            async with asyncio.timeout(ROUND_S):
+                await self._end()
+        except TimeoutError:
+            return
+        if self._left:
+            await asyncio.sleep(ROUND_S)
+            return
+        _LOG.error("process %s ended with %s; starting another", self._process.pid, self._process.exitcode)
+        await asyncio.sleep(PAUSE_S)
+        if not self._left:
+            await self._start()
+
+    def leave(self) -> None:
+        """Replace the process no more."""
+        self._left = True
 
     async def stop(self) -> None:
         """Stop the process and wait for it."""
@@ -106,14 +123,21 @@ class _Companion:
         self._pipe.close()
 
     async def _end(self) -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._process.sentinel, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(self._process.sentinel)
+        await self._ended.wait()
         self._process.join()
+
+
+def _event_of(sentinel: int) -> asyncio.Event:
+    """Return an event that is set when the process of a sentinel ends."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(sentinel)
+        ended.set()
+
+    loop.add_reader(sentinel, end)
+    return ended
 
 
 def _work(settings: Settings, pipe: Connection) -> None:

@@ -76,7 +76,7 @@ def test_a_table_that_another_server_altered_is_used_as_it_is_now(two: tuple[Con
 
 
 def test_who_only_reads_learns_of_an_alteration_too(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("levada_server.storage.catalog.cache.KEEP_UP_S", 0.01)
+    monkeypatch.setattr("levada_server.app.KEEP_UP_S", 0.01)
     with (
         served(database_url) as first,
         served(database_url) as second,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from contextlib import suppress
 from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from levada_server.errors import LevadaError
+from levada_server.errors import LevadaError, Unavailable
 from levada_server.model.dependencies import is_within
 from levada_server.operations.access.gate import Action
 from levada_server.operations.caller import server_itself
@@ -29,15 +30,20 @@ if TYPE_CHECKING:
 
 COALESCE_S = 0.05
 """The time, in seconds, within which commits share a refresh."""
+ROUND_S = 2.0
+"""How long, in seconds, a round waits for a commit."""
 _LOG = logging.getLogger("levada.jobs")
 
 
 class Downstream:
-    """Refreshes the tables that depend on committed keys, and holds the task that does it."""
+    """Holds committed keys until the tables that depend on them are refreshed, by rounds of a background task."""
 
     def __init__(self) -> None:
         self._waiting: defaultdict[TableName, dict[Key, None]] = defaultdict(dict)
-        self._task: asyncio.Task[None] | None = None
+        self._engine: Engine | None = None
+        self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     def committed(self, engine: Engine, name: TableName, keys: Iterable[Key]) -> None:
         """Record that a table has new entities.
@@ -47,30 +53,46 @@ class Downstream:
             name: The table.
             keys: The names and values of their jobs' keys.
         """
+        self._engine = engine
         self._waiting[name].update(dict.fromkeys(keys))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(engine))
+        self._settled.clear()
+        self._news.set()
 
     async def settled(self) -> None:
         """Wait until the refreshes for all commits so far are done."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        await self._settled.wait()
 
-    async def close(self) -> None:
-        """Drop the refreshes that wait; the next full refresh does their work."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+    async def refresh(self) -> None:
+        """Wait a while for commits, and refresh the tables that depend on them.
 
-    async def _run(self, engine: Engine) -> None:
-        while self._waiting:
-            await asyncio.sleep(COALESCE_S)
-            waiting, self._waiting = self._waiting, defaultdict(dict)
-            for name, keys in waiting.items():
-                try:
-                    await _refresh_below(engine, name, list(keys))
-                except LevadaError as error:  # the next full refresh makes up for it
-                    _LOG.warning("the jobs below %s were not refreshed: %s", name, error)
+        Keys whose refresh fails are dropped, and the next full refresh finds them; the keys of other tables stay.
+
+        Raises:
+            Unavailable: PostgreSQL is out of reach; the keys wait for the next round.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROUND_S):
+                await self._news.wait()
+        if self._engine is None or not self._waiting:
+            return
+        await asyncio.sleep(COALESCE_S)
+        try:
+            while self._waiting:
+                name, keys = self._waiting.popitem()
+                await self._refresh_below(self._engine, name, keys)
+        finally:
+            if not self._waiting:
+                self._news.clear()
+                self._settled.set()
+
+    async def _refresh_below(self, engine: Engine, name: TableName, keys: dict[Key, None]) -> None:
+        try:
+            await _refresh_below(engine, name, list(keys))
+        except Unavailable:
+            self._waiting[name] = keys | self._waiting[name]
+            raise
+        except LevadaError as error:  # the next full refresh makes up for it
+            _LOG.warning("the jobs below %s were not refreshed: %s", name, error)
 
 
 async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from levada_server.operations.transactions import TransactionLimits
 
 _SERVICES = sorted({method.service for method in METHODS.values()})
+BACKGROUND = "background."
+"""The health of a background task is asked for by this and its name; it is unknown until the task first fails."""
 
 
 class RpcServer:
@@ -43,6 +45,7 @@ class RpcServer:
         self.activity = Activity()
         self._call_streams = CallStreams(self.activity)
         self._health = CountedHealth(self.activity)
+        self._failing: set[str] = set()  # background tasks without which no call is served well
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -83,12 +86,26 @@ class RpcServer:
                 f"Cannot listen on {address}; another server may use it. Choose another address with --listen."
             ) from error
         await self._server.start()
-        for service in ("", *_SERVICES):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._report_readiness()
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def report(self, name: str, *, healthy: bool, essential: bool) -> None:
+        """Report the health of a background task, and the server's readiness if calls depend on that task."""
+        await self._health.set(f"{BACKGROUND}{name}", _status(serving=healthy))
+        if essential and (name in self._failing) == healthy:
+            self._failing ^= {name}
+            await self._report_readiness()
+
+    async def _report_readiness(self) -> None:
+        for service in ("", *_SERVICES):
+            await self._health.set(service, _status(serving=not self._failing))
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let running calls finish within a time, then end them."""
         await self._health.enter_graceful_shutdown()
         self._call_streams.end()
         await self._server.stop(grace_seconds)
+
+
+def _status(*, serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus:
+    return health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING

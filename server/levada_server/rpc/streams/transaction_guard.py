@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LeaseLost, LevadaError, LimitReached, Unavailable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SILENCE_S = 60.0
 """How long a session without an open transaction waits for its client."""
+_LOG = logging.getLogger("levada.server")
 
 
 class TransactionGuard:
@@ -85,6 +87,9 @@ class TransactionGuard:
                     continue
             except LevadaError:
                 continue  # if PostgreSQL is out of reach, the transaction has ended anyway
+            except Exception:  # noqa: BLE001  # a watch that ended would let the transaction be open for a day
+                _LOG.exception("the lease of job %s was not checked; trying again", lease.job_id)
+                continue
             error = LeaseLost(
                 "The job was cancelled, went to another worker, or its lease was not renewed; its transaction was "
                 "rolled back. Drop the result.",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from levada_server.errors import LevadaError
 from levada_server.storage.catalog.stored_catalog import read_catalog, read_version
 
 if TYPE_CHECKING:
@@ -59,13 +57,6 @@ class CatalogCache:
         if any(current.tables.get(name) != table for name, table in known.tables.items()):
             await self._database.forget_plans()
         return True
-
-    async def keep_up(self) -> None:
-        """Catch up periodically, for clients whose requests never show that the catalog is old."""
-        while True:
-            await asyncio.sleep(KEEP_UP_S)
-            with suppress(LevadaError):  # the next request reports it
-                await self.catch_up()
 
     def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just read or written, unless this process has a newer one."""
