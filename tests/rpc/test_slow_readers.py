@@ -34,6 +34,7 @@ ROW_BYTES = 400_000
 @pytest.fixture(autouse=True)
 def few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "POOL_SIZE", CONNECTIONS)
+    monkeypatch.setattr(database, "TRANSACTIONS", CONNECTIONS)
 
 
 @pytest_asyncio.fixture
@@ -86,10 +87,12 @@ async def assert_all_is_free(engine: Engine) -> None:
         assert await connection.fetchval(running) == 1
 
 
+@pytest.mark.parametrize("digest", [False, True])
 async def test_readers_that_stand_still_leave_the_connections_to_others(
-    engine: Engine, stub: pb_grpc.QueryServiceStub
+    engine: Engine, stub: pb_grpc.QueryServiceStub, digest: bool
 ) -> None:
-    calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(3 * CONNECTIONS)]
+    request = pb.FetchRelationRequest(relation=pictures(), digest=digest)
+    calls = [stub.FetchRelation(request) for _ in range(3 * CONNECTIONS)]
     for call in calls:
         await call.read()
     # More results are under way than there are connections, nobody reads, and still others are served.
@@ -149,8 +152,14 @@ async def test_a_transaction_whose_result_nobody_reads_is_rolled_back_in_time(
         await session.read()
         await session.write(fetch)
         await session.read()
-    # All connections are held, each by a transaction whose result is not read: only its limit ends it.
+    # All connections of transactions are held, each by one whose result is not read: only its limit ends it.
     assert await count(stub) == ROWS
+    another = session_service_pb2_grpc.SessionServiceStub(channel).OpenSession()
+    await another.write(BEGIN)
+    answer = await another.read()
+    assert isinstance(answer, session_service_pb2.OpenSessionResponse)
+    assert not answer.HasField("error")
+    another.cancel()
     assert engine.scope.spool_space is not None
     assert engine.scope.spool_space.used_bytes == 0
     for session in sessions:

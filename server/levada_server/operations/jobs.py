@@ -41,7 +41,7 @@ async def create_session(
     """Begin a worker session; return its id and the length of its leases."""
     engine.gate.admit_to_server(caller, Action.COMPUTE)
     duration = check_lease_duration(lease_duration)
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("leases").transaction() as connection:
         return await worker_sessions.create_session(connection, worker, duration, code_version), duration
 
 
@@ -62,7 +62,7 @@ async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID
         )
     for session in sessions:
         engine.gate.admit_holder(caller, session)
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("leases").transaction() as connection:
         expires = await worker_sessions.renew_sessions(connection, sessions)
         return expires, await worker_sessions.cancelled_leases(connection, sessions)
 
@@ -81,7 +81,7 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
     """
     engine.gate.admit_holder(caller, session)
     tables = await _by_table(engine, caller, started)
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("leases").transaction() as connection:
         for table, leases in tables:
             await job_rows.mark_started(connection, table, leases)
         await worker_sessions.delete_session(connection, session)
@@ -236,7 +236,7 @@ async def release(engine: Engine, caller: Caller, leases: Sequence[LeaseName]) -
     if len(leases) > MAX_JOBS:
         raise LimitReached(f"At most {MAX_JOBS} jobs can be released at once.", limit="jobs", value=MAX_JOBS)
     tables = await _by_table(engine, caller, leases)
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("leases").transaction() as connection:
         return sum([await job_rows.release_jobs(connection, table, held) for table, held in tables])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
@@ -52,25 +51,18 @@ async def fetch(
         count_rows: Called with the number of rows of each batch.
         take_digest: Called at the end with a digest of exactly these rows; None for no digest.
     """
-    async with AsyncExitStack() as stack:
-        scope = engine.scope
-        if take_digest is not None:
-            connection = await stack.enter_async_context(scope.transaction(read_only=True, isolation="repeatable_read"))
-            scope = OpenTransaction(connection, scope.postgresql_version)
-        if has_few_rows(readable):
-            for piece in await _fetch_few(scope, readable, count_rows):
+    if has_few_rows(readable):
+        for piece in await _fetch_few(engine.scope, readable, count_rows, take_digest):
+            yield piece
+        return
+    writer = StreamWriter(arrow_schema(readable.heading))
+    async with readable.batches(engine.scope, take_digest) as batches:
+        async for batch in batches:
+            count_rows(batch.num_rows)
+            for piece in writer.write(batch):
                 yield piece
-        else:
-            writer = StreamWriter(arrow_schema(readable.heading))
-            async with readable.batches(scope) as batches:
-                async for batch in batches:
-                    count_rows(batch.num_rows)
-                    for piece in writer.write(batch):
-                        yield piece
-            for piece in writer.finish():
-                yield piece
-        if take_digest is not None:
-            take_digest(await readable.digest(connection))
+    for piece in writer.finish():
+        yield piece
 
 
 async def fetch_few(
@@ -80,8 +72,18 @@ async def fetch_few(
     return await _fetch_few(engine.scope, readable, count_rows)
 
 
-async def _fetch_few(scope: Scope, readable: Readable, count_rows: Callable[[int], None]) -> list[Piece]:
-    rows = await readable.rows(scope)
+async def _fetch_few(
+    scope: Scope,
+    readable: Readable,
+    count_rows: Callable[[int], None],
+    take_digest: Callable[[str], None] | None = None,
+) -> list[Piece]:
+    if take_digest is None:
+        rows = await readable.rows(scope)
+    else:
+        async with scope.transaction(read_only=True, isolation="repeatable_read") as connection:
+            rows = await readable.rows(OpenTransaction(connection, scope.postgresql_version))
+            take_digest(await readable.digest(connection))
     count_rows(len(rows))
     return whole_stream(rows, readable.heading)
 

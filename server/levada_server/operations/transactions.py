@@ -55,7 +55,7 @@ async def is_renewed(engine: Engine, lease: LeaseContent, limits: TransactionLim
     if table is None:
         return False
     grace = timedelta(seconds=limits.idle_s)
-    async with engine.scope.connection() as connection:
+    async with engine.scope.share("leases").connection() as connection:
         return await job_rows.is_renewed(connection, table, lease.job_id, lease.token, grace)
 
 

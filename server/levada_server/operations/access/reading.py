@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from levada_server.storage.rows.streams import Row, digest_rows, fetch_rows, stream_batches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     import pyarrow as pa
@@ -48,13 +48,19 @@ class Readable:
         """
         return await fetch_rows(scope, self.query)
 
-    def batches(self, scope: Scope) -> AbstractAsyncContextManager[AsyncIterator[pa.RecordBatch]]:
+    def batches(
+        self, scope: Scope, take_digest: Callable[[str], None] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[pa.RecordBatch]]:
         """Open its rows as a stream of record batches; leaving the block stops the query.
+
+        Args:
+            scope: Where to run it.
+            take_digest: Called after the last batch with a digest of exactly these rows; None for none.
 
         Raises:
             ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
         """
-        return stream_batches(scope, self.query)
+        return stream_batches(scope, self.query, take_digest)
 
     async def digest(self, connection: Connection) -> str:
         """Return a digest of its rows."""

@@ -71,7 +71,7 @@ async def complete_at_once(
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
     basis = catalog.basis({table.name, *(target.name for target, _ in inserts)})
-    async with engine.scope.connection() as connection:
+    async with engine.scope.share("completions").connection() as connection:
         tokens = [job.token for job in jobs]
         committed = await complete_jobs(connection, table, tokens, finished, inserts, basis)
     return None if committed is None else (told, [(table.name, committed)])

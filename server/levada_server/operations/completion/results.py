@@ -85,7 +85,7 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> l
     """Commit jobs, all or none; return the warnings for the caller."""
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
-        async with engine.scope.transaction() as connection:
+        async with engine.scope.share("completions").transaction() as connection:
             done = await _complete_group(engine, connection, view, jobs)
     told, committed = done
     for name, keys in committed:
@@ -230,7 +230,7 @@ async def fail(
         LeaseLost: The job went to another worker, or was cancelled.
     """
     table = computed_table(await engine.gate.open(caller), Action.COMPUTE, name)
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("leases").transaction() as connection:
         standing = (await job_rows.lock_jobs(connection, table, (job_id,)))[job_id].standing
         if judge(standing, token, final=ERROR) is Answer.REPEATED:
             return standing.state if standing.token == token else PENDING

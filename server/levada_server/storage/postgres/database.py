@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager, contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
-from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
+from levada_server.storage.postgres.failures import LOST_CONNECTION, out_of_reach, translated
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from levada_server.storage.postgres.spool import SpoolSpace
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.model.request import Request
+    from levada_server.storage.postgres.scope import Share
     from levada_server.storage.postgres.spool import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -27,7 +30,14 @@ Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializabl
 _LOG = logging.getLogger("levada.postgresql")
 
 POOL_SIZE = 20
+"""Connections for calls."""
+TRANSACTIONS = 20
+"""Connections for the open transactions of clients, which hold one each until they end."""
+COMPLETIONS = 8
+LEASES = 4
+PROBES = 1
 CONNECT_TIMEOUT_S = 10.0
+PROBE_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
@@ -38,8 +48,50 @@ PATIENCE_S = 0.5
 MIN_POSTGRESQL = 15
 
 
+@dataclass(slots=True)
+class _Connections:
+    """The part of a pool's connections that one kind of work may use.
+
+    Args:
+        name: What they are for, in words.
+        size: How many they are.
+    """
+
+    name: str
+    size: int
+    wanted: int = 0
+    """Connections in use, and connections that are waited for."""
+    free: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.free = asyncio.Semaphore(self.size)
+
+    def exhausted(self) -> LimitReached:
+        """Return the error of work that has waited in vain."""
+        return LimitReached(
+            f"The server's {self.size} connections to PostgreSQL for {self.name} are all in use; try again, with fewer "
+            "at once.",
+            limit="connections",
+            value=self.size,
+            share=self.name,
+        )
+
+
+def _connections(calls: int) -> dict[Share, _Connections]:
+    return {
+        "calls": _Connections("calls", calls),
+        "transactions": _Connections("open transactions", TRANSACTIONS),
+        "completions": _Connections("completing jobs", COMPLETIONS),
+        "leases": _Connections("leases of jobs", LEASES),
+        "probes": _Connections("signs of life", PROBES),
+    }
+
+
 class Database:
-    """A pool of connections to one PostgreSQL database: the `Scope` of work outside clients' transactions."""
+    """A pool of connections to one PostgreSQL database: the `Scope` of work outside clients' transactions.
+
+    Each kind of work has a share of the connections, so that none is kept waiting by another.
+    """
 
     spool_space: SpoolSpace | None
     """The disk space in which results wait for slow readers."""
@@ -55,8 +107,8 @@ class Database:
     ) -> None:
         """Use an open pool; `close` closes it."""
         self._pool = pool
-        self._size = size or POOL_SIZE
-        self._wanted = 0  # connections in use, and connections that are waited for
+        self._shares = _connections(size or POOL_SIZE)
+        self._share = self._shares["calls"]
         self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
         self.spool_space = spool_space or SpoolSpace()
@@ -69,7 +121,7 @@ class Database:
             url: The URL in libpq's form, `postgresql://user@host/database`.
             spool_space: The disk space in which results wait for slow readers; by default in the system's temporary
                 folder.
-            size: The most connections; by default `POOL_SIZE`.
+            size: How many connections calls may use; by default `POOL_SIZE`.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -78,7 +130,7 @@ class Database:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
-                max_size=size or POOL_SIZE,
+                max_size=sum(share.size for share in _connections(size or POOL_SIZE).values()),
                 timeout=CONNECT_TIMEOUT_S,
                 init=bind_moments_as_they_are,
                 reset=_leave_as_is,
@@ -103,6 +155,21 @@ class Database:
         """Wait for the connections in use, then close all."""
         await self._pool.close()
 
+    def share(self, share: Share) -> Database:
+        """Return the same database with the connections for one kind of work."""
+        chosen = copy(self)
+        chosen._share = self._shares[share]
+        return chosen
+
+    async def probe(self) -> None:
+        """Ask PostgreSQL for a sign of life.
+
+        Raises:
+            Unavailable: It gives none in time.
+        """
+        async with self.share("probes").connection() as connection:
+            await connection.execute("SELECT 1", timeout=PROBE_TIMEOUT_S)
+
     async def forget_plans(self) -> None:
         """Replace every connection on its next use, because its plans are for tables that have changed."""
         await self._pool.expire_connections()
@@ -114,30 +181,33 @@ class Database:
         Raises:
             LimitReached: Others use all connections for too long.
         """
-        with translated():
-            self._wanted += 1
-            try:
-                connection = await self._acquire()
-                try:
-                    yield connection
-                finally:
-                    await self._pool.release(connection)
-            finally:
-                self._wanted -= 1
-
-    async def _acquire(self) -> Connection:
-        if self._wanted <= self._size:
-            return await self._pool.acquire()
-        for pipe in self._lent:
-            pipe.hurry()
+        share = self._share
+        share.wanted += 1
         try:
-            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+            await self._wait_for(share)
+            try:
+                with out_of_reach():
+                    connection = await self._pool.acquire()
+                try:
+                    with translated():
+                        yield connection
+                finally:
+                    with translated():
+                        await self._pool.release(connection)
+            finally:
+                share.free.release()
+        finally:
+            share.wanted -= 1
+
+    async def _wait_for(self, share: _Connections) -> None:
+        if share.wanted > share.size:
+            for pipe in self._lent:
+                pipe.hurry()
+        try:
+            async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+                await share.free.acquire()
         except TimeoutError:
-            raise LimitReached(
-                f"The server's {self._size} connections to PostgreSQL are all in use; try again, with fewer at once.",
-                limit="connections",
-                value=self._size,
-            ) from None
+            raise share.exhausted() from None
 
     def recorded(self, request: Request | None) -> Request | None:
         """Return the request, whose outcome is stored in the transaction of its change."""
@@ -157,7 +227,7 @@ class Database:
     @contextmanager
     def lent_to(self, pipe: Pipe) -> Iterator[None]:
         """Record that a connection writes to a pipe within the block; hurry it when connections are short."""
-        if self._wanted > self._size:
+        if self._share.wanted > self._share.size:
             pipe.hurry()
         self._lent.add(pipe)
         try:

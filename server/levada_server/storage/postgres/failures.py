@@ -6,8 +6,11 @@ PostgreSQL's structured fields they name the attribute, and the values of the ke
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
+import socket
+import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,6 +54,10 @@ LOST_CONNECTION = (
 )
 """The errors that a statement may raise when its connection breaks, which leaves unknown whether it was done."""
 
+_CONNECTION_ERRORS = (ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
+_CONNECTION_ERRNOS = frozenset(
+    {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET, errno.ENETUNREACH, errno.ENOTCONN}
+)
 _CLOSED = re.compile(r"\bclos(?:ed|ing)\b|released back to the pool")
 """A word in the driver's message about a closed connection or pool; its other interface errors are internal errors.
 
@@ -198,8 +205,29 @@ def translated() -> Iterator[None]:
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         if isinstance(error, asyncpg.InterfaceError) and not _CLOSED.search(str(error)):
             raise
-        _LOG.warning("out of reach: %s", error or type(error).__name__)
-        raise Unavailable("PostgreSQL is out of reach; try again.") from error
+        if isinstance(error, OSError) and not _of_connection(error):
+            raise
+        raise _out_of_reach(error) from error
+
+
+@contextmanager
+def out_of_reach() -> Iterator[None]:
+    """Turn what connecting raises inside into domain errors: every error of the system is the connection's there."""
+    try:
+        with translated():
+            yield
+    except OSError as error:
+        raise _out_of_reach(error) from error
+
+
+def _of_connection(error: OSError) -> bool:
+    """Return whether an error of the system is of a connection; others are of files."""
+    return isinstance(error, _CONNECTION_ERRORS) or error.errno in _CONNECTION_ERRNOS
+
+
+def _out_of_reach(error: Exception) -> Unavailable:
+    _LOG.warning("out of reach: %s", str(error) or type(error).__name__)
+    return Unavailable("PostgreSQL is out of reach; try again.")
 
 
 def key_values(error: asyncpg.PostgresError) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from levada_server.storage.postgres.failures import translated
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.database import Connection, Isolation
     from levada_server.storage.postgres.spool import Pipe, SpoolSpace
+
+
+Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes"]
+"""A kind of work that has connections of its own."""
 
 
 class Scope(Protocol):
@@ -41,6 +45,10 @@ class Scope(Protocol):
     @property
     def patience_s(self) -> float | None:
         """Return how long, in all, a connection may wait for the rows of an insert; None for no limit."""
+        ...
+
+    def share(self, share: Share) -> Scope:
+        """Return where one kind of work is done: on connections of its own, or in the transaction that is open."""
         ...
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
@@ -108,6 +116,10 @@ class OpenTransaction:
     def patience_s(self) -> None:
         """Return None, because the connection waits for its owner in any case."""
         return
+
+    def share(self, share: Share) -> OpenTransaction:
+        """Return this transaction."""
+        return self
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

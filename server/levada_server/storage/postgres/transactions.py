@@ -81,7 +81,7 @@ class Transactions:
         if self._transaction is not None:
             raise PreconditionFailed("A transaction is already open; use a savepoint inside it.")
         async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(self._outside.connection())
+            connection = await stack.enter_async_context(self._outside.share("transactions").connection())
             with translated():
                 transaction = connection.transaction(isolation=isolation, readonly=read_only)
                 await uncut(connection, transaction.start())

@@ -13,14 +13,14 @@ from levada_server.storage.postgres.spool import Pipe
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     import asyncpg
     import pyarrow as pa
 
     from levada_server.query.query import Query
     from levada_server.query.sql import Statement
-    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.database import Connection, Isolation
     from levada_server.storage.postgres.scope import Scope
 
 Row: TypeAlias = "asyncpg.Record"
@@ -49,7 +49,9 @@ async def fetch_rows(scope: Scope, query: Query) -> list[Row]:
 
 
 @asynccontextmanager
-async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
+async def stream_batches(
+    scope: Scope, query: Query, take_digest: Callable[[str], None] | None = None
+) -> AsyncIterator[AsyncIterator[pa.RecordBatch]]:
     """Open the rows of a query as record batches; leaving the block stops the query.
 
     A batch has about `BATCH_BYTES`, of long rows about `MESSAGE_BYTES`.
@@ -58,10 +60,16 @@ async def stream_batches(scope: Scope, query: Query) -> AsyncIterator[AsyncItera
     Memory use stays flat: PostgreSQL waits for a slow reader. In a new transaction it does not wait long: the rest goes
     to disk, which frees the connection and the snapshot of the data.
 
+    Args:
+        scope: Where to run it.
+        query: With its statements.
+        take_digest: Called after the last batch with a digest of exactly these rows, which is computed as soon as
+            PostgreSQL has sent them; None for none.
+
     Raises:
         ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
     """
-    stream = _CopyStream(scope, query)
+    stream = _CopyStream(scope, query, take_digest)
     try:
         yield stream.batches()
     finally:
@@ -81,21 +89,27 @@ class _CopyStream:
     the sink ends it instead, and it is cancelled only if no data arrive.
     """
 
-    def __init__(self, scope: Scope, query: Query) -> None:
+    def __init__(self, scope: Scope, query: Query, take_digest: Callable[[str], None] | None) -> None:
         self._query = query
+        self._take_digest = take_digest
+        self._digest = ""
         self._pipe = Pipe(scope.spool_space)
         self._connection: Connection | None = None
         self._task = asyncio.create_task(self._copy(scope))
         self._task.add_done_callback(lambda _: self._pipe.end())
 
     async def _copy(self, scope: Scope) -> None:
-        async with scope.transaction(read_only=True) as connection:
+        # A digest of the same rows needs the same snapshot.
+        isolation: Isolation = "read_committed" if self._take_digest is None else "repeatable_read"
+        async with scope.transaction(read_only=True, isolation=isolation) as connection:
             self._connection = connection
             spelled = self._query.literals()
             literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
             statement = self._query.bulk_fetch(MARK, literals)
             with scope.lent_to(self._pipe):
                 await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
+            if self._take_digest is not None:
+                self._digest = await digest_rows(connection, self._query.fetch())
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         reader = CopyReader(self._query.heading)
@@ -108,6 +122,8 @@ class _CopyStream:
                 yield batch
         await self._task
         reader.finish()
+        if self._take_digest is not None:
+            self._take_digest(self._digest)
 
     async def leave(self) -> None:
         """Stop the COPY if it has not ended, and return its connection even if the call is cancelled meanwhile."""
