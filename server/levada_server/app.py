@@ -21,6 +21,7 @@ from levada_server.operations.access.gate import Gate
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
+from levada_server.reach import EVERY_S, Reach
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
@@ -89,7 +90,7 @@ async def running(
     """
     supervision = supervision or Supervision()
     async with AsyncExitStack() as stack:
-        database_url = settings.database_url
+        database_url, postgres = settings.database_url, None
         if database_url is None:
             postgres = await asyncio.to_thread(embedded.start, settings.data_folder)
             stack.push_async_callback(asyncio.to_thread, postgres.stop)
@@ -126,6 +127,8 @@ async def running(
         )
         supervision.report_to(server.report)
         stack.push_async_callback(supervision.close)
+        reach = Reach(database, postgres, supervision.give_up)
+        supervision.repeat("postgresql", reach.look, EVERY_S, essential=True)
         supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
         supervision.repeat("downstream", downstream.refresh)
         supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)

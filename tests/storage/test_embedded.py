@@ -468,3 +468,62 @@ class TestRoot:
         folder.mkdir()
         os.chown(folder, daemon.pw_uid, daemon.pw_gid)
         assert postgres_programs.account_for(folder) == Account("daemon", daemon.pw_uid, daemon.pw_gid)
+
+
+LOCK_FILES = ("server.lock", "postgres.lock", "postgres/postmaster.pid")
+
+
+class TestDying:
+    def test_a_killed_postgresql_is_started_again(self, start: Start, used_folder: Path) -> None:
+        postgres = start(used_folder)
+        for _ in range(2):
+            os.kill(postmaster(used_folder), signal.SIGKILL)
+            assert postgres.revive()
+            assert kept(postgres.dsn) == WITNESS
+            assert not postgres.revive()
+        postgres.stop()
+        assert not postgres.revive()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows in /proc where a process works")
+    def test_a_server_ends_its_postgresql_without_lock_files(self, start: Start, used_folder: Path) -> None:
+        first = start(used_folder)
+        left = postmaster(used_folder)
+        for name in LOCK_FILES:
+            (used_folder / name).unlink()
+        with pytest.raises(PreconditionFailed, match="in use by another Levada server"):
+            start(used_folder)
+        assert kept(first.dsn) == WITNESS
+        first.stop()
+        assert not runs(left)
+        assert kept(start(used_folder).dsn) == WITNESS
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows in /proc where a process works")
+    @pytest.mark.parametrize("removed", [LOCK_FILES, LOCK_FILES[:2], LOCK_FILES[2:]])
+    def test_a_start_ends_an_orphan_whatever_lock_files_are_left(
+        self, start: Start, place: Path, used_folder: Path, removed: tuple[str, ...]
+    ) -> None:
+        with other_server(place, used_folder) as (process, dsn):
+            assert kept(dsn) == WITNESS
+            left = postmaster(used_folder)
+            process.kill()
+            process.wait()
+        for name in removed:
+            (used_folder / name).unlink()
+        assert kept(start(used_folder).dsn) == WITNESS
+        assert not runs(left)
+
+    def test_no_folder_of_sockets_is_left(self, start: Start, place: Path, used_folder: Path) -> None:
+        def folders() -> set[Path]:
+            return {*place.glob("levada-*-*"), *(place / "state" / "sockets").glob("*")}
+
+        before = folders()
+        old = data_folder.connection_folder(used_folder).with_name(f"levada-{os.geteuid()}-{'0' * 16}")
+        old.mkdir(mode=0o700)
+        os.utime(old, (0, 0))
+        young = old.with_name(f"levada-{os.geteuid()}-{'1' * 16}")
+        young.mkdir(mode=0o700)
+        postgres = start(used_folder)
+        assert kept(postgres.dsn) == WITNESS
+        postgres.stop()
+        assert folders() - before == {young}
+        young.rmdir()

@@ -86,12 +86,10 @@ def check(home: Path, account: Account) -> None:
 
 
 def make(home: Path, programs: Programs, lock: int) -> None:
-    """Create the cluster with its database, completely or not at all.
+    """Create the cluster of a home that has none, with its database, completely or not at all.
 
     Text is compared by its bytes (code points) and its case follows Unicode's rules, on every machine alike.
     """
-    if (home / CLUSTER).exists():
-        return
     draft, account = home / DRAFT, programs.account
     if draft.exists():  # Left by a start that was killed.
         shutil.rmtree(draft)

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ RECORD_LIMIT_BYTES = 4096
 SOCKET_PATH_LIMIT_BYTES = 100
 """Linux allows 107 bytes and macOS 103, both including the socket's name."""
 
+KEY_LETTERS = 16
+OLD_SECONDS = 3600.0
+"""An empty folder is old after this time; a server that starts fills its own within seconds."""
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -68,6 +72,17 @@ class FolderLock:
         os.close(self._descriptor)
 
 
+class ClusterLock:
+    """The right to be the only server of a cluster, which nobody can remove while the cluster is there."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Release the cluster."""
+        os.close(self._descriptor)
+
+
 def hold(folder: Path, connections: Path) -> FolderLock:
     """Become the only server of `folder`.
 
@@ -106,6 +121,21 @@ def hold(folder: Path, connections: Path) -> FolderLock:
         os.close(descriptor)
         raise
     return FolderLock(descriptor)
+
+
+def hold_cluster(folder: Path, cluster: Path) -> ClusterLock:
+    """Become the only server of the cluster of a held data folder.
+
+    The lock is on the folder of the cluster itself, so it holds even if somebody removed the lock files.
+
+    Raises:
+        PreconditionFailed: Another server holds it.
+    """
+    descriptor = os.open(cluster, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+    if not try_lock(descriptor):
+        os.close(descriptor)
+        raise _held_here(folder, None)
+    return ClusterLock(descriptor)
 
 
 def read_holder(folder: Path) -> Holder | None:
@@ -215,9 +245,27 @@ def private_folder(path: Path) -> Path:
     )
 
 
+def remove_sockets(folder: Path) -> None:
+    """Remove a folder of sockets that nobody uses any more; it stays if something else is in it."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_socket():
+                path.unlink()
+        folder.rmdir()
+
+
+def remove_old_folders(ours: Path) -> None:
+    """Remove empty folders like ours that servers left beside it long ago."""
+    name = re.compile(re.escape(ours.name[:-KEY_LETTERS]) + rf"[0-9a-f]{{{KEY_LETTERS}}}")
+    for path in ours.parent.iterdir():
+        with suppress(OSError):  # it is not empty, or not ours
+            if name.fullmatch(path.name) and path != ours and time.time() - path.lstat().st_mtime > OLD_SECONDS:
+                path.rmdir()
+
+
 def folder_key(folder: Path) -> str:
     """Name a data folder in a few letters, the same for every spelling of its path."""
-    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:KEY_LETTERS]
 
 
 def _runtime_folder(user: int) -> Path | None:

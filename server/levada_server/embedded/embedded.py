@@ -15,15 +15,17 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from levada_server.embedded import cluster, data_folder, postgres_programs
+from levada_server.embedded import cluster, data_folder, postgres_programs, postmaster
 from levada_server.embedded.cluster import CLUSTER, DATABASE, LOGS, PORT, ROLE
+from levada_server.embedded.postmaster import END_SECONDS, PID_FILE, POLL_SECONDS
 from levada_server.errors import PreconditionFailed, Unavailable, Unsupported
 
 if TYPE_CHECKING:
@@ -32,16 +34,11 @@ if TYPE_CHECKING:
 POINTER = "postgres.location"
 CLUSTERS = "clusters"
 START_LOG = f"{LOGS}/start.log"
-PID_FILE = f"{CLUSTER}/postmaster.pid"
 SOCKET_LOCK = f".s.PGSQL.{PORT}.lock"
-PROCESSES = Path("/proc")
 
 START_SECONDS = 300
 """Includes replaying the log after a crash."""
 
-STOP_SECONDS = 60
-END_SECONDS = 30
-POLL_SECONDS = 0.02
 TAIL_BYTES = 4096
 
 POINTER_TEXT = """\
@@ -62,7 +59,32 @@ class EmbeddedPostgres:
     """
 
     dsn: str
+    _home: Path
+    _sockets: Path
+    _programs: Programs
     _held: ExitStack
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def revive(self) -> bool:
+        """Start PostgreSQL again if it has ended; return whether it had.
+
+        Raises:
+            Unavailable: It did not start; the message quotes its log.
+        """
+        try:
+            with self._turn:
+                if self._stopped.is_set() or postmaster.postmasters(self._home, self._programs):
+                    return False
+                lock = _end(self._home, self._programs)
+                try:
+                    _forget_dead_postmaster(self._home, self._sockets, self._programs)
+                    _launch(self._home, self._programs, lock)
+                finally:
+                    os.close(lock)
+                return True
+        except OSError as error:
+            raise Unavailable(f"PostgreSQL could not be started again: {error}.") from error
 
     def stop(self) -> None:
         """Stop PostgreSQL and release the data folder. A second call does nothing.
@@ -71,7 +93,9 @@ class EmbeddedPostgres:
             Unavailable: It did not stop in time; the next `start` on the folder tries again.
         """
         try:
-            self._held.close()
+            with self._turn:
+                self._stopped.set()
+                self._held.close()
         except OSError as error:
             raise Unavailable(f"PostgreSQL could not be stopped: {error}.") from error
 
@@ -101,6 +125,8 @@ def _start(folder: Path) -> EmbeddedPostgres:
     connections = data_folder.connection_folder(folder)
     with ExitStack() as held:
         held.callback(data_folder.hold(folder, connections).release)
+        held.callback(data_folder.remove_sockets, data_folder.connection_folder(folder))
+        data_folder.remove_old_folders(connections)
         home = _pointed_home(folder)
         account = postgres_programs.account_for((home or folder) / CLUSTER)
         programs = postgres_programs.find_programs(account)
@@ -108,11 +134,18 @@ def _start(folder: Path) -> EmbeddedPostgres:
         if home != folder:  # Two copies of a data folder point to the same home.
             held.callback(data_folder.hold(home, connections).release)
         cluster.check(home, account)
+        if (home / CLUSTER).exists():
+            held.callback(data_folder.hold_cluster(folder, home / CLUSTER).release)
         sockets = connections if account.ourselves else _socket_folder(home, account)
+        if sockets != connections:
+            held.callback(data_folder.remove_sockets, sockets)
+            data_folder.remove_old_folders(sockets)
         lock = _end(home, programs)
         try:
             _forget_dead_postmaster(home, sockets, programs)
-            cluster.make(home, programs, lock)
+            if not (home / CLUSTER).exists():
+                cluster.make(home, programs, lock)
+                held.callback(data_folder.hold_cluster(folder, home / CLUSTER).release)
             if home != folder:
                 cluster.write(folder / POINTER, POINTER_TEXT.format(account=account.name, home=home))
             cluster.configure(home, account, sockets)
@@ -121,7 +154,7 @@ def _start(folder: Path) -> EmbeddedPostgres:
         finally:
             os.close(lock)  # The lock itself continues, shared by PostgreSQL's processes.
         dsn = f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={PORT}"
-        return EmbeddedPostgres(dsn, held.pop_all())
+        return EmbeddedPostgres(dsn, home, sockets, programs, held.pop_all())
 
 
 def _pointed_home(folder: Path) -> Path | None:
@@ -186,8 +219,8 @@ def _tail(log: Path) -> str:
 def _end(home: Path, programs: Programs) -> int:
     """Stop the PostgreSQL of a home, if one runs, and take the lock that its processes share.
 
-    The lock, not postmaster.pid, shows whether one runs: it is never stale and covers every process, also in other
-    containers, and an initdb that outlived the server that began it.
+    Its processes are found by their folder, and the lock covers those that are not seen: in other containers, or an
+    initdb that outlived the server that began it. Neither is ever stale, and either file may have been removed.
 
     Returns:
         The open file with the lock, which the caller must close.
@@ -198,12 +231,10 @@ def _end(home: Path, programs: Programs) -> int:
     lock = data_folder.open_lock(home / "postgres.lock")
     try:
         free = data_folder.try_lock(lock)
-        if not free and _postmaster_runs(home, programs):
-            arguments = ("--silent", "--wait", f"--timeout={STOP_SECONDS}", "--mode=fast", "-D", CLUSTER)
-            programs.run("pg_ctl", "stop", *arguments, within=home, seconds=STOP_SECONDS + END_SECONDS)
+        postmaster.stop(home, programs)
         # The processes of a killed postmaster end by themselves, and so does an initdb.
         deadline = time.monotonic() + END_SECONDS
-        while not (free or data_folder.try_lock(lock)):
+        while not ((free := free or data_folder.try_lock(lock)) and not postmaster.processes(home, programs)):
             if time.monotonic() > deadline:
                 raise Unavailable(
                     f"Processes of the PostgreSQL in {home} still run. Wait for them or end them, then start again.",
@@ -222,22 +253,6 @@ def _forget_dead_postmaster(home: Path, sockets: Path, programs: Programs) -> No
     PostgreSQL trusts them as long as a process has that id: an unrelated one, as ids soon recur in a container, or the
     dead one, if the first process of a container does not reap the dead.
     """
-    if not _postmaster_runs(home, programs):
+    if not postmaster.postmasters(home, programs):
         (home / PID_FILE).unlink(missing_ok=True)
         (sockets / SOCKET_LOCK).unlink(missing_ok=True)
-
-
-def _postmaster_runs(home: Path, programs: Programs) -> bool:
-    """Return whether the process named in postmaster.pid is a postmaster of this cluster: it works in its folder.
-
-    Asked as that process's user, since root in a container may not inspect other users' processes. If the system gives
-    no answer (macOS), the file is trusted.
-    """
-    try:
-        number = (home / PID_FILE).read_text().partition("\n")[0].strip()
-    except FileNotFoundError:
-        return False
-    if not (PROCESSES / "self").exists():
-        return True
-    test = ("-c", 'test "$1" -ef "$2"', "sh", str(PROCESSES / number / "cwd"), CLUSTER)
-    return programs.run("/bin/sh", *test, within=home, seconds=END_SECONDS).returncode == 0
