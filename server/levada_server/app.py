@@ -95,7 +95,9 @@ async def running(
             postgres = await asyncio.to_thread(embedded.start, settings.data_folder)
             stack.push_async_callback(asyncio.to_thread, postgres.stop)
             database_url = postgres.dsn
-        database = await Database.connect(database_url, SpoolSpace(settings.spool_folder))
+        spool = SpoolSpace(settings.spool_folder)
+        await asyncio.to_thread(spool.remove_leftovers)
+        database = await Database.connect(database_url, spool)
         stack.push_async_callback(database.close)
         await migrate(database)
         await forget_past_days(database)
@@ -117,6 +119,7 @@ async def running(
             downstream,
             Refreshes(),
             settings.value_bytes,
+            spool,
         )
         server = RpcServer(
             engine,

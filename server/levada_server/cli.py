@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the file that names the stores of objects (default: stores.toml in the data folder)",
     )
     serve_parser.add_argument(
-        "--spool-dir", type=Path, help="folder for the results of slow readers (default: that for temporary files)"
+        "--spool-dir",
+        type=Path,
+        help="folder for the results of slow readers and the rows of inserts (default: that for temporary files)",
     )
     serve_parser.add_argument(
         "--max-value",

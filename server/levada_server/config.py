@@ -32,7 +32,8 @@ class Settings:
         listen: `host:port` or `unix:/path`; None for a private socket of the data folder.
         idle_timeout_s: Stop after this many seconds without a call; None to run for ever.
         grace_s: How long running calls may take after a stop signal.
-        spool_folder: The folder for the results of slow readers; None for the system's folder for temporary files.
+        spool_folder: The folder for the results of slow readers and the rows of inserts; None for the system's folder
+            for temporary files.
         value_bytes: The maximum size of a value in a row.
         transaction_limits: How long a client's transaction may be idle and open.
         processes: How many processes serve the port.

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
-from typing import IO
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from levada_server.arrow.ipc.framing import Frames
 from levada_server.model.request import digest_of
+from levada_server.storage.postgres.spool import Spooled
 
-SPOOL_BYTES = 8 * 2**20
-"""The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
-
-
-def spool() -> IO[bytes]:
-    """Open a temporary file for the bytes of a client's Arrow IPC stream."""
-    return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
+if TYPE_CHECKING:
+    from levada_server.storage.postgres.spool import SpoolSpace
 
 
 class Arrival:
@@ -26,22 +21,29 @@ class Arrival:
 
     The event loop adds bytes as they arrive. Threads read, one at a time, and only bytes that have arrived, so that no
     thread waits for a client.
+
+    Args:
+        space: The disk space for many bytes.
     """
 
     closed = False
 
-    def __init__(self) -> None:
+    def __init__(self, space: SpoolSpace) -> None:
         self._frames = Frames()
         self._hash = blake3()
         self._ended = False
         self._error: BaseException | None = None
         self._news = asyncio.Event()
         self._lock = threading.Lock()
-        self._file = spool()  # `close` closes it
+        self._file = Spooled(space)
         self._read_at = self._write_at = 0
 
     def add(self, piece: bytes) -> None:
-        """Append bytes that have arrived."""
+        """Append bytes that have arrived.
+
+        Raises:
+            LimitReached: The spool is full.
+        """
         with self._lock:
             self._file.seek(self._write_at)
             self._file.write(piece)

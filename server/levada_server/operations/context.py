@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
 from levada_server.model.sizes import VALUE_BYTES
+from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,7 @@ class Engine:
         downstream: Creates the jobs that depend on committed keys.
         refreshes: Shares refreshes among callers that ask at the same time.
         value_bytes: The most bytes of a value in a row.
+        spool: The disk space in which the rows of inserts wait.
     """
 
     scope: Scope
@@ -59,3 +61,4 @@ class Engine:
     downstream: Listener
     refreshes: Refreshes
     value_bytes: int = VALUE_BYTES
+    spool: SpoolSpace = field(default_factory=SpoolSpace)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
     from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.spool import Spooled
     from levada_server.storage.rows.insert_plan import InsertPlan
 
 
@@ -246,7 +247,7 @@ async def insert_relation(
     return await once(engine, caller, lambda: through_conflicts(engine, work), _as_count)
 
 
-def read_batches(content: IO[bytes] | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
+def read_batches(content: IO[bytes] | Spooled | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
     """Read rows for a table, blocking; runs in a thread."""
     check_options(options)
     content.seek(0)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from levada_server.rpc.dispatch import Call
+    from levada_server.storage.postgres.spool import SpoolSpace
 
 
 class RowService:
@@ -36,7 +37,7 @@ class RowService:
             raise InvalidRequest("An insert must begin with its header.", field="header")
         await call.identify(METHODS["RowService/InsertRows"], first)
         header = first.header
-        async with _arriving(messages) as content:
+        async with _arriving(messages, call.engine.spool) as content:
             name, options = values.table_name("name", header.name), values.insert_options(header.options)
             who = call.under_lease(header.lease_token)
             count = await call.repeat_if_behind(lambda: inserts.insert(call.engine, who, name, options, content))
@@ -99,9 +100,9 @@ class RowService:
 
 
 @asynccontextmanager
-async def _arriving(messages: AsyncIterator[pb.InsertRowsRequest]) -> AsyncIterator[Arrival]:
+async def _arriving(messages: AsyncIterator[pb.InsertRowsRequest], space: SpoolSpace) -> AsyncIterator[Arrival]:
     """Keep the rows of an insert as they arrive, for the length of the block."""
-    arrival = Arrival()
+    arrival = Arrival(space)
 
     async def receive() -> None:
         async for message in messages:

@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from io import SEEK_END
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from levada_server.operations.inserts import InsertOptions
     from levada_server.operations.own_keys import Spelled
     from levada_server.query.algebra import Relation
+    from levada_server.storage.postgres.spool import Spooled
 
 _JSON = json.JSONEncoder()
 
@@ -44,7 +45,7 @@ class BufferedInsert:
 
     table: TableName
     options: InsertOptions
-    content: IO[bytes]
+    content: io.BytesIO | Spooled
     location: str
     share: Share | None = None
 
@@ -137,7 +138,7 @@ def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
     return list(groups.values())
 
 
-def arrow_file(content: IO[bytes]) -> pa.NativeFile:
+def arrow_file(content: io.BytesIO | Spooled) -> pa.NativeFile:
     """Open a stream from its beginning, without copying a stream that is in memory."""
     if isinstance(content, io.BytesIO):
         return pa.BufferReader(content.getvalue())

@@ -6,7 +6,7 @@ import io
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.ingest import Share
 from levada_server.errors import InvalidRequest, LimitReached
@@ -17,16 +17,17 @@ from levada_server.jobs.limits import (
     MAX_RECEIPTS,
     MAX_VERIFIED_READS,
 )
-from levada_server.operations.arrival import spool
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import received_relation
+from levada_server.storage.postgres.spool import Spooled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from levada_api.v1 import job_service_pb2 as pb
     from levada_server.operations.context import Engine
+    from levada_server.storage.postgres.spool import SpoolSpace
 
 
 async def completed_groups(
@@ -39,7 +40,7 @@ async def completed_groups(
         LimitReached: There are too many jobs.
     """
     with ExitStack() as opened:
-        group = _Group(opened)
+        group = _Group(opened, engine.spool)
         count = 0
         async for request in requests:
             if request.HasField("job"):
@@ -48,7 +49,7 @@ async def completed_groups(
                 if group.full:
                     yield await group.jobs(engine)
                     opened.close()
-                    group = _Group(opened)
+                    group = _Group(opened, engine.spool)
             group.add(request)
         yield await group.jobs(engine)
 
@@ -99,7 +100,7 @@ class _Parts:
     """The parts of one job that have arrived."""
 
     header: pb.JobHeader
-    inserts: list[tuple[pb.JobRows, IO[bytes]]] = field(default_factory=list)
+    inserts: list[tuple[pb.JobRows, Spooled]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -107,6 +108,7 @@ class _Group:
     """The jobs of one transaction."""
 
     _opened: ExitStack
+    _space: SpoolSpace
     _jobs: list[_Parts] = field(default_factory=list)
     _bytes: int = 0
 
@@ -126,7 +128,7 @@ class _Group:
         inserts = self._jobs[-1].inserts
         match kind:
             case "rows":
-                inserts.append((request.rows, self._opened.enter_context(spool())))
+                inserts.append((request.rows, self._opened.enter_context(Spooled(self._space))))
             case "arrow_ipc" if inserts:
                 inserts[-1][1].write(request.arrow_ipc)
                 self._bytes += len(request.arrow_ipc)
@@ -138,7 +140,7 @@ class _Group:
         return [await completed_job(engine, parts.header, tuple(map(_insert, parts.inserts))) for parts in self._jobs]
 
 
-def _insert(received: tuple[pb.JobRows, IO[bytes]]) -> BufferedInsert:
+def _insert(received: tuple[pb.JobRows, io.BytesIO | Spooled]) -> BufferedInsert:
     rows, content = received
     return BufferedInsert(
         values.table_name("name", rows.name), values.insert_options(rows.options), content, rows.location

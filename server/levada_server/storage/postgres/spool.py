@@ -1,17 +1,18 @@
-"""Pipe bytes from PostgreSQL to a reader: some wait in memory, and the rest for a slow reader on disk."""
+"""Keep bytes on disk, in bounds: results that wait for slow readers of a pipe from PostgreSQL, and rows that arrive."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from io import SEEK_SET
+from pathlib import Path
+from typing import IO
 
 from levada_server.errors import LimitReached
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MEMORY_BYTES = 2**21
 """The bytes that may wait in memory; the last piece, at most a row, may go past it."""
@@ -19,7 +20,12 @@ PATIENCE_S = 5.0
 """The time, in seconds and in all, that a reader may keep PostgreSQL waiting before the rest goes to disk."""
 READ_BYTES = 2**20
 SPOOL_BYTES = 2**35
-"""The most bytes on disk of all results of slow readers together."""
+"""The most bytes on disk of the results of slow readers and the rows of inserts, together."""
+ARRIVAL_BYTES = 2**23
+"""The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
+PREFIX = "levada-spool-"
+LEFT_S = 60.0
+"""The age, in seconds, of a file whose process was killed: the system removes the names of others at once."""
 
 
 class Left(Exception):
@@ -28,11 +34,12 @@ class Left(Exception):
 
 @dataclass(slots=True)
 class SpoolSpace:
-    """The disk space that slow readers of this process share.
+    """The disk space that the slow readers and the inserts of this process share.
 
     Args:
         folder: The folder of the files; None for the system's folder for temporary files.
-        limit_bytes: The most bytes of all files together; past it, PostgreSQL waits for its readers.
+        limit_bytes: The most bytes of all files together; past it, PostgreSQL waits for its readers, and inserts are
+            refused.
     """
 
     folder: Path | None = None
@@ -49,6 +56,86 @@ class SpoolSpace:
     def give_back(self, size: int) -> None:
         """Return space."""
         self.used_bytes -= size
+
+    def full(self, reason: str) -> LimitReached:
+        """Return the error of an insert that does not fit."""
+        return LimitReached(
+            f"The spool is full: {reason}. Insert fewer rows at once, or try again when others are done.",
+            limit="spool",
+            value=self.limit_bytes,
+        )
+
+    def remove_leftovers(self) -> None:
+        """Remove the files of killed processes, where the system keeps the name of a file that is open."""
+        folder = self.folder or Path(tempfile.gettempdir())
+        for path in folder.glob(f"{PREFIX}*"):
+            with suppress(OSError):  # it is not ours
+                if path.is_file() and time.time() - path.lstat().st_mtime > LEFT_S:
+                    path.unlink()
+
+
+class Spooled:
+    """A file for the bytes that a client sends: in memory while they are few, then in the spool.
+
+    Args:
+        space: Where it may lie on disk.
+    """
+
+    def __init__(self, space: SpoolSpace) -> None:
+        self._space = space
+        self._taken_bytes = 0
+        self._end = 0
+        self.closed = False
+        folder = None if space.folder is None else str(space.folder)
+        self._file = tempfile.SpooledTemporaryFile(ARRIVAL_BYTES, dir=folder, prefix=PREFIX)  # noqa: SIM115  # `close` does
+
+    def __enter__(self) -> Spooled:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, piece: bytes) -> int:
+        """Write at the position.
+
+        Raises:
+            LimitReached: The spool, or its disk, is full.
+        """
+        end = max(self._end, self._file.tell() + len(piece))
+        more = (end if end > ARRIVAL_BYTES else 0) - self._taken_bytes
+        if more > 0:
+            if not self._space.take(more):
+                megabytes = self._space.limit_bytes >> 20
+                raise self._space.full(f"inserts and slow readers take all of its {megabytes} MB")
+            self._taken_bytes += more
+        try:
+            self._file.write(piece)
+            self._file.flush()
+        except OSError as error:
+            raise self._space.full(f"the server's disk cannot take more ({error.strerror})") from error
+        self._end = end
+        return len(piece)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read some bytes from the position; all that are left if the number is negative."""
+        return self._file.read(size)
+
+    def seek(self, position: int, whence: int = SEEK_SET) -> int:
+        """Set the position."""
+        self._file.seek(position, whence)
+        return self._file.tell()
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self.closed = True
+        with suppress(OSError):  # what a full disk did not take is written once more
+            self._file.close()
+        self._space.give_back(self._taken_bytes)
+        self._taken_bytes = 0
 
 
 class Pipe:
@@ -178,7 +265,7 @@ class Pipe:
         assert self._space is not None
         with self._lock:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._space.folder, prefix="levada-", buffering=0)  # noqa: SIM115  # `close` closes it
+                self._file = tempfile.TemporaryFile(dir=self._space.folder, prefix=PREFIX, buffering=0)  # noqa: SIM115  # `close` closes it
             self._file.seek(self._write_at)
             rest = memoryview(piece)
             while rest:

@@ -1,0 +1,73 @@
+"""What clients send waits in the spool: bounded, told as what it is, and nothing stays of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levada_server.errors import LimitReached
+from levada_server.storage.postgres.spool import ARRIVAL_BYTES, LEFT_S, PREFIX, Spooled, SpoolSpace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PIECE = bytes(2**20)
+PIECES = 2 * ARRIVAL_BYTES // len(PIECE)
+
+
+def test_few_bytes_take_no_space_and_many_take_theirs(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path)
+    with Spooled(space) as content:
+        for number in range(PIECES):
+            assert content.write(PIECE) == len(PIECE)
+            written = (number + 1) * len(PIECE)
+            assert space.used_bytes == (written if written > ARRIVAL_BYTES else 0)
+        content.seek(0)
+        assert content.write(b"first") == 5
+        assert space.used_bytes == PIECES * len(PIECE)
+        content.seek(0)
+        assert content.read(6) == b"first\0"
+        assert len(content.read()) == PIECES * len(PIECE) - 6
+    assert space.used_bytes == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_insert_that_the_spool_cannot_take_is_refused(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path, limit_bytes=ARRIVAL_BYTES + len(PIECE))
+    with Spooled(space) as first, Spooled(space) as second:
+        for _ in range(ARRIVAL_BYTES // len(PIECE) + 1):
+            first.write(PIECE)
+        with pytest.raises(LimitReached, match="The spool is full: inserts and slow readers take all of its 9 MB"):
+            for _ in range(PIECES):
+                second.write(PIECE)
+    assert space.used_bytes == 0
+
+
+def test_a_full_disk_is_told_as_the_spool(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ARRIVAL_BYTES + len(PIECE), before[1]))
+    try:
+        with Spooled(space) as content, pytest.raises(LimitReached, match="The spool is full: the server's disk"):
+            for _ in range(PIECES):
+                content.write(PIECE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert space.used_bytes == 0
+
+
+def test_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    left, young, other = (tmp_path / name for name in (f"{PREFIX}old", f"{PREFIX}young", "levada-0-1"))
+    for path in (left, young, other):
+        path.touch()
+    past = time.time() - 2 * LEFT_S
+    for path in (left, other):
+        os.utime(path, (past, past))
+    SpoolSpace(tmp_path).remove_leftovers()
+    assert not left.exists()
+    assert young.exists()
+    assert other.exists()
