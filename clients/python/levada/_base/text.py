@@ -1,4 +1,4 @@
-"""Text in columns."""
+"""Texts: of tables, and of errors."""
 
 from __future__ import annotations
 
@@ -18,3 +18,13 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[s
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join([first, *others]).rstrip()
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an error, and a substitute where its class cannot make one."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as other:  # noqa: BLE001  # the class of an error is the user's, and may raise anything
+        return f"(no text: {type(error).__name__}.__str__ raised {type(other).__name__})"

@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
+from levada._crew import family
 from levada._crew.limits import Limits, show_size
-from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, read_outcome
+from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, how_it_ended, read_outcome
 from levada._jobs import job_calls
 from levada._jobs.job_calls import Failure
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
@@ -36,6 +37,8 @@ _SPAWN = multiprocessing.get_context("spawn")
 _HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 _LOOK_SECONDS = 0.1
 """How often limits are checked, and the longest that a signal waits."""
+_IDLE_DEATHS = 3
+"""Processes that die one after the other without a job in hand, before populate gives up."""
 _LOST = (LeaseLost, UnknownJob)
 
 
@@ -62,6 +65,11 @@ class _Member:
     @property
     def jobs_left(self) -> int | None:
         return None if self.max_jobs is None else max(self.max_jobs - self.finished, 0)
+
+    def kill(self) -> None:
+        """Kill the process and whatever its makes started."""
+        family.kill(self.pid)
+        self.process.kill()
 
     def note(self, report: Report) -> None:
         """Record the jobs that it holds and its progress."""
@@ -151,9 +159,12 @@ class Crew:
         by_handle: dict[Any, _Member] = {}  # Any: a pipe, or the sentinel of a process
         for member in self._members:
             by_handle[member.pipe] = by_handle[member.process.sentinel] = member
-        signalled = pipes.wait(list(by_handle), _LOOK_SECONDS)
-        for member in dict.fromkeys(by_handle[handle] for handle in signalled):
-            ended = member.process.sentinel in signalled
+        signalled = {by_handle[handle] for handle in pipes.wait(list(by_handle), _LOOK_SECONDS)}
+        for member in list(self._members):
+            # Its sentinel alone does not show it: processes that its makes started may hold that open.
+            ended = member.process.exitcode is not None
+            if not ended and member not in signalled:
+                continue
             yield from self._received(member)
             if ended:
                 yield from self._bury(member)
@@ -167,9 +178,9 @@ class Crew:
             stopping: Returns whether they should only finish their current jobs.
 
         Raises:
-            LevadaError: A member could not begin, or died.
+            LevadaError: A member could not begin, or several died one after the other without a job in hand.
         """
-        asked = False
+        asked, idle_deaths = False, 0
         while self._members:
             if stopping() and not asked:
                 asked = True
@@ -177,17 +188,23 @@ class Crew:
             for report in self.reports():
                 match report:
                     case Finished():
+                        idle_deaths = 0
                         yield read_outcome(report)
                     case Broken(message):
                         raise LevadaError(message)
                     case Died(judged=True, jobs_left=left):
                         if left != 0 and not asked:
                             self.hire(left)
-                    case Died(pid, code) if code != 0:
-                        raise LevadaError(
-                            f"Process {pid} of populate {report.how}; its jobs can be computed again. If it "
-                            "gave a reason, it is on its standard error."
-                        )
+                    case Died(pid, code, left) if code != 0:
+                        idle_deaths += 1
+                        if idle_deaths == _IDLE_DEATHS:
+                            raise LevadaError(
+                                f"Process {pid} of populate {report.how}, as {idle_deaths - 1} before it, while they "
+                                "computed nothing; the jobs can be computed again. If they gave a reason, it is on "
+                                "standard error."
+                            )
+                        if left != 0 and not asked:
+                            self.hire(left)
                     case _:
                         pass
 
@@ -205,7 +222,7 @@ class Crew:
     def _end_all(self) -> None:
         """Kill all members; their jobs are returned untouched, because it was not their fault."""
         for member in self._members:
-            member.process.kill()
+            member.kill()
         for member in list(self._members):
             member.process.join()
             for _ in self._received(member):
@@ -216,15 +233,21 @@ class Crew:
     def _bury(self, member: _Member) -> Iterator[Finished | Died]:
         """Clean up after a process that has ended: its current job counts as an attempt, the others are returned."""
         member.process.join()
+        code = member.process.exitcode or 0
+        if code != 0:
+            family.kill_rest(member.pid)
         in_hand, judged = member.in_hand, False
         if in_hand is not None:
             del member.leases[in_hand.token]
             if member.verdict is not None and member.verdict[0] == in_hand.token:
                 judged = True
                 yield self._fail(member, in_hand, member.verdict[1])
+            elif self._assignment.until_empty:
+                judged = True
+                yield self._fail(member, in_hand, _lost(in_hand, code))
         job_calls.release(self._connection, member.leases.values())
         self._forget(member, [in_hand] if in_hand is not None else [])
-        yield Died(member.pid, member.process.exitcode or 0, member.jobs_left, in_hand, judged)
+        yield Died(member.pid, code, member.jobs_left, in_hand, judged)
 
     def _forget(self, member: _Member, started: Sequence[Lease] = ()) -> None:
         self._members.remove(member)
@@ -256,7 +279,7 @@ class Crew:
         failure = self._cause(member, lease, own.or_else(self._limits))
         if failure is not None:
             member.verdict = (lease.token, failure)
-            member.process.kill()
+            member.kill()
 
     def _cause(self, member: _Member, lease: Lease, limits: Limits) -> Failure | None:
         name = f"{lease.table.schema}.{lease.table.table}"
@@ -287,6 +310,17 @@ class Crew:
         member.finished += 1
         self._cancelled.discard(lease.token)
         return Finished(member.pid, lease, seconds, state, f"{failure.type}: {failure.message}")
+
+
+def _lost(lease: Lease, code: int) -> Failure:
+    """Describe the failure of a job whose process died while it computed."""
+    name = f"{lease.table.schema}.{lease.table.table}"
+    return Failure(
+        "WorkerLost",
+        f"The process {how_it_ended(code)} while it computed make of `{name}`. If it gave a reason, it is on its "
+        "standard error.",
+        "",
+    )
 
 
 def _memory_bytes(pid: int) -> int:

@@ -19,8 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from levada._base import signals
 from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._base.names import stored_name
+from levada._crew import family
 from levada._crew.limits import limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
@@ -64,6 +66,7 @@ def main(
         pipe: Takes reports. If its other end is gone, this process ends.
     """
     stopping = threading.Event()
+    family.lead()
     _handle_signals(stopping)
     _volunteer_for_oom()
     singles: queue.SimpleQueue[list[bytes | None]] = queue.SimpleQueue()
@@ -171,8 +174,9 @@ def _patience(assignment: Assignment) -> float:
 
 def _handle_signals(stopping: threading.Event) -> None:
     """Stop after the current job on SIGTERM; the starting process handles a terminal's SIGINT."""
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals.handle(signal.SIGTERM, lambda *_: stopping.set())
+    # Not SIG_IGN, which programs that a make starts would inherit.
+    signals.handle(signal.SIGINT, lambda *_: None)
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -142,9 +143,12 @@ class Died:
     @property
     def how(self) -> str:
         """How it ended, in words."""
-        if self.code < 0:
-            return f"was killed by {signal.Signals(-self.code).name}"
-        return f"ended with exit code {self.code}"
+        return how_it_ended(self.code)
+
+
+def how_it_ended(code: int) -> str:
+    """Describe an exit code, negative for the signal that killed the process."""
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 Report: TypeAlias = Ready | Broken | Took | Began | Ended | Finished | Died
@@ -163,7 +167,11 @@ def read_outcome(report: Finished) -> Outcome:
         return Outcome(report.lease, report.seconds)
     error: BaseException = LevadaError(report.message)
     if report.exception is not None:
-        error = pickle.loads(report.exception)
+        # What another process could read may not be readable here.
+        with suppress(Exception):
+            loaded = pickle.loads(report.exception)
+            if isinstance(loaded, BaseException):
+                error = loaded
     error.__cause__ = RemoteStack(report.stack)
     return Outcome(report.lease, report.seconds, error, released=report.state == "released")
 
@@ -182,6 +190,8 @@ def finished(outcome: Outcome, *, with_exception: bool) -> Finished:
         exception = pickle.dumps(error) if with_exception else None
         if exception is not None:
             pickle.loads(exception)  # some classes only seem to be picklable
-    except Exception:  # noqa: BLE001  # pickle raises what the class's own methods raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # pickle raises what the class's own methods raise
         exception = None
     return Finished(*plain, outcome.state, outcome.message, failure(error).stack, exception)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import LeaseLost, UnknownJob
 from levada._base.names import stored_name
+from levada._base.text import text_of
 from levada._jobs import job_calls
 from levada._jobs.code_version import code_version
 from levada._jobs.completion_queue import CompletionQueue
@@ -61,7 +62,9 @@ class Outcome:
     @property
     def message(self) -> str:
         """The error as one text, `Class: message`."""
-        text = str(self.error)
+        if self.error is None:
+            return ""
+        text = text_of(self.error)
         return type(self.error).__name__ + (f": {text}" if text else "")
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from inspect import isgenerator
 from typing import TYPE_CHECKING, Any
 
+from levada._base.text import text_of
 from levada._jobs.code_version import code_version
 from levada._jobs.computing import own_names, whole_step
 from levada._jobs.job_calls import Failure
@@ -32,7 +33,7 @@ class MakeFailed(Exception):
     """
 
     def __init__(self, cause: BaseException, seconds: float) -> None:
-        super().__init__(str(cause))
+        super().__init__(text_of(cause))
         self.cause = cause
         self.seconds = seconds
 
@@ -61,7 +62,7 @@ def make(
     try:
         _run(table, work, make_kwargs)
         return work.finish(time.monotonic() - started, version)
-    except (KeyboardInterrupt, GeneratorExit):
+    except KeyboardInterrupt:
         work.abandon()
         raise
     except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
@@ -109,4 +110,8 @@ def _arguments(result: object) -> tuple[Any, ...]:  # Any: a step's result
 
 def failure(error: BaseException) -> Failure:
     """Return the record of an error that the job keeps."""
-    return Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))
+    try:
+        stack = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  # the class of an error is the user's, and may raise anything
+        stack = "".join(traceback.format_tb(error.__traceback__))
+    return Failure(type(error).__name__, text_of(error), stack)

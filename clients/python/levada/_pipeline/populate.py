@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from levada._base import signals
 from levada._base.errors import InvalidRequest, UnknownWorkerSession
 from levada._base.names import stored_name
 from levada._crew.crew import Crew, shares
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from levada._jobs.job_table import Jobs
     from levada._net.connection import Connection
 
+_ENDING = (SystemExit, KeyboardInterrupt)
+"""Errors by which a program ends, also where others are collected."""
 _LEASE = timedelta(seconds=60)
 """How long a populate may be silent: its heartbeats come from a thread that `make` can starve."""
 _PATIENCE_SECONDS = 60.0
@@ -116,7 +119,7 @@ def collect(
     """Run to the end and summarize; a job that went to another worker, or comes again, counts as neither.
 
     Raises:
-        BaseException: The first error, unless `suppress_errors`; in any case one that is not an Exception.
+        BaseException: The first error, unless `suppress_errors`; in any case one by which a program ends.
     """
     success_count = 0
     errors: list[tuple[dict[str, Any], object]] = []
@@ -127,7 +130,7 @@ def collect(
             if outcome.error is None:
                 success_count += 1
             elif outcome.state == "error":
-                if not suppress_errors or not isinstance(outcome.error, Exception):
+                if not suppress_errors or isinstance(outcome.error, _ENDING):
                     raise outcome.error
                 errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
     finally:
@@ -188,11 +191,11 @@ def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         sys.stderr.write("populate stops after the current key; interrupt again to stop at once\n")
 
-    signal.signal(signal.SIGINT, interrupt)
+    signals.handle(signal.SIGINT, interrupt)
     try:
         yield lambda: count > 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        signals.hand_back(signal.SIGINT, before)
         if count:
             raise KeyboardInterrupt
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from levada._base import signals
 from levada._crew.crew import Crew, shares
 from levada._crew.limits import Limits
 from levada._crew.reports import Assignment, Broken, Died, Finished, Ready
@@ -114,12 +115,12 @@ class _Stop:
 @contextmanager
 def _stop_signals() -> Iterator[_Stop]:
     stop = _Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signals.handle(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signals.hand_back(number, handler)
 
 
 class _Supervisor:

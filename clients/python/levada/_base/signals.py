@@ -1,0 +1,42 @@
+"""Handlers of signals that are of this process alone: a process forked from it has Python's own again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Handler: TypeAlias = "Callable[[int, Any], Any] | int | signal.Handlers | None"  # Any: a frame, and nothing
+
+_OURS: dict[int, Handler] = {}
+
+
+def handle(number: int, handler: Handler) -> Handler:
+    """Handle a signal in this process and in none that it starts; return the handler until now.
+
+    A program that it starts by `exec` has the system's own in any case, unless a signal is ignored.
+    """
+    before = signal.signal(number, handler)
+    _OURS[number] = handler
+    return before
+
+
+def hand_back(number: int, before: Handler) -> None:
+    """Let a signal have its earlier handler again."""
+    _OURS.pop(number, None)
+    signal.signal(number, before)
+
+
+def _let_go() -> None:
+    """Give a forked process the handlers of a plain interpreter, so that it can be ended as usual."""
+    for number, handler in _OURS.items():
+        if signal.getsignal(number) is handler:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    _OURS.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_let_go)

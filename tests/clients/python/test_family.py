@@ -1,0 +1,207 @@
+"""Processes of a make and of populate: they end as under a plain interpreter, and what dies fails its own job alone."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+import levada as lv
+from levada._net import address as addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+if sys.platform == "win32":
+    pytest.skip("Windows has no signals and does not fork.", allow_module_level=True)
+
+Module = Any
+"""A module that a test has written."""
+
+_MODULE = '''
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import levada as lv
+
+schema = lv.Schema("family")
+fork = multiprocessing.get_context("fork")
+
+@schema
+class Number(lv.Lookup):
+    definition = "n : int32"
+    contents = [(n,) for n in range(4)]
+
+@schema
+class Ended(lv.Computed):
+    """
+    How children of a make end that it ends by a signal.
+    """
+    definition = """
+    -> Number
+    ---
+    forked : int32
+    started : int32
+    interrupted : int32
+    pooled : int32
+    """
+
+    def make(self, key):
+        begun = fork.Event()
+        def wait():
+            begun.set()
+            time.sleep(60)
+        child = fork.Process(target=wait)
+        child.start()
+        begun.wait()
+        child.terminate()
+        child.join(20)
+        codes = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            program = subprocess.Popen(["sleep", "60"])
+            program.send_signal(number)
+            codes.append(program.wait(20))
+        with fork.Pool(2) as pool:
+            pooled = sum(pool.map(abs, [1, -2]))
+        self.insert1({**key, "forked": child.exitcode, "started": codes[0], "interrupted": codes[1], "pooled": pooled})
+
+@schema
+class Stuck(lv.Computed):
+    definition = "-> Number"
+    make_time_limit = 2
+
+    def make(self, key):
+        if key["n"] == 1:
+            for away in (False, True):
+                pid = os.fork()
+                if pid == 0:  # it holds all the pipes of the worker open
+                    if away:
+                        os.setpgid(0, 0)
+                    time.sleep(600)
+                    os._exit(0)
+                with open(os.environ["CHILDREN"], "a") as children:
+                    children.write(f"{pid}\\n")
+            threading.Event().wait()
+        self.insert1(key)
+
+@schema
+class Dying(lv.Computed):
+    definition = "-> Number"
+
+    def make(self, key):
+        match key["n"]:
+            case 0:
+                os._exit(7)
+            case 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case 2:
+                os._exit(0)
+        self.insert1(key)
+
+class NoText(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+class NoPickle(Exception):
+    def __init__(self, first, second):
+        super().__init__("not to be pickled")
+        self.lock = threading.Lock()
+
+class WorsePickle(Exception):
+    def __reduce__(self):
+        raise SystemExit("not to be pickled either")
+
+class Base(BaseException):
+    pass
+
+ERRORS = [NoText(), NoPickle(1, 2), WorsePickle("worse"), Base("base")]
+
+@schema
+class Failing(lv.Computed):
+    definition = "-> Number"
+
+    def make(self, key):
+        raise ERRORS[key["n"]]
+
+@schema
+class Cancelled(lv.Computed):
+    definition = "-> Number"
+
+    def make(self, key):
+        raise (asyncio.CancelledError, GeneratorExit)[key["n"] % 2](f"number {key['n']}")
+'''
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection) -> Iterator[Module]:
+    """A module of a pipeline that processes can import."""
+    name = "pipeline_of_families"
+    (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CHILDREN", str(tmp_path / "children"))
+    addresses.use(connection)
+    yield importlib.import_module(name)
+    del sys.modules[name]
+
+
+def test_a_make_ends_its_own_processes_as_under_a_plain_interpreter(module: Module) -> None:
+    assert module.Ended.populate(processes=2)["success_count"] == 4
+    assert set(zip(*module.Ended.to_arrays("forked", "started", "interrupted", "pooled"), strict=True)) == {
+        (-15, -15, -2, 3)
+    }
+
+
+def test_a_time_limit_ends_the_whole_family(module: Module, tmp_path: Path) -> None:
+    result = module.Stuck.populate(processes=2, suppress_errors=True)
+    ((key, message),) = result["error_list"]
+    assert key == {"n": 1}
+    assert "TimeLimitExceeded" in message
+    assert result["success_count"] == 3
+    children = [int(line) for line in (tmp_path / "children").read_text().split()]
+    assert len(children) == 2
+    for pid in children:
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_process_that_dies_fails_its_job_alone(module: Module) -> None:
+    result = module.Dying.populate(processes=2, suppress_errors=True)
+    assert result["success_count"] == 1
+    told = dict(sorted((key["n"], message) for key, message in result["error_list"]))
+    assert [message.partition(":")[0] for message in told.values()] == ["LevadaError"] * 3
+    assert "ended with exit code 7 while it computed make of `family.Dying`" in told[0]
+    assert "was killed by SIGKILL while" in told[1]
+    assert "ended with exit code 0 while" in told[2]
+    assert set(module.Dying.jobs.errors.to_arrays("error_type")) == {"WorkerLost"}
+    with pytest.raises(lv.errors.LevadaError, match="WorkerLost: The process ended with exit code 7"):
+        (module.Dying).populate("n = 0", processes=2)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_of_whatever_class_is_that_of_its_job(module: Module, processes: int) -> None:
+    result = module.Failing.populate(processes=processes, suppress_errors=True)
+    assert sorted(key["n"] for key, _ in result["error_list"]) == [0, 1, 2, 3]
+    kept = module.Failing.jobs.errors.to_arrays("n", "error_type", "error_message")
+    assert sorted(zip(*kept, strict=True)) == [
+        (0, "NoText", "(no text: NoText.__str__ raised RuntimeError)"),
+        (1, "NoPickle", "not to be pickled"),
+        (2, "WorsePickle", "worse"),
+        (3, "Base", "base"),
+    ]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_cancellation_in_a_make_is_the_error_of_its_job(module: Module, processes: int) -> None:
+    result = module.Cancelled.populate(processes=processes, suppress_errors=True)
+    assert len(result["error_list"]) == 4
+    kept = module.Cancelled.jobs.errors.to_arrays("n", "error_type", "error_message")
+    names = ("CancelledError", "GeneratorExit")
+    assert sorted(zip(*kept, strict=True)) == [(n, names[n % 2], f"number {n}") for n in range(4)]
