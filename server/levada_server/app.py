@@ -83,7 +83,7 @@ async def running(
     Args:
         settings: The server's settings.
         beside: Runs the other processes, if there are to be several.
-        supervision: Of the background tasks; by default a new one.
+        supervision: The supervision of the background tasks; by default a new one.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.

@@ -44,7 +44,7 @@ async def companions(settings: Settings, count: int, supervision: Supervision) -
     Args:
         settings: The settings of each.
         count: How many processes.
-        supervision: Of the tasks that replace them.
+        supervision: The supervision of the tasks that replace processes.
 
     Raises:
         Unavailable: One could not start.

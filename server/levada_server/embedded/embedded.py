@@ -219,8 +219,8 @@ def _tail(log: Path) -> str:
 def _end(home: Path, programs: Programs) -> int:
     """Stop the PostgreSQL of a home, if one runs, and take the lock that its processes share.
 
-    Its processes are found by their folder, and the lock covers those that are not seen: in other containers, or an
-    initdb that outlived the server that began it. Neither is ever stale, and either file may have been removed.
+    Its processes are found by their folder. The lock covers processes that this system does not show, such as processes
+    in other containers, and an initdb that outlived the server that began it. Neither is ever stale.
 
     Returns:
         The open file with the lock, which the caller must close.

@@ -31,7 +31,7 @@ def hand_back(number: int, before: Handler) -> None:
 
 
 def _let_go() -> None:
-    """Give a forked process the handlers of a plain interpreter, so that it can be ended as usual."""
+    """Restore the handlers of a plain interpreter in a forked process, so that signals end it as usual."""
     for number, handler in _OURS.items():
         if signal.getsignal(number) is handler:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

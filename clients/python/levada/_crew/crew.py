@@ -38,7 +38,7 @@ _HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 _LOOK_SECONDS = 0.1
 """How often limits are checked, and the longest that a signal waits."""
 _IDLE_DEATHS = 3
-"""Processes that die one after the other without a job in hand, before populate gives up."""
+"""How many processes may die one after the other while they run no job, before populate gives up."""
 _LOST = (LeaseLost, UnknownJob)
 
 
@@ -178,7 +178,7 @@ class Crew:
             stopping: Returns whether they should only finish their current jobs.
 
         Raises:
-            LevadaError: A member could not begin, or several died one after the other without a job in hand.
+            LevadaError: A member could not begin, or several died one after the other while they ran no job.
         """
         asked, idle_deaths = False, 0
         while self._members:

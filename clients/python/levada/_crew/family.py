@@ -1,4 +1,4 @@
-"""A process and those that it started: a group of their own, which ends as one."""
+"""The family of a process, itself and its children at any depth: one group, which ends as one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def lead() -> None:
 
 
 def kill(leader: int) -> None:
-    """Kill a process and all that it started, those that left its group too as far as they are seen."""
+    """Kill a process and its children at any depth, on Linux also children that left its group."""
     if not hasattr(os, "killpg"):  # Windows
         return
     family = [leader, *_descendants(leader)]

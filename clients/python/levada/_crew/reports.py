@@ -167,7 +167,7 @@ def read_outcome(report: Finished) -> Outcome:
         return Outcome(report.lease, report.seconds)
     error: BaseException = LevadaError(report.message)
     if report.exception is not None:
-        # What another process could read may not be readable here.
+        # This process may lack a class that the other one has.
         with suppress(Exception):
             loaded = pickle.loads(report.exception)
             if isinstance(loaded, BaseException):

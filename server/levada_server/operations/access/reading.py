@@ -54,7 +54,7 @@ class Readable:
         """Open its rows as a stream of record batches; leaving the block stops the query.
 
         Args:
-            scope: Where to run it.
+            scope: The pool or transaction that runs it.
             take_digest: Called after the last batch with a digest of exactly these rows; None for none.
 
         Raises:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.model.request import Request
-    from levada_server.storage.postgres.scope import Share
     from levada_server.storage.postgres.spool import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes"]
+"""A kind of work that has connections of its own."""
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 
 _LOG = logging.getLogger("levada.postgresql")
@@ -53,8 +54,8 @@ class _Connections:
     """The part of a pool's connections that one kind of work may use.
 
     Args:
-        name: What they are for, in words.
-        size: How many they are.
+        name: The kind of work, in words.
+        size: The number of connections.
     """
 
     name: str
@@ -158,7 +159,7 @@ class Database:
     def share(self, share: Share) -> Database:
         """Return the same database with the connections for one kind of work."""
         chosen = copy(self)
-        chosen._share = self._shares[share]
+        chosen._share = self._shares[share]  # noqa: SLF001  # it is of this class
         return chosen
 
     async def probe(self) -> None:

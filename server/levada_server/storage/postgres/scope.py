@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from levada_server.storage.postgres.failures import translated
 
@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Key
     from levada_server.model.request import Request
     from levada_server.model.table import TableName
-    from levada_server.storage.postgres.database import Connection, Isolation
+    from levada_server.storage.postgres.database import Connection, Isolation, Share
     from levada_server.storage.postgres.spool import Pipe, SpoolSpace
-
-
-Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes"]
-"""A kind of work that has connections of its own."""
 
 
 class Scope(Protocol):

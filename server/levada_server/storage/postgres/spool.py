@@ -78,7 +78,7 @@ class Spooled:
     """A file for the bytes that a client sends: in memory while they are few, then in the spool.
 
     Args:
-        space: Where it may lie on disk.
+        space: The disk space for many bytes.
     """
 
     def __init__(self, space: SpoolSpace) -> None:

@@ -61,8 +61,8 @@ async def stream_batches(
     to disk, which frees the connection and the snapshot of the data.
 
     Args:
-        scope: Where to run it.
-        query: With its statements.
+        scope: The pool or transaction that runs it.
+        query: The compiled query.
         take_digest: Called after the last batch with a digest of exactly these rows, which is computed as soon as
             PostgreSQL has sent them; None for none.
 
