@@ -42,13 +42,13 @@ class Reach:
         """Ask once; if the round before got no answer, first start an embedded PostgreSQL that has ended.
 
         Raises:
-            LevadaError: It does not answer, or does not start.
+            Exception: It does not answer, or does not start.
         """
         if self._lost_at is not None and self._postgres is not None:
             await self._revive(self._postgres, self._lost_at)
         try:
             await self._database.probe()
-        except LevadaError:
+        except Exception:
             self._lost_at = self._lost_at or time.monotonic()
             raise
         self._lost_at = None
