@@ -52,17 +52,11 @@ class Ended(lv.Computed):
     forked : int32
     started : int32
     interrupted : int32
-    pooled : int32
     """
 
     def make(self, key):
-        begun = fork.Event()
-        def wait():
-            begun.set()
-            time.sleep(60)
-        child = fork.Process(target=wait)
+        child = fork.Process(target=time.sleep, args=(60,))
         child.start()
-        begun.wait()
         child.terminate()
         child.join(20)
         codes = []
@@ -70,9 +64,7 @@ class Ended(lv.Computed):
             program = subprocess.Popen(["sleep", "60"])
             program.send_signal(number)
             codes.append(program.wait(20))
-        with fork.Pool(2) as pool:
-            pooled = sum(pool.map(abs, [1, -2]))
-        self.insert1({**key, "forked": child.exitcode, "started": codes[0], "interrupted": codes[1], "pooled": pooled})
+        self.insert1({**key, "forked": child.exitcode, "started": codes[0], "interrupted": codes[1]})
 
 @schema
 class Stuck(lv.Computed):
@@ -138,6 +130,13 @@ class Cancelled(lv.Computed):
 
     def make(self, key):
         raise (asyncio.CancelledError, GeneratorExit)[key["n"] % 2](f"number {key['n']}")
+
+@schema
+class Interrupted(lv.Computed):
+    definition = "-> Number"
+
+    def make(self, key):
+        raise KeyboardInterrupt("of its own")
 '''
 
 
@@ -155,9 +154,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Conne
 
 def test_a_make_ends_its_own_processes_as_under_a_plain_interpreter(module: Module) -> None:
     assert module.Ended.populate(processes=2)["success_count"] == 4
-    assert set(zip(*module.Ended.to_arrays("forked", "started", "interrupted", "pooled"), strict=True)) == {
-        (-15, -15, -2, 3)
-    }
+    assert set(zip(*module.Ended.to_arrays("forked", "started", "interrupted"), strict=True)) == {(-15, -15, -2)}
 
 
 def test_a_time_limit_ends_the_whole_family(module: Module, tmp_path: Path) -> None:
@@ -205,3 +202,10 @@ def test_a_cancellation_in_a_make_is_the_error_of_its_job(module: Module, proces
     kept = module.Cancelled.jobs.errors.to_arrays("n", "error_type", "error_message")
     names = ("CancelledError", "GeneratorExit")
     assert sorted(zip(*kept, strict=True)) == [(n, names[n % 2], f"number {n}") for n in range(4)]
+
+
+def test_an_interrupt_that_a_make_raises_in_a_process_is_the_error_of_its_job(module: Module) -> None:
+    with pytest.raises(KeyboardInterrupt, match="of its own"):
+        module.Interrupted.populate(processes=1 + 1, max_calls=2)
+    kept = module.Interrupted.jobs.errors.to_arrays("error_type", "error_message")
+    assert ("KeyboardInterrupt", "of its own") in set(zip(*kept, strict=True))
