@@ -33,7 +33,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 @pytest.fixture
 def settings() -> Iterator[Settings]:
-    """Of a server with a database of its own, in a folder that its user can reach."""
+    """The settings of a server with its own database, in a folder that the user of PostgreSQL can reach."""
     with tempfile.TemporaryDirectory(prefix="levada-reach-") as parent:
         Path(parent).chmod(0o711)
         yield Settings(None, Path(parent) / "data", "127.0.0.1:0", grace_s=0.1)

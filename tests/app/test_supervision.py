@@ -33,7 +33,7 @@ TASKS: dict[str, tuple[Any, str, bool]] = {  # Any: a class or a module
     "downstream": (Downstream, "refresh", False),
     "outcomes": (app, "keep_days", False),
 }
-"""What each background task calls, and whether the server is ready only with it."""
+"""The function that each background task calls, and whether the server is ready only with it."""
 FAULTS = {
     "bug": RuntimeError("boom"),
     "driver": asyncpg.InternalClientError("got result for unknown protocol state 3"),

@@ -1,4 +1,4 @@
-"""What clients send waits in the spool: bounded, told as what it is, and nothing stays of it."""
+"""Rows that clients send wait in the spool, in bounds; a full spool is reported, and no file is left."""
 
 from __future__ import annotations
 
