@@ -31,7 +31,7 @@ TIMEOUT_S = 30.0
 TASKS: dict[str, tuple[Any, str, bool]] = {  # Any: a class or a module
     "catalog": (CatalogCache, "catch_up", True),
     "downstream": (Downstream, "refresh", False),
-    "outcomes": (app, "keep_days", False),
+    "outcomes": (app, "forget_past_days", False),
 }
 """The function that each background task calls, and whether the server is ready only with it."""
 FAULTS = {

@@ -39,6 +39,8 @@ LEASES = 4
 PROBES = 1
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
+CLOSE_S = 10.0
+"""How long a stopping server waits for connections that are in use."""
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
@@ -153,8 +155,12 @@ class Database:
         return cls(pool, f"{version.major}.{version.minor}", spool_space, size)
 
     async def close(self) -> None:
-        """Wait for the connections in use, then close all."""
-        await self._pool.close()
+        """Close all connections, also those in use after a while: a server must be able to stop."""
+        try:
+            await asyncio.wait_for(self._pool.close(), CLOSE_S)
+        except TimeoutError:
+            _LOG.warning("connections were still in use %.0f s after the calls had ended, and were cut", CLOSE_S)
+            self._pool.terminate()
 
     def share(self, share: Share) -> Database:
         """Return the same database with the connections for one kind of work."""
