@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from levada._base.errors import LevadaError as ClientError
 from levada._values.blob import MAX_ROW_BYTES, decode_blob, encode_blob
+from levada.errors import LevadaError as ClientError
 from levada_server.arrow.ipc.ingest import read_stream
 from levada_server.arrow.ipc.reading import Allowance
 from levada_server.arrow.types import COLUMN_KINDS
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from levada_server.model.table import Table
+
+TESTS = ("levada._values.blob",)
 
 DEFINITION = """
 id : int64

@@ -16,6 +16,8 @@ from levada_api.v1 import value_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TESTS = ("levada._values.blob",)
+
 MEGABYTES = 2**20
 
 

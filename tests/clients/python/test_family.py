@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 import levada as lv
-from levada._net import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,14 +140,14 @@ class Interrupted(lv.Computed):
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: lv.Connection) -> Iterator[Module]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server_address: str) -> Iterator[Module]:
     """A module of a pipeline that processes can import."""
     name = "pipeline_of_families"
     (tmp_path / f"{name}.py").write_text(_MODULE, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CHILDREN", str(tmp_path / "children"))
-    addresses.use(connection)
-    yield importlib.import_module(name)
+    with lv.connect(server_address):
+        yield importlib.import_module(name)
     del sys.modules[name]
 
 

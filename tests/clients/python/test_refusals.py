@@ -82,9 +82,9 @@ def _in_conflict(lab: Lab) -> None:
 
 
 def _deep(lab: Lab) -> None:
-    query = lab.Subject()
+    query: lv.Relation = lab.Subject()
     for _ in range(200):
-        query = query & "subject_id > 0"
+        query = query.proj(...)
     len(query)
 
 
