@@ -125,7 +125,6 @@ def _start(folder: Path) -> EmbeddedPostgres:
     connections = data_folder.connection_folder(folder)
     with ExitStack() as held:
         held.callback(data_folder.hold(folder, connections).release)
-        held.callback(data_folder.remove_sockets, data_folder.connection_folder(folder))
         data_folder.remove_old_folders(connections)
         home = _pointed_home(folder)
         account = postgres_programs.account_for((home or folder) / CLUSTER)
@@ -136,6 +135,8 @@ def _start(folder: Path) -> EmbeddedPostgres:
         cluster.check(home, account)
         if (home / CLUSTER).exists():
             held.callback(data_folder.hold_cluster(folder, home / CLUSTER).release)
+        # Only now: until the cluster is held, the sockets may be those of a server that runs without its lock files.
+        held.callback(data_folder.remove_sockets, connections)
         sockets = connections if account.ourselves else _socket_folder(home, account)
         if sockets != connections:
             held.callback(data_folder.remove_sockets, sockets)

@@ -23,7 +23,7 @@ def lease(n: int) -> Lease:
 
 def test_view_shows_what_each_process_does() -> None:
     shown = io.StringIO()
-    view = View(Console(file=shown, force_terminal=True, width=100))
+    view = View(Console(file=shown, force_terminal=True, width=100, _environ={"TERM": "xterm"}))
     for report in (
         Ready(11, (), (), 1),
         Ready(12, (), (), 1),
