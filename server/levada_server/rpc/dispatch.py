@@ -88,8 +88,7 @@ class Call:
         self.request = request
         named = request_named(method.request_id(request), method.name)
         if named is not None:
-            named = replace(named, digest=await _digest(request))
-        self.caller = replace(self.caller, request=named)
+            self.caller = replace(self.caller, request=replace(named, digest=await _digest(request)))
 
     def under_lease(self, lease_token: str) -> Caller:
         """Return the caller under the lease that a request names, if it names one.

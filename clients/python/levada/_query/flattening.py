@@ -24,6 +24,8 @@ def relation_message(root: Node) -> relation_pb2.Relation:
 
 def flattened(root: Node) -> Node:
     """Return a tree with the same meaning and without long chains."""
+    if _is_small(root):
+        return root
     chains = _Chains()
     results: dict[int, Node] = {}
     pending = [root]
@@ -39,6 +41,16 @@ def flattened(root: Node) -> Node:
         same = all(new is old for (_, new), (_, old) in zip(uses, flat.uses, strict=True))
         results[id(node)] = flat if same else nodes.Node(flat.message, uses)
     return results[id(root)]
+
+
+def _is_small(root: Node) -> bool:
+    """Return whether a tree has too few nodes for a long chain, as those of small calls have."""
+    pending = [root]
+    for _ in range(LONG):
+        if not pending:
+            return True
+        pending.extend(used for _, used in pending.pop().uses)
+    return not pending
 
 
 @dataclass(frozen=True)
