@@ -210,6 +210,9 @@ class Database:
         if share.wanted > share.size:
             for pipe in self._lent:
                 pipe.hurry()
+        if not share.free.locked():  # no timer where nobody waits
+            await share.free.acquire()
+            return
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
                 await share.free.acquire()
