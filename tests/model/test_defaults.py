@@ -6,6 +6,9 @@ from levada_server.errors import InvalidDefinition
 from levada_server.model.defaults import parse_default
 from levada_server.model.heading import Default
 from levada_server.model.types import parse_type
+from levada_server.model.values import coerce
+from tests.support.entities import same
+from tests.support.pipelines import KEY_WORDS, POOLS
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,11 @@ def test_no_such_default(type_: str, text: str, wrong: str) -> None:
     with pytest.raises(InvalidDefinition, match=wrong) as caught:
         parse_default(text, text[0] in "'\"", parse_type(type_))
     assert caught.value.details["expected"]
+
+
+@pytest.mark.parametrize("word", KEY_WORDS)
+def test_a_default_spells_the_values_of_every_type_that_keys_hold(word: str) -> None:
+    type_ = parse_type(word)
+    for value in POOLS[word]:
+        default = parse_default(str(Default(str(value), quoted=True)), True, type_)
+        assert same(coerce(default.text, type_), value, type_)

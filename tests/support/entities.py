@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import InvalidRequest, MismatchedLineage
-from levada_server.model.kinds import NUMBERS, Family, Kind
+from levada_server.model.kinds import MOMENTS, NUMBERS, Family, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ Entity: TypeAlias = "dict[str, object]"
 _FAMILIES = (
     frozenset(kind for kind in Kind if kind.traits.family in NUMBERS),
     frozenset(kind for kind in Kind if kind.traits.family is Family.TEXT),
-    frozenset({Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}),
+    frozenset(kind for kind in Kind if kind.traits.family in MOMENTS),
     frozenset({Kind.JSON, Kind.OBJECT}),
-    frozenset({Kind.BYTES, Kind.BLOB, Kind.ATTACH, Kind.ARRAY}),
+    frozenset(kind for kind in Kind if kind.traits.family is Family.OPAQUE) - {Kind.OBJECT},
 )
 """Kinds whose values can be compared with each other; any other kind only with itself."""
 

@@ -153,9 +153,7 @@ def _equality(name: str, value: object, heading: Heading) -> Callable[[Entity], 
         return _part_equality(name, value, heading)
     attribute = heading[name]
     alternatives = value if isinstance(value, tuple) else (value,)
-    if attribute.type.kind in (Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT) and any(
-        v is not None for v in alternatives
-    ):
+    if not attribute.type.kind.traits.comparable and any(v is not None for v in alternatives):
         raise InvalidRequest(f"`{name}` cannot restrict.")
     wanted = []
     for alternative in alternatives:

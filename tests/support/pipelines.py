@@ -45,6 +45,7 @@ POOLS: dict[str, tuple[object, ...]] = {
     "date": (dt.date(2024, 2, 29), dt.date(1999, 12, 31), dt.date.min, dt.date.max),
     "time": (dt.time(0), dt.time(12, 30, 0, 1)),
     "datetime": (dt.datetime(2024, 2, 29), dt.datetime(2024, 2, 29, 12, 0, 0, 5), dt.datetime.min, dt.datetime.max),
+    "timestamp": (dt.datetime(2024, 2, 29), dt.datetime(1970, 1, 1, 0, 0, 0, 1)),
     "timestamptz": (
         dt.datetime(2024, 2, 29, tzinfo=dt.UTC),
         dt.datetime(1970, 1, 1, 1, tzinfo=dt.UTC),
@@ -57,8 +58,7 @@ POOLS: dict[str, tuple[object, ...]] = {
 }
 """Values of each type; few, so that rows meet."""
 
-_OPAQUE_WORDS = ("json", "bytes", "<blob>")
-KEY_WORDS = tuple(word for word in POOLS if word not in _OPAQUE_WORDS)
+KEY_WORDS = tuple(word for word in POOLS if parse_type(word).kind.traits.keyable)
 _SHARED_NAMES = ("note", "score")
 """Secondary attributes that several tables may have."""
 

@@ -152,7 +152,7 @@ def _compared(chance: Random, entities: Entities, name: str) -> object:
     if name not in entities.heading:
         return chance.choice((1, "a", None))
     kind = entities.heading[name].type.kind
-    if kind in (Kind.BLOB, Kind.ATTACH, Kind.ARRAY, Kind.OBJECT):
+    if not kind.traits.comparable:
         return None
     present = [entity[name] for entity in entities]
     value = chance.choice([*present, *present, *values_of(entities.heading[name].type)[:3], None])

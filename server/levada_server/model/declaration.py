@@ -228,7 +228,7 @@ def _indexed(line: Line, item: IndexItem, attributes: Attributes) -> str:
             f"one of {', '.join(attributes)}",
         )
     type_ = attributes[item.attribute].attribute.type
-    if item.path and type_.kind is not Kind.JSON:
+    if item.path and type_.family is not Family.JSON:
         raise refuse(line, item.offset, f"`{item.attribute}` is {type_}, which has no paths", "a json attribute")
     if not item.path and not type_.kind.traits.keyable and type_.kind is not Kind.OBJECT:
         raise refuse(

@@ -22,7 +22,7 @@ _INT = AttributeType(Kind.INT32)
 _TIME = AttributeType(Kind.TIMESTAMP)
 
 FIXED = (
-    Attribute("state", AttributeType(Kind.ENUM, labels=STATES), comment="pending, reserved, success, error, ignored"),
+    Attribute("state", AttributeType(Kind.ENUM, labels=STATES), comment=", ".join(STATES)),
     Attribute("priority", _INT, comment="urgency, 0 first"),
     Attribute("scheduled_time", _TIME, comment="not before, UTC"),
     Attribute("attempt", _INT, comment="how often it was started"),

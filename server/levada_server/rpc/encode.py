@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from levada_api.v1 import job_pb2, query_service_pb2, schema_pb2, value_pb2
 from levada_server.jobs.signing import lease_content
 from levada_server.model.description import describe
+from levada_server.model.job_table import STATES
 from levada_server.model.table import Contract, Tier
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ _CONTRACTS = {
     Contract.OFF: schema_pb2.MAKE_CONTRACT_OFF,
     Contract.WARN: schema_pb2.MAKE_CONTRACT_WARN,
     Contract.ON: schema_pb2.MAKE_CONTRACT_ON,
-}
-_JOB_STATES = {
-    "pending": job_pb2.JOB_STATE_PENDING,
-    "reserved": job_pb2.JOB_STATE_RESERVED,
-    "success": job_pb2.JOB_STATE_SUCCESS,
-    "error": job_pb2.JOB_STATE_ERROR,
-    "ignored": job_pb2.JOB_STATE_IGNORED,
 }
 
 
@@ -151,9 +145,9 @@ def lease(source: Lease, signer: Signer) -> job_pb2.Lease:
     )
 
 
-def job_state(state: str) -> job_pb2.JobState:
-    """Write the state of a job."""
-    return _JOB_STATES[state]
+def job_state(state: str) -> str:
+    """Return the name of a job's state in the API, as the constructors of messages take it."""
+    return f"JOB_STATE_{state.upper()}"
 
 
 def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: the value of a job table's column
@@ -204,16 +198,11 @@ def _named(text: str) -> schema_pb2.TableName:
 
 def progress(source: Progress) -> job_pb2.Progress:
     """Write the progress of a table."""
-    states = source.states
     return job_pb2.Progress(
         table=table_name(source.table),
         total_count=source.total,
         remaining_count=source.remaining,
-        pending_count=states.get("pending", 0),
-        reserved_count=states.get("reserved", 0),
-        success_count=states.get("success", 0),
-        error_count=states.get("error", 0),
-        ignored_count=states.get("ignored", 0),
+        **{f"{state}_count": source.states.get(state, 0) for state in STATES},
     )
 
 

@@ -9,8 +9,8 @@ from levada._base.names import stored_name
 from levada._jobs import job_calls
 from levada._query import nodes
 from levada._query.relation import Relation, U
+from levada_api.v1 import job_pb2, relation_pb2, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
-from levada_api.v1 import relation_pb2, schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
     Source = Callable[[tuple[object, ...]], Relation | None]
+
+
+_STATES = [name.removeprefix("JOB_STATE_").lower() for name, number in job_pb2.JobState.items() if number]
 
 
 class Jobs(Relation):
@@ -161,10 +164,9 @@ class Jobs(Relation):
 
     def progress(self) -> dict[str, int]:
         """Count these jobs by `status`, and in `total`."""
-        counts = dict.fromkeys(("pending", "reserved", "success", "error", "ignore"), 0)
+        counts = dict.fromkeys(map(_status, _STATES), 0)
         for row in U(self._state).aggr(self, job_count="count(*)"):
-            state = row[self._state]
-            counts["ignore" if state == "ignored" else state] = row["job_count"]
+            counts[_status(row[self._state])] = row["job_count"]
         return {**counts, "total": sum(counts.values())}
 
     def _chosen(self) -> relation_pb2.Relation | None:
@@ -172,6 +174,10 @@ class Jobs(Relation):
 
     def _either(self, *states: str) -> relation_pb2.Relation:
         return (self & [{self._state: state} for state in states])._message()
+
+
+def _status(state: str) -> str:
+    return "ignore" if state == "ignored" else state
 
 
 def job_table(connection: Connection, schema: str, table: str) -> Jobs:

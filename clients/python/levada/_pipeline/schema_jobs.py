@@ -50,8 +50,10 @@ class SchemaJobs(Sequence["Jobs"]):
 
     def __repr__(self) -> str:
         counts = [jobs.progress() for jobs in self._jobs]
-        rows = [(jobs.table_name, *found.values()) for jobs, found in zip(self._jobs, counts, strict=True)]
-        return "\n".join(aligned(("table_name", *counts[0]), rows)) if rows else "no table of the schema computes"
+        # A newer server may have more states than this client knows, which only some tables then show.
+        names = dict.fromkeys(name for found in counts for name in found)
+        rows = [(j.table_name, *(found.get(n, 0) for n in names)) for j, found in zip(self._jobs, counts, strict=True)]
+        return "\n".join(aligned(("table_name", *names), rows)) if rows else "no table of the schema computes"
 
     @property
     def pending(self) -> SchemaJobs:

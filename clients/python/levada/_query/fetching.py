@@ -20,7 +20,7 @@ from levada._values.kinds.numbers import float_array
 from levada._values.kinds.tensors import stacked_tensors
 from levada._values.kinds.value_kind import storage_of
 from levada._values.missing import NUMBER
-from levada._values.types import AttributeType, type_of_column
+from levada._values.types import AttributeType, Family, type_of_column
 from levada_api.v1 import query_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -196,15 +196,15 @@ def _stored_values(
     column: pa.Array | pa.ChunkedArray, type_: AttributeType, *, squeeze: bool, opener: Opener
 ) -> list[Any]:
     values = value_kind(type_).to_python(column, type_)
-    match type_.kind:
-        case "blob":
+    match type_.family:
+        case Family.BLOB:
             return _decoded(values, lambda blob: _squeezed(decode_blob(blob, MAX_ROW_BYTES), squeeze))
-        case "attach":
+        case Family.FILE:
             return [None if value is None else opener.attachment(value) for value in values]
-        case "object":
+        case Family.OBJECT:
             objects = opener.objects(values, type_)
             return [_squeezed(value, squeeze) for value in objects] if type_.codec == "blob" else objects
-        case "array":
+        case Family.ARRAY:
             return [_squeezed(value, squeeze) for value in values]
         case _:
             return values
@@ -224,7 +224,7 @@ def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False,
         return np.array(column.to_numpy(), dtype=np.int64)
     if type_.floating:
         return float_array(column, type_)
-    if type_.kind == "bool" and column.null_count == 0:
+    if type_.family is Family.BOOL and column.null_count == 0:
         return np.array(column.to_numpy(), dtype=np.bool_)
     if type_.dtype is not None and column.null_count == 0:
         return stacked_tensors(column, type_)
@@ -258,13 +258,13 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
             columns[field.name] = to_array(column, field, opener=opener)
         elif type_.integer and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="Int64")
-        elif type_.kind == "bool" and column.null_count:
+        elif type_.family is Family.BOOL and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
         elif type_.textual:
             columns[field.name] = column.cast(pa.utf8()).to_pandas().array
-        elif type_.kind in ("datetime", "timestamp", "timestamptz"):
+        elif type_.family is Family.MOMENT:
             columns[field.name] = column.to_pandas().array
-        elif type_.kind == "array":
+        elif type_.family is Family.ARRAY:
             columns[field.name] = _objects(python_values(column, field, squeeze=squeeze, opener=opener))
         else:
             columns[field.name] = to_array(column, field, squeeze=squeeze, opener=opener)
@@ -283,16 +283,16 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
     series: list[pl.Series] = []
     for index, field in enumerate(table.schema):
         column, type_ = table.column(index), type_read(field)
-        match "codec" if type_.codecs else type_.kind:
-            case "uuid":
+        match "codec" if type_.codecs else type_.family:
+            case Family.UUID:
                 values = [None if v is None else str(v) for v in python_values(column, field)]
                 series.append(pl.Series(field.name, values, dtype=pl.String))
-            case "codec" | "json" | "blob" | "attach" | "object":
+            case "codec" | Family.JSON | Family.BLOB | Family.FILE | Family.OBJECT:
                 values = python_values(column, field, opener=opener)
                 series.append(pl.Series(field.name, values, dtype=pl.Object))
-            case "array" if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
+            case Family.ARRAY if type_.dtype is not None and type_.dtype.kind in "fiu" and not column.null_count:
                 series.append(pl.Series(field.name, stacked_tensors(column, type_)))
-            case "array":
+            case Family.ARRAY:
                 series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
             case _:
                 plain = column.cast(pa.utf8()) if type_.textual else storage_of(column)

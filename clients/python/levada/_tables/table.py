@@ -24,6 +24,7 @@ from levada._values.codecs import encoder
 from levada._values.columns import Place, arrow_column
 from levada._values.condition_values import encode_condition_value
 from levada._values.tabular import row_mapping
+from levada._values.types import Family
 from levada_api.v1 import row_service_pb2 as row_pb
 from levada_api.v1 import schema_pb2, schema_service_pb2
 
@@ -463,13 +464,14 @@ class Table(Relation, metaclass=TableMeta):
         if value is not None and attribute.parsed_type.codecs:
             value = encoder(attribute.parsed_type)(value)
             attribute = replace(attribute, type=str(attribute.parsed_type.stored))
-        if value is None or attribute.parsed_type.kind not in ("blob", "attach", "array", "object"):
+        family = attribute.parsed_type.family
+        if value is None or family not in (Family.BLOB, Family.FILE, Family.ARRAY, Family.OBJECT):
             return value
-        if attribute.parsed_type.kind == "object":
+        if family is Family.OBJECT:
             stager = Stager(self._server(), self._name, self.heading)
             return stager.stage([value], attribute, 0, key=lambda _: row)[0]
         column = arrow_column([value], attribute, Place(self._name.table))
-        if attribute.parsed_type.kind != "array":
+        if family is not Family.ARRAY:
             return column[0].as_py()
         return np.ascontiguousarray(value, attribute.parsed_type.dtype).tobytes()
 

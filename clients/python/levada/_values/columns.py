@@ -14,6 +14,7 @@ from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import tensors
 from levada._values.kinds.value_kind import shown
 from levada._values.tabular import is_missing_scalar, is_not_a_time, without_dimensions
+from levada._values.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
     if type_.codecs:
         encoded = _one_by_one(values, encoder(type_), attribute, place)
         return arrow_column(encoded, replace(attribute, type=str(type_.stored)), place)
-    if type_.kind == "object" and place.stage is not None:
+    if type_.family is Family.OBJECT and place.stage is not None:
         return pa.array(place.stage(values, attribute, place.first_row), type_.arrow)
     try:
         at_once = column_at_once(values, type_)

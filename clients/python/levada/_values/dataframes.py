@@ -12,6 +12,7 @@ from levada._values.columns import Place, arrow_column
 from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import tensor_column
 from levada._values.missing import float_column, is_unknown_nan
+from levada._values.types import Family
 
 if TYPE_CHECKING:
     from levada._values.heading import Attribute
@@ -87,7 +88,7 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
     """Convert an Arrow array to an attribute's type: as a whole if that loses nothing, otherwise value by value."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
-    if attribute.parsed_type.kind in ("attach", "object") and not pa.types.is_struct(column.type):
+    if attribute.parsed_type.family in (Family.FILE, Family.OBJECT) and not pa.types.is_struct(column.type):
         return arrow_column(column.to_pylist(), attribute, place)  # of files, or of values for a store
     try:
         fitted = _cast(column, attribute.parsed_type)

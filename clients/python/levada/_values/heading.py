@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from levada._values.types import AttributeType, parse_type
+from levada._values.types import AttributeType, Family, parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +67,8 @@ class Heading:
     @property
     def blobs(self) -> list[str]:
         """Names of the attributes of the types `<blob>` and `<blob@…>`, in order."""
-        return [name for name, a in self.attributes.items() if "blob" in (a.parsed_type.kind, a.parsed_type.codec)]
+        types = {name: attribute.parsed_type for name, attribute in self.attributes.items()}
+        return [name for name, type_ in types.items() if type_.family is Family.BLOB or type_.codec == "blob"]
 
     @property
     def non_blobs(self) -> list[str]:
@@ -108,7 +109,7 @@ def _element(attribute_type: AttributeType) -> type:
         return np.int64
     if attribute_type.floating:
         return np.float64
-    return np.bool_ if attribute_type.kind == "bool" else np.object_
+    return np.bool_ if attribute_type.family is Family.BOOL else np.object_
 
 
 def heading_from_message(message: pb.Heading) -> Heading:

@@ -31,7 +31,7 @@ from levada._values.tabular import (
     named_index_as_columns,
     to_arrow_table,
 )
-from levada._values.types import type_of_column
+from levada._values.types import Family, type_of_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,7 +200,7 @@ class _Reader:
             nan_is_missing: In earlier rows NaN was written for missing values.
         """
         # Documents are displayed like other texts, but may be as large as blobs.
-        heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.kind == "json"]
+        heavy = [a.name for a in self._attributes if a.parsed_type.heavy or a.parsed_type.family is Family.JSON]
         if not heavy:
             taken = list(islice(rows, _BATCH_ROWS))
         else:
@@ -333,14 +333,14 @@ class _Reader:
         return Rows(fitted.schema, _cut(fitted) if table.num_rows else iter(()))
 
     def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
-        kind = attribute.parsed_type.kind
+        family = attribute.parsed_type.family
         if attribute.parsed_type.codecs and type_of_column(field).codecs != attribute.parsed_type.codecs:
             return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
         binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
-        stored = type_of_column(field).kind == kind if kind == "blob" else kind == "attach" and binary
+        stored = type_of_column(field).family is Family.BLOB if family is Family.BLOB else binary
         nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
-        plain = kind in ("json", "array") and nested
-        if (kind in ("blob", "attach") and not stored) or plain or (kind == "object" and not nested):
+        plain = family in (Family.JSON, Family.ARRAY) and nested
+        if (family in (Family.BLOB, Family.FILE) and not stored) or plain or (family is Family.OBJECT and not nested):
             return pa.chunked_array([arrow_column(column.to_pylist(), attribute, place)])
         return column
 
@@ -463,4 +463,4 @@ def _read_cell(cell: str, attribute: Attribute | None) -> object:
     if not cell:
         required = not attribute.nullable and attribute.default is None
         return cell if attribute.parsed_type.textual and required else None
-    return json.loads(cell) if attribute.parsed_type.kind == "json" else cell
+    return json.loads(cell) if attribute.parsed_type.family is Family.JSON else cell

@@ -12,12 +12,21 @@ import pyarrow as pa
 
 
 class Family(Enum):
-    """Groups of kinds that most of the code treats alike."""
+    """Groups of kinds that all code outside `_values/kinds` treats alike."""
 
     INTEGER = "whole number"
     FLOAT = "float"
+    BOOL = "bool"
     TEXT = "text"
-    OTHER = "value"
+    MOMENT = "moment"
+    UUID = "uuid"
+    JSON = "json"
+    BLOB = "serialized value"
+    FILE = "file"
+    ARRAY = "array"
+    OBJECT = "object in a store"
+    PLAIN = "value"
+    """Read and written as Arrow has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class Traits:
     """
 
     arrow: pa.DataType | None
-    family: Family = Family.OTHER
+    family: Family = Family.PLAIN
     heavy: bool = False
 
 
@@ -40,23 +49,23 @@ KINDS: dict[str, Traits] = {
     **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("uint8", "uint16", "uint32")},
     "float32": Traits(pa.float32(), Family.FLOAT),
     "float64": Traits(pa.float64(), Family.FLOAT),
-    "bool": Traits(pa.bool_()),
+    "bool": Traits(pa.bool_(), Family.BOOL),
     "decimal": Traits(None),
     # An enum is sent as plain text.
     **{name: Traits(pa.utf8(), Family.TEXT) for name in ("char", "varchar", "text", "enum")},
     "date": Traits(pa.date32()),
     "time": Traits(pa.time64("us")),
-    "datetime": Traits(pa.timestamp("us")),
-    "timestamp": Traits(pa.timestamp("us")),
-    "timestamptz": Traits(pa.timestamp("us", "UTC")),
-    "uuid": Traits(pa.uuid()),
-    "json": Traits(pa.json_()),
+    "datetime": Traits(pa.timestamp("us"), Family.MOMENT),
+    "timestamp": Traits(pa.timestamp("us"), Family.MOMENT),
+    "timestamptz": Traits(pa.timestamp("us", "UTC"), Family.MOMENT),
+    "uuid": Traits(pa.uuid(), Family.UUID),
+    "json": Traits(pa.json_(), Family.JSON),
     "bytes": Traits(pa.binary(), heavy=True),
-    "blob": Traits(pa.binary(), heavy=True),
-    "attach": Traits(pa.binary(), heavy=True),
-    "array": Traits(None, heavy=True),
+    "blob": Traits(pa.binary(), Family.BLOB, heavy=True),
+    "attach": Traits(pa.binary(), Family.FILE, heavy=True),
+    "array": Traits(None, Family.ARRAY, heavy=True),
     # The id of an object is sent.
-    "object": Traits(pa.utf8(), heavy=True),
+    "object": Traits(pa.utf8(), Family.OBJECT, heavy=True),
 }
 """A row for each kind, by its first word; `object` for everything that is kept in a store."""
 
@@ -111,19 +120,24 @@ class AttributeType:
         return KINDS.get(self.kind, _UNKNOWN)
 
     @property
+    def family(self) -> Family:
+        """The group of its kind."""
+        return self.traits.family
+
+    @property
     def integer(self) -> bool:
         """An integer type."""
-        return self.traits.family is Family.INTEGER
+        return self.family is Family.INTEGER
 
     @property
     def floating(self) -> bool:
         """A floating point type."""
-        return self.traits.family is Family.FLOAT
+        return self.family is Family.FLOAT
 
     @property
     def textual(self) -> bool:
         """A text type, including enums."""
-        return self.traits.family is Family.TEXT
+        return self.family is Family.TEXT
 
     @property
     def heavy(self) -> bool:

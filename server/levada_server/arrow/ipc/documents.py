@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NoReturn
 
 from levada_server.errors import WrongValue
-from levada_server.model.kinds import Kind
+from levada_server.model.kinds import Family
 
 if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def wrong_document(table: Table, columns: Columns) -> WrongValue | None:
     """Find the first document among some rows that is not JSON, or that PostgreSQL cannot hold."""
     for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
-        if attribute.type.kind is not Kind.JSON:
+        if attribute.type.family is not Family.JSON:
             continue
         for row, text in enumerate(array.to_pylist(), columns.first_row):
             problem = None if text is None else _problem(text)

@@ -78,10 +78,10 @@ def extent_of(type_: AttributeType) -> Extent:
             return Extent(1, max(-low, high))
         case Kind.FLOAT32:
             return ANY_FLOAT32
-        case Kind.DECIMAL:
+        case Kind(traits=Traits(family=Family.DECIMAL)):
             assert type_.precision is not None and type_.scale is not None
             return Extent(10.0**-type_.scale, 10 ** (type_.precision - type_.scale))
-        case Kind.BOOL:
+        case Kind(traits=Traits(family=Family.BOOL)):
             return Extent(1, 1)
         case _:
             return ANY_FLOAT

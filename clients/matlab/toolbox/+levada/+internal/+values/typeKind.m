@@ -1,6 +1,7 @@
 function kind = typeKind(spelling)
 %TYPEKIND Return the kind of an attribute's type: 'varchar' of 'varchar(40)', 'blob' of '<blob>'.
-%   Types whose values lie in a store are of the kind 'object'.
+%   Other code knows only the kinds of this function. A type whose values are handled like another's has its kind, as
+%   types whose values lie in a store are all of the kind 'object'.
 %   A type with a codec of Python, '<graph: <blob>>', has the kind of its stored type.
 
 codec = regexp(spelling, '^<\s*\w+(?:@\w*)?\s*:\s*(.*)>$', 'tokens', 'once');
