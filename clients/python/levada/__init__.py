@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from levada import blob, errors, utils
 from levada._base.config import config
@@ -14,6 +15,7 @@ from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
 from levada._net.address import conn, connect
 from levada._net.connection import Connection
+from levada._net.versions import own_version
 from levada._objects.handles import StoredArray, StoredFile, StoredFolder
 from levada._pipeline.schema import (
     Schema,
@@ -27,6 +29,7 @@ from levada._query.relation import Relation, U
 from levada._query.restriction import AndList, Not, Top
 from levada._tables.deletion import DeletePlan
 from levada._tables.table import FreeTable, Table
+from levada._tables.validation import ValidationResult
 from levada._values.attached import AttachedFile
 from levada._values.codecs import AttributeAdapter, Codec, get_codec, list_codecs
 from levada._values.heading import Attribute, Heading
@@ -34,6 +37,7 @@ from levada._views.diagram import Diagram
 
 schema = Schema
 logger = logging.getLogger("levada")
+__version__ = own_version()
 
 __all__ = [
     "AndList",
@@ -63,7 +67,9 @@ __all__ = [
     "Table",
     "Top",
     "U",
+    "ValidationResult",
     "VirtualModule",
+    "__version__",
     "blob",
     "config",
     "conn",
@@ -80,3 +86,14 @@ __all__ = [
     "utils",
     "virtual_schema",
 ]
+
+# Only at run time: type checkers would take every name for a member.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Find a name that only code written for DataJoint uses."""
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        from levada._datajoint.modules import native
+
+        return native(name)

@@ -11,13 +11,16 @@ from levada._values.blob import decode_blob, encode_blob
 __all__ = ["pack", "unpack"]
 
 
-def pack(value: object) -> bytes:
+def pack(value: object, compress: bool = True) -> bytes:
     """Convert a value to its stored bytes.
+
+    Args:
+        compress: Compress it, if that makes it shorter.
 
     Raises:
         WrongValue: It cannot be stored; the message gives the path to the obstacle.
     """
-    return encode_blob(value)
+    return encode_blob(value, compress=compress)
 
 
 def unpack(blob: bytes | memoryview, squeeze: bool = False) -> Any:  # noqa: ANN401  # whatever was stored

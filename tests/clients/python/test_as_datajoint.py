@@ -41,6 +41,12 @@ def test_a_pipeline_of_older_code_runs(server_address: str, tmp_path: object) ->
         from datajoint.user_tables import UserTable
         from datajoint.utils import from_camel_case, to_camel_case, user_choice
 
+        from datajoint.dependencies import topo_sort, unite_master_parts
+        from datajoint.external import ExternalTable
+        from datajoint.fetch import DataJointError as same_error
+        from datajoint.schema import Schema
+
+        assert same_error is DataJointError and Schema is dj.schema
         assert tuple(map(int, dj.__version__.split("."))) >= (0, 14)
         dj.config["safemode"] = False
         dj.config["custom"] = {{"root": "/data"}}
@@ -105,7 +111,7 @@ def test_a_pipeline_of_older_code_runs(server_address: str, tmp_path: object) ->
         assert len(Session()) == 1
         schema.drop()
         try:
-            import datajoint.external
+            import datajoint.nonsense
         except ModuleNotFoundError:
             print("done")
     """

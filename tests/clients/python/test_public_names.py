@@ -46,4 +46,4 @@ def test_settings_are_a_mapping_that_takes_any_name() -> None:
             assert lv.config["safemode"] is False
         assert lv.config["safemode"] is True
     assert lv.config["custom"] == {}
-    assert lv.config.get("enable_python_native_blobs") is None
+    assert lv.config.get("nothing") is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import getpass
 import json
 import logging
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,27 +15,59 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from levada._base.errors import InvalidRequest, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
 Setting: TypeAlias = Any  # whatever a user keeps under a name
 
-_DEFAULTS: dict[str, Any] = {
+_logger = logging.getLogger("levada")
+
+DEFAULTS: dict[str, Any] = {
     "safemode": True,
     "display.limit": 12,
     "display.width": 14,
     "display.show_tuple_count": True,
+    "display.diagram_direction": "TB",
+    "display.diagram_theme": "auto",
     "fetch_format": "array",
+    "download_path": ".",
     "aggr.keep_all_rows": True,
     "codecs.decode": True,
     "custom": {},
     "loglevel": "WARNING",
     "stores": {},
-    **dict.fromkeys(("database.host", "database.password", "database.port", "database.use_tls")),
+    "query_cache": None,
+    "jobs.auto_refresh": True,
+    "jobs.default_priority": 5,
+    "jobs.keep_completed": True,
+    "jobs.stale_timeout": 3600,
+    "jobs.version_method": None,
+    "jobs.allow_new_pk_fields_in_computed_tables": True,
+    "jobs.add_job_metadata": True,
+    "provenance.capture": True,
+    "provenance.source": {},
+    "database.host": None,
+    "database.password": None,
+    "database.port": 3306,
+    "database.use_tls": None,
+    "database.backend": "postgresql",
+    "database.name": None,
+    "database.reconnect": True,
+    "database.database_prefix": "",
+    "database.create_tables": True,
+    "connection.charset": "",
+    "connection.init_function": None,
+    "enable_python_native_blobs": True,
+    "add_hidden_timestamp": False,
+    "filepath_checksum_size_limit": None,
+    "filepath_checksum_size_limit_insert": None,
+    "ignore_config_file": False,
 }
-_LOCAL_FILE = Path("dj_local_conf.json")
-_GLOBAL_FILE = Path("~/.datajoint_config.json")
+LOCAL_FILE = Path("dj_local_conf.json")
+_PROJECT_FILE = Path("datajoint.json")
+GLOBAL_FILE = Path("~/.datajoint_config.json")
 _ENVIRONMENT = {
+    "DJ_DATABASE_PREFIX": "database.database_prefix",
+    "DJ_DIAGRAM_DIRECTION": "display.diagram_direction",
     "DJ_HOST": "database.host",
     "DJ_LOG_LEVEL": "loglevel",
     "DJ_PASS": "database.password",
@@ -47,10 +80,30 @@ _MEANINGLESS = {
         "the address and the token of a server come from LEVADA_URL and LEVADA_TOKEN, or from levada.toml",
     ),
     **dict.fromkeys(
-        ("connection.charset", "connection.init_function", "database.reconnect"), "only the server opens a database"
+        (
+            "connection.charset",
+            "connection.init_function",
+            "database.backend",
+            "database.name",
+            "database.reconnect",
+        ),
+        "only the server opens a database",
     ),
     **dict.fromkeys(("add_hidden_timestamp", "enable_python_native_blobs"), "there is nothing to switch"),
-    **dict.fromkeys(("download_path", "query_cache"), "nothing is kept on this machine"),
+    "query_cache": "every fetch asks the server",
+    "jobs.keep_completed": "finished jobs are always kept",
+    "jobs.stale_timeout": "the jobs of a lost worker go to others as soon as its lease has run out",
+    "jobs.version_method": "the version of the code of `make` is always recorded",
+    "jobs.allow_new_pk_fields_in_computed_tables": "they are always allowed",
+    **dict.fromkeys(
+        ("jobs.add_job_metadata", "provenance.capture", "provenance.source"),
+        "jobs always record their times, their worker, and what they read",
+    ),
+    "display.diagram_theme": "drawings take the colours of the page around them",
+    **dict.fromkeys(
+        ("filepath_checksum_size_limit", "filepath_checksum_size_limit_insert"), "every file is always checked"
+    ),
+    "ignore_config_file": "the files are read when Python starts; set the variable DJ_IGNORE_CONFIG_FILE instead",
 }
 """DataJoint's settings that are kept but have no effect, with the reason."""
 
@@ -60,23 +113,28 @@ class Config(MutableMapping[str, Any]):
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: the number of rows and the
     width of a column in a preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: the form that
-    the older `fetch()` returns. `aggr.keep_all_rows`: `aggr` keeps entities without a match. `codecs.decode`: codecs
-    decode fetched values; False returns the stored values. `loglevel`: the level of `levada.logger`. `stores`: where
-    the folders of the server's stores are mounted on this machine, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the
-    folder for copies of stored files.
+    the older `fetch()` returns. `download_path`: where `fetch` puts the files of attachments. `aggr.keep_all_rows`:
+    `aggr` keeps entities without a match. `codecs.decode`: codecs decode fetched values; False returns the stored
+    values. `loglevel`: the level of `levada.logger`. `stores`: where the folders of the server's stores are mounted on
+    this machine, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies of stored files.
+    `jobs.auto_refresh`, `jobs.default_priority`: whether `populate` looks for new keys, and the priority of their jobs.
+    `database.create_tables`: whether a schema declares its classes. `display.diagram_direction`: `"TB"` draws parents
+    above their children, `"LR"` to the left of them.
 
-    DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `dj_local_conf.json` in the working
-    folder, then `DJ_*`. Settings that have no effect here are kept, with a warning.
+    DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `datajoint.json` and
+    `dj_local_conf.json` in the working folder, then `DJ_*`. Settings that have no effect here are kept, with a warning.
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {**_DEFAULTS, "custom": {}, "stores": {}, "database.user": _user_name()}
+        self._values: dict[str, Any] = {**copy.deepcopy(DEFAULTS), "database.user": _user_name()}
+        self._told: set[str] = set()
 
     def __getitem__(self, name: str) -> Setting:
         return self._values[name]
 
     def __setitem__(self, name: str, value: Setting) -> None:
-        if name in _MEANINGLESS and value != self._values.get(name):
+        if name in _MEANINGLESS and value != self._values.get(name) and name not in self._told:
+            self._told.add(name)
             warn(f"The setting `{name}` has no effect here: {_MEANINGLESS[name]}.")
         self._set(name, value)
 
@@ -115,7 +173,7 @@ class Config(MutableMapping[str, Any]):
         """Do the same as `override`, under the name that older code uses."""
         return self.override(**settings)
 
-    def load(self, filename: str | os.PathLike[str] = _LOCAL_FILE) -> None:
+    def load(self, filename: str | os.PathLike[str] = LOCAL_FILE) -> None:
         """Read settings from a JSON file, with a warning about settings that have no effect here.
 
         Raises:
@@ -124,26 +182,47 @@ class Config(MutableMapping[str, Any]):
         """
         self.update(_read(Path(filename)))
 
-    def save(self, filename: str | os.PathLike[str]) -> None:
+    def save(self, filename: str | os.PathLike[str], verbose: bool = False) -> None:
         """Write all settings into a JSON file, for `load`.
+
+        Args:
+            filename: The file.
+            verbose: Also log its name.
 
         Raises:
             TypeError: A value cannot be written as JSON.
         """
         Path(filename).expanduser().write_text(json.dumps(self._values, indent=4) + "\n", encoding="utf-8")
+        if verbose:
+            _logger.info("The settings were saved in %s.", filename)
 
-    def save_local(self) -> None:
+    def save_local(self, verbose: bool = False) -> None:
         """Write all settings into `dj_local_conf.json`, which is read when Python starts in this folder."""
-        self.save(_LOCAL_FILE)
+        self.save(LOCAL_FILE, verbose)
 
-    def save_global(self) -> None:
+    def save_global(self, verbose: bool = False) -> None:
         """Write all settings into `~/.datajoint_config.json`, which is read wherever Python starts."""
-        self.save(_GLOBAL_FILE)
+        self.save(GLOBAL_FILE, verbose)
+
+    def get_store_spec(self, store: str) -> Mapping[str, Any]:
+        """Return the setting of a store: where its folder is mounted on this machine.
+
+        Raises:
+            InvalidRequest: There is none.
+        """
+        spec = self["stores"].get(store)
+        if not isinstance(spec, Mapping):
+            raise InvalidRequest(
+                f"The setting `stores` has nothing about the store {store!r}. The server knows all stores; only one "
+                "whose folder is mounted at another place on this machine needs a setting."
+            )
+        return spec
 
     def adopt(self) -> None:
         """Load the settings from DataJoint's files and variables, with one warning for all that have no effect here."""
         found: dict[str, Any] = {}
-        for file in (_GLOBAL_FILE, _LOCAL_FILE):
+        ignored = os.environ.get("DJ_IGNORE_CONFIG_FILE", "").lower() in ("1", "true", "yes", "on")
+        for file in () if ignored else (GLOBAL_FILE, _PROJECT_FILE, LOCAL_FILE):
             try:
                 found |= _read(file.expanduser())
             except FileNotFoundError:
@@ -161,8 +240,9 @@ class Config(MutableMapping[str, Any]):
         """Return the database host in the settings, and the setting that names it; None if none does."""
         if host := os.environ.get("DJ_HOST"):
             return host, "The environment variable DJ_HOST"
-        if _LOCAL_FILE.is_file() and (host := _read(_LOCAL_FILE).get("database.host")):
-            return host, str(_LOCAL_FILE)
+        for file in (LOCAL_FILE, _PROJECT_FILE):
+            if file.is_file() and (host := _read(file).get("database.host")):
+                return host, str(file)
         if host := self._values["database.host"]:
             return host, 'config["database.host"]'
         return None
@@ -170,7 +250,7 @@ class Config(MutableMapping[str, Any]):
     def _set(self, name: str, value: Setting) -> None:
         self._values[name] = value
         if name == "loglevel":
-            logging.getLogger("levada").setLevel(str(value).upper())
+            _logger.setLevel(str(value).upper())
 
 
 class _Section:
@@ -209,7 +289,16 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise InvalidRequest(f"{file} is not valid JSON: {error}.") from None
     if not isinstance(content, dict):
         raise InvalidRequest(f"{file} does not contain a JSON object of settings.")
-    return content
+    return dict(_flat(content))
+
+
+def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield settings by their dotted names; version 2 writes those of a section as an object."""
+    for name, value in content.items():
+        if isinstance(value, Mapping) and any(known.startswith(f"{name}.") for known in DEFAULTS):
+            yield from ((f"{name}.{inner}", setting) for inner, setting in value.items())
+        else:
+            yield name, value
 
 
 def _user_name() -> str | None:

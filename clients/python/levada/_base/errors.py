@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.rpc import error_details_pb2
@@ -10,8 +11,6 @@ from google.rpc import error_details_pb2
 from levada._base.user_code import stack_level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from google.rpc import status_pb2
 
 _DOMAIN = "levada"
@@ -23,6 +22,7 @@ class LevadaError(Exception):
     Args:
         message: The problem, its place, and the remedy.
         details: For programs to branch on, as text; the keys depend on the reason.
+        more: More parts of the message.
 
     Attributes:
         reason: The reason, named as in the protocol's `ErrorReason`: `DUPLICATE_ENTITY`.
@@ -31,8 +31,10 @@ class LevadaError(Exception):
 
     reason = "INTERNAL"
 
-    def __init__(self, message: str, details: Mapping[str, object] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: object = "", details: Mapping[str, object] | object = None, *more: object) -> None:
+        if details is not None and not isinstance(details, Mapping):  # older code has parts of the text here
+            more, details = (details, *more), None
+        super().__init__(" ".join(str(part) for part in (message, *more)))
         self.details = {name: str(value) for name, value in (details or {}).items()}
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes

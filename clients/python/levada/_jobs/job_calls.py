@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from levada._base.config import config
 from levada._net.backoff import PASSING
 from levada._values.message_decoding import decode_value
 from levada_api.v1 import job_pb2
@@ -72,11 +73,12 @@ def refresh(
     Args:
         key_source: Only for these keys; None for the table's own source.
         delay: Seconds that new jobs wait.
-        priority: The priority of new jobs, 0 first; None for the server's default.
+        priority: The priority of new jobs, 0 first; by default the setting `jobs.default_priority`.
         retry_errors: Make failed jobs pending again.
         periodic: Do nothing if any client did this a moment ago.
         patience: As for `Connection.call`.
     """
+    priority = config["jobs.default_priority"] if priority is None else priority
     request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
     if delay:
         request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))

@@ -44,13 +44,35 @@ def connect(
         Unavailable: No server answers at the address.
         InvalidRequest: A setting of DataJoint names a server, and no setting of Levada does.
     """
-    source = _Source(url, token, certificates) if url else _find_source(token)
-    if source.url is None:
-        connection = Connection(embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
-    else:
-        connection = Connection(source.url, source.token, certificates=source.certificates)
+    connection = _open(_Source(url, token, certificates) if url else _find_source(token))
     use(connection)
     return connection
+
+
+def open_found(other_host: str | None = None) -> Connection:
+    """Connect to the server that `connect()` finds, without making it the one that schemas use.
+
+    Args:
+        other_host: A host of DataJoint's that the caller names; with it, no local server is started.
+
+    Raises:
+        InvalidRequest: A host of DataJoint's is named, and no setting of Levada names a server.
+    """
+    source = _find_source(None)
+    if source.url is None and other_host is not None:
+        raise _other_host(other_host, "The call")
+    return _open(source)
+
+
+def has_default() -> bool:
+    """Return whether there is a connection that schemas use."""
+    return _default.connection is not None
+
+
+def _open(source: _Source) -> Connection:
+    if source.url is None:
+        return Connection(embedded.join_or_start(Path.cwd() / _EMBEDDED_FOLDER))
+    return Connection(source.url, source.token, certificates=source.certificates)
 
 
 def use(connection: Connection) -> None:
@@ -112,8 +134,11 @@ def _refuse_datajoint_settings() -> None:
     """
     found = config.datajoint_host()
     if found is not None:
-        host, where = found
-        raise InvalidRequest(
-            f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
-            'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
-        )
+        raise _other_host(*found)
+
+
+def _other_host(host: str, where: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{where} names the database host {host!r}, which Levada does not use. Set LEVADA_URL to the address of a "
+        'Levada server, or write it into levada.toml, or call levada.connect("host:port").'
+    )

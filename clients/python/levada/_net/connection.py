@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+from levada._base.absent_names import Explained
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, LostConnectionError, PreconditionFailed
+from levada._base.errors import InvalidRequest, LostConnectionError, PreconditionFailed, Unsupported
 from levada._net.few_rows import fetch_few_rows
 from levada._net.job_context import job_of
 from levada._net.pages import pages
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from levada._net.dependencies import Dependencies
     from levada._net.job_context import JobContext
     from levada._net.transaction import Transaction
     from levada._net.transport import Decoder
@@ -46,7 +49,7 @@ class TableDescription:
     heading: Heading
 
 
-class Connection:
+class Connection(Explained):
     """A connection to one server. Threads may share it, and it keeps working in a forked child.
 
     gRPC requires that no other thread is within a call at the time of the fork.
@@ -76,6 +79,7 @@ class Connection:
         self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
         self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
+        self._dependencies: Dependencies | None = None
         try:
             self._info = self._ask_info(None)
             check_server(self._info, address)
@@ -110,6 +114,75 @@ class Connection:
         except LostConnectionError:
             return False
         return True
+
+    # ----------------------------------------------------------------------------------- names of DataJoint
+
+    @property
+    def conn_info(self) -> dict[str, object]:
+        """`host`, `port` and `user` of the connection; a path has no port. There is no password."""
+        host, _, port = self.address.rpartition("://")[2].rpartition(":")
+        known = bool(host) and port.isdigit()
+        return {
+            "host": host if known else self.address,
+            "port": int(port) if known else None,
+            "user": config["database.user"],
+        }
+
+    def get_user(self) -> str:
+        """Return who calls, as `user@host`: the setting `database.user`, by default the user of this machine."""
+        return f"{config['database.user']}@{socket.gethostname()}"
+
+    def ping(self) -> None:
+        """Raise an error unless the server answers.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+        self._ask_info(_PROBE_SECONDS)
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """All tables and their foreign keys as a graph of NetworkX, which must be installed: call its `load()`."""
+        if self._dependencies is None:
+            try:
+                from levada._net.dependencies import Dependencies
+            except ImportError:
+                raise Unsupported(
+                    "`dependencies` is a graph of NetworkX: `pip install networkx`. Without it, a table has its "
+                    "`parents()`, `children()`, `ancestors()` and `descendants()`."
+                ) from None
+            self._dependencies = Dependencies(self)
+        return self._dependencies
+
+    def query(
+        self,
+        query: str,
+        args: object = (),
+        *,
+        as_dict: bool = False,
+        suppress_warnings: bool = True,
+        reconnect: bool | None = None,
+    ) -> NoReturn:
+        """Refuse a statement of SQL; arguments as in DataJoint.
+
+        SQL can name any table of the database, so no rule about who may read what could hold for it.
+
+        Raises:
+            Unsupported: Always.
+        """
+        raise Unsupported(
+            "The server takes no SQL. Fetch rows by tables and their operators: `table & condition`, `table.proj(…)`, "
+            "`table.aggr(…)`; dj.FreeTable reaches a table by its name, dj.list_schemas() and schema.list_tables() "
+            "list names, and `table.children()` has the foreign keys. Who runs the server can read its PostgreSQL by "
+            f"other programs. The statement was: {query[:200]}"
+        )
+
+    def set_query_cache(self, query_cache: str | None = None) -> None:
+        """Warn that there is no cache of queries; its name is not used."""
+        self.tell_once("`set_query_cache` has no effect here: every fetch asks the server.")
+
+    def purge_query_cache(self) -> None:
+        """Do nothing, because there is no cache of queries."""
 
     def close(self) -> None:
         """Close the connection; calls under way are cancelled."""

@@ -22,7 +22,7 @@ _Response = TypeVar("_Response", bound="Message")
 _Page = TypeVar("_Page", "ListSchemasResponse", "ListStoresResponse", "ListTablesResponse")
 
 
-class _Connection(Protocol):
+class Caller(Protocol):
     """An object that calls methods of a server."""
 
     def call(self, method: MethodName, request: Message, response: type[_Response], /) -> _Response:
@@ -30,7 +30,7 @@ class _Connection(Protocol):
 
 
 def pages(
-    connection: _Connection,
+    connection: Caller,
     method: MethodName,
     request: ListSchemasRequest | ListStoresRequest | ListTablesRequest,
     response: type[_Page],

@@ -8,6 +8,7 @@ from functools import reduce
 from operator import mul
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from levada._base.config import config
 from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
 from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make, own_names
@@ -42,6 +43,11 @@ class AutoPopulated(Computing):
                 f"`{type(self).__name__}` refers to no table in its primary key, so it needs its own key_source."
             )
         return reduce(mul, [_keys(parent, info["attr_map"]) for parent, info in parents])
+
+    @property_on_class
+    def target(self) -> Table:
+        """The table whose rows `make` inserts: this one."""
+        return self
 
     @property
     def upstream(self) -> Lineage:
@@ -115,7 +121,8 @@ class AutoPopulated(Computing):
                 class.
             make_kwargs: Further arguments of `make`.
             priority: The urgency of new jobs, 0 first; less urgent jobs are not taken.
-            refresh: False: compute only keys that have a job already.
+            refresh: False: compute only keys that have a job already. With `reserve_jobs` it is by default the setting
+                `jobs.auto_refresh`.
             order: `"original"` (most urgent first), `"reverse"` or `"random"`; with one process.
             limit: Consider at most this many keys.
             keys: Compute only these keys.
@@ -136,7 +143,9 @@ class AutoPopulated(Computing):
         if engine is not None and processes != 1:
             raise InvalidRequest("Pass either processes or an engine: the engine has its own number of processes.")
         source = self._source(restrictions, keys)
-        if refresh is not False:
+        if refresh is None:
+            refresh = config["jobs.auto_refresh"] or not reserve_jobs
+        if refresh:
             job_calls.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
         all_jobs = jobs = self.jobs
         if source is not None:

@@ -8,6 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from levada._base.absent_names import Explained
+from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, UnknownTable
 from levada._base.names import full_name
 from levada._base.prompt import confirm
@@ -39,7 +41,7 @@ _T = TypeVar("_T", bound="type[Table]")
 _CONTRACT = "MAKE_CONTRACT_"
 
 
-class Schema:
+class Schema(Explained):
     """A namespace of tables, and the decorator that declares a class as one of them.
 
     Args:
@@ -47,7 +49,8 @@ class Schema:
         context: Looked up for names after `->`, before the module of the decorated class.
         connection: The schema's connection; by default that of `conn()`.
         create_schema: Create it if it does not exist.
-        create_tables: Declare the classes; False uses existing tables only.
+        create_tables: Declare the classes; False uses existing tables only. By default the setting
+            `database.create_tables`.
         add_objects: More objects for names after `->`.
     """
 
@@ -58,13 +61,13 @@ class Schema:
         *,
         connection: Connection | None = None,
         create_schema: bool = True,
-        create_tables: bool = True,
+        create_tables: bool | None = None,
         add_objects: Mapping[str, Any] | None = None,
     ) -> None:
         self.database = ""
         self.context = context
         self.create_schema = create_schema
-        self.create_tables = create_tables
+        self.create_tables: bool = config["database.create_tables"] if create_tables is None else create_tables
         self._connection = connection
         self._added: dict[str, Any] = dict(add_objects or {})
         register_adapters(self._added)
@@ -113,6 +116,21 @@ class Schema:
                 known.jobs if known is not None else job_table(self.connection, table.name.schema, table.name.table)
             )
         return SchemaJobs([jobs.named() for jobs in found])
+
+    @property
+    def code(self) -> str:
+        """Classes that declare the same tables: `save()`."""
+        return self.save()
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """For each attribute that originates in a primary key, as `schema.table.attribute`: where it originates."""
+        return {
+            f"{self.database}.{table.stored_name}.{attribute.name}": attribute.origin
+            for table in self._tables()
+            for attribute in table.heading.attributes
+            if attribute.origin
+        }
 
     @property
     def transaction(self) -> TransactionBlock[Connection]:

@@ -40,6 +40,34 @@ _END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream, though they may also occur elsewhere."""
 
 
+class Cursor:
+    """Rows one after another.
+
+    Args:
+        rows: The rows, fetched as they are taken.
+        as_dict: Return them as dictionaries rather than as tuples.
+
+    Attributes:
+        rowcount: -1, because nobody has counted them.
+    """
+
+    rowcount = -1
+
+    def __init__(self, rows: Iterator[dict[str, Any]], as_dict: bool) -> None:
+        self._rows: Iterator[Any] = rows if as_dict else (tuple(row.values()) for row in rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+    def fetchone(self) -> Any:  # noqa: ANN401  # a dictionary or a tuple
+        """Return the next row; None at the end."""
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        """Return all remaining rows."""
+        return list(self._rows)
+
+
 class Result:
     """The answer to a query: batches that are read from the network on demand.
 

@@ -6,12 +6,13 @@ import copy
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from levada._base.absent_names import Explained
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, warn
 from levada._objects.fetched_handles import Opener
 from levada._query import fetching, nodes
 from levada._query import preview as _preview
-from levada._query.class_level import on_class, property_on_class
+from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.flattening import relation_message
 from levada._query.restriction import (
     AndList,
@@ -49,12 +50,14 @@ HEAD_ROWS = 25
 """The number of rows of `head` and `tail`."""
 
 
-class Relation(Operand):
+class Relation(Explained, Operand):
     """An expression over tables. It never changes; each operator returns a new one.
 
     `A & condition` restricts, `A - condition` antirestricts, `A * B` joins, `A + B` unites. The server checks an
     expression when it is first used, and its errors name the part at fault.
     """
+
+    _conditions: tuple[object, ...] = ()
 
     def __init__(self, connection: Connection | None, node: nodes.Node) -> None:
         self._connection = connection
@@ -86,13 +89,18 @@ class Relation(Operand):
         return Relation(self._connection_with(right), nodes.union(self._node, right._node))
 
     @on_class
-    def restrict(self, condition: object, semantic_check: bool = True) -> Restricted:
-        """Return the entities that meet a condition: `A & condition`.
+    def restrict(self, restriction: object, semantic_check: bool = True) -> Restricted:
+        """Return the entities that meet a condition: `A & restriction`.
 
         Args:
-            semantic_check: False: queries match on names alone, as in `A ^ condition`.
+            semantic_check: False: queries match on names alone, as in `A ^ restriction`.
         """
-        return self._restricted(condition, negated=False, unchecked=not semantic_check)
+        return self._restricted(restriction, negated=False, unchecked=not semantic_check)
+
+    @property_on_class
+    def restriction(self) -> AndList:
+        """The conditions by which this relation was restricted; any relation with the same attributes takes them."""
+        return AndList(self._conditions)
 
     @on_class
     def proj(self, /, *attributes: str | EllipsisType, **named_attributes: str | Term) -> Relation:
@@ -136,6 +144,9 @@ class Relation(Operand):
         matching_only = bool(exclude_nonmatching) or not kept
         node = nodes.aggregate(self._node, other._node, items, matching_only=matching_only)
         return Relation(self._connection_with(other), node)
+
+    aggregate = aggr
+    CLASS_LEVEL.add("aggregate")
 
     @on_class
     def join(self, other: object, semantic_check: bool = True, left: bool = False) -> Relation:
@@ -327,14 +338,15 @@ class Relation(Operand):
         return self.fetch(**arguments) if arguments.keys() & {"as_dict", "format"} else self.to_dicts(**arguments)
 
     @on_class
-    def fetch1(self, *attributes: str, squeeze: bool = False, download_path: str = ".") -> Fetched:
+    def fetch1(self, *attributes: str, squeeze: bool = False, download_path: str | None = None) -> Fetched:
         """Fetch exactly one entity.
 
         Args:
             attributes: None: a dictionary of all. One: its value. Several: a tuple of values. `"KEY"` is the key as a
                 dictionary.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments, which are returned as paths.
+            download_path: The folder for files of attachments, which are returned as paths; by default the setting
+                `download_path`.
 
         Raises:
             NotFound: There is no entity.
@@ -345,7 +357,9 @@ class Relation(Operand):
             kind = InvalidRequest if table.num_rows else NotFound
             found = "several" if table.num_rows else "none"
             raise kind(f"fetch1 needs exactly one entity and there are {found}. Restrict the query by a whole key.")
-        row = fetching.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path))[0]
+        row = fetching.to_dicts(table, squeeze=squeeze, opener=self._opener(download_path or config["download_path"]))[
+            0
+        ]
         if not attributes:
             return row
         key = {name: row[name] for name in fetching.primary_key_of(table.schema)}
@@ -362,7 +376,7 @@ class Relation(Operand):
         format: str | None = None,
         as_dict: bool | None = None,
         squeeze: bool = False,
-        download_path: str = ".",
+        download_path: str | None = None,
     ) -> Fetched:
         """Fetch in the older way; `to_dicts`, `to_arrays`, `to_pandas` and `keys` name their form.
 
@@ -374,10 +388,10 @@ class Relation(Operand):
             format: Without attributes: `"array"` (a structured array, the default) or `"frame"` (a DataFrame).
             as_dict: Return a list of dictionaries.
             squeeze: Remove dimensions of length 1 from arrays.
-            download_path: The folder for files of attachments; they are returned as paths, like files of
-                `<filepath@…>`.
+            download_path: The folder for files of attachments, by default the setting `download_path`; they are
+                returned as paths, like files of `<filepath@…>`.
         """
-        opener = self._opener(download_path, filepaths=True)
+        opener = self._opener(download_path or config["download_path"], filepaths=True)
         if attributes and not as_dict:
             columns = self._columns(attributes, order_by, limit, offset, squeeze=squeeze, opener=opener)
             return columns[0] if len(columns) == 1 else columns
@@ -392,6 +406,15 @@ class Relation(Operand):
         return fetching.to_records(table, squeeze=squeeze, opener=opener)
 
     # -------------------------------------------------------------------------------------------- display
+
+    @on_class
+    def cursor(self, as_dict: bool = False) -> fetching.Cursor:
+        """Fetch the entities one after another, as a cursor of a database returns rows.
+
+        Args:
+            as_dict: As dictionaries rather than as tuples in the order of the heading.
+        """
+        return fetching.Cursor(iter(self), as_dict)
 
     def __repr__(self) -> str:
         if sys.is_finalizing() or self._connection is None:
@@ -437,14 +460,19 @@ class Relation(Operand):
                 result = result._restricted(part, negated=False, unchecked=unchecked)
             return result
         if isinstance(condition, Top) and not negated:
-            return self._with_node(top_node(self._node, condition), self._connection)
+            return self._with_condition(condition, top_node(self._node, condition), self._connection)
         if not isinstance(condition, (Operand, str)) and hasattr(condition, "__next__"):
             condition = list(condition)  # type: ignore[call-overload]  # an iterator, read once
         connection = self._connection
         for other in connections_in(condition):
             connection = _same_connection(connection, other)
-        node = condition_node(condition, unchecked=unchecked)
-        return self._with_node(nodes.restrict(self._node, node, negated=negated), connection)
+        node = nodes.restrict(self._node, condition_node(condition, unchecked=unchecked), negated=negated)
+        return self._with_condition(Not(condition) if negated else condition, node, connection)
+
+    def _with_condition(self: _Self, condition: object, node: nodes.Node, connection: Connection | None) -> _Self:
+        result = self._with_node(node, connection)
+        result._conditions = (*self._conditions, condition)
+        return result
 
     def _other(self, other: object, operator: str) -> Relation:
         relation = as_operand(other)
@@ -509,6 +537,11 @@ class U(Relation):
     def __init__(self, *attributes: str) -> None:
         super().__init__(None, nodes.universal_set(attributes))
         self._attributes = attributes
+
+    @property
+    def primary_key(self) -> list[str]:
+        """The names that it was created with."""
+        return list(self._attributes)
 
     def _with_node(self, node: nodes.Node, connection: Connection | None) -> Relation:  # type: ignore[override]
         return Relation(connection, node)  # restricted, it is no longer a U

@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import numpy as np
 
+from levada._base.absent_names import defines, missing
 from levada._base.errors import InvalidRequest, NotFound, UnknownAttribute
 from levada._base.names import full_name, parse_full_name, stored_name
+from levada._net.address import conn
 from levada._objects.staging import Stager
 from levada._query import nodes
 from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
@@ -70,6 +72,14 @@ class TableMeta(type):
         if name in CLASS_LEVEL and "_abstract" not in type.__getattribute__(cls, "__dict__"):
             return getattr(cls(), name)
         return super().__getattribute__(name)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(cls, name: str) -> Member:
+            """Raise the error of a property that failed, or else an error that explains the name."""
+            if defines(cls.__mro__, name):
+                return TableMeta.__getattribute__(cls, name)
+            raise missing(cls, name)
 
     def __and__(cls, condition: object) -> Restricted:
         return cls() & condition
@@ -141,6 +151,11 @@ class Table(Relation, metaclass=TableMeta):
     def table_name(self) -> str:
         """The stored name: `session__trial`."""
         return stored_name(self._name.table)
+
+    @property_on_class
+    def class_name(self) -> str:
+        """The name of the class, behind those of the classes around it: `Session.Trial`."""
+        return self._name.table
 
     @property_on_class
     def full_table_name(self) -> str:
@@ -514,16 +529,24 @@ class Table(Relation, metaclass=TableMeta):
 
 
 class FreeTable(Table):
-    """A table without its own class.
+    """A table without its own class: `FreeTable("lab.Session")`, or `FreeTable(connection, "lab.Session")`.
 
     Args:
-        connection: The table's connection.
+        conn_or_name: The table's connection; or its name, if the connection is that of `conn()`.
         full_table_name: `lab.Session`, `lab.session`, or `` `lab`.`#species` ``.
     """
 
     _abstract: ClassVar[bool] = True
 
-    def __init__(self, connection: Connection, full_table_name: str) -> None:
+    def __init__(self, conn_or_name: Connection | str, full_table_name: str | None = None) -> None:
+        if isinstance(conn_or_name, str):
+            if full_table_name is not None:
+                raise InvalidRequest(f"FreeTable takes a connection and a name, not two names: {conn_or_name!r}.")
+            connection, full_table_name = conn(), conn_or_name
+        elif full_table_name is None:
+            raise InvalidRequest("FreeTable needs the name of a table: FreeTable(connection, 'schema.Table').")
+        else:
+            connection = conn_or_name
         self._name = parse_full_name(full_table_name)
         Relation.__init__(self, connection, nodes.table(self._name.schema, self._name.table))
 

@@ -22,11 +22,12 @@ MAX_ROW_BYTES = 256 * 2**20
 """The maximum size of a value in a row, once decompressed: the largest that a server may allow."""
 
 
-def encode_blob(value: object, path: str = "value") -> bytes:
+def encode_blob(value: object, path: str = "value", *, compress: bool = True) -> bytes:
     """Build the stored bytes of a `<blob>` attribute.
 
     Args:
         path: The value's name in errors: `row 3, attribute `trace``.
+        compress: Compress it, if that makes it shorter.
 
     Raises:
         WrongValue: It contains something that no other language could read; the message gives the path to it.
@@ -36,7 +37,7 @@ def encode_blob(value: object, path: str = "value") -> bytes:
     if size > MAX_MESSAGE_BYTES:
         raise WrongValue(f"{path}: a value of {size} bytes; keep it in a store: <blob@store>.")
     raw = message.SerializeToString()
-    if len(raw) > _COMPRESS_BYTES:
+    if compress and len(raw) > _COMPRESS_BYTES:
         compressed: bytes = pa.compress(raw, codec="zstd", asbytes=True)
         if len(compressed) < len(raw):
             return _COMPRESSED + compressed

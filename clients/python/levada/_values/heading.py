@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
+from levada._base.absent_names import Explained
 from levada._values.types import AttributeType, Family, parse_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from levada_api.v1 import schema_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Explained):
     """A named, typed attribute.
 
     Args:
@@ -42,9 +44,96 @@ class Attribute:
         """The parsed type."""
         return parse_type(self.type)
 
+    @property
+    def lineage(self) -> str | None:
+        """Its `origin`; None if it has none."""
+        return self.origin or None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are numbers; those of `bool` count as 0 and 1."""
+        arrow = self.parsed_type.arrow
+        return pa.types.is_decimal(arrow) or (pa.types.is_primitive(arrow) and not pa.types.is_temporal(arrow))
+
+    @property
+    def string(self) -> bool:
+        """Whether its values can be written as text: texts, dates and times."""
+        return self.parsed_type.textual or pa.types.is_temporal(self.parsed_type.arrow)
+
+    @property
+    def uuid(self) -> bool:
+        """Whether its type is `uuid`."""
+        return self.parsed_type.family is Family.UUID
+
+    @property
+    def json(self) -> bool:
+        """Whether its type is `json`."""
+        return self.parsed_type.family is Family.JSON
+
+    @property
+    def is_blob(self) -> bool:
+        """Whether its type is `<blob>` or `<blob@…>`."""
+        return self.parsed_type.family is Family.BLOB or self.parsed_type.codec == "blob"
+
+    @property
+    def is_attachment(self) -> bool:
+        """Whether its type is `<attach>` or `<attach@…>`."""
+        return self.parsed_type.family is Family.FILE or self.parsed_type.codec == "attach"
+
+    @property
+    def is_filepath(self) -> bool:
+        """Whether its type is `<filepath@…>`."""
+        return self.parsed_type.codec == "filepath"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its values are in a store."""
+        return self.parsed_type.family is Family.OBJECT
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether queries leave it out: never."""
+        return False
+
+    @property
+    def store(self) -> str | None:
+        """The store of its values, empty for the server's default store; None if they are in the table."""
+        return self.parsed_type.store if self.is_external else None
+
+    @property
+    def codec(self) -> str | None:
+        """The name of the codec that converts its values, if there is one."""
+        return next(iter(self.parsed_type.codecs), None)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of an array of its values: int64, float64, bool, or objects."""
+        return np.dtype(_element(self.parsed_type))
+
+    @property
+    def original_type(self) -> str:
+        """Its type, as the definition spells it."""
+        return self.type
+
+    @property
+    def sql_type(self) -> str:
+        """Its type, as the definition spells it."""
+        return self.type
+
+    @property
+    def sql(self) -> str:
+        """A line of a definition that declares it."""
+        default = "" if self.default is None else f" = {self.default}"
+        comment = f"  # {self.comment}" if self.comment else ""
+        return f"{self.name}{default} : {self.type}{comment}"
+
+    def todict(self) -> dict[str, Any]:
+        """Return its fields as a dictionary."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Explained):
     """The ordered attributes of a table or query, the primary key first."""
 
     attributes: Mapping[str, Attribute]
@@ -67,8 +156,7 @@ class Heading:
     @property
     def blobs(self) -> list[str]:
         """Names of the attributes of the types `<blob>` and `<blob@…>`, in order."""
-        types = {name: attribute.parsed_type for name, attribute in self.attributes.items()}
-        return [name for name, type_ in types.items() if type_.family is Family.BLOB or type_.codec == "blob"]
+        return [name for name, attribute in self.attributes.items() if attribute.is_blob]
 
     @property
     def non_blobs(self) -> list[str]:
@@ -76,9 +164,23 @@ class Heading:
         return [name for name in self.attributes if name not in self.blobs]
 
     @property
+    def has_autoincrement(self) -> bool:
+        """Whether the server numbers one of the attributes."""
+        return any(attribute.autoincrement for attribute in self.attributes.values())
+
+    def as_sql(self, fields: Iterable[str], include_aliases: bool = True) -> str:
+        """Return names in backticks, as a list of SQL or of an expression.
+
+        Args:
+            fields: The names.
+            include_aliases: Not needed: an attribute has one name.
+        """
+        return ",".join(f"`{name}`" for name in fields)
+
+    @property
     def as_dtype(self) -> np.dtype[np.void]:
         """The dtype of a structured array of rows: int64, float64 and bool, objects for other types."""
-        return np.dtype([(name, _element(attribute.parsed_type)) for name, attribute in self.attributes.items()])
+        return np.dtype([(name, attribute.dtype) for name, attribute in self.attributes.items()])
 
     def __getitem__(self, name: str) -> Attribute:
         return self.attributes[name]

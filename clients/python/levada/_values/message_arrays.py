@@ -28,7 +28,7 @@ _MAX_TEXT_BYTES = 2**30
 """The maximum for an array of texts, in which NumPy reserves the size of the longest for each."""
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64(\[\w+\])?")
 _CELLS = "O"
-_PLAIN_SUBCLASSES = ("memmap", "matrix", "recarray")
+_PLAIN_SUBCLASSES = ("MatCell", "MatStruct", "matrix", "memmap", "recarray")
 """Subclasses of arrays that add nothing to the values."""
 _SPARSE_FORMS = frozenset(f"{form}_{kind}" for form in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
                           for kind in ("array", "matrix"))  # fmt: skip
@@ -120,7 +120,7 @@ def _texts(tensor: pb.Tensor) -> Array:
 
 
 def _plain_subclass(array: Array) -> bool:
-    return type(array).__name__ in _PLAIN_SUBCLASSES and type(array).__module__.partition(".")[0] == "numpy"
+    return type(array).__name__ in _PLAIN_SUBCLASSES and type(array).__module__.partition(".")[0] in ("numpy", "levada")
 
 
 def _order(column_major: bool) -> Any:  # noqa: ANN401  # NumPy's literal type

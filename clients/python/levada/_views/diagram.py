@@ -7,6 +7,7 @@ from operator import add
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from levada._base.absent_names import Explained
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._pipeline import lineage as lineages
@@ -35,7 +36,7 @@ _Name = tuple[str, str]
 """Schema and stored name of a table."""
 
 
-class Diagram:
+class Diagram(Explained):
     """Some tables and their dependencies. It never changes; each operator returns a new one.
 
     `d + 1` adds the tables one step downstream and `d - 1` those one step upstream; `a + b`, `a - b` and `a * b` have

@@ -1,0 +1,1 @@
+"""The submodules of DataJoint, and names in them that only code written for it imports."""
