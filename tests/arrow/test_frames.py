@@ -45,7 +45,8 @@ def followed(content: bytes, cuts: list[int]) -> Frames:
 @given(st.integers(0, len(STREAM)), st.lists(st.integers(0, len(STREAM)), max_size=20))
 def test_the_batches_that_are_whole_are_known(size: int, cuts: list[int]) -> None:
     frames = followed(STREAM[:size], [min(cut, size) for cut in cuts])
-    assert frames.whole_bytes == max([end for end in ENDS if end <= size], default=0)
+    ends = [end for end, batch in zip(ENDS, BATCHES, strict=True) if batch.num_rows and end <= size]
+    assert frames.whole_bytes == max(ends, default=0)
 
 
 @settings(max_examples=300, deadline=None)
@@ -55,6 +56,11 @@ def test_a_damaged_stream_is_followed_no_further_than_it_came(damage: list[tuple
     for place, octet in damage:
         damaged[place] = octet
     assert 0 <= followed(bytes(damaged), []).whole_bytes <= len(STREAM)
+
+
+def test_a_batch_without_rows_does_not_end_anything() -> None:
+    assert followed(STREAM[: ENDS[2]], []).whole_bytes == ENDS[1]
+    assert followed(STREAM[: ENDS[3]], []).whole_bytes == ENDS[3]
 
 
 def test_other_bytes_are_not_followed() -> None:

@@ -174,3 +174,9 @@ def test_names_that_are_not_text_are_refused() -> None:
     content = stream(pa.record_batch({"NAMEX": pa.array([1])})).replace(b"NAMEX", b"NAM\xff\xff")
     with pytest.raises(errors.InvalidRequest, match="not a valid Arrow IPC stream"):
         entity_set(content, lambda _, __: None, Allowance())
+
+
+def test_batches_without_rows_are_passed_over() -> None:
+    batch = pa.record_batch({"id": pa.array([7])})
+    content = stream(*[batch.slice(0, 0)] * 1000, batch, *[batch.slice(0, 0)] * 1000)
+    assert [rows.num_rows for rows in read(content)] == [1]

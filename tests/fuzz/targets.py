@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from levada._values.blob import MAX_ROW_BYTES, decode_blob, encode_blob
 from levada.errors import LevadaError as ClientError
-from levada_server.arrow.ipc.ingest import read_stream
+from levada_server.arrow.ipc.ingest import RowStream
 from levada_server.arrow.ipc.reading import Allowance
 from levada_server.arrow.types import COLUMN_KINDS
 from levada_server.errors import LevadaError
@@ -107,7 +107,7 @@ def _stream(batch: pa.RecordBatch, codec: str | None) -> bytes:
 
 
 def _insert(content: bytes) -> None:
-    for columns in read_stream(pa.PythonFile(io.BytesIO(content), "r"), TABLE, ignore_extra_fields=True):
+    for columns in RowStream(pa.PythonFile(io.BytesIO(content), "r"), TABLE, ignore_extra_fields=True):
         columns.check_sizes(TABLE, 2**20)
         for attribute, array in zip(columns.attributes, columns.arrays, strict=True):
             COLUMN_KINDS[attribute.type.kind].encode(array, attribute.type)

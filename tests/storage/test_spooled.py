@@ -71,3 +71,18 @@ def test_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     assert not left.exists()
     assert young.exists()
     assert other.exists()
+
+
+def test_few_bytes_go_to_disk_where_many_clients_take_the_memory(tmp_path: Path) -> None:
+    space = SpoolSpace(tmp_path, memory_bytes=3 * len(PIECE))
+    with Spooled(space) as first, Spooled(space) as second:
+        first.write(PIECE * 2)
+        second.write(PIECE)
+        assert space.used_bytes == 0
+        second.write(PIECE)
+        assert space.used_bytes == 2 * len(PIECE)
+        first.write(PIECE)  # what the second one had
+        assert space.used_bytes == 2 * len(PIECE)
+        second.seek(0)
+        assert second.read() == PIECE * 2
+    assert (space.used_bytes, space.memory_bytes) == (0, 3 * len(PIECE))

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.spool import SpoolSpace
 
 
+ADDED_BYTES = 2**18
+"""A larger piece is added in a thread, so that other calls go on: it may hold many messages."""
+
+
 class Arrival:
     """A file with the bytes of an Arrow IPC stream that is still arriving.
 
-    The event loop adds bytes as they arrive. Threads read, one at a time, and only bytes that have arrived, so that no
-    thread waits for a client.
+    One task adds bytes as they arrive. Threads read, one at a time, and only bytes that have arrived, so that no thread
+    waits for a client.
 
     Args:
         space: The disk space for many bytes.
@@ -38,19 +42,27 @@ class Arrival:
         self._file = Spooled(space)
         self._read_at = self._write_at = 0
 
-    def add(self, piece: bytes) -> None:
+    async def add(self, piece: bytes) -> None:
         """Append bytes that have arrived.
 
         Raises:
             LimitReached: The spool is full.
         """
+        if len(piece) <= ADDED_BYTES:
+            self._append(piece)
+        else:
+            await asyncio.to_thread(self._append, piece)
+        self._news.set()
+
+    def _append(self, piece: bytes) -> None:
         with self._lock:
+            if self.closed:  # by a call that did not wait for this
+                return
             self._file.seek(self._write_at)
             self._file.write(piece)
             self._write_at += len(piece)
         self._hash.update(piece)
         self._frames.add(piece)
-        self._news.set()
 
     def end(self, error: BaseException | None = None) -> None:
         """Mark the end of the stream, with the error if it ended too early."""

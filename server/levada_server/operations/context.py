@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound
 from levada_server.model.sizes import VALUE_BYTES
+from levada_server.operations.memory import RowMemory
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Engine:
         refreshes: Shares refreshes among callers that ask at the same time.
         value_bytes: The most bytes of a value in a row.
         spool: The disk space in which the rows of inserts wait.
+        memory: The memory for the rows that are decoded.
     """
 
     scope: Scope
@@ -62,3 +64,4 @@ class Engine:
     refreshes: Refreshes
     value_bytes: int = VALUE_BYTES
     spool: SpoolSpace = field(default_factory=SpoolSpace)
+    memory: RowMemory = field(default_factory=RowMemory)

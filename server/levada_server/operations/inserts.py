@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ipc.ingest import read_stream, unfilled
+from levada_server.arrow.ipc.ingest import RowStream, memory_needs, unfilled
 from levada_server.errors import InvalidRequest
 from levada_server.model.assignment import insertable
 from levada_server.model.dependencies import is_within
@@ -26,7 +27,7 @@ from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.rows.insert_plan import plan_insert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.dependencies import Basis
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from levada_server.operations.access.writing import Writable
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.operations.memory import MemoryShare
     from levada_server.query.algebra import Relation
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.spool import Spooled
@@ -69,20 +71,22 @@ async def insert(
     """Insert the rows of an Arrow IPC stream, all or none; return how many were inserted or replaced.
 
     Rows are inserted while the stream still arrives. If the sender is too slow, the connection goes to others, and the
-    insert starts again once the whole stream has arrived.
+    insert starts again once the whole stream has arrived. It does the same if a batch needs more memory than earlier
+    ones and others use it.
 
     Raises:
+        LimitReached: Others use the memory for rows for too long.
         PermissionDenied: Only its own jobs fill the table.
         LevadaError: A row does not fit, or violates a constraint; the error names it.
     """
 
-    async def attempt() -> int:
+    async def attempt(memory: MemoryShare) -> int:
         view = await engine.gate.open(caller)
         target = view.writable(_action(options), name)
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
-        batches = _of_own_key(view, table, read_batches(content, table, options))
-        upcoming = Upcoming(content, batches, engine.scope.patience_s)
+        rows = read_rows(content, table, options)
+        upcoming = Upcoming(content, rows, _check_key(view, table), memory, engine.scope.patience_s)
         request = engine.scope.recorded(caller.request)
         basis = view.catalog.basis((table.name,))
         count = await _insert_batches(engine, target, upcoming, options, basis, request)
@@ -90,11 +94,14 @@ async def insert(
         return count
 
     async def work() -> int:
-        try:
-            return await attempt()
-        except Stalled:
+        with engine.memory.share() as memory:
+            try:
+                return await attempt(memory)
+            except Stalled:
+                pass
             await until_whole(content)
-            return await attempt()
+            await memory.wait_for(await asyncio.to_thread(largest_need, content))
+            return await attempt(memory)
 
     count = await once(
         engine, caller, lambda: through_conflicts(engine, work), _as_count, lambda request: _whole(request, content)
@@ -111,15 +118,17 @@ def _action(options: InsertOptions) -> Action:
     return Action.UPDATE if options.replace else Action.INSERT
 
 
-def _of_own_key(view: View, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
-    """Yield the batches of an insert; under a job, check that their rows have the job's key."""
+def _check_key(view: View, table: Table) -> Callable[[Columns], None]:
+    """Return the check of an insert's rows: under a job, they have the job's key."""
     job, catalog = view.caller.job, view.catalog
     computed = None if job is None else leased_table(catalog, job)
-    for columns in batches:
+
+    def check(columns: Columns) -> None:
         if job is not None and computed is not None and is_within(table.name, computed.name):
             keys = {tuple(job.key.values())}
             view.caller.told.extend(judge_key(computed, stray_key(catalog, computed, table, columns, keys)))
-        yield columns
+
+    return check
 
 
 async def _as_count(recorded: int) -> int:
@@ -134,24 +143,23 @@ async def _insert_batches(
     basis: Basis,
     request: Request | None,
 ) -> int:
-    first = await upcoming.take()
-    if first is None:
+    columns = await upcoming.first()
+    if columns is None:
         return 0
-    second = await upcoming.take()
-    plan = _plan(first, options, alone=second is None, recorded=request is not None)
+    plan = _plan(columns, options, alone=await upcoming.at_end(), recorded=request is not None)
     if not plan.transaction:
         request = None if request is None else await _whole(request, upcoming.content)
         async with engine.scope.connection() as connection:
-            return await _carry_out(engine, connection, target, first, plan, basis, request)
+            return await _carry_out(engine, connection, target, columns, plan, basis, request)
     async with engine.scope.transaction() as connection:
-        count = await _carry_out(engine, connection, target, first, plan)
-        columns, tried = second, first.row_count
+        count = tried = 0
         while columns is not None:
             async with upcoming.ahead() as following:
                 # If some rows existed, more are likely to.
                 plan = _plan(columns, options, duplicates_expected=count < tried)
                 count += await _carry_out(engine, connection, target, columns, plan)
                 tried += columns.row_count
+                columns = None  # its memory is for the next
                 columns = await following()
         await require_current(connection, basis)
         if request is not None:
@@ -247,11 +255,17 @@ async def insert_relation(
     return await once(engine, caller, lambda: through_conflicts(engine, work), _as_count)
 
 
-def read_batches(content: IO[bytes] | Spooled | Arrival, table: Table, options: InsertOptions) -> Iterator[Columns]:
-    """Read rows for a table, blocking; runs in a thread."""
+def read_rows(content: IO[bytes] | Spooled | Arrival, table: Table, options: InsertOptions) -> RowStream:
+    """Read rows for a table from the beginning of a content."""
     check_options(options)
     content.seek(0)
-    return read_stream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
+    return RowStream(pa.PythonFile(content, "r"), table, ignore_extra_fields=options.ignore_extra_fields)
+
+
+def largest_need(content: IO[bytes] | Spooled | Arrival) -> int:
+    """Return how much memory the largest batch of a content needs; runs in a thread."""
+    content.seek(0)
+    return max(memory_needs(pa.PythonFile(content, "r")), default=0)
 
 
 def check_options(options: InsertOptions) -> None:

@@ -108,7 +108,7 @@ async def _arriving(messages: AsyncIterator[pb.InsertRowsRequest], space: SpoolS
         async for message in messages:
             if message.WhichOneof("content") != "arrow_ipc":
                 raise InvalidRequest("An insert must send its header once, first, and then its rows.", field="content")
-            arrival.add(message.arrow_ipc)
+            await arrival.add(message.arrow_ipc)
 
     receiving = asyncio.create_task(receive())
     receiving.add_done_callback(lambda task: arrival.end(None if task.cancelled() else task.exception()))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 
-from levada_server.arrow.ipc.metadata import BATCH, CONTINUATION, MAX_METADATA_BYTES, PREFIX, kind_and_body
+from levada_server.arrow.ipc.metadata import CONTINUATION, MAX_METADATA_BYTES, PREFIX, has_rows, kind_and_body
 
 
 class Frames:
-    """Follows a stream as it arrives, to find how much of it is complete record batches and where they begin.
+    """Follows a stream as it arrives, to find where its complete record batches end; batches without rows do not count.
 
     It stops at a stream that is damaged or has another form; Arrow itself then reports the error.
 
@@ -58,10 +58,10 @@ class Frames:
             return
         message, self._head, self._head_bytes = self._head[PREFIX.size :], bytearray(), PREFIX.size
         try:
-            kind, self._body_bytes = kind_and_body(message)
+            _, self._body_bytes = kind_and_body(message)
+            self._is_batch = has_rows(message)
         except struct.error:
             self._lost = True
             return
         self._lost = self._body_bytes < 0
-        self._is_batch = kind == BATCH
         self._end_message()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from levada_server.model.assignment import may_be_left_out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from levada_server.arrow.ipc.reading import BatchSize
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
 
@@ -26,6 +28,9 @@ TOGETHER = 4 * 2**20
 """Values of all small streams that are read together; they come in messages of few bytes."""
 CELL_BYTES = 16
 """The least that a value takes once it is fitted, however little it takes before."""
+
+EMPTY_BYTES = 2**16
+"""The most that the columns of a batch without rows take."""
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream."""
@@ -75,29 +80,95 @@ class Columns:
         return Columns(self.first_row + index, self.attributes, arrays, 1)
 
 
-def read_stream(content: pa.NativeFile, table: Table, *, ignore_extra_fields: bool) -> Iterator[Columns]:
-    """Read an Arrow IPC stream into columns of a table, part by part.
+class RowStream:
+    """The rows of a table in an Arrow IPC stream, part by part; iterating and its methods block.
 
-    Raises:
+    Nothing is read before they are called. They raise:
         InvalidRequest: The stream is not an Arrow IPC stream.
         LimitReached: A batch would take too much memory.
         UnknownAttribute: A column is not an attribute, and `ignore_extra_fields` is not set.
         MissingAttribute: An attribute without default has no column, or no value in some row.
         WrongValue: A value does not fit; the error names row and attribute.
+
+    Args:
+        content: The stream.
+        table: The table.
+        ignore_extra_fields: Ignore columns that are not attributes.
     """
-    first_row = 0
-    with valid_stream("The rows", table=table.name):
+
+    def __init__(self, content: pa.NativeFile, table: Table, *, ignore_extra_fields: bool) -> None:
+        self._content = content
+        self._table = table
+        self._ignore_extra_fields = ignore_extra_fields
+        self._stream: CheckedStream | None = None
+        self._matched: list[tuple[int, Attribute]] = []
+        self._parts: deque[pa.RecordBatch] = deque()
+        self._row = 0
+
+    def __iter__(self) -> RowStream:
+        return self
+
+    def __next__(self) -> Columns:
+        if self.needed_bytes() is None:
+            raise StopIteration
+        return self.take()
+
+    def needed_bytes(self) -> int | None:
+        """Return how much more memory `take` needs: none for a part of a batch that is decoded; None at the end."""
+        if self._parts:
+            return 0
+        with valid_stream("The rows", table=self._table.name):
+            stream = self._opened()
+            while (size := stream.check_next()) is not None and not size.rows and size.bytes <= EMPTY_BYTES:
+                stream.read()
+            if size is None:
+                assert stream.read() is None, "a batch that was not checked"
+                _check_end(self._content, self._table)
+                return None
+            return _memory_bytes(size)
+
+    def take(self) -> Columns:
+        """Return the next rows, after `needed_bytes`."""
+        with valid_stream("The rows", table=self._table.name):
+            if not self._parts:
+                batch = self._opened().read()
+                assert batch is not None
+                for index, attribute in self._matched:
+                    check_codes(batch.column(index), attribute)
+                self._parts.extend(_parts(batch))
+            part = self._parts.popleft()
+            columns = tuple(fit_column(part.column(index), a, self._table, self._row) for index, a in self._matched)
+            fitted = Columns(self._row, tuple(attribute for _, attribute in self._matched), columns, part.num_rows)
+            self._row += part.num_rows
+            return fitted
+
+    def _opened(self) -> CheckedStream:
+        if self._stream is None:
+            self._stream = CheckedStream(self._content, nested=True)
+            self._matched = _match_columns(
+                self._stream.schema, self._table, ignore_extra_fields=self._ignore_extra_fields
+            )
+        return self._stream
+
+
+def memory_needs(content: pa.NativeFile) -> Iterator[int]:
+    """Yield how much memory each batch of a stream needs, without decoding it; this blocks.
+
+    Raises:
+        InvalidRequest: The stream is not an Arrow IPC stream.
+        LimitReached: A batch would take too much memory.
+    """
+    with valid_stream("The rows"):
         stream = CheckedStream(content, nested=True)
-        matched = _match_columns(stream.schema, table, ignore_extra_fields=ignore_extra_fields)
-        attributes = tuple(attribute for _, attribute in matched)
-        for batch in stream.batches():
-            for index, attribute in matched:
-                check_codes(batch.column(index), attribute)
-            for part in _parts(batch):
-                columns = tuple(fit_column(part.column(index), a, table, first_row) for index, a in matched)
-                yield Columns(first_row, attributes, columns, part.num_rows)
-                first_row += part.num_rows
-        _check_end(content, table)
+        while (size := stream.check_next()) is not None:
+            yield _memory_bytes(size)
+            stream.skip()
+
+
+def _memory_bytes(size: BatchSize) -> int:
+    """Return what a batch takes with its dictionaries, one part that is inserted, and one that is made meanwhile."""
+    part = max(size.bytes, size.values * (CELL_BYTES + size.dictionary_bytes))
+    return size.bytes + size.dictionary_bytes + 2 * min(part, PART_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +181,11 @@ class Share:
 
 
 def read_streams(
-    contents: Sequence[tuple[pa.NativeFile, Sequence[Share]]], table: Table, *, ignore_extra_fields: bool
+    contents: Sequence[tuple[pa.NativeFile, Sequence[Share]]],
+    table: Table,
+    *,
+    ignore_extra_fields: bool,
+    limit_bytes: int = PART_BYTES,
 ) -> tuple[list[Columns], list[int]]:
     """Read small Arrow IPC streams for one table together, and combine streams with the same columns.
 
@@ -120,17 +195,19 @@ def read_streams(
         contents: The streams, each with the parts to read, in order and without overlap; without parts, all is read.
         table: The table.
         ignore_extra_fields: Ignore columns that are not attributes.
+        limit_bytes: The most that all take once they are decoded.
 
     Returns:
         The columns, and the number of rows read from each stream.
 
     Raises:
         InvalidRequest: A stream's number of rows differs from the given one.
-        LevadaError: As for `read_stream`.
+        LimitReached: They take more.
+        LevadaError: As for `RowStream`.
     """
     alike: list[tuple[pa.Schema, list[pa.RecordBatch]]] = []
     counts = []
-    allowance = Allowance(PART_BYTES, TOGETHER)
+    allowance = Allowance(limit_bytes, TOGETHER)
     with valid_stream("The rows", table=table.name):
         for content, shares in contents:
             stream = CheckedStream(content, nested=True, allowance=allowance)

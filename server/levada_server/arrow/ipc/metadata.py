@@ -25,7 +25,7 @@ DICTIONARY, BATCH = 2, 3
 """Kinds of messages that have values."""
 
 _MESSAGE_KIND, _MESSAGE_HEADER, _MESSAGE_BODY = 1, 2, 3
-_BATCH_NODES, _BATCH_BUFFERS, _BATCH_COMPRESSION = 1, 2, 3
+_BATCH_ROWS, _BATCH_NODES, _BATCH_BUFFERS, _BATCH_COMPRESSION = 0, 1, 2, 3
 _DICTIONARY_ID, _DICTIONARY_BATCH, _DICTIONARY_DELTA = 0, 1, 2
 _PAIR_BYTES = 16
 """Nodes are pairs of a length and a count of nulls, buffers of a position and a size; int64 all."""
@@ -36,6 +36,7 @@ class Values:
     """The values in a message.
 
     Args:
+        rows: The number of rows, as the message says.
         lengths: The length of every column, and of every column within one.
         buffers: Position and size of each buffer in the message's body, shape (n, 2).
         compressed: The buffers are.
@@ -43,6 +44,7 @@ class Values:
         delta: They are appended to the dictionary.
     """
 
+    rows: int
     lengths: NDArray[np.int64]
     buffers: NDArray[np.int64]
     compressed: bool
@@ -58,6 +60,30 @@ def kind_and_body(message: Octets) -> tuple[int, int]:
     """
     root = _root(message)
     return _number(message, root, _MESSAGE_KIND, "<B"), _number(message, root, _MESSAGE_BODY, "<q")
+
+
+def is_empty(message: Octets) -> bool:
+    """Return whether a message is a record batch that has nothing."""
+    try:
+        kind, body_bytes = kind_and_body(message)
+        return kind == BATCH and not body_bytes and not has_rows(message)
+    except (struct.error, IndexError):
+        return False
+
+
+def has_rows(message: Octets) -> bool:
+    """Return whether a message is a record batch with rows.
+
+    Raises:
+        struct.error: The metadata are damaged.
+    """
+    root = _root(message)
+    if _number(message, root, _MESSAGE_KIND, "<B") != BATCH:
+        return False
+    table = _reference(message, root, _MESSAGE_HEADER)
+    if table is None:
+        raise struct.error
+    return _number(message, table, _BATCH_ROWS, "<q") > 0
 
 
 def values_in(message: Octets) -> Values:
@@ -77,6 +103,7 @@ def values_in(message: Octets) -> Values:
         raise struct.error
     values = _batch(message, batch)
     return Values(
+        values.rows,
         values.lengths,
         values.buffers,
         values.compressed,
@@ -87,6 +114,7 @@ def values_in(message: Octets) -> Values:
 
 def _batch(message: Octets, table: int) -> Values:
     return Values(
+        _number(message, table, _BATCH_ROWS, "<q"),
         _pairs(message, table, _BATCH_NODES)[:, 0],
         _pairs(message, table, _BATCH_BUFFERS),
         _reference(message, table, _BATCH_COMPRESSION) is not None,

@@ -65,6 +65,23 @@ class Allowance:
                 raise LimitReached("The rows have too many values; send fewer.", limit="values")
 
 
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """The size of a record batch.
+
+    Args:
+        rows: The number of rows.
+        values: The number of values of all its columns, and of the columns within these.
+        bytes: The memory for its buffers, decoded and, if they differ, as they came.
+        dictionary_bytes: The memory for all dictionaries that are kept with it.
+    """
+
+    rows: int
+    values: int
+    bytes: int
+    dictionary_bytes: int
+
+
 @contextmanager
 def valid_stream(what: str, **details: object) -> Iterator[None]:
     """Turn whatever reading raises into one clear error.
@@ -105,6 +122,8 @@ class CheckedStream:
     _reader: pa.RecordBatchStreamReader = field(init=False)
     _dictionaries: dict[int, int] = field(init=False, default_factory=dict)
     _dictionary_bytes: int = field(init=False, default=0)
+    _size: BatchSize | None = field(init=False, default=None)
+    _end: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         """Read the schema."""
@@ -123,19 +142,40 @@ class CheckedStream:
             LimitReached: One would be too large.
             Exception: The stream is damaged; `valid_stream` knows them all.
         """
-        while True:
-            self._check_next()
-            try:
-                batch = self._reader.read_next_batch()
-            except StopIteration:
-                return
-            # Whatever is read from it before this may lie outside of its memory.
-            batch.validate(full=True)
+        while (batch := self.read()) is not None:
             yield batch
 
-    def _check_next(self) -> None:
-        """Check the messages up to the next record batch, and go back to where they begin."""
-        begin = self.content.tell()
+    def read(self) -> pa.RecordBatch | None:
+        """Return the next record batch, validated; None at the end.
+
+        Raises:
+            LimitReached: It would be too large.
+            Exception: The stream is damaged; `valid_stream` knows them all.
+        """
+        self.check_next()
+        self._size = None
+        try:
+            batch = self._reader.read_next_batch()
+        except StopIteration:
+            return None
+        # Whatever is read from it before this may lie outside of its memory.
+        batch.validate(full=True)
+        return batch
+
+    def skip(self) -> None:
+        """Leave out the next record batch, which has been checked; nothing can be read any more, only checked."""
+        self._size = None
+        self.content.seek(self._end)
+
+    def check_next(self) -> BatchSize | None:
+        """Check the messages up to the next record batch without decoding them.
+
+        Returns:
+            The size of the batch; None at the end, and where `read` raises an error because the stream is damaged.
+        """
+        if self._size is not None:
+            return self._size
+        begin, first = self.content.tell(), True
         while True:
             prefix = self.content.read(metadata.PREFIX.size)
             if len(prefix) < metadata.PREFIX.size:
@@ -145,9 +185,16 @@ class CheckedStream:
                 break
             if mark != metadata.CONTINUATION or not 0 < size <= metadata.MAX_METADATA_BYTES:
                 raise InvalidRequest("The bytes are in a form of Arrow IPC streams that is not read here.")
-            if self._check_message(self.content.read(size)):
+            message = self.content.read(size)
+            if first and metadata.is_empty(message):
+                begin += len(prefix) + size  # Arrow need not see it
+                continue
+            first = False
+            if self._check_message(message):
                 break
+        self._end = self.content.tell()
         self.content.seek(begin)
+        return self._size
 
     def _check_message(self, message: bytes) -> bool:
         """Check a message whose metadata have been read, and go behind it; return whether it ends what is read."""
@@ -177,6 +224,8 @@ class CheckedStream:
             )
         if values.dictionary is None:
             self.allowance.take(decoded, count)
+            held = decoded + (body_bytes if values.compressed else 0)
+            self._size = BatchSize(values.rows, count, held, self._dictionary_bytes)
         else:
             self._count_dictionary(values, decoded)
         self.content.seek(start + body_bytes)

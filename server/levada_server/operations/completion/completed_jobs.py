@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from io import SEEK_END
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.ipc.ingest import read_streams
+from levada_server.arrow.ipc.ingest import PART_BYTES, memory_needs, read_streams
+from levada_server.errors import LevadaError
 from levada_server.jobs.limits import MERGED_BYTES
 from levada_server.jobs.signing import merged
 from levada_server.storage.jobs.job_rows import Finished
@@ -109,14 +111,20 @@ class AlikeInserts:
     inserts: list[tuple[int, BufferedInsert]]
     together: bool
 
-    def read(self, target: Table) -> tuple[list[Columns], list[int]]:
-        """Read all rows together, blocking; return them with the number of rows of each insert."""
+    def read(self, target: Table, limit_bytes: int = PART_BYTES) -> tuple[list[Columns], list[int]]:
+        """Read all rows together, blocking; return them with the number of rows of each insert.
+
+        Raises:
+            LimitReached: They take more than a number of bytes once they are decoded.
+        """
         shares: dict[int, list[Share]] = {}
         for _, insert in self.inserts:
             shares.setdefault(id(insert.content), []).extend([insert.share] if insert.share else [])
         streams = {id(insert.content): insert.content for _, insert in self.inserts}
         contents = [(arrow_file(content), shares[number]) for number, content in streams.items()]
-        columns, counts = read_streams(contents, target, ignore_extra_fields=self.options.ignore_extra_fields)
+        columns, counts = read_streams(
+            contents, target, ignore_extra_fields=self.options.ignore_extra_fields, limit_bytes=limit_bytes
+        )
         whole = dict(zip(streams, counts, strict=True))
         return columns, [
             whole[id(insert.content)] if insert.share is None else insert.share.row_count for _, insert in self.inserts
@@ -136,6 +144,20 @@ def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
             kind = (insert.table, options, None if together else id(insert))
             groups.setdefault(kind, AlikeInserts(insert.table, options, [], together)).inserts.append((number, insert))
     return list(groups.values())
+
+
+def needed_bytes(kinds: Sequence[AlikeInserts]) -> int:
+    """Return how much memory the rows of some jobs need, some at once and others by batches; runs in a thread."""
+    together, one = 0, 0
+    for kind in kinds:
+        for content in {id(insert.content): insert.content for _, insert in kind.inserts}.values():
+            with suppress(LevadaError):  # it is reported where the rows are read, with the insert
+                needs = memory_needs(arrow_file(content))
+                if kind.together:
+                    together += sum(needs)
+                else:
+                    one = max(one, *needs, 0)
+    return together + one
 
 
 def arrow_file(content: io.BytesIO | Spooled) -> pa.NativeFile:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from levada_server.errors import LimitReached
 from levada_server.jobs.limits import INLINE_BYTES, STATEMENT_INSERTS
 from levada_server.model.dependencies import is_within
 from levada_server.operations.access.gate import Action
@@ -16,7 +17,7 @@ from levada_server.operations.make_contract import judge_key
 from levada_server.operations.objects.claims import claim_columns
 from levada_server.operations.own_keys import first_stray, keys_of_rows
 from levada_server.storage.jobs.completion import complete_jobs
-from levada_server.storage.rows.insert_plan import fit_one_statement
+from levada_server.storage.rows.insert_plan import BULK_BYTES, fit_one_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from levada_server.operations.completion.completed_jobs import AlikeInserts, CompletedJob
     from levada_server.operations.context import Engine
 
+DECODED_BYTES = 2 * BULK_BYTES
+"""The most that is decoded here; more does not fit into one statement."""
 Committed = list[tuple["TableName", list["Key"]]]
 """The keys that were committed, by table."""
 
@@ -56,7 +59,10 @@ async def complete_at_once(
     inserts: list[tuple[Table, Columns]] = []
     for kind in kinds:
         target = view.table(Action.INSERT, kind.table)
-        columns_list, row_counts = await _read(kind, target)
+        try:
+            columns_list, row_counts = await _read(kind, target)
+        except LimitReached:
+            return None
         for (number, _), rows in zip(kind.inserts, row_counts, strict=True):
             counts[number][str(target.name)] += rows
         for columns in columns_list:
@@ -66,6 +72,7 @@ async def complete_at_once(
                 found = keys_of_rows(catalog, table, target, columns) or {}
                 told += judge_key(table, first_stray(table, found, keys))
                 inserted.update(found if target.name == table.name else ())
+            columns.check_sizes(target, engine.value_bytes)
             inserts.append((target, await claim_columns(engine, target, columns)))
     if not keys <= inserted or len(inserts) > STATEMENT_INSERTS:
         return None
@@ -89,5 +96,5 @@ def _may_be(jobs: Sequence[CompletedJob], kinds: Sequence[AlikeInserts]) -> bool
 async def _read(kind: AlikeInserts, target: Table) -> tuple[list[Columns], list[int]]:
     contents = {id(insert.content): insert for _, insert in kind.inserts}
     if sum(insert.byte_count for insert in contents.values()) <= INLINE_BYTES:
-        return kind.read(target)
-    return await asyncio.to_thread(kind.read, target)
+        return kind.read(target, DECODED_BYTES)
+    return await asyncio.to_thread(kind.read, target, DECODED_BYTES)

@@ -13,7 +13,7 @@ from levada_server.model.dependencies import is_within
 from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import judge_target
 from levada_server.operations.completion.completed_jobs import AlikeInserts, alike_inserts
-from levada_server.operations.inserts import check_options, insert_batch, read_batches
+from levada_server.operations.inserts import check_options, insert_batch, read_rows
 from levada_server.operations.make_contract import judge_key
 from levada_server.operations.own_keys import stray_key
 
@@ -99,9 +99,14 @@ class Inserting:
         count = 0
         with located(insert.location):
             batches = _batches(insert, target.table)
-            while (columns := await asyncio.to_thread(next, batches, None)) is not None:
-                count += await self._batch(target, columns, insert.options)
+            while (changed := await self._next(target, batches, insert.options)) is not None:
+                count += changed
         return count
+
+    async def _next(self, target: Writable, batches: Iterator[Columns], options: InsertOptions) -> int | None:
+        """Insert the next batch; return how many rows were changed, or None if no more come."""
+        columns = await asyncio.to_thread(next, batches, None)
+        return None if columns is None else await self._batch(target, columns, options)
 
     async def _batch(self, target: Writable, columns: Columns, options: InsertOptions) -> int:
         if is_within(target.table.name, self.table.name):
@@ -112,7 +117,7 @@ class Inserting:
 
 def _batches(insert: BufferedInsert, target: Table) -> Iterator[Columns]:
     if insert.share is None:
-        yield from read_batches(insert.content, target, insert.options)
+        yield from read_rows(insert.content, target, insert.options)
     else:
         check_options(insert.options)
         yield from AlikeInserts(insert.table, insert.options, [(0, insert)], together=True).read(target)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
 from levada_server.model.values import show_key
 from levada_server.operations.access.gate import Action
+from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
@@ -85,8 +87,10 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> l
     """Commit jobs, all or none; return the warnings for the caller."""
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
-        async with engine.scope.share("completions").transaction() as connection:
-            done = await _complete_group(engine, connection, view, jobs)
+        with engine.memory.share() as memory:
+            await memory.wait_for(await asyncio.to_thread(needed_bytes, alike_inserts(jobs)))
+            async with engine.scope.share("completions").transaction() as connection:
+                done = await _complete_group(engine, connection, view, jobs)
     told, committed = done
     for name, keys in committed:
         engine.downstream.committed(engine, name, keys)

@@ -23,6 +23,8 @@ SPOOL_BYTES = 2**35
 """The most bytes on disk of the results of slow readers and the rows of inserts, together."""
 ARRIVAL_BYTES = 2**23
 """The size, in bytes, up to which a client's rows stay in memory; larger ones go to disk."""
+ARRIVALS_BYTES = 2**28
+"""The memory, in bytes, of the rows of all clients; past it, those of others go to disk."""
 PREFIX = "levada-spool-"
 LEFT_S = 60.0
 """The age, in seconds, of a file whose process was killed: the system removes the names of others at once."""
@@ -34,28 +36,46 @@ class Left(Exception):
 
 @dataclass(slots=True)
 class SpoolSpace:
-    """The disk space that the slow readers and the inserts of this process share.
+    """The disk space that the slow readers and the inserts of this process share, and the memory before it.
 
     Args:
         folder: The folder of the files; None for the system's folder for temporary files.
         limit_bytes: The most bytes of all files together; past it, PostgreSQL waits for its readers, and inserts are
             refused.
+        memory_bytes: The memory for the rows of inserts; past it, even few rows go to disk.
     """
 
     folder: Path | None = None
     limit_bytes: int = SPOOL_BYTES
+    memory_bytes: int = ARRIVALS_BYTES
     used_bytes: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def take(self, size: int) -> bool:
         """Take space if there is enough; return whether there was."""
-        if self.used_bytes + size > self.limit_bytes:
-            return False
-        self.used_bytes += size
-        return True
+        with self._lock:
+            if self.used_bytes + size > self.limit_bytes:
+                return False
+            self.used_bytes += size
+            return True
 
     def give_back(self, size: int) -> None:
         """Return space."""
-        self.used_bytes -= size
+        with self._lock:
+            self.used_bytes -= size
+
+    def take_memory(self, size: int) -> bool:
+        """Take memory if there is enough; return whether there was."""
+        with self._lock:
+            if size > self.memory_bytes:
+                return False
+            self.memory_bytes -= size
+            return True
+
+    def give_memory_back(self, size: int) -> None:
+        """Return memory."""
+        with self._lock:
+            self.memory_bytes += size
 
     def full(self, reason: str) -> LimitReached:
         """Return the error of an insert that does not fit."""
@@ -83,11 +103,12 @@ class Spooled:
 
     def __init__(self, space: SpoolSpace) -> None:
         self._space = space
-        self._taken_bytes = 0
+        self._taken_bytes = self._memory_bytes = 0
+        self._in_memory = True
         self._end = 0
         self.closed = False
         folder = None if space.folder is None else str(space.folder)
-        self._file = tempfile.SpooledTemporaryFile(ARRIVAL_BYTES, dir=folder, prefix=PREFIX)  # noqa: SIM115  # `close` does
+        self._file = tempfile.SpooledTemporaryFile(dir=folder, prefix=PREFIX)  # noqa: SIM115  # `close` does
 
     def __enter__(self) -> Spooled:
         return self
@@ -102,19 +123,34 @@ class Spooled:
             LimitReached: The spool, or its disk, is full.
         """
         end = max(self._end, self._file.tell() + len(piece))
-        more = (end if end > ARRIVAL_BYTES else 0) - self._taken_bytes
-        if more > 0:
-            if not self._space.take(more):
+        stays = self._in_memory and self._fits_memory(end)
+        if not stays and end > self._taken_bytes:
+            if not self._space.take(end - self._taken_bytes):
                 megabytes = self._space.limit_bytes >> 20
                 raise self._space.full(f"inserts and slow readers take all of its {megabytes} MB")
-            self._taken_bytes += more
+            self._taken_bytes = end
         try:
+            if self._in_memory and not stays:
+                self._in_memory = False
+                self._file.rollover()
+                self._give_memory_back()
             self._file.write(piece)
             self._file.flush()
         except OSError as error:
             raise self._space.full(f"the server's disk cannot take more ({error.strerror})") from error
         self._end = end
         return len(piece)
+
+    def _fits_memory(self, end: int) -> bool:
+        more = end - self._memory_bytes
+        if end > ARRIVAL_BYTES or (more > 0 and not self._space.take_memory(more)):
+            return False
+        self._memory_bytes = max(end, self._memory_bytes)
+        return True
+
+    def _give_memory_back(self) -> None:
+        self._space.give_memory_back(self._memory_bytes)
+        self._memory_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         """Read some bytes from the position; all that are left if the number is negative."""
@@ -134,6 +170,7 @@ class Spooled:
         self.closed = True
         with suppress(OSError):  # what a full disk did not take is written once more
             self._file.close()
+        self._give_memory_back()
         self._space.give_back(self._taken_bytes)
         self._taken_bytes = 0
 

@@ -1,0 +1,121 @@
+"""Share the memory of decoded rows among the calls of this process: some bytes of a client may stand for many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from levada_server.errors import LimitReached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROW_BYTES = 2**30
+"""The memory, in bytes, that the decoded rows of all calls take together."""
+WAIT_S = 60.0
+"""The time, in seconds, that a call waits for memory while others use it."""
+
+
+class RowMemory:
+    """The memory for decoded rows.
+
+    Args:
+        limit_bytes: How much there is.
+    """
+
+    def __init__(self, limit_bytes: int = ROW_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._free_bytes = limit_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # in order: a large call is not passed over
+
+    @contextmanager
+    def share(self) -> Iterator[MemoryShare]:
+        """Lend memory to a call for the length of the block."""
+        share = MemoryShare(self)
+        try:
+            yield share
+        finally:
+            share.give_back()
+
+    def take(self, size: int) -> bool:
+        """Take memory if it is free and nobody waits; return whether it was taken."""
+        if size > self._free_bytes or self._waiting:
+            return False
+        self._free_bytes -= size
+        return True
+
+    async def wait_for(self, size: int) -> None:
+        """Take memory, at the latest once all others have given theirs back.
+
+        Raises:
+            LimitReached: They do not within `WAIT_S`.
+        """
+        if self.take(size):
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.give_back(size)
+            else:
+                self._waiting.remove((size, turn))
+                self._serve()
+            if isinstance(error, TimeoutError):
+                raise LimitReached(
+                    f"The rows of other calls take all of the {self.limit_bytes >> 20} MB of the server's memory for "
+                    "rows; try again when they are done, or send smaller batches.",
+                    limit="memory",
+                    value=self.limit_bytes,
+                ) from None
+            raise
+
+    def give_back(self, size: int) -> None:
+        """Return memory, and hand it to those who wait."""
+        self._free_bytes += size
+        self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._free_bytes:
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self._free_bytes -= size
+                turn.set_result(None)
+
+
+class MemoryShare:
+    """The memory that a call has; it keeps the most that it needed."""
+
+    def __init__(self, memory: RowMemory) -> None:
+        self._memory = memory
+        self._held_bytes = 0
+
+    def extend(self, size: int) -> bool:
+        """Have at least a number of bytes, if nobody has to wait for that; return whether it has."""
+        more = min(size, self._memory.limit_bytes) - self._held_bytes
+        if more > 0:
+            if not self._memory.take(more):
+                return False
+            self._held_bytes += more
+        return True
+
+    async def wait_for(self, size: int) -> None:
+        """Have at least a number of bytes; the call must need none meanwhile, so that nobody waits for those who wait.
+
+        Raises:
+            LimitReached: Others use the memory for too long.
+        """
+        if not self.extend(size):
+            self.give_back()
+            size = min(size, self._memory.limit_bytes)
+            await self._memory.wait_for(size)
+            self._held_bytes = size
+
+    def give_back(self) -> None:
+        """Return all."""
+        self._memory.give_back(self._held_bytes)
+        self._held_bytes = 0
