@@ -17,6 +17,7 @@ from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2, server_service_pb2, server_service_pb2_grpc
 from levada_server import errors
 from levada_server.arrow.ipc.reading import BATCH_VALUES
+from levada_server.model.table import Tier
 from levada_server.operations import inserts, updates
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.transactions import TransactionLimits
@@ -265,6 +266,16 @@ async def test_compressed_values_count_by_what_they_stand_for(engine: Engine, si
     assert (caught.value.details["row"], caught.value.details["attribute"]) == ("1", "value")
     small = pa.compress(bytes(1000), codec="zstd", asbytes=True)
     assert await inserts.insert(limited, ME, named("Kept"), InsertOptions(), rows(small)) == 2
+    with pytest.raises(errors.LevadaError, match=told) as caught:
+        await updates.update(limited, ME, named("Kept"), {"id": 1, "value": b"lv1z" + frame})
+    assert caught.value.details["attribute"] == "value"
+    await updates.update(limited, ME, named("Kept"), {"id": 1, "value": b"lv1z" + small})
+    await make.make_table(engine, "Made", "-> Kept\n---\nvalue : <blob>", Tier.COMPUTED)
+    await make.refresh(engine, "Made")
+    (lease,) = await make.reserve(engine, await make.make_session(engine), "Made")
+    with pytest.raises(errors.LevadaError, match=told):
+        await make.complete(limited, lease, {"Made": [{"id": 0, "value": b"lv1z" + frame}]})
+    await make.complete(limited, lease, {"Made": [{"id": 0, "value": b"lv1z" + small}]})
 
 
 async def test_a_server_says_what_a_value_may_have(engine: Engine) -> None:

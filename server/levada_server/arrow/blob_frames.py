@@ -28,8 +28,13 @@ def decompressed_bytes(blobs: pa.Array) -> NDArray[np.int64]:
     rows = pc.indices_nonzero(compressed)
     heads = pc.binary_slice(blobs.take(rows), 0, _HEAD_BYTES).to_pylist()
     for row, head in zip(rows.to_pylist(), heads, strict=True):
-        sizes[row] = _content_bytes(head[len(COMPRESSED) :])
+        sizes[row] = stands_for(head)
     return sizes
+
+
+def stands_for(blob: bytes) -> int:
+    """Return how many bytes a value stands for if it is compressed; 0 if it is not, -1 if its frame does not say it."""
+    return _content_bytes(blob[len(COMPRESSED) : _HEAD_BYTES]) if blob.startswith(COMPRESSED) else 0
 
 
 def _content_bytes(frame: bytes) -> int:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LimitReached
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
 
@@ -31,21 +29,3 @@ def too_large(table: Table, attribute: Attribute, size: int, limit_bytes: int, r
         limit="value",
         value=limit_bytes,
     )
-
-
-def check_sizes(table: Table, values: Mapping[str, object], limit_bytes: int) -> None:
-    """Refuse an entity with a value that is too large for a row.
-
-    Raises:
-        LimitReached: One of the values is.
-    """
-    for name, value in values.items():
-        match value:
-            case str():
-                size = len(value.encode())
-            case bytes():
-                size = len(value)
-            case _:
-                continue
-        if size > limit_bytes:
-            raise too_large(table, table.heading[name], size, limit_bytes)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada_server.arrow.ipc.coercion import check_values
 from levada_server.errors import NotFound
 from levada_server.model.assignment import split_update
-from levada_server.model.sizes import check_sizes
 from levada_server.model.values import show_key
 from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
@@ -43,7 +43,7 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
         table = target.table
         await admit_write(engine, view, table)
         key, changes = split_update(table, row)
-        check_sizes(table, changes, engine.value_bytes)
+        check_values(table, changes, engine.value_bytes)
         request = engine.scope.recorded(caller.request)
         claimed = await claim_changes(engine, table, changes)
         async with engine.scope.connection() as connection:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from levada_server.arrow.blob_frames import decompressed_bytes
+from levada_server.arrow.blob_frames import decompressed_bytes, stands_for
 from levada_server.arrow.ipc.reading import READ_FAULTS
 from levada_server.arrow.kinds.column_kind import is_binary, is_text
 from levada_server.arrow.types import COLUMN_KINDS, storage_type
@@ -17,7 +18,8 @@ from levada_server.model.kinds import Kind
 from levada_server.model.sizes import too_large
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from levada_server.model.heading import Attribute
@@ -85,22 +87,41 @@ def check_column(fitted: pa.Array, attribute: Attribute, table: Table, first_row
 
 
 def _check_frames(
-    sizes: NDArray[np.int64], attribute: Attribute, table: Table, first_row: int, limit_bytes: int
+    sizes: NDArray[np.int64], attribute: Attribute, table: Table, first_row: int | None, limit_bytes: int
 ) -> None:
     """Refuse compressed values that would take too much of whoever reads them, or that do not say how much."""
     if not len(sizes):
         return
     if sizes.min() < 0:
-        row = first_row + int(sizes.argmin())
+        row = None if first_row is None else first_row + int(sizes.argmin())
+        where = f"`{table.name}`" if row is None else f"`{table.name}`, row {row}"
         raise WrongValue(
-            f"`{table.name}`, row {row}, attribute `{attribute.name}`: a compressed value that does not say how many "
-            "bytes it stands for; compress it as a whole, or not at all.",
+            f"{where}, attribute `{attribute.name}`: a compressed value that does not say how many bytes it stands "
+            "for; compress it as a whole, or not at all.",
             table=table.name,
             attribute=attribute.name,
             row=row,
         )
     if sizes.max() > limit_bytes:
-        raise too_large(table, attribute, int(sizes.max()), limit_bytes, first_row + int(sizes.argmax()))
+        row = None if first_row is None else first_row + int(sizes.argmax())
+        raise too_large(table, attribute, int(sizes.max()), limit_bytes, row)
+
+
+def check_values(table: Table, values: Mapping[str, object], limit_bytes: int) -> None:
+    """Refuse an entity with a value that is too large for a row; as `check_column` for columns.
+
+    Raises:
+        LimitReached: One of the values is.
+    """
+    for name, value in values.items():
+        if not isinstance(value, (str, bytes)):
+            continue
+        attribute = table.heading[name]
+        size = len(value.encode() if isinstance(value, str) else value)
+        if size > limit_bytes:
+            raise too_large(table, attribute, size, limit_bytes)
+        if attribute.type.kind is Kind.BLOB and isinstance(value, bytes):
+            _check_frames(np.array([stands_for(value)]), attribute, table, None, limit_bytes)
 
 
 def decoded_bytes(column: pa.Array) -> int:
