@@ -16,7 +16,7 @@ from levada_api.v1 import value_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TESTS = ("levada._values.blob",)
+TESTS = ("levada._objects.fetched_handles", "levada._values.blob")
 
 MEGABYTES = 2**20
 
@@ -78,6 +78,20 @@ def test_a_frame_that_stands_for_too_much_is_refused_before_it_is_read() -> None
     with pytest.raises(lv.errors.WrongValue, match=f"stands for {MAX_ROW_BYTES + 1} bytes"):
         decode_blob(large, MAX_ROW_BYTES)
     assert pa.default_memory_pool().max_memory() - before < 64 * MEGABYTES
+
+
+def test_a_value_may_have_what_its_server_allows(connection: lv.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    @lv.Schema("lab", connection=connection)
+    class Kept(lv.Manual):
+        definition = """
+        id : int64
+        ---
+        value : <blob>
+        """
+
+    Kept.insert1({"id": 1, "value": "x" * 5000})
+    monkeypatch.setattr("levada._objects.fetched_handles.MAX_ROW_BYTES", 1000)  # as if servers had begun to allow more
+    assert Kept.fetch1("value") == "x" * 5000
 
 
 def test_a_frame_without_its_size_is_read_up_to_the_limit() -> None:

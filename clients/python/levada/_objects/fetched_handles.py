@@ -12,7 +12,7 @@ import numpy as np
 from levada._objects.handles import StoredArray, StoredFile, StoredFolder
 from levada._objects.transfer import download
 from levada._values.attached import decode_attachment
-from levada._values.blob import decode_blob
+from levada._values.blob import MAX_ROW_BYTES, decode_blob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,14 @@ class Opener:
     connection: Connection | None = None
     folder: str | None = None
     filepaths: bool = False
+
+    @property
+    def value_bytes(self) -> int:
+        """The most bytes that a value in a row stands for.
+
+        A server's limit may have been larger when the value was stored.
+        """
+        return max(MAX_ROW_BYTES, 0 if self.connection is None else self.connection.limits.value_bytes)
 
     def attachment(self, stored: bytes) -> Any:  # noqa: ANN401  # a handle or a path
         """Open an `<attach>` value."""

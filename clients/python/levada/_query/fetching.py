@@ -13,7 +13,7 @@ from levada._base.errors import Unsupported, WrongValue
 from levada._objects.fetched_handles import HANDLES, Opener
 from levada._query.flattening import relation_message
 from levada._values.admitted import check_schema
-from levada._values.blob import MAX_ROW_BYTES, decode_blob
+from levada._values.blob import decode_blob
 from levada._values.codecs import decoder
 from levada._values.conversions import value_kind
 from levada._values.kinds.numbers import float_array
@@ -226,7 +226,7 @@ def _stored_values(
     values = value_kind(type_).to_python(column, type_)
     match type_.family:
         case Family.BLOB:
-            return _decoded(values, lambda blob: _squeezed(decode_blob(blob, MAX_ROW_BYTES), squeeze))
+            return _decoded(values, lambda blob: _squeezed(decode_blob(blob, opener.value_bytes), squeeze))
         case Family.FILE:
             return [None if value is None else opener.attachment(value) for value in values]
         case Family.OBJECT:

@@ -19,7 +19,7 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 """The maximum size of a protobuf message."""
 _PIECE_BYTES = 2**20
 MAX_ROW_BYTES = 256 * 2**20
-"""The maximum size of a value in a row, once decompressed: the largest that a server may allow."""
+"""The maximum size of a value in a row, once decompressed: the largest that servers allowed so far."""
 
 
 def encode_blob(value: object, path: str = "value", *, compress: bool = True) -> bytes:
