@@ -75,7 +75,7 @@ class RowMemory:
             raise
 
     def give_back(self, size: int) -> None:
-        """Return memory, and hand it to those who wait."""
+        """Return memory, and hand it to the calls that wait."""
         self._free_bytes += size
         self._serve()
 
@@ -104,7 +104,7 @@ class MemoryShare:
         return True
 
     async def wait_for(self, size: int) -> None:
-        """Have at least a number of bytes; the call must need none meanwhile, so that nobody waits for those who wait.
+        """Have at least a number of bytes; the call uses none meanwhile, so that others need not wait for it.
 
         Raises:
             LimitReached: Others use the memory for too long.
