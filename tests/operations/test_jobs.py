@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from levada_server.errors import (
+    Conflict,
     DuplicateEntity,
     InvalidRequest,
     LeaseLost,
@@ -21,11 +23,17 @@ from levada_server.errors import (
 from levada_server.jobs.lease import Failure
 from levada_server.jobs.limits import MAX_JOBS
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import deletes, job_refresh, jobs, schemas, shared_refreshes
+from levada_server.operations import alteration, deletes, job_refresh, jobs, schemas, shared_refreshes
+from levada_server.operations.access.gate import Gate
+from levada_server.operations.alteration import WantedTable
 from levada_server.operations.completion import results
 from levada_server.query.algebra import Equalities, Restrict, TableOperand
+from levada_server.rpc.decoding.relations import stored_relation
+from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.jobs.job_rows import FIRST_PLACE, Place
 from levada_server.storage.jobs.notifications import PATIENCE_S, SLOW_S
+from levada_server.storage.postgres.database import Database
+from levada_server.storage.postgres.transactions import Transactions
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -378,3 +386,26 @@ async def test_slow_looks_at_several_tables_find_lost_jobs_when_there_are_no_oth
         )
     assert [lease.job_id for lease in found[-2:]] == [lease.job_id for lease in first]
     assert len(found) == SESSIONS
+
+
+async def test_a_job_is_not_completed_in_a_transaction_after_a_table_that_it_wrote_was_altered(engine: Engine) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n---\nx : int64\n", Tier.COMPUTED)
+    await make.insert(engine, "Session", [{"session": 1}])
+    await make.refresh(engine, "Stat")
+    (lease,) = await make.reserve(engine, await make.make_session(engine), "Stat", 1)
+    await make.insert(engine, "Stat", [{"session": 1, "x": 5}], allow_direct_insert=True)
+    job = make.completed(lease, {})
+    assert isinstance(engine.scope, Database)
+    behind = replace(engine, gate=Gate(CatalogCache(engine.scope), stored_relation))  # another process
+    await behind.gate.open(ME)
+    wanted = WantedTable(named("Stat"), "-> Session\n---\nx : int64  # changed\n", {}, {})
+    plan = await alteration.plan_alteration(engine, ME, wanted)
+    await alteration.alter_table(engine, ME, wanted, plan.digest)
+    async with Transactions(engine.scope) as transactions:
+        await transactions.begin("read_committed", read_only=False)
+        transactions.scope.job_writes()[named("Stat")] += 1
+        with pytest.raises(Conflict, match="altered meanwhile"):
+            await results.complete_in_transaction(behind, transactions.current(), ME, job)
+        await results.complete_in_transaction(engine, transactions.current(), ME, job)
+        await transactions.commit()

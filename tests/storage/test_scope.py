@@ -8,6 +8,7 @@ import pytest
 
 from levada_server.errors import LevadaError, PreconditionFailed
 from levada_server.model.request import Request
+from levada_server.model.table import TableName
 from levada_server.storage.postgres.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.scope import Scope
 
 REQUEST = Request("r1", "InsertRows")
+NOTE = TableName("lab", "Note")
 
 
 async def count(scope: Scope) -> int:
@@ -31,8 +33,8 @@ async def test_the_pool_records_requests_and_lets_no_job_write(engine: Engine) -
 async def test_an_open_transaction_counts_what_a_job_writes_and_leaves_the_record_to_its_commit(engine: Engine) -> None:
     async with Transactions(engine.scope) as transactions:
         await transactions.begin("read_committed", read_only=False)
-        transactions.scope.job_writes()["lab.note"] += 2
-        assert transactions.scope.job_writes() == {"lab.note": 2}
+        transactions.scope.job_writes()[NOTE] += 2
+        assert transactions.scope.job_writes() == {NOTE: 2}
         assert transactions.scope.recorded(REQUEST) is None
         await transactions.roll_back()
         await transactions.begin("read_committed", read_only=False)

@@ -40,7 +40,7 @@ async def admit_write(engine: Engine, view: View, table: Table, *, allow_direct_
 def note_written(engine: Engine, caller: Caller, table: Table, count: int) -> None:
     """Add the rows that a job wrote to its record."""
     if caller.job is not None and count:
-        engine.scope.job_writes()[str(table.name)] += count
+        engine.scope.job_writes()[table.name] += count
 
 
 def judge_target(

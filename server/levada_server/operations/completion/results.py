@@ -187,6 +187,7 @@ async def complete_in_transaction(
     """Complete a job whose rows were written under its lease in an open transaction, which commits both.
 
     Raises:
+        Conflict: A table that the job wrote was altered meanwhile.
         PreconditionFailed: The job is already completed.
         LevadaError: As the outcomes of `complete`.
     """
@@ -200,6 +201,8 @@ async def complete_in_transaction(
         await _check_present(connection, table, (job,), locked)
         written = {str(name): count for name, count in transaction.written.items()}
         await job_rows.finish_jobs(connection, table, [job.finished(written)])
+        touched = {table.name, *(view.catalog.table(name).name for name in transaction.written)}
+        await require_current(connection, view.catalog.basis(touched))
         transaction.completed.append((table.name, locked[job.job_id].key))
 
 

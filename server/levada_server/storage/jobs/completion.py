@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.storage.catalog.stored_catalog import current
 from levada_server.storage.jobs.tables import job_statement, key_names
+from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.inserts import insert_statement
 
@@ -41,6 +42,9 @@ async def complete_jobs(
 
     Returns:
         The keys of the jobs. None if nothing was done: a job is not held any more, or a table was altered meanwhile.
+
+    Raises:
+        OutcomeUnknown: The connection broke meanwhile.
     """
     values: list[object] = [
         [job.job_id for job in jobs],
@@ -64,6 +68,7 @@ async def complete_jobs(
         inserts="".join(parts),
         key=", ".join(f"j.{name}" for name in key_names(table)) or "true",
     )
-    rows = await connection.fetch(statement, *values)
+    with committed_alone():
+        rows = await connection.fetch(statement, *values)
     names = table.job_key
     return [tuple((name, row[name]) for name in names) for row in rows] if rows else None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
 
     from levada_server.model.request import Request
+    from levada_server.model.table import TableName
     from levada_server.storage.postgres.spool import Pipe
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -223,7 +224,7 @@ class Database:
         """Return the request, whose outcome is stored in the transaction of its change."""
         return request
 
-    def job_writes(self) -> Counter[str]:
+    def job_writes(self) -> Counter[TableName]:
         """Refuse a write by a job.
 
         Raises:

@@ -220,6 +220,26 @@ def out_of_reach() -> Iterator[None]:
         raise _out_of_reach(error) from error
 
 
+@contextmanager
+def committed_alone() -> Iterator[None]:
+    """Run a statement that is a transaction of its own.
+
+    Raises:
+        OutcomeUnknown: The connection broke meanwhile, and the statement may have been committed.
+    """
+    try:
+        yield
+    except asyncpg.InterfaceError:  # nothing was sent
+        raise
+    except LOST_CONNECTION as error:
+        if isinstance(error, OSError) and not _of_connection(error):
+            raise
+        _LOG.warning("lost within a change: %s", str(error) or type(error).__name__)
+        raise OutcomeUnknown(
+            "The connection to PostgreSQL broke during a change; check whether the change was made, then repeat it."
+        ) from error
+
+
 def _of_connection(error: OSError) -> bool:
     """Return whether an error of the system is of a connection; others are of files."""
     return isinstance(error, _CONNECTION_ERRORS) or error.errno in _CONNECTION_ERRNOS

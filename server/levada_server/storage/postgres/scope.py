@@ -73,7 +73,7 @@ class Scope(Protocol):
         """Return a request if its outcome is to be stored with its change; None if a later commit decides on it."""
         ...
 
-    def job_writes(self) -> Counter[str]:
+    def job_writes(self) -> Counter[TableName]:
         """Return how many rows a job wrote in the open transaction, by table; writers add to it.
 
         Raises:
@@ -95,7 +95,7 @@ class OpenTransaction:
 
     _connection: Connection
     postgresql_version: str
-    written: Counter[str] = field(default_factory=Counter)
+    written: Counter[TableName] = field(default_factory=Counter)
     completed: list[tuple[TableName, Key]] = field(default_factory=list)
 
     @property
@@ -138,6 +138,6 @@ class OpenTransaction:
         """Return None, because the commit of the transaction decides on every request in it."""
         return
 
-    def job_writes(self) -> Counter[str]:
+    def job_writes(self) -> Counter[TableName]:
         """Return how many rows a job wrote in this transaction, by table."""
         return self.written

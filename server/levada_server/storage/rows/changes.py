@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from levada_server.arrow.ipc.documents import wrong_document
+from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.violations import find_refusal, find_violation
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ async def change(
         DuplicateEntity: A key, or another unique combination of values, exists.
         MissingParent: A parent does not exist.
         WrongValue: PostgreSQL refuses a document or another value.
+        OutcomeUnknown: There is no transaction, and the connection broke during the change.
         LevadaError: PostgreSQL refuses a value for another reason.
     """
     try:
@@ -58,7 +60,8 @@ async def attempt(
             async with connection.transaction():  # a savepoint
                 tag = await work()
         else:
-            tag = await work()
+            with committed_alone():
+                tag = await work()
     except _REFUSALS as error:
         refusal: LevadaError | None = None
         if isinstance(error, asyncpg.DataError) and columns is not None:
