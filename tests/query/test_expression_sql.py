@@ -64,6 +64,18 @@ COMPARISONS = [
     ("label NOT IN ('a', np.str_('b'))", '(NOT (t."label" = ANY($1::text[])))', [["a", "b"]]),
     ("flag in (0, 1, 2)", '(t."flag" = ANY($1::boolean[]))', [[False, True]]),
     ("number IN (1, order)", '((t."number" = $1::integer) OR (t."number" = t."order"))', [1]),
+    ("number <=> 5", '((t."number" = $1::integer) IS TRUE)', [5]),
+    ("number <=> NULL", '(t."number" IS NULL)', []),
+    ("day <=> moment", '(((t."day" = t."moment") IS TRUE) OR ((t."day" IS NULL) AND (t."moment" IS NULL)))', []),
+    ("flag XOR number", '(t."flag" <> (t."number" <> 0))', []),
+    ("flag && number", '(t."flag" AND (t."number" <> 0))', []),
+    # XOR is weaker than AND and stronger than OR.
+    ("flag OR flag XOR flag AND flag", '(t."flag" OR (t."flag" <> (t."flag" AND t."flag")))', []),
+    (
+        r"label REGEXP '\\bx'",
+        '(((t."label")::text COLLATE "default") ~ (($1::text COLLATE "C") COLLATE "default"))',
+        [r"\yx"],
+    ),
     ("number BETWEEN 1 AND 5", '((t."number" >= $1::integer) AND (t."number" <= $2::integer))', [1, 5]),
     # Words of the language as names, where they can be nothing else.
     ("end > order", '(t."end" > t."order")', []),
@@ -94,6 +106,8 @@ PROJECTIONS = [
     ("number * 1.5", "float64", '((t."number")::double precision * $1::double precision)', [1.5]),
     ("-number", "int64", '($1::bigint - (t."number")::bigint)', [0]),
     ("2 + 3 * 4", "int64", "($1::bigint + ($2::bigint * $3::bigint))", [2, 3, 4]),
+    ("number MOD 2", "int64", '((t."number")::bigint % nullif($1::bigint, 0))', [2]),
+    ("number DIV 2", "int64", 'levada_functions.quotient((t."number")::bigint, $1::bigint)', [2]),
     ("number - 1 - 2", "int64", '(((t."number")::bigint - $1::bigint) - $2::bigint)', [1, 2]),
     ("flag = flag = 1", "bool", '((t."flag" = t."flag") = $1::boolean)', [True]),
     ("flag + 1", "int64", '(((t."flag")::integer)::bigint + $1::bigint)', [1]),

@@ -52,6 +52,7 @@ PROVOKED = [
     ("SELECT 'x'::date", errors.WrongValue, "does not fit"),
     ("INSERT INTO lab.word VALUES ('long')", errors.WrongValue, "longer than its attribute"),
     ("SELECT 1 / 0", errors.WrongValue, "divided by zero"),
+    ("SELECT 'a' ~ '('", errors.InvalidExpression, "regular expression"),
     ("""SELECT '"\\u0000"'::jsonb ->> 0""", errors.WrongValue, "character"),
     ("SELECT convert_from('\\xff', 'utf8')", errors.WrongValue, "character"),
     ("INSERT INTO lab.counted DEFAULT VALUES", errors.LimitReached, "used up"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any, TypeAlias
 
 # The values of a row depend on the example; PostgreSQL's answer shows whether a function got the right one.
@@ -66,11 +67,13 @@ def calculate(operator: str, a: Value, b: Value) -> Value:
             return whole(a - b)
         case "*":
             return whole(a * b)
+        case "DIV":
+            return None if b == 0 else whole(abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1))
         case _:
             return None if b == 0 else int(math.copysign(1, a)) * (abs(a) % abs(b))
 
 
-def _calculate_floats(operator: str, a: float, b: float) -> float | None:
+def _calculate_floats(operator: str, a: float, b: float) -> float | int | None:
     match operator:
         case "+":
             return finite(a + b, a, b)
@@ -82,11 +85,14 @@ def _calculate_floats(operator: str, a: float, b: float) -> float | None:
             return None if b == 0 else finite(a / b, a, b)
         case _ if b == 0:
             return None
+        case "DIV":
+            ratio = None if math.isnan(a) or math.isnan(b) else finite(a / b, a, b)
+            return whole(math.trunc(ratio)) if ratio is not None and math.isfinite(ratio) else None
         case _:
             return math.nan if math.isinf(a) or math.isnan(a) or math.isnan(b) else math.fmod(a, b)
 
 
-def _calculate_decimals(operator: str, a: Decimal, b: Decimal) -> Decimal | None:
+def _calculate_decimals(operator: str, a: Decimal, b: Decimal) -> Decimal | int | None:
     digits = max(scale(a), scale(b))
     with localcontext() as context:
         context.prec = 200
@@ -97,6 +103,8 @@ def _calculate_decimals(operator: str, a: Decimal, b: Decimal) -> Decimal | None
                 return exact(a - b, digits)
             case "*":
                 return exact(a * b, min(scale(a) + scale(b), max(digits, 18)))
+            case "DIV":
+                return None if b == 0 else whole(math.trunc(a / b))
             case _:
                 return None if b == 0 else exact(a % b, digits)
 
@@ -118,6 +126,28 @@ def rounded(x: Value, digits: int) -> Value:
     if isinstance(x, int):
         return x if digits >= 0 else whole(int(exact_round(Decimal(x), digits)))
     return x if digits >= scale(x) else exact(exact_round(x, digits), max(digits, 0))
+
+
+@strict
+def truncated(x: Value, digits: int) -> Value:
+    if isinstance(x, float):
+        if not math.isfinite(x):
+            return x
+        unit = float(f"1e{abs(digits)}")
+        if digits >= 0:
+            return x if abs(x) >= 2**52 / unit else math.trunc(x * unit) / unit
+        return finite(float(math.trunc(x / unit)) * unit)
+    if digits >= (scale(x) if isinstance(x, Decimal) else 0):
+        return x
+    with localcontext() as context:
+        context.prec = 200
+        cut = Decimal(x).scaleb(digits).to_integral_value(ROUND_DOWN).scaleb(-digits)
+    return exact(cut, max(digits, 0)) if isinstance(x, Decimal) else whole(int(cut))
+
+
+@strict
+def sign(x: Value) -> int:
+    return 1 if x > 0 or x != x else -1 if x < 0 else 0
 
 
 def exact_round(x: Decimal, digits: int) -> Decimal:
@@ -203,6 +233,15 @@ def negation(x: bool) -> bool:
     return not x
 
 
+def same(a: Value, b: Value) -> bool:
+    return a is b is None or compare("=", a, b) is True
+
+
+@strict
+def different(x: bool, y: bool) -> bool:
+    return x is not y
+
+
 def among(x: Value, items: Iterable[Value]) -> bool | None:
     return disjunction(compare("=", x, item) for item in items)
 
@@ -236,6 +275,72 @@ def part(text: str, start: int, length: int) -> str:
         return ""
     first = start - 1 if start > 0 else len(text) + start
     return text[first : first + length]
+
+
+@strict
+def first(text: str, many: int) -> str:
+    return text[: max(many, 0)]
+
+
+@strict
+def last(text: str, many: int) -> str:
+    return text[max(len(text) - max(many, 0), 0) :]
+
+
+@strict
+def padded(text: str, many: int, fill: str, before: bool) -> str | None:
+    missing = many - len(text)
+    if many < 0 or many > 1_000_000 or (missing > 0 and not fill):
+        return None
+    added = (fill * (missing // len(fill) + 1))[:missing] if missing > 0 else ""
+    return added + text if before and missing > 0 else (text + added)[:many]
+
+
+@strict
+def repeated(text: str, many: int) -> str | None:
+    if many < 1 or not text:
+        return ""
+    return text * many if len(text) * many <= 1_000_000 else None
+
+
+def joined(separator: str | None, *texts: str | None) -> str | None:
+    return None if separator is None else separator.join(text for text in texts if text is not None)
+
+
+@strict
+def trimmed(text: str, removed: str, ends: str) -> str:
+    while removed and ends != "trailing" and text.startswith(removed):
+        text = text.removeprefix(removed)
+    while removed and ends != "leading" and text.endswith(removed):
+        text = text.removesuffix(removed)
+    return text
+
+
+@strict
+def place(text: str, part: str, start: int) -> int:
+    return text.find(part, start - 1) + 1 if 1 <= start <= len(text) + 1 else 0
+
+
+@strict
+def before_separator(text: str, separator: str, number: int) -> str:
+    if not separator or number == 0:
+        return ""
+    parts = text.split(separator)
+    return separator.join(parts[:number] if number > 0 else parts[max(len(parts) + number, 0) :])
+
+
+@strict
+def place_in_list(text: str, listed: str) -> int:
+    parts = listed.split(",") if listed else []
+    return parts.index(text) + 1 if text in parts else 0
+
+
+def place_among(x: Value, *items: Value) -> int:
+    return next((number for number, item in enumerate(items, 1) if compare("=", x, item)), 0)
+
+
+def chosen(number: int | None, *items: Value) -> Value:
+    return items[number - 1] if number is not None and 1 <= number <= len(items) else None
 
 
 @strict
@@ -303,3 +408,54 @@ def difference(unit: str, start: Value, end: Value) -> int:
     elif months < 0 and into[1] > into[0]:
         months += 1
     return int(months / MONTHS[unit])
+
+
+def day_of(moment: dt.date) -> dt.date:
+    return moment.date() if isinstance(moment, dt.datetime) else moment
+
+
+def day_part(function: Callable[[dt.date], Value]) -> Callable[[Value], Value]:
+    """Make a function of a date take a datetime too, and return NULL for NULL."""
+    return strict(lambda moment: function(day_of(moment)))
+
+
+@strict
+def clock_part(moment: Value, part: str) -> int:
+    value = getattr(moment, part) if isinstance(moment, dt.datetime) else 0
+    assert isinstance(value, int)
+    return value
+
+
+@strict
+def week(moment: Value, mode: int) -> int:
+    """Count as MySQL documents its modes: from which day, from 0 or 1, and which week is the first of a year."""
+    day = day_of(moment)
+    from_monday = mode in (1, 3, 5, 7)
+    four_days = mode in (1, 3, 4, 6)
+
+    def first_week(year: int) -> int:
+        """Return the ordinal of the first day of the first week of a year, which may be 0 or 10000."""
+        before = year - 1
+        january = 365 * before + before // 4 - before // 100 + before // 400 + 1
+        into_week = (january - 1) % 7 if from_monday else january % 7
+        belongs = into_week <= 3 if four_days else into_week == 0
+        return january - into_week + (0 if belongs else 7)
+
+    number = (day.toordinal() - first_week(day.year)) // 7 + 1
+    if mode in (0, 1, 4, 5):
+        return max(number, 0)
+    if number < 1:
+        return (day.toordinal() - first_week(day.year - 1)) // 7 + 1
+    return 1 if day.toordinal() >= first_week(day.year + 1) else number
+
+
+def last_day(day: dt.date) -> dt.date:
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+@strict
+def seconds_since_1970(moment: Value) -> Value:
+    if isinstance(moment, dt.datetime):
+        seconds = (moment - dt.datetime(1970, 1, 1)) / dt.timedelta(seconds=1)
+        return seconds if seconds >= 0 else None
+    return (moment.toordinal() - 719163) * 86400 if moment.year >= 1970 else None

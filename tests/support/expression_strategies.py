@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import struct
 from dataclasses import dataclass
 from decimal import Decimal
@@ -48,6 +49,18 @@ class Example:
 def float32(number: float) -> float:
     return float(struct.unpack("<f", struct.pack("<f", number))[0])
 
+
+DAY_PARTS: dict[str, Callable[[dt.date], Value]] = {
+    "year": lambda day: day.year,
+    "quarter": lambda day: (day.month + 2) // 3,
+    "month": lambda day: day.month,
+    "day": lambda day: day.day,
+    "dayofyear": lambda day: day.timetuple().tm_yday,
+    "weekday": dt.date.weekday,
+    "dayofweek": lambda day: day.isoweekday() % 7 + 1,
+    "weekofyear": lambda day: day.isocalendar().week,
+    "to_days": lambda day: day.toordinal() + 365,
+}
 
 _integers = {
     bits: st.one_of(
@@ -134,7 +147,49 @@ def integers(depth: int) -> st.SearchStrategy[Example]:
     moments_inside = st.deferred(lambda: moments(depth - 1))
     return st.one_of(
         simple,
-        *(st.builds(_arithmetic(operator), inner, inner) for operator in "+-*%"),
+        *(st.builds(_arithmetic(operator), inner, inner) for operator in ("+", "-", "*", "%", "DIV")),
+        st.builds(_arithmetic("DIV"), st.deferred(lambda: floats(depth - 1)), inner),
+        st.builds(_arithmetic("DIV"), columns("price"), st.just(literal(Decimal("0.3")))),
+        st.builds(lambda a: call("sign({})", oracle.sign, a), st.deferred(lambda: floats(depth - 1)) | inner),
+        st.builds(lambda a: call("truncate({}, -2)", lambda x: oracle.truncated(x, -2), a), inner),
+        st.builds(
+            lambda a, b, n: call("locate({}, {}, {})", lambda x, y, z: oracle.place(y, x, z), a, b, n),
+            texts_inside | st.just(quoted("a")),
+            texts_inside,
+            st.builds(literal, st.integers(-1, 5)),
+        ),
+        st.builds(lambda a: call("find_in_set('a', {})", lambda x: oracle.place_in_list("a", x), a), texts_inside),
+        st.builds(
+            lambda a, b: call("field({}, 1, {}, 5)", lambda x, y: oracle.place_among(x, 1, y, 5), a, b), inner, inner
+        ),
+        *(
+            st.builds(
+                lambda a, name=name, function=function: call(f"{name}({{}})", oracle.day_part(function), a),
+                moments_inside,
+            )
+            for name, function in DAY_PARTS.items()
+        ),
+        *(
+            st.builds(
+                lambda a, part=part: call(f"{part}({{}})", lambda x: oracle.clock_part(x, part), a), moments_inside
+            )
+            for part in ("hour", "minute", "second", "microsecond")
+        ),
+        st.builds(
+            lambda a, mode: call(f"week({{}}, {mode})", lambda x: oracle.week(x, mode), a),
+            moments_inside,
+            st.integers(0, 7),
+        ),
+        st.builds(
+            lambda a, b: call(
+                "datediff({}, {})",
+                oracle.strict(lambda x, y: oracle.day_of(x).toordinal() - oracle.day_of(y).toordinal()),
+                a,
+                b,
+            ),
+            moments_inside,
+            moments_inside,
+        ),
         st.builds(
             lambda a, b: call("({} + {})", lambda x, y: oracle.calculate("+", x, None if y is None else int(y)), a, b),
             inner,
@@ -185,6 +240,15 @@ def floats(depth: int) -> st.SearchStrategy[Example]:
             lambda a, n: call(f"round({{}}, {n})", lambda x: oracle.rounded(x, n), a),
             inner,
             st.sampled_from((0, 2, -2, 300)),
+        ),
+        st.builds(
+            lambda a, n: call(f"truncate({{}}, {n})", lambda x: oracle.truncated(x, n), a),
+            inner,
+            st.sampled_from((0, 2, -2)),
+        ),
+        st.builds(
+            lambda a: call("unix_timestamp({})", oracle.seconds_since_1970, a),
+            columns("moment"),
         ),
         st.builds(lambda a: call("sqrt({})", lambda x: oracle.of_float(math.sqrt, x), a), inner),
         st.builds(_choose, st.deferred(lambda: booleans(depth - 1)), inner, inner),
@@ -261,6 +325,20 @@ def booleans(depth: int) -> st.SearchStrategy[Example]:
         ),
         st.builds(lambda a: call("(NOT {})", lambda x: oracle.negation(oracle.truth(x)), a), inner | whole),
         st.builds(lambda a: call("({} IS NULL)", lambda x: x is None, a), st.one_of(whole, float_, text, moment)),
+        st.builds(lambda a: call("isnull({})", lambda x: x is None, a), st.one_of(whole, float_, text, moment)),
+        *(st.builds(lambda a, b: call("({} <=> {})", oracle.same, a, b), kind, kind) for kind in (whole, float_, text)),
+        st.builds(
+            lambda a, b: call("({} XOR {})", lambda x, y: oracle.different(oracle.truth(x), oracle.truth(y)), a, b),
+            inner,
+            inner | whole,
+        ),
+        st.builds(
+            lambda a, pattern: call(
+                f"({{}} REGEXP '{pattern}')", oracle.strict(lambda x: re.search(pattern, x) is not None), a
+            ),
+            text,
+            st.sampled_from(("a", "^[ab]+$", "é|%", "[^a]", "a.?b", "^$", "(aa)+")),
+        ),
         st.builds(lambda a: call("({} IS NOT TRUE)", lambda x: oracle.truth(x) is not True, a), inner),
         st.builds(
             lambda a, b, c: call(
@@ -342,6 +420,7 @@ def texts(depth: int) -> st.SearchStrategy[Example]:
     inner = st.deferred(lambda: texts(depth - 1))
     whole = st.deferred(lambda: integers(depth - 1))
     given = st.builds(quoted, st.text(LETTERS, max_size=4))
+    small_number = st.builds(literal, st.integers(-3, 9))
     return st.one_of(
         simple,
         st.builds(lambda a, b: call("concat({}, {})", oracle.strict(lambda x, y: x + y), a, b), inner, inner | given),
@@ -352,6 +431,39 @@ def texts(depth: int) -> st.SearchStrategy[Example]:
             lambda a, b: call("replace({}, 'a', {})", oracle.strict(lambda x, y: x.replace("a", y)), a, b), inner, inner
         ),
         st.builds(lambda a, b, c: call("substr({}, {}, {})", oracle.part, a, b, c), inner, whole, whole),
+        st.builds(lambda a, b: call("left({}, {})", oracle.first, a, b), inner, whole | small_number),
+        st.builds(lambda a, b: call("right({}, {})", oracle.last, a, b), inner, whole | small_number),
+        *(
+            st.builds(
+                lambda a, n, b, name=name, before=before: call(
+                    f"{name}({{}}, {{}}, {{}})", lambda x, y, z: oracle.padded(x, y, z, before), a, n, b
+                ),
+                inner,
+                small_number,
+                inner | given,
+            )
+            for name, before in (("lpad", True), ("rpad", False))
+        ),
+        st.builds(lambda a, b: call("repeat({}, {})", oracle.repeated, a, b), inner, small_number),
+        st.builds(lambda a: call("reverse({})", oracle.strict(lambda x: x[::-1]), a), inner),
+        st.builds(
+            lambda a, b, ends: call(f"trim({ends} {{}} FROM {{}})", lambda x, y: oracle.trimmed(y, x, ends), a, b),
+            given,
+            inner,
+            st.sampled_from(("both", "leading", "trailing")),
+        ),
+        st.builds(lambda a, b, c: call("concat_ws({}, {}, {})", oracle.joined, a, b, c), inner | given, inner, inner),
+        st.builds(
+            lambda a, b, c: call("substring_index({}, {}, {})", oracle.before_separator, a, b, c),
+            inner,
+            given,
+            small_number,
+        ),
+        st.builds(lambda a, b, c: call("elt({}, {}, {})", oracle.chosen, a, b, c), small_number, inner, inner),
+        st.builds(
+            lambda a: call("date_format({}, '%Y-%m-%d')", oracle.day_part(dt.date.isoformat), a),
+            st.deferred(lambda: moments(depth - 1)),
+        ),
         st.builds(lambda a, b: call("coalesce({}, {})", lambda x, y: y if x is None else x, a, b), inner, given),
         st.builds(_choose, st.deferred(lambda: booleans(depth - 1)), inner, given),
         st.builds(
@@ -377,6 +489,22 @@ def moments(depth: int) -> st.SearchStrategy[Example]:
         simple,
         st.builds(
             lambda a: call("date({})", oracle.strict(lambda x: x.date() if isinstance(x, dt.datetime) else x), a), inner
+        ),
+        st.builds(lambda a: call("last_day({})", oracle.day_part(oracle.last_day), a), inner),
+        st.builds(
+            lambda a: call("str_to_date(date_format({}, '%d/%m/%Y'), '%d/%m/%Y')", oracle.day_part(lambda day: day), a),
+            inner,
+        ),
+        st.builds(
+            lambda a, n, unit: call(
+                f"date_sub({{}}, INTERVAL {{}} {unit})",
+                lambda x, y: oracle.shifted(x, None if y is None else -y, unit),
+                a,
+                n,
+            ),
+            inner,
+            whole,
+            st.sampled_from((*oracle.SPANS, *oracle.MONTHS)),
         ),
         st.builds(
             lambda a, n, unit: call(f"({{}} + INTERVAL {{}} {unit})", lambda x, y: oracle.shifted(x, y, unit), a, n),

@@ -122,7 +122,9 @@ def _projected(select: sql.Select, projection: Projection, scope: Scope, lowerin
     key = [attribute.name for attribute in attributes if attribute.primary_key]
     attributes += [Attribute(name, result.type, nullable=True) for name, result in results]
     heading = ordered(attributes, key)
-    return Lowered(replace(select, columns=tuple((name, columns[name]) for name in heading.names)), heading)
+    lowered = Lowered(replace(select, columns=tuple((name, columns[name]) for name in heading.names)), heading)
+    # PostgreSQL computes a subquery's volatile columns once, and each use of the attribute has to see the same value.
+    return wrap(lowered, lowering) if any(result.volatile for _, result in results) else lowered
 
 
 def _lower_join(join: Join, lowering: Lowering) -> Lowered:

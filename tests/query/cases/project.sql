@@ -23,3 +23,16 @@ FROM (
 ) AS t2
 -- $1: 10.0
 ;
+
+-- A random number is drawn once for each row, in a subquery that PostgreSQL does not dissolve.
+Subject.proj(r="rand()") & "r BETWEEN 0.2 AND 0.4"
+
+SELECT t2."subject_id" AS "subject_id", t2."r" AS "r"
+FROM (
+    SELECT t1."subject_id" AS "subject_id", random() AS "r"
+    FROM "lab"."subject" AS t1
+) AS t2
+WHERE ((t2."r" >= $1::double precision) AND (t2."r" <= $2::double precision))
+-- $1: 0.2
+-- $2: 0.4
+;

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from levada_server.model.kinds import NUMERIC, Family, Kind
 from levada_server.model.types import AttributeType
 from levada_server.query import sql
+from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import bounded_decimal
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import by_itself, convert
 from levada_server.query.expression.moments import out_of_span
 from levada_server.query.expression.operands import ANY_INTEGER, Site, Typed, exact_text, function, shown
 from levada_server.query.postgres_types import value_type
-
-if TYPE_CHECKING:
-    from levada_server.query.expression import syntax
 
 _INTEGER = AttributeType(Kind.INT32)
 
@@ -31,13 +28,21 @@ TAME = 1e100
 
 
 def count(site: Site, call: syntax.Call) -> Typed:
-    """Count rows, or the rows in which the argument is not NULL."""
+    """Count rows, or the rows in which no argument is NULL."""
     inside = _inside(site, call)
     if call.star:
         return site.typed(call.position, _aggregate(site, "count", sql.STAR), Family.INTEGER, extent=ANY_INTEGER)
-    operand = by_itself(inside, inside.operand(call.arguments[0]))
-    counted = _aggregate(site, "count", operand.sql, distinct=call.distinct)
-    return site.typed(call.position, counted, Family.INTEGER, operand, extent=ANY_INTEGER)
+    operands = [by_itself(inside, inside.operand(argument)) for argument in call.arguments]
+    if len(operands) == 1:
+        counted = _aggregate(site, "count", operands[0].sql, distinct=call.distinct)
+        return site.typed(call.position, counted, Family.INTEGER, *operands, extent=ANY_INTEGER)
+    if not call.distinct:
+        raise site.refusal(call.position, "`count` takes several arguments only if they are distinct", "DISTINCT")
+    # PostgreSQL counts a row of values even if one of them is NULL.
+    present = sql.conjunction(sql.Test(operand.sql, "IS NOT NULL") for operand in operands)
+    rows = sql.Call("ROW", tuple(_ordered(inside, operand) for operand in operands))
+    counted = _aggregate(site, "count", rows, distinct=True, condition=present)
+    return site.typed(call.position, counted, Family.INTEGER, *operands, *operands, extent=ANY_INTEGER)
 
 
 def total(site: Site, call: syntax.Call) -> Typed:
@@ -87,6 +92,16 @@ def variance(site: Site, call: syntax.Call) -> Typed:
     return _spread(site, call, "var_pop", power=2)
 
 
+def sample_deviation(site: Site, call: syntax.Call) -> Typed:
+    """Standard deviation of a sample, a float64; NULL for fewer than two values."""
+    return _spread(site, call, "stddev_samp", power=1)
+
+
+def sample_variance(site: Site, call: syntax.Call) -> Typed:
+    """Variance of a sample, a float64; NULL for fewer than two values."""
+    return _spread(site, call, "var_samp", power=2)
+
+
 def _spread(site: Site, call: syntax.Call, name: str, *, power: int) -> Typed:
     operand = convert(site, _number(site, call), Family.FLOAT)
     if operand.extent.largest <= TAME:
@@ -133,7 +148,10 @@ def _extreme(site: Site, call: syntax.Call, name: str, of_bools: str) -> Typed:
 def joined(site: Site, call: syntax.Call) -> Typed:
     """Join values as text, in an order, with a separator."""
     inside = _inside(site, call)
-    operand = by_itself(inside, inside.operand(call.arguments[0]))
+    first, *more = call.arguments
+    if more:
+        first = syntax.Call(call.position, "concat", call.arguments)
+    operand = by_itself(inside, inside.operand(first))
     if operand.family is Family.SPAN:
         operand = out_of_span(inside, operand)
     text = as_text(inside, operand)
@@ -173,6 +191,11 @@ def all_bits(site: Site, call: syntax.Call) -> Typed:
 def any_bits(site: Site, call: syntax.Call) -> Typed:
     """Combine whole numbers by a bitwise OR."""
     return _bits(site, call, "bit_or")
+
+
+def odd_bits(site: Site, call: syntax.Call) -> Typed:
+    """Combine whole numbers by a bitwise XOR."""
+    return _bits(site, call, "bit_xor")
 
 
 def _bits(site: Site, call: syntax.Call, name: str) -> Typed:

@@ -1,4 +1,4 @@
-"""`+ - * / %` and the sign. Anything that PostgreSQL could refuse at run time calls a function that returns NULL."""
+"""`+ - * / % DIV` and the sign. Whatever PostgreSQL could refuse at run time calls a function that returns NULL."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def combine(site: Site, operator: str, left: Operand, right: Operand, position: 
     """
     left, right = _number(site, left, operator), _number(site, right, operator)
     family = Family.FLOAT if operator == "/" else number_family(site, (left, right))
+    if operator == "DIV":
+        return _quotient(site, convert(site, left, family), convert(site, right, family), position)
     if any(isinstance(side, Constant) and side.value is None for side in (left, right)):
         return null(position, family)
     match family:
@@ -111,6 +113,19 @@ def _number(site: Site, operand: Operand, operator: str) -> Operand:
 
 def _as_float(site: Site, operand: Operand) -> Typed:
     return convert(site, operand, Family.FLOAT)
+
+
+def _quotient(site: Site, left: Typed, right: Typed, position: int) -> Typed:
+    """Divide without a remainder: a whole number, rounded toward 0."""
+    if left.family is Family.FLOAT:
+        whole = sql.Call("trunc", (function("divide", left.sql, right.sql),))
+        expression = function("to_integer", whole)
+    elif left.family is Family.DECIMAL:
+        divisor = sql.Call("nullif", (right.sql, sql.Keyword("0")))
+        expression = function("to_integer", sql.Call("div", (left.sql, divisor)))
+    else:
+        expression = function("quotient", left.sql, right.sql)
+    return site.typed(position, expression, Family.INTEGER, left, right, extent=ANY_INTEGER)
 
 
 def _integers(site: Site, operator: str, left: Typed, right: Typed, position: int) -> Typed:

@@ -217,6 +217,8 @@ def _compare_typed(site: Site, operator: str, left: Typed, right: Typed, positio
         left, right = _comparable_numbers(site, left, right)
     elif families <= MOMENTS and Family.ZONED in families and len(families) > 1:
         left, right = convert(site, left, Family.MOMENT), convert(site, right, Family.MOMENT)
+    elif families == {Family.TIME, Family.SPAN}:
+        left, right = convert(site, left, Family.SPAN), convert(site, right, Family.SPAN)
     elif len(families) > 1 and not families <= MOMENTS:
         raise site.refusal(
             position, f"{shown(left)} and {shown(right)} cannot be compared", "two of one type; CAST(… AS …) makes one"
@@ -255,8 +257,46 @@ def _no_order(site: Site, operand: Typed, position: int) -> Exception:
 # ------------------------------------------------------------------------------------------------ IN, BETWEEN
 
 
+def check_single(site: Site, operand: Operand) -> None:
+    """Refuse an operand that would be computed twice, with two results.
+
+    Raises:
+        InvalidExpression: It has another value each time it is computed.
+    """
+    if isinstance(operand, Typed) and operand.volatile:
+        raise site.refusal(
+            operand.position,
+            "this would draw a random number more than once",
+            "an attribute computed before: A.proj(..., r='rand()') & 'r BETWEEN 0.2 AND 0.4'",
+        )
+
+
+def null_test(site: Site, operand: Operand, position: int, *, negated: bool = False) -> Typed:
+    """Return whether an operand is NULL."""
+    if isinstance(operand, Constant):
+        return truth(site, Constant(position, (operand.value is None) is not negated))
+    words = "IS NOT NULL" if negated else "IS NULL"
+    return site.typed(position, sql.Test(operand.sql, words), Family.BOOL, operand)
+
+
+def same(site: Site, left: Operand, right: Operand, position: int) -> Typed:
+    """Return whether two operands are equal or both NULL; never NULL."""
+    for operand, other in ((left, right), (right, left)):
+        if isinstance(operand, Constant) and operand.value is None:
+            return null_test(site, other, position)
+        check_single(site, operand)
+    equal = truth(site, compare(site, "=", left, right, position))
+    found = site.typed(position, sql.Test(equal.sql, "IS TRUE"), Family.BOOL, equal)
+    if isinstance(left, Constant) or isinstance(right, Constant):
+        return found
+    both = [null_test(site, operand, position) for operand in (left, right)]
+    none = sql.Operation("AND", tuple(test.sql for test in both))
+    return site.typed(position, sql.Operation("OR", (found.sql, none)), Family.BOOL, found, *both)
+
+
 def between(site: Site, operand: Operand, low: Operand, high: Operand, position: int) -> Typed:
     """Return whether an operand lies between two others, ends included."""
+    check_single(site, operand)
     above = truth(site, compare(site, ">=", operand, low, position))
     below = truth(site, compare(site, "<=", operand, high, position))
     return site.typed(position, sql.Operation("AND", (above.sql, below.sql)), Family.BOOL, above, below)
@@ -266,6 +306,7 @@ def among(site: Site, operand: Operand, items: Sequence[Operand], position: int)
     """Return whether an operand equals one of the items; NULL if it does not and one of them is NULL."""
     if isinstance(operand, Typed) and (array := _as_array(site, operand, items)) is not None:
         return site.typed(position, sql.AnyOf(array[0], array[1]), Family.BOOL, operand)
+    check_single(site, operand)
     matches = [truth(site, compare(site, "=", operand, item, position)) for item in items]
     return site.typed(position, sql.disjunction(match.sql for match in matches), Family.BOOL, *matches)
 

@@ -27,10 +27,17 @@ _NO_NAMES = frozenset({"null", "true", "false", "current_timestamp", "current_da
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A computed attribute: its SQL, and its type in the heading."""
+    """A computed attribute.
+
+    Args:
+        sql: Its SQL.
+        type: Its type in the heading.
+        volatile: It has another value each time it is computed.
+    """
 
     sql: sql.Expression
     type: AttributeType
+    volatile: bool = False
 
 
 def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
@@ -50,7 +57,7 @@ def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
         result = out_of_span(site, result)
     if result.json is not None and isinstance(parsed.root, Path) and parsed.root.form == "json":
         return Computed(result.json, TYPES[Family.JSON])
-    return Computed(result.sql, result.type)
+    return Computed(result.sql, result.type, result.volatile)
 
 
 def condition(text: str, values: Sequence[object], scope: Scope) -> sql.Expression:

@@ -15,6 +15,7 @@ from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.expression.operands import (
     ANY_FLOAT,
+    ANY_INTEGER,
     LARGEST_DOUBLE,
     LARGEST_INTEGER,
     MAX_DECIMAL_DIGITS,
@@ -83,6 +84,9 @@ def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typ
     if family is Family.DATE and found in MOMENTS:
         moment = convert(site, operand, Family.MOMENT)
         return site.typed(operand.position, sql.Cast(moment.sql, "date"), family, moment)
+    if family is Family.SPAN and found is Family.TIME:
+        since_midnight = function("since_midnight", operand.sql)
+        return site.typed(operand.position, since_midnight, family, operand, extent=ANY_INTEGER)
     raise site.refusal(
         operand.position,
         f"{shown(operand)} is used as a {family.value}",

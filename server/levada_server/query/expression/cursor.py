@@ -9,17 +9,10 @@ from levada_server.query.expression.mistakes import mistake
 from levada_server.query.expression.tokens import Token, tokenize
 
 _ELSEWHERE = {
-    "&&": "write AND",
     "||": "it means OR in some databases and joins text in others: write OR, or concat(a, b)",
-    "<=>": "write `a = b OR a IS NULL AND b IS NULL`",
     ":=": "an expression cannot change anything",
     "<<": "there are no operators on bits",
     ">>": "there are no operators on bits",
-    "regexp": "write LIKE or ILIKE, with % for any text and _ for any character",
-    "rlike": "write LIKE or ILIKE, with % for any text and _ for any character",
-    "xor": "write `(a) <> (b)`",
-    "div": "write floor(a / b)",
-    "mod": "write a % b",
     "collate": "text compares exactly; ILIKE ignores case",
     "escape": "the backslash escapes in LIKE",
     "[": "only JSON attributes have parts",

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.model.kinds import Family
-from levada_server.query import sql
-from levada_server.query.expression import aggregates, syntax
-from levada_server.query.expression.arithmetic import as_numbers, bounded_decimal
-from levada_server.query.expression.casts import as_text
-from levada_server.query.expression.comparison import compare, truth
-from levada_server.query.expression.conversions import UTC, by_itself, convert, null, number_of
-from levada_server.query.expression.moments import moment_of, time_between, time_difference, unit_of
-from levada_server.query.expression.operands import (
-    ANY_INTEGER,
-    LARGEST_INTEGER,
-    Constant,
-    Extent,
-    Operand,
-    Site,
-    Typed,
-    exact_text,
-    function,
-    shown,
+from levada_server.query.expression import (
+    aggregates,
+    choosing,
+    date_functions,
+    numeric_functions,
+    syntax,
+    text_functions,
 )
-from levada_server.query.expression.unification import unify
-from levada_server.query.postgres_types import value_type
+from levada_server.query.expression.calls import passed_on
+from levada_server.query.expression.operands import Extent, Operand, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 MAX_ARGUMENTS = 100
 
-MAX_ROUNDED_DIGITS = 300
-"""Digits of round, before or after the point."""
+_TEXT, _WHOLE, _FLOAT, _MOMENT = Family.TEXT, Family.INTEGER, Family.FLOAT, Family.MOMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,8 @@ def call_function(site: Site, call: syntax.Call) -> Operand:
     """
     found = FUNCTIONS.get(call.name)
     if found is None:
-        raise site.refusal(call.position, f"there is no function `{call.name}`", f"one of {', '.join(FUNCTIONS)}")
+        close = difflib.get_close_matches(call.name, FUNCTIONS) or FUNCTIONS
+        raise site.refusal(call.position, f"there is no function `{call.name}`", " or ".join(close))
     count = len(call.arguments)
     if call.star:
         if call.name != "count":
@@ -80,256 +70,8 @@ def call_function(site: Site, call: syntax.Call) -> Operand:
     return found.apply(site, call)
 
 
-def _arguments(site: Site, call: syntax.Call) -> list[Operand]:
-    return [site.operand(argument) for argument in call.arguments]
-
-
-# -------------------------------------------------------------------------------------------------- numbers
-
-
-def _absolute(site: Site, call: syntax.Call) -> Typed:
-    (operand,) = as_numbers(site, _arguments(site, call))
-    if operand.family is Family.INTEGER and operand.extent.largest > LARGEST_INTEGER:
-        expression: sql.Expression = function("absolute", operand.sql)
-    else:
-        expression = sql.Call("abs", (operand.sql,))
-    return site.typed(call.position, expression, operand.family, operand, type_=operand.type, extent=operand.extent)
-
-
-def _round(site: Site, call: syntax.Call) -> Typed:
-    (operand,) = as_numbers(site, [site.operand(call.arguments[0])])
-    digits = _digits(site, call)
-    position = call.position
-    match operand.family:
-        case Family.INTEGER:
-            if digits >= 0:
-                return operand
-            numeric = sql.Cast(operand.sql, "numeric")
-            rounded = sql.Call("round", (numeric, sql.Value(digits, "integer")))
-            return site.typed(position, function("to_integer", rounded), Family.INTEGER, operand, extent=ANY_INTEGER)
-        case Family.DECIMAL:
-            scale = operand.type.scale or 0
-            if digits >= scale:
-                return operand
-            expression = sql.Call("round", (operand.sql, sql.Value(digits, "integer")))
-            scale, largest = max(digits, 0), operand.extent.largest + 10.0 ** max(-digits, 0)
-            return bounded_decimal(site, position, expression, scale, scale, largest, operand)
-        case _:
-            return _round_float(site, operand, digits, position)
-
-
-def _round_float(site: Site, operand: Typed, digits: int, position: int) -> Typed:
-    if digits == 0:
-        return site.typed(position, sql.Call("round", (operand.sql,)), Family.FLOAT, operand)
-    name = "round_to_fraction" if digits > 0 else "round_to_multiple"
-    unit = sql.Value(float(f"1e{abs(digits)}"), "double precision")
-    return site.typed(position, function(name, operand.sql, unit), Family.FLOAT, operand)
-
-
-def _digits(site: Site, call: syntax.Call) -> int:
-    if len(call.arguments) == 1:
-        return 0
-    digits = site.operand(call.arguments[1])
-    if isinstance(digits, Constant) and digits.value is not None:
-        number = number_of(site, digits)
-        if isinstance(number, int) and abs(number) <= MAX_ROUNDED_DIGITS:
-            return number
-    raise site.refusal(
-        digits.position, "round takes a fixed number of digits", f"{-MAX_ROUNDED_DIGITS} to {MAX_ROUNDED_DIGITS}"
-    )
-
-
-def _floor(site: Site, call: syntax.Call) -> Typed:
-    return _to_whole(site, call, "floor")
-
-
-def _ceil(site: Site, call: syntax.Call) -> Typed:
-    return _to_whole(site, call, "ceil")
-
-
-def _to_whole(site: Site, call: syntax.Call, name: str) -> Typed:
-    (operand,) = as_numbers(site, _arguments(site, call))
-    expression = sql.Call(name, (operand.sql,))
-    match operand.family:
-        case Family.INTEGER:
-            return operand
-        case Family.DECIMAL:
-            return bounded_decimal(site, call.position, expression, 0, 0, operand.extent.largest + 1, operand)
-        case _:
-            return site.typed(call.position, expression, Family.FLOAT, operand)
-
-
-def _power(site: Site, call: syntax.Call) -> Typed:
-    return _of_floats(site, call, "power")
-
-
-def _sqrt(site: Site, call: syntax.Call) -> Typed:
-    return _of_floats(site, call, "sqrt")
-
-
-def _exp(site: Site, call: syntax.Call) -> Typed:
-    return _of_floats(site, call, "exp")
-
-
-def _ln(site: Site, call: syntax.Call) -> Typed:
-    return _of_floats(site, call, "ln")
-
-
-def _log10(site: Site, call: syntax.Call) -> Typed:
-    return _of_floats(site, call, "log10")
-
-
-def _of_floats(site: Site, call: syntax.Call, name: str) -> Typed:
-    floats = [convert(site, operand, Family.FLOAT) for operand in _arguments(site, call)]
-    return site.typed(call.position, function(name, *(f.sql for f in floats)), Family.FLOAT, *floats)
-
-
-# ------------------------------------------------------------------------------------------------- choosing
-
-
-def _greatest(site: Site, call: syntax.Call) -> Typed:
-    return _extreme(site, call, "larger")
-
-
-def _least(site: Site, call: syntax.Call) -> Typed:
-    return _extreme(site, call, "smaller")
-
-
-def _extreme(site: Site, call: syntax.Call, name: str) -> Typed:
-    first, *rest = unify(site, _arguments(site, call))
-    if first.family in (Family.JSON, Family.OPAQUE):
-        raise site.refusal(first.position, f"values of {shown(first)} have no order", "other values")
-    for other in rest:
-        largest = max(first.extent.largest, other.extent.largest)
-        extent = Extent(min(first.extent.smallest, other.extent.smallest), largest)
-        first = site.typed(
-            call.position,
-            function(name, first.sql, other.sql),
-            first.family,
-            first,
-            other,
-            type_=first.type,
-            extent=extent,
-        )
-    return first
-
-
-def _coalesce(site: Site, call: syntax.Call) -> Typed:
-    operands = unify(site, _arguments(site, call))
-    expression = sql.Call("coalesce", tuple(operand.sql for operand in operands))
-    return joint(site, call.position, expression, operands)
-
-
-def _nullif(site: Site, call: syntax.Call) -> Typed:
-    left, right = _arguments(site, call)
-    same = truth(site, compare(site, "=", left, right, call.position))
-    kept = by_itself(site, left)
-    if kept.family in (Family.OPAQUE, Family.JSON):
-        raise site.refusal(call.position, f"nullif cannot compare {shown(kept)}", "other values")
-    expression = sql.Case(((same.sql, null(call.position, kept.family).sql),), kept.sql)
-    return joint(site, call.position, expression, [kept], same)
-
-
-def _if(site: Site, call: syntax.Call) -> Typed:
-    condition = truth(site, site.operand(call.arguments[0]))
-    operands = unify(site, [site.operand(argument) for argument in call.arguments[1:]])
-    expression = sql.Case(((condition.sql, operands[0].sql),), operands[1].sql)
-    return joint(site, call.position, expression, operands, condition)
-
-
-def joint(site: Site, position: int, expression: sql.Expression, operands: Sequence[Typed], *more: Typed) -> Typed:
-    """Build an operand that is one of several of one type."""
-    extent = Extent(min(o.extent.smallest for o in operands), max(o.extent.largest for o in operands))
-    first = operands[0]
-    return site.typed(position, expression, first.family, *operands, *more, type_=first.type, extent=extent)
-
-
-# ----------------------------------------------------------------------------------------------------- text
-
-
-def _concat(site: Site, call: syntax.Call) -> Typed:
-    texts = [as_text(site, operand) for operand in _arguments(site, call)]
-    if len(texts) == 1:
-        return texts[0]
-    expression = sql.Operation("||", tuple(text.sql for text in texts))
-    return site.typed(call.position, expression, Family.TEXT, *texts)
-
-
-def _lower(site: Site, call: syntax.Call) -> Typed:
-    return _letters(site, call, "lower")
-
-
-def _upper(site: Site, call: syntax.Call) -> Typed:
-    return _letters(site, call, "upper")
-
-
-def _letters(site: Site, call: syntax.Call, name: str) -> Typed:
-    # Exact order knows only the letters of ASCII; the database's own knows all.
-    text = as_text(site, site.operand(call.arguments[0]))
-    letters = sql.Call(name, (sql.Test(text.sql, 'COLLATE "default"'),))
-    return site.typed(call.position, exact_text(letters), Family.TEXT, text)
-
-
-def _length(site: Site, call: syntax.Call) -> Typed:
-    operand = by_itself(site, site.operand(call.arguments[0]))
-    name = "octet_length"
-    if operand.family is not Family.OPAQUE or value_type(operand.type) != "bytea":
-        operand, name = as_text(site, operand), "length"
-    length = sql.Cast(sql.Call(name, (operand.sql,)), "bigint")
-    return site.typed(call.position, length, Family.INTEGER, operand, extent=Extent(1, 2**31))
-
-
-def _substr(site: Site, call: syntax.Call) -> Typed:
-    operands = _arguments(site, call)
-    text = as_text(site, operands[0])
-    start = convert(site, operands[1], Family.INTEGER)
-    many = convert(
-        site, operands[2] if len(operands) == 3 else Constant(call.position, LARGEST_INTEGER), Family.INTEGER
-    )
-    expression = function("part_of_text", text.sql, start.sql, many.sql)
-    return site.typed(call.position, expression, Family.TEXT, text, start, many)
-
-
-def _replace(site: Site, call: syntax.Call) -> Typed:
-    texts = [as_text(site, operand) for operand in _arguments(site, call)]
-    expression = sql.Call("replace", tuple(text.sql for text in texts))
-    return site.typed(call.position, expression, Family.TEXT, *texts)
-
-
-# -------------------------------------------------------------------------------------------------- moments
-
-
-def _now(site: Site, call: syntax.Call) -> Typed:
-    moment = sql.Call("timezone", (UTC, sql.Call("now", ())))
-    return site.typed(call.position, moment, Family.MOMENT)
-
-
-def _today(site: Site, call: syntax.Call) -> Typed:
-    return convert(site, _now(site, call), Family.DATE)
-
-
-def _date(site: Site, call: syntax.Call) -> Typed:
-    operand = site.operand(call.arguments[0])
-    if isinstance(operand, Typed) and operand.family is Family.TEXT:
-        text = site.typed(call.position, function("to_moment", operand.sql), Family.MOMENT, operand)
-        return convert(site, text, Family.DATE)
-    moment = moment_of(site, operand)
-    return moment if moment.family is Family.DATE else convert(site, moment, Family.DATE)
-
-
-def _timediff(site: Site, call: syntax.Call) -> Typed:
-    end, start = _arguments(site, call)
-    return time_between(site, start, end, call.position)
-
-
-def _timestampdiff(site: Site, call: syntax.Call) -> Typed:
-    unit = unit_of(site, call.arguments[0])
-    start, end = (site.operand(argument) for argument in call.arguments[1:])
-    return time_difference(site, unit, start, end, call.position)
-
-
 _TABLE = (
-    Function(("abs",), "abs(x)", "The absolute value.", 1, 1, _absolute),
+    Function(("abs",), "abs(x)", "The absolute value.", 1, 1, numeric_functions.absolute),
     Function(
         ("round",),
         "round(x[, digits])",
@@ -337,52 +79,429 @@ _TABLE = (
         "decimal rounds a half away from zero, a float to even. `digits` must be a constant.",
         1,
         2,
-        _round,
+        numeric_functions.rounded,
     ),
-    Function(("floor",), "floor(x)", "The largest whole number not above `x`, a float for a float.", 1, 1, _floor),
     Function(
-        ("ceil", "ceiling"), "ceil(x)", "The smallest whole number not below `x`, a float for a float.", 1, 1, _ceil
+        ("truncate",),
+        "truncate(x, digits)",
+        "`x` cut off after `digits` digits, as for round.",
+        2,
+        2,
+        numeric_functions.truncated,
     ),
-    Function(("power", "pow"), "power(x, y)", "`x` to the power `y`; NULL if that is not a real number.", 2, 2, _power),
-    Function(("sqrt",), "sqrt(x)", "The square root; NULL below 0.", 1, 1, _sqrt),
-    Function(("exp",), "exp(x)", "e to the power `x`.", 1, 1, _exp),
-    Function(("ln",), "ln(x)", "The natural logarithm; NULL unless `x` > 0.", 1, 1, _ln),
-    Function(("log10",), "log10(x)", "The logarithm to base 10; NULL unless `x` > 0.", 1, 1, _log10),
+    Function(("sign",), "sign(x)", "-1, 0 or 1.", 1, 1, passed_on("sign", (_FLOAT,), _WHOLE, Extent(1, 1))),
+    Function(("mod",), "mod(x, y)", "The same as `x % y`.", 2, 2, numeric_functions.remainder),
+    Function(
+        ("floor",),
+        "floor(x)",
+        "The largest whole number not above `x`, a float for a float.",
+        1,
+        1,
+        numeric_functions.floor,
+    ),
+    Function(
+        ("ceil", "ceiling"),
+        "ceil(x)",
+        "The smallest whole number not below `x`, a float for a float.",
+        1,
+        1,
+        numeric_functions.ceil,
+    ),
+    Function(
+        ("power", "pow"),
+        "power(x, y)",
+        "`x` to the power `y`; NULL if that is not a real number.",
+        2,
+        2,
+        numeric_functions.of_floats("power"),
+    ),
+    Function(("sqrt",), "sqrt(x)", "The square root; NULL below 0.", 1, 1, numeric_functions.of_floats("sqrt")),
+    Function(("exp",), "exp(x)", "e to the power `x`.", 1, 1, numeric_functions.of_floats("exp")),
+    Function(("ln",), "ln(x)", "The natural logarithm; NULL unless `x` > 0.", 1, 1, numeric_functions.of_floats("ln")),
+    Function(
+        ("log10",),
+        "log10(x)",
+        "The logarithm to base 10; NULL unless `x` > 0.",
+        1,
+        1,
+        numeric_functions.of_floats("log10"),
+    ),
+    Function(
+        ("log",),
+        "log([b, ]x)",
+        "The logarithm to base `b`, or the natural one; NULL unless `x` and `b` are > 0, and `b` is not 1.",
+        1,
+        2,
+        numeric_functions.of_floats("log"),
+    ),
+    Function(
+        ("log2",), "log2(x)", "The logarithm to base 2; NULL unless `x` > 0.", 1, 1, numeric_functions.of_floats("log2")
+    ),
+    Function(("pi",), "pi()", "The circle number.", 0, 0, numeric_functions.pi),
+    Function(("sin",), "sin(x)", "The sine of `x` in radians.", 1, 1, numeric_functions.of_floats("sin")),
+    Function(("cos",), "cos(x)", "The cosine of `x` in radians.", 1, 1, numeric_functions.of_floats("cos")),
+    Function(("tan",), "tan(x)", "The tangent of `x` in radians.", 1, 1, numeric_functions.of_floats("tan")),
+    Function(
+        ("asin",),
+        "asin(x)",
+        "The angle in radians whose sine is `x`; NULL past -1 and 1.",
+        1,
+        1,
+        numeric_functions.of_floats("asin"),
+    ),
+    Function(
+        ("acos",),
+        "acos(x)",
+        "The angle in radians whose cosine is `x`; NULL past -1 and 1.",
+        1,
+        1,
+        numeric_functions.of_floats("acos"),
+    ),
+    Function(
+        ("atan", "atan2"),
+        "atan(y[, x])",
+        "The angle in radians whose tangent is `y`; with `x`, of the point (x, y).",
+        1,
+        2,
+        numeric_functions.of_floats("atan"),
+    ),
+    Function(("degrees",), "degrees(x)", "Radians as degrees.", 1, 1, numeric_functions.of_floats("degrees")),
+    Function(("radians",), "radians(x)", "Degrees as radians.", 1, 1, numeric_functions.of_floats("radians")),
+    Function(
+        ("rand",),
+        "rand()",
+        "A random number from 0 to below 1, drawn anew for each row; it takes no seed.",
+        0,
+        0,
+        numeric_functions.random,
+    ),
     Function(
         ("greatest",),
         "greatest(a, b, …)",
         "The largest; NULL if one is NULL.",
         2,
         MAX_ARGUMENTS,
-        _greatest,
+        choosing.greatest,
     ),
-    Function(("least",), "least(a, b, …)", "The smallest; NULL if one is NULL.", 2, MAX_ARGUMENTS, _least),
-    Function(("coalesce", "ifnull"), "coalesce(a, b, …)", "The first that is not NULL.", 1, MAX_ARGUMENTS, _coalesce),
-    Function(("nullif",), "nullif(a, b)", "NULL if `a = b`, else `a`.", 2, 2, _nullif),
-    Function(("if",), "if(condition, a, b)", "`a` if the condition holds, otherwise `b`.", 3, 3, _if),
-    Function(("concat",), "concat(a, b, …)", "The texts joined; NULL if one is NULL.", 1, MAX_ARGUMENTS, _concat),
-    Function(("lower",), "lower(x)", "The text in lower case.", 1, 1, _lower),
-    Function(("upper",), "upper(x)", "The text in upper case.", 1, 1, _upper),
-    Function(("length",), "length(x)", "The number of characters of a text, or of bytes.", 1, 1, _length),
+    Function(("least",), "least(a, b, …)", "The smallest; NULL if one is NULL.", 2, MAX_ARGUMENTS, choosing.least),
     Function(
-        ("substr", "substring"),
+        ("coalesce", "ifnull"), "coalesce(a, b, …)", "The first that is not NULL.", 1, MAX_ARGUMENTS, choosing.coalesce
+    ),
+    Function(("nullif",), "nullif(a, b)", "NULL if `a = b`, else `a`.", 2, 2, choosing.nullif),
+    Function(("if",), "if(condition, a, b)", "`a` if the condition holds, otherwise `b`.", 3, 3, choosing.either),
+    Function(("isnull",), "isnull(x)", "Whether `x` is NULL.", 1, 1, choosing.is_null),
+    Function(
+        ("field",),
+        "field(x, a, b, …)",
+        "The place of `x` among the others, from 1; 0 if it is not there, or NULL.",
+        2,
+        MAX_ARGUMENTS,
+        choosing.place,
+    ),
+    Function(
+        ("elt",),
+        "elt(n, a, b, …)",
+        "The text with number `n` among the others, from 1; NULL if there is none.",
+        2,
+        MAX_ARGUMENTS,
+        choosing.item,
+    ),
+    Function(
+        ("concat",),
+        "concat(a, b, …)",
+        "The texts joined; NULL if one is NULL.",
+        1,
+        MAX_ARGUMENTS,
+        text_functions.joined,
+    ),
+    Function(
+        ("concat_ws",),
+        "concat_ws(separator, a, b, …)",
+        "The texts that are not NULL, with the separator between them; NULL if that is.",
+        2,
+        MAX_ARGUMENTS,
+        text_functions.joined_with,
+    ),
+    Function(("lower", "lcase"), "lower(x)", "The text in lower case.", 1, 1, text_functions.lower),
+    Function(("upper", "ucase"), "upper(x)", "The text in upper case.", 1, 1, text_functions.upper),
+    Function(("length",), "length(x)", "The number of characters of a text, or of bytes.", 1, 1, text_functions.length),
+    Function(
+        ("char_length", "character_length"),
+        "char_length(x)",
+        "The number of characters of a text.",
+        1,
+        1,
+        passed_on("char_length", (_TEXT,), _WHOLE, Extent(1, 2**31)),
+    ),
+    Function(
+        ("octet_length",),
+        "octet_length(x)",
+        "The number of bytes of a text, in UTF-8.",
+        1,
+        1,
+        passed_on("octet_length", (_TEXT,), _WHOLE, Extent(1, 2**31)),
+    ),
+    Function(
+        ("left",),
+        "left(x, n)",
+        "The first `n` characters.",
+        2,
+        2,
+        passed_on("first_characters", (_TEXT, _WHOLE), _TEXT),
+    ),
+    Function(
+        ("right",),
+        "right(x, n)",
+        "The last `n` characters.",
+        2,
+        2,
+        passed_on("last_characters", (_TEXT, _WHOLE), _TEXT),
+    ),
+    Function(
+        ("substr", "substring", "mid"),
         "substr(x, start[, length])",
         "A part of a text from character `start`, counted from 1, or from the end if negative.",
         2,
         3,
-        _substr,
+        text_functions.part,
     ),
-    Function(("replace",), "replace(x, old, new)", "The text with each `old` replaced.", 3, 3, _replace),
-    Function(("date",), "date(x)", "The day of a datetime or of a text; NULL if it is not a date.", 1, 1, _date),
+    Function(("replace",), "replace(x, old, new)", "The text with each `old` replaced.", 3, 3, text_functions.replaced),
     Function(
-        ("now", "current_timestamp"),
+        ("lpad",),
+        "lpad(x, n, fill)",
+        "The text with `fill` repeated before it up to `n` characters, or cut to them; NULL if `n` is negative or past "
+        "a million, or if `fill` is empty and needed.",
+        3,
+        3,
+        passed_on("padded_left", (_TEXT, _WHOLE, _TEXT), _TEXT),
+    ),
+    Function(
+        ("rpad",),
+        "rpad(x, n, fill)",
+        "The same with `fill` after it.",
+        3,
+        3,
+        passed_on("padded_right", (_TEXT, _WHOLE, _TEXT), _TEXT),
+    ),
+    Function(
+        ("trim",),
+        "trim([[BOTH \\| LEADING \\| TRAILING] [removed] FROM] x)",
+        "The text without the spaces, or the text `removed` as often as it is there, at its ends.",
+        1,
+        2,
+        text_functions.trimmed,
+    ),
+    Function(("ltrim",), "ltrim(x)", "The text without the spaces at its beginning.", 1, 1, text_functions.trimmed),
+    Function(("rtrim",), "rtrim(x)", "The text without the spaces at its end.", 1, 1, text_functions.trimmed),
+    Function(
+        ("repeat",),
+        "repeat(x, n)",
+        "The text `n` times; NULL past a million characters.",
+        2,
+        2,
+        passed_on("repeated", (_TEXT, _WHOLE), _TEXT),
+    ),
+    Function(("space",), "space(n)", "A text of `n` spaces.", 1, 1, text_functions.spaces),
+    Function(
+        ("reverse",),
+        "reverse(x)",
+        "The characters in the opposite order.",
+        1,
+        1,
+        passed_on("reversed", (_TEXT,), _TEXT),
+    ),
+    Function(
+        ("instr",),
+        "instr(x, part)",
+        "The place at which `part` begins in the text, from 1; 0 if it is not there.",
+        2,
+        2,
+        text_functions.position_in,
+    ),
+    Function(
+        ("locate",),
+        "locate(part, x[, start])",
+        "The same, from character `start` on.",
+        2,
+        3,
+        text_functions.position_in,
+    ),
+    Function(
+        ("substring_index",),
+        "substring_index(x, separator, n)",
+        "The text before separator number `n`, or after number `-n` from the end; all of it if there are fewer.",
+        3,
+        3,
+        passed_on("before_separator", (_TEXT, _TEXT, _WHOLE), _TEXT),
+    ),
+    Function(
+        ("find_in_set",),
+        "find_in_set(x, list)",
+        "The place of `x`, from 1, in a text of parts with commas between them; 0 if it is not there.",
+        2,
+        2,
+        passed_on("place_in_list", (_TEXT, _TEXT), _WHOLE, Extent(1, 2**31)),
+    ),
+    Function(
+        ("strcmp",),
+        "strcmp(a, b)",
+        "-1, 0 or 1 as the text `a` is before, equal to or after `b`.",
+        2,
+        2,
+        passed_on("text_order", (_TEXT, _TEXT), _WHOLE, Extent(1, 1)),
+    ),
+    Function(
+        ("date",), "date(x)", "The day of a datetime or of a text; NULL if it is not a date.", 1, 1, date_functions.date
+    ),
+    Function(("time",), "time(x)", "The time of day of a datetime or of a text.", 1, 1, date_functions.time),
+    Function(
+        ("timestamp",),
+        "timestamp(x[, time])",
+        "A day or text as a datetime, `time` later.",
+        1,
+        2,
+        date_functions.timestamp,
+    ),
+    Function(
+        ("now", "current_timestamp", "utc_timestamp", "localtime", "localtimestamp", "sysdate"),
         "now(), current_timestamp",
         "The datetime at which the transaction began, in UTC.",
         0,
         0,
-        _now,
+        date_functions.now,
     ),
-    Function(("curdate", "current_date"), "curdate(), current_date", "The day of `now()`.", 0, 0, _today),
+    Function(
+        ("curdate", "current_date", "utc_date"),
+        "curdate(), current_date",
+        "The day of `now()`.",
+        0,
+        0,
+        date_functions.today,
+    ),
+    Function(
+        ("curtime", "current_time", "utc_time"),
+        "curtime()",
+        "The time of day of `now()`.",
+        0,
+        0,
+        date_functions.time_now,
+    ),
+    Function(("year",), "year(x)", "The year of a day.", 1, 1, date_functions.calendar("year")),
+    Function(("quarter",), "quarter(x)", "The quarter, 1 to 4.", 1, 1, date_functions.calendar("quarter")),
+    Function(("month",), "month(x)", "The month, 1 to 12.", 1, 1, date_functions.calendar("month")),
+    Function(("day", "dayofmonth"), "day(x)", "The day of the month, 1 to 31.", 1, 1, date_functions.calendar("day")),
+    Function(
+        ("dayofyear",), "dayofyear(x)", "The day of the year, 1 to 366.", 1, 1, date_functions.calendar("day_of_year")
+    ),
+    Function(
+        ("weekday",), "weekday(x)", "The day of the week, 0 for Monday to 6.", 1, 1, date_functions.calendar("weekday")
+    ),
+    Function(
+        ("dayofweek",),
+        "dayofweek(x)",
+        "The day of the week, 1 for Sunday to 7.",
+        1,
+        1,
+        date_functions.calendar("day_of_week"),
+    ),
+    Function(
+        ("week",),
+        "week(x[, mode])",
+        "The number of the week, by a constant mode of MySQL, 0 to 7; 0 counts from the first Sunday of the year.",
+        1,
+        2,
+        date_functions.week,
+    ),
+    Function(
+        ("weekofyear",),
+        "weekofyear(x)",
+        "The number of the week in ISO 8601, 1 to 53.",
+        1,
+        1,
+        date_functions.week_of_year,
+    ),
+    Function(
+        ("dayname",), "dayname(x)", "The English name of the day of the week.", 1, 1, date_functions.name_of("FMDay")
+    ),
+    Function(("monthname",), "monthname(x)", "The English name of the month.", 1, 1, date_functions.name_of("FMMonth")),
+    Function(("last_day",), "last_day(x)", "The last day of the month.", 1, 1, date_functions.last_day),
+    Function(
+        ("to_days",),
+        "to_days(x)",
+        "The number of days since the year 0.",
+        1,
+        1,
+        date_functions.calendar("days_since_year_0"),
+    ),
+    Function(
+        ("hour",),
+        "hour(x)",
+        "The hour of a datetime or time; of a span of time it may be more than 23.",
+        1,
+        1,
+        date_functions.clock("hour"),
+    ),
+    Function(("minute",), "minute(x)", "The minute, 0 to 59.", 1, 1, date_functions.clock("minute")),
+    Function(("second",), "second(x)", "The second, 0 to 59.", 1, 1, date_functions.clock("second")),
+    Function(
+        ("microsecond",), "microsecond(x)", "The microsecond, 0 to 999999.", 1, 1, date_functions.clock("microsecond")
+    ),
+    Function(
+        ("extract",),
+        "extract(unit FROM x)",
+        "One of the parts year, quarter, month, week, day, hour, minute, second or microsecond.",
+        2,
+        2,
+        date_functions.extracted,
+    ),
+    Function(
+        ("date_add", "adddate"),
+        "date_add(x, INTERVAL n unit), adddate(x, n)",
+        "The same as `x + INTERVAL n unit`, or `n` days later.",
+        2,
+        2,
+        date_functions.later,
+    ),
+    Function(
+        ("date_sub", "subdate"),
+        "date_sub(x, INTERVAL n unit), subdate(x, n)",
+        "The same as `x - INTERVAL n unit`, or `n` days earlier.",
+        2,
+        2,
+        date_functions.earlier,
+    ),
+    Function(
+        ("timestampadd",),
+        "timestampadd(unit, n, x)",
+        "The same as `x + INTERVAL n unit`.",
+        3,
+        3,
+        date_functions.units_later,
+    ),
+    Function(
+        ("addtime",),
+        "addtime(x, time)",
+        "A datetime or time, and a span of time later.",
+        2,
+        2,
+        date_functions.time_later,
+    ),
+    Function(
+        ("subtime",),
+        "subtime(x, time)",
+        "A datetime or time, and a span of time earlier.",
+        2,
+        2,
+        date_functions.time_earlier,
+    ),
+    Function(
+        ("datediff",),
+        "datediff(end, start)",
+        "The number of days from the day of `start` to the day of `end`.",
+        2,
+        2,
+        date_functions.days_between,
+    ),
     Function(
         ("timediff",),
         "timediff(end, start)",
@@ -390,7 +509,7 @@ _TABLE = (
         "day. As a result it is a time: NULL if it is negative, or a day or more.",
         2,
         2,
-        _timediff,
+        date_functions.time_difference_of,
     ),
     Function(
         ("timestampdiff",),
@@ -399,14 +518,50 @@ _TABLE = (
         "from `start` to `end`, rounded toward 0.",
         3,
         3,
-        _timestampdiff,
+        date_functions.units_between,
+    ),
+    Function(
+        ("time_to_sec",), "time_to_sec(x)", "A span of time in whole seconds.", 1, 1, date_functions.seconds_of_time
+    ),
+    Function(("sec_to_time",), "sec_to_time(n)", "A span of `n` seconds.", 1, 1, date_functions.time_of_seconds),
+    Function(
+        ("unix_timestamp",),
+        "unix_timestamp([x])",
+        "The seconds from 1970 to `x`, or to now, in UTC: a float, but whole for a date; NULL before.",
+        0,
+        1,
+        date_functions.seconds_since_1970,
+    ),
+    Function(
+        ("from_unixtime",),
+        "from_unixtime(n[, format])",
+        "The datetime `n` seconds after 1970 began, in UTC; NULL before.",
+        1,
+        2,
+        date_functions.moment_of_seconds,
+    ),
+    Function(
+        ("date_format",),
+        "date_format(x, format)",
+        "A day or datetime as text, by a constant format: `%Y-%m-%d %H:%i:%s`, and MySQL's other specifiers.",
+        2,
+        2,
+        date_functions.formatted,
+    ),
+    Function(
+        ("str_to_date",),
+        "str_to_date(x, format)",
+        "The opposite: a date, a time or a datetime, by the parts in `format`; NULL for other texts.",
+        2,
+        2,
+        date_functions.read,
     ),
     Function(
         ("count",),
-        "count(*), count([DISTINCT] x)",
-        "The number of rows, or of rows where `x` is not NULL.",
+        "count(*), count([DISTINCT] x), count(DISTINCT x, y, …)",
+        "The number of rows, of rows where `x` is not NULL, or of different values without a NULL.",
         1,
-        1,
+        MAX_ARGUMENTS,
         aggregates.count,
         aggregate=True,
     ),
@@ -441,11 +596,32 @@ _TABLE = (
         aggregate=True,
     ),
     Function(
+        ("stddev_samp",),
+        "stddev_samp(x)",
+        "The standard deviation of a sample (divided by n - 1).",
+        1,
+        1,
+        aggregates.sample_deviation,
+        aggregate=True,
+    ),
+    Function(
+        ("var_samp",),
+        "var_samp(x)",
+        "The variance of a sample (divided by n - 1).",
+        1,
+        1,
+        aggregates.sample_variance,
+        aggregate=True,
+    ),
+    Function(
+        ("any_value",), "any_value(x)", "One of the values: the smallest.", 1, 1, aggregates.smallest, aggregate=True
+    ),
+    Function(
         ("group_concat",),
-        "group_concat([DISTINCT] x [ORDER BY y [DESC], …] [SEPARATOR ','])",
+        "group_concat([DISTINCT] x, … [ORDER BY y [DESC], …] [SEPARATOR ','])",
         "The values as text, joined.",
         1,
-        1,
+        MAX_ARGUMENTS,
         aggregates.joined,
         aggregate=True,
     ),
@@ -453,6 +629,9 @@ _TABLE = (
         ("bit_and",), "bit_and(x)", "The bitwise AND of whole numbers.", 1, 1, aggregates.all_bits, aggregate=True
     ),
     Function(("bit_or",), "bit_or(x)", "The bitwise OR of whole numbers.", 1, 1, aggregates.any_bits, aggregate=True),
+    Function(
+        ("bit_xor",), "bit_xor(x)", "The bitwise XOR of whole numbers.", 1, 1, aggregates.odd_bits, aggregate=True
+    ),
 )
 
 FUNCTIONS = {name: entry for entry in _TABLE for name in entry.names}

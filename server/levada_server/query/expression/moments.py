@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from levada_server.errors import WrongValue
 from levada_server.model.kinds import MOMENTS, NUMERIC, Family, Kind
 from levada_server.model.types import AttributeType
 from levada_server.query import sql
-from levada_server.query.expression.conversions import convert, number_of, wrong
+from levada_server.query.expression.conversions import convert, null, number_of, wrong
 from levada_server.query.expression.operands import (
     ANY_INTEGER,
     LARGEST_INTEGER,
@@ -62,10 +63,12 @@ def shift(site: Site, operand: Operand, interval: syntax.Interval, *, negated: b
 
 
 def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
-    """Count the interval in microseconds or months; fractions are rounded to whole ones."""
+    """Count the interval in microseconds or months. An amount other than of seconds is rounded to a whole one."""
     amount = site.operand(interval.amount)
     if isinstance(amount, Constant) and amount.value is not None:
         number = number_of(site, amount)
+        if isinstance(number, Decimal) and interval.unit != "second":
+            number = number.to_integral_value(ROUND_HALF_UP)
         exact = float(number) * step if isinstance(number, float) else number * step
         if not -LARGEST_INTEGER <= exact <= LARGEST_INTEGER:
             raise wrong(site, amount, "span of time between the years 1 and 9999")
@@ -73,6 +76,9 @@ def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
     factor = sql.Value(step, "bigint")
     if isinstance(amount, Typed) and amount.family not in NUMERIC and amount.json is None:
         raise site.refusal(amount.position, f"{shown(amount)} is not a number", f"a number of {interval.unit}s")
+    if isinstance(amount, Typed) and amount.family in (Family.FLOAT, Family.DECIMAL) and interval.unit != "second":
+        rounded = function("to_integer", amount.sql)
+        amount = site.typed(amount.position, rounded, Family.INTEGER, amount, extent=ANY_INTEGER)
     if isinstance(amount, Typed) and amount.family not in (Family.INTEGER, Family.BOOL):
         double = convert(site, amount, Family.FLOAT)
         factor = sql.Value(float(step), "double precision")
@@ -83,12 +89,15 @@ def _amount(site: Site, interval: syntax.Interval, step: int) -> Typed:
 
 
 def moment_of(site: Site, operand: Operand) -> Typed:
-    """Return a date, time, datetime or timestamptz; text in quotes is a date if it can be read as one."""
+    """Return a date, time, datetime or timestamptz; text in quotes is a date if it can be read as one.
+
+    Other text is a datetime, NULL if it cannot be read as one.
+    """
     if isinstance(operand, Typed):
         if operand.family in MOMENTS or operand.family is Family.TIME:
             return operand
-        if operand.json is not None:
-            return convert(site, operand, Family.MOMENT)
+        if operand.family is Family.TEXT:
+            return site.typed(operand.position, function("to_moment", operand.sql), Family.MOMENT, operand)
         raise site.refusal(operand.position, f"{shown(operand)} is not a date or time", "a date, time or datetime")
     if isinstance(operand.value, str):
         for family in (Family.DATE, Family.MOMENT, Family.TIME):
@@ -122,6 +131,24 @@ def time_between(site: Site, start: Operand, end: Operand, position: int) -> Typ
     return site.typed(position, expression, Family.SPAN, first, second, extent=ANY_INTEGER)
 
 
+def span_of(site: Site, operand: Operand) -> Typed:
+    """Return a span of time: of a time or moment, that since midnight; text is read as one or the other."""
+    if isinstance(operand, Constant):
+        if operand.value is None:
+            return null(operand.position, Family.SPAN)
+        try:
+            return convert(site, operand, Family.SPAN)
+        except WrongValue:
+            operand = moment_of(site, operand)
+    position = operand.position
+    if operand.family in (Family.SPAN, Family.TIME):
+        return convert(site, operand, Family.SPAN)
+    if operand.family is Family.TEXT:
+        return site.typed(position, function("to_span", operand.sql), Family.SPAN, operand, extent=ANY_INTEGER)
+    moment = convert_moment(site, operand)
+    return site.typed(position, function("since_midnight", moment.sql), Family.SPAN, moment, extent=ANY_INTEGER)
+
+
 def time_difference(site: Site, unit: str, start: Operand, end: Operand, position: int) -> Typed:
     """Count whole units from one moment to another, rounded toward 0."""
     if unit in MONTHS:
@@ -145,12 +172,12 @@ def convert_moment(site: Site, operand: Operand) -> Typed:
     return convert(site, moment, Family.MOMENT)
 
 
-def unit_of(site: Site, operand: syntax.Node) -> str:
-    """Read the unit at the start of timestampdiff."""
+def unit_of(site: Site, operand: syntax.Node, function_name: str) -> str:
+    """Read the unit at the start of a function's arguments."""
     name = getattr(operand, "name", None)
     if isinstance(name, str) and name.lower() in UNITS:
         return name.lower()
-    raise site.refusal(operand.position, "timestampdiff begins with a unit", ", ".join(UNITS))
+    raise site.refusal(operand.position, f"{function_name} begins with a unit", ", ".join(UNITS))
 
 
 def out_of_span(site: Site, operand: Typed) -> Typed:

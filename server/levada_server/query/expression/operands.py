@@ -113,6 +113,7 @@ class Typed:
         weight: The number of nodes of the SQL when written out.
         json: The JSON value that this text comes from. Such a text becomes a number, a date and so on if its context
             needs one.
+        volatile: It has another value each time it is computed, so its SQL must not be repeated.
     """
 
     position: int
@@ -122,6 +123,7 @@ class Typed:
     extent: Extent = ANY_FLOAT
     weight: int = 1
     json: Expression | None = None
+    volatile: bool = False
 
     @property
     def word(self) -> str:
@@ -192,7 +194,8 @@ class Site:
         weight = 2 + sum(part.weight for part in parts)
         if weight > MAX_SQL_NODES:
             raise self.refusal(position, "the expression is too large once its repeated parts are written out")
-        return Typed(position, expression, type_ or TYPES[family], family, extent, weight)
+        volatile = any(part.volatile for part in parts)
+        return Typed(position, expression, type_ or TYPES[family], family, extent, weight, volatile=volatile)
 
 
 def shown(operand: Operand) -> str:

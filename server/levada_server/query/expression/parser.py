@@ -1,7 +1,7 @@
 """The parser of the expression language: operator precedence as in MySQL, for which most of these strings were written.
 
-From weak to strong: OR; AND; NOT; comparisons and IS, from left to right; IN, LIKE, BETWEEN; + and -; *, / and %; the
-sign; a path into JSON.
+From weak to strong: OR; XOR; AND; NOT; comparisons and IS, from left to right; IN, LIKE, REGEXP, BETWEEN; + and -;
+*, /, % and DIV; the sign; a path into JSON.
 """
 
 from __future__ import annotations
@@ -28,20 +28,23 @@ CACHED_TEXTS = 512
 CACHED_LENGTH = 500
 """Longer texts are parsed each time, which bounds the memory of the cache."""
 
-_OR, _AND, _NOT, _COMPARISON, _PREDICATE, _SUM, _PRODUCT, _SIGN = range(1, 9)
+_OR, _XOR, _AND, _NOT, _COMPARISON, _PREDICATE, _SUM, _PRODUCT, _SIGN = range(1, 10)
 
 _OPERATORS = {
-    **dict.fromkeys(("=", "==", "<>", "!=", "<", "<=", ">", ">="), _COMPARISON),
+    "&&": _AND,
+    **dict.fromkeys(("=", "==", "<>", "!=", "<", "<=", ">", ">=", "<=>"), _COMPARISON),
     **dict.fromkeys(("+", "-"), _SUM),
     **dict.fromkeys(("*", "/", "%"), _PRODUCT),
 }
 _WORDS = {
     "or": _OR,
     "and": _AND,
+    "xor": _XOR,
     "is": _COMPARISON,
-    **dict.fromkeys(("in", "like", "ilike", "between", "not"), _PREDICATE),
+    **dict.fromkeys(("in", "like", "ilike", "regexp", "rlike", "between", "not"), _PREDICATE),
+    **dict.fromkeys(("div", "mod"), _PRODUCT),
 }
-_SPELLINGS = {"==": "=", "!=": "<>"}
+_SPELLINGS = {"==": "=", "!=": "<>", "mod": "%", "div": "DIV", "xor": "XOR"}
 
 _CONSTANTS = {"null": None, "true": True, "false": False}
 _BARE_FUNCTIONS = frozenset({"current_timestamp", "current_date"})
@@ -53,7 +56,7 @@ _NO_NAMES = frozenset({"and", "or", "in", "is", "like", "ilike", "between", "whe
 UNITS = ("microsecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
 
 _A_VALUE = "an attribute, a value, a function or ("
-_AN_OPERATOR = "an operator (= <> < <= > >= AND OR IN LIKE BETWEEN IS + - * / %) or the end"
+_AN_OPERATOR = "an operator (= <> < <= > >= <=> AND OR XOR IN LIKE REGEXP BETWEEN IS + - * / % DIV) or the end"
 
 
 def parse(text: str) -> syntax.Parsed:
@@ -123,21 +126,21 @@ class _Parser:
     def operation(self, left: syntax.Node) -> syntax.Node:
         """Parse the operator at the current token and its right side."""
         kind, text, position = self.cursor.token
-        if kind == "operator":
-            self.cursor.advance()
-            right = self.expression(_OPERATORS[text] + 1)
-            return syntax.Binary(position, _SPELLINGS.get(text, text), left, right)
         word = text.lower()
-        if word in ("and", "or"):
-            return self.logic(word, left)
+        if word in ("and", "&&", "or"):
+            return self.logic("or" if word == "or" else "and", left)
+        if kind == "operator" or word in _SPELLINGS:
+            power = self.power_here()
+            self.cursor.advance()
+            return syntax.Binary(position, _SPELLINGS.get(word, word), left, self.expression(power + 1))
         self.cursor.advance()
         if word == "is":
             return self.test(left, position)
         negated = word == "not"
         if negated:
             word = self.cursor.token.text.lower() if self.cursor.token.kind == "word" else ""
-            if word not in ("in", "like", "ilike", "between"):
-                self.cursor.refuse(self.cursor.found(), "IN, LIKE, ILIKE or BETWEEN after NOT")
+            if word not in ("in", "like", "ilike", "regexp", "rlike", "between"):
+                self.cursor.refuse(self.cursor.found(), "IN, LIKE, ILIKE, REGEXP or BETWEEN after NOT")
             self.cursor.advance()
         match word:
             case "in":
@@ -150,13 +153,14 @@ class _Parser:
                 self.height = max(height, self.height)
                 return syntax.Between(position, left, low, high, negated)
             case _:
-                return syntax.Like(position, left, self.expression(_SUM), negated, word == "ilike")
+                word = "regexp" if word == "rlike" else word
+                return syntax.Like(position, left, self.expression(_SUM), negated, word)
 
     def logic(self, word: str, left: syntax.Node) -> syntax.Node:
         position = self.cursor.token.position
         operands = [left]
         height = 0
-        while self.cursor.take_word(word):
+        while self.cursor.take_word(word) or (word == "and" and self.cursor.take("&&")):
             operands.append(self.expression(_WORDS[word] + 1))
             height = max(height, self.height)
         self.height = height
@@ -394,14 +398,16 @@ class _Parser:
         self.cursor.advance()
         opening = self.cursor.advance()
         match name:
-            case "cast":
-                node: syntax.Node = self.convert(position)
+            case "cast" | "convert":
+                node: syntax.Node = self.convert(name, position)
             case "interval":
                 # The word before a bracket may be either; the unit decides.
                 self.cursor.back(2)
                 return self.interval()
             case "json_value" | "json_extract":
                 node = self.json_function(name, position)
+            case "trim":
+                node = self.trim(position)
             case _:
                 node = self.ordinary_call(name, position)
         self.cursor.require(")", f", or ) for the ( of column {opening.position + 1}")
@@ -422,7 +428,7 @@ class _Parser:
         while not self.cursor.at(")"):
             arguments.append(self.expression(1))
             height = max(height, self.height)
-            if not self.cursor.take(","):
+            if not (self.cursor.take(",") or self.takes_word_between(name)):
                 break
         order: list[tuple[syntax.Node, bool]] = []
         separator = None
@@ -430,6 +436,32 @@ class _Parser:
             order, separator = self.order(), self.separator()
         self.height = max(height, self.height)
         return syntax.Call(position, name, tuple(arguments), False, distinct, tuple(order), separator)
+
+    def takes_word_between(self, name: str) -> bool:
+        """Skip a word that stands for a comma: `EXTRACT(unit FROM x)`, `SUBSTRING(x FROM start FOR length)`."""
+        if name in ("substr", "substring", "mid"):
+            return self.cursor.take_word("from") or self.cursor.take_word("for")
+        return name == "extract" and self.cursor.take_word("from")
+
+    def trim(self, position: int) -> syntax.Node:
+        """Parse `TRIM([BOTH | LEADING | TRAILING] [removed] FROM x)` or `TRIM(x)`."""
+        ends = self.cursor.token.text.lower() if self.cursor.token.kind == "word" else ""
+        following = self.cursor.after(1)
+        if ends in ("both", "leading", "trailing") and (following.kind, following.text) != ("operator", ")"):
+            self.cursor.advance()
+        else:
+            ends = ""
+        if ends and self.cursor.take_word("from"):
+            return syntax.Call(position, "trim", (self.expression(1),), ends=ends)
+        first = self.expression(1)
+        height = self.height
+        if ends and not self.cursor.at_word("from"):
+            self.cursor.refuse(self.cursor.found(), f"FROM and a text after {ends.upper()}")
+        if not self.cursor.take_word("from"):
+            return syntax.Call(position, "trim", (first,))
+        text = self.expression(1)
+        self.height = max(height, self.height)
+        return syntax.Call(position, "trim", (text, first), ends=ends or "both")
 
     def order(self) -> list[tuple[syntax.Node, bool]]:
         terms: list[tuple[syntax.Node, bool]] = []
@@ -453,10 +485,11 @@ class _Parser:
             self.cursor.refuse(self.cursor.found(), "a text after SEPARATOR")
         return self.cursor.advance().text
 
-    def convert(self, position: int) -> syntax.Node:
+    def convert(self, name: str, position: int) -> syntax.Node:
         operand = self.expression(1)
-        if not self.cursor.take_word("as"):
-            self.cursor.refuse(self.cursor.found(), f"AS and a type: {CAST_WORDS}")
+        word = "AS" if name == "cast" else ","
+        if not (self.cursor.take_word("as") if name == "cast" else self.cursor.take(",")):
+            self.cursor.refuse(self.cursor.found(), f"{word} and a type: {CAST_WORDS}")
         return syntax.Convert(position, operand, self.cast_type())
 
     def json_function(self, name: str, position: int) -> syntax.Node:

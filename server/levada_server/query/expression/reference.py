@@ -49,31 +49,38 @@ From weak to strong, as in MySQL:
 | operators | note |
 |---|---|
 | `OR` | |
-| `AND` | |
+| `XOR` | one of the two holds, and not both; NULL if one is |
+| `AND`, `&&` | |
 | `NOT` | |
-| `=` `==` `<>` `!=` `<` `<=` `>` `>=`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` | from left to right: \
+| `=` `==` `<>` `!=` `<` `<=` `>` `>=` `<=>`, `IS [NOT] NULL`, `IS [NOT] TRUE`, `IS [NOT] FALSE` | from left to right: \
 `correct = choice = 1` is `(correct = choice) = 1` |
-| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE` | also `IN (5,)` and `IN ()`, as Python \
+| `[NOT] IN (a, b, …)`, `[NOT] BETWEEN a AND b`, `[NOT] LIKE`, `[NOT] ILIKE`, `[NOT] REGEXP`, `[NOT] RLIKE` \
+| also `IN (5,)` and `IN ()`, as Python \
 prints tuples; `IN ?` takes a list |
 | `+` `-` | |
-| `*` `/` `%` | |
+| `*` `/` `%` `MOD` `DIV` | |
 | the sign `-` | |
 | `attr.key[0]`, `->`, `->>` | parts of JSON, below |
 
 * A comparison is a value. As a number, true is 1 and false is 0: `sum(choice = "left")`, `flag + 1`. As a
   condition, a number holds unless it is 0.
-* Comparisons with NULL are NULL, and NULL does not hold. `A - c` has every entity that `A & c` does not have,
-  including those with NULL.
+* Comparisons with NULL are NULL, and NULL does not hold; but `a <=> b` is true if both are NULL, false if one is.
+  `A - c` has every entity that `A & c` does not have, including those with NULL.
 * Text compares exactly and orders by code point; `ILIKE` ignores case. In patterns `%` is any text and `_` any
   character, and `\\` escapes either. A date or number before `LIKE` is treated as text: `day LIKE '2020-%'`.
+* `x REGEXP 'pattern'` holds if a part of the text matches a [regular expression of
+  PostgreSQL](https://www.postgresql.org/docs/current/functions-matching.html#POSIX-SYNTAX-DETAILS). Case counts,
+  unless the pattern begins with `(?i)`; `\\b` is the edge of a word. A pattern in the text that is not valid is an
+  error; from one in an attribute the result is NULL.
 * Enums compare as text. NaN equals NaN and is greater than every other number.
-* `/` is true division and yields a float64. Whole numbers stay whole under `+ - * %` and yield an int64, NULL past
-  its range. A decimal combined with whole numbers and decimals yields a decimal of at most 38 digits, NULL past
-  them. A number with a point is a float, but a decimal beside a decimal. Floats that overflow are NULL. `%` has
-  the sign of its left side.
+* `/` is true division and yields a float64; `a DIV b` is the quotient without its fraction, an int64. Whole numbers
+  stay whole under `+ - * %` and yield an int64, NULL past its range. A decimal combined with whole numbers and decimals
+  yields a decimal of at most 38 digits, NULL past them. A number with a point is a float, but a decimal beside a
+  decimal. Floats that overflow are NULL. `%` has the sign of its left side.
 * `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond,
-  second, minute, hour, day, week, month, quarter, year. NULL past the years 1 and 9999. A datetime and a
-  timestamptz are compared in UTC.
+  second, minute, hour, day, week, month, quarter, year; an amount other than of seconds is rounded. NULL past the
+  years 1 and 9999. A datetime and a timestamptz are compared in UTC. A function of a date or time reads a
+  text as one; NULL if it cannot.
 
 ## CASE and CAST
 

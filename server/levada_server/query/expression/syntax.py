@@ -82,7 +82,7 @@ class Unary:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An arithmetic operator or a comparison between two operands; `==` has become `=`, and `!=` is `<>`."""
+    """An operator between two operands; `==` has become `=`, `!=` is `<>`, and words are in upper case."""
 
     position: int
     operator: str
@@ -122,13 +122,13 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """`x [NOT] LIKE pattern`; ILIKE ignores case."""
+    """`x [NOT] LIKE pattern`; `word` is `like`, `ilike`, which ignores case, or `regexp`."""
 
     position: int
     operand: Node
     pattern: Node
     negated: bool
-    ignore_case: bool
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,7 @@ class Call:
         star: The argument is `*`.
         order: Terms of ORDER BY, with whether each is descending.
         separator: Text between the items of group_concat.
+        ends: The ends at which trim removes: `both`, `leading` or `trailing`.
     """
 
     position: int
@@ -187,6 +188,7 @@ class Call:
     distinct: bool = False
     order: tuple[tuple[Node, bool], ...] = ()
     separator: str | None = None
+    ends: str = "both"
 
 
 Node: TypeAlias = (

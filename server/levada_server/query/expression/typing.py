@@ -11,8 +11,9 @@ from levada_server.query import sql
 from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import calculate, negate
 from levada_server.query.expression.casts import as_text, cast
-from levada_server.query.expression.comparison import among, between, compare, truth
-from levada_server.query.expression.functions import call_function, joint
+from levada_server.query.expression.choosing import joint
+from levada_server.query.expression.comparison import among, between, check_single, compare, null_test, same, truth
+from levada_server.query.expression.functions import call_function
 from levada_server.query.expression.operands import (
     Constant,
     Operand,
@@ -26,6 +27,7 @@ from levada_server.query.expression.operands import (
     shown,
 )
 from levada_server.query.expression.parser import MAX_ITEMS, parse
+from levada_server.query.expression.text_functions import matches
 from levada_server.query.expression.unification import unify
 
 if TYPE_CHECKING:
@@ -68,9 +70,15 @@ def _operand(node: syntax.Node, site: Site) -> Operand:  # noqa: C901  # one arm
         case syntax.Name():
             return _name(node, site)
         case syntax.Binary(position, operator, left, right):
-            if operator not in _COMPARISONS:
-                return calculate(site, node)
-            return compare(site, operator, site.operand(left), site.operand(right), position)
+            if operator in _COMPARISONS:
+                return compare(site, operator, site.operand(left), site.operand(right), position)
+            if operator == "<=>":
+                return same(site, site.operand(left), site.operand(right), position)
+            if operator == "XOR":
+                terms = [truth(site, site.operand(side)) for side in (left, right)]
+                expression = sql.Operation("<>", tuple(term.sql for term in terms))
+                return site.typed(position, expression, Family.BOOL, *terms)
+            return calculate(site, node)
         case syntax.Logic(position, operator, operands):
             terms = [truth(site, site.operand(operand)) for operand in operands]
             expression = sql.Operation(operator, tuple(term.sql for term in terms))
@@ -165,14 +173,16 @@ def _among(node: syntax.Among, site: Site) -> Typed:
 
 
 def _like(node: syntax.Like, site: Site) -> Typed:
-    text = as_text(site, site.operand(node.operand))
-    given = site.operand(node.pattern)
+    operand, given = site.operand(node.operand), site.operand(node.pattern)
+    if node.word == "regexp":
+        return matches(site, operand, given, node.position)
+    text = as_text(site, operand)
     if isinstance(given, Constant) and isinstance(given.value, str):
         pattern = Typed(given.position, sql.Value(_ended_pattern(given.value), "text"), text.type, Family.TEXT)
     else:
         pattern = as_text(site, given)
         pattern = site.typed(given.position, function("like_pattern", pattern.sql), Family.TEXT, pattern)
-    if node.ignore_case:
+    if node.word == "ilike":
         subject: sql.Expression = sql.Test(text.sql, 'COLLATE "default"')
         expression = sql.Operation("ILIKE", (subject, sql.Test(pattern.sql, 'COLLATE "default"')))
     else:
@@ -188,17 +198,18 @@ def _ended_pattern(pattern: str) -> str:
 
 def _test(node: syntax.Is, site: Site) -> Typed:
     operand = site.operand(node.operand)
+    if node.test == "NULL":
+        return null_test(site, operand, node.position, negated=node.negated)
+    operand = truth(site, operand)
     words = f"IS {'NOT ' if node.negated else ''}{node.test}"
-    if node.test != "NULL":
-        operand = truth(site, operand)
-    elif isinstance(operand, Constant):
-        return truth(site, Constant(node.position, (operand.value is None) is not node.negated))
     return site.typed(node.position, sql.Test(operand.sql, words), Family.BOOL, operand)
 
 
 def _choice(node: syntax.Choice, site: Site) -> Typed:
     subject = None if node.subject is None else site.operand(node.subject)
     conditions: list[Typed] = []
+    if subject is not None:
+        check_single(site, subject)
     for given, _ in node.branches:
         condition = site.operand(given)
         if subject is not None:
