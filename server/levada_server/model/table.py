@@ -142,6 +142,10 @@ class Index:
     unique: bool = False
 
 
+UNKNOWN_SOURCE = b""
+"""The key source of a class that could not evaluate it: a relation without nodes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table.
@@ -155,9 +159,10 @@ class Table:
         indexes: In the order of the definition.
         comment: The first line of the definition.
         has_make: Its class computes rows, so it has jobs.
-        key_source: Its key source, as the client sent it, serialized; None for the join of the parents.
+        key_source: Its key source, as the client sent it, serialized; None for the join of the parents, and
+            `UNKNOWN_SOURCE` if its class could not evaluate its own yet.
         source_key: The attributes that `key_source` provides: part of the primary key, or none of it and references
-            below it; None if `key_source` is None.
+            below it; None if `key_source` is None or at fault.
         retry: How often its jobs are attempted.
         contract: The contract of its `make`, which is its schema's.
     """
@@ -174,6 +179,11 @@ class Table:
     source_key: tuple[str, ...] | None = None
     retry: RetryPolicy = DEFAULT_RETRY
     contract: Contract = Contract.WARN
+
+    @property
+    def source_at_fault(self) -> bool:
+        """Whether the key source of its class is known, but could not be used when it was declared."""
+        return bool(self.key_source) and self.source_key is None
 
     @property
     def job_key(self) -> tuple[str, ...]:

@@ -241,8 +241,8 @@ def _digest(found: Alteration) -> str:
 async def _broken_key_sources(view: View) -> AsyncIterator[str]:
     """Report tables whose key source names something that is gone; declaring their class again repairs them."""
     for table in view.catalog.tables.values():
-        if table.key_source is not None:
+        if table.source_key is not None:
             try:
-                await view.query(Action.FETCH, keys_of(view.decode(table.key_source), table))
+                await view.query(Action.FETCH, keys_of(view.key_source(table), table))
             except LevadaError as error:
                 yield f"The key source of `{table.name}` is broken: {error} Fix its class and declare it again."

@@ -115,8 +115,8 @@ async def _add_jobs(engine: Engine, view: View, table: Table, source: Relation) 
 
 def _sources(view: View, table: Table, above: Table, keys: list[Key]) -> Iterator[Relation]:
     """Yield the relations that some keys of one table add to the key source of another."""
-    if table.key_source is not None:
-        source = view.decode(table.key_source)
+    if table.source_key is not None:
+        source = view.key_source(table)
         read = [name for name in tables_in(source) if is_within(view.catalog.table(name).name, above.name)]
         if read and stands_by_itself(source, read, above.job_key, view.names_of):
             # If the source has none of the key's attributes, this is the whole source.
@@ -124,6 +124,8 @@ def _sources(view: View, table: Table, above: Table, keys: list[Key]) -> Iterato
         elif read:
             yield source
         return
+    if table.key_source is not None:
+        return  # at fault, which its next populate reports
     references = [key for key in table.foreign_keys if key.primary_key]
     for number, reference in enumerate(references):
         if is_within(reference.parent, above.name):

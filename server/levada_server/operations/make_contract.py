@@ -102,8 +102,8 @@ def _judge_reads(view: View, table: Table, names: Iterable[TableName]) -> tuple[
         return ()
     cone = view.catalog.cone(table.name)
     outside = [name for name in names if name not in cone]
-    if outside and table.key_source is not None:
-        source = {view.catalog.table(name).name for name in tables_in(view.decode(table.key_source))}
+    if outside and table.source_key is not None:
+        source = {view.catalog.table(name).name for name in tables_in(view.key_source(table))}
         outside = [name for name in outside if name not in source]
         cone |= source
     return tuple(_told(table, _of_read(table, name, cone), name) for name in outside)

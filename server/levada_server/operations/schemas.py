@@ -10,7 +10,7 @@ from levada_server.errors import (
     AlreadyExists,
     HasChildren,
     InvalidDefinition,
-    InvalidRequest,
+    LevadaError,
     PlanChanged,
     TableExists,
     UnknownSchema,
@@ -20,6 +20,7 @@ from levada_server.model.declaration import declare, warnings
 from levada_server.model.differences import differences
 from levada_server.model.table import (
     DEFAULT_RETRY,
+    UNKNOWN_SOURCE,
     Contract,
     RetryPolicy,
     Table,
@@ -63,7 +64,8 @@ class Declaration:
         definition: Its definition.
         references: The table of each name after `->`, by the name as written.
         has_make: Whether the class has a `make`.
-        key_source: The keys to compute, as a serialized relation; None for the join of the parents.
+        key_source: The keys to compute, as a serialized relation; None for the join of the parents, and
+            `UNKNOWN_SOURCE` if the class could not evaluate its own.
         retry: The policy for retrying its jobs.
         codecs: The type in which each codec of the client stores its values, by the name in `<…>`.
     """
@@ -86,11 +88,13 @@ class Declared:
         table: The table as it is now.
         created: Whether it is new.
         differences: The differences between the definition and an existing table, a line each.
+        key_source_error: Why the key source cannot be used; empty if it can, or is unknown.
     """
 
     table: Table
     created: bool
     differences: tuple[str, ...] = ()
+    key_source_error: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -222,21 +226,25 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
     catalog = view.catalog
     existing = catalog.tables.get(declaration.name)
     if existing is not None:
+        declaration = _with_known_source(declaration, existing)
         declared = _compare(catalog, declaration, existing)
         made = (existing.has_make, existing.key_source, existing.retry)
-        if made == (declaration.has_make, declaration.key_source, declaration.retry):
+        same = made == (declaration.has_make, declaration.key_source, declaration.retry)
+        if same and not existing.source_at_fault:
             return declared
     async with engine.scope.transaction() as connection:
         view = await engine.gate.lock(connection, caller, view)
         catalog = view.catalog
         existing = catalog.tables.get(declaration.name)
         if existing is None:
-            table = await _create_table(engine, connection, view, declaration)
-            declared = Declared(table, created=True)
+            table, fault = await _create_table(engine, connection, view, declaration)
+            declared = Declared(table, created=True, key_source_error=fault)
             catalog = catalog.with_table(table)
         else:
+            declaration = _with_known_source(declaration, existing)
             declared = _compare(catalog, declaration, existing)
-            await _update_jobs(connection, view, existing, declaration)
+            declaration, fault = await _update_jobs(connection, view, existing, declaration)
+            declared = replace(declared, key_source_error=fault)
             await stored_catalog.update_make(
                 connection,
                 existing,
@@ -247,6 +255,13 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
             catalog = await stored_catalog.read_catalog(connection)
     engine.gate.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
+
+
+def _with_known_source(declaration: Declaration, existing: Table) -> Declaration:
+    """Return a declaration whose key source, if its class could not evaluate it, is the one that the table has."""
+    if declaration.key_source == UNKNOWN_SOURCE and existing.key_source is not None:
+        return replace(declaration, key_source=existing.key_source)
+    return declaration
 
 
 def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Declared:
@@ -287,7 +302,10 @@ def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:
     return TableName(first, rest) if rest and first in catalog.schemas else TableName(schema, name)
 
 
-async def _create_table(engine: Engine, connection: Connection, view: View, declaration: Declaration) -> Table:
+async def _create_table(
+    engine: Engine, connection: Connection, view: View, declaration: Declaration
+) -> tuple[Table, str]:
+    """Create a table; return it, and why its key source cannot be used."""
     catalog = view.catalog
     name = declaration.name
     check_schema(catalog, name.schema)
@@ -298,43 +316,59 @@ async def _create_table(engine: Engine, connection: Connection, view: View, decl
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
     table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
+    fault = ""
     if table.tier.auto_populated:
-        table = await _with_source_key(engine.gate.view(view.caller, catalog.with_table(table)), table)
+        table, fault = await _with_source_key(engine.gate.view(view.caller, catalog.with_table(table)), table)
         await stored_catalog.create_job_table(connection, table)
-    return table
+    return table, fault
 
 
-async def _update_jobs(connection: Connection, view: View, existing: Table, declaration: Declaration) -> None:
-    """Create the job table anew if a new key source has other attributes of the key."""
-    if existing.tier.auto_populated and existing.key_source != declaration.key_source:
-        table = await _with_source_key(view, replace(existing, key_source=declaration.key_source))
-        if table.job_key == existing.job_key:
-            await stored_catalog.update_source_key(connection, table)
-        else:
-            await stored_catalog.create_job_table(connection, table)
+async def _update_jobs(
+    connection: Connection, view: View, existing: Table, declaration: Declaration
+) -> tuple[Declaration, str]:
+    """Create the job table anew if a new key source has other attributes of the key.
+
+    Returns:
+        The declaration with the key source that the table has from now on, and why the declared one cannot be used. A
+        source at fault replaces none that can be used, because the jobs would be lost.
+    """
+    same = existing.key_source == declaration.key_source and not existing.source_at_fault
+    if same or not existing.tier.auto_populated:
+        return declaration, ""
+    table, fault = await _with_source_key(view, replace(existing, key_source=declaration.key_source))
+    if fault and existing.source_key is not None:
+        return replace(declaration, key_source=existing.key_source), fault
+    if table.job_key == existing.job_key:
+        await stored_catalog.update_source_key(connection, table)
+    else:
+        await stored_catalog.create_job_table(connection, table)
+    return declaration, fault
 
 
-async def _with_source_key(view: View, table: Table) -> Table:
+async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:
     """Find which attributes of the primary key, or of references below it, the class's own key source has.
 
-    Raises:
-        LevadaError: The source does not compile; an error now is better than one in a later refresh.
-        InvalidRequest: The source has no such attribute.
+    Returns:
+        The table with these attributes, and why the source cannot be used. That is not an error: the class may be
+        declared before what its source names, and whoever uses the source meets the error.
     """
-    if table.key_source is None:
-        return replace(table, source_key=None)
-    heading = (await view.query(Action.FETCH, view.decode(table.key_source))).heading
+    table = replace(table, source_key=None)
+    if not table.key_source:
+        return table, ""
+    try:
+        heading = (await view.query(Action.FETCH, view.key_source(table))).heading
+    except LevadaError as error:
+        return table, f"The key source of `{table.name}` cannot be used: {error}"
     references = {name for key in table.foreign_keys for name in key.child_columns}
     given = [name for name in table.heading.primary_key if name in heading] or [
         name for name in table.heading.secondary if name in heading.primary_key and name in references
     ]
     if table.heading.primary_key and not given:
-        raise InvalidRequest(
+        return table, (
             f"The key source of `{table.name}` has neither an attribute of its primary key "
-            f"({', '.join(table.heading.primary_key)}) nor one of a foreign key; it has {', '.join(heading.names)}.",
-            table=table.name,
+            f"({', '.join(table.heading.primary_key)}) nor one of a foreign key; it has {', '.join(heading.names)}."
         )
-    return replace(table, source_key=tuple(given))
+    return replace(table, source_key=tuple(given)), ""
 
 
 def check_free_name(catalog: Catalog, name: TableName) -> None:

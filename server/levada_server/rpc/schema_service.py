@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
-from levada_server.errors import LimitReached
 from levada_server.operations import alteration, schemas
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
-from levada_server.rpc.decoding.relations import relation
+from levada_server.rpc.decoding.relations import key_source
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
     from levada_server.rpc.dispatch import Call
 
 PAGE_SIZE_DEFAULT = 1_000
-KEY_SOURCE_BYTES = 64 * 2**10
-"""The largest key source, in bytes; every replica reads the whole catalog, which holds key sources."""
 
 
 class SchemaService:
@@ -55,15 +52,7 @@ class SchemaService:
 
     async def DeclareTable(self, request: pb.DeclareTableRequest, call: Call) -> pb.DeclareTableResponse:
         """Declare a table."""
-        has_source = request.HasField("key_source")
-        if has_source:
-            if request.key_source.ByteSize() > KEY_SOURCE_BYTES:
-                raise LimitReached(
-                    f"A key source may have at most {KEY_SOURCE_BYTES} bytes; put its values into a lookup table.",
-                    limit="key_source",
-                    value=KEY_SOURCE_BYTES,
-                )
-            relation("key_source", request.key_source)
+        source, fault = key_source(request.key_source) if request.HasField("key_source") else (None, "")
         declaration = schemas.Declaration(
             name=values.table_name("name", request.name),
             tier=values.tier(request.tier),
@@ -72,12 +61,15 @@ class SchemaService:
             codecs=values.codecs(request.codecs),
             has_make=request.has_make,
             retry=values.retry_policy(request.retry_policy),
-            key_source=request.key_source.SerializeToString(deterministic=True) if has_source else None,
+            key_source=source,
         )
         declared = await schemas.declare_table(call.engine, call.caller, declaration)
         call.told.warn(declared.warnings)
         return pb.DeclareTableResponse(
-            table=encode.table(declared.table), created=declared.created, differences=declared.differences
+            table=encode.table(declared.table),
+            created=declared.created,
+            differences=declared.differences,
+            key_source_error=fault or declared.key_source_error,
         )
 
     async def PlanAlteration(self, request: pb.PlanAlterationRequest, call: Call) -> pb.PlanAlterationResponse:

@@ -76,6 +76,22 @@ populate(lab.TrialCount);
 checkEqual(count(lab.TrialCount), 3);
 end
 
+function test_a_key_source_at_fault_is_a_warning_until_it_is_used(~)
+fill();
+levada.config('chosen_sessions', 'sesion = 2');
+lastwarn('');
+checkEqual(count(lab.Chosen), 0);
+told = lastwarn();
+check(~isempty(strfind(told, 'key source is at fault')) && ~isempty(strfind(told, 'sesion')), told);
+checkError('UnknownAttribute', @() progress(lab.Chosen));
+checkError('UnknownAttribute', @() populate(lab.Chosen));
+levada.config('chosen_sessions', 'session = 2');
+populate(lab.Chosen);
+checkEqual(fetchn(lab.Chosen, 'session'), 2);
+[remaining, total] = progress(levada.FreeTable('lab.Chosen'));
+checkEqual([remaining, total], [0 1]);
+end
+
 function test_a_class_says_how_often_its_jobs_are_tried(~)
 fill();
 levada.config('flaky_calls', 0);

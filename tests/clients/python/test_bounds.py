@@ -120,22 +120,6 @@ def test_warnings_are_cut_to_what_an_answer_carries(lab: lv.VirtualModule) -> No
     assert all(len(str(warning.message)) <= 1_001 for warning in told)
 
 
-def test_a_key_source_is_small(lab: lv.VirtualModule) -> None:
-    class Stat(lv.Computed):
-        definition = "-> Subject"
-
-        @property
-        def key_source(self) -> lv.Relation:
-            keys: lv.Relation = lab.Subject & [{"subject_id": i} for i in range(20_000)]
-            return keys
-
-        def make(self, key: dict[str, object]) -> None: ...
-
-    with pytest.raises(lv.errors.LimitReached, match="lookup table"):
-        lab.schema(Stat, context={"Subject": lab.Subject})
-    assert "Stat" not in lab.schema
-
-
 @pytest.mark.parametrize("case", MEANWHILE)
 def test_other_calls_are_answered_meanwhile(lab: lv.VirtualModule, connection: lv.Connection, case: str) -> None:
     query = WORKS[case](lab.Subject())

@@ -150,20 +150,6 @@ def test_jobs_may_be_for_what_their_entities_refer_to(session: type[lv.Manual]) 
     assert Word.jobs.to_arrays("session").tolist() == [1]
 
 
-def test_a_key_source_without_any_attribute_of_the_key_is_refused(session: type[lv.Manual]) -> None:
-    schema = lv.Schema("blocks", connection=session.connection)
-
-    class Other(lv.Computed):
-        definition = "other : int32"
-        key_source = session.proj()
-
-        def make(self, key: dict[str, Any]) -> None: ...
-
-    with pytest.raises(lv.errors.InvalidRequest, match=r"has neither an attribute of its primary key \(other\)"):
-        schema(Other)
-    assert "Other" not in schema
-
-
 def test_the_key_of_jobs_follows_a_rename(block: type[lv.Computed]) -> None:
     block.populate("session = 1")
     block.definition = """

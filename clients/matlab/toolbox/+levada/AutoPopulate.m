@@ -101,8 +101,11 @@ classdef AutoPopulate < levada.Table
 
         function source = sourceFor(self, restrictions)
             %SOURCEFOR Return the keys to compute under restrictions, or [] for the key source that the server knows.
-            source = [];
-            if ~isempty(restrictions) || ~isempty(ownKeySource(self))
+            source = ownKeySource(self);
+            if ~isempty(source)
+                schema = levada.internal.schema.schemaOf(class(self));
+                schema.declareFaulty(class(self));
+            elseif ~isempty(restrictions)
                 source = getKeySource(self);
             end
             if ~isempty(restrictions)

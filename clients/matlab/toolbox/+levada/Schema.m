@@ -30,6 +30,7 @@ classdef Schema < handle
     properties (Hidden, SetAccess = private)
         GivenConnection = []
         Declared  % names of the tables declared in this session, by class and connection
+        Faulty  % the same of tables whose key source was at fault then
         CreatedOn = []  % the channel of the connection to the schema's server
     end
 
@@ -50,7 +51,7 @@ classdef Schema < handle
                 self.package = inputs{1};
             end
             self.dbname = inputs{end};
-            self.Declared = containers.Map();
+            self.forget();
         end
 
         function connection = conn(self)
@@ -162,7 +163,9 @@ classdef Schema < handle
                 name = levada.internal.schema.classTableName(className, self);
                 self.Declared(key) = name;  % before its parents, which may refer back to it
                 try
-                    levada.internal.schema.declareClass(self, className, name);
+                    if levada.internal.schema.declareClass(self, className, name)
+                        self.Faulty(key) = name;
+                    end
                 catch failure
                     remove(self.Declared, key);
                     rethrow(failure)
@@ -171,9 +174,20 @@ classdef Schema < handle
             name = self.Declared(key);
         end
 
+        function declareFaulty(self, className)
+            %DECLAREFAULTY Declare the table of a class again, if its key source was at fault.
+            key = sprintf('%s %d', className, self.conn().Channel);
+            if isKey(self.Faulty, key)
+                remove(self.Faulty, key);
+                remove(self.Declared, key);
+                self.declare(className);
+            end
+        end
+
         function forget(self)
             %FORGET Forget which tables are declared.
             self.Declared = containers.Map();
+            self.Faulty = containers.Map();
             self.CreatedOn = [];
         end
     end

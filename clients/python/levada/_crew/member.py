@@ -26,7 +26,7 @@ from levada._crew import family
 from levada._crew.limits import limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
-from levada._jobs.computing import Computing, has_make
+from levada._jobs.computing import Computing, has_make, own_key_source
 from levada._jobs.job_loop import JobLoop
 from levada._net.address import use
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING, repeat
@@ -249,7 +249,12 @@ def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
                 f"`{table.__name__}` is at {address}, but this process works for {connection.address}. Let "
                 "LEVADA_URL choose the server in both, or name the same server."
             )
-    return _parents_first(connection, [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))])
+    tables = [t() for t in classes if not wanted or not set(wanted).isdisjoint(_names(t))]
+    for served in tables:
+        if type(served)._faulty_declaration is not None:
+            with suppress(Exception):  # it was warned about, and its refresh fails
+                own_key_source(served)  # it may name what stands below it in the module
+    return _parents_first(connection, tables)
 
 
 def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from uuid import uuid4
 
+from levada._base.errors import InvalidDefinition
+from levada._query.relation import Relation
+from levada._query.restriction import as_operand
 from levada._tables.table import Table
+from levada_api.v1 import schema_service_pb2
+
+if TYPE_CHECKING:
+    from levada._net.connection import Connection
 
 
 class Computing(Table):
@@ -26,6 +34,9 @@ class Computing(Table):
     buffer_inserts: ClassVar[bool] = True
     """Whether to keep the inserts of `make` until it has ended. False: the first insert opens a transaction."""
 
+    _faulty_declaration: ClassVar[schema_service_pb2.DeclareTableRequest | None] = None
+    """The declaration of the class, if its key source was at fault then; it is repeated when the source is used."""
+
 
 # The classes of tiers are marked `_abstract`; the classes below them are the user's.
 _OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute", "make_insert"}
@@ -45,3 +56,42 @@ def has_make(table: type) -> bool:
     """Return whether a class computes: it has a `make`, whole or in three steps."""
     names = own_names(table)
     return whole_step(names) is not None or {"make_fetch", "make_compute", "make_insert"} <= names
+
+
+def own_key_source(table: Computing) -> Relation | None:
+    """Evaluate the key source that a class defines, and declare it if it was at fault before; None if it has none.
+
+    Raises:
+        InvalidDefinition: It is not a query.
+        Exception: The class raised it.
+    """
+    kind = type(table)
+    if "key_source" not in own_names(kind):
+        return None
+    source = evaluated_key_source(table)
+    if kind._faulty_declaration is not None:
+        kind._faulty_declaration.key_source.CopyFrom(source._message())
+        kind._faulty_declaration.request_id = uuid4().hex
+        if not declare(table.connection, kind._faulty_declaration).key_source_error:
+            kind._faulty_declaration = None
+    return source
+
+
+def evaluated_key_source(table: Computing) -> Relation:
+    """Evaluate the key source of a class.
+
+    Raises:
+        InvalidDefinition: It is not a query.
+        Exception: The class raised it.
+    """
+    source = as_operand(table.key_source)  # type: ignore[attr-defined]  # a property of the user's class
+    if not isinstance(source, Relation):
+        raise InvalidDefinition(f"The key_source of `{type(table).__name__}` must be a query, not {source!r}.")
+    return source
+
+
+def declare(
+    connection: Connection, request: schema_service_pb2.DeclareTableRequest
+) -> schema_service_pb2.DeclareTableResponse:
+    """Declare a table."""
+    return connection.call("SchemaService/DeclareTable", request, schema_service_pb2.DeclareTableResponse)

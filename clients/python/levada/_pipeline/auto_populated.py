@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from levada._base.config import config
 from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
 from levada._jobs import job_calls
-from levada._jobs.computing import Computing, has_make, own_names
+from levada._jobs.computing import Computing, has_make, own_key_source
 from levada._jobs.job_table import Jobs
 from levada._net.job_context import job_of
 from levada._pipeline.lineage import upstream
 from levada._pipeline.populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
 from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
-from levada._query.relation import Relation
-from levada._query.restriction import AndList, as_operand
+from levada._query.restriction import AndList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from levada._pipeline.lineage import Lineage
+    from levada._query.relation import Relation
     from levada._tables.table import Table
 
 CLASS_LEVEL.add("key_source")
@@ -187,11 +187,11 @@ class AutoPopulated(Computing):
         self, restrictions: Sequence[object], keys: Sequence[Mapping[str, Any]] | None = None
     ) -> Relation | None:
         """The restricted key source, if it differs from the one that the server knows."""
-        if not restrictions and keys is None and "key_source" not in own_names(type(self)):
-            return None
-        source = as_operand(self.key_source)
-        if not isinstance(source, Relation):
-            raise InvalidRequest(f"The key_source of `{type(self).__name__}` must be a query, not {source!r}.")
+        source = own_key_source(self)
+        if source is None:
+            if not restrictions and keys is None:
+                return None
+            source = self.key_source
         if restrictions:
             source &= AndList(restrictions)
         return source if keys is None else source & list(keys)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._base.errors import InvalidDefinition, PermissionDenied, warn
-from levada._jobs.computing import has_make, own_names
+from levada._base.text import text_of
+from levada._jobs.computing import declare as send_declaration
+from levada._jobs.computing import evaluated_key_source, has_make, own_key_source, own_names
 from levada._jobs.job_calls import duration
 from levada._pipeline.auto_populated import AutoPopulated
 from levada._pipeline.tiers import Lookup, Part, tier_of
@@ -93,9 +96,8 @@ def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: 
             request.references[written].CopyFrom(found)
     if issubclass(table, AutoPopulated):
         request.retry_policy.CopyFrom(_retry_policy(table))
-    if issubclass(table, AutoPopulated) and "key_source" in own_names(table):
-        request.key_source.CopyFrom(key_source_of(table)._message())
-    response = schema.connection.call("SchemaService/DeclareTable", request, schema_service_pb2.DeclareTableResponse)
+        _add_key_source(request, table)
+    response = send_declaration(schema.connection, request)
     if response.differences:
         warn(
             f"`{schema.database}.{class_name}` exists with another definition; nothing was changed. Differences:\n"
@@ -103,6 +105,8 @@ def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: 
         )
     elif issubclass(table, Lookup):
         _insert_contents(table())
+    if issubclass(table, AutoPopulated):
+        _check_key_source(table, request, response.key_source_error)
     if table.definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
         table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{table.definition}"
 
@@ -117,16 +121,29 @@ def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:
     return schema_pb2.RetryPolicy(max_attempts=attempts, retry_delay=duration(delay))
 
 
-def key_source_of(table: type[AutoPopulated]) -> Relation:
-    """Evaluate the key source of a class.
+def _add_key_source(request: schema_service_pb2.DeclareTableRequest, table: type[AutoPopulated]) -> None:
+    """Add the key source that a class defines; one that cannot be evaluated now remains empty."""
+    if "key_source" in own_names(table):
+        request.key_source.SetInParent()
+        with suppress(Exception):  # the user's code may raise anything, and `_check_key_source` asks it again
+            request.key_source.CopyFrom(evaluated_key_source(table())._message())
 
-    Raises:
-        InvalidDefinition: It is not a query.
+
+def _check_key_source(table: type[AutoPopulated], request: schema_service_pb2.DeclareTableRequest, fault: str) -> None:
+    """Warn of a key source at fault, and keep the declaration, which is repeated when the source is used.
+
+    Args:
+        fault: The fault that the server found.
     """
-    source = as_operand(table().key_source)
-    if not isinstance(source, Relation):
-        raise InvalidDefinition(f"The key_source of `{table.__name__}` must be a query, not {source!r}.")
-    return source
+    evaluated = bool(request.key_source.nodes) or not request.HasField("key_source")
+    table._faulty_declaration = request if fault or not evaluated else None
+    if not evaluated:
+        try:
+            own_key_source(table())  # the table itself, which the source may name, exists only now
+        except Exception as error:  # noqa: BLE001  # the user's code may raise anything
+            fault = f"{type(error).__name__}: {text_of(error)}"
+    if fault:
+        warn(f"`{table.__name__}` is declared, but its key source is at fault; populate evaluates it again. {fault}")
 
 
 def references(definition: str) -> list[str]:

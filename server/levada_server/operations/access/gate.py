@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from levada_server.errors import InvalidRequest
+from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.operations.access.compiling import compiled
 from levada_server.operations.access.plans import Plans
 from levada_server.operations.access.reading import Readable
@@ -115,12 +117,20 @@ class View:
         return frozenset(compile_relation(relation, self.catalog).heading.names)
 
     def key_source(self, table: Table) -> Relation:
-        """Return the key source of a table: its class's own, or the join of its parents."""
-        return default_key_source(table) if table.key_source is None else self.decode(table.key_source)
+        """Return the key source of a table: its class's own, or the join of its parents.
 
-    def decode(self, key_source: bytes) -> Relation:
-        """Decode a stored key source of a class, as a client sent it."""
-        return self._gate.decode_relation(key_source)
+        Raises:
+            InvalidRequest: The table has no parents, or its class could not evaluate its own key source yet.
+        """
+        if table.key_source is None:
+            return default_key_source(table)
+        if table.key_source == UNKNOWN_SOURCE:
+            raise InvalidRequest(
+                f"The key source of `{table.name}` is not known to the server: its class could not evaluate it when it "
+                "was declared. Its populate evaluates it again.",
+                table=table.name,
+            )
+        return self._gate.decode_relation(table.key_source)
 
 
 class Gate:

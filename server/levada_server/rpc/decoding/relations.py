@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import relation_pb2 as pb
 from levada_server.arrow.ipc.reading import Allowance
-from levada_server.errors import InvalidRequest, QueryTooDeep
+from levada_server.errors import InvalidRequest, LevadaError, QueryTooDeep
+from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.query import algebra
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.entities import MAX_BYTES, entity_set
@@ -29,9 +30,27 @@ MAX_VALUES = 4 * MAX_ENTITIES
 """The most values of all lists and tables of values together."""
 QUICK_BYTES = 32 * 2**10
 """The largest message, in bytes, that is read at once; a larger one is read in a thread, so other calls go on."""
+KEY_SOURCE_BYTES = 64 * 2**10
+"""The largest key source, in bytes; every replica reads the whole catalog, which holds key sources."""
 _PARAMETERS = frozenset(
     ("boolean", "integer", "big_integer", "float", "text", "binary", "decimal", "uuid", "date", "time", "timestamp")
 )
+
+
+def key_source(message: pb.Relation) -> tuple[bytes, str]:
+    """Return a key source in the form that is stored, and why it is unknown if it cannot be stored."""
+    if not message.nodes:
+        return UNKNOWN_SOURCE, ""
+    if message.ByteSize() > KEY_SOURCE_BYTES:
+        return UNKNOWN_SOURCE, (
+            f"A key source may have at most {KEY_SOURCE_BYTES} bytes; put its values into a lookup table, or compute "
+            "by populate, which sends it along."
+        )
+    try:
+        relation("key_source", message)
+    except LevadaError as error:
+        return UNKNOWN_SOURCE, error.message
+    return message.SerializeToString(deterministic=True), ""
 
 
 def stored_relation(serialized: bytes) -> algebra.Relation:

@@ -1,13 +1,15 @@
-function declareClass(schema, className, name)
+function faulty = declareClass(schema, className, name)
 %DECLARECLASS Declare the table of a class, and insert its contents.
 %
-%   declareClass(schema, className, name)
+%   faulty = declareClass(schema, className, name)
 %
 %   schema  the levada.Schema that the class belongs to
 %   name    the table's TableName
+%   faulty  whether its key source cannot be used yet, after a warning
 %
 %   A class without a definition uses the table as it is.
 
+faulty = false;
 table = feval(className);
 connection = schema.conn();
 definition = levada.internal.schema.definitionOf(table);
@@ -23,21 +25,42 @@ if isempty(definition) || (isa(table, 'levada.AutoPopulate') && ~computes && isD
 end
 request = struct('name', name, 'tier', tierOf(table), 'definition', definition, 'has_make', computes, ...
     'request_id', levada.internal.calls.gateway('requestId'));
+fault = '';
 request.references = references(definition, className, table);
 if computes
     request.retry_policy = retryPolicy(table);
-    source = ownKeySource(table);
-    if ~isempty(source)
-        request.key_source = levada.internal.query.encodeRelation(source.node());
-    end
+    [request, fault] = addKeySource(request, table);
 end
 response = connection.request('SchemaService/DeclareTable', request);
 if isfield(response, 'differences') && ~isempty(response.differences)
     warning('levada:Warning', '%s exists with another definition; nothing was changed. Differences:\n  %s', ...
         levada.internal.schema.fullName(name), strjoin(response.differences, '\n  '));
 end
+if isfield(response, 'key_source_error') && ~isempty(response.key_source_error)
+    fault = response.key_source_error;
+end
+faulty = ~isempty(fault);
+if faulty
+    warning('levada:Warning', ...
+        '%s is declared, but its key source is at fault; populate evaluates it again. %s', ...
+        levada.internal.schema.fullName(name), fault);
+end
 if isa(table, 'levada.Lookup') && isprop(table, 'contents') && ~isempty(table.contents)
     insertContents(table);
+end
+end
+
+function [request, fault] = addKeySource(request, table)
+% Add the key source that the class defines; one that cannot be evaluated now remains empty, for the reason returned.
+fault = '';
+try
+    source = ownKeySource(table);
+    if ~isempty(source)
+        request.key_source = levada.internal.query.encodeRelation(source.node());
+    end
+catch failure
+    request.key_source = struct();
+    fault = failure.message;
 end
 end
 
