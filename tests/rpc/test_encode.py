@@ -30,6 +30,6 @@ def test_messages_carry_every_state_of_a_job() -> None:
 
 def test_progress_counts_the_jobs_of_every_state() -> None:
     counts = {state: number for number, state in enumerate(STATES, 1)}
-    message = encode.progress(Progress(TableName("lab", "Square"), 9, 8, counts))
+    message = encode.progress(Progress(TableName("lab", "Square"), 9, 8, counts, 7))
     assert {state: getattr(message, f"{state}_count") for state in STATES} == counts
-    assert (message.total_count, message.remaining_count) == (9, 8)
+    assert (message.total_count, message.remaining_count, message.unready_count) == (9, 8, 7)

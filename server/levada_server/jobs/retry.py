@@ -16,15 +16,26 @@ MAX_ATTEMPTS = 1_000
 MAX_DELAY = timedelta(days=1)
 LONGEST_DELAY = timedelta(hours=1)
 """The pause between two attempts grows up to this."""
+SHORTEST_ASKING = timedelta(seconds=1)
+"""The shortest pause of a job whose `make` inserted nothing: without one, a worker would ask it all the time."""
 
 
 def next_try(policy: RetryPolicy, attempt: int) -> timedelta | None:
     """Return the pause after the failure of attempt `attempt`, counted from 1; None if the job is not tried again."""
     if policy.max_attempts is None or attempt >= policy.max_attempts:
         return None
+    return _doubled(policy.delay, attempt - 1)
+
+
+def next_asking(policy: RetryPolicy, unready: int) -> timedelta:
+    """Return the pause of a job whose `make` inserted nothing, after it did so `unready` times before."""
+    return _doubled(max(policy.delay, SHORTEST_ASKING), unready)
+
+
+def _doubled(delay: timedelta, times: int) -> timedelta:
     # In a long series of doublings it only matters that the result is past the longest.
-    doublings: int = 2 ** min(attempt - 1, 20)
-    return min(policy.delay * doublings, max(LONGEST_DELAY, policy.delay))
+    doublings: int = 2 ** min(times, 20)
+    return min(delay * doublings, max(LONGEST_DELAY, delay))
 
 
 def next_try_of_interrupted(policy: RetryPolicy, attempt: int) -> timedelta | None:

@@ -21,6 +21,9 @@ WORKER_LOST = "WorkerLost"
 CANCELLED = "JobCancelled"
 """Types of errors that no `make` raised."""
 
+NOTHING_INSERTED = "NothingInserted"
+"""The type of the error of a pending job whose `make` inserted nothing when it last ran: its input is not ready."""
+
 
 class Answer(Enum):
     """How to treat a worker's Complete or Fail."""
@@ -38,8 +41,9 @@ class Standing:
         state: Its state.
         attempt: How many times it was started.
         token: The token under which it is or was held.
-        failed_token: The token under which it failed, if it is to be tried again.
+        failed_token: The token under which it failed or inserted nothing, if it is to be tried again.
         error_type: The type of its error.
+        unready: How often in a row its `make` inserted nothing.
     """
 
     job_id: int
@@ -48,6 +52,7 @@ class Standing:
     token: UUID | None
     failed_token: UUID | None = None
     error_type: str | None = None
+    unready: int = 0
 
 
 def judge(job: Standing, token: UUID, *, final: str) -> Answer:
@@ -69,7 +74,7 @@ def judge(job: Standing, token: UUID, *, final: str) -> Answer:
             return Answer.ACCEPT
         if job.state == final and job.error_type != CANCELLED:
             return Answer.REPEATED
-    if job.failed_token == token and final == ERROR:
+    if job.failed_token == token and (final == ERROR or job.error_type == NOTHING_INSERTED):
         return Answer.REPEATED
     how = job.state
     if job.error_type == CANCELLED and job.token == token:

@@ -33,6 +33,7 @@ async def refresh(
     priority: int | None,
     delay: timedelta,
     retry_errors: bool,
+    ask_unready: bool = False,
     periodic: bool = False,
 ) -> Refreshed:
     """Create a job for each key of the key source that the table lacks, and update the other jobs.
@@ -45,14 +46,24 @@ async def refresh(
         priority: The priority of new jobs, 0 first; None for 5.
         delay: The time that new jobs wait.
         retry_errors: Set failed jobs of these keys to pending.
+        ask_unready: Let jobs of these keys whose `make` inserted nothing be reserved at once.
         periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago.
     """
     priority = DEFAULT_PRIORITY if priority is None else priority
 
     def work() -> Awaitable[Refreshed]:
-        return _refresh(engine, caller, name, key_source, priority=priority, delay=delay, retry_errors=retry_errors)
+        return _refresh(
+            engine,
+            caller,
+            name,
+            key_source,
+            priority=priority,
+            delay=delay,
+            retry_errors=retry_errors,
+            ask_unready=ask_unready,
+        )
 
-    if key_source is not None or retry_errors:
+    if key_source is not None or retry_errors or ask_unready:
         return await work()
     kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
     return await engine.refreshes.share(kind, work, periodic=periodic)
@@ -67,6 +78,7 @@ async def _refresh(
     priority: int,
     delay: timedelta,
     retry_errors: bool,
+    ask_unready: bool,
 ) -> Refreshed:
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.COMPUTE, name)
@@ -76,6 +88,7 @@ async def _refresh(
     async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
         reset = await job_rows.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0
+        reset += await job_rows.ask_unready(connection, table, wanted) if ask_unready else 0
         reset += await job_refresh.reset_deleted(connection, table)
         removed = await job_refresh.remove_present(connection, table)
         if key_source is None:

@@ -113,6 +113,7 @@ async def reserve(
     wait: timedelta,
     restriction: Relation | None,
     held: Collection[UUID] | None = None,
+    except_unready: bool = False,
 ) -> list[Lease]:
     """Lease the most urgent jobs of one of some tables; wait for a job if asked to.
 
@@ -126,6 +127,7 @@ async def reserve(
         restriction: Only jobs in this relation over the job table; only with one table.
         held: The tokens that the worker knows; other leases of its session are returned again. None if the worker does
             not say.
+        except_unready: Skip jobs whose `make` inserted nothing when it last ran.
 
     Raises:
         InvalidRequest: There is no table, a table has no jobs, or there is a restriction with several tables.
@@ -142,7 +144,7 @@ async def reserve(
     if not tables or (restriction is not None and len(tables) > 1):
         raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
     selected = None if restriction is None else (await view.query(Action.COMPUTE, restriction)).select
-    taking = _Taking(session, max(max_jobs, 1), selected, held)
+    taking = _Taking(session, max(max_jobs, 1), selected, held, except_unready)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
@@ -160,6 +162,7 @@ class _Taking:
     max_jobs: int
     restriction: Select | None
     held: Collection[UUID] | None
+    except_unready: bool
 
     async def one_table(
         self, engine: Engine, table: Table, least_urgent: int = job_rows.LEAST_URGENT, seconds: float = 0.0
@@ -201,6 +204,7 @@ class _Taking:
                 held=held,
                 least_urgent=least_urgent,
                 start=start,
+                except_unready=self.except_unready,
             )
         if self.restriction is None and start == FIRST_PLACE:
             engine.lookout.reached(table, reached, seconds + time.monotonic() - began)
@@ -311,12 +315,16 @@ async def list_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a table: the number of keys of its source, of keys it lacks, and of jobs by state."""
+    """The progress of a table: the number of keys of its source, of keys it lacks, and of jobs by state.
+
+    `unready` is the number of pending jobs whose `make` inserted nothing.
+    """
 
     table: TableName
     total: int
     remaining: int
     states: dict[str, int]
+    unready: int
 
 
 async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
@@ -331,5 +339,5 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
             table.name,
             await connection.fetchval(total.text, *total.values),
             await connection.fetchval(remaining.text, *remaining.values),
-            await job_rows.count_states(connection, table),
+            *await job_rows.count_states(connection, table),
         )

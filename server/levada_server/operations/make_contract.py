@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LeaseLost, MakeContract
 from levada_server.jobs.signing import Receipt, TableRead, merged, spelled
 from levada_server.model.table import Contract
+from levada_server.model.values import show_key
 from levada_server.query.analysis.reads import bound_names, tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from levada_server.jobs.signing import LeaseContent, Signer
     from levada_server.model.dependencies import Catalog
+    from levada_server.model.heading import Key
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -145,6 +147,30 @@ def judge_key(table: Table, stray: str | None) -> tuple[str, ...]:
         "Insert for the key that make is given."
     )
     return (_told(table, message, table.name),)
+
+
+def judge_absent(catalog: Catalog, table: Table, key: Key, written: Mapping[str, int]) -> str:
+    """Return the notice about a job that inserted nothing into its table and the parts of it: its input is not ready.
+
+    Args:
+        catalog: The catalog.
+        table: The table of the job.
+        key: The key of the job, which the table lacks.
+        written: The number of rows that the job wrote, by table.
+
+    Raises:
+        MakeContract: It inserted other rows there, or the schema enforces the contract.
+    """
+    if table.contract is Contract.ON or any(written.get(str(name)) for name in catalog.own_tables(table.name)):
+        raise MakeContract(
+            f"make of `{table.name}` did not insert its key, {show_key(key)}; end it with "
+            "self.insert1({**key, ...}).",
+            table=table.name,
+        )
+    return (
+        f"make of `{table.name}` inserted nothing for some keys, so these are not ready: their jobs wait, longer each "
+        "time, and the next populate tries them at once."
+    )
 
 
 def _told(table: Table, message: str, about: TableName) -> str:

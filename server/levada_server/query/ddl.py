@@ -194,7 +194,8 @@ def create_job_table(table: Table) -> list[str]:
     Rows are updated in place several times, so pages reserve room for that and are vacuumed early. A token exists
     exactly while a worker holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
     reserved together with others, so it is unknown whether a lost worker had begun them. `_failed_token` was held when
-    a job failed that will be tried again; it identifies a repeated call.
+    a job failed that will be tried again; it identifies a repeated call. `_unready` counts how often in a row its
+    `make` inserted nothing.
     """
     name = job_table_name(table)
     key = [table.heading[name] for name in table.job_key]
@@ -218,6 +219,7 @@ def create_job_table(table: Table) -> list[str]:
         "_writes jsonb",
         "_shared boolean NOT NULL DEFAULT false",
         "_failed_token uuid",
+        "_unready integer NOT NULL DEFAULT 0",
         "_error_type text",
         "_error_message text",
         "_error_stack text",

@@ -203,6 +203,7 @@ def progress(source: Progress) -> job_pb2.Progress:
         total_count=source.total,
         remaining_count=source.remaining,
         **{f"{state}_count": source.states.get(state, 0) for state in STATES},
+        unready_count=source.unready,
     )
 
 

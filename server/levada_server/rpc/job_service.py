@@ -81,6 +81,7 @@ class JobService:
             priority=request.priority if request.HasField("priority") else None,
             delay=values.duration(request.delay),
             retry_errors=request.retry_errors,
+            ask_unready=request.ask_unready,
             periodic=request.periodic,
         )
         return pb.RefreshJobsResponse(
@@ -100,6 +101,7 @@ class JobService:
             held=[_token(call, token) for token in request.held_leases.lease_tokens]
             if request.HasField("held_leases")
             else None,
+            except_unready=request.except_unready,
         )
         return pb.ReserveJobsResponse(leases=[encode.lease(lease, call.engine.signer) for lease in leases])
 
@@ -209,7 +211,11 @@ async def _complete(call: Call, group: Sequence[CompletedJob]) -> list[pb.JobOut
     )
     call.told.notify(done.warnings)
     return [
-        pb.JobOutcome(job_id=job.job_id, error=None if error is None else status(error)[1])
+        pb.JobOutcome(
+            job_id=job.job_id,
+            error=None if error is None else status(error)[1],
+            unready=error is None and job.token in done.unready,
+        )
         for job, error in zip(group, done.outcomes, strict=True)
     ]
 

@@ -92,6 +92,17 @@ checkEqual(fetchn(lab.Chosen, 'session'), 2);
 checkEqual([remaining, total], [0 1]);
 end
 
+function test_a_make_that_inserts_nothing_is_asked_again(~)
+fill();
+text = evalc('populate(lab.Patient, ''Display'', true)');
+check(~isempty(strfind(text, 'unready lab.Patient')), text);
+checkEqual(count(lab.Patient), 3);
+checkEqual(fetch1(jobs(lab.Patient) & 'state = "pending"', 'error_type'), 'NothingInserted');
+update(lab.Session & 'session = 3', 'rate', [8 10]);
+populate(lab.Patient);
+checkEqual(count(lab.Patient), 4);
+end
+
 function test_a_class_says_how_often_its_jobs_are_tried(~)
 fill();
 levada.config('flaky_calls', 0);

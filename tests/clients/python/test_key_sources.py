@@ -1,4 +1,4 @@
-"""Key sources that cannot be used yet: the table is declared with a warning, and whoever uses the source is told."""
+"""Key sources that cannot be used yet: the table is declared with a warning, and using the source is an error."""
 
 from __future__ import annotations
 

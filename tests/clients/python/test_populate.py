@@ -187,13 +187,6 @@ def test_errors_can_be_passed_over(bench: Bench) -> None:
     assert bench.squares().populate()["success_count"] == 2
 
 
-def test_make_that_does_not_insert_its_key_fails(bench: Bench) -> None:
-    squares = bench.squares(lambda table, key: None)
-    with pytest.raises(lv.errors.MakeContract, match="did not insert its key"):
-        squares.populate()
-    assert squares.jobs.errors.fetch1("n", "error_type") == (0, "MakeContract")
-
-
 def test_nothing_of_a_make_that_fails_is_kept(bench: Bench) -> None:
     def make(table: Square, key: Key) -> None:
         Bench.insert_square(table, key)

@@ -264,12 +264,17 @@ classdef Connection < handle
             self.beginTransaction('ISOLATION_READ_COMMITTED', leaseToken);
         end
 
-        function committed = completeInTransaction(self, header)
+        function [committed, unready] = completeInTransaction(self, header)
             %COMPLETEINTRANSACTION Complete a job and commit its transaction; false if the answer was lost.
+            %
+            %   [committed, unready] = connection.completeInTransaction(header)
+            %
+            %   unready  whether the job inserted nothing, so that it is asked again later
             %
             %   After false, the caller completes the job once more; a job that was committed stays as it is.
             ending = onCleanup(@() self.endTransaction());
-            self.askSession({struct('complete_job', header)});
+            answers = self.askSession({struct('complete_job', header)});
+            unready = answers{end}.complete_job.unready;
             committed = true;
             try
                 self.commitTransaction();

@@ -164,6 +164,7 @@ class _Reserving:
             most,
             wait=wait,
             restriction=restriction,
+            except_unready=self.assignment.until_empty,
             patience=_patience(self.assignment),
         )
 

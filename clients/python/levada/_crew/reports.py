@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada._base.errors import LevadaError
+from levada._jobs.completion import Unready
 from levada._jobs.job_loop import Outcome
 from levada._jobs.make import failure
 
@@ -108,7 +109,7 @@ class Finished:
     """A member has finished a job.
 
     Args:
-        state: `success`, `error`, `lost` to another worker, or `released`: the server was out of reach.
+        state: `success`, `unready`, `error`, `lost` to another worker, or `released`: the server was out of reach.
         message: The error in one text.
         stack: The error's stack.
         exception: The error itself, pickled, if possible.
@@ -165,6 +166,8 @@ def read_outcome(report: Finished) -> Outcome:
     """Rebuild a member's outcome, with the original error if possible."""
     if report.state == "success":
         return Outcome(report.lease, report.seconds)
+    if report.state == "unready":
+        return Outcome(report.lease, report.seconds, Unready())
     error: BaseException = LevadaError(report.message)
     if report.exception is not None:
         # This process may lack a class that the other one has.

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from levada_api.v1.server_service_pb2 import Limits
 
 
+class Unready(Exception):
+    """A `make` inserted nothing, so its job is pending again, after a delay."""
+
+
 @dataclass(frozen=True)
 class CompletedJob:
     """A job whose `make` has run.
@@ -34,6 +38,7 @@ class CompletedJob:
         receipts: The server's signed record of its reads.
         verified: Its fetches to repeat before the commit, which must give the same rows.
         committed: Whether its own transaction has completed it already.
+        unready: Whether that transaction inserted nothing.
     """
 
     lease: Lease
@@ -43,6 +48,7 @@ class CompletedJob:
     receipts: Sequence[bytes] = ()
     verified: Sequence[pb.VerifiedRead] = ()
     committed: bool = False
+    unready: bool = False
 
     @property
     def byte_count(self) -> int:
@@ -72,7 +78,9 @@ class CompletedJob:
         )
 
 
-def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: float) -> list[LevadaError | None]:
+def complete(
+    connection: Connection, jobs: Sequence[CompletedJob], patience: float
+) -> list[LevadaError | Unready | None]:
     """Commit the rows of some jobs, each job by itself.
 
     Args:
@@ -81,12 +89,14 @@ def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: flo
         patience: Seconds to keep trying while the server is out of reach.
 
     Returns:
-        For each job None, or the error for which nothing of it was committed.
+        For each job None, `Unready`, or the error for which nothing of it was committed.
 
     Raises:
         Unavailable: The server stayed out of reach.
     """
-    results: dict[int, LevadaError | None] = {index: None for index, job in enumerate(jobs) if job.committed}
+    results: dict[int, LevadaError | Unready | None] = {
+        index: Unready() if job.unready else None for index, job in enumerate(jobs) if job.committed
+    }
 
     def complete_missing() -> None:
         passing: LevadaError | None = None
@@ -95,7 +105,7 @@ def complete(connection: Connection, jobs: Sequence[CompletedJob], patience: flo
             if isinstance(error, PASSING):
                 passing = error
             else:
-                results[index] = error
+                results[index] = Unready() if outcome.unready else error
         if passing is not None:
             raise passing
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from levada._base.errors import LevadaError
-    from levada._jobs.completion import CompletedJob
+    from levada._jobs.completion import CompletedJob, Unready
     from levada._net.connection import Connection
 
 _GROUP_SECONDS = 0.2
 """How long jobs wait for others that can be completed with them."""
 
-Completed = list[tuple["CompletedJob", "LevadaError | None"]]
-"""Jobs, each with None, or the error for which nothing of it was committed."""
+Completed = list[tuple["CompletedJob", "LevadaError | Unready | None"]]
+"""Jobs, each with None, `Unready`, or the error for which nothing of it was committed."""
 
 
 class CompletionQueue:

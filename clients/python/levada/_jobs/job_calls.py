@@ -65,6 +65,7 @@ def refresh(
     delay: float | timedelta = 0,
     priority: int | None = None,
     retry_errors: bool = False,
+    ask_unready: bool = False,
     periodic: bool = False,
     patience: float | None = None,
 ) -> pb.RefreshJobsResponse:
@@ -75,11 +76,14 @@ def refresh(
         delay: Seconds that new jobs wait.
         priority: The priority of new jobs, 0 first; by default the setting `jobs.default_priority`.
         retry_errors: Make failed jobs pending again.
+        ask_unready: Let jobs whose `make` inserted nothing be reserved at once.
         periodic: Do nothing if any client did this a moment ago.
         patience: As for `Connection.call`.
     """
     priority = config["jobs.default_priority"] if priority is None else priority
-    request = pb.RefreshJobsRequest(name=table, priority=priority, retry_errors=retry_errors, periodic=periodic)
+    request = pb.RefreshJobsRequest(
+        name=table, priority=priority, retry_errors=retry_errors, ask_unready=ask_unready, periodic=periodic
+    )
     if delay:
         request.delay.CopyFrom(duration(delay if isinstance(delay, timedelta) else timedelta(seconds=delay)))
     if key_source is not None:
@@ -109,6 +113,7 @@ def reserve(
     wait: timedelta = timedelta(0),
     restriction: bytes | None = None,
     held: Iterable[str] = (),
+    except_unready: bool = False,
     patience: float = 0.0,
 ) -> list[Lease]:
     """Lease the most urgent jobs of some tables.
@@ -118,6 +123,7 @@ def reserve(
         restriction: A relation over the job table, as a serialized message: lease only its jobs. Needs a single table.
         held: The tokens of all leases that the session still holds. Any other lease of the session was lost with an
             answer, and its job is leased anew.
+        except_unready: Skip jobs whose `make` inserted nothing when it last ran.
         patience: Seconds to keep trying while the server is out of reach.
 
     Raises:
@@ -129,6 +135,7 @@ def reserve(
         max_jobs=max_jobs,
         wait_duration=duration(wait),
         held_leases=pb.HeldLeases(lease_tokens=held),
+        except_unready=except_unready,
     )
     if restriction is not None:
         request.restriction.ParseFromString(restriction)

@@ -13,6 +13,7 @@ from levada._base.names import stored_name
 from levada._base.text import text_of
 from levada._jobs import job_calls
 from levada._jobs.code_version import code_version
+from levada._jobs.completion import Unready
 from levada._jobs.completion_queue import CompletionQueue
 from levada._jobs.make import MakeFailed, failure, make
 from levada._net.backoff import PASSING
@@ -41,7 +42,8 @@ class Outcome:
 
     Args:
         seconds: How long `make` ran.
-        error: None if its rows are committed; LeaseLost or UnknownJob if the result was dropped; else the job failed.
+        error: None if its rows are committed; Unready if there were none; LeaseLost or UnknownJob if the result was
+            dropped; else the job failed.
         released: Whether it failed only because the server was out of reach, and is tried again.
     """
 
@@ -52,9 +54,11 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        """`success`, `error`, `lost` to another worker, or `released`."""
+        """`success`, `unready`, `error`, `lost` to another worker, or `released`."""
         if self.error is None:
             return "success"
+        if isinstance(self.error, Unready):
+            return "unready"
         if self.released:
             return "released"
         return "lost" if isinstance(self.error, _LOST) else "error"
@@ -168,7 +172,7 @@ class JobLoop:
     def _outcome(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
         """Report an error to the server, if there is one that it does not know."""
         released = False
-        if error is not None and not isinstance(error, _LOST):
+        if error is not None and not isinstance(error, (*_LOST, Unready)):
             try:
                 version = code_version(type(self._table(lease)))
                 told, passing = failure(error), isinstance(error, PASSING)

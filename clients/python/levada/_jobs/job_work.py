@@ -249,7 +249,7 @@ class JobWork:
             committed=self._transaction is not None,
         )
         if self._transaction is not None:
-            self._transaction.complete_job(job.header())
+            job = replace(job, unready=self._transaction.complete_job(job.header()))
             transaction, self._transaction = self._transaction, None
             try:
                 self._connection.end_transaction(transaction.commit)

@@ -162,9 +162,9 @@ class Transaction:
         finally:
             self._end(PreconditionFailed("It has ended."))
 
-    def complete_job(self, header: job_service_pb2.JobHeader) -> None:
-        """Complete the job whose rows this transaction wrote."""
-        self._ask(pb.OpenSessionRequest(complete_job=header))
+    def complete_job(self, header: job_service_pb2.JobHeader) -> bool:
+        """Complete the job whose rows this transaction wrote; return whether it inserted nothing."""
+        return self._ask(pb.OpenSessionRequest(complete_job=header)).complete_job.unready
 
     def _confirm(self, asked: pb.OpenSessionRequest, lost: LevadaError) -> None:
         """Ask a server, this one or another, whether the commit was done."""

@@ -108,7 +108,8 @@ class AutoPopulated(Computing):
         """Call `make` for every key of the key source that is not in the table yet.
 
         It works under leases, beside other populates and workers: no key is committed twice. The inserts of a `make`
-        are committed when it ends, all or nothing.
+        are committed when it ends, all or nothing. A `make` that inserts nothing is called again by the next populate,
+        and by workers after a delay; under the contract `"on"` it is an error.
 
         Args:
             restrictions: Compute only keys of the key source that meet these.
@@ -146,7 +147,14 @@ class AutoPopulated(Computing):
         if refresh is None:
             refresh = config["jobs.auto_refresh"] or not reserve_jobs
         if refresh:
-            job_calls.refresh(self.connection, self._name, source, priority=priority, retry_errors=not reserve_jobs)
+            job_calls.refresh(
+                self.connection,
+                self._name,
+                source,
+                priority=priority,
+                retry_errors=not reserve_jobs,
+                ask_unready=True,
+            )
         all_jobs = jobs = self.jobs
         if source is not None:
             # On names alone: they are the table's, whatever the source computes them from.

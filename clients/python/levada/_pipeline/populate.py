@@ -116,7 +116,7 @@ def collect(
     suppress_errors: bool,
     return_exception_objects: bool,
 ) -> dict[str, Any]:  # Any: a number and a list
-    """Run to the end and summarize; a job that went to another worker, or comes again, counts as neither.
+    """Run to the end and summarize; a job that went to another worker, comes again or is not ready counts as neither.
 
     Raises:
         BaseException: The first error, unless `suppress_errors`; in any case one by which a program ends.
@@ -244,6 +244,7 @@ class _Session:
                 max_jobs,
                 restriction=restriction,
                 held=held,
+                except_unready=True,
                 patience=_PATIENCE_SECONDS,
             )
 

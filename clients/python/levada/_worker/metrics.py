@@ -34,7 +34,7 @@ class Metrics(Observer):
         table = ("schema", "table")
         self._jobs = prometheus.Counter(
             "levada_jobs",
-            "Jobs that ended: success, error, lost to another worker, or released.",
+            "Jobs that ended: success, unready, error, lost to another worker, or released.",
             (*table, "state"),
             registry=registry,
         )

@@ -38,7 +38,7 @@ class Refresher:
         say: Called once for each refusal of the server.
 
     Attributes:
-        drained: Set when no job is pending or reserved, even after a refresh.
+        drained: Set when no job is pending or reserved, even after a refresh, but jobs whose `make` inserted nothing.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class Refresher:
     def _begin(self) -> None:
         """Refresh each table for the first time."""
         while self._unseen:
-            job_calls.refresh(self._connection, self._unseen[0], retry_errors=self._retry_errors, patience=0)
+            job_calls.refresh(
+                self._connection, self._unseen[0], retry_errors=self._retry_errors, ask_unready=True, patience=0
+            )
             del self._unseen[0]
 
     def _refresh(self, *, periodic: bool = False) -> int:
@@ -101,7 +103,8 @@ class Refresher:
         return sum(answer.added_count + answer.reset_count for answer in answers)
 
     def _open_jobs(self) -> int:
-        return sum(p.pending_count + p.reserved_count for p in job_calls.progress(self._connection, self._tables))
+        found = job_calls.progress(self._connection, self._tables)
+        return sum(p.pending_count - p.unready_count + p.reserved_count for p in found)
 
     def _complain(self, error: LevadaError) -> None:
         if not self._closed.is_set() and not isinstance(error, PASSING) and str(error) not in self._said:

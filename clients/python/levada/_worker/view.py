@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from levada._crew.reports import Report
     from levada._jobs.job_calls import Lease
 
-_STYLES = {"success": "green", "error": "red", "lost": "yellow", "released": "yellow"}
+_STYLES = {"success": "green", "error": "red", "lost": "yellow", "released": "yellow", "unready": "yellow"}
 
 
 class View(Observer):

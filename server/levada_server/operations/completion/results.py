@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InputsChanged, LevadaError, MakeContract, OutcomeUnknown, PreconditionFailed
-from levada_server.jobs.retry import next_try, next_try_of_interrupted
+from levada_server.errors import InputsChanged, LevadaError, OutcomeUnknown, PreconditionFailed
+from levada_server.jobs.retry import next_asking, next_try, next_try_of_interrupted
 from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
-from levada_server.model.values import show_key
 from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
+from levada_server.operations.make_contract import judge_absent
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.jobs import job_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
     from uuid import UUID
 
@@ -44,10 +44,21 @@ class Completion:
     Args:
         outcomes: For each job, in order, None if it was committed, or the error why it was not.
         warnings: Warnings for the caller about committed jobs, each once.
+        unready: The tokens of committed jobs that inserted nothing; they are asked again later.
     """
 
     outcomes: tuple[LevadaError | None, ...]
     warnings: tuple[str, ...]
+    unready: frozenset[UUID]
+
+
+@dataclass(slots=True)
+class _Committed:
+    """Jobs of a transaction: warnings for the caller, the keys that are computed, and the tokens of unready jobs."""
+
+    warnings: list[str] = field(default_factory=list)
+    keys: Committed = field(default_factory=list)
+    unready: set[UUID] = field(default_factory=set)
 
 
 async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
@@ -57,85 +68,84 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
 
     Returns:
         For each job None or an error: LeaseLost if it went to another worker, was cancelled or was given up;
-        MakeContract if its key is not among the rows, or the rows go into a table that it may not write; InputsChanged
+        MakeContract if it inserted rows but not its key, or into a table that it may not write; InputsChanged
         if rows that it read have changed; or the error of a row, which names the row and the insert.
     """
     view = await engine.gate.open(caller)
     if len(jobs) > 1:
         try:
-            told = await _commit(engine, view, jobs)
+            done = await _commit(engine, view, jobs)
         except OutcomeUnknown:
             raise
         except LevadaError:
             pass  # committing the jobs one by one finds the failed one and the outcome of the others
         else:
-            return Completion((None,) * len(jobs), tuple(dict.fromkeys(told)))
+            return Completion((None,) * len(jobs), tuple(dict.fromkeys(done.warnings)), frozenset(done.unready))
     outcomes: list[LevadaError | None] = []
     warnings: dict[str, None] = {}
+    unready: set[UUID] = set()
     for job in jobs:
         try:
-            warnings |= dict.fromkeys(await _commit(engine, view, (job,)))
+            done = await _commit(engine, view, (job,))
+            warnings |= dict.fromkeys(done.warnings)
+            unready |= done.unready
             outcomes.append(None)
         except OutcomeUnknown:
             raise
         except LevadaError as error:
             outcomes.append(error)
-    return Completion(tuple(outcomes), tuple(warnings))
+    return Completion(tuple(outcomes), tuple(warnings), frozenset(unready))
 
 
-async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> list[str]:
-    """Commit jobs, all or none; return the warnings for the caller."""
+async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _Committed:
+    """Commit jobs, all or none."""
     done = await _commit_at_once(engine, view, jobs)
     if done is None:
         with engine.memory.share() as memory:
             await memory.wait_for(await asyncio.to_thread(needed_bytes, alike_inserts(jobs)))
             async with engine.scope.share("completions").transaction() as connection:
                 done = await _complete_group(engine, connection, view, jobs)
-    told, committed = done
-    for name, keys in committed:
+    for name, keys in done.keys:
         engine.downstream.committed(engine, name, keys)
-    return told
+    return done
 
 
-async def _commit_at_once(
-    engine: Engine, view: View, jobs: Sequence[CompletedJob]
-) -> tuple[list[str], Committed] | None:
+async def _commit_at_once(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _Committed | None:
     """Commit jobs by one statement; return None if that cannot be, or if one job's error is still to be found."""
     try:
-        return await complete_at_once(engine, view, jobs)
+        done = await complete_at_once(engine, view, jobs)
     except OutcomeUnknown:
         raise
     except LevadaError:
         if len(jobs) > 1:
             raise
         return None
+    return None if done is None else _Committed(*done)
 
 
 async def _complete_group(
     engine: Engine, connection: Connection, view: View, jobs: Sequence[CompletedJob]
-) -> tuple[list[str], Committed]:
-    """Complete jobs in a transaction, by few statements for all jobs of a table.
-
-    Returns:
-        The warnings for the caller, and the keys.
-    """
+) -> _Committed:
+    """Complete jobs in a transaction, by few statements for all jobs of a table."""
     by_table: defaultdict[TableName, list[CompletedJob]] = defaultdict(list)
     for job in jobs:
         by_table[job.table].append(job)
     tables = [(computed_table(view, Action.COMPUTE, name), group) for name, group in by_table.items()]
-    warnings: list[str] = []
-    committed: Committed = []
+    done = _Committed()
     for table, group in sorted(tables, key=lambda entry: entry[0].id):  # in one order, because they are locked
         locked = await job_rows.lock_jobs(connection, table, [job.job_id for job in group])
-        accepted = [
-            job for job in group if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.ACCEPT
-        ]
+        accepted = []
+        for job in group:
+            standing = locked[job.job_id].standing
+            if judge(standing, job.token, final=SUCCESS) is Answer.ACCEPT:
+                accepted.append(job)
+            elif standing.state == PENDING:
+                done.unready.add(job.token)
         if accepted:
-            warnings += await _commit_results(engine, connection, view, table, accepted, locked)
-            committed.append((table.name, [locked[job.job_id].key for job in accepted]))
+            await _commit_results(engine, connection, view, table, accepted, locked, done)
     catalog, written = view.catalog, {insert.table for job in jobs for insert in job.inserts}
     await require_current(connection, catalog.basis(catalog.table(name).name for name in {*by_table, *written}))
-    return warnings, committed
+    return done
 
 
 async def _commit_results(
@@ -145,30 +155,58 @@ async def _commit_results(
     table: Table,
     jobs: Sequence[CompletedJob],
     locked: dict[int, LockedJob],
-) -> list[str]:
+    done: _Committed,
+) -> None:
     for job in jobs:
         await _check_inputs(connection, view, table, job)
     warnings = check_targets(view.catalog, table, jobs)
     keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
     inserting = Inserting(engine, connection, view, table, keys, warnings)
     counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]
-    await _check_present(connection, table, jobs, locked)
-    await job_rows.finish_jobs(
-        connection, table, [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
-    )
-    return warnings
+    written = {job.token: counted for job, counted in zip(jobs, counts, strict=True)}
+    unready, told = await _finish(connection, view, table, jobs, locked, written)
+    done.warnings += warnings + told
+    if computed := [locked[job.job_id].key for job in jobs if job.token not in unready]:
+        done.keys.append((table.name, computed))
+    done.unready |= unready
 
 
-async def _check_present(
-    connection: Connection, table: Table, jobs: Sequence[CompletedJob], locked: dict[int, LockedJob]
-) -> None:
-    absent = await job_rows.first_absent(connection, table, [job.job_id for job in jobs])
-    if absent is not None:
-        raise MakeContract(
-            f"make of `{table.name}` did not insert its key, {show_key(locked[absent].key)}; "
-            "end it with self.insert1({**key, ...}).",
-            table=table.name,
-        )
+async def _finish(
+    connection: Connection,
+    view: View,
+    table: Table,
+    jobs: Sequence[CompletedJob],
+    locked: dict[int, LockedJob],
+    written: Mapping[UUID, Counter[str]],
+) -> tuple[set[UUID], list[str]]:
+    """Mark jobs as succeeded; jobs that inserted nothing wait until they are asked again.
+
+    Args:
+        connection: In the transaction that completes them.
+        view: The catalog.
+        table: The table that was computed.
+        jobs: The jobs.
+        locked: Their states and keys.
+        written: The number of rows that each wrote, by table.
+
+    Returns:
+        The tokens of the jobs that wait, and the notices about them.
+
+    Raises:
+        MakeContract: A job inserted rows of other keys than its own, or the schema enforces the contract.
+    """
+    absent = set(await job_rows.absent_results(connection, table, [job.job_id for job in jobs]))
+    present = [job.finished(written[job.token]) for job in jobs if job.job_id not in absent]
+    if present:
+        await job_rows.finish_jobs(connection, table, present)
+    unready = [job for job in jobs if job.job_id in absent]
+    told = []
+    for job in unready:
+        standing, key = locked[job.job_id].standing, locked[job.job_id].key
+        told.append(judge_absent(view.catalog, table, key, written[job.token]))
+        pause = next_asking(table.retry, standing.unready)
+        await job_rows.ask_later(connection, table, job.finished(written[job.token]), told[-1], pause)
+    return {job.token for job in unready}, told
 
 
 async def _check_inputs(connection: Connection, view: View, table: Table, job: CompletedJob) -> None:
@@ -183,8 +221,11 @@ async def _check_inputs(connection: Connection, view: View, table: Table, job: C
 
 async def complete_in_transaction(
     engine: Engine, transaction: OpenTransaction, caller: Caller, job: CompletedJob
-) -> None:
+) -> list[str]:
     """Complete a job whose rows were written under its lease in an open transaction, which commits both.
+
+    Returns:
+        The notice that it inserted nothing, and is asked again later; else nothing.
 
     Raises:
         Conflict: A table that the job wrote was altered meanwhile.
@@ -198,12 +239,13 @@ async def complete_in_transaction(
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
             raise PreconditionFailed("The job is already completed; roll back.", job=job.job_id)
         await _check_inputs(connection, view, table, job)
-        await _check_present(connection, table, (job,), locked)
-        written = {str(name): count for name, count in transaction.written.items()}
-        await job_rows.finish_jobs(connection, table, [job.finished(written)])
+        written = Counter({str(name): count for name, count in transaction.written.items()})
+        unready, told = await _finish(connection, view, table, (job,), locked, {job.token: written})
         touched = {table.name, *(view.catalog.table(name).name for name in transaction.written)}
         await require_current(connection, view.catalog.basis(touched))
-        transaction.completed.append((table.name, locked[job.job_id].key))
+        if not unready:
+            transaction.completed.append((table.name, locked[job.job_id].key))
+    return told
 
 
 async def fail(

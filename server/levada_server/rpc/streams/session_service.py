@@ -92,7 +92,7 @@ async def _answered(
 
     async def work() -> None:
         if method is None:
-            await _steer(session, request, call)
+            await _steer(session, request, call, last)
             return
         asked = inbox.rest(request) if method.request_streaming else getattr(request, kind)
         answer = await call.serve(method, asked)
@@ -132,8 +132,10 @@ class _Pieces:
             await self._sending
 
 
-async def _steer(session: TransactionSession, request: pb.OpenSessionRequest, call: Call) -> None:
-    """Begin, mark or end a transaction, or complete the job whose rows were written in it."""
+async def _steer(
+    session: TransactionSession, request: pb.OpenSessionRequest, call: Call, answer: pb.OpenSessionResponse
+) -> None:
+    """Begin, mark or end a transaction, or complete the job whose rows were written in it, and answer its outcome."""
     transactions = session.transactions
     match request.WhichOneof("request"):
         case "begin":
@@ -155,7 +157,9 @@ async def _steer(session: TransactionSession, request: pb.OpenSessionRequest, ca
             await transactions.roll_back()
         case "complete_job":
             job = await completed_job(call.engine, request.complete_job)
-            await complete_in_transaction(call.engine, transactions.current(), call.caller, job)
+            told = await complete_in_transaction(call.engine, transactions.current(), call.caller, job)
+            call.told.notify(told)
+            answer.complete_job.job_id, answer.complete_job.unready = job.job_id, bool(told)
         case _:
             raise InvalidRequest("A request of the session is unset.", field="request")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease
 from levada_server.jobs.retry import lost_attempts
-from levada_server.jobs.state import Standing
+from levada_server.jobs.state import NOTHING_INSERTED, PENDING, Standing
 from levada_server.storage.jobs.tables import count_of, job_statement, restricted
 from levada_server.storage.jobs.worker_sessions import check_session
 
@@ -84,6 +84,7 @@ async def reserve(
     held: Collection[UUID] | None = None,
     least_urgent: int = LEAST_URGENT,
     start: Place = FIRST_PLACE,
+    except_unready: bool = False,
 ) -> tuple[list[Lease], Place | None]:
     """Lease the most urgent jobs of a table to a session, in one statement.
 
@@ -97,6 +98,7 @@ async def reserve(
         least_urgent: The highest priority number of a job to lease.
         start: The place from which waiting jobs are considered. If it is not the first place, jobs of lost workers are
             not looked for.
+        except_unready: Skip jobs whose `make` inserted nothing when it last ran.
 
     Returns:
         The leases, and the place of the first waiting job among them.
@@ -115,6 +117,7 @@ async def reserve(
         start.scheduled_time,
         start.job_id,
         start == FIRST_PLACE,
+        except_unready,
     )
     statement, values = restricted(_FILE, "reserve", table, restriction, *before)
     rows = await connection.fetch(statement, *values)
@@ -175,6 +178,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
                 row["_lease_token"],
                 row["_failed_token"],
                 row["_error_type"],
+                row["_unready"],
             ),
             _key(names, row),
         )
@@ -200,15 +204,15 @@ async def is_renewed(connection: Connection, table: Table, job_id: int, token: U
     return bool(await connection.fetchval(job_statement(_FILE, "is_renewed", table), job_id, token, grace))
 
 
-async def first_absent(connection: Connection, table: Table, job_ids: Sequence[int]) -> int | None:
-    """Return the first of some jobs whose entity the table lacks; None if it has all."""
-    absent: int | None = await connection.fetchval(job_statement(_FILE, "absent_results", table), list(job_ids))
-    return absent
+async def absent_results(connection: Connection, table: Table, job_ids: Sequence[int]) -> list[int]:
+    """Return those of some jobs whose entity the table lacks."""
+    rows = await connection.fetch(job_statement(_FILE, "absent_results", table), list(job_ids))
+    return [row["_job_id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The record of a job that succeeded: seconds of `make`, version of its code, and its reads and writes as JSON."""
+    """The record of a job whose `make` has run: its seconds, version of its code, and its reads and writes as JSON."""
 
     job_id: int
     duration_s: float
@@ -244,6 +248,18 @@ async def fail_job(
         await connection.execute(job_statement(_FILE, "fail_job", table), *values)
     else:
         await connection.execute(job_statement(_FILE, "postpone_job", table), *values, retry_after)
+
+
+async def ask_later(connection: Connection, table: Table, job: Finished, message: str, pause: timedelta) -> None:
+    """Let a locked job, whose `make` inserted nothing, wait until it is asked again."""
+    values = (job.job_id, pause, job.duration_s, job.code_version, NOTHING_INSERTED, message)
+    await connection.execute(job_statement(_FILE, "ask_later", table), *values)
+
+
+async def ask_unready(connection: Connection, table: Table, jobs: sql.Select | None) -> int:
+    """Let jobs whose `make` inserted nothing be reserved at once; return their number."""
+    statement, values = restricted(_FILE, "ask_unready", table, jobs)
+    return count_of(await connection.execute(statement, *values))
 
 
 async def release_jobs(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> int:
@@ -286,7 +302,8 @@ async def list_jobs(
     return [dict(row) for row in rows]
 
 
-async def count_states(connection: Connection, table: Table) -> dict[str, int]:
-    """Count the jobs of a table by state."""
+async def count_states(connection: Connection, table: Table) -> tuple[dict[str, int], int]:
+    """Count the jobs of a table by state, and the pending ones whose `make` inserted nothing."""
     rows = await connection.fetch(job_statement(_FILE, "count_states", table))
-    return {row["_state"]: row["count"] for row in rows}
+    unready = sum(row["unready"] for row in rows if row["_state"] == PENDING)
+    return {row["_state"]: row["count"] for row in rows}, unready

@@ -39,7 +39,7 @@ clock_timestamp() AT TIME ZONE 'UTC'
 -- name: pend
 -- A part of other statements: the state of a job that waits for its first attempt.
 _state = 'pending', _lease_token = NULL, _failed_token = NULL, _session_id = NULL, _finished_time = NULL, _attempt = 0,
-    _shared = false, _scheduled_time = {now}, _reads = NULL, _writes = NULL
+    _shared = false, _scheduled_time = {now}, _reads = NULL, _writes = NULL, _unready = 0
 
 -- name: dead_sessions
 -- A part of other statements: dead sessions that hold jobs. It reads the index only between the living sessions,
@@ -85,7 +85,7 @@ SELECT {number} AS number, least(
 --
 -- The search for waiting jobs begins at a place in the order of urgency ($6, $7, $8), and lost jobs are searched only
 -- on request ($9): while another reader's snapshot is open, PostgreSQL must pass the index entries of all jobs taken
--- since, each time.
+-- since, each time. Jobs whose `make` inserted nothing are skipped on request ($10).
 --
 -- If jobs were reserved together, it is unknown which one the lost worker had begun: no attempt of theirs is counted,
 -- and each is leased alone the next time. A job whose workers were lost $4 times is given up.
@@ -99,7 +99,8 @@ due AS (
     SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect, true AS waited
     FROM {jobs} AS j
     WHERE j._state = 'pending' AND j._scheduled_time <= {now} AND j._priority <= $5
-      AND (j._priority, j._scheduled_time, j._job_id) >= ($6::integer, $7::timestamp, $8::bigint) AND {restriction}
+      AND (j._priority, j._scheduled_time, j._job_id) >= ($6::integer, $7::timestamp, $8::bigint)
+      AND (j._unready = 0 OR NOT $10) AND {restriction}
     ORDER BY j._priority, j._scheduled_time, j._job_id
     LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -161,7 +162,7 @@ WHERE j._job_id = d.job_id AND j._state = 'reserved' AND j._lease_token = d.toke
 
 -- name: lock_jobs
 -- In a fixed order, so that two sessions that lock some of the same jobs do not deadlock.
-SELECT {key_and_comma} _job_id, _state, _attempt, _lease_token, _failed_token, _error_type FROM {jobs}
+SELECT {key_and_comma} _job_id, _state, _attempt, _lease_token, _failed_token, _error_type, _unready FROM {jobs}
 WHERE _job_id = ANY($1::bigint[]) ORDER BY _job_id FOR UPDATE;
 
 -- name: still_held
@@ -196,12 +197,12 @@ WHERE j._job_id = $1 AND j._lease_token = $2 AND j._state = 'reserved' AND s.exp
 
 -- name: absent_results
 SELECT j._job_id FROM {jobs} AS j
-WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id LIMIT 1;
+WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same}) ORDER BY j._job_id;
 
 -- name: succeed
 -- A part of other statements: the changes to a job that succeeded, by its record `d`.
 _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
-    _reads = d.reads::jsonb, _writes = d.writes::jsonb,
+    _reads = d.reads::jsonb, _writes = d.writes::jsonb, _unready = 0,
     _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL
 
 -- name: finish_jobs
@@ -222,6 +223,17 @@ SET _state = 'pending', _failed_token = _lease_token, _lease_token = NULL, _sess
     _scheduled_time = {now} + $7::interval, _duration = $2, _code_version = $3,
     _error_type = $4, _error_message = $5, _error_stack = $6, _shared = false
 WHERE _job_id = $1;
+
+-- name: ask_later
+-- A job whose `make` inserted nothing: it is asked again after $2, and this was not an attempt.
+UPDATE {jobs}
+SET _state = 'pending', _failed_token = _lease_token, _lease_token = NULL, _session_id = NULL, _finished_time = NULL,
+    _attempt = _attempt - 1, _unready = _unready + 1, _scheduled_time = {now} + $2::interval, _duration = $3,
+    _code_version = $4, _error_type = $5, _error_message = $6, _error_stack = '', _shared = false
+WHERE _job_id = $1;
+
+-- name: ask_unready
+UPDATE {jobs} AS j SET {pend} WHERE j._state = 'pending' AND j._unready > 0 AND {restriction};
 
 -- name: release_jobs
 UPDATE {jobs} AS j
@@ -248,4 +260,4 @@ RETURNING {key_and_comma} _job_id, _attempt, _lease_token, _session_id;
 SELECT * FROM {jobs} WHERE _job_id > $1 AND (cardinality($2::text[]) = 0 OR _state = ANY($2)) ORDER BY _job_id LIMIT $3;
 
 -- name: count_states
-SELECT _state, count(*) FROM {jobs} GROUP BY _state;
+SELECT _state, count(*), count(*) FILTER (WHERE _unready > 0) AS unready FROM {jobs} GROUP BY _state;

@@ -125,14 +125,16 @@ classdef JobWork < handle
             self.openTransaction();
         end
 
-        function committed = finish(self, seconds)
-            %FINISH Complete the job in its transaction. False if it has none: then the caller completes it.
+        function [committed, unready] = finish(self, seconds)
+            %FINISH Complete the job in its transaction, and return whether it inserted nothing. Without a transaction,
+            % the caller completes it.
             committed = self.Open;
+            unready = false;
             if self.Open
                 self.Busy = true;
                 done = onCleanup(@() self.rest());
                 self.Open = false;
-                committed = self.Connection.completeInTransaction(self.header(seconds));
+                [committed, unready] = self.Connection.completeInTransaction(self.header(seconds));
             end
         end
 

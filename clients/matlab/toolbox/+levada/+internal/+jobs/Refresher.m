@@ -5,6 +5,7 @@ classdef Refresher < handle
         Tables = {}
         Names = {}
         Due = 0         % when to make jobs again, in seconds of the clock of `now`
+        Begun = false   % whether they were made before
         Changed = true  % whether a result was committed since jobs were made, so that there may be new ones
     end
 
@@ -53,15 +54,18 @@ classdef Refresher < handle
     methods (Access = private)
         function refresh(self)
             for name = self.Names
-                self.connection().request('JobService/RefreshJobs', struct('name', name{1}));
+                self.connection().request('JobService/RefreshJobs', struct('name', name{1}, ...
+                    'ask_unready', ~self.Begun));
             end
+            self.Begun = true;
             self.Changed = false;
             self.Due = secondsNow() + self.IntervalSeconds;
         end
 
         function answer = isDrained(self)
             response = self.connection().request('JobService/GetProgress', struct('names', {self.Names}));
-            waiting = cellfun(@(p) double(p.pending_count) + double(p.reserved_count), response.progress);
+            waiting = cellfun(@(p) double(p.pending_count) - double(p.unready_count) + double(p.reserved_count), ...
+                response.progress);
             answer = ~any(waiting);
         end
     end

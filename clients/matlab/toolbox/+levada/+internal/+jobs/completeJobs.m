@@ -1,12 +1,14 @@
-function errors = completeJobs(connection, made, patienceSeconds)
+function [errors, unready] = completeJobs(connection, made, patienceSeconds)
 %COMPLETEJOBS Complete jobs, each by itself.
 %
-%   errors = completeJobs(connection, made, patienceSeconds)
+%   [errors, unready] = completeJobs(connection, made, patienceSeconds)
 %
-%   made    cell of jobs as levada.internal.jobs.runJob returns them
-%   errors  cell: [] for each committed job, else the error as a struct with identifier, message and stack
+%   made     cell of jobs as levada.internal.jobs.runJob returns them
+%   errors   cell: [] for each committed job, else the error as a struct with identifier, message and stack
+%   unready  whether each inserted nothing, so that it is asked again later
 
 errors = repmat({''}, size(made));  % '' for errors that are not known yet
+unready = false(size(made));
 levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.internal.errors.isTransient);
 
     function completeMissing()
@@ -23,6 +25,7 @@ levada.internal.calls.repeatCall(@completeMissing, patienceSeconds, @levada.inte
                 passing = failure;
             else
                 errors{missing(index)} = failure;
+                unready(missing(index)) = response.outcomes{index}.unready;
             end
         end
         if ~isempty(passing)

@@ -14,8 +14,8 @@ connection = conn(table);
 levada.internal.schema.declareParts(table);
 name = tableName(table);
 source = sourceFor(table, restrictions);
-refresh = struct('name', name, 'retry_errors', retryErrors);
-reservation = struct('names', {{name}});
+refresh = struct('name', name, 'retry_errors', retryErrors, 'ask_unready', true);
+reservation = struct('names', {{name}}, 'except_unready', true);
 if ~isempty(source)
     refresh.key_source = source.message();
     wanted = jobs(table) & proj(source);

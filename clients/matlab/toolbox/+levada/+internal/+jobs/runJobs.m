@@ -8,8 +8,8 @@ function runJobs(session, tables, reservation, limits, report)
 %   reservation  function that returns the fields of ReserveJobsRequest that say which jobs; [] ends it
 %   limits       a struct with patience (seconds to keep trying to hand in a result while the server is out of reach),
 %                maxJobs, and waitSeconds (how long to wait for a job; 0: end if there is none)
-%   report       function of an outcome: a struct with state ('success', 'error', 'lost' or 'released'), key, seconds,
-%                error; false ends it
+%   report       function of an outcome: a struct with state ('success', 'unready', 'error', 'lost' or 'released'),
+%                key, seconds, error; false ends it
 
 batchSeconds = 0.5;  % short computations share calls, long ones are reserved one by one
 batchJobs = 1;
@@ -64,7 +64,7 @@ for found = leases
         committed = tic();
     end
     if isSettled
-        goOn = settle(session.Connection, job, job.error, held, limits, report) && goOn;
+        goOn = settle(session.Connection, job, job.error, job.unready, held, limits, report) && goOn;
     end
 end
 goOn = commit(session.Connection, made, held, limits, report) && goOn;
@@ -75,16 +75,18 @@ goOn = true;
 if isempty(made)
     return
 end
-errors = levada.internal.jobs.completeJobs(connection, made, limits.patience);
+[errors, unready] = levada.internal.jobs.completeJobs(connection, made, limits.patience);
 for index = 1:numel(made)
-    goOn = settle(connection, made{index}, errors{index}, held, limits, report) && goOn;
+    goOn = settle(connection, made{index}, errors{index}, unready(index), held, limits, report) && goOn;
 end
 end
 
-function goOn = settle(connection, job, failure, held, limits, report)
+function goOn = settle(connection, job, failure, unready, held, limits, report)
 % Report an error to the server if it does not know it, and the outcome of the job to the caller.
 state = 'success';
-if ~isempty(failure) && ~isLost(failure)
+if unready
+    state = 'unready';
+elseif ~isempty(failure) && ~isLost(failure)
     state = 'error';
     try
         if levada.internal.jobs.failJob(connection, job, failure, limits.patience)
