@@ -194,7 +194,7 @@ async def _change(
                 ) from error
             await asyncio.sleep(PAUSE_S)
         else:
-            await engine.gate.replace_altered(catalog)
+            engine.gate.replace_altered(catalog)
             return result, engine.gate.view(caller, catalog)
     raise AssertionError("the last attempt returns or raises")
 

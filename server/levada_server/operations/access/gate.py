@@ -168,9 +168,9 @@ class Gate:
         """Use a catalog that was just committed, unless this process has a newer one."""
         self._cache.replace(catalog)
 
-    async def replace_altered(self, catalog: Catalog) -> None:
+    def replace_altered(self, catalog: Catalog) -> None:
         """Use a catalog whose tables were altered, and drop the statement plans made for them."""
-        await self._cache.replace_altered(catalog)
+        self._cache.replace_altered(catalog)
 
     async def version(self) -> int:
         """Return the version of this process's catalog."""

@@ -55,7 +55,7 @@ class CatalogCache:
             return False
         current = await self.current(version)
         if any(current.tables.get(name) != table for name, table in known.tables.items()):
-            await self._database.forget_plans()
+            self._database.forget_plans()
         return True
 
     def replace(self, catalog: Catalog) -> None:
@@ -63,7 +63,7 @@ class CatalogCache:
         if self._catalog is None or catalog.version > self._catalog.version:
             self._catalog = catalog
 
-    async def replace_altered(self, catalog: Catalog) -> None:
+    def replace_altered(self, catalog: Catalog) -> None:
         """Use a catalog whose tables were altered, and drop the statement plans made for them."""
         self.replace(catalog)
-        await self._database.forget_plans()
+        self._database.forget_plans()

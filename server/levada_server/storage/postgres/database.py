@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
-from levada_server.storage.postgres.failures import LOST_CONNECTION, out_of_reach, translated
+from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
+from levada_server.storage.postgres.pool import Connection as Connection
+from levada_server.storage.postgres.pool import Pool
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.spool import Pipe
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes"]
 """A kind of work that has connections of its own."""
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
@@ -40,8 +41,6 @@ LEASES = 4
 PROBES = 1
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
-CLOSE_S = 10.0
-"""How long a stopping server waits for connections that are in use."""
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
@@ -104,7 +103,7 @@ class Database:
 
     def __init__(
         self,
-        pool: asyncpg.Pool[asyncpg.Record],
+        pool: Pool,
         postgresql_version: str,
         spool_space: SpoolSpace | None = None,
         size: int | None = None,
@@ -130,14 +129,11 @@ class Database:
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
         """
-        try:
-            pool = await asyncpg.create_pool(
+
+        async def connect() -> Connection:
+            connection = await asyncpg.connect(
                 url,
-                min_size=1,
-                max_size=sum(share.size for share in _connections(size or POOL_SIZE).values()),
                 timeout=CONNECT_TIMEOUT_S,
-                init=bind_moments_as_they_are,
-                reset=_leave_as_is,
                 server_settings={
                     "application_name": "levada",
                     "timezone": "UTC",
@@ -146,22 +142,26 @@ class Database:
                     "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
                 },
             )
+            try:
+                await bind_moments_as_they_are(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
+        try:
+            first = await connect()
         except (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
-        async with pool.acquire() as connection:
-            version = connection.get_server_version()
+        version = first.get_server_version()
         if version.major < MIN_POSTGRESQL:
-            await pool.close()
+            await first.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
-        return cls(pool, f"{version.major}.{version.minor}", spool_space, size)
+        return cls(Pool(connect, first), f"{version.major}.{version.minor}", spool_space, size)
 
     async def close(self) -> None:
         """Close all connections, also those in use after a while: a server must be able to stop."""
-        try:
-            await asyncio.wait_for(self._pool.close(), CLOSE_S)
-        except TimeoutError:
-            _LOG.warning("connections were still in use %.0f s after the calls had ended, and were cut", CLOSE_S)
-            self._pool.terminate()
+        await self._pool.close()
 
     def share(self, share: Share) -> Database:
         """Return the same database with the connections for one kind of work."""
@@ -178,9 +178,9 @@ class Database:
         async with self.share("probes").connection() as connection:
             await connection.execute("SELECT 1", timeout=PROBE_TIMEOUT_S)
 
-    async def forget_plans(self) -> None:
-        """Replace every connection on its next use, because its plans are for tables that have changed."""
-        await self._pool.expire_connections()
+    def forget_plans(self) -> None:
+        """Replace every connection, because its plans are for tables that have changed."""
+        self._pool.expire()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -194,26 +194,25 @@ class Database:
         try:
             await self._wait_for(share)
             try:
-                with out_of_reach():
-                    connection = await self._pool.acquire()
+                connection = await self._pool.take()
                 try:
                     with translated():
                         yield connection
-                finally:
-                    with translated():
-                        await self._pool.release(connection)
+                except BaseException:
+                    await self._pool.give_after_failure(connection)
+                    raise
+                self._pool.give(connection)
             finally:
                 share.free.release()
         finally:
             share.wanted -= 1
 
     async def _wait_for(self, share: _Connections) -> None:
-        if share.wanted > share.size:
-            for pipe in self._lent:
-                pipe.hurry()
-        if not share.free.locked():  # no timer where nobody waits
+        if share.wanted <= share.size:  # no timer where nobody waits
             await share.free.acquire()
             return
+        for pipe in self._lent:
+            pipe.hurry()
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
                 await share.free.acquire()
@@ -298,10 +297,3 @@ async def commit(connection: Connection, transaction: asyncpg.transaction.Transa
         raise OutcomeUnknown(
             "The connection to PostgreSQL broke during the commit; check whether the change was made, then repeat it."
         ) from error
-
-
-async def _leave_as_is(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Leave a returned connection as it is: every use ends its transaction, and none changes a setting of the session.
-
-    The driver's own reset would cost one more trip to PostgreSQL per call.
-    """
