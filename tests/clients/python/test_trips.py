@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ class NotedDatabase(Database):
         async with super().connection() as connection:
             with connection.query_logger(lambda record: STATEMENTS.append(record.query)):
                 yield connection
+                await asyncio.sleep(0)  # the driver calls the logger in the loop's next round
 
 
 @pytest.fixture

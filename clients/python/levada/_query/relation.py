@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -447,7 +446,8 @@ class Relation(Explained, Operand):
 
     def _with_node(self: _Self, node: nodes.Node, connection: Connection | None) -> _Self:
         """Build a relation of the same class, with everything its user attached to it."""
-        result = copy.copy(self)
+        result = object.__new__(type(self))  # as `copy.copy`, which takes several times as long
+        result.__dict__.update(self.__dict__)
         result._node, result._connection = node, connection
         return result
 

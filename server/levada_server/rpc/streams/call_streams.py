@@ -69,8 +69,11 @@ class _Stream:
         self._streams = streams
         self._call = call
         self._activity = activity
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None  # by the loop's clock; None while it carries a call
         self.wait()
+        # One timer for all calls: a timer for each would cost more than the rest of the bookkeeping.
+        self._timer = self._loop.call_later(IDLE_S, self._end_if_silent)
 
     def wait(self) -> None:
         """Begin to wait for the client, at most `IDLE_S`; a waiting stream does not count as activity.
@@ -81,23 +84,31 @@ class _Stream:
         if self._streams.stopping:
             raise _stopping()
         self._activity.end()
-        self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._call.end, _silent())
+        self._waiting_since = self._loop.time()
 
     def carry(self) -> None:
         """Begin to carry a call, which gets an answer whatever happens."""
-        assert self._timer is not None
-        self._timer.cancel()
-        self._timer = None
+        self._waiting_since = None
         self._activity.begin()
 
     def end_if_idle(self, error: LevadaError) -> None:
         """End the stream if it waits."""
-        if self._timer is not None:
+        if self._waiting_since is not None:
             self._call.end(error)
+
+    def _end_if_silent(self) -> None:
+        """End the stream if it has waited for too long; otherwise look again when it may have."""
+        since = self._loop.time() if self._waiting_since is None else self._waiting_since
+        left_s = since + IDLE_S - self._loop.time()
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._end_if_silent)
+        else:
+            self._call.end(_silent())
 
     def close(self) -> None:
         """Mark the stream as ended."""
-        if self._timer is not None:
+        self._timer.cancel()
+        if self._waiting_since is not None:
             self.carry()
 
 
