@@ -59,11 +59,8 @@ _CONNECTION_ERRORS = (ConnectionError, TimeoutError, ssl.SSLError, socket.gaierr
 _CONNECTION_ERRNOS = frozenset(
     {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET, errno.ENETUNREACH, errno.ENOTCONN}
 )
-_CLOSED = re.compile(r"\bclos(?:ed|ing)\b|released back to the pool")
-"""A word in the driver's message about a closed connection or pool; its other interface errors are internal errors.
-
-A connection that PostgreSQL ends goes back to the pool at once, even while a caller still holds it.
-"""
+_CLOSED = re.compile(r"\bclos(?:ed|ing)\b")
+"""A word in the message about a closed connection or pool; the driver's other interface errors are internal errors."""
 _KEY_IN_DETAIL = re.compile(r"\)=\((.*)\)", re.DOTALL)
 """The form in which PostgreSQL writes a key in every language: `Key (a, b)=(1, 2) already exists.`"""
 _ROW_IN_DETAIL = re.compile(r"\((.*)\)", re.DOTALL)

@@ -29,7 +29,7 @@ SETTLE_S = 5.0
 class Pool:
     """Open connections. Whoever takes one gives it back; the number in use is limited by the callers.
 
-    The driver's own pool starts a task and a timer for each use, which costs a small call a sixth of its time.
+    The driver's own pool starts a task and a timer for each use, a seventh of the server's time for a small call.
 
     Args:
         connect: Opens a connection.
