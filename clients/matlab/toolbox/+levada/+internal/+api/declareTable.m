@@ -12,7 +12,8 @@ function response = declareTable(connection, request, varargin)
 %       references  cell of ReferencesEntry: For each name that follows `->` in the definition, as written there: the
 %           table it stands for. Missing names are looked up in the schema itself.
 %       key_source  Relation: For Imported and Computed tables: the key source. Unset: the join of the parents in the
-%           primary key.
+%           primary key. Without nodes: the class has its own, which could not be evaluated yet; one that the server
+%           knows already stays.
 %       has_make  logical: The class has a `make`; without one the table has no jobs.
 %       request_id  char: As in CreateSchemaRequest.
 %       retry_policy  RetryPolicy: How often its jobs are tried.
@@ -26,6 +27,9 @@ function response = declareTable(connection, request, varargin)
 %       created  logical: It did not exist before.
 %       differences  cell of char: The differences between the definition sent and the table, one per line; empty if
 %           there are none.
+%       key_source_error  char: Why the key source cannot be used, though the table is declared; empty if it can, or
+%           was not sent. Declare the table again before its key source is used: what was at fault may have been
+%           mended.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -36,6 +36,7 @@ function session = openSession(connection)
 %       update_row  UpdateRowResponse: (one of `response`) Answer to `update_row`.
 %       plan_delete  PlanDeleteResponse: (one of `response`) Answer to `plan_delete`.
 %       delete_rows  DeleteRowsResponse: (one of `response`) Answer to `delete_rows`.
+%       complete_job  JobOutcome: (one of `response`) Answer to `complete_job`.
 %       more  logical: More answers to the same request follow.
 %
 %   Written by generate_stubs.py from proto/.

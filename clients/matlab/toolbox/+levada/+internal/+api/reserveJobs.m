@@ -13,6 +13,8 @@ function response = reserveJobs(connection, request, varargin)
 %           restricts its job table.
 %       held_leases  HeldLeases: All leases of this session that the worker knows of. Any other lease was lost together
 %           with the answer that carried it, and its job is handed out again. Unset: nothing is reported.
+%       except_unready  logical: Skip jobs whose `make` inserted nothing when it last ran, even if their delay is over:
+%           a populate asks each once.
 %
 %   Response: ReserveJobsResponse
 %       leases  cell of Lease: The leases, most urgent first.
