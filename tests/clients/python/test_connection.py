@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
 import levada as lv
+from tests.support.odd_peer import ended, peer, reset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PYTHON_TIMEOUT_S = 120
 
@@ -56,6 +59,70 @@ def test_a_closed_connection_says_so(connection: lv.Connection) -> None:
     connection.close()
     with pytest.raises(lv.errors.LostConnectionError, match="is closed"):
         lv.list_schemas(connection)
+
+
+CALLS: dict[str, Callable[[lv.VirtualModule], Any]] = {
+    "one answer": lambda lab: lv.list_schemas(lab.Subject.connection),
+    "many answers": lambda lab: lab.Subject.to_dicts(),
+    "many requests": lambda lab: lab.Subject.insert([{"subject_id": 9}]),
+    "a stream": lambda lab: lab.Subject.connection.transaction.__enter__(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_connection_that_another_thread_closes_as_a_call_begins_says_so(
+    server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, call: Callable[[lv.VirtualModule], Any]
+) -> None:
+    closing = ClosingChannel()
+    monkeypatch.setattr(grpc, "insecure_channel", partial(closing.opened, grpc.insecure_channel))
+    with lv.Connection(server_address) as connection:
+        there = lv.VirtualModule("lab", "lab", connection=connection)
+        closing.then = connection.close
+        with pytest.raises(lv.errors.LostConnectionError, match="is closed"):
+            call(there)
+
+
+class ClosingChannel:
+    """A channel that is closed after a call has been prepared and before it begins, as by another thread."""
+
+    def __init__(self) -> None:
+        self.then: Callable[[], None] = lambda: None
+        self._channel: Any = None  # grpc's classes tell a type checker little
+
+    def opened(self, open_: Callable[..., Any], *args: object) -> ClosingChannel:
+        self._channel = open_(*args)
+        return self
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as above
+        if name == "close":
+            return self._channel.close
+
+        def prepared(*args: object, **options: object) -> Any:  # noqa: ANN401  # as above
+            bound = getattr(self._channel, name)(*args, **options)
+            self.then()
+            return bound
+
+        return prepared
+
+
+ODD_ENDS = {
+    **{f"reset {code}": reset(code) for code in (0, 1, 2, 7, 8, 13)},
+    **{f"HTTP {status}": ended(status=status) for status in ("302", "400", "500", "502")},
+    **{f"status {status}": ended(grpc_status=status) for status in ("2", "13", "15", "99", "x")},
+    "no status": ended(),
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ENDS.values(), ids=ODD_ENDS.keys())
+def test_a_call_that_ends_on_its_way_is_a_lost_connection(answer: Callable[[int], bytes]) -> None:
+    with peer(answer) as address, pytest.raises(lv.errors.LostConnectionError, match=f"{address} is out of reach"):
+        lv.Connection(address)
+
+
+def test_the_details_of_another_protocol_are_not_read() -> None:
+    answer = ended(grpc_status="5", grpc_status_details_bin="AAAA")
+    with peer(answer) as address, pytest.raises(lv.errors.NotFound, match=address):
+        lv.Connection(address)
 
 
 def test_the_address_comes_from_the_environment(

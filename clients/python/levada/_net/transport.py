@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from levada._base.errors import (
@@ -50,6 +51,15 @@ _WORK_SECONDS = 6 * 3600.0
 """Deadline of a call that reads or changes rows; keepalive notices a dead peer long before."""
 _RETRY_SECONDS = 10.0
 """How long to repeat a call while the server is out of reach, if its caller sets no patience."""
+_LOST = frozenset(
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DATA_LOSS,
+    )
+)
+"""Codes of calls that end on their way, as by a proxy; with those of the server comes its reason."""
 _CANCELLED_HERE = "Locally cancelled by application!"
 """The details that grpc gives for a call that this side cancelled."""
 _KEEPALIVE_MS = 30_000
@@ -151,13 +161,14 @@ class Transport:
                 wait(pauses, error)
 
     def _call_once(self, path: str, request: Message, response: type[_Response], seconds: float) -> _Response:
-        bound = self._open().unary_unary(
-            path,
-            request_serializer=_serialize,
-            response_deserializer=response.FromString,
-        )
         try:
-            answer, call = bound.with_call(request, timeout=seconds, metadata=self._metadata())
+            answer, call = self._begin(
+                lambda channel: channel.unary_unary(
+                    path,
+                    request_serializer=_serialize,
+                    response_deserializer=response.FromString,
+                ).with_call(request, timeout=seconds, metadata=self._metadata())
+            )
         except grpc.RpcError as error:
             raise self._error(error) from None
         self._read_trailer(call)
@@ -185,11 +196,13 @@ class Transport:
                 wait(pauses, error)
 
     def _receive_once(self, path: str, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
-        call = self._open().unary_stream(
-            path,
-            request_serializer=_serialize,
-            response_deserializer=response.FromString,
-        )(request, timeout=_WORK_SECONDS, metadata=self._metadata())
+        call = self._begin(
+            lambda channel: channel.unary_stream(
+                path,
+                request_serializer=_serialize,
+                response_deserializer=response.FromString,
+            )(request, timeout=_WORK_SECONDS, metadata=self._metadata())
+        )
         try:
             yield from call
             self._read_trailer(call)
@@ -237,14 +250,12 @@ class Transport:
 
     def _send_once(self, path: str, requests: Iterable[Message], response: type[_Response]) -> _Response:
         queue = RequestQueue()
-        call = (
-            self._open()
-            .stream_unary(
+        call = self._begin(
+            lambda channel: channel.stream_unary(
                 path,
                 request_serializer=_serialize,
                 response_deserializer=response.FromString,
-            )
-            .future(queue, timeout=_WORK_SECONDS, metadata=self._metadata())
+            ).future(queue, timeout=_WORK_SECONDS, metadata=self._metadata())
         )
         call.add_done_callback(lambda _: queue.close())
         try:
@@ -271,11 +282,13 @@ class Transport:
             in_turn: Whether each request is one message, and waits for the answer to the one before.
         """
         queue: RequestQueue | Handover = Handover() if in_turn else RequestQueue()
-        call = self._open().stream_stream(
-            METHODS[method].path,
-            request_serializer=_serialize,
-            response_deserializer=response.FromString,
-        )(queue, metadata=self._metadata())
+        call = self._begin(
+            lambda channel: channel.stream_stream(
+                METHODS[method].path,
+                request_serializer=_serialize,
+                response_deserializer=response.FromString,
+            )(queue, metadata=self._metadata())
+        )
         if not call.add_callback(queue.close):
             queue.close()
         OPEN_CALLS.add(call)
@@ -283,12 +296,14 @@ class Transport:
 
     def stay_present(self) -> None:
         """Keep a call open, so that an embedded server counts this process among its clients."""
-        self._presence = self._open().unary_stream(
-            # HealthCheckRequest without a service is empty, so the generated classes are not needed here.
-            "/grpc.health.v1.Health/Watch",
-            request_serializer=None,
-            response_deserializer=None,
-        )(b"")
+        self._presence = self._begin(
+            lambda channel: channel.unary_stream(
+                # HealthCheckRequest without a service is empty, so the generated classes are not needed here.
+                "/grpc.health.v1.Health/Watch",
+                request_serializer=None,
+                response_deserializer=None,
+            )(b"")
+        )
         OPEN_CALLS.add(self._presence)
 
     def tell_once(self, text: str) -> None:
@@ -302,10 +317,23 @@ class Transport:
         """Whether the server may be gone only for a moment: it has answered before, and this side has not closed."""
         return self._answered and not self._closed
 
+    def _begin(self, start: Callable[[Channel], Call]) -> Call:
+        """Start a call on the channel, which another thread may close meanwhile."""
+        channel = self._open()
+        try:
+            return start(channel)
+        except ValueError:
+            if not self._closed:
+                raise
+            raise self._is_closed() from None
+
+    def _is_closed(self) -> Unavailable:
+        return Unavailable(f"The connection to {self.address} is closed; open another with levada.connect().")
+
     def _open(self) -> Channel:
         with self._lock:
             if self._closed:
-                raise Unavailable(f"The connection to {self.address} is closed; open another with levada.connect().")
+                raise self._is_closed()
             forked = self._channel is not None and self._pid != os.getpid()
             if self._channel is None or forked:
                 # A channel's threads do not survive a fork, and closing it here would disturb the parent's server.
@@ -344,7 +372,7 @@ class Transport:
         return metadata
 
     def _read_trailer(self, call: Call) -> None:
-        self._answered = self._answered or call.code() is not grpc.StatusCode.UNAVAILABLE
+        self._answered = self._answered or call.code() not in _LOST
         for key, value in call.trailing_metadata() or ():
             if key == _CATALOG_VERSION and str(value).isdecimal():
                 self.expect_catalog(int(value))
@@ -355,13 +383,14 @@ class Transport:
 
     def _error(self, call: Call) -> LevadaError:
         self._read_trailer(call)
-        status = rpc_status.from_call(call)
-        if status is not None:
-            return error_from_status(status)
+        with suppress(ValueError, DecodeError):  # the status of somebody else
+            status = rpc_status.from_call(call)
+            if status is not None:
+                return error_from_status(status)
         code, _ = call.code().value
         details = call.details() or ""
         ended = call.code() is grpc.StatusCode.CANCELLED and details != _CANCELLED_HERE
-        if ended or call.code() is grpc.StatusCode.UNAVAILABLE:  # a server that stops cancels what still waits
+        if ended or call.code() in _LOST:  # a server that stops cancels what still waits
             return Unavailable(
                 f"The server at {self.address} is out of reach ({details or 'it stopped'}). "
                 "Is it running, and is the address right?"
