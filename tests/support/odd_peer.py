@@ -1,4 +1,4 @@
-"""What a client may meet in place of a server: it speaks HTTP/2, and ends every call in the same odd way."""
+"""A peer that a client may meet in place of a server: it speaks HTTP/2, and ends every call in the same odd way."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ import pytest
 
 import levada as lv
 from tests.clients.matlab.conftest import Octave, Prompt, serving
+from tests.support.odd_peer import ended, peer, reset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _CONNECT = """
@@ -153,6 +154,21 @@ def test_wrong_requests_are_refused_by_name(octave: Octave) -> None:
         check(refusal(@() count(mice)), 'levada:Unavailable', 'closed');
         """
     )
+
+
+@pytest.mark.parametrize(
+    "answer", [reset(2), ended(status="500"), ended(grpc_status="13")], ids=["reset", "HTTP 500", "no reason"]
+)
+def test_a_call_that_ends_on_its_way_is_told_as_a_lost_server(octave: Octave, answer: Callable[[int], bytes]) -> None:
+    with peer(answer) as address:
+        octave.run(
+            _CONNECT.replace("address", f"'{address}'")
+            + """
+            told = refusal(@() call(connection, '/levada_api.v1.ServerService/GetServerInfo', struct()));
+            expect(strcmp(told.identifier, 'levada:Unavailable'), told.identifier);
+            expect(~isempty(strfind(told.message, 'is out of reach')), told.message);
+            """
+        )
 
 
 def test_addresses(octave: Octave) -> None:

@@ -75,6 +75,12 @@ const char* reason_of(int code) {
   }
 }
 
+// Whether a call that ended with a code, and without an ErrorInfo, ended on its way, as by a proxy.
+bool is_lost(int code) {
+  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::INTERNAL ||
+         code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::DATA_LOSS;
+}
+
 const pb::FieldDescriptor& field(const pb::Message& message, const char* name) {
   return *message.GetDescriptor()->FindFieldByName(name);
 }
@@ -142,7 +148,7 @@ void Connection::prepare(grpc::ClientContext& context) const {
 }
 
 void Connection::take_trailer(const grpc::ClientContext& context, const grpc::Status& status) {
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) answered_ = true;
+  if (!is_lost(status.error_code())) answered_ = true;
   for (const auto& [key, value] : context.GetServerTrailingMetadata()) {
     const std::string content(value.data(), value.size());
     if (key == kCatalogVersion && decimal(content) && content.size() < 19) {
@@ -170,7 +176,7 @@ bool Connection::is_new(const std::string& notice) {
 Error Connection::error_of(const grpc::Status& status) const {
   if (!status.error_details().empty()) return error_of_status(status.error_details());
   // A server that stops cancels what still waits. Nobody asks for the error of a call that this side cancelled.
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE || status.error_code() == grpc::StatusCode::CANCELLED) {
+  if (is_lost(status.error_code()) || status.error_code() == grpc::StatusCode::CANCELLED) {
     return Error("UNAVAILABLE", "The server at " + address_ + " is out of reach (" + status.error_message() +
                                     "). Is it running, and is the address right?");
   }
