@@ -19,7 +19,15 @@ from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.dispatch import Call
 from levada_server.rpc.server import RpcServer
-from levada_server.rpc.told import MAX_TOLD, MAX_TOLD_BYTES, MAX_TOLD_CHARACTERS, NOTICE, WARNING, Told
+from levada_server.rpc.told import (
+    MAX_FAILURE_TOLD_BYTES,
+    MAX_TOLD,
+    MAX_TOLD_BYTES,
+    MAX_TOLD_CHARACTERS,
+    NOTICE,
+    WARNING,
+    Told,
+)
 from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.postgres.database import Database
 from tests.support import make
@@ -139,7 +147,13 @@ def test_texts_for_the_caller_fit_into_headers() -> None:
     told = Told()
     told.warn(["x" * 10_000, "once", "once"])
     told.notify(["once"])
-    assert told.entries() == [(WARNING, "x" * MAX_TOLD_CHARACTERS + "…"), (WARNING, "once"), (NOTICE, "once")]
+    assert told.entries() == [
+        (WARNING, "x" * MAX_TOLD_CHARACTERS + "…"),
+        (WARNING, "once"),
+        (NOTICE, "once"),
+    ]
     told.notify(f"{number:02}" + "ä" * 200 for number in range(100))
-    assert len(told.entries()) <= MAX_TOLD
-    assert sum(len(text.encode()) for _, text in told.entries()) <= MAX_TOLD_BYTES
+    for limit in (MAX_TOLD_BYTES, MAX_FAILURE_TOLD_BYTES):
+        kept = told.entries(limit)
+        assert len(kept) <= MAX_TOLD
+        assert sum(len(text.encode()) for _, text in kept) <= limit

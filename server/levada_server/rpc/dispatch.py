@@ -28,7 +28,7 @@ from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_cli
 from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
 from levada_server.rpc.status import shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
-from levada_server.rpc.told import Told
+from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -273,7 +273,7 @@ class Dispatcher(grpc.GenericRpcHandler):
             call.caller = _caller(context, method)
             yield call
             version = await self._engine.gate.version()
-            context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call)))
+            context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
             outcome = "OK"
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`
             code, rich = status_of(method.path, error)
@@ -360,13 +360,13 @@ def _writer(context: Context) -> Write:
     return write
 
 
-def _trailers(call: Call) -> list[tuple[str, bytes]]:
+def _trailers(call: Call, limit_bytes: int) -> list[tuple[str, bytes]]:
     call.told.notify(call.caller.told)
-    return [(key, text.encode()) for key, text in call.told.entries()]
+    return [(key, text.encode()) for key, text in call.told.entries(limit_bytes)]
 
 
 async def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
-    trailers = (*_trailers(call), (_STATUS, rich.SerializeToString()))
+    trailers = (*_trailers(call, MAX_FAILURE_TOLD_BYTES), (_STATUS, rich.SerializeToString()))
     with suppress(grpc.aio.InternalError):  # nobody reads any more
         await context.abort(code, rich.message, trailing_metadata=trailers)
 

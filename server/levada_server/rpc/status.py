@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from bisect import bisect_right
+from itertools import accumulate
 
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
@@ -12,8 +14,12 @@ from grpc import StatusCode
 from levada_server.errors import Internal, LevadaError
 
 DOMAIN = "levada"
-MAX_MESSAGE_CHARACTERS = 4_000
-"""The longest message; a status travels in headers, which proxies and clients limit to a few kilobytes."""
+MAX_MESSAGE_BYTES = 2_000
+"""The longest message, written as in headers; it is in them twice, and clients refuse more than 8 kB of all headers."""
+MAX_DETAILS_BYTES = 1_000
+"""The longest details of an error."""
+_DOTS = "…"
+_DOTS_BYTES = 9
 _LOG = logging.getLogger("levada.calls")
 
 
@@ -41,20 +47,24 @@ def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Statu
 
 def shortened(rich: status_pb2.Status) -> status_pb2.Status:
     """Shorten a status until it fits into headers; its reason, on which clients branch, stays."""
-    if len(rich.message) > MAX_MESSAGE_CHARACTERS:
-        rich.message = _cut(rich.message, MAX_MESSAGE_CHARACTERS)
+    rich.message = _cut(rich.message, MAX_MESSAGE_BYTES)
     for detail in rich.details:
-        if len(detail.value) > MAX_MESSAGE_CHARACTERS:
+        if len(detail.value) > MAX_DETAILS_BYTES:
             info = error_details_pb2.ErrorInfo()
             detail.Unpack(info)
             for name in sorted(info.metadata):
-                info.metadata[name] = _cut(info.metadata[name], MAX_MESSAGE_CHARACTERS // (4 * len(info.metadata)) + 1)
+                info.metadata[name] = _cut(info.metadata[name], MAX_DETAILS_BYTES // len(info.metadata))
             detail.Pack(info)
     return rich
 
 
-def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: characters - 1] + "…"
+def _cut(text: str, size: int) -> str:
+    """Cut a text to a number of bytes in headers, where what is not printable ASCII takes three for each of its own."""
+    widths = (1 if " " <= letter <= "~" and letter != "%" else 3 * len(letter.encode()) for letter in text[: size + 1])
+    ends = list(accumulate(widths))
+    if not ends or ends[-1] <= size:
+        return text
+    return text[: bisect_right(ends, size - _DOTS_BYTES)] + _DOTS
 
 
 def internal(incident: str) -> tuple[StatusCode, status_pb2.Status]:

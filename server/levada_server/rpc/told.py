@@ -14,6 +14,10 @@ MAX_TOLD = 16
 MAX_TOLD_CHARACTERS = 1_000
 MAX_TOLD_BYTES = 4_500
 """The most bytes of all texts of one answer; they travel in headers, which hold a few kilobytes."""
+MAX_FAILURE_TOLD_BYTES = 800
+"""The same beside the status of an error, which may fill most of them."""
+_ENTRY_BYTES = 50
+"""The bytes of an entry beside its text."""
 
 
 class Told:
@@ -40,11 +44,11 @@ class Told:
         told.add(self)
         return told
 
-    def entries(self) -> list[tuple[str, str]]:
+    def entries(self, limit_bytes: int = MAX_TOLD_BYTES) -> list[tuple[str, str]]:
         """Return the metadata key and value of each text, as many as fit into headers."""
         kept = [(key, _cut(text)) for key, text in self._texts][:MAX_TOLD]
-        sizes = accumulate(len(text.encode()) for _, text in kept)
-        return [entry for entry, size in zip(kept, sizes, strict=True) if size <= MAX_TOLD_BYTES]
+        sizes = accumulate(len(text.encode()) + _ENTRY_BYTES for _, text in kept)
+        return [entry for entry, size in zip(kept, sizes, strict=True) if size <= limit_bytes]
 
     def _add(self, key: str, texts: Iterable[str]) -> None:
         for text in texts:
