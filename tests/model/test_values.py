@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -44,6 +46,7 @@ def test_a_value_is_brought_to_its_type(given: object, type_: str, held: object)
     ("given", "type_"),
     [
         (128, "int8"),
+        pytest.param(10**5_000, "int64", id="a long number"),
         (-1, "uint8"),
         (1.5, "int32"),
         (float("nan"), "int32"),
@@ -76,3 +79,20 @@ def test_what_reads_like_no_value_is_wrong(given: object, type_: str) -> None:
 
 def test_a_key_is_shown_as_a_reader_expects() -> None:
     assert show_key([("a", 1), ("b", "x"), ("c", dt.date(2020, 1, 2))]) == "a=1, b='x', c='2020-01-02'"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (dt.datetime(2020, 1, 2, 3, tzinfo=ZoneInfo("UTC")), "'2020-01-02 03:00:00+00:00'"),
+        (dt.time(3, 4), "'03:04:00'"),
+        (dt.timedelta(hours=1), "'1:00:00'"),
+        (UUID(int=5), "'00000000-0000-0000-0000-000000000005'"),
+        (Decimal("1.50"), "1.50"),
+        pytest.param(10**5_000, "a number of more than a hundred digits", id="a long number"),
+    ],
+)
+def test_a_refusal_shows_the_value_and_no_class_of_python(value: object, shown: str) -> None:
+    with pytest.raises((WrongValue, ValueOutOfRange), match=f"^{re.escape(shown)} "):
+        coerce(value, parse_type("bytes"))
+    assert show_key([("a", value)]) == f"a={shown}"

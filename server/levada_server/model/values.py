@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 MAX_INTEGER_DIGITS = 19
+MAX_SHOWN_BITS = 400
+"""A larger integer is not written out in messages: Python refuses to where it has thousands of digits."""
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -41,7 +43,7 @@ def coerce(value: object, type_: AttributeType) -> object:
     try:
         return _coerce(value, type_)
     except (ValueError, TypeError, InvalidOperation, OverflowError, RecursionError):
-        raise WrongValue(f"{_shown(value)} is not a valid {type_}.") from None
+        raise WrongValue(f"{show(value)} is not a valid {type_}.") from None
 
 
 def _coerce(value: object, type_: AttributeType) -> object:
@@ -79,7 +81,7 @@ def _opaque(value: object, type_: AttributeType) -> object:
             return str(UUID(value["id"] if isinstance(value, dict) else str(value)))
         case Kind.ARRAY if isinstance(value, (bytes, bytearray)) and len(value) == type_.item_bytes:
             return bytes(value)
-    raise WrongValue(f"{_shown(value)} cannot be compared with or used as {type_} here.")
+    raise WrongValue(f"{show(value)} cannot be compared with or used as {type_} here.")
 
 
 def _integer(value: object, type_: AttributeType) -> int:
@@ -98,7 +100,7 @@ def _integer(value: object, type_: AttributeType) -> int:
     assert limits is not None
     low, high = limits
     if not low <= value <= high:
-        raise ValueOutOfRange(f"{value} is outside {low} … {high}, the range of {type_}.")
+        raise ValueOutOfRange(f"{show(value)} is outside {low} … {high}, the range of {type_}.")
     return int(value)
 
 
@@ -117,7 +119,7 @@ def _boolean(value: object) -> bool:
         return word in _TRUE_WORDS
     if value in (0, 1):
         return bool(value)
-    raise ValueOutOfRange(f"{_shown(value)} is neither true nor false.")
+    raise ValueOutOfRange(f"{show(value)} is neither true nor false.")
 
 
 def _decimal(value: object, type_: AttributeType) -> Decimal:
@@ -137,9 +139,9 @@ def _text(value: object, type_: AttributeType) -> str:
     if "\0" in text:
         raise ValueOutOfRange("Text cannot hold the character NUL.")
     if type_.kind is Kind.ENUM and text not in type_.labels:
-        raise ValueOutOfRange(f"{_shown(text)} is not one of {', '.join(map(repr, type_.labels))}.")
+        raise ValueOutOfRange(f"{show(text)} is not one of {', '.join(map(repr, type_.labels))}.")
     if type_.length is not None and type_.kind in (Kind.CHAR, Kind.VARCHAR) and len(text) > type_.length:
-        raise ValueOutOfRange(f"{_shown(text)} has {len(text)} characters; {type_} holds at most {type_.length}.")
+        raise ValueOutOfRange(f"{show(text)} has {len(text)} characters; {type_} holds at most {type_.length}.")
     return text
 
 
@@ -179,16 +181,17 @@ def _uuid(value: object) -> UUID:
     return UUID(bytes=value) if isinstance(value, bytes) else UUID(str(value))
 
 
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "…"
-
-
 def show_key(values: Iterable[tuple[str, object]]) -> str:
     """Return the values of a key as text for a message: `subject_id=5, name='a'`."""
-    return ", ".join(f"{name}={_shown(_plain(value))}" for name, value in values)
+    return ", ".join(f"{name}={show(value)}" for name, value in values)
 
 
-def _plain(value: object) -> object:
-    """Convert values whose repr is code rather than text to a form that readers expect."""
-    return str(value) if isinstance(value, (dt.date, dt.time, UUID, Decimal)) else value
+def show(value: object, characters: int = 78) -> str:
+    """Return a value as text for a message, cut if it is long; names of Python's classes are not part of it."""
+    if isinstance(value, int) and value.bit_length() > MAX_SHOWN_BITS:
+        return "a number of more than a hundred digits"
+    if isinstance(value, Decimal):
+        shown = str(value)
+    else:
+        shown = repr(str(value) if isinstance(value, (dt.date, dt.time, dt.timedelta, UUID)) else value)
+    return shown if len(shown) <= characters else shown[: characters - 1] + "…"

@@ -11,6 +11,7 @@ from uuid import UUID
 from levada_server.errors import InvalidExpression
 from levada_server.model.kinds import Family, Kind, Traits
 from levada_server.model.types import AttributeType
+from levada_server.model.values import show
 from levada_server.query import sql
 from levada_server.query.expression.mistakes import mistake
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 MAX_SQL_NODES = 50_000
 """The size of one expression, written out: BETWEEN and IN repeat their operand, and nesting would multiply it."""
-
-MAX_SHOWN_BITS = 400
-"""The digits of an integer in a message."""
 
 LARGEST_DOUBLE = 1.7976931348623157e308
 LARGEST_INTEGER = 2**63 - 1
@@ -202,11 +200,7 @@ def shown(operand: Operand) -> str:
     """Describe an operand."""
     if isinstance(operand, Typed):
         return f"a {operand.word}" if operand.word[:1] not in "aeiou" else f"an {operand.word}"
-    value = operand.value
-    if isinstance(value, int) and value.bit_length() > MAX_SHOWN_BITS:
-        return "a number of more than a hundred digits"
-    text = "NULL" if value is None else str(value) if isinstance(value, Decimal) else repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return "NULL" if operand.value is None else show(operand.value, 40)
 
 
 def function(name: str, *arguments: Expression) -> sql.Call:
