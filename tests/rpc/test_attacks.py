@@ -109,6 +109,11 @@ def top(count: int) -> queries.DescribeRelationRequest:
     return queries.DescribeRelationRequest(relation=relations.Relation(nodes=nodes))
 
 
+def named(table: str) -> queries.CountRelationRequest:
+    nodes = [relations.RelationNode(table=relations.TableOperand(name=name(table)))]
+    return queries.CountRelationRequest(relation=relations.Relation(nodes=nodes))
+
+
 def wild_decimal(column: str) -> rows.InsertFewRowsRequest:
     return insert(stream(pa.record_batch({"id": one(pa.int64()), column: one(BAD)})))
 
@@ -180,6 +185,10 @@ ATTACKS: dict[str, Attack] = {
         f"{QUERY}/CountRelation",
         lambda: restricted(entities(stream(pa.record_batch({"at": pa.array([2**62], pa.timestamp("us"))})))),
     ),
+    "two columns of one name in a condition": (
+        f"{QUERY}/CountRelation",
+        lambda: restricted(entities(stream(pa.RecordBatch.from_arrays([pa.array([1])] * 2, names=["id", "id"])))),
+    ),
     "one schema many times": (f"{SCHEMA}/GetGraph", lambda: schemas.GetGraphRequest(schemas=["lab"] * MANY)),
     "one table many times": (f"{SCHEMA}/PlanDrop", lambda: schemas.PlanDropRequest(names=[name()] * MANY)),
     "many orders": (f"{QUERY}/DescribeRelation", lambda: top(1_000_000)),
@@ -229,14 +238,7 @@ ATTACKS: dict[str, Attack] = {
         ),
     ),
     "nullif of a blob": (f"{QUERY}/CountRelation", lambda: restricted(expression("nullif(b, null) is null"))),
-    "a long name": (
-        f"{QUERY}/CountRelation",
-        lambda: queries.CountRelationRequest(
-            relation=relations.Relation(
-                nodes=[relations.RelationNode(table=relations.TableOperand(name=name("Q" * 5000)))]
-            )
-        ),
-    ),
+    **{f"a long name of {letter}": (f"{QUERY}/CountRelation", partial(named, letter * 5000)) for letter in ("Q", "🐭")},
 }
 
 

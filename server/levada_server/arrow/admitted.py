@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.errors import LimitReached, WrongValue
+from levada_server.errors import InvalidRequest, LimitReached, WrongValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ _INSTEAD = (
 
 
 def check_schema(schema: pa.Schema, *, nested: bool) -> None:
-    """Refuse a table of values with a column of a type that is not admitted.
+    """Refuse a table of values with a column of a type that is not admitted, or with two columns of one name.
 
     Args:
         schema: The columns of the table.
@@ -60,6 +60,7 @@ def check_schema(schema: pa.Schema, *, nested: bool) -> None:
     Raises:
         WrongValue: A column has another type; the message says what to send instead.
         LimitReached: There are too many columns.
+        InvalidRequest: Two columns have one name.
     """
     if len(schema) > MAX_COLUMNS:
         raise LimitReached(
@@ -67,6 +68,8 @@ def check_schema(schema: pa.Schema, *, nested: bool) -> None:
             limit="columns",
             value=MAX_COLUMNS,
         )
+    if len(set(schema.names)) < len(schema):
+        raise InvalidRequest("Two columns of a table of values have one name; rename one, or leave it out.")
     for field in schema:
         if not _is_admitted(field.type, nested=nested):
             raise WrongValue(

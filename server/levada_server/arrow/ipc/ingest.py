@@ -291,8 +291,6 @@ def _match_columns(schema: pa.Schema, table: Table, *, ignore_extra_fields: bool
             table=table.name,
             attribute=unknown[0],
         )
-    if len(set(schema.names)) != len(schema.names):
-        raise InvalidRequest("Two columns of the rows have one name.", table=table.name)
     positions = {name: index for index, name in enumerate(schema.names)}
     if not any(name in positions for name in table.heading.names):
         raise InvalidRequest(f"The rows have no attribute of `{table.name}`; give at least one.", table=table.name)

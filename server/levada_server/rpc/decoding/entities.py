@@ -30,7 +30,8 @@ def entity_set(serialized: bytes, count: Callable[[int, int], None], allowance: 
         allowance: For all tables of values of a relation.
 
     Raises:
-        InvalidRequest: It is not an Arrow IPC stream, or a column's type does not hold single values.
+        InvalidRequest: It is not an Arrow IPC stream, or two columns have one name.
+        WrongValue: A column's type does not hold single values.
         QueryTooDeep: The table stands for too many values.
         LimitReached: It takes too much memory once it is decoded.
     """
