@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -14,12 +14,14 @@ import pyarrow as pa
 import pytest
 
 import levada as lv
-from levada._query.nodes import encode_relation, restrict, table
-from levada._query.restriction import condition_node, order_terms
+from levada._query.nodes import encode_relation, restrict, table, universal_set
+from levada._query.restriction import condition_node, order_terms, top_node
 from levada_api.v1 import value_pb2
 from levada_server.rpc.decoding import values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from levada_api.v1 import relation_pb2 as pb
 
 TESTS = ("levada._query.nodes",)
@@ -128,7 +130,20 @@ def test_many_mappings_of_mixed_kinds_stay_conditions() -> None:
     assert last([{"a": i} if i else {"b": i} for i in range(100)]).WhichOneof("kind") == "any"
 
 
-@pytest.mark.parametrize("condition", [None, 5, object(), [lv.Top()], lv.Not(lv.Top()), {5: 1}])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        5,
+        object(),
+        [lv.Top()],
+        lv.Not(lv.Top()),
+        {5: 1},
+        "a = '\ud800'",
+        {"\ud800": 1},
+        pytest.param(10**5_000, id="long"),
+    ],
+)
 def test_what_cannot_restrict_is_refused(condition: object) -> None:
     with pytest.raises(lv.errors.InvalidRequest):
         condition_node(condition)
@@ -137,6 +152,29 @@ def test_what_cannot_restrict_is_refused(condition: object) -> None:
 def test_a_value_that_cannot_be_sent_names_its_attribute() -> None:
     with pytest.raises(lv.errors.WrongValue, match="attribute `a`: a lambda"):
         condition_node({"a": lambda: 0})
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, float("nan"), float("inf"), "1", 2**63, pytest.param(10**5_000, id="long")])
+@pytest.mark.parametrize("name", ["limit", "offset"])
+def test_a_limit_that_is_no_number_of_entities_is_refused(name: str, count: Any) -> None:  # noqa: ANN401  # what Top does not take
+    with pytest.raises(lv.errors.InvalidRequest, match=f"{name} is a whole number"):
+        top_node(universal_set(["a"]), lv.Top(**{name: count}))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda text: lv.U(text),
+        lambda text: lv.U("a").proj(text),
+        lambda text: lv.U("a").proj(b=text),
+        lambda text: lv.U("a").proj(**{text: "a"}),
+        lambda text: lv.U("a") & lv.Top(order_by=text),
+        lambda text: lv.U("a") & lv.Not(text),
+    ],
+)
+def test_text_that_is_not_unicode_is_refused_wherever_it_stands(use: Callable[[str], object]) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="has a lone surrogate"):
+        use("a\ud800")
 
 
 def test_orders_are_taken_apart() -> None:

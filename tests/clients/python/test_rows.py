@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,7 +22,6 @@ from levada._values.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from levada._values.rows import Rows
 
@@ -167,6 +167,22 @@ def test_arrays_of_fixed_shape_come_through(dtype: str) -> None:
         assert np.array_equal(found, array)
 
 
+class Rude:
+    """A value that cannot be written."""
+
+    def __repr__(self) -> str:
+        raise ValueError
+
+    __str__ = __repr__
+
+
+def nested_list(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("type_", "value", "error"),
     [
@@ -186,6 +202,13 @@ def test_arrays_of_fixed_shape_come_through(dtype: str) -> None:
         ("uuid", "x", lv.errors.WrongValue),
         ("json", float("nan"), lv.errors.WrongValue),
         ("json", object(), lv.errors.WrongValue),
+        ("json", np.longdouble(1) / 3, lv.errors.WrongValue),
+        ("json", nested_list(100_000), lv.errors.WrongValue),
+        pytest.param("int64", 10**5_000, lv.errors.ValueOutOfRange, id="a long number"),
+        ("int64", Rude(), lv.errors.WrongValue),
+        ("varchar(5)", Rude(), lv.errors.WrongValue),
+        ("varchar(5)", "\ud800", lv.errors.WrongValue),
+        ("varchar(5)", Path("\ud800"), lv.errors.WrongValue),
         ("bytes", "x", lv.errors.WrongValue),
         ("<blob>", print, lv.errors.WrongValue),
         ("<array float32(2,)>", [1, 2, 3], lv.errors.WrongValue),

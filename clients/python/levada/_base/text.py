@@ -1,11 +1,41 @@
-"""Texts: of tables, and of errors."""
+"""Texts: of tables, of errors, of values in messages, and for the server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada._base.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+_SHOWN = 80
+"""The most characters of a value in a message."""
+
+
+def shown(value: object) -> str:
+    """Write a value for a message, and a substitute where Python cannot: a number of thousands of digits, for one."""
+    try:
+        text = repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # the class of a value is the user's, and may raise anything
+        return f"a value of class {type(value).__name__}"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def sendable(text: str) -> str:
+    """Return a text that goes into a request.
+
+    Raises:
+        InvalidRequest: It is not valid Unicode.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{shown(text)} has a lone surrogate, which is not valid Unicode.") from None
+    return text
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:

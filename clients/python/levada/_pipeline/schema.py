@@ -13,6 +13,7 @@ from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, UnknownTable
 from levada._base.names import full_name
 from levada._base.prompt import confirm
+from levada._base.text import sendable
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import conn
 from levada._net.pages import pages
@@ -178,7 +179,7 @@ class Schema(Explained):
         self._added.update(add_objects or {})
         register_adapters(self._added)
         if self.create_schema:
-            request = pb.CreateSchemaRequest(name=schema_name, allow_existing=True, request_id=uuid4().hex)
+            request = pb.CreateSchemaRequest(name=sendable(schema_name), allow_existing=True, request_id=uuid4().hex)
             self.connection.call("SchemaService/CreateSchema", request, pb.CreateSchemaResponse)
         else:
             _find_schema(self.connection, schema_name)
@@ -418,7 +419,7 @@ def _find_schema(connection: Connection, name: str) -> None:
     Raises:
         NotFound: It does not exist.
     """
-    request = pb.ListTablesRequest(schema=name, page_size=1)
+    request = pb.ListTablesRequest(schema=sendable(name), page_size=1)
     try:
         connection.call("SchemaService/ListTables", request, pb.ListTablesResponse)
     except NotFound as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
+from levada._base.text import sendable
 from levada_api.v1 import relation_pb2 as pb
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def table(schema: str, name: str) -> Node:
 
 def universal_set(names: Sequence[str]) -> Node:
     """Build the node of `U(names)`."""
-    return Node(pb.RelationNode(universal_set=pb.UniversalSet(attributes=names)))
+    return Node(pb.RelationNode(universal_set=pb.UniversalSet(attributes=list(map(sendable, names)))))
 
 
 def restrict(operand: Node, condition: Node, *, negated: bool) -> Node:
@@ -186,7 +187,7 @@ def match(relation: Node, *, unchecked: bool) -> Node:
 
 def expression(text: str, values: Sequence[value_pb2.Value] = ()) -> Node:
     """Build the condition of a text in the expression language; each `?` in it takes a value."""
-    return Node(pb.Condition(expression=pb.Expression(text=text, values=values)))
+    return Node(pb.Condition(expression=pb.Expression(text=sendable(text), values=values)))
 
 
 def entities(arrow_ipc: bytes) -> Node:

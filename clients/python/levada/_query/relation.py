@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from levada._base.absent_names import Explained
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, warn
+from levada._base.text import sendable, shown
 from levada._objects.fetched_handles import Opener
 from levada._query import fetching, nodes
 from levada._query import preview as _preview
@@ -568,16 +569,18 @@ def _project_items(
         if attribute is Ellipsis:
             items.append(pb.ProjectItem(remaining=True))
         elif not isinstance(attribute, str):
-            raise InvalidRequest(f"An attribute is given as text or `...`, not as {attribute!r}.")
+            raise InvalidRequest(f"An attribute is given as text or `...`, not as {shown(attribute)}.")
         elif attribute.startswith("-"):
-            items.append(pb.ProjectItem(excluded=attribute[1:].strip()))
+            items.append(pb.ProjectItem(excluded=sendable(attribute[1:].strip())))
         else:
-            items.append(pb.ProjectItem(attribute=str(attribute)))
+            items.append(pb.ProjectItem(attribute=sendable(str(attribute))))
     for name, given in named_attributes.items():
         if not isinstance(given, (str, Term)):
-            raise InvalidRequest(f"`{name}` is given by an attribute's name or an expression, not by {given!r}.")
+            raise InvalidRequest(f"`{name}` is given by an attribute's name or an expression, not by {shown(given)}.")
         term = given if isinstance(given, Term) else Term(str(given))
-        named = pb.NamedExpression(name=name, expression=pb.Expression(text=term.text, values=term.values))
+        named = pb.NamedExpression(
+            name=sendable(name), expression=pb.Expression(text=sendable(term.text), values=term.values)
+        )
         items.append(pb.ProjectItem(named=named))
     return items
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import InvalidRequest
+from levada._base.text import sendable, shown
 from levada._query import nodes
 from levada._query.terms import Term
 from levada._values.condition_values import encode_condition_value, plain_scalar
@@ -83,19 +84,27 @@ def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
     terms = [order_by] if isinstance(order_by, str) else list(order_by)
     if not all(isinstance(term, str) for term in terms):
         raise InvalidRequest(f"order_by takes names such as 'KEY' or 'date DESC', not {order_by!r}.")
-    return [part.strip() for term in terms for part in term.split(",") if part.strip()]
+    return [part.strip() for term in terms for part in sendable(term).split(",") if part.strip()]
 
 
 def top_node(operand: nodes.Node, top: Top) -> nodes.Node:
     """Build the node of the first entities of an operand.
 
     Raises:
-        InvalidRequest: A limit or offset is negative.
+        InvalidRequest: A limit or offset is not a whole number, or negative.
     """
-    if (top.limit or 0) < 0 or (top.offset or 0) < 0:
-        raise InvalidRequest(f"limit and offset must not be negative, as in {top}.")
-    limit = None if top.limit is None else int(top.limit)
-    return nodes.top(operand, limit, order_terms(top.order_by), int(top.offset or 0))
+    limit = None if top.limit is None else _whole("limit", top.limit)
+    return nodes.top(operand, limit, order_terms(top.order_by), _whole("offset", top.offset or 0))
+
+
+def _whole(name: str, value: Any) -> int:  # noqa: ANN401  # whatever the user gives
+    try:
+        number = int(value)
+    except (ValueError, TypeError, OverflowError):
+        number = -1
+    if number != value or not 0 <= number < 2**63:
+        raise InvalidRequest(f"{name} is a whole number from 0 to 2**63 - 1, not {shown(value)}.")
+    return number
 
 
 def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
@@ -136,7 +145,7 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
         case None:
             raise InvalidRequest("A query cannot be restricted by None; True keeps all entities, False none.")
         case _:
-            raise InvalidRequest(f"A query cannot be restricted by {condition!r}: {_ALLOWED}.")
+            raise InvalidRequest(f"A query cannot be restricted by {shown(condition)}: {_ALLOWED}.")
 
 
 def _plain(condition: object) -> object:
@@ -197,8 +206,8 @@ def _mapping_node(mapping: Mapping[Any, object]) -> nodes.Node:  # Any: wrong ke
     entries = pb.Mapping()
     for name, value in mapping.items():
         if not isinstance(name, str):
-            raise InvalidRequest(f"A mapping that restricts has attribute names as keys, not {name!r}.")
-        entry = entries.entries.add(name=name)
+            raise InvalidRequest(f"A mapping that restricts has attribute names as keys, not {shown(name)}.")
+        entry = entries.entries.add(name=sendable(name))
         entry.value.CopyFrom(encode_condition_value(value, f"attribute `{name}`"))
     return nodes.Node(pb.Condition(mapping=entries))
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from levada._base.errors import LevadaError, WrongValue
+from levada._base.text import shown
 from levada._values.codecs import encoder
 from levada._values.conversions import value_kind
 from levada._values.kinds.tensors import tensors
-from levada._values.kinds.value_kind import shown
 from levada._values.tabular import is_missing_scalar, is_not_a_time, without_dimensions
 from levada._values.types import Family
 
@@ -93,7 +93,7 @@ def _one_by_one(
             value = without_dimensions(given) if plain else given
             missing = value is None or is_missing_scalar(value) or (plain and is_not_a_time(value))
             converted.append(None if missing else convert(value))
-    except (LevadaError, ValueError, TypeError, InvalidOperation, OverflowError) as error:
+    except (LevadaError, ValueError, TypeError, InvalidOperation, OverflowError, RecursionError) as error:
         raise _told(error, given, attribute, place, len(converted)) from None
     return converted
 

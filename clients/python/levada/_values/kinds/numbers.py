@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from levada._base.errors import ValueOutOfRange
+from levada._base.text import shown
 from levada._values.condition_values import plain_scalar
-from levada._values.kinds.value_kind import ValueKind, are_all, is_number, shown, stored_values
+from levada._values.kinds.value_kind import ValueKind, are_all, is_number, stored_values
 from levada._values.missing import float_column, marked
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _integer(value: object, type_: AttributeType) -> int:
         raise TypeError
     limits = np.iinfo(type_.kind)
     if not limits.min <= value <= limits.max:
-        raise ValueOutOfRange(f"{value} is outside {limits.min} … {limits.max}, the range of {type_}.")
+        raise ValueOutOfRange(f"{shown(value)} is outside {limits.min} … {limits.max}, the range of {type_}.")
     return int(value)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import WrongValue
+from levada._base.text import shown
 from levada._values.condition_values import plain_scalar
-from levada._values.kinds.value_kind import ValueKind, are_all, decoded, shown
+from levada._values.kinds.value_kind import ValueKind, are_all, decoded
 from levada._values.message_encoding import plain_text
 from levada._values.unstorable import Unstorable
 
@@ -31,7 +32,7 @@ def _text(value: object, _: AttributeType) -> str:
         raise TypeError
     if isinstance(value, float) and math.isnan(value):
         raise TypeError
-    return _valid(value) if isinstance(value, str) else str(value)
+    return _valid(value if isinstance(value, str) else str(value))
 
 
 def _valid(value: str) -> str:
@@ -80,8 +81,8 @@ def _document(value: object, _: AttributeType) -> str:
 def _json_default(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic) and not isinstance(item := value.item(), np.generic):
+        return item
     raise WrongValue(f"a {type(value).__name__} within JSON: {shown(value)}.")
 
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 Array: TypeAlias = "np.ndarray[Any, Any]"  # Any: of every dtype
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 
-_SHOWN = 80
-"""The maximum length of a wrong value in an error."""
-
 
 def by_value(_: Sequence[Any], __: set[type], ___: AttributeType) -> pa.Array | None:
     """Leave a column of values to be converted one by one."""
@@ -80,9 +77,3 @@ def storage_of(column: Column) -> Column:
 def decoded(column: Column, decode: Callable[[Any], object]) -> list[Any]:
     """Read the values of a column, each by a function."""
     return [None if value is None else decode(value) for value in storage_of(column).to_pylist()]
-
-
-def shown(value: object) -> str:
-    """Write a value for a message."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
