@@ -164,3 +164,35 @@ async def test_a_transaction_whose_result_nobody_reads_is_rolled_back_in_time(
     assert engine.scope.spool_space.used_bytes == 0
     for session in sessions:
         session.cancel()
+
+
+def endless() -> pb.CountRelationRequest:
+    """Count more pairs of pictures, and pairs of these, than anybody waits for."""
+    names = [f"id{number}" for number in range(7)]
+    nodes = list(pictures().nodes)
+    for name in names:
+        renamed = relation_pb2.NamedExpression(name=name, expression=relation_pb2.Expression(text="id"))
+        items = [relation_pb2.ProjectItem(named=renamed)]
+        nodes.append(relation_pb2.RelationNode(project=relation_pb2.Project(operand=0, items=items)))
+    for position in range(len(names) - 1):
+        left = len(nodes) - 1 if position else 1
+        nodes.append(relation_pb2.RelationNode(join=relation_pb2.Join(left=left, right=position + 2)))
+    return pb.CountRelationRequest(relation=relation_pb2.Relation(nodes=nodes))
+
+
+async def test_a_statement_ends_with_the_deadline_of_its_caller(engine: Engine, stub: pb_grpc.QueryServiceStub) -> None:
+    running = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' "
+        "AND pid <> pg_backend_pid()"
+    )
+
+    async def until(count: int) -> None:
+        async with engine.scope.connection() as connection:
+            while await connection.fetchval(running) != count:
+                pass
+
+    call = stub.CountRelation(endless(), timeout=5)
+    await asyncio.wait_for(until(1), 30)
+    assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await asyncio.wait_for(until(0), 30)
+    await assert_all_is_free(engine)
