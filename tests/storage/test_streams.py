@@ -7,6 +7,7 @@ import datetime as dt
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from levada_server.query import sql
 from levada_server.query.query import Query
 from levada_server.storage.postgres.database import POOL_SIZE, Database
 from levada_server.storage.postgres.transactions import Transactions
+from levada_server.storage.rows import streams
 from levada_server.storage.rows.streams import fetch_rows, stream_batches
 from tests.support.typed_columns import NASTY_TEXTS, TABLES, Drawn, heading
 
@@ -257,6 +259,21 @@ async def test_inside_of_a_transaction_its_own_writes_are_read_and_leaving_is_no
         assert (await streamed(transactions.scope, inserted)).num_rows == MANY
         await transactions.commit()
     assert (await streamed(engine.scope, inserted)).num_rows == MANY
+
+
+async def test_a_reader_that_leaves_when_postgresql_is_slow_does_not_end_its_transaction(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the stream is about to do when its reader has no more patience."""
+    async with Transactions(engine.scope) as transactions:
+        await transactions.begin("read_committed", read_only=False)
+        for patience_s in np.linspace(0, 0.01, 60):
+            monkeypatch.setattr(streams, "LEAVE_S", patience_s)
+            async with stream_batches(transactions.scope, numbers(MANY)) as batches:
+                await anext(batches)
+            async with transactions.scope.connection() as connection:
+                assert await connection.fetchval("SELECT 7") == 7
+        await transactions.commit()
 
 
 async def test_a_stream_changes_nothing(engine: Engine) -> None:

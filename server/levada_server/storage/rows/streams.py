@@ -86,7 +86,8 @@ class _CopyStream:
     """A COPY in a separate task, and the pieces that it has passed on.
 
     The task is not simply cancelled: a driver that is cancelled while data arrive may lose its connection. An error of
-    the sink ends it instead, and it is cancelled only if no data arrive.
+    the sink ends it instead, and it is cancelled only if no data arrive. Once the COPY has failed, it is not cancelled:
+    it is rolling back then, perhaps to a savepoint of a transaction that goes on.
     """
 
     def __init__(self, scope: Scope, query: Query, take_digest: Callable[[str], None] | None) -> None:
@@ -95,6 +96,7 @@ class _CopyStream:
         self._digest = ""
         self._pipe = Pipe(scope.spool_space)
         self._connection: Connection | None = None
+        self._failed = False
         self._task = asyncio.create_task(self._copy(scope))
         self._task.add_done_callback(lambda _: self._pipe.end())
 
@@ -107,7 +109,11 @@ class _CopyStream:
             literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
             statement = self._query.bulk_fetch(MARK, literals)
             with scope.lent_to(self._pipe):
-                await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
+                try:
+                    await connection.copy_from_query(statement, output=self._pipe.put, format="binary")
+                except BaseException:
+                    self._failed = True
+                    raise
             if self._take_digest is not None:
                 self._digest = await digest_rows(connection, self._query.fetch())
 
@@ -141,7 +147,8 @@ class _CopyStream:
     async def _stop(self) -> None:
         done, _ = await asyncio.wait({self._task}, timeout=LEAVE_S)
         if not done:
-            self._task.cancel()
+            if not self._failed:
+                self._task.cancel()
             done, _ = await asyncio.wait({self._task}, timeout=CANCEL_S)
         if not done and self._connection is not None:
             self._connection.terminate()
