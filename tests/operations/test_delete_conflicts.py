@@ -105,6 +105,17 @@ async def test_a_delete_beside_the_drop_of_a_table_that_depends_goes_on(engine: 
     assert await delete(engine) == {"Session": 1}
 
 
+async def test_a_delete_in_a_transaction_beside_such_a_drop_is_told_of_a_conflict(
+    engine: Engine, elsewhere: Engine
+) -> None:
+    """Not of a table that it did not name."""
+    async with Transactions(engine.scope) as transactions:
+        await transactions.begin("repeatable_read", read_only=False)
+        await schemas.drop_tables(elsewhere, ME, [named("Spike")], "")
+        with pytest.raises(Conflict):
+            await delete(replace(engine, scope=transactions.scope))
+
+
 async def test_a_delete_takes_rows_of_a_table_that_was_declared_meanwhile(engine: Engine, elsewhere: Engine) -> None:
     await make.make_table(elsewhere, "Unit", "-> Session\nunit : int32\n")
     await make.insert(elsewhere, "Unit", [{"session": 1, "unit": n} for n in range(3)])

@@ -33,8 +33,6 @@ from levada_server.errors import (
     PermissionDenied,
     PreconditionFailed,
     Unavailable,
-    UnknownSchema,
-    UnknownTable,
     Unsupported,
     ValueOutOfRange,
     WrongValue,
@@ -94,6 +92,11 @@ def _was_cancelled(error: asyncpg.PostgresError) -> bool:
 
 
 _ALTERED = "The table was altered meanwhile; repeat."
+_DROPPED = (
+    "A table was dropped meanwhile; repeat. If that changes nothing, it was dropped in PostgreSQL itself, and the "
+    "catalog still lists it."
+)
+"""Statements name tables of the catalog alone, so the one that is gone may be one that the caller did not name."""
 _CHARACTER = "A text has a character that PostgreSQL cannot store, such as NUL; leave it out."
 
 STATES: tuple[State, ...] = (
@@ -127,7 +130,7 @@ STATES: tuple[State, ...] = (
         "An object that is not in the catalog, such as a view, depends on this; drop it in PostgreSQL first. The "
         "server's log names it.",
     ),
-    State("3F000", UnknownSchema, "The schema is gone."),
+    State("3F000", Conflict, _DROPPED),
     State("40", Conflict, "A concurrent transaction conflicts with this one; repeat the whole transaction."),
     State("40003", OutcomeUnknown, "It is unknown whether the change was made; check for it, then repeat it."),
     State("42501", PermissionDenied, "PostgreSQL does not let the server do this; the server's log has the details."),
@@ -135,7 +138,7 @@ STATES: tuple[State, ...] = (
     State("42703", Conflict, _ALTERED),
     State("42804", Conflict, _ALTERED),
     State("42883", Conflict, _ALTERED),
-    State("42P01", UnknownTable, "The table is gone."),
+    State("42P01", Conflict, _DROPPED),
     State("42P06", AlreadyExists, "The schema exists in PostgreSQL, but not in the catalog; choose another name."),
     State("42P07", AlreadyExists, "The table exists in PostgreSQL, but not in the catalog."),
     State("42P10", Conflict, _ALTERED),
