@@ -44,7 +44,7 @@ PROBE_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
 STATEMENT_TIMEOUT_S = 600
-ATTEMPTS = 6
+ATTEMPTS = 10
 """How often to try a change that conflicts with concurrent ones."""
 PATIENCE_S = 0.5
 """The time, in seconds and in all, that the connection of a running insert waits for its sender."""
