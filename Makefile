@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench drills fuzz clean
+.PHONY: help demo test lint docs bench drills soak fuzz clean
 
 help:
 	@echo "make demo   run the example pipeline, with its own server and database"
@@ -20,6 +20,7 @@ help:
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
+	@echo "make soak   load two servers in every way beside kills, and check what is stored; SECONDS=60 chooses how long"
 	@echo "make fuzz   try mutated inputs in forked processes; TARGET=values SECONDS=600 chooses what and how long"
 	@echo "make clean  remove everything that the other commands made"
 
@@ -86,6 +87,9 @@ bench: .venv/installed-bench
 
 drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
+
+soak: .venv/installed-dev
+	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),330)
 
 fuzz: .venv/installed-dev
 	@$(BIN)/python -m tests.fuzz $(or $(TARGET),arrow) --seconds $(or $(SECONDS),60)

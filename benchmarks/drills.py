@@ -519,7 +519,7 @@ def main() -> int:
     }
     # When it is told to stop, it also stops what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with _databases() as database:
+    with databases() as database:
         for what, drill in drills.items():
             began = time.perf_counter()
             counted = drill(database())
@@ -531,7 +531,7 @@ def main() -> int:
 
 
 @contextmanager
-def _databases() -> Iterator[Callable[[], str]]:
+def databases() -> Iterator[Callable[[], str]]:
     """Run a PostgreSQL and create empty databases in it."""
     from levada_server.embedded import embedded  # the tests have a PostgreSQL of their own
 

@@ -73,16 +73,27 @@ class Worker:
 
 
 class Server:
-    """A server in its own process, which can be stopped and started again."""
+    """A server in its own process, which can be stopped and started again.
 
-    def __init__(self, database_url: str, address: str) -> None:
+    Args:
+        options: More options of `levada serve`.
+        log: The file for its log; by default the standard error of this process.
+    """
+
+    def __init__(self, database_url: str, address: str, *options: str, log: IO[str] | None = None) -> None:
         self._command = [sys.executable, "-m", "levada_server", "serve", "--database-url", database_url]
-        self._command += ["--listen", address, "--grace", "0.1", "--log-level", "ERROR"]
+        self._command += ["--listen", address, "--grace", "0.1", "--log-level", "ERROR", *options]
+        self._log = log
         self.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=self._log, text=True)
         assert self._process.stdout is not None
         assert "ready" in self._process.stdout.readline()
 
