@@ -134,6 +134,11 @@ ABSENT: dict[str, str] = {
     **dict.fromkeys(
         (
             "settings.CONFIG_FILENAME",
+            "settings.Config.convert_path",
+            "settings.Config.instance",
+            "settings.Config.model_config",
+            "settings.Config.model_post_init",
+            "settings.Config.set_logger_level",
             "settings.ConnectionSettings",
             "settings.DEFAULT_SUBFOLDING",
             "settings.DatabaseSettings",
@@ -160,6 +165,7 @@ ABSENT: dict[str, str] = {
     "table.Log": "`table.definition_history()` has a table's definitions, and jobs keep who computed what and when",
     "table.constraint_info_query": _DATABASE,
     "table.foreign_key_error_regexp": _DATABASE,
+    "table.version": "`datajoint.__version__` has it",
     "user_tables.is_tier": "the tier of a table is the base of its class",
     "user_tables.supported_class_attrs": _INTERNALS,
     "utils.parse_sql": _DATABASE,

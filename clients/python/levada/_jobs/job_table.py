@@ -9,6 +9,7 @@ from levada._base.names import stored_name
 from levada._jobs import job_calls
 from levada._query import nodes
 from levada._query.relation import Relation, U
+from levada._tables.table import FreeTable, free_table
 from levada_api.v1 import job_pb2, relation_pb2, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -59,6 +60,11 @@ class Jobs(Relation):
     def table_name(self) -> str:
         """The stored name of the jobs' table."""
         return stored_name(self._name.table)
+
+    @property
+    def target(self) -> FreeTable:
+        """The table that the jobs compute."""
+        return free_table(self.connection, self._name)
 
     def named(self) -> Jobs:
         """Return all jobs of the table, with the further attribute `table_name`."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from levada._base.absent_names import Explained
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_form
 from levada._base.text import aligned
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from levada._jobs.job_table import Jobs
 
 
-class SchemaJobs(Sequence["Jobs"]):
+class SchemaJobs(Explained, Sequence["Jobs"]):
     """The jobs of all tables of a schema, one relation for each; a restriction applies to all of them.
 
     Every job has the stored name of its table as `table_name`; a mapping with that key selects the table, in any
