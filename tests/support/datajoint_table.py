@@ -57,11 +57,17 @@ CHANGED = {
     "expression.QueryExpression.join": f"attributes of one name must mean the same; {_RULES}",
     "expression.QueryExpression.restrict": _RULES,
     "fetch.key": "the text `KEY`, which `fetch` takes; it is not a class",
+    **dict.fromkeys(
+        ("jobs.Job.complete", "jobs.JobTable.complete"),
+        "an error unless the table contains the key and the job is reserved",
+    ),
+    **dict.fromkeys(("jobs.Job.error", "jobs.JobTable.error"), "an error unless this process reserved the job"),
+    "jobs.Job.refresh": "no timeout is needed: leases run out, and jobs whose key is gone are always dropped",
     "table.Table.delete": "the plan is shown and only exactly those rows are deleted",
     "table.Table.insert": f"empty cells of a file: {_RULES}; an iterator is sent while it is read",
     "table.Table.validate": _RULES,
 }
-"""What is different about names that are here."""
+"""Names that are here, and the difference of each."""
 
 REFUSED = {
     "connection.Connection.query": "there is no SQL, see [above](#no-sql)",
@@ -87,8 +93,6 @@ ARGUMENTS = {
     "expression.QueryExpression.to_arrow.squeeze": "an Arrow table has the stored values",
     "expression.QueryExpression.to_polars.squeeze": "a column of polars has values of one shape",
     "heading.Heading.as_sql.adapter": "there is one kind of database",
-    "jobs.Job.refresh.orphan_timeout": "a lost worker's lease runs out by itself",
-    "jobs.Job.refresh.stale_timeout": "jobs whose key is gone are always dropped",
     "settings.Config.get_store_spec.use_filepath_default": "every store takes every kind of content",
     "table.Table.drop.part_integrity": "a table is dropped with everything that depends on it, its parts too",
     "user_tables.Part.drop.force": "a part is dropped together with its master",

@@ -427,7 +427,7 @@ def test_jobs_are_acted_upon_as_a_table(bench: Bench) -> None:
     assert (squares.jobs & 'status = "error"').to_arrays("n", order_by="KEY").tolist() == [1, 3]
     assert squares.jobs.ignore({"n": 1}) == 1
     assert (squares.jobs & {"status": "ignore"}).fetch1("state") == "ignored"
-    assert squares.jobs.refresh() == {"added": 0, "removed": 0, "re_pended": 0}
+    assert squares.jobs.refresh() == {"added": 0, "removed": 0, "re_pended": 0, "orphaned": 0}
     assert squares.jobs.refresh("n = 3", retry_errors=True)["re_pended"] == 1
     assert (squares.jobs & "n = 1").delete() == 1
     assert squares.jobs.pending.to_arrays("n", order_by="KEY").tolist() == [1, 3]

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
 _NO_SQL = "the server alone writes SQL; a query has its `restriction`, its `heading` and its results"
 _NO_ALGEBRA = "the server finds the heading of every query: `query.heading`"
-_LEASES = "`populate` and workers reserve jobs, and finish them together with their rows"
 _STORED = "the server keeps it with each object; fetch the value, and it has its path and size"
 
 ABSENT: dict[str, str] = {
@@ -63,20 +62,17 @@ ABSENT: dict[str, str] = {
     ),
     "adapter": "there is one kind of database, and only the server speaks to it",
     "connect": "a connection connects when it is first used, and again after an interruption",
-    "complete": _LEASES,
     "create": "queries are made by operators: `a.aggr(b, …)` and `a + b`",
     "database": "only tables have it; an attribute says where it originates: `heading['name'].lineage`",
     "declare": "`@schema` declares the class of a table",
     "declaration_context": "names after `->` are looked up in the module of the class, and in `Schema(context=…)`",
     "definition": "it is not a table of the schema: the server keeps it",
     "drop": "only tables and schemas can be dropped; jobs go with their table",
-    "error": _LEASES,
     "external": "stores are the server's: `levada objects collect` deletes what no row names",
     "lineage_table_exists": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",
     "log": "`table.definition_history()` has the definitions of a table, and jobs keep who computed what and when",
     "make": "define it in the class of the table",
     "merge": "restrict by one `Top` after the other",
-    "reserve": _LEASES,
     "rebuild_lineage": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",
     "register": "a schema knows its connection",
     "restrict_in_place": "a query never changes; assign the result: `query = query & condition`",

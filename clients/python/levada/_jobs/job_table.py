@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._jobs import job_calls
+from levada._jobs.held_jobs import held_jobs
 from levada._query import nodes
 from levada._query.relation import Relation, U
 from levada._tables.table import FreeTable, free_table
@@ -114,6 +115,8 @@ class Jobs(Relation):
         delay: float | timedelta = 0,
         priority: int | None = None,
         retry_errors: bool = False,
+        stale_timeout: float | None = None,
+        orphan_timeout: float | None = None,
     ) -> dict[str, int]:
         """Make a job for each key that the table lacks, and drop the jobs whose key is gone from the key source.
 
@@ -122,9 +125,11 @@ class Jobs(Relation):
             delay: Seconds that new jobs wait.
             priority: The priority of new jobs, 0 first.
             retry_errors: Make failed jobs pending again.
+            stale_timeout: Not used: jobs whose key is gone are always dropped.
+            orphan_timeout: Not used: the jobs of a lost worker go to others when its lease has run out.
 
         Returns:
-            The numbers of jobs `added`, `removed` and `re_pended`.
+            The numbers of jobs `added`, `removed` and `re_pended`, and of `orphaned` ones, which is always 0.
         """
         done = job_calls.refresh(
             self.connection,
@@ -134,7 +139,8 @@ class Jobs(Relation):
             priority=priority,
             retry_errors=retry_errors,
         )
-        return {"added": done.added_count, "removed": done.removed_count, "re_pended": done.reset_count}
+        counts = {"added": done.added_count, "removed": done.removed_count, "re_pended": done.reset_count}
+        return {**counts, "orphaned": 0}
 
     def retry(self) -> int:
         """Make these jobs pending if they failed or are passed over; return how many."""
@@ -152,6 +158,55 @@ class Jobs(Relation):
             return (self & key).ignore()
         request = pb.IgnoreJobsRequest(name=self._name, jobs=self._chosen())
         return self.connection.call("JobService/IgnoreJobs", request, pb.IgnoreJobsResponse).job_count
+
+    def reserve(self, key: Mapping[str, Any]) -> bool:  # Any: an attribute's value
+        """Reserve the job of a key for this process, which then inserts its rows and calls `complete` or `error`.
+
+        `populate` does all of this by itself. A lost process loses its jobs to others within a minute.
+
+        Args:
+            key: The whole primary key; further attributes are ignored.
+
+        Returns:
+            False if there is nothing to compute, or if another worker holds the job.
+        """
+        key = self._key(key)
+        if self._reserve(key):
+            return True
+        if self & key:
+            return False
+        self.refresh(key)
+        return self._reserve(key)
+
+    def complete(self, key: Mapping[str, Any], duration: float | None = None) -> None:  # Any: as above
+        """Complete a job that this process reserved.
+
+        Args:
+            key: As for `reserve`.
+            duration: How long it ran, in seconds; by default since it was reserved.
+
+        Raises:
+            MakeContract: The table does not contain the key; the job is still reserved.
+            LeaseLost: The job was cancelled, or went to another worker.
+            InvalidRequest: This process does not hold the job.
+        """
+        held_jobs(self.connection).complete(self.connection, self._identity(key), duration)
+
+    def error(
+        self, key: Mapping[str, Any], error_message: str, error_stack: str | None = None
+    ) -> None:  # Any: as above
+        """Record the error of a job that this process reserved.
+
+        Args:
+            key: As for `reserve`.
+            error_message: The message; the words before its first colon are kept as `error_type`.
+            error_stack: The stack.
+
+        Raises:
+            LeaseLost: The job was cancelled, or went to another worker.
+            InvalidRequest: This process does not hold the job.
+        """
+        held_jobs(self.connection).fail(self.connection, self._identity(key), error_message, error_stack or "")
 
     def cancel(self) -> int:
         """End these jobs if a worker holds them, so that they become errors; return how many."""
@@ -174,6 +229,20 @@ class Jobs(Relation):
         for row in U(self._state).aggr(self, job_count="count(*)"):
             counts[_status(row[self._state])] = row["job_count"]
         return {**counts, "total": sum(counts.values())}
+
+    def _reserve(self, key: Mapping[str, Any]) -> bool:  # Any: an attribute's value
+        held = held_jobs(self.connection)
+        return held.reserve(self.connection, self._name, self._identity(key), (self & key).serialized())
+
+    def _key(self, key: Mapping[str, Any]) -> dict[str, Any]:  # Any: an attribute's value
+        """Return the primary key within some values."""
+        names = self.primary_key
+        if missing := [name for name in names if name not in key]:
+            raise InvalidRequest(f"The job of a key needs the whole key; there is no {', '.join(missing)}.")
+        return {name: key[name] for name in names}
+
+    def _identity(self, key: Mapping[str, Any]) -> tuple[str, ...]:  # Any: an attribute's value
+        return (self._name.schema, self._name.table, *map(str, self._key(key).values()))
 
     def _chosen(self) -> relation_pb2.Relation | None:
         return None if self._node is self._whole else self._message()

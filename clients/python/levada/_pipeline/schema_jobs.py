@@ -127,20 +127,47 @@ class SchemaJobs(Explained, Sequence["Jobs"]):
         """Ignore the job of a key, which is created if there is none; return 1, or 0 if the key is computed already.
 
         Args:
-            table_name: The table, as a class or by its stored name.
+            table_name: The table, by its class name, its stored name, or its full name.
             key: Its primary key.
 
         Raises:
             InvalidRequest: There is no such table, or it has no jobs.
         """
-        for jobs in self._jobs:
-            if jobs.table_name == stored_form(table_name):
-                return jobs.ignore(key)
-        known = ", ".join(jobs.table_name for jobs in self._jobs)
-        raise InvalidRequest(f"No table {table_name!r} has jobs here; {known or 'none'} has.")
+        return self._of(table_name).ignore(key)
+
+    def reserve(self, table_name: str, key: Mapping[str, Any]) -> bool:  # Any: an attribute's value
+        """Reserve the job of a key for this process, as `reserve` of the table's own jobs does.
+
+        Args:
+            table_name: As for `ignore`.
+            key: As for `ignore`.
+        """
+        return self._of(table_name).reserve(key)
+
+    def complete(self, table_name: str, key: Mapping[str, Any]) -> None:  # Any: an attribute's value
+        """Complete a job that this process reserved; arguments as for `ignore`."""
+        self._of(table_name).complete(key)
+
+    def error(
+        self,
+        table_name: str,
+        key: Mapping[str, Any],  # Any: an attribute's value
+        error_message: str,
+        error_stack: str | None = None,
+    ) -> None:
+        """Record the error of a job that this process reserved; arguments as for `ignore` and `Jobs.error`."""
+        self._of(table_name).error(key, error_message, error_stack)
 
     def delete(self, prompt: bool | None = None) -> int:
         """Do the same as `retry`; `prompt` is accepted but not used, because nothing is lost."""
         return self.retry()
 
     delete_quick = delete
+
+    def _of(self, table_name: str) -> Jobs:
+        wanted = stored_form(table_name.strip("`").rpartition("`.`")[2])  # a full name has the schema before it
+        for jobs in self._jobs:
+            if jobs.table_name == wanted:
+                return jobs
+        known = ", ".join(jobs.table_name for jobs in self._jobs)
+        raise InvalidRequest(f"No table {table_name!r} has jobs here; {known or 'none'} has.")
