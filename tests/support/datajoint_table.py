@@ -50,6 +50,8 @@ CHANGED = {
     "connection.Connection.transaction": "with or without parentheses; blocks can be nested",
     "connection.conn": _HOST,
     "conn": _HOST,
+    "diagram.Diagram.make_svg": "the text of the SVG; a notebook shows the diagram itself",
+    "diagram.Diagram.prune": "after `cascade` too",
     "errors.BucketInaccessible": "nothing raises it: only the server opens the buckets of stores",
     "errors.PluginWarning": "nothing warns of it: there are no plugins",
     "expression.QueryExpression.aggr": f"entities without a match: {_RULES}",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import levada as lv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -139,3 +142,126 @@ def test_boxes_of_a_row_do_not_overlap(connection: lv.Connection) -> None:
 def test_a_diagram_needs_a_schema_or_a_table() -> None:
     with pytest.raises(lv.errors.InvalidRequest, match="schema"):
         lv.Diagram("lab")
+
+
+def test_parents_stand_to_the_left_if_the_setting_says_so(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, spikes, _ = pipeline
+    diagram = lv.Diagram(spikes) - 3
+    with lv.config.override(display__diagram_direction="LR"):
+        assert diagram.make_mermaid().startswith("flowchart LR")
+        svg = ElementTree.fromstring(diagram.make_svg())
+    boxes = {
+        text.text: {name: float(group.find(f"{SVG}rect").get(name)) for name in ("x", "y", "width", "height")}  # type: ignore[union-attr, arg-type]
+        for group in svg.iter(f"{SVG}g")
+        for text in group.iter(f"{SVG}text")
+    }
+    for parent, child in (("lab.Species", "lab.Subject"), ("lab.Session", "analysis.Spikes")):
+        assert boxes[parent]["x"] + boxes[parent]["width"] < boxes[child]["x"]
+    for box in boxes.values():
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= float(svg.get("width", "nan"))
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= float(svg.get("height", "nan"))
+
+
+def test_diagrams_are_saved_in_the_format_of_the_name(lab: lv.VirtualModule, tmp_path: Path) -> None:
+    diagram = lv.Diagram(lab.schema)
+    for name, format_, start in (
+        ("d.svg", None, b"<svg"),
+        ("d.png", None, b"\x89PNG"),
+        ("d.PNG", None, b"\x89PNG"),
+        ("d.mmd", None, b"flowchart"),
+        ("d.mermaid", None, b"flowchart"),
+        ("d.txt", "SVG", b"<svg"),
+    ):
+        diagram.save(tmp_path / name, format_)
+        assert (tmp_path / name).read_bytes().startswith(start), name
+    for name in ("d.pdf", "d"):
+        with pytest.raises(lv.errors.InvalidRequest, match="'svg', 'png' or 'mermaid'"):
+            diagram.save(str(tmp_path / name))
+    assert diagram.svg_string() == diagram.make_svg()
+
+
+def test_a_png_has_the_colours_and_the_size_of_the_drawing(lab: lv.VirtualModule) -> None:
+    diagram = lv.Diagram(lab.schema)
+    image = diagram.make_image()
+    svg = ElementTree.fromstring(diagram.make_svg())
+    expected = [2 * float(svg.get(side, "nan")) for side in ("height", "width")]
+    assert np.abs(np.subtract(image.shape[:2], expected)).max() <= 2
+    green = (
+        np.abs(image[..., :3] - np.array([0x27, 0xAE, 0x60]) / 255).max(axis=2) < 0.02
+    )  # the frames of manual tables
+    assert green.sum() > 100
+
+
+def test_a_png_needs_matplotlib(lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(lv.errors.Unsupported, match="pip install matplotlib"):
+        lv.Diagram(lab.schema).make_png()
+
+
+def test_a_diagram_is_shown_by_pyplot(lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+    lv.Diagram(lab.schema).draw()
+    assert len(plt.gcf().axes[0].images) == 1
+    plt.close("all")
+
+
+def test_tables_are_sorted_parents_first(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, spikes, _ = pipeline
+    order = (lv.Diagram(spikes) - 3).topo_sort()
+    assert sorted(order) == sorted(
+        ["`lab`.`species`", "`lab`.`subject`", "`lab`.`session`", "`analysis`.`spikes`", "`analysis`.`method`"]
+    )
+    assert order.index("`lab`.`species`") < order.index("`lab`.`subject`") < order.index("`lab`.`session`")
+    assert order[-1] == "`analysis`.`spikes`"
+
+
+def test_a_diagram_is_restricted_along_every_way(connection: lv.Connection) -> None:
+    schema = lv.Schema("ways", connection=connection)
+
+    @schema
+    class Animal(lv.Manual):
+        definition = "animal : int32"
+
+    @schema
+    class Left(lv.Manual):
+        definition = """
+        -> Animal
+        left : int32
+        """
+
+    @schema
+    class Right(lv.Manual):
+        definition = """
+        right : int32
+        ---
+        -> Animal
+        """
+
+    @schema
+    class Both(lv.Manual):
+        definition = """
+        -> Left
+        -> Right
+        """
+
+    Animal.insert([(1,), (2,), (3,)])
+    Left.insert([(1, 1), (2, 1)])
+    Right.insert([(1, 1), (2, 2)])
+    Both.insert([(1, 1, 1), (1, 1, 2), (2, 1, 2)])
+    diagram = lv.Diagram(schema)
+    first = diagram.restrict(Animal & {"animal": 1})
+    assert first.counts() == {"`ways`.`animal`": 1, "`ways`.`left`": 1, "`ways`.`right`": 1, "`ways`.`both`": 1}
+    assert first[Both].to_dicts() == [{"animal": 1, "left": 1, "right": 1}]
+    assert len(diagram.restrict(Left & "left = 1")[Both]) == 3
+    none = first.restrict(Right & "right = 2")
+    assert none.counts()["`ways`.`both`"] == none.counts()["`ways`.`right`"] == 0
+    assert none.prune().topo_sort() == ["`ways`.`animal`", "`ways`.`left`"]
+    assert list(none.prune().counts()) == ["`ways`.`animal`", "`ways`.`left`"]
+    assert len(diagram.prune()) == 4
+    Both.delete(prompt=False)
+    assert Both not in diagram.prune()
+    with pytest.raises(lv.errors.InvalidRequest, match="`animal` is not among the tables to restrict"):
+        lv.Diagram(Left).restrict(Animal & "animal = 1")

@@ -45,22 +45,8 @@ ABSENT: dict[str, str] = {
     **dict.fromkeys(
         ("hash_objects", "is_hash_object", "is_schema_object", "referenced_paths", "schema_objects"), _STORED
     ),
-    **dict.fromkeys(
-        (
-            "collapse",
-            "draw",
-            "make_dot",
-            "make_image",
-            "make_png",
-            "prune",
-            "restrict",
-            "save",
-            "svg_string",
-            "topo_sort",
-        ),
-        "`make_svg()` and `make_mermaid()` draw it, and a notebook shows it",
-    ),
     "adapter": "there is one kind of database, and only the server speaks to it",
+    "collapse": "`diagram - schema` leaves out the tables of a schema",
     "connect": "a connection connects when it is first used, and again after an interruption",
     "create": "queries are made by operators: `a.aggr(b, …)` and `a + b`",
     "database": "only tables have it; an attribute says where it originates: `heading['name'].lineage`",
@@ -73,6 +59,7 @@ ABSENT: dict[str, str] = {
     "log": "`table.definition_history()` has the definitions of a table, and jobs keep who computed what and when",
     "make": "define it in the class of the table",
     "merge": "restrict by one `Top` after the other",
+    "make_dot": "no Graphviz is needed: `make_svg()`, `make_png()` and `make_mermaid()` draw it",
     "rebuild_lineage": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",
     "register": "a schema knows its connection",
     "restrict_in_place": "a query never changes; assign the result: `query = query & condition`",

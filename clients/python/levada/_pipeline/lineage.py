@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from levada._base.errors import InvalidRequest
 from levada._base.names import full_name, parse_full_name, stored_name
 from levada._query.relation import U
-from levada._query.restriction import as_operand
+from levada._query.restriction import AndList, as_operand
 from levada._tables.table import Table, free_table
 from levada_api.v1 import schema_pb2 as pb
 from levada_api.v1 import schema_service_pb2
@@ -32,7 +32,7 @@ class Lineage:
     Args:
         connection: To the server with the rows.
         tables: The tables that were reached, parents first.
-        conditions: For each table, the conditions of its rows: any of them.
+        conditions: For each table, the conditions of its rows: any of them, or all of an `AndList`.
         what: The name of this set of rows in messages.
     """
 
@@ -57,12 +57,12 @@ class Lineage:
         if name not in self.conditions:
             reached = ", ".join(full_name(reached.name) for reached in self.tables.values())
             raise InvalidRequest(f"{full_name(operand._name)} is not in this {self.what}; it has {reached}.")
-        restricted: Table = operand & list(self.conditions[name])
+        restricted: Table = operand & self.conditions[name]
         return restricted
 
     def relation(self, name: Name) -> Table:
         """Return the rows of a table that was reached."""
-        table: Table = free_table(self.connection, self.tables[name].name) & list(self.conditions[name])
+        table: Table = free_table(self.connection, self.tables[name].name) & self.conditions[name]
         return table
 
     def counts(self) -> dict[str, int]:
@@ -127,16 +127,48 @@ def cascade(expression: object, part_integrity: str = "enforce") -> Lineage:
             starts[master] = walk.of_master(master, reached.values())
 
 
+def restrict(tables: Mapping[Name, pb.Table], before: Lineage | None, expression: object) -> Lineage:
+    """Find the rows of some tables that meet a condition wherever they depend on its table.
+
+    A row that depends on it along several ways meets it along each of them.
+
+    Args:
+        tables: The tables, parents first.
+        before: The rows that were left by earlier conditions; None for all.
+        expression: One of the tables, restricted.
+    """
+    seed = _seed(expression)
+    start = _id(seed._name)
+    if start not in tables:
+        shown = ", ".join(full_name(table.name) for table in tables.values())
+        raise InvalidRequest(f"{seed.full_table_name} is not among the tables to restrict: {shown}.")
+    walk = _Walk(seed.connection, {start: AndList([seed.proj()])}, AndList)
+    for table in tables.values():
+        walk.down(table, tables.values())
+    conditions: dict[Name, Sequence[object]] = dict(before.conditions) if before is not None else {}
+    for name, found in walk.conditions.items():
+        earlier = conditions.get(name)
+        conditions[name] = AndList([*([] if earlier is None else [earlier]), *found])
+    return Lineage(seed.connection, _reached(tables, conditions), conditions, "restrict")
+
+
 @dataclass
 class _Walk:
-    """Carries conditions from table to table."""
+    """Carries conditions from table to table.
+
+    Args:
+        connection: The connection.
+        conditions: Those of each table.
+        together: The kind of list for several conditions of a table: any of a list holds, or all of an `AndList`.
+    """
 
     connection: Connection
     conditions: dict[Name, list[object]] = field(default_factory=dict)
+    together: type[list[object]] = list
 
     def add(self, name: Name, condition: object) -> None:
-        """Add an alternative condition for the rows of a table."""
-        self.conditions.setdefault(name, []).append(condition)
+        """Add a further condition for the rows of a table."""
+        self.conditions.setdefault(name, self.together()).append(condition)
 
     def up(self, table: pb.Table) -> None:
         """Carry the condition of a table to its parents."""

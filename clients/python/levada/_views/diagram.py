@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
+from io import BytesIO
 from operator import add
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada._base.absent_names import Explained
+from levada._base.config import config
 from levada._base.errors import InvalidRequest
-from levada._base.names import stored_name
+from levada._base.names import full_name, stored_name
 from levada._pipeline import lineage as lineages
 from levada._pipeline.schema import Schema
 from levada._query.restriction import as_operand
-from levada._tables.table import Table
-from levada._views import diagram_svg, provenance
+from levada._tables.table import Table, free_table
+from levada._views import diagram_png, diagram_svg, provenance
 from levada_api.v1 import schema_pb2 as pb
 from levada_api.v1 import schema_service_pb2
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
+
+    import numpy as np
 
     from levada._net.connection import Connection
     from levada._pipeline.lineage import Lineage
@@ -93,6 +100,36 @@ class Diagram(Explained):
             raise InvalidRequest("This diagram shows whole tables; rows have Diagram.trace(…) and Diagram.cascade(…).")
         return self._lineage
 
+    def restrict(self, table_expr: object) -> Diagram:
+        """Restrict the tables shown to the rows that meet a condition, wherever they depend on its table.
+
+        A row that depends on it along several ways meets it along each; further calls restrict further.
+        `diagram[Table]` is a table restricted to its rows, `counts()` their numbers.
+
+        Args:
+            table_expr: A table of the diagram, restricted.
+
+        Raises:
+            InvalidRequest: The diagram does not show the table.
+        """
+        result = self._with(self._tables)
+        result._lineage = lineages.restrict(self._ordered(), self._lineage, table_expr)
+        return result
+
+    def prune(self) -> Diagram:
+        """Leave out the tables without rows: without any, or, after `restrict`, without one that is left."""
+        found = self._lineage.conditions if self._lineage is not None else {}
+        kept = {
+            name: table
+            for name, table in self._tables.items()
+            if (self.lineage.relation(name) if name in found else free_table(self._connection, table.name))
+        }
+        result = self._with(kept)
+        if self._lineage is not None:
+            tables = {name: table for name, table in self._lineage.tables.items() if name in kept}
+            result._lineage = replace(self._lineage, tables=tables)
+        return result
+
     def __getitem__(self, table: object) -> Table:
         return self.lineage[table]
 
@@ -155,7 +192,7 @@ class Diagram(Explained):
     def make_mermaid(self) -> str:
         """Write the diagram in Mermaid."""
         tables, labels = self._ordered(), self._labels()
-        lines = ["flowchart TD"]
+        lines = ["flowchart LR" if _sideways() else "flowchart TD"]
         for tier, colour in diagram_svg.COLOURS.items():
             lines.append(f"    classDef {tier} fill:{colour}22,stroke:{colour}")
         for name, table in tables.items():
@@ -168,8 +205,63 @@ class Diagram(Explained):
     def make_svg(self) -> str:
         """Draw the diagram as SVG: colours are tiers, parts are in the box of their master.
 
-        A solid line leads to a table whose primary key contains the parent's, a dashed line to any other.
+        A solid line leads to a table whose primary key contains the parent's, a dashed line to any other. With the
+        setting `display.diagram_direction = "LR"`, parents are to the left of their children, otherwise above them.
         """
+        return diagram_svg.draw(self._drawing())
+
+    svg_string = make_svg
+
+    def make_png(self) -> BytesIO:
+        """Draw the diagram as a PNG, like `make_svg`; Matplotlib must be installed.
+
+        Raises:
+            Unsupported: Matplotlib is not installed.
+        """
+        return BytesIO(diagram_png.draw(self._drawing()))
+
+    def make_image(self) -> np.ndarray[Any, Any]:
+        """Draw the diagram as an array of shape (height, width, 4), values from 0 to 1; as `make_png`."""
+        image = self.make_png()
+        from matplotlib.image import imread  # slow to import, and rarely needed
+
+        return imread(image)
+
+    def draw(self) -> None:
+        """Show the diagram in a figure of Matplotlib's pyplot; as `make_png`."""
+        image = self.make_image()
+        from matplotlib import pyplot as plt  # as above
+
+        plt.imshow(image)
+        plt.gca().axis("off")
+        plt.show()
+
+    def save(self, filename: str | os.PathLike[str], format: str | None = None) -> None:
+        """Write the diagram into a file.
+
+        Args:
+            filename: The file.
+            format: `"svg"`, `"png"` or `"mermaid"`; by default the ending of the file's name says it: `.svg`, `.png`,
+                `.mmd`, `.mermaid`.
+
+        Raises:
+            InvalidRequest: It is another format.
+            Unsupported: It is a PNG, and Matplotlib is not installed.
+        """
+        path = Path(filename)
+        chosen = (format or path.suffix.removeprefix(".")).lower()
+        if chosen == "png":
+            path.write_bytes(self.make_png().getvalue())
+        elif chosen in ("svg", "mermaid", "mmd"):
+            path.write_text(self.make_svg() if chosen == "svg" else self.make_mermaid(), encoding="utf-8")
+        else:
+            raise InvalidRequest(f"A diagram is saved as 'svg', 'png' or 'mermaid', not as {chosen!r}.")
+
+    def topo_sort(self) -> list[str]:
+        """Return the full names of the tables, parents first."""
+        return [full_name(table.name) for table in self._ordered().values()]
+
+    def _drawing(self) -> diagram_svg.Drawing:
         tables, labels = self._ordered(), self._labels()
         boxes: dict[_Name, diagram_svg.Box] = {}
         holders: dict[_Name, _Name] = {}
@@ -187,7 +279,7 @@ class Diagram(Explained):
                 edge = (holders[parent], holders[name])
                 if edge[0] != edge[1]:
                     edges[edge] = edges.get(edge, False) or solid
-        return diagram_svg.draw(boxes, edges)
+        return diagram_svg.arrange(boxes, edges, sideways=_sideways())
 
     def _with(self, tables: Mapping[_Name, pb.Table]) -> Diagram:
         result = object.__new__(Diagram)
@@ -221,6 +313,10 @@ class Diagram(Explained):
             name: f"{table.name.schema}.{table.name.table}" if several else table.name.table
             for name, table in self._tables.items()
         }
+
+
+def _sideways() -> bool:
+    return str(config["display.diagram_direction"]).upper() == "LR"
 
 
 def _as_diagram(source: object) -> Diagram:

@@ -52,6 +52,11 @@ class Box:
         """Height in pixels."""
         return _LINE * (len(self.parts) + 1) + _PADDING
 
+    def texts(self, top: float) -> list[tuple[str, float]]:
+        """Return its label and its parts, each with the height of its baseline if the box begins at `top`."""
+        parts = [(part, top + _LINE * (index + 2) - 1) for index, part in enumerate(self.parts)]
+        return [(self.label, top + _LINE), *parts]
+
 
 @dataclass
 class _Point:
@@ -66,19 +71,57 @@ class _Point:
     y: float = 0.0
 
 
-def draw(boxes: Mapping[_Name, Box], edges: Mapping[tuple[_Name, _Name], bool]) -> str:
-    """Draw boxes and the lines between them.
+@dataclass(frozen=True)
+class Drawing:
+    """Boxes and lines with their places, in pixels from the upper left.
+
+    Args:
+        width: Its width.
+        height: Its height.
+        boxes: Each with the middle of its width, and its top.
+        lines: The corners of a chain of cubic curves (a start; then two control points and an end for each), and
+            whether the line is solid.
+    """
+
+    width: float
+    height: float
+    boxes: Sequence[tuple[Box, float, float]]
+    lines: Sequence[tuple[Sequence[tuple[float, float]], bool]]
+
+
+def arrange(
+    boxes: Mapping[_Name, Box], edges: Mapping[tuple[_Name, _Name], bool], *, sideways: bool = False
+) -> Drawing:
+    """Find the places of boxes and of the lines between them.
 
     Args:
         boxes: By name, parents first.
         edges: From parent to child: whether the line is solid.
+        sideways: Parents stand to the left of their children, rather than above.
     """
     rows = _rows(boxes, edges)
-    points = {name: _Point(rows[name], box.width, box.height, [], []) for name, box in boxes.items()}
+    sizes = {name: (box.height, box.width) if sideways else (box.width, box.height) for name, box in boxes.items()}
+    points = {name: _Point(rows[name], *size, [], []) for name, size in sizes.items()}
     paths = {edge: _path(points[edge[0]], points[edge[1]]) for edge in edges}
-    width, height = _place([*points.values(), *(point for path in paths.values() for point in path[1:-1])])
-    lines = [_line(paths[edge], solid) for edge, solid in edges.items()]
-    shapes = [_box(box, points[name]) for name, box in boxes.items()]
+    size = _place([*points.values(), *(point for path in paths.values() for point in path[1:-1])])
+    placed = []
+    for name, box in boxes.items():
+        point = points[name]
+        middle, top = (point.y + box.width / 2, point.x - box.height / 2) if sideways else (point.x, point.y)
+        placed.append((box, middle, top))
+    lines = [([_turned(at, sideways) for at in _curve(paths[edge])], solid) for edge, solid in edges.items()]
+    return Drawing(*_turned(size, sideways), placed, lines)
+
+
+def _turned(place: tuple[float, float], sideways: bool) -> tuple[float, float]:
+    return (place[1], place[0]) if sideways else place
+
+
+def draw(drawing: Drawing) -> str:
+    """Write a drawing as SVG."""
+    width, height = drawing.width, drawing.height
+    lines = [_line(corners, solid) for corners, solid in drawing.lines]
+    shapes = [_box(*placed) for placed in drawing.boxes]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}"><style>{_STYLE}</style>{"".join(lines)}{"".join(shapes)}</svg>'
@@ -152,29 +195,34 @@ def _pack(row: Sequence[_Point], wanted: Mapping[int, float] | None = None) -> N
             point.x -= shift
 
 
-def _line(path: Sequence[_Point], solid: bool) -> str:
-    """Draw a line from the bottom of its first point to the top of its last, vertical where it passes a row."""
+def _curve(path: Sequence[_Point]) -> list[tuple[float, float]]:
+    """Return a line from the bottom of its first point to the top of its last, vertical where it passes a row."""
     start, *rest = path
     x, y = start.x, start.y + start.height
-    commands = [f"M{x:.1f} {y:.1f}"]
+    corners = [(x, y)]
     for point in rest:
         middle = (y + point.y) / 2
-        commands.append(f"C{x:.1f} {middle:.1f} {point.x:.1f} {middle:.1f} {point.x:.1f} {point.y:.1f}")
+        corners += [(x, middle), (point.x, middle), (point.x, point.y)]
         x, y = point.x, point.y
+    return corners
+
+
+def _line(corners: Sequence[tuple[float, float]], solid: bool) -> str:
+    (x, y), *rest = corners
+    curves = [" ".join(f"{x:.1f} {y:.1f}" for x, y in rest[index : index + 3]) for index in range(0, len(rest), 3)]
     dashes = "" if solid else ' stroke-dasharray="5 4"'
-    return f'<path class="edge" d="{"".join(commands)}"{dashes}/>'
+    return f'<path class="edge" d="M{x:.1f} {y:.1f}{"".join("C" + curve for curve in curves)}"{dashes}/>'
 
 
-def _box(box: Box, point: _Point) -> str:
+def _box(box: Box, x: float, y: float) -> str:
     colour = COLOURS[box.tier]
     parts = "".join(
-        f'<text class="part" x="{point.x:.1f}" y="{point.y + _LINE * (index + 2) - 1:.1f}" text-anchor="middle">'
-        f"{escape(part)}</text>"
-        for index, part in enumerate(box.parts)
+        f'<text class="part" x="{x:.1f}" y="{baseline:.1f}" text-anchor="middle">{escape(text)}</text>'
+        for text, baseline in box.texts(y)[1:]
     )
     return (
         f"<g><title>{escape(box.title)}</title>"
-        f'<rect x="{point.x - box.width / 2:.1f}" y="{point.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
+        f'<rect x="{x - box.width / 2:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
         f'rx="5" fill="{colour}" fill-opacity=".18" stroke="{colour}"/>'
-        f'<text x="{point.x:.1f}" y="{point.y + _LINE:.1f}" text-anchor="middle">{escape(box.label)}</text>{parts}</g>'
+        f'<text x="{x:.1f}" y="{y + _LINE:.1f}" text-anchor="middle">{escape(box.label)}</text>{parts}</g>'
     )
