@@ -173,6 +173,8 @@ async def test_a_part_refers_to_its_master_and_goes_with_it(engine: Engine) -> N
     await make.make_table(engine, "Session.Trial", "-> master\ntrial : int32\n", Tier.PART)
     with pytest.raises(errors.HasChildren, match=r"master|part"):
         await schemas.drop_tables(engine, ME, [named("Session.Trial")], "")
+    part = await schemas.plan_drop(engine, ME, [named("Session.Trial")], ignore_masters=True)
+    assert part.tables == ((named("Session.Trial"), 0),)
     plan = await schemas.plan_drop(engine, ME, [named("Session")])
     assert plan.tables == ((named("Session.Trial"), 0), (named("Session"), 0))
     assert await schemas.drop_tables(engine, ME, [named("Session")], plan.digest) == (

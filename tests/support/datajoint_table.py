@@ -96,10 +96,6 @@ ARGUMENTS = {
     "expression.QueryExpression.to_polars.squeeze": "a column of polars has values of one shape",
     "heading.Heading.as_sql.adapter": "there is one kind of database",
     "settings.Config.get_store_spec.use_filepath_default": "every store takes every kind of content",
-    "table.Table.drop.part_integrity": "a table is dropped with everything that depends on it, its parts too",
-    "user_tables.Part.drop.force": "a part is dropped together with its master",
-    "user_tables.Part.drop.part_integrity": "a part is dropped together with its master",
-    "user_tables.Part.delete.force": 'older code says `part_integrity="ignore"`',
 }
 """Why arguments are not here."""
 

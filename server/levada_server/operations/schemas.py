@@ -408,6 +408,13 @@ async def list_definitions(engine: Engine, caller: Caller, table: Table) -> list
         return await stored_catalog.read_definitions(connection, table, MAX_DEFINITIONS)
 
 
+async def table_bytes(engine: Engine, caller: Caller, table: Table) -> int:
+    """Return how many bytes the rows and indexes of a table take."""
+    engine.gate.admit(caller, Action.DESCRIBE, (table.name,))
+    async with engine.scope.connection() as connection:
+        return await stored_catalog.read_size(connection, table)
+
+
 async def describe_table(engine: Engine, caller: Caller, name: TableName) -> Table:
     """Return one table.
 
@@ -474,20 +481,24 @@ class DropPlan:
     digest: str
 
 
-async def plan_drop(engine: Engine, caller: Caller, names: Iterable[TableName]) -> DropPlan:
+async def plan_drop(
+    engine: Engine, caller: Caller, names: Iterable[TableName], *, ignore_masters: bool = False
+) -> DropPlan:
     """Return the tables that a drop would remove.
 
     Raises:
         UnknownTable: A named table does not exist.
-        HasChildren: A part would go without its master.
+        HasChildren: A part would go without its master, and masters are not ignored.
     """
-    doomed = _doomed_tables(await engine.gate.open(caller), names)
+    doomed = _doomed_tables(await engine.gate.open(caller), names, ignore_masters)
     async with engine.scope.connection() as connection:
         counts = [(t.name, await stored_catalog.count_rows(connection, t)) for t in doomed]
     return DropPlan(tuple(counts), _drop_digest(doomed))
 
 
-async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName], digest: str) -> tuple[TableName, ...]:
+async def drop_tables(
+    engine: Engine, caller: Caller, names: Sequence[TableName], digest: str, *, ignore_masters: bool = False
+) -> tuple[TableName, ...]:
     """Drop tables with all tables that depend on them; return their names, children first.
 
     Raises:
@@ -499,7 +510,7 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
 
     async def work() -> tuple[TableName, ...]:
         async with engine.scope.transaction() as connection:
-            doomed = _doomed_tables(await engine.gate.lock(connection, caller), names)
+            doomed = _doomed_tables(await engine.gate.lock(connection, caller), names, ignore_masters)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(
                     "The set of tables to drop has changed since the plan; plan the drop again.", digest=digest
@@ -514,19 +525,19 @@ async def drop_tables(engine: Engine, caller: Caller, names: Sequence[TableName]
     return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
-def _doomed_tables(view: View, names: Iterable[TableName]) -> list[Table]:
+def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool) -> list[Table]:
     catalog = view.catalog
     roots = {catalog.table(name).name for name in names}
     doomed = roots.union(*(catalog.descendants(name) for name in roots))
     for name in catalog.sorted(doomed):
-        if name.master is not None and name.master not in doomed:
+        if name.master is not None and name.master not in doomed and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
     return [view.table(Action.DROP, name) for name in reversed(catalog.sorted(doomed))]
 
 
 def _left_master(part: TableName, master: TableName, *, chosen: bool) -> str:
     if chosen:
-        return f"`{part}` is a part and can be dropped only with its master; drop `{master}`."
+        return f"`{part}` is a part of `{master}`, which stays; drop that, or pass part_integrity='ignore'."
     return f"`{part}` depends on what would be dropped, but it is a part of `{master}`, which stays; drop that first."
 
 

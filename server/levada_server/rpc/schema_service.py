@@ -89,6 +89,7 @@ class SchemaService:
         history = await schemas.list_definitions(call.engine, call.caller, table) if request.include_history else []
         return pb.DescribeTableResponse(
             table=encode.table(table),
+            table_bytes=await schemas.table_bytes(call.engine, call.caller, table) if request.include_size else 0,
             history=[pb.PastDefinition(definition=text, create_time=moment) for text, moment in history],
         )
 
@@ -102,13 +103,15 @@ class SchemaService:
     async def PlanDrop(self, request: pb.PlanDropRequest, call: Call) -> pb.PlanDropResponse:
         """Return the tables that a drop would remove."""
         names = [values.table_name("names", name) for name in request.names]
-        plan = await schemas.plan_drop(call.engine, call.caller, names)
+        plan = await schemas.plan_drop(call.engine, call.caller, names, ignore_masters=request.ignore_masters)
         return pb.PlanDropResponse(tables=encode.counts(plan.tables), digest=plan.digest)
 
     async def DropTables(self, request: pb.DropTablesRequest, call: Call) -> pb.DropTablesResponse:
         """Drop tables with all tables that depend on them."""
         names = [values.table_name("names", name) for name in request.names]
-        dropped = await schemas.drop_tables(call.engine, call.caller, names, request.digest)
+        dropped = await schemas.drop_tables(
+            call.engine, call.caller, names, request.digest, ignore_masters=request.ignore_masters
+        )
         return pb.DropTablesResponse(names=map(encode.table_name, dropped))
 
     async def GetGraph(self, request: pb.GetGraphRequest, call: Call) -> pb.GetGraphResponse:

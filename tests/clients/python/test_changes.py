@@ -305,3 +305,38 @@ def test_attributes_of_every_kind_are_updated(connection: lv.Connection) -> None
     assert found == {"id": 1, **changes}
     Kind.update1({"id": 1, "thing": None, "image": None})
     assert (Kind.fetch1("thing"), Kind.fetch1("image")) == (None, None)
+
+
+def test_a_part_is_dropped_and_deleted_alone_only_by_force(lab: lv.VirtualModule) -> None:
+    trial = lab.Session.Trial
+    before = len(trial())
+    with pytest.raises(lv.errors.HasChildren, match="part_integrity"):
+        (trial & "trial = 1").delete(prompt=False)
+    gone = (trial & "trial = 1").delete(force=True, prompt=False)
+    assert gone > 0
+    assert len(trial()) == before - gone
+    for part in (trial, lv.FreeTable(trial.connection, trial.full_table_name)):
+        with pytest.raises(lv.errors.HasChildren, match="or pass part_integrity='ignore'"):
+            part.drop(prompt=False)
+        with pytest.raises(lv.errors.InvalidRequest, match="'enforce' or 'ignore', not 'cascade'"):
+            part.drop(part_integrity="cascade", prompt=False)
+    trial.drop(force=True, prompt=False)
+    assert not trial().is_declared
+    assert lab.Session().is_declared
+
+
+def test_the_size_of_a_table_grows_with_its_rows(connection: lv.Connection) -> None:
+    schema = lv.Schema("sizes", connection=connection)
+
+    @schema
+    class Text(lv.Manual):
+        definition = """
+        number : int32
+        ---
+        words : varchar(1000)
+        """
+
+    empty = Text.size_on_disk
+    Text.insert((number, "x" * 1000) for number in range(200))
+    assert Text().size_on_disk >= empty + 200_000
+    assert schema.size_on_disk == Text.size_on_disk

@@ -124,6 +124,11 @@ class Schema(Explained):
         return self.save()
 
     @property
+    def size_on_disk(self) -> int:
+        """How many bytes the rows and indexes of its tables take in the database, without content in stores."""
+        return sum(table.size_on_disk for table in self)
+
+    @property
     def lineage(self) -> dict[str, str]:
         """For each attribute that originates in a primary key, as `schema.table.attribute`: where it originates."""
         return {

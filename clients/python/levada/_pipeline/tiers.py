@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from levada._base.errors import InvalidDefinition
 from levada._pipeline.auto_populated import AutoPopulated
-from levada._tables.table import Table
+from levada._query.class_level import on_class
+from levada._tables.table import Deleted, Table
 from levada_api.v1 import schema_pb2 as pb
 
 
@@ -48,6 +49,47 @@ class Part(Table):
 
     _abstract: ClassVar[bool] = True
     master: ClassVar[type[Table] | None] = None
+
+    @on_class
+    def delete(  # type: ignore[override]  # in the order of older code
+        self,
+        force: bool = False,
+        *,
+        transaction: bool = True,
+        safemode: bool | None = None,
+        force_parts: bool = False,
+        force_masters: bool = False,
+        prompt: bool | None = None,
+        part_integrity: str = "enforce",
+        dry_run: bool = False,
+    ) -> Deleted:
+        """Delete the entities and everything that depends on them, after asking.
+
+        Args:
+            force: The older `part_integrity="ignore"`: delete parts whose master stays. The other arguments are those
+                of every table.
+        """
+        return super().delete(
+            transaction,
+            safemode,
+            force or force_parts,
+            force_masters,
+            prompt=prompt,
+            part_integrity=part_integrity,
+            dry_run=dry_run,
+        )
+
+    @on_class
+    def drop(  # type: ignore[override]  # as above
+        self, force: bool = False, *, prompt: bool | None = None, part_integrity: str = "enforce"
+    ) -> None:
+        """Drop the table and everything that depends on it, after asking.
+
+        Args:
+            force: The older `part_integrity="ignore"`: drop it although its master stays. The other arguments are those
+                of every table.
+        """
+        super().drop(prompt, "ignore" if force else part_integrity)
 
 
 TIERS: dict[type[Table], pb.TableTier] = {

@@ -118,13 +118,25 @@ class DeletePlan:
         return self._deletion.run(self.digest)
 
 
-def drop_table(connection: Connection, name: schema_pb2.TableName, prompt: bool | None) -> None:
-    """Drop a table and everything that depends on it, after asking."""
-    request = schema_service_pb2.PlanDropRequest(names=[name])
+def drop_table(
+    connection: Connection, name: schema_pb2.TableName, prompt: bool | None, part_integrity: str = "enforce"
+) -> None:
+    """Drop a table and everything that depends on it, after asking.
+
+    Args:
+        connection: The connection.
+        name: The table.
+        prompt: Whether to ask; None: as the setting `safemode` says.
+        part_integrity: Whether to `enforce` that a part goes with its master, or to `ignore` that.
+    """
+    if part_integrity not in ("enforce", "ignore"):
+        raise InvalidRequest(f"part_integrity of a drop must be 'enforce' or 'ignore', not {part_integrity!r}.")
+    ignoring = part_integrity == "ignore"
+    request = schema_service_pb2.PlanDropRequest(names=[name], ignore_masters=ignoring)
     plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
     lines = [f"{table} ({count} entities)" for table, count in counts(plan.tables).items()]
     if confirm(["About to drop:", *lines], "Proceed?", prompt):
-        _drop(connection, name, plan.digest)
+        _drop(connection, name, plan.digest, ignoring)
 
 
 def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None:
@@ -141,9 +153,11 @@ def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None
     _drop(connection, name, plan.digest)
 
 
-def _drop(connection: Connection, name: schema_pb2.TableName, digest: str) -> None:
+def _drop(connection: Connection, name: schema_pb2.TableName, digest: str, ignore_masters: bool = False) -> None:
     """Drop the planned tables."""
-    request = schema_service_pb2.DropTablesRequest(names=[name], digest=digest, request_id=uuid4().hex)
+    request = schema_service_pb2.DropTablesRequest(
+        names=[name], digest=digest, request_id=uuid4().hex, ignore_masters=ignore_masters
+    )
     connection.call("SchemaService/DropTables", request, schema_service_pb2.DropTablesResponse)
 
 

@@ -178,6 +178,13 @@ class Table(Relation, metaclass=TableMeta):
             return False
         return True
 
+    @property_on_class
+    def size_on_disk(self) -> int:
+        """How many bytes its rows and indexes take in the database, without content in stores."""
+        request = schema_service_pb2.DescribeTableRequest(name=self._name, include_size=True)
+        response = self._server().call("SchemaService/DescribeTable", request, schema_service_pb2.DescribeTableResponse)
+        return response.table_bytes
+
     @on_class
     def describe(self, context: object = None, printout: bool = False) -> str:
         """Return a definition that declares this table.
@@ -444,15 +451,19 @@ class Table(Relation, metaclass=TableMeta):
         return [(past.create_time.ToDatetime(UTC), past.definition) for past in response.history]
 
     @on_class
-    def drop(self, prompt: bool | None = None) -> None:
+    def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:
         """Drop the table and everything that depends on it, after asking.
 
         Args:
             prompt: Whether to ask first; by default according to the setting `safemode`.
+            part_integrity: `"enforce"`: refuse to drop parts without their master; `"ignore"`: drop them.
+
+        Raises:
+            HasChildren: A part would go without its master.
         """
         if self._restricted_here():
             raise InvalidRequest("A restricted table cannot be dropped; drop the table, or delete these entities.")
-        drop_table(self._server(), self._name, prompt)
+        drop_table(self._server(), self._name, prompt, part_integrity)
 
     @on_class
     def drop_quick(self) -> None:

@@ -299,6 +299,11 @@ async def delete_table(connection: Connection, table: Table) -> None:
     await connection.execute(_SQL["delete_table"], table.id)
 
 
+async def read_size(connection: Connection, table: Table) -> int:
+    """Return how many bytes the rows and indexes of a table take."""
+    return int(await connection.fetchval(_SQL["read_size"], ddl.qualified(table.name)))
+
+
 async def count_rows(connection: Connection, table: Table) -> int:
     """Count the entities of a table."""
     statement = render_count(Select((), TableSource(table.name.schema, table.name.stored, "t")))

@@ -98,3 +98,7 @@ SELECT definition, create_time FROM (
 
 -- name: insert_definition
 INSERT INTO levada.definition_history (table_id, definition) VALUES ($1, $2);
+
+-- name: read_size
+-- With its indexes, and with the values that are kept beside it because they are long.
+SELECT pg_total_relation_size($1::regclass);

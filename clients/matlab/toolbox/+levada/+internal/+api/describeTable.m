@@ -7,11 +7,14 @@ function response = describeTable(connection, request, varargin)
 %   Request: DescribeTableRequest
 %       name  TableName: The table.
 %       include_history  logical: Also return its earlier definitions.
+%       include_size  logical: Also return its size.
 %
 %   Response: DescribeTableResponse
 %       table  Table: The table.
 %       history  cell of PastDefinition: With `include_history`, its definitions, the present one last; at most the
 %           last 1 000.
+%       table_bytes  int64: With `include_size`, how many bytes its rows and indexes take in the database, without
+%           content in stores.
 %
 %   Written by generate_stubs.py from proto/.
 

@@ -8,6 +8,7 @@ function response = dropTables(connection, request, varargin)
 %       names  cell of TableName: The tables to drop, with everything that depends on them.
 %       digest  char: Digest of the confirmed plan; empty: drop whatever there is.
 %       request_id  char: As in CreateSchemaRequest.
+%       ignore_masters  logical: As in PlanDropRequest.
 %
 %   Response: DropTablesResponse
 %       names  cell of TableName: The dropped tables, children first.

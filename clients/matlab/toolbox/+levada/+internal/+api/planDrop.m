@@ -5,6 +5,7 @@ function response = planDrop(connection, request, varargin)
 %
 %   Request: PlanDropRequest
 %       names  cell of TableName: The tables to drop.
+%       ignore_masters  logical: Also drop parts whose master stays; by default they are refused.
 %
 %   Response: PlanDropResponse
 %       tables  cell of TableCount: All tables that would be dropped, children first.
