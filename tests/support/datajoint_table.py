@@ -61,7 +61,7 @@ CHANGED = {
     "fetch.key": "the text `KEY`, which `fetch` takes; it is not a class",
     **dict.fromkeys(
         ("jobs.Job.complete", "jobs.JobTable.complete"),
-        "an error unless the table contains the key and the job is reserved",
+        "an error unless this process reserved the job; it waits if the table does not contain the key",
     ),
     **dict.fromkeys(("jobs.Job.error", "jobs.JobTable.error"), "an error unless this process reserved the job"),
     "jobs.Job.refresh": "no timeout is needed: leases run out, and jobs whose key is gone are always dropped",

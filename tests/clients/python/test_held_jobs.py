@@ -68,8 +68,9 @@ def test_a_key_without_a_job_gets_one(square: Any) -> None:  # noqa: ANN401  # a
 
 
 def test_errors_are_kept_and_the_job_is_not_reserved_again(square: Any) -> None:  # noqa: ANN401  # as above
+    square.schema.make_contract = "on"
     assert square.jobs.reserve({"n": 1})
-    with pytest.raises(lv.errors.MakeContract, match="did not insert its key"):
+    with pytest.raises(lv.errors.MakeContract):
         square.jobs.complete({"n": 1})
     square.jobs.error({"n": 1}, "ValueError: no square: 1", "the stack")
     assert (square.jobs.errors & "n = 1").fetch1("error_type", "error_message", "error_stack") == (
@@ -82,6 +83,15 @@ def test_errors_are_kept_and_the_job_is_not_reserved_again(square: Any) -> None:
     assert square.jobs.reserve({"n": 1})
     square.jobs.error({"n": 1}, "no square")
     assert (square.jobs.errors & "n = 1").fetch1("error_type", "error_stack") == ("", "")
+
+
+def test_a_job_that_is_completed_without_its_rows_waits(square: Any) -> None:  # noqa: ANN401  # as above
+    before = heartbeats()
+    assert square.jobs.reserve({"n": 1})
+    with pytest.warns(lv.LevadaWarning, match="inserted nothing"):
+        square.jobs.complete({"n": 1})
+    assert len(square.jobs.pending & "n = 1") == 1
+    assert heartbeats() == before
 
 
 def test_only_jobs_that_are_held_can_be_finished(square: Any) -> None:  # noqa: ANN401  # as above

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from levada._base.errors import InvalidRequest, LeaseLost
+from levada._base.errors import InvalidRequest, LeaseLost, LevadaError
 from levada._jobs import job_calls
-from levada._jobs.completion import CompletedJob, complete
+from levada._jobs.completion import CompletedJob, Unready, complete
 from levada._jobs.job_calls import Failure
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
 
@@ -60,7 +60,7 @@ class HeldJobs:
             return bool(leases)
 
     def complete(self, connection: Connection, key: Hashable, seconds: float | None) -> None:
-        """Complete a job, whose rows are in the table already.
+        """Complete a job, whose rows are in the table already; without its key there, it is pending again, and waits.
 
         Args:
             connection: The connection.
@@ -71,9 +71,9 @@ class HeldJobs:
             lease, start = self._held(key)
             ran = time.monotonic() - start if seconds is None else seconds
             error = complete(connection, [CompletedJob(lease, ran, ())], _PATIENCE_SECONDS)[0]
-            if error is None or isinstance(error, LeaseLost):
+            if error is None or isinstance(error, (LeaseLost, Unready)):
                 self._forget(key)
-            if error is not None:
+            if isinstance(error, LevadaError):
                 raise error
 
     def fail(self, connection: Connection, key: Hashable, message: str, stack: str) -> None:

@@ -179,14 +179,16 @@ class Jobs(Relation):
         return self._reserve(key)
 
     def complete(self, key: Mapping[str, Any], duration: float | None = None) -> None:  # Any: as above
-        """Complete a job that this process reserved.
+        """Complete a job that this process reserved, after its rows are inserted.
+
+        If the table does not contain the key, the job is pending again after a delay, as if `make` inserted nothing.
 
         Args:
             key: As for `reserve`.
             duration: How long it ran, in seconds; by default since it was reserved.
 
         Raises:
-            MakeContract: The table does not contain the key; the job is still reserved.
+            MakeContract: The table does not contain the key, and the contract is on; the job is still reserved.
             LeaseLost: The job was cancelled, or went to another worker.
             InvalidRequest: This process does not hold the job.
         """
