@@ -10,8 +10,8 @@ from levada_api.v1 import schema_pb2 as pb
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _FULL_NAME = re.compile(r"`?([^`.]+)`?\.`?([^`]+?)`?")
-_TIER_MARKS = "#_~"
-"""The prefixes of older stored names; the catalog has the tier now."""
+_TIER_MARKS = "#_~\\"
+"""The prefixes of older stored names, escaped in patterns; the catalog has the tier now."""
 
 
 @lru_cache(maxsize=4096)
@@ -22,7 +22,12 @@ def stored_name(class_name: str) -> str:
 
 def stored_form(text: str) -> str:
     """Return the stored name of a table of a known schema in any of its forms: `Session`, `session`, `__session`."""
-    return stored_name(text.lstrip(_TIER_MARKS))
+    return stored_name(without_tier_mark(text))
+
+
+def without_tier_mark(stored: str) -> str:
+    """Return a stored name, or a pattern of it, without the prefix that older ones have for their tier."""
+    return stored.lstrip(_TIER_MARKS)
 
 
 def class_name(stored: str) -> str:
@@ -44,4 +49,4 @@ def parse_full_name(text: str) -> pb.TableName:
     match = _FULL_NAME.fullmatch(text.strip())
     if match is None:
         raise InvalidRequest(f"{text!r} is not the full name of a table; use schema.Table.")
-    return pb.TableName(schema=match[1], table=match[2].lstrip(_TIER_MARKS))
+    return pb.TableName(schema=match[1], table=without_tier_mark(match[2]))

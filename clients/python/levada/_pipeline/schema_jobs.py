@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Iterator, Mapping, Set
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada._base.absent_names import Explained
-from levada._base.errors import InvalidRequest
-from levada._base.names import stored_form
+from levada._base.errors import InvalidRequest, NotFound
+from levada._base.names import stored_form, without_tier_mark
 from levada._base.text import aligned
+from levada._query.restriction import AndList, Not
+from levada._values.tabular import is_tabular, row_mapping, row_mappings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from levada._jobs.job_table import Jobs
 
+Fetched: TypeAlias = Any  # dictionaries, or one or several lists of values, depending on the arguments
 
-class SchemaJobs(Explained, Sequence["Jobs"]):
-    """The jobs of all tables of a schema, one relation for each; a restriction applies to all of them.
+_LITERAL = r"""'[^']*'|"[^"]*\""""
+_TABLE_NAMES = re.compile(
+    rf"(?P<operator>\btable_name`?\s*(?:<=>|<>|!=|=|(?:NOT\s+)?(?:IN|LIKE)\b)\s*)"
+    rf"(?P<names>{_LITERAL}|\((?:\s*(?:{_LITERAL})\s*,?)*\))",
+    re.IGNORECASE,
+)
+"""A comparison of `table_name` in a text, with the names that it is compared with."""
 
-    Every job has the stored name of its table as `table_name`; a mapping with that key selects the table, in any
-    spelling.
+
+class SchemaJobs(Explained):
+    """The jobs of all tables of a schema: conditions and methods apply to all of them.
+
+    Every job has the stored name of its table as `table_name`; conditions may spell it in any way. The length is the
+    number of jobs. Iteration and indices return the jobs of each table, as a relation.
 
     Args:
         jobs: By table.
@@ -28,26 +43,24 @@ class SchemaJobs(Explained, Sequence["Jobs"]):
     def __init__(self, jobs: Sequence[Jobs]) -> None:
         self._jobs = tuple(jobs)
 
-    @overload
-    def __getitem__(self, index: int) -> Jobs: ...
+    def __iter__(self) -> Iterator[Jobs]:
+        return iter(self._jobs)
 
-    @overload
-    def __getitem__(self, index: slice) -> SchemaJobs: ...
-
-    def __getitem__(self, index: int | slice) -> Jobs | SchemaJobs:
-        return SchemaJobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
+    def __getitem__(self, index: int) -> Jobs:
+        return self._jobs[index]
 
     def __len__(self) -> int:
-        """The number of tables."""
-        return len(self._jobs)
+        return sum(len(jobs) for jobs in self._jobs)
+
+    def __bool__(self) -> bool:
+        return any(self._jobs)
 
     def __and__(self, condition: object) -> SchemaJobs:
-        chosen = self._jobs
-        if isinstance(condition, Mapping) and isinstance(condition.get("table_name"), str):
-            rest = dict(condition)
-            wanted = stored_form(rest.pop("table_name"))
-            chosen, condition = tuple(jobs for jobs in chosen if jobs.table_name == wanted), rest
-        return SchemaJobs([jobs & condition for jobs in chosen])
+        condition = _with_stored_names(condition)
+        return SchemaJobs([jobs & condition for jobs in self._jobs])
+
+    def __sub__(self, condition: object) -> SchemaJobs:
+        return self & Not(condition)
 
     def __repr__(self) -> str:
         counts = [jobs.progress() for jobs in self._jobs]
@@ -98,22 +111,38 @@ class SchemaJobs(Explained, Sequence["Jobs"]):
                 rows.append({"key": key, **row})
         return rows
 
-    def fetch(self, *names: str, as_dict: bool = False) -> Any:  # noqa: ANN401  # as asked for
+    def fetch(self, *names: str, as_dict: bool = False) -> Fetched:
         """Fetch all jobs as dictionaries, like `to_dicts`; or a list of the values of each name.
 
         Args:
-            names: Attributes of every job; `key` is a dictionary.
+            names: Attributes of every job; `key` is a dictionary, and so is `"KEY"`, which also has the `table_name`
+                and thus restricts the jobs to this one.
             as_dict: Return dictionaries even if there are names.
         """
         rows = self.to_dicts()
-        try:
-            chosen = [{name: row[name] for name in names} for row in rows]
-        except KeyError as error:
-            raise InvalidRequest(f"Jobs have no {error}; they have {', '.join(map(repr, rows[0]))}.") from None
-        if as_dict or not names:
-            return chosen if names else rows
-        columns = tuple([row[name] for row in chosen] for name in names)
-        return columns if len(names) > 1 else columns[0]
+        if not names:
+            return rows
+        chosen = [_values(row, names) for row in rows]
+        if as_dict:
+            return [dict(zip(names, values, strict=True)) for values in chosen]
+        columns = [[values[number] for values in chosen] for number in range(len(names))]
+        return tuple(columns) if len(names) > 1 else columns[0]
+
+    def fetch1(self, *names: str) -> Fetched:
+        """Fetch exactly one job: as a dictionary, or the values of some names, as for `fetch`.
+
+        Raises:
+            NotFound: There is no job.
+            InvalidRequest: There are several.
+        """
+        rows = self.to_dicts()
+        if len(rows) != 1:
+            kind = InvalidRequest if rows else NotFound
+            raise kind(f"fetch1 needs exactly one job and there are {len(rows)}. Restrict the jobs further.")
+        if not names:
+            return rows[0]
+        values = _values(rows[0], names)
+        return values if len(names) > 1 else values[0]
 
     def retry(self) -> int:
         """Make failed and ignored jobs pending again; return their number."""
@@ -171,3 +200,43 @@ class SchemaJobs(Explained, Sequence["Jobs"]):
                 return jobs
         known = ", ".join(jobs.table_name for jobs in self._jobs)
         raise InvalidRequest(f"No table {table_name!r} has jobs here; {known or 'none'} has.")
+
+
+def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:  # Any: an attribute's value
+    whole = {**row, "KEY": {"table_name": row["table_name"], **row["key"]}}
+    try:
+        return tuple(whole[name] for name in names)
+    except KeyError as error:
+        raise InvalidRequest(f"Jobs have no {error}; they have {', '.join(map(repr, row))}.") from None
+
+
+def _with_stored_names(condition: object) -> object:
+    """Write the names that a condition compares with `table_name` as they are stored."""
+    if isinstance(condition, str):
+        return _TABLE_NAMES.sub(_stored_comparison, condition)
+    if isinstance(condition, Not):
+        return Not(_with_stored_names(condition.restriction))
+    if (row := row_mapping(condition)) is not None:
+        return {name: _stored(value) if name == "table_name" else value for name, value in row.items()}
+    if isinstance(condition, AndList):
+        return AndList(map(_with_stored_names, condition))
+    if isinstance(condition, (list, tuple, Set, Iterator)):
+        return [_with_stored_names(item) for item in condition]
+    return [_with_stored_names(row) for row in row_mappings(condition)] if is_tabular(condition) else condition
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, str):
+        return stored_form(value)
+    return [_stored(item) for item in value] if isinstance(value, (list, tuple, Set)) else value
+
+
+def _stored_comparison(comparison: re.Match[str]) -> str:
+    # A pattern may begin with any part of a name, so that only the mark and the case of older names are taken away.
+    is_pattern = comparison["operator"].rstrip().upper().endswith("LIKE")
+
+    def stored(literal: re.Match[str]) -> str:
+        text = literal[0][1:-1]
+        return literal[0][0] + (without_tier_mark(text).lower() if is_pattern else stored_form(text)) + literal[0][-1]
+
+    return comparison["operator"] + re.sub(_LITERAL, stored, comparison["names"])
