@@ -18,16 +18,25 @@ from levada_server.errors import (
     WrongValue,
 )
 from levada_server.query import sql
-from levada_server.query.algebra import Aggregate, EntitySet, ExpressionText, Keep, Match, Named
+from levada_server.query.algebra import Aggregate, EntitySet, ExpressionText, Keep, Match, Named, Union
 from levada_server.query.compile import compile_relation
 from tests.support.lab import lab
-from tests.support.notation import All, Not, Query, U, as_condition, entities, table
+from tests.support.notation import All, Not, Query, U, as_condition, as_items, entities, table
 
 if TYPE_CHECKING:
     from tests.support.pipeline_in_postgres import Postgres
 
 User, Subject, Session, Trial = table("User"), table("Subject"), table("Session"), table("Session.Trial")
 Rig, Mating, Settings = table("Rig"), table("Mating"), table("Settings")
+
+Called = Subject.proj("name", mating="subject_id")
+"""Subjects whose key has the name of another key."""
+
+
+def by_name(operand: Query, group: Query) -> Query:
+    """Count the entities of a group that match by name."""
+    counted = as_items((), {"n": "count(*)"})
+    return Query(Aggregate(operand.relation, group.relation, counted, by_name=True))
 
 
 ROWS: list[tuple[str, Query, list[tuple[object, ...]]]] = [
@@ -116,7 +125,36 @@ ROWS: list[tuple[str, Query, list[tuple[object, ...]]]] = [
     ("an order outlives a condition", (Subject.top(None, "KEY DESC") & "subject_id < 3").top(1).proj(), [(2,)]),
     ("another order is asked of what the first one left", Subject.top(2, "KEY DESC").top(1, "KEY").proj(), [(2,)]),
     ("a limit of 0", Subject.proj().top(0), []),
+    ("a key matches by name", Called.join(Mating.proj(), by_name=True), [(1, "Tiger"), (2, "Leo")]),
+    ("a key restricts by name", Mating.proj() & Match(Called.relation, by_name=True), [(1,), (2,)]),
+    (
+        "keys unite by name",
+        Query(Union(Called.relation, Mating.proj("father").relation, by_name=True)),
+        [(1, "Tiger", 1), (2, "Leo", None), (3, "Nala", None)],
+    ),
+    ("a group by name may lack a part of the key", by_name(Session, Subject), [(1, 1, 1), (1, 2, 1), (2, 1, 1)]),
+    ("a group by name may lack a key", by_name(Session, Settings), [(1, 1, 1), (1, 2, 1), (2, 1, 1)]),
+    (
+        "a coarser group has no match in some entities",
+        by_name(Session, Subject & "subject_id = 2"),
+        [(1, 1, 0), (1, 2, 0), (2, 1, 1)],
+    ),
 ]
+
+
+def test_names_that_match_by_coincidence_are_told_with_their_origins() -> None:
+    for query in (
+        Called.join(Mating.proj(), by_name=True).join(Called.proj(), by_name=True),
+        Called & Match(Mating.relation, by_name=True),
+        by_name(Called, Mating),
+        Query(Union(Called.relation, Mating.proj().relation, by_name=True)),
+    ):
+        (notice,) = compile_relation(query.relation, lab().catalog()).notices
+        assert "`mating` matches by its name alone" in notice
+        assert "on the left it comes from lab.Subject.subject_id, on the right from lab.Mating.mating." in notice
+    assert compile_relation((Subject * Session).relation, lab().catalog()).notices == ()
+    unchecked = Called.join(Mating, unchecked=True, by_name=True)
+    assert compile_relation(unchecked.relation, lab().catalog()).notices == ()
 
 
 def test_rows(postgres: Postgres) -> None:
@@ -154,6 +192,9 @@ def test_rows(postgres: Postgres) -> None:
         (Subject.extend(Session), InvalidRequest, "whole key"),
         (Subject.proj(username="weight").join(User, unchecked=True), InvalidRequest, "cannot be compared"),
         (Subject & Match(User.proj(subject_id="username").relation, unchecked=True), InvalidRequest, "be compared"),
+        (Subject.join(Rig, by_name=True), MismatchedLineage, "`name`, but it belongs to the key of neither"),
+        (Subject & Match(Rig.relation, by_name=True), MismatchedLineage, "the key of neither"),
+        (by_name(Subject, Rig), MismatchedLineage, "the key of neither"),
         (U("name"), InvalidRequest, "U("),
         (U("name") * Subject, InvalidRequest, "U cannot be joined"),
         (U("name") - Subject, InvalidRequest, "U("),

@@ -30,6 +30,26 @@ def test_deeper_nesting_is_refused(times: int) -> None:
         relation("relation", restricted(times))
 
 
+def test_all_operators_match_by_name_if_the_relation_says_so() -> None:
+    nodes = [
+        TABLE,
+        pb.RelationNode(join=pb.Join()),
+        pb.RelationNode(union=pb.Union()),
+        pb.RelationNode(aggregate=pb.Aggregate(operand=1, group=2)),
+        pb.RelationNode(restrict=pb.Restrict(operand=3)),
+    ]
+    matched = pb.Condition(relation=pb.RelationMatch())
+    for by_name in (False, True):
+        read = relation("relation", pb.Relation(nodes=nodes, conditions=[matched], match_by_name=by_name))
+        assert isinstance(read, algebra.Restrict)
+        assert isinstance(read.operand, algebra.Aggregate)
+        assert isinstance(read.operand.operand, algebra.Join)
+        assert isinstance(read.operand.group, algebra.Union)
+        assert isinstance(read.condition, algebra.Match)
+        operators = (read.operand, read.operand.operand, read.operand.group, read.condition)
+        assert [operator.by_name for operator in operators] == [by_name] * len(operators)
+
+
 def test_more_nodes_than_the_limit_are_refused() -> None:
     with pytest.raises(QueryTooDeep, match=str(MAX_NODES)):
         relation("relation", pb.Relation(nodes=[TABLE] * (MAX_NODES + 1)))

@@ -95,11 +95,13 @@ def _comparable(left: AttributeType, right: AttributeType) -> bool:
     return left.kind is right.kind or any(left.kind in f and right.kind in f for f in _FAMILIES)
 
 
-def shared_names(left: Heading, right: Heading, *, unchecked: bool = False) -> list[str]:
-    """Return the names on which two relations match: common names with the same origin."""
+def shared_names(left: Heading, right: Heading, *, unchecked: bool = False, by_name: bool = False) -> list[str]:
+    """Return the names on which two relations match: common names with the same origin, or of the key of a side."""
     names = [name for name in left.names if name in right.names]
     for name in names:
-        if not unchecked and (left[name].origin is None or left[name].origin != right[name].origin):
+        one_origin = left[name].origin is not None and left[name].origin == right[name].origin
+        allowed = left[name].primary_key or right[name].primary_key if by_name else one_origin
+        if not unchecked and not allowed:
             raise MismatchedLineage(f"`{name}` means two things.")
         if not _comparable(left[name].type, right[name].type):
             raise InvalidRequest(f"`{name}` has two types.")

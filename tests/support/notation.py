@@ -64,9 +64,10 @@ class Query:
         """Project."""
         return Query(Project(self.relation, as_items(names, named)))
 
-    def join(self, other: Query, *, left: bool = False, unchecked: bool = False) -> Query:
+    def join(self, other: Query, *, left: bool = False, unchecked: bool = False, by_name: bool = False) -> Query:
         """Join, with options."""
-        return Query(Join(self.relation, other.relation, left_join=left, unchecked=unchecked))
+        joined = Join(self.relation, other.relation, left_join=left, unchecked=unchecked, by_name=by_name)
+        return Query(joined)
 
     def extend(self, other: Query) -> Query:
         """Add the attributes of another relation."""

@@ -97,10 +97,10 @@ class Oracle:
                 return join(self.evaluate(left), self.evaluate(right), relation)
             case Aggregate(UniversalSet(names), group, items):
                 return aggregate_universal(names, self.evaluate(group), items)
-            case Aggregate(operand, group, items, matching_only):
-                return aggregate(self.evaluate(operand), self.evaluate(group), items, matching_only)
+            case Aggregate(operand, group):
+                return aggregate(self.evaluate(operand), self.evaluate(group), relation)
             case Union(left, right):
-                return union(self.evaluate(left), self.evaluate(right))
+                return union(self.evaluate(left), self.evaluate(right), relation)
             case Top(operand):
                 return top(self.evaluate(operand), relation)
             case UniversalSet():
@@ -123,8 +123,8 @@ class Oracle:
                 return lambda entity: not held(entity)
             case Match(UniversalSet()):
                 return lambda _: True
-            case Match(relation, unchecked):
-                return _match(self.evaluate(relation), heading, unchecked=unchecked)
+            case Match(relation):
+                return _match(self.evaluate(relation), heading, condition)
             case Computed(meaning=meaning):
                 return lambda entity: meaning(entity) is True
             case ExpressionText(text):
@@ -200,8 +200,8 @@ def _part_equals(part: object, value: object) -> bool:
         return False
 
 
-def _match(other: Entities, heading: Heading, *, unchecked: bool) -> Callable[[Entity], bool]:
-    names = shared_names(heading, other.heading, unchecked=unchecked)
+def _match(other: Entities, heading: Heading, how: Match) -> Callable[[Entity], bool]:
+    names = shared_names(heading, other.heading, unchecked=how.unchecked, by_name=how.by_name)
 
     def holds(entity: Entity) -> bool:
         return any(all(same(entity[n], found[n], heading[n].type) for n in names) for found in other)

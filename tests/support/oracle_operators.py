@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidRequest, UnknownAttribute
 from levada_server.model.heading import Attribute, Heading
 from levada_server.model.kinds import Kind
-from levada_server.query.algebra import Drop, ExpressionText, Item, Join, Keep, Named, Remaining, Top
+from levada_server.query.algebra import Aggregate, Drop, ExpressionText, Item, Join, Keep, Named, Remaining, Top, Union
 from tests.support.entities import Ambiguous, Entities, Entity, Row, has_unique_keys, same, seen, shared_names
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def determines(left: Heading, right: Heading) -> bool:
 
 def join(left: Entities, right: Entities, how: Join) -> Entities:
     """Evaluate `left * right`, `left.join(right, left=True)` and `left.extend(right)`."""
-    names = shared_names(left.heading, right.heading, unchecked=how.unchecked)
+    names = shared_names(left.heading, right.heading, unchecked=how.unchecked, by_name=how.by_name)
     forth, back = determines(left.heading, right.heading), determines(right.heading, left.heading)
     if (how.left_join or how.extend) and not forth:
         raise InvalidRequest("The left side does not determine the right.")
@@ -155,23 +155,23 @@ def _aggregates(items: Sequence[Named], members: Sequence[Entity]) -> Entity:
     return results
 
 
-def aggregate(operand: Entities, group: Entities, items: Sequence[Item], matching_only: bool) -> Entities:
+def aggregate(operand: Entities, group: Entities, how: Aggregate) -> Entities:
     """Evaluate `operand.aggr(group, …)`.
 
     Raises:
         Ambiguous: Two entities of the operand have the same key, with NULL in it.
     """
-    if not determines(group.heading, operand.heading):
+    if not how.by_name and not determines(group.heading, operand.heading):
         raise InvalidRequest("The group lacks the operand's key.")
-    names = shared_names(operand.heading, group.heading)
-    kept, computed = _worked_out(items, operand.heading)
+    names = shared_names(operand.heading, group.heading, by_name=how.by_name)
+    kept, computed = _worked_out(how.items, operand.heading)
     heading = _result_heading(kept, computed)
     if not has_unique_keys(operand):
         raise Ambiguous
     found = []
     for entity in operand:
         members = [m for m in group if all(same(entity[n], m[n], operand.heading[n].type) for n in names)]
-        if members or not matching_only:
+        if members or not how.matching_only:
             found.append({a.name: entity[old] for a, old in kept} | _aggregates(computed, members))
     return Entities(heading, _rows(heading, found))
 
@@ -203,12 +203,12 @@ def aggregate_universal(names: Sequence[str], group: Entities, items: Sequence[I
     return Entities(heading, _rows(heading, found))
 
 
-def union(left: Entities, right: Entities) -> Entities:
+def union(left: Entities, right: Entities, how: Union) -> Entities:
     """Evaluate `left + right`."""
     key = left.heading.primary_key
     if set(key) != set(right.heading.primary_key):
         raise InvalidRequest("The keys differ.")
-    if set(shared_names(left.heading, right.heading)) != set(key):
+    if set(shared_names(left.heading, right.heading, by_name=how.by_name)) != set(key):
         raise InvalidRequest("Both sides have a secondary attribute.")
     secondary = [a for heading in (left.heading, right.heading) for a in heading if not a.primary_key]
     heading = _with_key([*(left.heading[name] for name in key), *secondary], key)

@@ -100,9 +100,10 @@ def random_condition(
         case "query":
             unchecked = chance.randint(0, 7) > (3 if wild else 6)
             relation = random_relation(chance, oracle, depth - 1, wild=wild)
+            by_name = chance.choice((False, False, True))
             if not wild:
-                relation = matching(chance, oracle, relation, entities.heading, unchecked=unchecked)
-            return Match(relation, unchecked)
+                relation = matching(chance, oracle, relation, entities.heading, unchecked=unchecked, by_name=by_name)
+            return Match(relation, unchecked, by_name)
         case "not":
             return Complement(random_condition(chance, oracle, entities, depth - 1, wild=wild))
         case kind:
@@ -249,13 +250,15 @@ def _names(chance: Random, heading: Heading, *, wild: bool) -> tuple[str, ...]:
     return _sample(chance, heading.names, 3)
 
 
-def matching(chance: Random, oracle: Oracle, relation: Relation, heading: Heading, *, unchecked: bool) -> Relation:
+def matching(
+    chance: Random, oracle: Oracle, relation: Relation, heading: Heading, *, unchecked: bool, by_name: bool = False
+) -> Relation:
     """Rename or leave out the attributes of a relation that would not match those of a heading."""
     own = _heading(oracle, relation)
     fresh = (name for name in (f"m{i}" for i in count()) if name not in own and name not in heading)
     items: list[Item] = []
     for name in own.names:
-        if name in heading and not _match(own, heading, name, unchecked=unchecked):
+        if name in heading and not _match(own, heading, name, unchecked=unchecked, by_name=by_name):
             if name in own.secondary and chance.randint(0, 1):
                 items.append(Drop(name))
             else:
@@ -263,9 +266,9 @@ def matching(chance: Random, oracle: Oracle, relation: Relation, heading: Headin
     return Project(relation, (Remaining(), *items)) if items else relation
 
 
-def _match(left: Heading, right: Heading, name: str, *, unchecked: bool) -> bool:
+def _match(left: Heading, right: Heading, name: str, *, unchecked: bool, by_name: bool) -> bool:
     try:
-        shared_names(replace(left, attributes=(left[name],)), right, unchecked=unchecked)
+        shared_names(replace(left, attributes=(left[name],)), right, unchecked=unchecked, by_name=by_name)
     except LevadaError:
         return False
     return True
@@ -316,8 +319,9 @@ def _named(
 
 def _join(chance: Random, oracle: Oracle, left: Relation, right: Relation, *, left_join: bool, wild: bool) -> Relation:
     unchecked = chance.randint(0, 7) > (3 if wild else 6)
+    by_name = chance.choice((False, False, True))
     if not wild:
-        right = matching(chance, oracle, right, _heading(oracle, left), unchecked=unchecked)
+        right = matching(chance, oracle, right, _heading(oracle, left), unchecked=unchecked, by_name=by_name)
     if _large(oracle, left, right):
         return left
     if left_join and not determines(_heading(oracle, left), _heading(oracle, right)) and not wild:
@@ -326,23 +330,29 @@ def _join(chance: Random, oracle: Oracle, left: Relation, right: Relation, *, le
     elif not left_join and chance.randint(0, 1):
         left, right = right, left
     extend = left_join and chance.choice((False, True))
-    return Join(left, right, left_join=left_join, unchecked=unchecked, extend=extend)
+    return Join(left, right, left_join=left_join, unchecked=unchecked, extend=extend, by_name=by_name)
 
 
 def _aggregate(chance: Random, oracle: Oracle, operand: Relation, group: Relation, *, wild: bool) -> Relation:
     heading = _heading(oracle, operand)
+    by_name = chance.choice((False, False, True))
     if not wild:
-        group = matching(chance, oracle, group, heading, unchecked=False)
-        if not determines(_heading(oracle, group), heading):
+        group = matching(chance, oracle, group, heading, unchecked=False, by_name=by_name)
+        if not by_name and not determines(_heading(oracle, group), heading):
             if _large(oracle, operand, group):
                 return operand
             group = Join(Project(operand, ()), group)
             if not _wanted(oracle, group, wild=False):
                 return operand
-    if _large(oracle, operand, group):
+    if _large(oracle, operand, group) or (by_name and _have_other_types(heading, _heading(oracle, group))):
         return operand
     items = _items(chance, oracle.evaluate(operand), oracle.evaluate(group), random_aggregate, wild=wild)
-    return Aggregate(operand, group, items, matching_only=chance.choice((False, True)))
+    return Aggregate(operand, group, items, chance.choice((False, True)), by_name)
+
+
+def _have_other_types(left: Heading, right: Heading) -> bool:
+    """Return whether a shared name has two types; an expression then has the type of one of them."""
+    return any(left[name].type != right[name].type for name in left.names if name in right)
 
 
 def _union(chance: Random, oracle: Oracle, left: Relation, other: Relation, *, wild: bool) -> Relation:
@@ -364,7 +374,7 @@ def _union(chance: Random, oracle: Oracle, left: Relation, other: Relation, *, w
         Named(f"{name[:40]}_other", ExpressionText(name)) for name in own.heading.secondary if chance.randint(0, 1)
     ]
     items += _named(chance, own, random_computed, (*heading.names, *own.heading.names))
-    return Union(left, Project(right, tuple(items)))
+    return Union(left, Project(right, tuple(items)), chance.choice((False, False, True)))
 
 
 def _top(chance: Random, operand: Relation, heading: Heading, *, wild: bool) -> Relation:

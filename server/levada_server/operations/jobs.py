@@ -95,12 +95,16 @@ def computed_table(view: View, action: Action, name: TableName) -> Table:
     """
     table = view.table(action, name)
     if not table.has_make:
-        raise InvalidRequest(
-            f"`{table.name}` has no jobs: it is {table.tier.value}"
-            + (", but its class has no make." if table.tier.auto_populated else "."),
-            table=table.name,
-        )
+        raise _without_jobs(table)
     return table
+
+
+def _without_jobs(table: Table) -> InvalidRequest:
+    return InvalidRequest(
+        f"`{table.name}` has no jobs: it is {table.tier.value}"
+        + (", but its class has no make." if table.tier.auto_populated else "."),
+        table=table.name,
+    )
 
 
 async def reserve(
@@ -328,9 +332,17 @@ class Progress:
 
 
 async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
-    """Count the keys that a table has to compute and the keys it lacks, of its own key source or of some keys."""
+    """Count the keys that a table has to compute and the keys it lacks, of its own key source or of some keys.
+
+    A table whose class has no `make` has no jobs, but keys that it lacks.
+
+    Raises:
+        InvalidRequest: The table is not auto-populated, or has no key source.
+    """
     view = await engine.gate.open(caller)
-    table = computed_table(view, Action.DESCRIBE, name)
+    table = view.table(Action.DESCRIBE, name)
+    if not table.tier.auto_populated:
+        raise _without_jobs(table)
     source = key_source or view.key_source(table)
     total = (await view.query(Action.FETCH, keys_of(source, table))).query.count()
     remaining = (await view.query(Action.FETCH, remaining_keys(source, table))).query.count()

@@ -93,6 +93,7 @@ class Join:
     left_join: bool = False
     unchecked: bool = False
     extend: bool = False
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Aggregate:
     group: Relation
     items: tuple[Item, ...]
     matching_only: bool = False
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Union:
 
     left: Relation
     right: Relation
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ class Match:
 
     relation: Relation
     unchecked: bool = False
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

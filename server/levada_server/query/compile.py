@@ -26,5 +26,12 @@ def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = Fal
     """
     lowering = Lowering(catalog, lower, strict=strict)
     lowered: Lowered = lower(relation, lowering)
-    warnings, parameters = tuple(lowering.warnings), tuple(lowering.parameters)
-    return Query(lowered.select, lowered.heading, warnings, parameters, lowering.fixed, frozenset(lowering.tables))
+    return Query(
+        lowered.select,
+        lowered.heading,
+        tuple(lowering.warnings),
+        tuple(lowering.notices),
+        tuple(lowering.parameters),
+        lowering.fixed,
+        frozenset(lowering.tables),
+    )

@@ -24,7 +24,7 @@ from levada_server.query.algebra import (
     UniversalSet,
 )
 from levada_server.query.expression.computed import condition as expression_condition
-from levada_server.query.headings import shared_names
+from levada_server.query.headings import coincidences, shared_names
 from levada_server.query.lowered import matches, opened
 from levada_server.query.postgres_types import value_type
 
@@ -270,7 +270,9 @@ def _lower_match(match: Match, operand: Lowered, lowering: Lowering) -> sql.Expr
     if isinstance(match.relation, UniversalSet):
         return sql.TRUE
     inner = lowering.lower(match.relation, lowering)
-    names = shared_names(operand.heading, inner.heading, unchecked=match.unchecked)
+    names = shared_names(operand.heading, inner.heading, unchecked=match.unchecked, by_name=match.by_name)
+    if not match.unchecked:
+        lowering.tell(coincidences(operand.heading, inner.heading, names))
     inner = opened(inner, lowering)
     where = inner.select.where + matches(inner, operand, names, lowering)
     return sql.Exists(replace(inner.select, columns=(), where=where, order_by=()))

@@ -11,22 +11,36 @@ from levada_server.model.kinds import MOMENTS, NUMBERS
 from levada_server.query.postgres_types import value_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from levada_server.query.algebra import UniversalSet
 
 
-def shared_names(left: Heading, right: Heading, *, unchecked: bool) -> tuple[str, ...]:
+def shared_names(left: Heading, right: Heading, *, unchecked: bool = False, by_name: bool = False) -> tuple[str, ...]:
     """Names on which two relations match.
 
     Raises:
-        MismatchedLineage: A name has different meanings on the two sides, unless `unchecked`.
+        MismatchedLineage: A name has different meanings on the two sides, or with `by_name` is secondary on both;
+            never if `unchecked`.
         InvalidRequest: The values of a name cannot be compared.
     """
     names = tuple(name for name in left.names if name in right)
     for name in names:
         if not unchecked:
-            _check_lineage(left[name], right[name])
+            (_check_keys if by_name else _check_lineage)(left[name], right[name])
         _check_comparable(left[name], right[name])
     return names
+
+
+def coincidences(left: Heading, right: Heading, names: Iterable[str]) -> Iterator[str]:
+    """Describe each name on which two relations match although its origin is not the same on both sides."""
+    for name in names:
+        if not _of_one_origin(left[name], right[name]):
+            yield (
+                f"`{name}` matches by its name alone, by the rule of DataJoint 0.14: "
+                f"{_origins(left[name], right[name])}. If it does not mean the same, rename one, as in "
+                f".proj(..., other_{name}='{name}')."
+            )
 
 
 def _check_comparable(left: Attribute, right: Attribute) -> None:
@@ -39,14 +53,29 @@ def _check_comparable(left: Attribute, right: Attribute) -> None:
         )
 
 
-def _check_lineage(left: Attribute, right: Attribute) -> None:
-    if left.origin is not None and left.origin == right.origin:
-        return
+def _of_one_origin(left: Attribute, right: Attribute) -> bool:
+    return left.origin is not None and left.origin == right.origin
+
+
+def _origins(left: Attribute, right: Attribute) -> str:
     left_origin = left.origin.label if left.origin else "no origin (it is secondary or computed)"
     right_origin = right.origin.label if right.origin else "no origin (it is secondary or computed)"
-    raise MismatchedLineage(
-        f"Both sides have an attribute `{left.name}`, but it does not mean the same: on the left it comes from "
-        f"{left_origin}, on the right from {right_origin}. Rename one, as in "
+    return f"on the left it comes from {left_origin}, on the right from {right_origin}"
+
+
+def _check_lineage(left: Attribute, right: Attribute) -> None:
+    if not _of_one_origin(left, right):
+        raise _mismatched(f"it does not mean the same: {_origins(left, right)}", left, right)
+
+
+def _check_keys(left: Attribute, right: Attribute) -> None:
+    if not (left.primary_key or right.primary_key):
+        raise _mismatched("it belongs to the key of neither", left, right)
+
+
+def _mismatched(problem: str, left: Attribute, right: Attribute) -> MismatchedLineage:
+    return MismatchedLineage(
+        f"Both sides have an attribute `{left.name}`, but {problem}. Rename one, as in "
         f".proj(..., other_{left.name}='{left.name}'), or drop it with .proj(..., '-{left.name}').",
         attribute=left.name,
         left_origin=left.origin.label if left.origin else "",
@@ -76,12 +105,12 @@ def join_heading(left: Heading, right: Heading, *, left_join: bool, extend: bool
     return ordered((*left, *(a for a in right if a.name not in left)), key)
 
 
-def union_heading(left: Heading, right: Heading) -> Heading:
+def union_heading(left: Heading, right: Heading, *, by_name: bool) -> Heading:
     """Attributes of a union: the common key, then the secondary attributes of both, nullable.
 
     Raises:
         InvalidRequest: The keys differ, or both sides have the same secondary attribute.
-        MismatchedLineage: A key attribute has different meanings on the two sides.
+        MismatchedLineage: A key attribute has different meanings on the two sides, unless `by_name`.
     """
     if set(left.primary_key) != set(right.primary_key):
         raise InvalidRequest(
@@ -89,7 +118,8 @@ def union_heading(left: Heading, right: Heading) -> Heading:
             f"the right ({', '.join(right.primary_key)})."
         )
     for name in left.primary_key:
-        _check_lineage(left[name], right[name])
+        if not by_name:
+            _check_lineage(left[name], right[name])
     for name in left.names:
         if (name in right and name not in left.primary_key) or name in right.secondary:
             raise InvalidRequest(

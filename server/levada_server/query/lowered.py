@@ -56,6 +56,7 @@ class Lowering:
         lower: The function that lowers a relation, called for each operand.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
         warnings: Warnings for the caller, although the query runs.
+        notices: The same, but a connection needs each only once.
         parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
         fixed: Whether the query depends on a parameter's value other than by binding it.
         compared: How many unknown names of mappings were compared with those of attributes.
@@ -66,6 +67,7 @@ class Lowering:
     lower: Callable[[Relation, Lowering], Lowered]
     strict: bool = False
     warnings: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     parameters: list[tuple[int, AttributeType]] = field(default_factory=list)
     fixed: bool = False
     compared: int = 0
@@ -93,6 +95,10 @@ class Lowering:
                 limit=MAX_LOWERED_NODES,
             )
         return f"t{self._aliases}"
+
+    def tell(self, notices: Iterable[str]) -> None:
+        """Add notices, each once."""
+        self.notices.extend(text for text in notices if text not in self.notices)
 
     def settle(self, value: object) -> object:
         """Return a value on which the query depends, and mark the query as fixed if it is a parameter."""

@@ -26,6 +26,7 @@ from levada_server.query.conditions import complement, lower_condition
 from levada_server.query.expression.computed import compute
 from levada_server.query.expression.operands import Scope
 from levada_server.query.headings import (
+    coincidences,
     distinct_heading,
     join_heading,
     shared_names,
@@ -131,7 +132,9 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     if isinstance(join.left, UniversalSet) or isinstance(join.right, UniversalSet):
         raise InvalidRequest("U cannot be joined; restrict it instead, as in U(...) & query.")
     left, right = lower(join.left, lowering), lower(join.right, lowering)
-    names = shared_names(left.heading, right.heading, unchecked=join.unchecked)
+    names = shared_names(left.heading, right.heading, unchecked=join.unchecked, by_name=join.by_name)
+    if not join.unchecked:
+        lowering.tell(coincidences(left.heading, right.heading, names))
     heading = join_heading(left.heading, right.heading, left_join=join.left_join, extend=join.extend)
     left = opened(left, lowering)
     # A left join must not drop rows because of the right side's conditions, which therefore stay inside.
@@ -175,15 +178,16 @@ def _lower_aggregate(aggregate: Aggregate, lowering: Lowering) -> Lowered:
     group = lower(aggregate.group, lowering)
     key = operand.heading.primary_key
     missing = [name for name in key if name not in group.heading]
-    if missing:
+    if missing and not aggregate.by_name:
         raise InvalidRequest(
             f"To aggregate, the second relation needs the whole key of the first; it lacks {', '.join(missing)}.",
             attribute=missing[0],
         )
-    names = shared_names(operand.heading, group.heading, unchecked=False)
+    names = shared_names(operand.heading, group.heading, by_name=aggregate.by_name)
+    lowering.tell(coincidences(operand.heading, group.heading, names))
     projection = work_out(aggregate.items, operand.heading)
     operand, operand_source = as_source(operand, lowering)
-    group, group_source, matched = _group_source(group, key, lowering)
+    group, group_source, matched = _group_source(group, () if missing else key, lowering)
     on = matches(operand, group, names, lowering)
     # Every small attribute of A can be used in the expressions, also outside of aggregates.
     small = [a.name for a in operand.heading if a.type.kind.traits.comparable and not a.type.kind.traits.heavy]
@@ -226,8 +230,9 @@ def _lower_union(union: Union, lowering: Lowering) -> Lowered:
     """Lower `A + B` to a FULL JOIN on the key: an entity in both is one row."""
     left, left_source = as_source(lower(union.left, lowering), lowering)
     right, right_source = as_source(lower(union.right, lowering), lowering)
-    heading = union_heading(left.heading, right.heading)
+    heading = union_heading(left.heading, right.heading, by_name=union.by_name)
     key = heading.primary_key
+    lowering.tell(coincidences(left.heading, right.heading, key))
     on = matches(left, right, key, lowering)
     columns = tuple(
         (name, sql.Call("coalesce", (left.select.column(name), right.select.column(name))))

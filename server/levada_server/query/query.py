@@ -27,6 +27,7 @@ class Query:
             values.
         heading: Its attributes.
         warnings: Warnings for the caller, although the query runs.
+        notices: The same, but a connection needs each only once.
         parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
         fixed: Whether no values may be replaced.
         tables: All tables that it reads, its conditions included; a table whose jobs it reads is one of them.
@@ -35,6 +36,7 @@ class Query:
     select: sql.Select
     heading: Heading
     warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
     parameters: tuple[tuple[int, AttributeType], ...] = ()
     fixed: bool = False
     tables: frozenset[TableName] = frozenset()

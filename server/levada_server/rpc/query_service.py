@@ -98,8 +98,13 @@ class QueryService:
 
 async def _compiled(message: relation_pb2.Relation, call: Call, action: Action) -> Readable:
     readable = await queries.compile_query(call.engine, call.caller, action, asked_relation("relation", message))
-    call.told.warn(readable.query.warnings)
+    _tell(readable, call)
     return readable
+
+
+def _tell(readable: Readable, call: Call) -> None:
+    call.told.warn(readable.query.warnings)
+    call.told.notify(readable.query.notices)
 
 
 async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
@@ -109,7 +114,7 @@ async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
     who = call.under_lease(request.lease_token)
     asked = asked_relation("relation", request.relation)
     readable = await queries.compile_query(call.engine, who, Action.FETCH, asked)
-    call.told.warn(readable.query.warnings)
+    _tell(readable, call)
     return readable, await begin_read(call.engine, who, await asked.relation(), request.read_receipt)
 
 

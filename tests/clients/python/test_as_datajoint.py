@@ -119,6 +119,170 @@ def test_a_pipeline_of_older_code_runs(server_address: str, tmp_path: object) ->
     assert (result.returncode, result.stdout.splitlines()[-1:]) == (0, ["done"]), result.stderr
 
 
+PIPELINE = """
+    import levada.as_datajoint
+    import levada
+
+    levada.connect({server_address!r})
+
+    import datajoint as dj
+    import pytest
+
+    schema = dj.schema("lab")
+
+    @schema
+    class Subject(dj.Manual):
+        definition = '''
+        subject : int
+        ---
+        weight = null : int
+        '''
+
+    @schema
+    class Session(dj.Manual):
+        definition = '''
+        -> Subject
+        session : int
+        ---
+        trials : int
+        '''
+
+    @schema
+    class User(dj.Manual):
+        definition = '''
+        subject : int
+        ---
+        login : varchar(10)
+        '''
+
+    @schema
+    class Visit(dj.Manual):
+        definition = '''
+        visit : int
+        ---
+        subject : int
+        '''
+
+    Subject.insert([(1, 10), (2, 20), (3, 30)])
+    Session.insert([(1, 1, 5), (1, 2, 6), (2, 1, 7)])
+    User.insert([(1, "ann"), (4, "bob")])
+    Visit.insert([(1, 1), (2, 1), (3, 2)])
+"""
+
+
+def check(script: str, server_address: str, folder: Path) -> None:
+    source = textwrap.dedent(PIPELINE.format(server_address=server_address)) + textwrap.dedent(script)
+    result = run(source, folder)
+    assert result.returncode == 0, result.stderr
+
+
+def test_names_alone_match_with_one_warning(server_address: str, tmp_path: Path) -> None:
+    script = """
+        with pytest.warns(levada.errors.LevadaWarning, match="`subject` matches by its name alone") as told:
+            assert len(User * Session) == 2
+            assert (User * Session).fetch("login", "trials", order_by="KEY")[1].tolist() == [5, 6]
+            assert (User & Session).fetch("login").tolist() == ["ann"]
+            assert (User - Session).fetch("login").tolist() == ["bob"]
+            assert (User & [Session & "session=2", {"login": "bob"}]).fetch("login").tolist() == ["ann", "bob"]
+        assert len([w for w in told if "lab.User.subject" in str(w.message) and "lab.Subject" in str(w.message)]) == 1
+        with pytest.warns(levada.errors.LevadaWarning, match="no origin"):
+            assert len(User * Visit) == 2
+        assert User.aggr(Visit, n="count(*)").fetch("n").tolist() == [2]
+        for refused in (lambda: len(Visit * Visit.proj("subject", other="visit")),
+                        lambda: len(Visit & (Visit.proj("subject", other="visit")))):
+            with pytest.raises(dj.DataJointError, match="belongs to the key of neither"):
+                refused()
+    """
+    check(script, server_address, tmp_path)
+
+
+def test_unions_match_on_names(server_address: str, tmp_path: Path) -> None:
+    script = """
+        with pytest.warns(levada.errors.LevadaWarning, match="by its name alone"):
+            both = (Subject + User).fetch(as_dict=True, order_by="KEY")
+        assert [tuple(row.values()) for row in both] == [
+            (1, 10, "ann"), (2, 20, None), (3, 30, None), (4, None, "bob")]
+        with pytest.raises(dj.DataJointError, match="secondary attribute"):
+            len((Subject & "subject=1") + (Subject & "subject=2"))
+        with pytest.raises(dj.DataJointError, match="same key"):
+            len(Subject + Session)
+    """
+    check(script, server_address, tmp_path)
+
+
+def test_groups_may_be_coarser(server_address: str, tmp_path: Path) -> None:
+    script = """
+        rows = Session.aggr(Subject & "subject=1", n="count(*)", sum="sum(weight)").fetch("n", "sum", order_by="KEY")
+        assert [column.tolist() for column in rows] == [[1, 1], [10, 10]]
+        kept = Session.aggr(Subject & "subject=1", n="count(*)", keep_all_rows=True).fetch("n", order_by="KEY")
+        assert kept.tolist() == [1, 1, 0]
+        assert Session.aggr(Subject.proj(other="subject"), n="count(*)").fetch("n").tolist() == [3, 3, 3]
+    """
+    check(script, server_address, tmp_path)
+
+
+def test_integers_are_rounded(server_address: str, tmp_path: Path) -> None:
+    script = """
+        import numpy as np
+        import pandas as pd
+        from decimal import Decimal
+
+        for given, stored in [(2.5, 3), (-2.5, -3), (3.5, 4), ("2.5", 3), ("1e2", 100), (np.float32(0.6), 1),
+                              (Decimal("1.4"), 1), (2147483647.4, 2147483647)]:
+            Subject.insert1((9, given))
+            assert (Subject & "subject=9").fetch1("weight") == stored, given
+            (Subject & "subject=9").delete_quick()
+        Subject.insert(pd.DataFrame({"subject": [7.6], "weight": [1.5]}))
+        Subject.update1({"subject": 8, "weight": 4.5})
+        assert (Subject & "subject=8").fetch1("weight") == 5
+        with pytest.raises(dj.DataJointError, match="outside"):
+            Subject.insert1((9, 2147483647.5))
+    """
+    check(script, server_address, tmp_path)
+
+
+def test_errors_and_ancestors_are_those_of_older_code(server_address: str, tmp_path: Path) -> None:
+    script = """
+        assert Session.ancestors() == [Session.full_table_name, Subject.full_table_name]
+        assert Subject.descendants() == [Subject.full_table_name, Session.full_table_name]
+        for unknown in (lambda: Subject.insert1({"subject": 5, "size": 1}), lambda: Subject.heading["size"],
+                        lambda: (dj.U("size") & Subject).fetch()):
+            with pytest.raises(KeyError):
+                unknown()
+    """
+    check(script, server_address, tmp_path)
+
+
+def test_a_job_tells_the_type_of_its_error(server_address: str, tmp_path: Path) -> None:
+    script = """
+        @schema
+        class Rate(dj.Computed):
+            definition = "-> Subject"
+
+            def make(self, key):
+                if key["subject"] < 3:
+                    raise ValueError(*["one", ""][key["subject"] - 1:][:1])
+                self.insert1(key)
+
+        @schema
+        class Later(dj.Imported):
+            definition = "-> Subject"
+
+        Rate.populate(suppress_errors=True, reserve_jobs=True)
+        assert Rate.jobs.errors.fetch("error_message", order_by="KEY").tolist() == ["ValueError: one", "ValueError"]
+        assert (schema.jobs & "error_message like 'ValueError: %'").fetch1("key") == {"subject": 1}
+        assert list(Rate.jobs.errors.fetch("status", "error_message", as_dict=True)[0]) == ["status", "error_message"]
+        assert Rate.jobs.progress()["success"] == 1 and len(schema.jobs & "status = 'error'") == 2
+        assert Rate.jobs.refresh(delay=-1) == {"added": 0, "removed": 0, "re_pended": 0}
+        assert (schema.jobs & "table_name='__rate'").delete() == 2
+
+        assert (Later.progress(), Later.progress("subject > 1"), len(Later.key_source)) == ((3, 3), (2, 2), 3)
+        Later.insert1((1,), allow_direct_insert=True)
+        assert Later.progress(display=False) == (2, 3)
+    """
+    check(script, server_address, tmp_path)
+
+
 def test_processes_of_populate_import_the_module_too(server_address: str, tmp_path: Path) -> None:
     (tmp_path / "older_pipeline.py").write_text(
         textwrap.dedent("""

@@ -116,10 +116,11 @@ class InvalidExpression(InvalidRequest, QuerySyntaxError):
     reason = "INVALID_EXPRESSION"
 
 
-class UnknownAttribute(InvalidRequest, UnknownAttributeError):
+class UnknownAttribute(InvalidRequest, UnknownAttributeError, KeyError):
     """A name is not an attribute of the operand; details: `attribute`."""
 
     reason = "UNKNOWN_ATTRIBUTE"
+    __str__ = Exception.__str__  # that of KeyError quotes the message
 
 
 class MissingAttribute(InvalidRequest, MissingAttributeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from levada._base import rules
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
 from levada._jobs import job_calls
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     Source = Callable[[tuple[object, ...]], Relation | None]
 
 
+_MESSAGE_WITH_TYPE = (
+    "ifnull(if(error_message = '', error_type, concat(error_type, ': ', error_message)), error_message)"
+)
 _STATES = [name.removeprefix("JOB_STATE_").lower() for name, number in job_pb2.JobState.items() if number]
 
 
 class Jobs(Relation):
     """The jobs of a table: its primary key, then the state of each job; restrict, join and fetch it as any relation.
 
-    `status` is the older name of `state`, with `ignore` for `ignored`.
+    `status` is the older name of `state`, with `ignore` for `ignored`. By the rules of DataJoint 0.14,
+    `error_message` begins with the type of the error.
 
     Args:
         name: The table.
@@ -46,10 +51,13 @@ class Jobs(Relation):
         # A key attribute keeps its name; a job attribute of the same name is then called job_….
         self._state, self._priority = (f"job_{name}" if name in key else name for name in ("state", "priority"))
         self._whole = nodes.job_table(name.schema, name.table)
+        items = [relation_pb2.ProjectItem(remaining=True)]
         computed = {"status": f"CASE {self._state} WHEN 'ignored' THEN 'ignore' ELSE {self._state} END"}
+        if rules.are_of_datajoint() and not key & {"error_message", "error_type"}:
+            items.append(relation_pb2.ProjectItem(excluded="error_message"))
+            computed["error_message"] = _MESSAGE_WITH_TYPE
         if named:
             computed["table_name"] = f"'{self.table_name}'"
-        items = [relation_pb2.ProjectItem(remaining=True)]
         for new, text in computed.items():
             if new not in key:
                 named_expression = relation_pb2.NamedExpression(name=new, expression=relation_pb2.Expression(text=text))
@@ -122,7 +130,7 @@ class Jobs(Relation):
 
         Args:
             restrictions: Only for keys of the key source that meet these.
-            delay: Seconds that new jobs wait.
+            delay: Seconds that new jobs wait; a negative number means no wait, as 0 does.
             priority: The priority of new jobs, 0 first.
             retry_errors: Make failed jobs pending again.
             stale_timeout: Not used: jobs whose key is gone are always dropped.
@@ -135,7 +143,7 @@ class Jobs(Relation):
             self.connection,
             self._name,
             self._source(restrictions),
-            delay=delay,
+            delay=max(delay, type(delay)(0)),
             priority=priority,
             retry_errors=retry_errors,
         )

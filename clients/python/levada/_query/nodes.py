@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
+from levada._base import rules
 from levada._base.text import sendable
 from levada_api.v1 import relation_pb2 as pb
 
@@ -66,7 +67,7 @@ def structure(root: Node) -> tuple[tuple[bytes, tuple[tuple[str, int], ...]], ..
 
 def encode_relation(root: Node) -> pb.Relation:
     """Flatten a tree to the protocol's list: operands before their users, the result last."""
-    relation = pb.Relation()
+    relation = pb.Relation(match_by_name=rules.are_of_datajoint())
     indices: dict[int, int] = {}
     # Depth first with a list, because trees may be deeper than Python's stack; the server has the limit.
     pending = [root]

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from levada._base import rules
 from levada._base.absent_names import defines, missing
 from levada._base.errors import InvalidRequest, NotFound, UnknownAttribute
 from levada._base.names import full_name, parse_full_name, stored_name
@@ -223,8 +224,9 @@ class Table(Relation, metaclass=TableMeta):
 
     @on_class
     def ancestors(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
-        """Return all tables that this one depends on, and itself, parents first."""
-        return self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
+        """Return all tables that this one depends on, and itself, parents first; by DataJoint's rules, itself first."""
+        found = self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
+        return found[::-1] if rules.are_of_datajoint() else found
 
     @on_class
     def descendants(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
@@ -491,7 +493,8 @@ class Table(Relation, metaclass=TableMeta):
             value = encoder(attribute.parsed_type)(value)
             attribute = replace(attribute, type=str(attribute.parsed_type.stored))
         family = attribute.parsed_type.family
-        if value is None or family not in (Family.BLOB, Family.FILE, Family.ARRAY, Family.OBJECT):
+        rounded = family is Family.INTEGER and rules.are_of_datajoint()
+        if value is None or not (rounded or family in (Family.BLOB, Family.FILE, Family.ARRAY, Family.OBJECT)):
             return value
         if family is Family.OBJECT:
             stager = Stager(self._server(), self._name, self.heading)

@@ -150,7 +150,7 @@ class _Decoder:
             case "union":
                 left, left_depth = self._operand(node.union.left)
                 right, right_depth = self._operand(node.union.right)
-                return algebra.Union(left, right), _deeper(left_depth, right_depth)
+                return algebra.Union(left, right, self._message.match_by_name), _deeper(left_depth, right_depth)
             case "universal_set":
                 return algebra.UniversalSet(tuple(node.universal_set.attributes)), 1
             case "top":
@@ -161,14 +161,16 @@ class _Decoder:
     def _join(self, join: pb.Join) -> tuple[algebra.Relation, int]:
         left, left_depth = self._operand(join.left)
         right, right_depth = self._operand(join.right)
-        joined = algebra.Join(left, right, left_join=join.left_join, unchecked=join.unchecked, extend=join.extend)
+        by_name = self._message.match_by_name
+        joined = algebra.Join(left, right, join.left_join, join.unchecked, join.extend, by_name)
         return joined, _deeper(left_depth, right_depth)
 
     def _aggregate(self, aggregate: pb.Aggregate) -> tuple[algebra.Relation, int]:
         operand, depth = self._operand(aggregate.operand)
         group, group_depth = self._operand(aggregate.group)
         items = self._items(aggregate.items)
-        return algebra.Aggregate(operand, group, items, aggregate.matching_only), _deeper(depth, group_depth)
+        by_name = self._message.match_by_name
+        return algebra.Aggregate(operand, group, items, aggregate.matching_only, by_name), _deeper(depth, group_depth)
 
     def _top(self, top: pb.Top) -> tuple[algebra.Relation, int]:
         operand, depth = self._operand(top.operand)
@@ -232,7 +234,8 @@ class _Decoder:
                 return algebra.Complement(inner), depth
             case "relation":
                 operand, depth = self._operand(condition.relation.node)
-                return algebra.Match(operand, condition.relation.unchecked), _deeper(depth)
+                matched = algebra.Match(operand, condition.relation.unchecked, self._message.match_by_name)
+                return matched, _deeper(depth)
             case "expression":
                 return self._expression(condition.expression), 1
             case "entities":

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from levada._base import rules
 from levada._base.errors import ValueOutOfRange
 from levada._base.text import shown
 from levada._values.condition_values import plain_scalar
@@ -38,6 +39,8 @@ def _integer(value: object, type_: AttributeType) -> int:
         # As an int it could have billions of digits, depending on its exponent, whatever the length of its text.
         raise ValueOutOfRange(f"{shown(value)} is past the range of {type_}.")
     if isinstance(value, (float, Decimal)):
+        if math.isfinite(value) and rules.are_of_datajoint():
+            value = Decimal(str(value)).to_integral_value(ROUND_HALF_UP)
         if not math.isfinite(value) or value != int(value):
             raise ValueOutOfRange(f"{value} is not a whole number, and {type_} holds only whole numbers.")
         value = int(value)
