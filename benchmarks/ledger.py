@@ -99,7 +99,7 @@ class Ledger:
 
         Args:
             stored: The number of rows by table and batch.
-            tables: The tables that exist, of those that clients declare.
+            tables: The existing tables among those of clients.
         """
         difference = Difference()
         left = dict(stored)

@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak`: every kind of load beside kills of clients and a server, and a comparison at the end.
 
 Clients insert, delete, declare, alter, drop, leave transactions idle, stop reading and attack, while workers compute.
-What they were told is compared with what PostgreSQL stores. One server lives throughout, and its memory is measured;
+The answers that they got are compared with the rows in PostgreSQL. One server lives throughout, and its memory is measured;
 another one is killed again and again. A test runs a shorter version.
 """
 
@@ -143,7 +143,7 @@ class Child:
 
     Args:
         number: Its number, from 1.
-        roles: What it does.
+        roles: Its roles, one for each client.
         server: The number of its server.
     """
 
@@ -188,7 +188,7 @@ class Outcome:
 
     Attributes:
         difference: Rows and tables that are lost or extra.
-        wrong: What else is wrong, in words.
+        wrong: Further faults, in words.
         told: How many answers of each kind clients got, by act.
         statuses: How many answers with each code the servers gave.
         jobs: How many jobs ended in each state.

@@ -1,6 +1,6 @@
 """The clients of the soak: `python -m benchmarks.soak_clients ROLE …`.
 
-Each says on its output what it does and is told. They end after SIGTERM, when their acts are over, and may be killed at
+Each writes its acts and the answers to its output. They end after SIGTERM, when their acts are over, and may be killed at
 any time.
 """
 
@@ -59,7 +59,7 @@ LONG_MAKE = 7.0
 
 
 class Undone(Exception):
-    """Ends a transaction that is to be undone."""
+    """Ends a transaction, so that it is undone."""
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""Whatever clients do beside each other, what they were told is what is stored. `make soak` runs it for minutes."""
+"""Clients of all kinds beside each other: their answers agree with the stored rows. `make soak` runs it for minutes."""
 
 from __future__ import annotations
 
