@@ -1,7 +1,7 @@
 """`python -m benchmarks.soak`: every kind of load beside kills of clients and a server, and a comparison at the end.
 
 Clients insert, delete, declare, alter, drop, leave transactions idle, stop reading and attack, while workers compute.
-The answers that they got are compared with the rows in PostgreSQL. One server lives throughout, and its memory is measured;
+Their answers are compared with the rows in PostgreSQL. One server lives throughout, and its memory is measured;
 another one is killed again and again. A test runs a shorter version.
 """
 

@@ -1,7 +1,7 @@
 """The clients of the soak: `python -m benchmarks.soak_clients ROLE …`.
 
-Each writes its acts and the answers to its output. They end after SIGTERM, when their acts are over, and may be killed at
-any time.
+Each writes its acts and the answers to its output. They end after SIGTERM, when their acts are over, and may be
+killed at any time.
 """
 
 from __future__ import annotations
