@@ -170,6 +170,32 @@ def test_nan_of_polars_is_missing_only_where_the_attribute_is_nullable() -> None
     assert polars_column(objects, attribute("json"), PLACE).storage.to_pylist() == ['{"x": 1}', None]
 
 
+@pytest.mark.parametrize(
+    ("nanoseconds", "microseconds"),
+    [(1_499, 1), (1_500, 2), (-1_499, -1), (-1_500, -1), (-1_501, -2), (2**63 - 1, 9_223_372_036_854_776)],
+)
+def test_nanoseconds_are_rounded_with_a_notice(nanoseconds: int, microseconds: int) -> None:
+    expected = [dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=microseconds), None]
+    typed = np.array([nanoseconds, "NaT"], "datetime64[ns]")
+    readers: tuple[Callable[[], pa.Array], ...] = (
+        lambda: arrow_column([np.datetime64(nanoseconds, "ns"), None], attribute("datetime"), PLACE),
+        lambda: arrow_column([pd.Timestamp(nanoseconds), pd.NaT], attribute("datetime"), PLACE),
+        lambda: numpy_column(typed, attribute("datetime"), PLACE),
+        lambda: pandas_column(pd.Series(typed), attribute("datetime"), PLACE),
+        lambda: pandas_column(pd.Series(typed).dt.tz_localize("UTC"), attribute("datetime"), PLACE),
+        lambda: polars_column(pl.Series(typed), attribute("datetime"), PLACE),
+    )
+    for read in readers:
+        with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
+            column = read()
+        assert column.to_pylist() == expected
+    if 0 <= nanoseconds < 10**9:
+        for span in (np.timedelta64(nanoseconds, "ns"), pd.Timedelta(nanoseconds, "ns")):
+            with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
+                column = arrow_column([span], attribute("time"), PLACE)
+            assert column.to_pylist() == [dt.time(0, 0, 0, microseconds)]
+
+
 class Side(str, enum.Enum):  # noqa: UP042  # so that `str` of a member is not its value
     LEFT = "left"
 
@@ -206,8 +232,6 @@ WRONG = lv.errors.WrongValue
         ("text", "\ud800", WRONG, "text with a lone surrogate"),
         ("text", b"x", WRONG, "b'x' is not a valid text"),
         ("date", "yesterday", WRONG, "'yesterday' is not a valid date"),
-        ("datetime", pd.Timestamp(5), OUT, "has nanoseconds, and datetime counts microseconds"),
-        ("datetime", np.datetime64(5, "ns"), OUT, "has nanoseconds"),
         ("timestamptz", dt.time(1), WRONG, "is not a valid timestamptz"),
         ("uuid", "not a uuid", WRONG, "'not a uuid' is not a valid uuid"),
         ("uuid", b"x", WRONG, "is not a valid uuid"),

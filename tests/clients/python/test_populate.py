@@ -282,14 +282,16 @@ def test_table_without_make_says_so(bench: Bench) -> None:
         (squares & "n = 1").populate()
 
 
-def test_interrupt_gives_back_what_is_in_hand(bench: Bench) -> None:
+def test_an_interrupt_is_the_error_of_its_job_and_gives_back_the_others(bench: Bench) -> None:
     def make(table: Square, key: Key) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("at once")
 
     squares = bench.squares(make)
     with pytest.raises(KeyboardInterrupt):
-        squares.populate()
-    assert squares.jobs.to_dicts("state", "attempt") == [{"state": "pending", "attempt": 0}] * 5
+        squares.populate(suppress_errors=True)
+    kept = squares.jobs.errors.to_dicts("error_type", "error_message")
+    assert kept == [{"error_type": "KeyboardInterrupt", "error_message": "at once"}]
+    assert squares.jobs.pending.to_dicts("state", "attempt") == [{"state": "pending", "attempt": 0}] * 4
 
 
 def test_late_result_is_dropped(bench: Bench, database_url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from levada._base.errors import InvalidRequest
+from levada._base.errors import InvalidRequest, warn
 from levada_api.v1 import schema_pb2 as pb
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -35,6 +35,13 @@ def class_name(stored: str) -> str:
     return ".".join("".join(word.title() for word in part.split("_")) for part in stored.split("__"))
 
 
+def schema_name_of(text: str) -> str:
+    """Return the name of a schema with small letters for capitals, with a warning."""
+    if text != text.lower():
+        warn(f"Names of schemas have small letters only: `{text}` is `{text.lower()}`.")
+    return text.lower()
+
+
 def full_name(name: pb.TableName) -> str:
     """Write a table's name as DataJoint does: `` `lab`.`session__trial` ``."""
     return f"`{name.schema}`.`{stored_name(name.table)}`"
@@ -49,4 +56,4 @@ def parse_full_name(text: str) -> pb.TableName:
     match = _FULL_NAME.fullmatch(text.strip())
     if match is None:
         raise InvalidRequest(f"{text!r} is not the full name of a table; use schema.Table.")
-    return pb.TableName(schema=match[1], table=without_tier_mark(match[2]))
+    return pb.TableName(schema=schema_name_of(match[1]), table=without_tier_mark(match[2]))

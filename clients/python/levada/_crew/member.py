@@ -103,7 +103,6 @@ def main(
         _POPULATE_PATIENCE_SECONDS if assignment.until_empty else sys.maxsize,
         stopping.is_set,
         beginning,
-        interruptible=False,
     )
 
     def ask() -> list[bytes | None]:

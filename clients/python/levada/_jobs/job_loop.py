@@ -84,7 +84,6 @@ class JobLoop:
         stopping: Returns whether to stop after the current job.
         beginning: Called with a lease when its `make` begins, and with None when it has ended.
         cancelled: Returns whether the job of a lease's token is known to be cancelled.
-        interruptible: As for `make`.
     """
 
     connection: Connection
@@ -94,7 +93,6 @@ class JobLoop:
     stopping: Callable[[], bool] = lambda: False
     beginning: Callable[[Lease | None], None] = lambda _: None
     cancelled: Callable[[str], bool] = lambda _: False
-    interruptible: bool = True
 
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
@@ -139,13 +137,7 @@ class JobLoop:
                 failed: MakeFailed | None = None
                 self.beginning(lease)
                 try:
-                    computed = make(
-                        self._table(lease),
-                        lease,
-                        self.make_kwargs,
-                        self.cancelled,
-                        interruptible=self.interruptible,
-                    )
+                    computed = make(self._table(lease), lease, self.make_kwargs, self.cancelled)
                     queue.add(computed)
                 except MakeFailed as error:
                     failed = error

@@ -43,8 +43,6 @@ def make(
     lease: Lease,
     make_kwargs: Mapping[str, Any],  # Any: the user's own
     cancelled: Callable[[str], bool],
-    *,
-    interruptible: bool = True,
 ) -> CompletedJob:
     """Run a table's `make` for the key of a lease.
 
@@ -52,11 +50,9 @@ def make(
         make_kwargs: Further arguments of `make`, or of `make_fetch`.
         cancelled: Returns whether the job of a lease's token was cancelled; its `make` ends at its next call to the
             server.
-        interruptible: A KeyboardInterrupt comes from the terminal, and not from `make` itself.
 
     Raises:
-        MakeFailed: `make` raised an exception that is not an interrupt.
-        KeyboardInterrupt: Somebody wants to stop.
+        MakeFailed: `make` raised an exception of whatever class.
     """
     work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
     version = code_version(type(table))
@@ -65,10 +61,8 @@ def make(
     try:
         _run(table, work, make_kwargs)
         return work.finish(time.monotonic() - started, version)
-    except BaseException as error:  # the server records it, and populate raises it
+    except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
-        if interruptible and isinstance(error, KeyboardInterrupt):
-            raise
         # The frames of this function and of the next are not part of the user's code.
         first = error.__traceback__.tb_next if error.__traceback__ else None
         error.__traceback__ = first.tb_next if first and first.tb_next else first

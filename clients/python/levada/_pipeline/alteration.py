@@ -9,7 +9,7 @@ from uuid import uuid4
 from levada._base.errors import InvalidRequest
 from levada._base.names import full_name
 from levada._base.prompt import confirm
-from levada._pipeline.declaration import bind, parts_of, references, resolve
+from levada._pipeline.declaration import bind, definition_of, parts_of, references, resolve
 from levada._pipeline.tiers import tier_of
 from levada._values.codecs import codecs_of
 from levada_api.v1 import schema_service_pb2 as pb
@@ -35,20 +35,21 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         Whether anything was altered.
     """
     cls = type(table)
-    if not cls.definition.strip():
+    definition = definition_of(table)
+    if not definition.strip():
         raise InvalidRequest(
             f"{table.full_table_name} has no definition here; alter it through a class that has one, under @schema."
         )
     wanted = pb.PlanAlterationRequest(
         name=table._name,
-        definition=cls.definition,
+        definition=definition,
         renames=renames,
         new_name=_with_master(table._name.table, new_name),
         tier=tier_of(cls),
     )
     places = [*namespaces, *_own_namespaces(cls)]
-    wanted.codecs.update(codecs_of(cls.definition, places))
-    for written in references(cls.definition):
+    wanted.codecs.update(codecs_of(definition, places))
+    for written in references(definition):
         if (found := resolve(written, places)) is not None:
             wanted.references[written].CopyFrom(found)
     plan = table.connection.call("SchemaService/PlanAlteration", wanted, pb.PlanAlterationResponse)

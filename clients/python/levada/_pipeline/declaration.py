@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from levada._base.errors import InvalidDefinition, PermissionDenied, warn
+from levada._base.errors import InvalidDefinition, NotFound, PermissionDenied, warn
 from levada._base.text import text_of
 from levada._jobs.computing import declare as send_declaration
 from levada._jobs.computing import evaluated_key_source, has_make, own_key_source, own_names
@@ -81,17 +81,16 @@ def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: 
     bind(schema, table, class_name)
     if not schema.create_tables:
         return
-    if not table.definition.strip():
-        raise InvalidDefinition(f"`{class_name}` has no definition: give the class a text `definition`.")
+    definition = _definition_for(table, class_name)
     request = schema_service_pb2.DeclareTableRequest(
         name=schema_pb2.TableName(schema=schema.database, table=class_name),
         tier=tier_of(table),
-        definition=table.definition,
+        definition=definition,
         has_make=issubclass(table, AutoPopulated) and has_make(table),
         request_id=uuid4().hex,
     )
-    request.codecs.update(codecs_of(table.definition, namespaces))
-    for written in references(table.definition):
+    request.codecs.update(codecs_of(definition, namespaces))
+    for written in references(definition):
         if (found := resolve(written, namespaces)) is not None:
             request.references[written].CopyFrom(found)
     if issubclass(table, AutoPopulated):
@@ -107,8 +106,38 @@ def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: 
         _insert_contents(table())
     if issubclass(table, AutoPopulated):
         _check_key_source(table, request, response.key_source_error)
-    if table.definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
-        table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{table.definition}"
+    if definition not in (table.__doc__ or ""):  # for help() and for the ? of notebooks
+        table.__doc__ = f"{table.__doc__ or ''}\nTable definition:\n\n{definition}"
+
+
+def definition_of(table: Table) -> str:
+    """Return the definition of a table's class, read from an instance: it may be a property, or set by `__init__`.
+
+    Raises:
+        InvalidDefinition: It is not text.
+    """
+    definition: object = table.definition
+    if not isinstance(definition, str):
+        raise InvalidDefinition(f"The definition of `{type(table).__name__}` must be text, not {definition!r}.")
+    return definition
+
+
+def _definition_for(table: type[Table], class_name: str) -> str:
+    """Return the definition of a class; without one of its own, that of the existing table.
+
+    Raises:
+        InvalidDefinition: There is neither.
+    """
+    instance = table()
+    definition = definition_of(instance)
+    if definition.strip():
+        return definition
+    try:
+        return instance.describe()
+    except NotFound:
+        raise InvalidDefinition(
+            f"`{class_name}` has no definition, and no such table exists: give the class a text `definition`."
+        ) from None
 
 
 def _retry_policy(table: type[AutoPopulated]) -> schema_pb2.RetryPolicy:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from levada._base.absent_names import Explained
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, NotFound, UnknownTable
-from levada._base.names import full_name
+from levada._base.errors import InvalidRequest, NotFound, UnknownTable, warn
+from levada._base.names import full_name, schema_name_of
 from levada._base.prompt import confirm
 from levada._base.text import sendable
 from levada._jobs.job_table import has_jobs, job_table
@@ -46,7 +46,7 @@ class Schema(Explained):
     """A namespace of tables, and the decorator that declares a class as one of them.
 
     Args:
-        schema_name: `[a-z][a-z0-9_]*`; None to set it later with `activate`.
+        schema_name: `[a-z][a-z0-9_]*`, capitals are replaced with a warning; None to set it later with `activate`.
         context: Looked up for names after `->`, before the module of the decorated class.
         connection: The schema's connection; by default that of `conn()`.
         create_schema: Create it if it does not exist.
@@ -173,6 +173,7 @@ class Schema(Explained):
             InvalidRequest: It has another name already.
             NotFound: It does not exist, and `create_schema` is False.
         """
+        schema_name = schema_name and schema_name_of(schema_name)
         if schema_name is None or schema_name == self.database:
             self._active_name()
             return
@@ -282,6 +283,7 @@ class Schema(Explained):
         Raises:
             AlreadyExists: The name is taken.
         """
+        new_name = schema_name_of(new_name)
         request = pb.RenameSchemaRequest(name=self._active_name(), new_name=new_name, request_id=uuid4().hex)
         self.connection.call("SchemaService/RenameSchema", request, pb.RenameSchemaResponse)
         self.database = new_name
@@ -294,6 +296,9 @@ class Schema(Explained):
             prompt: Whether to ask first; by default according to the setting `safemode`.
         """
         name = self._active_name()
+        if not self.exists:
+            warn(f"There is no schema `{name}`; nothing was dropped.")
+            return
         lines = [f"About to drop the schema `{name}` with:", *(full_name(table.name) for table in self._tables())]
         if confirm(lines, f"Drop the schema `{name}`?", False if force else prompt):
             request = pb.DropSchemaRequest(name=name, request_id=uuid4().hex)

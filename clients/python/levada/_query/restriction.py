@@ -14,7 +14,7 @@ from levada._base.errors import InvalidRequest
 from levada._base.text import sendable, shown
 from levada._query import nodes
 from levada._query.terms import Term
-from levada._values.condition_values import encode_condition_value, plain_scalar
+from levada._values.condition_values import encode_condition_value, plain_scalar, rounded_column
 from levada._values.tabular import (
     is_tabular,
     listed,
@@ -197,9 +197,16 @@ def as_operand(value: object) -> object:
 def _table_node(table: object) -> nodes.Node:
     """Build the condition of a table of values; with values that Arrow does not know it is one of mappings."""
     try:
-        return nodes.entities(to_ipc(to_arrow_table(table)))
+        return nodes.entities(to_ipc(_in_microseconds(to_arrow_table(table))))
     except (pa.ArrowException, TypeError, ValueError):
         return _any_node(row_mappings(table), unchecked=False)
+
+
+def _in_microseconds(table: pa.Table) -> pa.Table:
+    for index, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            table = table.set_column(index, field.name, rounded_column(table.column(index)))
+    return table
 
 
 def _mapping_node(mapping: Mapping[Any, object]) -> nodes.Node:  # Any: wrong keys are refused here

@@ -132,6 +132,20 @@ class Table(Relation, metaclass=TableMeta):
     definition: str = ""
 
     def __init__(self) -> None:
+        if type(self)._schema is not None:
+            self._bind()
+
+    # Only at run time: type checkers would take every name for a member.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Member:
+            """Find the table of an instance that was created before its class was declared."""
+            if name in ("_name", "_node", "_connection", "_heading"):
+                self._bind()
+                return vars(self)[name]
+            return super().__getattr__(name)
+
+    def _bind(self) -> None:
         schema = type(self)._schema
         if schema is None or not schema.database:
             raise InvalidRequest(
@@ -139,7 +153,7 @@ class Table(Relation, metaclass=TableMeta):
                 "and activate the schema."
             )
         self._name = schema_pb2.TableName(schema=schema.database, table=type(self)._class_name)
-        super().__init__(schema.connection, nodes.table(self._name.schema, self._name.table))
+        Relation.__init__(self, schema.connection, nodes.table(self._name.schema, self._name.table))
 
     # ---------------------------------------------------------------------------------------------- names
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from levada._base.errors import warn
 from levada._values.message_encoding import encode_value
 from levada._values.tabular import is_missing_scalar, listed, without_dimensions
 
@@ -35,7 +36,7 @@ def encode_condition_value(value: object, path: str) -> pb.Value:
 def plain_scalar(value: object) -> object:
     """Convert a scalar of NumPy or pandas, or an array without dimensions, to a plain Python value.
 
-    NaT, NA and NaN that stands for NULL become None.
+    NaT, NA and NaN that stands for NULL become None; nanoseconds are rounded to microseconds, with a warning.
     """
     value = without_dimensions(value)
     if isinstance(value, pa.Scalar):
@@ -44,13 +45,41 @@ def plain_scalar(value: object) -> object:
         if np.isnat(value):
             return None
         days = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D")
-        return value.astype("datetime64[D]" if days else "datetime64[us]").item()
+        return value.astype("datetime64[D]").item() if days else _rounded(value, value.astype("datetime64[us]"))
     if isinstance(value, np.timedelta64):
-        return None if np.isnat(value) else value.astype("timedelta64[us]").item()
+        return None if np.isnat(value) else _rounded(value, value.astype("timedelta64[us]"))
     if is_missing_scalar(value):
         return None
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, dt.datetime) and type(value) is not dt.datetime and hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime()
+    if isinstance(value, dt.datetime) and hasattr(value, "to_pydatetime"):
+        whole: dt.datetime = value.to_pydatetime(warn=False)
+        nanosecond: int = value.nanosecond  # type: ignore[attr-defined]  # pandas has it
+        if nanosecond:
+            _warn_of_rounding()
+        return (whole + dt.timedelta(microseconds=1)).replace(fold=whole.fold) if nanosecond >= 500 else whole
+    if isinstance(value, dt.timedelta) and hasattr(value, "to_pytimedelta"):
+        span: np.timedelta64 = value.to_numpy()  # type: ignore[attr-defined]  # pandas has it
+        return _rounded(span, span.astype("timedelta64[us]"))
     return value
+
+
+def rounded_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Round moments of Arrow that count nanoseconds to microseconds, with a warning if that changes any."""
+    nanoseconds = column.cast(pa.int64()).fill_null(0).to_numpy()
+    counts = nanoseconds // 1000 + (nanoseconds % 1000 >= 500)
+    if (nanoseconds % 1000).any():
+        _warn_of_rounding()
+    return pa.array(counts, pa.int64(), mask=np.array(column.is_null())).cast(pa.timestamp("us", column.type.tz))
+
+
+def _warn_of_rounding() -> None:
+    warn("Nanoseconds were rounded: dates and times count microseconds here.")
+
+
+def _rounded(value: Any, whole: Any) -> object:  # noqa: ANN401  # both datetime64 or both timedelta64
+    """Return a moment or span as Python's, rounded to microseconds; `whole` is the last of these before it."""
+    if whole != value:
+        _warn_of_rounding()
+        whole += value - whole >= np.timedelta64(500, "ns")
+    return whole.item()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import ValueOutOfRange
-from levada._values.condition_values import plain_scalar
+from levada._values.condition_values import plain_scalar, rounded_column
 from levada._values.kinds.value_kind import ValueKind
 
 if TYPE_CHECKING:
@@ -18,25 +18,14 @@ if TYPE_CHECKING:
     from levada._values.kinds.value_kind import Column
     from levada._values.types import AttributeType
 
-_FINER = ("ns", "ps", "fs", "as")
 _DAY_US = 86_400 * 10**6
 _UTC = pa.timestamp("us", "UTC")
 _NO_TIME = np.iinfo(np.int64).min
 """The count that NumPy reads as NaT."""
 
 
-def _plain(value: object, type_: AttributeType) -> object:
-    """Convert a moment of NumPy or pandas to Python's, which counts microseconds, and read text."""
-    finer = getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
-    if isinstance(value, np.datetime64):
-        finer = np.datetime_data(value.dtype)[0] in _FINER and value.astype("datetime64[us]") != value
-    if finer:
-        raise ValueOutOfRange(f"{value} has nanoseconds, and {type_} counts microseconds; round it.")
-    return plain_scalar(value)
-
-
-def _time(value: object, type_: AttributeType) -> dt.time:
-    value = _plain(value, type_)
+def _time(value: object, _: AttributeType) -> dt.time:
+    value = plain_scalar(value)
     match dt.time.fromisoformat(value.strip()) if isinstance(value, str) else value:
         case dt.time() as time:
             return time.replace(tzinfo=None)
@@ -46,8 +35,8 @@ def _time(value: object, type_: AttributeType) -> dt.time:
             raise TypeError
 
 
-def _date(value: object, type_: AttributeType) -> dt.date:
-    match _read(value, type_):
+def _date(value: object, _: AttributeType) -> dt.date:
+    match _read(value):
         case dt.datetime() as moment:
             if moment.time() != dt.time(0):
                 raise ValueOutOfRange(f"{moment} has a time of day, and a date is a whole day.")
@@ -63,8 +52,8 @@ def _moment(value: object, type_: AttributeType) -> dt.datetime:
     return moment.replace(tzinfo=None)
 
 
-def _zoned_moment(value: object, type_: AttributeType) -> dt.datetime:
-    match _read(value, type_):
+def _zoned_moment(value: object, _: AttributeType) -> dt.datetime:
+    match _read(value):
         case dt.datetime(tzinfo=None) as moment:
             return moment.replace(tzinfo=dt.UTC)
         case dt.datetime() as moment:
@@ -75,8 +64,8 @@ def _zoned_moment(value: object, type_: AttributeType) -> dt.datetime:
             raise TypeError
 
 
-def _read(value: object, type_: AttributeType) -> object:
-    value = _plain(value, type_)
+def _read(value: object) -> object:
+    value = plain_scalar(value)
     return dt.datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
 
 
@@ -117,7 +106,10 @@ def _cast_to_moments(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     moments = pa.types.is_timestamp(column.type)
     if not (moments or pa.types.is_date(column.type)):
         return None
-    return column.cast(pa.timestamp("us", column.type.tz if moments else None)).cast(type_.arrow)
+    unit = pa.timestamp("us", column.type.tz if moments else None)
+    if moments and column.type.unit == "ns":
+        column = rounded_column(column)
+    return column.cast(unit).cast(type_.arrow)
 
 
 def _to_moments(column: Column, _: AttributeType) -> list[Any]:

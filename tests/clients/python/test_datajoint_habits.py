@@ -1,0 +1,117 @@
+"""Habits of code that was written for DataJoint."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import levada as lv
+
+
+def test_a_key_with_nanoseconds_is_found_by_itself(connection: lv.Connection) -> None:
+    schema = lv.Schema("pulses", connection=connection)
+
+    @schema
+    class Pulse(lv.Manual):
+        definition = "at : datetime(6)"
+
+    moment = pd.Timestamp("2026-01-02 03:04:05.123456789")
+    with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
+        Pulse.insert(pd.DataFrame({"at": [moment]}))
+    assert Pulse.fetch1("at") == dt.datetime(2026, 1, 2, 3, 4, 5, 123457)
+    for key in ({"at": moment}, {"at": moment.to_datetime64()}, [{"at": moment}], pd.DataFrame({"at": [moment]})):
+        with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
+            assert len(Pulse & key) == 1
+
+
+def test_a_definition_is_read_from_an_instance(connection: lv.Connection) -> None:
+    schema = lv.Schema("models", connection=connection)
+
+    class Model(lv.Manual):
+        count = 1
+
+        @property
+        def definition(self) -> str:  # type: ignore[override]  # as older code has it
+            return "\n".join(f"key_{number} : int" for number in range(self.count))
+
+    class Pair(Model):
+        count = 2
+
+    class Named(lv.Manual):
+        definition = "It is set below."
+
+        def __init__(self) -> None:
+            self.definition = "name : varchar(9)"
+            super().__init__()
+
+    schema(Pair)
+    schema(Named)
+    assert (Pair.primary_key, Named.primary_key) == (["key_0", "key_1"], ["name"])
+    assert "key_1 : int" in (Pair.__doc__ or "")
+    Pair.count = 3
+    with pytest.raises(lv.errors.LevadaError, match="key"):
+        Pair.alter(prompt=False)
+    Pair.count = 2
+    assert not Pair.alter(prompt=False)
+
+    class Wrong(lv.Manual):
+        definition = 5  # type: ignore[assignment]  # as a slip
+
+    with pytest.raises(lv.errors.InvalidDefinition, match="definition of `Wrong` must be text, not 5"):
+        schema(Wrong)
+
+
+def test_a_class_without_a_definition_is_that_of_the_existing_table(
+    connection: lv.Connection, lab: lv.VirtualModule
+) -> None:
+    class Note(lv.Part):
+        definition = "-> Session\n---\nnote : varchar(9)"
+
+    again: Any = type("Session", (lv.Manual,), {"Note": Note})
+    lab.schema(again, context={"Session": again})
+    assert again.primary_key == ["subject_id", "session"]
+    assert len(again()) == 3
+    assert "session__note" in lab.schema.list_tables()
+
+    with pytest.raises(lv.errors.InvalidDefinition, match="`Absent` has no definition, and no such table exists"):
+        lab.schema(type("Absent", (lv.Manual,), {}))
+
+
+def test_an_instance_may_be_older_than_its_declaration(connection: lv.Connection) -> None:
+    schema = lv.Schema(connection=connection)
+
+    @schema
+    class Subject(lv.Lookup):
+        definition = "subject : int"
+        contents = ((1,), (2,))
+
+    subjects = Subject()
+    with pytest.raises(lv.errors.InvalidRequest, match="does not belong to a schema yet"):
+        len(subjects)
+    schema.activate("older_instances")
+    assert len(subjects) == 2
+    assert len(subjects & {"subject": 1}) == 1
+
+
+def test_a_schema_that_is_gone_needs_no_drop(connection: lv.Connection) -> None:
+    schema, other = (lv.Schema("passing", connection=connection) for _ in range(2))
+    schema.drop(prompt=False)
+    with pytest.warns(lv.LevadaWarning, match="no schema `passing`; nothing was dropped"):
+        other.drop(prompt=False)
+
+
+def test_names_of_schemas_are_in_small_letters(connection: lv.Connection) -> None:
+    with pytest.warns(lv.LevadaWarning, match="`Lab_Mice` is `lab_mice`"):
+        schema = lv.Schema("Lab_Mice", connection=connection)
+
+    @schema
+    class Mouse(lv.Lookup):
+        definition = "mouse : int"
+        contents = ((1,),)
+
+    assert schema.database == "lab_mice"
+    with pytest.warns(lv.LevadaWarning, match="`Lab_Mice` is `lab_mice`"):
+        assert len(lv.FreeTable(connection, "`Lab_Mice`.`mouse`")) == 1
