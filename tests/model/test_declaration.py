@@ -119,6 +119,12 @@ def test_line_ends(end: str) -> None:
     assert (table.comment, table.heading.primary_key, table.heading.secondary) == ("comment", ("a",), ("b",))
 
 
+@pytest.mark.parametrize("divider", ["---", "------", "___", "_____ # below"])
+def test_dividers(divider: str) -> None:
+    table = declared(f"a : int32\n{divider}\nb : int32")
+    assert (table.heading.primary_key, table.heading.secondary) == (("a",), ("b",))
+
+
 def test_only_the_first_line_is_the_comment_of_the_table() -> None:
     assert declared("\n  # first #1\n# second\na : int32").comment == "first #1"
     assert declared("a : int32\n# late").comment == ""
@@ -379,6 +385,8 @@ REFUSED = [
     ("a : int8\n---\nb = CURRENT_TIMESTAMP : int32", 3, 5, "holds no time", "a value of int32"),
     # the divider
     ("a : int8\n---\nb : int8\n---", 4, 1, "the second divider", "one `---`"),
+    ("a : int8\n___\nb : int8\n---", 4, 1, "the second divider", "one `---`"),
+    ("a : int8\n__\nb : int8", 2, 1, "names that begin with `_` are reserved", "a letter"),
     ("a : int8\n--\nb : int8", 2, 1, "`--` is not a valid name", "subject_id"),
     # foreign keys
     ("->", 1, 3, "the table is missing", "lab.Session"),

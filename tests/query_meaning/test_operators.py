@@ -80,6 +80,16 @@ ROWS: list[tuple[str, Query, list[tuple[object, ...]]]] = [
         U("even").aggr(Subject.proj(even="subject_id % 2 = 0"), n="count(*)"),
         [(True, 1), (False, 2)],
     ),
+    ("U promotes an attribute to the key", (U("username") * Subject).proj(), [(1, "ann"), (2, None), (3, "ann")]),
+    ("U promotes on either side", (Subject * U("subject_id", "username")).proj(), [(1, "ann"), (2, None), (3, "ann")]),
+    ("U promotes within a limit", (Subject.top(1, "KEY DESC") * U("name")).proj(), [(3, "Nala")]),
+    (
+        "computed names may begin with _",
+        Subject.proj(_matched="name", _order_1="weight > 10").aggr(Session.proj(_n="session"), "_matched", _n="max(_n)")
+        & "_n > 1",
+        [(1, "Tiger", 2)],
+    ),
+    ("an order by a name with _", Subject.proj(_name="name").top(1, "_name").proj("_name"), [(2, "Leo")]),
     (
         "aggregation duplicates an attribute",
         Subject.aggr(Session, name_copy="(name)", n="count(*)"),
@@ -196,7 +206,9 @@ def test_rows(postgres: Postgres) -> None:
         (Subject & Match(Rig.relation, by_name=True), MismatchedLineage, "the key of neither"),
         (by_name(Subject, Rig), MismatchedLineage, "the key of neither"),
         (U("name"), InvalidRequest, "U("),
-        (U("name") * Subject, InvalidRequest, "U cannot be joined"),
+        (U("name") * U("name"), InvalidRequest, "U("),
+        (U("unknown") * Subject, UnknownAttribute, "unknown"),
+        (Subject * U("name", "name"), InvalidRequest, "twice"),
         (U("name") - Subject, InvalidRequest, "U("),
         (U("unknown") & Subject, UnknownAttribute, "unknown"),
         (U("name", "name") & Subject, InvalidRequest, "twice"),

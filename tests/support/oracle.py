@@ -43,6 +43,7 @@ from tests.support.oracle_operators import (
     distinct,
     join,
     project,
+    promote,
     top,
     union,
 )
@@ -93,6 +94,8 @@ class Oracle:
                 return chosen(entities, [i for i, entity in enumerate(entities) if holds(entity) is not negated])
             case Project(operand, items):
                 return project(self.evaluate(operand), items)
+            case Join(UniversalSet(names), operand) | Join(operand, UniversalSet(names)):
+                return promote(names, self.evaluate(operand))
             case Join(left, right):
                 return join(self.evaluate(left), self.evaluate(right), relation)
             case Aggregate(UniversalSet(names), group, items):

@@ -189,6 +189,14 @@ def distinct(names: Sequence[str], operand: Entities) -> Entities:
     return Entities(heading, tuple(found.values()))
 
 
+def promote(names: Sequence[str], operand: Entities) -> Entities:
+    """Evaluate `U(…) * operand`."""
+    promoted = _universal_heading(names, operand.heading).names
+    key = [*operand.heading.primary_key, *(name for name in promoted if name not in operand.heading.primary_key)]
+    heading = _with_key(list(operand.heading), key)
+    return Entities(heading, _rows(heading, operand))
+
+
 def aggregate_universal(names: Sequence[str], group: Entities, items: Sequence[Item]) -> Entities:
     """Evaluate `U(…).aggr(group, …)`."""
     own = _universal_heading(names, group.heading)

@@ -66,7 +66,7 @@ MAX_PAIRS = 2_000
 
 _OPERATORS = (
     *("restrict", "restrict", "restrict", "project", "project", "join", "join", "join", "left", "aggregate"),
-    *("aggregate", "distinct", "total", "union", "union", "top", "top"),
+    *("aggregate", "distinct", "promote", "total", "union", "union", "top", "top"),
 )
 _RESULTS = ("x", "y", "z", "v", "w")
 """Names of computed attributes; few, so that they meet."""
@@ -190,6 +190,8 @@ def random_relation(chance: Random, oracle: Oracle, depth: int = MAX_DEPTH, *, w
             grown = Project(operand, _items(chance, entities, entities, random_computed, wild=wild))
         case "distinct":
             grown = Restrict(UniversalSet(_names(chance, entities.heading, wild=wild)), Match(operand))
+        case "promote":
+            grown = Join(UniversalSet(_names(chance, entities.heading, wild=wild)), operand)
         case "total":
             names = _names(chance, entities.heading, wild=wild)
             grown = Aggregate(UniversalSet(names), operand, _named(chance, entities, random_aggregate, names))

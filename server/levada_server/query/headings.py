@@ -137,10 +137,25 @@ def distinct_heading(universal: UniversalSet, operand: Heading) -> Heading:
         UnknownAttribute: The operand lacks one.
         InvalidRequest: One is named twice.
     """
+    return ordered(_universal_attributes(universal, operand), universal.names)
+
+
+def promoted_heading(universal: UniversalSet, operand: Heading) -> Heading:
+    """Attributes of `U(…) * operand`: those of the operand, with the others of U after its key.
+
+    Raises:
+        UnknownAttribute: The operand lacks one.
+        InvalidRequest: One is named twice.
+    """
+    promoted = [attribute.name for attribute in _universal_attributes(universal, operand)]
+    return ordered(operand, dict.fromkeys((*operand.primary_key, *promoted)))
+
+
+def _universal_attributes(universal: UniversalSet, operand: Heading) -> list[Attribute]:
     repeated = first_repeated(universal.names)
     if repeated is not None:
         raise InvalidRequest(f"U names the attribute `{repeated}` twice.", attribute=repeated)
-    return ordered((_universal_attribute(name, operand) for name in universal.names), universal.names)
+    return [_universal_attribute(name, operand) for name in universal.names]
 
 
 def _universal_attribute(name: str, operand: Heading) -> Attribute:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MAX_LOWERED_NODES = 10_000
 """The most nodes to lower; a shared part is lowered once per use, so a small message can stand for a huge query."""
 
-_ORDER = "_order_"
-"""Begins the names of columns that a query is ordered by and does not return."""
+_ORDER = "(order) "
+"""Begins the names of columns that a query is ordered by and does not return; no attribute can have such a name."""
 
 MAX_WEIGHT = 50_000
 """The most nodes of all expressions of a query as PostgreSQL plans it, with every name replaced by its expression."""

@@ -29,6 +29,7 @@ from levada_server.query.headings import (
     coincidences,
     distinct_heading,
     join_heading,
+    promoted_heading,
     shared_names,
     union_heading,
 )
@@ -41,7 +42,8 @@ _EVERYTHING = sql.Keyword("()")
 _ANYTHING = sql.Cast(sql.TRUE, "boolean")
 """GROUP BY that yields one group for any rows, and none for no rows."""
 
-_MARKER = "_matched"
+# No attribute can have this name.
+_MARKER = "(matched)"
 
 
 def lower(relation: Relation, lowering: Lowering) -> Lowered:
@@ -57,6 +59,8 @@ def lower(relation: Relation, lowering: Lowering) -> Lowered:
             return _lower_restrict(relation, lowering)
         case Project():
             return _lower_project(relation, lowering)
+        case Join(UniversalSet() as universal, operand) | Join(operand, UniversalSet() as universal):
+            return _lower_promotion(universal, operand, lowering)
         case Join():
             return _lower_join(relation, lowering)
         case Aggregate(UniversalSet() as universal):
@@ -129,8 +133,6 @@ def _projected(select: sql.Select, projection: Projection, scope: Scope, lowerin
 
 
 def _lower_join(join: Join, lowering: Lowering) -> Lowered:
-    if isinstance(join.left, UniversalSet) or isinstance(join.right, UniversalSet):
-        raise InvalidRequest("U cannot be joined; restrict it instead, as in U(...) & query.")
     left, right = lower(join.left, lowering), lower(join.right, lowering)
     names = shared_names(left.heading, right.heading, unchecked=join.unchecked, by_name=join.by_name)
     if not join.unchecked:
@@ -145,6 +147,14 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
     by_name = dict(right.select.columns) | dict(left.select.columns)
     columns = tuple((name, by_name[name]) for name in heading.names)
     return Lowered(sql.Select(columns, source, where=left.select.where + right.select.where), heading)
+
+
+def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
+    """Lower `U(…) * A`: the entities of A, with these attributes in their key too."""
+    lowered = lower(operand, lowering)
+    heading = promoted_heading(universal, lowered.heading)
+    columns = tuple((name, lowered.select.column(name)) for name in heading.names)
+    return Lowered(replace(lowered.select, columns=columns), heading)
 
 
 def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:

@@ -92,10 +92,10 @@ def _check_droppable(name: str, heading: Heading) -> None:
 
 
 def _check_new_name(name: str) -> None:
-    plain = name.replace("_", "").isalnum() and name.isascii() and name[0].isalpha() and name == name.lower()
+    plain = name.replace("_", "").isalnum() and name.isascii() and not name[0].isdigit() and name == name.lower()
     if not plain or len(name) > MAX_NAME_BYTES:
         raise InvalidRequest(
-            f"`{name}` is not a valid attribute name: use a-z, 0-9 and _, begin with a letter, "
+            f"`{name}` is not a valid attribute name: use a-z, 0-9 and _, begin with no digit, "
             f"at most {MAX_NAME_BYTES} bytes.",
             attribute=name,
         )

@@ -19,10 +19,10 @@ GROUP BY t1."subject_id", t1."name", t1."weight", t1."username"
 -- A singleton has no key to tell a match by, so a marker does.
 Settings.aggr(Rig, n="count(*)")
 
-SELECT count(*) FILTER (WHERE t3."_matched") AS "n"
+SELECT count(*) FILTER (WHERE t3."(matched)") AS "n"
 FROM "lab"."settings" AS t1
 LEFT JOIN (
-    SELECT t2."rig" AS "rig", t2."name" AS "name", TRUE AS "_matched"
+    SELECT t2."rig" AS "rig", t2."name" AS "name", TRUE AS "(matched)"
     FROM "lab"."rig" AS t2
 ) AS t3 ON TRUE
 GROUP BY t1."volume"

@@ -31,3 +31,12 @@ SELECT count(*) AS "n"
 FROM "lab"."subject" AS t1
 GROUP BY ()
 ;
+
+-- Attributes that join the key.
+(Subject.proj("name", "weight") & "weight > 10") * U("weight", "subject_id")
+
+SELECT t1."subject_id" AS "subject_id", t1."weight" AS "weight", t1."name" AS "name"
+FROM "lab"."subject" AS t1
+WHERE (t1."weight" > $1::double precision)
+-- $1: 10.0
+;

@@ -529,10 +529,10 @@ class Relation(Explained, Operand):
 
 
 class U(Relation):
-    """All possible entities with some attributes; useful only in restrictions and aggregations.
+    """All possible entities with some attributes; useful only together with another relation.
 
-    `U("a", "b") & A` yields the distinct pairs of A; `U("a").aggr(A, n="count(*)")` groups by `a`; `U().aggr(A,
-    n="count(*)")` has one entity.
+    `U("a", "b") & A` yields the distinct pairs of A; `U("a") * A` is A with `a` in its key too; `U("a").aggr(A,
+    n="count(*)")` groups by `a`; `U().aggr(A, n="count(*)")` has one entity.
     """
 
     def __init__(self, *attributes: str) -> None:

@@ -18,7 +18,7 @@ from levada_server.model.types import NO_CODECS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DIVIDER = re.compile(r"-{3,}\s*(?:#.*)?")
+_DIVIDER = re.compile(r"(?:-{3,}|_{3,})\s*(?:#.*)?")
 
 
 @dataclass(frozen=True, slots=True)

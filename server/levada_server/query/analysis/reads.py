@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.table import TableName
 
-_NAME = re.compile(r"\s*\(?\s*`?([a-z][a-z0-9_]*)`?\s*\)?\s*")
+_NAME = re.compile(r"\s*\(?\s*`?([a-z_][a-z0-9_]*)`?\s*\)?\s*")
 
 Names = frozenset[str]
 _NONE: Names = frozenset()
