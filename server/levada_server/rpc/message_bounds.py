@@ -36,6 +36,8 @@ _MORE_ELEMENTS = {
     "TextMap": 100_000,
 }
 """Elements of one repeated field, by the message that has it."""
+MAX_SURPLUS = 10_000
+"""Fields of a request, in all its messages, that this server does not know, or that repeat a field that comes once."""
 _SKIPPED_BYTES = 16
 """A message that is as short is not looked into: it is counted as if it were full of empty ones."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -76,7 +78,7 @@ def count_elements(message: str, content: bytes, steps: int = MAX_STEPS) -> None
 
     Raises:
         TooMany: There are more than that.
-        LimitReached: A repeated field has too many.
+        LimitReached: A repeated field has too many, or too many fields mean nothing.
         InvalidRequest: The content is not a message.
     """
     try:
@@ -92,6 +94,7 @@ def _short(message: str) -> str:
 class _Counter:
     def __init__(self, steps: int) -> None:
         self._steps = steps
+        self._surplus = 0
 
     def count(self, message: str, content: bytes, position: int, end: int, depth: int) -> None:
         if depth > MAX_NESTING:
@@ -125,15 +128,23 @@ class _Counter:
                 position += 8 if wire == _FIXED64 else 4
             else:
                 raise IndexError  # groups, which nobody has written for years
-            if field is not None and field.limit is not None:
-                counts[number] = counts.get(number, 0) + elements
-                if counts[number] > field.limit:
+            counts[number] = counts.get(number, 0) + elements
+            if field is None or (field.limit is None and counts[number] > 1):
+                self._surplus += 1
+                if self._surplus > MAX_SURPLUS:
                     raise LimitReached(
-                        f"`{field.name}` has more than {field.limit} elements; send fewer.",
-                        field=field.name,
-                        limit="elements",
-                        value=field.limit,
+                        f"The request has more than {MAX_SURPLUS} fields that this server does not know, or that repeat "
+                        "a field that comes once; leave them out.",
+                        limit="fields",
+                        value=MAX_SURPLUS,
                     )
+            elif field.limit is not None and counts[number] > field.limit:
+                raise LimitReached(
+                    f"`{field.name}` has more than {field.limit} elements; send fewer.",
+                    field=field.name,
+                    limit="elements",
+                    value=field.limit,
+                )
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
@@ -153,7 +164,7 @@ def _varint(content: bytes, position: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1_000)
 def _fields(message: str) -> dict[int, _Field]:
-    """Return what has to be known of the fields of a message that are messages themselves, or repeated."""
+    """Return what has to be known of the fields of a message."""
     descriptor = descriptor_pool.Default().FindMessageTypeByName(message)
     limit = _MORE_ELEMENTS.get(descriptor.name, MAX_ELEMENTS)
     return {
@@ -166,7 +177,6 @@ def _fields(message: str) -> dict[int, _Field]:
             and field.cpp_type not in (FieldDescriptor.CPPTYPE_STRING, *_PACKABLE_BYTES),
         )
         for field in descriptor.fields
-        if field.is_repeated or field.message_type is not None
     }
 
 
