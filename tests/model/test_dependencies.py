@@ -57,5 +57,25 @@ def test_ancestors_and_descendants() -> None:
     assert set(names(catalog().ancestors(table_name("lab.Child")))) == {"lab.Subject", "lab.Session", "lab.User"}
 
 
-def test_parts_of_a_master() -> None:
-    assert [str(part.name) for part in catalog().parts(table_name("lab.Session"))] == ["lab.Session.Trial"]
+def test_own_tables_of_a_master() -> None:
+    assert set(map(str, catalog().own_tables(table_name("lab.Session")))) == {
+        "lab.Session",
+        "lab.Session.Trial",
+        "lab.Session.Trial.Frame",
+    }
+
+
+def test_tables_below_several_include_one_of_them_below_another() -> None:
+    below = catalog().descendants(table_name("lab.Session"), table_name("lab.Session.Trial"))
+    assert table_name("lab.Session.Trial") in below
+    assert table_name("lab.Session") not in below
+    assert below == catalog().descendants(table_name("lab.Session"))
+
+
+def test_the_same_tables_at_another_version() -> None:
+    before = catalog().prepare()
+    name = table_name("lab.Session")
+    assert before.basis((name,)).version == before.version
+    later = before.at_version(before.version + 1)
+    assert later.basis((name,)).version == later.version == before.version + 1
+    assert (later.tables, later.order) == (before.tables, before.order)

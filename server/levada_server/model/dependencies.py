@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,9 +14,13 @@ from levada_server.errors import InvalidDefinition, UnknownSchema, UnknownTable
 from levada_server.model.table import PartIntegrity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from levada_server.model.table import ForeignKey, Table, TableName
+
+
+MAX_SHOWN = 50
+"""How many names of tables a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,9 @@ class Basis:
 class Catalog:
     """All tables at one version, and how they depend on each other.
 
+    The graph, the order and the indexes of the tables are made when first asked for; `prepare` makes them before, since
+    for thousands of tables they take long.
+
     Args:
         version: Increases with every change.
         schemas: Names of all schemas.
@@ -55,14 +64,16 @@ class Catalog:
             UnknownSchema: There is no such schema.
             UnknownTable: The schema has no such table.
         """
-        found = self.tables.get(name) or self._by_stored_name.get((name.schema, name.table))
+        found = self.tables.get(name) or self.stored_as(name.schema, name.table)
         if found is not None:
             return found
         if name.schema not in self.schemas:
             raise UnknownSchema(f"There is no schema `{name.schema}`; create it first.", schema=name.schema)
         known = sorted(t.table for t in self.tables if t.schema == name.schema)
+        more = f" and {len(known) - MAX_SHOWN} more" if len(known) > MAX_SHOWN else ""
         raise UnknownTable(
-            f"The schema `{name.schema}` has no table `{name.table}`; it has {', '.join(known) or 'none'}.",
+            f"The schema `{name.schema}` has no table `{name.table}`; it has "
+            f"{', '.join(known[:MAX_SHOWN]) or 'none'}{more}.",
             schema=name.schema,
             table=name.table,
         )
@@ -72,7 +83,7 @@ class Catalog:
         touched = frozenset(names)
         found = self._bases.get((touched, with_children))
         if found is None:
-            masters = {other for name in touched for other in self.tables if is_within(name, other)}
+            masters = {other for name in touched for other in self._with_masters(name)}
             parents = {key.parent for name in touched for key in self.tables[name].foreign_keys}
             tables = sorted((self.tables[name] for name in masters | parents), key=lambda table: table.id)
             stored = tuple(f"{table.name.schema}.{table.name.stored}" for table in tables)
@@ -85,9 +96,26 @@ class Catalog:
         """The bases already requested, because every change asks for one."""
         return {}
 
+    def prepare(self) -> Catalog:
+        """Make the graph, the order and the indexes of the tables, and return the catalog; it may run in a thread."""
+        _ = self.graph, self.schema_graph, self._places, self._by_stored_name, self._families
+        _ = self.attribute_names, self.by_id
+        return self
+
+    def at_version(self, version: int) -> Catalog:
+        """Return the same tables at another version."""
+        other = copy(self)  # with the graph and the order, if they are made
+        object.__setattr__(other, "version", version)
+        vars(other).pop("_bases", None)
+        return other
+
     def with_table(self, table: Table) -> Catalog:
         """Return the catalog at the same version with one table added or replaced."""
         return Catalog(self.version, self.schemas, {**self.tables, table.name: table})
+
+    def stored_as(self, schema: str, stored: str) -> Table | None:
+        """Return the table that PostgreSQL has under a name."""
+        return self._by_stored_name.get((schema, stored))
 
     @cached_property
     def _by_stored_name(self) -> dict[tuple[str, str], Table]:
@@ -153,8 +181,11 @@ class Catalog:
 
     def sorted(self, names: Iterable[TableName]) -> tuple[TableName, ...]:
         """Order some tables so that parents come first."""
-        wanted = set(names)
-        return tuple(name for name in self.order if name in wanted)
+        return tuple(sorted(set(names), key=self._places.__getitem__))
+
+    @cached_property
+    def _places(self) -> dict[TableName, int]:
+        return {name: place for place, name in enumerate(self.order)}
 
     def children(self, name: TableName) -> tuple[tuple[Table, ForeignKey], ...]:
         """Tables that refer to this one, with the foreign key; a table occurs once per foreign key."""
@@ -166,27 +197,24 @@ class Catalog:
             if key.parent == name
         )
 
-    def descendants(self, name: TableName) -> frozenset[TableName]:
-        """All tables downstream, without the table itself."""
-        return frozenset(nx.descendants(self.graph, name) if name in self.graph else ())
+    def descendants(self, *names: TableName) -> frozenset[TableName]:
+        """All tables downstream of some; one of these itself only if it depends on another."""
+        known = (name for name in names if name in self.graph)
+        return _reached((child for name in known for child in self.graph.successors(name)), self.graph.successors)
 
-    def ancestors(self, name: TableName) -> frozenset[TableName]:
-        """All tables upstream, without the table itself."""
-        return frozenset(nx.ancestors(self.graph, name))
+    def ancestors(self, *names: TableName) -> frozenset[TableName]:
+        """All tables upstream of some; one of these itself only if another depends on it."""
+        above = (parent for name in names for parent in self.graph.predecessors(name))
+        return _reached(above, self.graph.predecessors)
 
     def reached_by_delete(self, name: TableName, part_integrity: PartIntegrity) -> frozenset[TableName]:
         """The tables that may lose rows with a table: all that depend on it, and masters that parts take along."""
-        found = frozenset((name,)) | self.descendants(name)
-        while part_integrity is PartIntegrity.CASCADE:
-            masters = {other.master for other in found if other.master is not None} - found
-            if not masters:
-                break
-            found = found.union(masters, *map(self.descendants, masters))
-        return found
 
-    def parts(self, name: TableName) -> tuple[Table, ...]:
-        """The part tables of a master, parents first."""
-        return tuple(self.tables[part] for part in self.order if part.master == name)
+        def next_to(table: TableName) -> Iterable[TableName]:
+            lifted = table.master if part_integrity is PartIntegrity.CASCADE else None
+            return (*self.graph.successors(table), *(() if lifted is None else (lifted,)))
+
+        return _reached((name,), next_to)
 
     def master_columns(self, part: Table) -> tuple[tuple[str, str], ...] | None:
         """Pair attributes of a part with the primary key of its master.
@@ -210,15 +238,14 @@ class Catalog:
 
     def own_tables(self, name: TableName) -> frozenset[TableName]:
         """A table and its parts, which its `make` writes."""
-        return frozenset(other for other in self.tables if is_within(other, name))
+        return self._families.get(name, frozenset())
 
     def cone(self, name: TableName) -> frozenset[TableName]:
         """The tables that the `make` of a table reads: its own, all that these depend on, and the parts of those."""
         found = self._cones.get(name)
         if found is None:
             own = self.own_tables(name)
-            upstream = own.union(*(self.ancestors(table) for table in own))
-            found = upstream | {other for other in self.tables if any(is_within(other, above) for above in upstream)}
+            found = own.union(*map(self.own_tables, own | self.ancestors(*own)))
             self._cones[name] = found
         return found
 
@@ -226,6 +253,34 @@ class Catalog:
     def _cones(self) -> dict[TableName, frozenset[TableName]]:
         """The tables already requested, because every read of every job asks for them."""
         return {}
+
+    @cached_property
+    def _families(self) -> dict[TableName, frozenset[TableName]]:
+        """Each table with its parts, and the parts of those."""
+        families: defaultdict[TableName, set[TableName]] = defaultdict(set)
+        for name in self.tables:
+            for master in self._with_masters(name):
+                families[master].add(name)
+        return {master: frozenset(family) for master, family in families.items()}
+
+    def _with_masters(self, name: TableName) -> Iterable[TableName]:
+        """Yield a table, its master, and so on."""
+        above: TableName | None = name
+        while above is not None:
+            if above in self.tables:
+                yield above
+            above = above.master
+
+
+def _reached(start: Iterable[TableName], next_to: Callable[[TableName], Iterable[TableName]]) -> frozenset[TableName]:
+    """Return some tables and all that one comes to from them."""
+    reached: set[TableName] = set()
+    waiting = list(start)
+    while waiting:
+        if (name := waiting.pop()) not in reached:
+            reached.add(name)
+            waiting += next_to(name)
+    return frozenset(reached)
 
 
 def is_within(name: TableName, master: TableName) -> bool:

@@ -23,7 +23,7 @@ from levada_server.operations.schemas import (
     check_schema,
     find_summary,
     list_schemas,
-    parse,
+    parsed,
 )
 from levada_server.query.alteration_ddl import alter_table as alter_steps
 from levada_server.query.key_source import keys_of
@@ -95,9 +95,9 @@ async def plan_alteration(engine: Engine, caller: Caller, wanted: WantedTable) -
         UnknownTable: The table or a parent does not exist.
         InvalidRequest: The table cannot be altered so, such as to another key; the message says what to do.
     """
-    found = _find(engine, await engine.gate.open(caller), wanted)
+    found = await _find(engine, await engine.gate.open(caller), wanted)
     # Refuse now any change without DDL, such as an index on an expression that a new type does not allow.
-    list(alter_steps(found, {}))
+    await asyncio.to_thread(lambda: list(alter_steps(found, {})))
     return AlterationPlan(tuple(map(str, found.changes)), _digest(found))
 
 
@@ -114,7 +114,7 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
     """
 
     async def alter(connection: Connection, view: View) -> TableName:
-        found = _find(engine, view, wanted)
+        found = await _find(engine, view, wanted)
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
@@ -194,12 +194,12 @@ async def _change(
                 ) from error
             await asyncio.sleep(PAUSE_S)
         else:
-            engine.gate.replace_altered(catalog)
+            await engine.gate.replace_altered(catalog)
             return result, engine.gate.view(caller, catalog)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
+async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     """Find the changes, and refuse changes that the rest of the catalog does not allow."""
     catalog, existing = view.catalog, view.table(Action.ALTER, wanted.name)
     name = _new_name(catalog, existing, wanted.new_name)
@@ -207,10 +207,10 @@ def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     declaration = Declaration(
         existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
     )
-    table = parse(catalog, declaration)
+    table = await parsed(catalog, declaration)
     check_master(catalog, table)
     check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
-    return alteration(existing, replace(table, name=name), wanted.renames)
+    return await asyncio.to_thread(alteration, existing, replace(table, name=name), wanted.renames)
 
 
 def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
@@ -223,7 +223,8 @@ def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
             field="new_name",
         )
     moved = table_alteration.renamed_tables(catalog, existing.name, name)
-    staying = replace(catalog, tables={n: t for n, t in catalog.tables.items() if t not in [one for one, _ in moved]})
+    leaving = {table.name for table, _ in moved}
+    staying = replace(catalog, tables={name: table for name, table in catalog.tables.items() if name not in leaving})
     for _, new in moved:
         check_table_name(new)
         check_free_name(staying, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -145,7 +146,7 @@ async def _create_schema(
         if not allow_existing:
             raise AlreadyExists(f"The schema `{name}` already exists.", schema=name)
         return SchemaSummary(*existing[name]), False
-    engine.gate.replace(catalog)
+    await engine.gate.replace(catalog)
     return SchemaSummary(name, created, 0), True
 
 
@@ -163,7 +164,7 @@ async def update_schema(engine: Engine, caller: Caller, name: str, contract: Con
             await stored_catalog.update_contract(connection, name, contract)
         catalog = await stored_catalog.read_catalog(connection)
         summary = next(row for row in await stored_catalog.list_schemas(connection) if row[0] == name)
-    engine.gate.replace(catalog)
+    await engine.gate.replace(catalog)
     return SchemaSummary(*summary)
 
 
@@ -186,7 +187,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, count)
-        engine.gate.replace(catalog)
+        await engine.gate.replace(catalog)
         return count
 
     return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
@@ -227,7 +228,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
     existing = catalog.tables.get(declaration.name)
     if existing is not None:
         declaration = _with_known_source(declaration, existing)
-        declared = _compare(catalog, declaration, existing)
+        declared = await _compare(catalog, declaration, existing)
         made = (existing.has_make, existing.key_source, existing.retry)
         same = made == (declaration.has_make, declaration.key_source, declaration.retry)
         if same and not existing.source_at_fault:
@@ -242,7 +243,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
             catalog = catalog.with_table(table)
         else:
             declaration = _with_known_source(declaration, existing)
-            declared = _compare(catalog, declaration, existing)
+            declared = await _compare(catalog, declaration, existing)
             declaration, fault = await _update_jobs(connection, view, existing, declaration)
             declared = replace(declared, key_source_error=fault)
             await stored_catalog.update_make(
@@ -253,7 +254,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 retry=declaration.retry,
             )
             catalog = await stored_catalog.read_catalog(connection)
-    engine.gate.replace(catalog)
+    await engine.gate.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
 
 
@@ -264,7 +265,7 @@ def _with_known_source(declaration: Declaration, existing: Table) -> Declaration
     return declaration
 
 
-def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Declared:
+async def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Declared:
     if existing.tier is not declaration.tier:
         raise TableExists(
             f"`{existing.name}` exists as a {existing.tier.value} table and cannot be declared as "
@@ -272,12 +273,12 @@ def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Dec
             schema=existing.name.schema,
             table=existing.name.table,
         )
-    table = parse(catalog, declaration)
+    table = await parsed(catalog, declaration)
     return Declared(existing, created=False, differences=differences(table, existing))
 
 
-def parse(catalog: Catalog, declaration: Declaration) -> Table:
-    """Parse a definition with the tables that it refers to.
+async def parsed(catalog: Catalog, declaration: Declaration) -> Table:
+    """Parse a definition with the tables that it refers to, in a thread: it may be long.
 
     Raises:
         InvalidDefinition: The definition breaks a rule of the language, or would close a cycle.
@@ -292,7 +293,9 @@ def parse(catalog: Catalog, declaration: Declaration) -> Table:
         catalog.check_reference(declaration.name, parent.name)
         return parent
 
-    table = declare(declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs)
+    table = await asyncio.to_thread(
+        declare, declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs
+    )
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
 
 
@@ -312,7 +315,7 @@ async def _create_table(
     check_free_name(catalog, name)
     if name.master is not None:
         catalog.table(name.master)
-    table = parse(catalog, declaration)
+    table = await parsed(catalog, declaration)
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
     table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
@@ -377,13 +380,13 @@ def check_free_name(catalog: Catalog, name: TableName) -> None:
     Raises:
         AlreadyExists: Another table is stored under the name.
     """
-    for other in catalog.tables:
-        if other.schema == name.schema and other.stored == name.stored:
-            raise AlreadyExists(
-                f"`{name}` would be stored as `{name.stored}`, like `{other}`; choose another name.",
-                schema=name.schema,
-                table=other.table,
-            )
+    other = catalog.stored_as(name.schema, name.stored)
+    if other is not None:
+        raise AlreadyExists(
+            f"`{name}` would be stored as `{name.stored}`, like `{other.name}`; choose another name.",
+            schema=name.schema,
+            table=other.name.table,
+        )
 
 
 def check_master(catalog: Catalog, table: Table) -> None:
@@ -519,7 +522,7 @@ async def drop_tables(
                 await stored_catalog.delete_table(connection, table)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, [(table.name.schema, table.name.table) for table in doomed])
-        engine.gate.replace(catalog)
+        await engine.gate.replace(catalog)
         return tuple(table.name for table in doomed)
 
     return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
@@ -528,11 +531,12 @@ async def drop_tables(
 def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool) -> list[Table]:
     catalog = view.catalog
     roots = {catalog.table(name).name for name in names}
-    doomed = roots.union(*(catalog.descendants(name) for name in roots))
-    for name in catalog.sorted(doomed):
-        if name.master is not None and name.master not in doomed and not ignore_masters:
+    doomed = catalog.sorted(roots | catalog.descendants(*roots))
+    gone = set(doomed)
+    for name in doomed:
+        if name.master is not None and name.master not in gone and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
-    return [view.table(Action.DROP, name) for name in reversed(catalog.sorted(doomed))]
+    return [view.table(Action.DROP, name) for name in reversed(doomed)]
 
 
 def _left_master(part: TableName, master: TableName, *, chosen: bool) -> str:

@@ -40,8 +40,8 @@ MIN_ENTITY_SET = 4
 CLOSE = 0.75
 """How much of two names must agree, from 0 to 1, for one to look like a misspelling of the other."""
 
-MAX_COMPARED = 256
-"""How many unknown names of a query are compared with those of its relations."""
+MAX_COMPARED = 10_000
+"""How many times an unknown name of a query is compared with one of its relations."""
 
 MAX_NAME_CHARACTERS = 63
 """Longer ones are not names of attributes."""
@@ -114,7 +114,7 @@ def _meant(name: str, operand: Lowered, lowering: Lowering) -> str | None:
     """Return the attribute of the relation whose name is close to one that no table has."""
     if name in lowering.catalog.attribute_names or len(name) > MAX_NAME_CHARACTERS:
         return None
-    lowering.compared += 1
+    lowering.compared += len(operand.heading.names)
     if lowering.compared > MAX_COMPARED:
         return None
     by_letters = {known.replace("_", ""): known for known in operand.heading.names}

@@ -59,7 +59,7 @@ class Lowering:
         notices: The same, but a connection needs each only once.
         parameters: The values that may be replaced: for each its number in the relation, and the type to convert it to.
         fixed: Whether the query depends on a parameter's value other than by binding it.
-        compared: How many unknown names of mappings were compared with those of attributes.
+        compared: How many times an unknown name of a mapping was compared with that of an attribute.
         tables: The tables that were looked up.
     """
 

@@ -51,6 +51,8 @@ CATALOG_VERSION = "levada-catalog-version"
 _STATUS = "grpc-status-details-bin"
 DIGEST_BYTES = 2**18
 """A larger request is digested in a thread, so that other calls are answered meanwhile."""
+COPIED_BYTES = 4 * 2**20
+"""A larger message is read in a thread, however few elements it has: its bytes are copied."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOG = logging.getLogger("levada.calls")
 
@@ -312,20 +314,25 @@ def request_named(id_: str, method: str) -> Request | None:
 
 async def _digest(request: Message) -> bytes:
     """Return what identifies the content of a request: the same however its message was written and sent."""
-    content = request.SerializeToString(deterministic=True)
-    return digest_of(content) if len(content) <= DIGEST_BYTES else await asyncio.to_thread(digest_of, content)
+    if request.ByteSize() <= DIGEST_BYTES:
+        return _digest_now(request)
+    return await asyncio.to_thread(_digest_now, request)
+
+
+def _digest_now(request: Message) -> bytes:
+    return digest_of(request.SerializeToString(deterministic=True))
 
 
 async def _decoded(request: type[Message], content: bytes) -> Message:
-    """Read a message; in a thread if its elements would keep other calls waiting."""
+    """Read a message; in a thread if its elements or its bytes would keep other calls waiting."""
     if len(content) <= QUICK_BYTES:
         return _parsed(request, content)
     check_size(request.DESCRIPTOR.full_name, content)
-    try:
-        count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
-    except TooMany:
-        return await asyncio.to_thread(_counted, request, content)
-    return _parsed(request, content)
+    if len(content) <= COPIED_BYTES:
+        with suppress(TooMany):
+            count_elements(request.DESCRIPTOR.full_name, content, QUICK_STEPS)
+            return _parsed(request, content)
+    return await asyncio.to_thread(_counted, request, content)
 
 
 def _counted(request: type[Message], content: bytes) -> Message:

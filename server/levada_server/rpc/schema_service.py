@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
@@ -12,6 +13,10 @@ from levada_server.rpc.decoding.relations import key_source
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from levada_api.v1 import schema_pb2
+    from levada_server.model.table import Table
     from levada_server.rpc.dispatch import Call
 
 PAGE_SIZE_DEFAULT = 1_000
@@ -98,7 +103,7 @@ class SchemaService:
         size = values.page_size(request.page_size, default=PAGE_SIZE_DEFAULT)
         tables = await schemas.list_tables(call.engine, call.caller, request.schema)
         shown, next_token = page(tables, lambda table: table.name.table, size=size, token=request.page_token)
-        return pb.ListTablesResponse(tables=map(encode.table, shown), next_page_token=next_token)
+        return pb.ListTablesResponse(tables=await _encoded(shown), next_page_token=next_token)
 
     async def PlanDrop(self, request: pb.PlanDropRequest, call: Call) -> pb.PlanDropResponse:
         """Return the tables that a drop would remove."""
@@ -124,7 +129,12 @@ class SchemaService:
             ancestor_steps=request.ancestor_steps,
             descendant_steps=request.descendant_steps,
         )
-        return pb.GetGraphResponse(tables=map(encode.table, tables))
+        return pb.GetGraphResponse(tables=await _encoded(tables))
+
+
+async def _encoded(tables: Sequence[Table]) -> list[schema_pb2.Table]:
+    """Write tables in a thread: thousands take long, and other calls go on meanwhile."""
+    return await asyncio.to_thread(lambda: list(map(encode.table, tables)))
 
 
 def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alteration.WantedTable:

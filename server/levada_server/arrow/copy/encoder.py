@@ -47,9 +47,8 @@ def _encode_plain(columns: Sequence[pa.Array], _: Sequence[AttributeType], row_c
     encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
     yield memoryview(encoder.write_header())
     for start, stop in _slices(columns, 0, row_count):
-        # It returns its bytes once there are many.
-        if piece := encoder.write_batch(batch.slice(start, stop - start)):
-            yield memoryview(piece)
+        # It returns its bytes once there are many; until then a piece is empty.
+        yield memoryview(encoder.write_batch(batch.slice(start, stop - start)))
     yield memoryview(encoder.finish())
 
 

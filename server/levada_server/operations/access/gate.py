@@ -164,13 +164,13 @@ class Gate:
         """Return a view of a catalog that a transaction has changed but not committed."""
         return View(caller, catalog, self)
 
-    def replace(self, catalog: Catalog) -> None:
+    async def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just committed, unless this process has a newer one."""
-        self._cache.replace(catalog)
+        await self._cache.replace(catalog)
 
-    def replace_altered(self, catalog: Catalog) -> None:
+    async def replace_altered(self, catalog: Catalog) -> None:
         """Use a catalog whose tables were altered, and drop the statement plans made for them."""
-        self._cache.replace_altered(catalog)
+        await self._cache.replace_altered(catalog)
 
     async def version(self) -> int:
         """Return the version of this process's catalog."""

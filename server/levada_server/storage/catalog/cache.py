@@ -36,7 +36,7 @@ class CatalogCache:
             if catalog is None or (catalog.version < at_least and at_least > self._highest_asked):
                 async with self._database.transaction(read_only=True) as connection:
                     catalog = await read_catalog(connection)
-                self.replace(catalog)
+                await self.replace(catalog)
                 # Only now: others that ask for this version meanwhile wait for it too.
                 self._highest_asked = max(at_least, self._highest_asked)
         return catalog
@@ -54,16 +54,21 @@ class CatalogCache:
         if version <= known.version:
             return False
         current = await self.current(version)
-        if any(current.tables.get(name) != table for name, table in known.tables.items()):
+        if await asyncio.to_thread(_altered, known, current):
             self._database.forget_plans()
         return True
 
-    def replace(self, catalog: Catalog) -> None:
+    async def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just read or written, unless this process has a newer one."""
+        await asyncio.to_thread(catalog.prepare)
         if self._catalog is None or catalog.version > self._catalog.version:
             self._catalog = catalog
 
-    def replace_altered(self, catalog: Catalog) -> None:
+    async def replace_altered(self, catalog: Catalog) -> None:
         """Use a catalog whose tables were altered, and drop the statement plans made for them."""
-        self.replace(catalog)
+        await self.replace(catalog)
         self._database.forget_plans()
+
+
+def _altered(known: Catalog, current: Catalog) -> bool:
+    return any(current.tables.get(name) != table for name, table in known.tables.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -71,24 +72,27 @@ async def read_catalog(connection: Connection) -> Catalog:
     """Read the whole catalog, within the transaction of the connection."""
     version = await read_version(connection)
     schemas = frozenset(row["name"] for row in await connection.fetch(_SQL["read_schemas"]))
-    return Catalog(version, schemas, await _read_tables(connection, {}, None))
+    stored = await _read_stored(connection, None)
+    # Thousands of tables take long, so other calls go on meanwhile.
+    return await asyncio.to_thread(lambda: Catalog(version, schemas, _tables(stored, {})).prepare())
 
 
 async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
     """Read one table whose parents are in a catalog, which is less work than to read all tables."""
     names = {table.id: name for name, table in catalog.tables.items()}
-    (table,) = (await _read_tables(connection, names, table_id)).values()
+    (table,) = _tables(await _read_stored(connection, table_id), names).values()
     return table
 
 
-async def _read_tables(
-    connection: Connection, known: Mapping[int, TableName], table_id: int | None
-) -> dict[TableName, Table]:
-    rows = await connection.fetch(_SQL["read_tables"], table_id)
+async def _read_stored(connection: Connection, table_id: int | None) -> list[list[asyncpg.Record]]:
+    parts = "tables", "attributes", "foreign_keys", "indexes"
+    return [await connection.fetch(_SQL[f"read_{part}"], table_id) for part in parts]
+
+
+def _tables(stored: Sequence[Sequence[asyncpg.Record]], known: Mapping[int, TableName]) -> dict[TableName, Table]:
+    rows, *others = stored
     names = {**known, **{row["id"]: TableName(row["schema"], row["name"]) for row in rows}}
-    attributes = _grouped(await connection.fetch(_SQL["read_attributes"], table_id))
-    foreign_keys = _grouped(await connection.fetch(_SQL["read_foreign_keys"], table_id))
-    indexes = _grouped(await connection.fetch(_SQL["read_indexes"], table_id))
+    attributes, foreign_keys, indexes = map(_grouped, others)
     tables = {}
     for row in rows:
         name = names[row["id"]]
@@ -151,7 +155,7 @@ async def lock_catalog(connection: Connection, known: Catalog | None = None) -> 
     """
     version: int = await connection.fetchval(_SQL["raise_version"])
     if known is not None and known.version == version - 1:
-        return Catalog(version, known.schemas, known.tables)
+        return known.at_version(version)
     return await read_catalog(connection)
 
 

@@ -81,6 +81,7 @@ class DoomedKeys:
         At most one of these statements changes a row, so they can be parts of one statement.
         """
         names = tuple(names)
+        gone = set(names)
         changes = []
         for name in names:
             table = self.catalog.tables[name]
@@ -89,7 +90,7 @@ class DoomedKeys:
                 fill(_SQL["delete_doomed"], table=qualified(name), doomed=self.name(table), same=same(pairs))
             )
             if table.tier.auto_populated:
-                changes.append(self._reset_jobs(table, names))
+                changes.append(self._reset_jobs(table, gone))
         for name in names:
             for child, _ in self.catalog.children(name):
                 changes += [

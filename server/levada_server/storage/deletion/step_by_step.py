@@ -85,9 +85,10 @@ class StepByStep:
 
     async def _cascade(self, start: Iterable[TableName]) -> None:
         """Add the rows that depend on rows of some tables, parents first; skip tables that lose no row."""
-        for name in self.catalog.sorted(set().union(*(self.catalog.descendants(name) for name in start))):
+        for name in self.catalog.sorted(self.catalog.descendants(*start)):
             table = self.catalog.tables[name]
-            if rows := self._keys.children(table, {parent for parent, size in self.sizes.items() if size}):
+            losing = {key.parent for key in table.foreign_keys if self.sizes.get(key.parent)}
+            if rows := self._keys.children(table, losing):
                 await self._add(table, rows)
 
     async def _add_masters(self) -> list[TableName]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,3 +84,4 @@ async def _source(pieces: Iterator[memoryview]) -> AsyncIterator[memoryview]:
     """Encode pieces while PostgreSQL works; the driver asks for the next only when the last is sent."""
     for piece in pieces:
         yield piece
+        await asyncio.sleep(0)  # the driver does not wait where the sockets hold the piece; other calls have a turn

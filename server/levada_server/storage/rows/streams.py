@@ -28,6 +28,8 @@ Row: TypeAlias = "asyncpg.Record"
 
 _SQL = statements("rows")
 
+WIDE = 100
+"""Batches with more columns are read in a thread: a column takes some 50 µs, however few rows it has."""
 LEAVE_S = 0.25
 """The time, in seconds, that a leaving reader waits for the next piece, at which the stream stops by itself."""
 CANCEL_S = 5.0
@@ -119,9 +121,10 @@ class _CopyStream:
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         reader = CopyReader(self._query.heading)
+        wide = len(self._query.heading.attributes) > WIDE
         wanted_bytes = 1  # the first rows go out as they come
         while pieces := await self._pipe.get(wanted_bytes):
-            batch = reader.read(pieces)
+            batch = await asyncio.to_thread(reader.read, pieces) if wide else reader.read(pieces)
             if batch is not None:
                 long = sum(map(len, pieces)) > batch.num_rows * LONG_ROW_BYTES
                 wanted_bytes = MESSAGE_BYTES if long else BATCH_BYTES
