@@ -1,4 +1,4 @@
-"""What a request has too much of is found before it is parsed, and in little time."""
+"""Too many elements or fields of a request are found before it is parsed, and in little time."""
 
 from __future__ import annotations
 

@@ -133,8 +133,8 @@ class _Counter:
                 self._surplus += 1
                 if self._surplus > MAX_SURPLUS:
                     raise LimitReached(
-                        f"The request has more than {MAX_SURPLUS} fields that this server does not know, or that repeat "
-                        "a field that comes once; leave them out.",
+                        f"The request has more than {MAX_SURPLUS} fields that this server does not know, or that "
+                        "repeat a field that comes once; leave them out.",
                         limit="fields",
                         value=MAX_SURPLUS,
                     )
