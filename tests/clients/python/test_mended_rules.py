@@ -22,6 +22,11 @@ _T = TypeVar("_T", bound="Callable[..., None]")
 HERE: dict[str, str] = {}
 ELSEWHERE = {
     "`make`": ("test_populate.py", "test_nothing_of_a_make_that_fails_is_kept"),
+    "a key source at fault": ("test_key_sources.py", "test_a_key_source_may_name_a_class_that_is_declared_later"),
+    "a `make` that inserts nothing": (
+        "test_unready_make.py",
+        "test_it_is_told_once_and_asked_again_by_the_next_populate",
+    ),
     "jobs": ("test_worker.py", "test_killed_worker_loses_nothing"),
     "stores (`blob@raw`": ("test_objects.py", "test_a_store_that_the_server_has_not_is_told_with_those_it_has"),
     "`filepath@raw`": ("test_objects.py", "test_a_file_in_its_store_is_registered_where_it_lies"),
