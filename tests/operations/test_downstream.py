@@ -56,8 +56,8 @@ async def test_the_committed_keys_become_jobs_below(pipeline: Engine) -> None:
     assert (await make.refresh(pipeline, "Pair")).added == 0
 
 
-async def test_a_job_that_fails_makes_none_below(pipeline: Engine) -> None:
+async def test_a_job_that_is_not_ready_makes_none_below(pipeline: Engine) -> None:
     (lease,) = await make.reserve(pipeline, await make.make_session(pipeline), "Stat")
-    assert (await results.complete(pipeline, ME, [make.completed(lease, {})])).outcomes != (None,)
+    assert (await results.complete(pipeline, ME, [make.completed(lease, {})])).unready == {lease.token}
     await pipeline.downstream.settled()
     assert await keys(pipeline, "Summary") == []
