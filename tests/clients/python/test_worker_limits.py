@@ -147,7 +147,7 @@ def test_limits_may_be_options(
         code, said = worker.end()
     assert code == 0
     assert "TimeLimitExceeded: make of `limits.Result` took longer than its limit of 0.3 s." in said
-    (jobs,) = lv.Schema("limits", connection=connection).jobs & {"table_name": "Result"}
+    jobs = lv.Schema("limits", connection=connection).jobs & {"table_name": "Result"}
     assert jobs.fetch1("state", "error_type") == ("error", "TimeLimitExceeded")
     assert len(lv.FreeTable(connection, "limits.Result")) == 0
 
