@@ -11,7 +11,7 @@ RUN wheel=$(ls /wheels/*.whl) && pip install --no-cache-dir "$wheel[server]" && 
 USER levada
 WORKDIR /home/levada
 # The store of objects; docker-compose.yml keeps it in a volume.
-RUN mkdir objects .levada && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
+RUN mkdir -p objects .levada/tls && chmod 700 .levada/tls && printf '[stores.main]\nfolder = "/home/levada/objects"\n' > .levada/stores.toml
 EXPOSE 50051
 ENTRYPOINT ["levada"]
 # Without a certificate the server listens only inside this container; docker-compose.yml shows how to open it.

@@ -32,9 +32,11 @@ from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
+from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.supervision import Supervision
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -50,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ or sys.platform == "win32":
         return
     folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
+    os.environ["XDG_STATE_HOME"] = str(folder / "state")
     folder.chmod(0o711)  # for root, PostgreSQL runs as another user, who must have access
     postgres = embedded.start(folder)
     os.environ[_URL] = postgres.dsn
@@ -132,7 +135,9 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     lookout = Lookout(database)
     objects = ObjectStorage(database_url, store_folders)
     signer, downstream = await read_signer(database), Downstream()
-    gate = Gate(CatalogCache(database), stored_relation)
+    permissions = PermissionsCache(database)
+    await permissions.read()
+    gate = Gate(CatalogCache(database), permissions, stored_relation)
     supervision = Supervision()
     supervision.repeat("downstream", downstream.refresh)
     yield Engine(database, gate, lookout, signer, objects, downstream, Refreshes())
@@ -144,7 +149,7 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
 
 @pytest.fixture
 def server_address(database_url: str, store_folders: StoreFolders, tmp_path: Path) -> Iterator[str]:
-    """The address of a server on the test's database: a real server, with a real port, in its own thread."""
+    """The address of a server on the test's database: a real server, with a real socket, in its own thread."""
     if python := os.environ.get(_SERVER_PYTHON):
         with served_by(python, database_url, store_folders, tmp_path) as address:
             yield address
@@ -179,11 +184,11 @@ def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path
 def served(
     database_url: str, limits: TransactionLimits | None = None, stores: StoreFolders | None = None
 ) -> Iterator[str]:
-    """Serve a database on a free port of the loopback interface for the length of the block."""
+    """Serve a database on a private socket for the length of the block."""
     settings = Settings(
         database_url=database_url,
         data_folder=Path(),
-        listen="127.0.0.1:0",
+        listen=private_address(),
         grace_s=0.1,
         transaction_limits=limits or TransactionLimits(),
         stores=stores or StoreFolders(),

@@ -8,12 +8,14 @@ import logging
 import os
 import signal
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from levada_server import announcement
 from levada_server.config import STORES_FILE
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, Unavailable
@@ -24,10 +26,13 @@ from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.reach import EVERY_S, Reach
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
+from levada_server.rpc.tls import Certificate
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
+from levada_server.storage.permissions.cache import KEEP_UP_S as PERMISSIONS_S
+from levada_server.storage.permissions.cache import USES_S, PermissionsCache
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.storage.postgres.request_outcomes import forget_past_days
@@ -35,9 +40,8 @@ from levada_server.storage.postgres.spool import SpoolSpace
 from levada_server.supervision import Supervision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     from levada_server.config import Settings
 
@@ -101,26 +105,16 @@ async def running(
         stack.push_async_callback(database.close)
         await migrate(database)
         await forget_past_days(database)
-        cache = CatalogCache(database)
+        cache, permissions, downstream = CatalogCache(database), PermissionsCache(database), Downstream()
         await cache.current()
+        await permissions.read()
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
         stores = await asyncio.to_thread(_stores, settings)
         objects = ObjectStorage(database_url, stores)
         stack.push_async_callback(objects.close)
-        downstream = Downstream()
-        signer = await read_signer(database)
-        engine = Engine(
-            database,
-            Gate(cache, stored_relation),
-            lookout,
-            signer,
-            objects,
-            downstream,
-            Refreshes(),
-            settings.value_bytes,
-            spool,
-        )
+        gate, signer = Gate(cache, permissions, stored_relation), await read_signer(database)
+        engine = Engine(database, gate, lookout, signer, objects, downstream, Refreshes(), settings.value_bytes, spool)
         server = RpcServer(
             engine,
             version("levada"),
@@ -133,9 +127,18 @@ async def running(
         reach = Reach(database, postgres, supervision.give_up)
         supervision.repeat("postgresql", reach.look, EVERY_S, essential=True)
         supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
+        supervision.repeat(
+            "permissions", partial(_keep_permissions, server, permissions), PERMISSIONS_S, essential=True
+        )
+        supervision.repeat("token-uses", permissions.write_uses, USES_S)
         supervision.repeat("downstream", downstream.refresh)
         supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
-        address = await server.start(_listen_address(settings))
+        where = _listen_address(settings)
+        certificate = None if settings.certificate is None else Certificate(*settings.certificate)
+        address = server.listen(where, None if where.startswith("unix:") else certificate)
+        if not settings.shared_port:  # one of several processes serves the socket
+            stack.enter_context(_private_socket(server, address))
+        await server.start()
         stack.push_async_callback(server.stop, settings.grace_s)
         if beside is not None and settings.processes > 1:
             other = replace(
@@ -145,6 +148,12 @@ async def running(
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         yield server, address
+
+
+async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) -> None:
+    """Learn which tokens and grants were withdrawn, and end the streams of callers who are refused now."""
+    await permissions.catch_up()
+    server.dispatcher.end_refused()
 
 
 def _stores(settings: Settings) -> StoreFolders:
@@ -166,6 +175,18 @@ def _listen_address(settings: Settings) -> str:
     if settings.database_url is not None:
         return DEFAULT_LISTEN
     return f"unix:{data_folder.connection_folder(settings.data_folder) / 'grpc.sock'}"
+
+
+@contextmanager
+def _private_socket(server: RpcServer, address: str) -> Iterator[None]:
+    """Listen also on a socket that only this user can open, and announce it to this user's clients."""
+    if address.startswith("unix:"):
+        data_folder.private_folder(Path(address.removeprefix("unix:")).parent)
+        yield
+        return
+    socket_address = server.listen(f"unix:{announcement.socket_folder() / address.rpartition(':')[2]}.sock")
+    with announcement.announced(address, socket_address):
+        yield
 
 
 def _port_to_share(settings: Settings) -> str:

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from levada_server.app import serve
+from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run
-from levada_server.config import STORES_FILE, Settings, read_stores
-from levada_server.errors import LevadaError
+from levada_server.config import CERTIFICATE_FILES, STORES_FILE, Settings, read_stores
+from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
@@ -20,11 +21,14 @@ EXIT_IN_USE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run `levada serve` and return its exit code."""
+    """Run `levada serve` or `levada certificates`, and return the exit code."""
+    options = _parser().parse_args(arguments)
     try:
-        settings = _settings(_parser().parse_args(arguments))
+        if options.command == "certificates":
+            return _certificates(options)
+        settings = _settings(options)
     except LevadaError as error:
-        print(f"levada serve: {error.message}", file=sys.stderr)
+        print(f"levada {options.command}: {error.message}", file=sys.stderr)
         return EXIT_FAILED
     configure(settings.log_level, settings.log_format)
 
@@ -56,7 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         help="host:port or unix:/path (default: a private socket with the embedded database, else 127.0.0.1:50051)",
     )
     serve_parser.add_argument(
-        "--insecure", action="store_true", help="allow listening beyond this machine although nothing is encrypted"
+        "--tls-certificate",
+        type=Path,
+        help="the server's certificate in PEM, with the chain to its authority "
+        "(default: what `levada certificates` made in the data folder)",
+    )
+    serve_parser.add_argument("--tls-key", type=Path, help="its private key in PEM")
+    serve_parser.add_argument(
+        "--tls-in-front",
+        action="store_true",
+        help="serve without TLS beyond this machine, because a proxy in front encrypts all that comes from outside",
     )
     serve_parser.add_argument(
         "--processes",
@@ -104,21 +117,40 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument(
         "--log-format", default="text", choices=["text", "json"], help="text for people, or JSON (default: text)"
     )
+    certificates = commands.add_parser(
+        "certificates", help="make an authority, and a certificate that a running server takes at once"
+    )
+    certificates.add_argument(
+        "--data-dir", type=Path, default=Path(".levada"), help="the server's data folder (default: .levada)"
+    )
+    certificates.add_argument("names", nargs="+", help="names and addresses under which clients call the server")
     return parser
+
+
+def _certificates(options: argparse.Namespace) -> int:
+    made = make_certificates(options.data_dir / CERTIFICATE_FILES[0].parent, options.names)
+    print(f"certificate  {made.certificate}, valid until {made.expires}")
+    print(f"authority    {made.authority}")
+    print(f"             SHA-256 {made.fingerprint}")
+    print("`levada login` shows this fingerprint once; compare it.")
+    return 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     listen: str | None = arguments.listen
-    if listen is not None and not arguments.insecure and not _stays_here(listen):
-        sys.exit(
-            f"levada serve: {listen} can be reached from other machines, and nothing is encrypted. Listen on 127.0.0.1 "
-            "behind a proxy with TLS, or insist with --insecure."
+    certificate = None if arguments.tls_in_front else _certificate(arguments)
+    if listen is not None and certificate is None and not arguments.tls_in_front and not _stays_here(listen):
+        raise InvalidRequest(
+            f"{listen} can be reached from other machines, and nothing is encrypted. Make a certificate with "
+            "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
+            "proxy encrypts all that comes from outside."
         )
     stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
     return Settings(
         database_url=arguments.database_url,
         data_folder=arguments.data_dir,
         listen=listen,
+        certificate=certificate,
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,
         processes=arguments.processes,
@@ -142,6 +174,21 @@ def _megabytes(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
     return int(text) << 20
+
+
+def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Return the files of the certificate and its key; None if there are none.
+
+    Raises:
+        InvalidRequest: One of the two options is missing.
+    """
+    named: tuple[Path | None, Path | None] = arguments.tls_certificate, arguments.tls_key
+    if named[0] is not None and named[1] is not None:
+        return named[0], named[1]
+    if named != (None, None):
+        raise InvalidRequest("--tls-certificate and --tls-key belong together.")
+    certificate, key = (arguments.data_dir / file for file in CERTIFICATE_FILES)
+    return (certificate, key) if certificate.exists() else None
 
 
 def _stays_here(listen: str) -> bool:

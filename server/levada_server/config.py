@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
@@ -13,10 +14,10 @@ from levada_server.operations.transactions import TransactionLimits
 from levada_server.storage.objects.storage import StoreFolders
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from levada_server.logs import LogFormat
 
+CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
+"""The certificate and its key in the data folder, as `levada certificates` makes them."""
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -36,6 +37,7 @@ class Settings:
             for temporary files.
         value_bytes: The maximum size of a value in a row.
         transaction_limits: How long a client's transaction may be idle and open.
+        certificate: The files of a certificate and of its key, to serve TLS on TCP; None to serve without.
         processes: How many processes serve the port.
         shared_port: Others listen on it too.
         log_level: A level of the standard library's logging.
@@ -51,6 +53,7 @@ class Settings:
     spool_folder: Path | None = None
     value_bytes: int = VALUE_BYTES
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
+    certificate: tuple[Path, Path] | None = None
     processes: int = 1
     shared_port: bool = False
     log_level: str = "INFO"

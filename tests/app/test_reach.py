@@ -19,6 +19,7 @@ from levada_server import reach
 from levada_server.app import running, serve
 from levada_server.config import Settings
 from levada_server.errors import Unavailable
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def settings() -> Iterator[Settings]:
     """The settings of a server with its own database, in a folder that the user of PostgreSQL can reach."""
     with tempfile.TemporaryDirectory(prefix="levada-reach-") as parent:
         Path(parent).chmod(0o711)
-        yield Settings(None, Path(parent) / "data", "127.0.0.1:0", grace_s=0.1)
+        yield Settings(None, Path(parent) / "data", private_address(), grace_s=0.1)
 
 
 def postmaster(folder: Path) -> int:

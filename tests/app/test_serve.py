@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from levada_api.v1 import (
     server_service_pb2_grpc,
 )
 from levada_server.cli import main
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +135,7 @@ def test_stores_are_those_of_the_file_in_the_data_folder(database_url: str, tmp_
     (tmp_path / "big").mkdir()
     (tmp_path / "stores.toml").write_text('[stores.big]\nfolder = "big"\n')
     with (
-        serving("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0") as (
+        serving("--database-url", database_url, "--data-dir", str(tmp_path), "--listen", private_address()) as (
             _,
             address,
         ),
@@ -156,7 +156,7 @@ def test_a_store_without_its_folder_is_told(database_url: str, tmp_path: Path) -
 
 
 def test_it_does_not_listen_beyond_this_machine_by_itself(database_url: str) -> None:
-    assert "--insecure" in refused("--database-url", database_url, "--listen", "0.0.0.0:0").stderr
+    assert "--tls-in-front" in refused("--database-url", database_url, "--listen", "0.0.0.0:0").stderr
 
 
 def connected(process: psutil.Process) -> int:
@@ -174,14 +174,13 @@ def test_several_processes_serve_one_port_and_replace_each_other(database_url: s
         first = psutil.Process(process.pid)
         second = next(child for child in first.children() if "spawn_main" in " ".join(child.cmdline()))
 
-        def call() -> str:
+        def call() -> int:
             # A new connection, which the system gives to either process.
             options = [("grpc.use_local_subchannel_pool", 1)]
             channel = opened.enter_context(grpc.insecure_channel(address, options))
-            stub = server_service_pb2_grpc.ServerServiceStub(channel)
-            return str(stub.GetServerInfo(server_service_pb2.GetServerInfoRequest()).version)
+            return int(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status)
 
-        assert {call() for _ in range(40)} == {version("levada")}
+        assert {call() for _ in range(40)} == {health_pb2.HealthCheckResponse.SERVING}
         assert connected(first) > 0
         assert connected(second) > 0
         second.kill()
@@ -233,7 +232,7 @@ def test_health_and_reflection_answer(server_address: str) -> None:
 
 
 def test_log_may_be_json_with_the_id_of_each_call(database_url: str) -> None:
-    options = ("--database-url", database_url, "--listen", "127.0.0.1:0")
+    options = ("--database-url", database_url, "--listen", private_address())
     with serving(*options, "--log-format", "json", "--log-level", "DEBUG") as (process, address):
         with grpc.insecure_channel(address) as channel:
             schemas = schema_service_pb2_grpc.SchemaServiceStub(channel)

@@ -25,6 +25,7 @@ from levada_server.rpc.server import RpcServer
 from levada_server.rpc.status import status
 from tests.support import make
 from tests.support.make import ME, named
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -281,7 +282,8 @@ async def test_compressed_values_count_by_what_they_stand_for(engine: Engine, si
 async def test_a_server_says_what_a_value_may_have(engine: Engine) -> None:
     for limited, value_bytes in ((engine, 64 * 2**20), (replace(engine, value_bytes=1000), 1000)):
         server = RpcServer(limited, "0", embedded=False, transaction_limits=TransactionLimits())
-        address = await server.start("127.0.0.1:0")
+        address = server.listen(private_address())
+        await server.start()
         async with grpc.aio.insecure_channel(address) as channel:
             stub = server_service_pb2_grpc.ServerServiceStub(channel)
             info = await stub.GetServerInfo(server_service_pb2.GetServerInfoRequest())
@@ -314,7 +316,8 @@ async def test_no_damaged_byte_ends_the_process_or_its_connections(table: Engine
 
 async def test_over_one_channel_each_is_told_and_the_channel_goes_on(table: Engine) -> None:
     server = RpcServer(table, "0", embedded=False, transaction_limits=TransactionLimits())
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     header = pb.InsertHeader(name=schema_pb2.TableName(schema="lab", table="Thing"))
     async with grpc.aio.insecure_channel(address) as channel:
         stub = row_service_pb2_grpc.RowServiceStub(channel)

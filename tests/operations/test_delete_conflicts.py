@@ -67,7 +67,7 @@ async def elsewhere(engine: Engine) -> Engine:
     await make.insert(engine, "Session", [{"session": n} for n in (1, 2)])
     await make.insert(engine, "Spike", [{"session": n, "spike": 1} for n in (1, 2)])
     assert isinstance(engine.scope, Database)
-    return replace(engine, gate=Gate(CatalogCache(engine.scope), stored_relation))
+    return replace(engine, gate=Gate(CatalogCache(engine.scope), engine.gate.permissions, stored_relation))
 
 
 async def delete(engine: Engine, *, quick: bool = False) -> dict[str, int]:

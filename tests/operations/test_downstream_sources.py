@@ -55,7 +55,7 @@ async def pipeline(engine: Engine) -> Engine:
     """Two subjects with two sessions each, and `Stat` with a part, computed from sessions."""
     sources: dict[bytes, Relation] = {name.encode(): source.relation for name, (_, source) in SOURCES.items()}
     assert isinstance(engine.scope, Database)
-    engine = replace(engine, gate=Gate(CatalogCache(engine.scope), sources.__getitem__))
+    engine = replace(engine, gate=Gate(CatalogCache(engine.scope), engine.gate.permissions, sources.__getitem__))
     await make.make_table(engine, "Subject", "subject : int32\n")
     await make.make_table(engine, "Session", "-> Subject\nsession : int32\n")
     await make.make_table(engine, "Stat", "-> Session\n---\nrate : int32\n", Tier.COMPUTED)

@@ -9,8 +9,10 @@ import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
 from levada_server.operations import deletes, inserts, queries, schemas, updates
-from levada_server.operations.access.gate import Action, Gate
+from levada_server.operations.access.gate import Gate, View
 from levada_server.operations.inserts import InsertOptions
+from levada_server.permissions.rights import Rights
+from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Equalities, JobOperand, Join, Match, Restrict, TableOperand
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.storage.catalog.cache import CatalogCache
@@ -19,28 +21,33 @@ from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from levada_server.model.table import TableName
+    from levada_server.model.table import Table
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
 
 
 class WatchedGate(Gate):
-    """A gate that records its questions."""
+    """A gate of callers who may do everything, as long as they are asked."""
 
     asked: set[tuple[str, Action, str]]
 
-    def admit(self, caller: Caller, action: Action, names: Iterable[TableName]) -> None:
-        self.asked |= {(caller.user, action, str(name)) for name in names}
+    def rights(self, caller: Caller) -> Rights:
+        return Rights(frozenset(Action), prefixes=("",))
 
 
 @pytest.fixture
-async def lab(engine: Engine) -> Engine:
+async def lab(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Subjects with sessions, behind a recording gate."""
     assert isinstance(engine.scope, Database)
-    gate = WatchedGate(CatalogCache(engine.scope), stored_relation)
+    gate = WatchedGate(CatalogCache(engine.scope), engine.gate.permissions, stored_relation)
     gate.asked = set()
+    may = View.may
+
+    def watched(view: View, action: Action, table: Table) -> bool:
+        gate.asked.add((view.caller.identity.user, action, str(table.name)))
+        return may(view, action, table)
+
+    monkeypatch.setattr(View, "may", watched)
     engine = replace(engine, gate=gate)
     await make.make_table(engine, "Subject", "subject : int32\n---\nname = '' : varchar(8)\n")
     await make.make_table(engine, "Session", "-> Subject\nsession : int32\n")
@@ -53,7 +60,7 @@ async def lab(engine: Engine) -> Engine:
 def asked(engine: Engine) -> set[tuple[Action, str]]:
     """Return the questions that the gate got for `ME`."""
     assert isinstance(engine.gate, WatchedGate)
-    return {(action, name) for user, action, name in engine.gate.asked if user == ME.user}
+    return {(action, name) for user, action, name in engine.gate.asked if user == ME.identity.user}
 
 
 async def test_all_tables_of_a_query_are_asked_for_its_conditions_included(lab: Engine) -> None:

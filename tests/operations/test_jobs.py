@@ -450,7 +450,9 @@ async def test_a_job_is_not_completed_in_a_transaction_after_a_table_that_it_wro
     await make.insert(engine, "Stat", [{"session": 1, "x": 5}], allow_direct_insert=True)
     job = make.completed(lease, {})
     assert isinstance(engine.scope, Database)
-    behind = replace(engine, gate=Gate(CatalogCache(engine.scope), stored_relation))  # another process
+    behind = replace(
+        engine, gate=Gate(CatalogCache(engine.scope), engine.gate.permissions, stored_relation)
+    )  # another process
     await behind.gate.open(ME)
     wanted = WantedTable(named("Stat"), "-> Session\n---\nx : int64  # changed\n", {}, {})
     plan = await alteration.plan_alteration(engine, ME, wanted)

@@ -19,6 +19,7 @@ from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
 from levada_server.storage.postgres.database import Database
 from tests.support import make
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +41,8 @@ def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 async def stub(connections: None, engine: Engine) -> AsyncIterator[row_service_pb2_grpc.RowServiceStub]:
     await make.make_table(engine, "Thing", "id : int64\n---\nname : varchar(20)\n")
     server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         yield row_service_pb2_grpc.RowServiceStub(channel)
     await server.stop(10)

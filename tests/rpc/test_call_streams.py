@@ -18,6 +18,7 @@ from levada_server.app import running
 from levada_server.config import Settings
 from levada_server.rpc.streams import call_streams
 from tests.support import make
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -150,7 +151,7 @@ async def test_there_are_not_too_many_streams(channel: grpc.aio.Channel, monkeyp
 async def test_a_server_that_stops_ends_idle_streams_and_answers_what_runs(
     subjects: None, database_url: str, connection: asyncpg.Connection[Any]
 ) -> None:
-    settings = Settings(database_url=database_url, data_folder=Path(), listen="127.0.0.1:0")
+    settings = Settings(database_url=database_url, data_folder=Path(), listen=private_address())
     async with running(settings) as (server, address), grpc.aio.insecure_channel(address) as channel:
         idle, busy = Client(channel), Client(channel)
         for client in (idle, busy):

@@ -14,7 +14,7 @@ from levada_server.config import Settings
 from levada_server.errors import MakeContract, UnknownTable
 from levada_server.operations import schemas
 from levada_server.operations.access.gate import Gate
-from levada_server.operations.caller import Caller
+from levada_server.operations.caller import ADMINISTRATOR, Caller
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.dispatch import Call
@@ -53,7 +53,7 @@ async def channel(database_url: str, tmp_path: Path) -> AsyncIterator[grpc.aio.C
 def call(engine: Engine) -> Call:
     """A call under way, outside of any channel."""
     server = RpcServer(engine, "0.1.0", embedded=False, transaction_limits=TransactionLimits())
-    return Call(server.dispatcher, "/levada_api.v1.SchemaService/DescribeTable", engine, Caller("owner"))
+    return Call(server.dispatcher, "/levada_api.v1.SchemaService/DescribeTable", engine, Caller(ADMINISTRATOR))
 
 
 async def refusal(
@@ -89,7 +89,7 @@ async def test_work_on_an_old_catalog_is_repeated_though_a_newer_one_came_meanwh
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
     assert isinstance(engine.scope, Database)
-    elsewhere = Gate(CatalogCache(engine.scope), stored_relation)
+    elsewhere = Gate(CatalogCache(engine.scope), engine.gate.permissions, stored_relation)
     found: list[object] = []
 
     async def work() -> None:
@@ -111,7 +111,7 @@ async def test_a_call_is_repeated_once_however_often_the_catalog_changes(call: C
     engine = call.engine
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
     assert isinstance(engine.scope, Database)
-    other = replace(engine, gate=Gate(CatalogCache(engine.scope), stored_relation))
+    other = replace(engine, gate=Gate(CatalogCache(engine.scope), engine.gate.permissions, stored_relation))
     tries: list[None] = []
 
     async def work() -> None:

@@ -24,6 +24,7 @@ from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
 from tests.support.make import make_table
 from tests.support.objects import states, stored_files
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -49,7 +50,8 @@ NAME = schema_pb2.TableName(schema="lab", table="Thing")
 async def stub(engine: Engine) -> AsyncIterator[pb_grpc.ObjectServiceStub]:
     await make_table(engine, "Thing", DEFINITION)
     server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         yield pb_grpc.ObjectServiceStub(channel)
     await server.stop(0)

@@ -52,7 +52,7 @@ class Compiler:
             nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))],
             conditions=[pb.Condition(mapping=pb.Mapping(entries=entries))],
         )
-        return await self.plans.compiled(asked_relation("relation", message), self.catalog)
+        return await self.plans.compiled(asked_relation("relation", message), self.catalog, lambda _: None)
 
 
 @pytest.fixture

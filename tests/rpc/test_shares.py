@@ -28,6 +28,7 @@ from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
 from tests.support import make
 from tests.support.make import ME
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +42,8 @@ TIMEOUT_S = 20.0
 @pytest_asyncio.fixture
 async def channel(engine: Engine) -> AsyncIterator[grpc.aio.Channel]:
     server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         yield channel
     await server.stop(0.1)

@@ -18,6 +18,7 @@ from levada_server.rpc.server import RpcServer
 from levada_server.storage.postgres import database
 from levada_server.storage.postgres.database import Database
 from tests.support import make
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +43,8 @@ async def channel(engine: Engine) -> AsyncIterator[grpc.aio.Channel]:
     await make.make_table(engine, "Picture", "id : int32\n---\npixels : bytes\n")
     await make.insert(engine, "Picture", [{"id": i, "pixels": bytes(ROW_BYTES)} for i in range(ROWS)])
     server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits(open_s=1.0))
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         yield channel
     await server.stop(10)

@@ -17,7 +17,7 @@ class CuttingProxy:
     """Passes bytes on until a connection has used its share; then both sides see a reset.
 
     Args:
-        target: The server behind it, `host:port`.
+        target: The server behind it, `unix:/path`.
         up_bytes: The share of a connection from client to server; None for any number.
         down_bytes: The same, from server to client.
 
@@ -27,8 +27,7 @@ class CuttingProxy:
     """
 
     def __init__(self, target: str, *, up_bytes: int | None = None, down_bytes: int | None = None) -> None:
-        host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
+        self._target = target.removeprefix("unix:")
         self._shares = (up_bytes, down_bytes)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -40,7 +39,8 @@ class CuttingProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._target)
                 self._open += [client, server]
                 for source, sink, share in ((client, server, self._shares[0]), (server, client, self._shares[1])):
                     threading.Thread(target=self._pass, args=(source, sink, share), daemon=True).start()

@@ -12,11 +12,12 @@ from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
 from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
-from levada_server.operations.access.gate import Action
 from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.operations.inserts import InsertOptions
+from levada_server.permissions.permissions import Identity
+from levada_server.permissions.roles import Action
 from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
-ME = Caller("tester")
+ME = Caller(Identity("tester"))
 NO_TIME = timedelta(0)
 
 

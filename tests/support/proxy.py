@@ -126,6 +126,8 @@ class Proxy:
             try:
                 if target.startswith("unix:"):
                     return await asyncio.open_unix_connection(target.removeprefix("unix:"))
+                if target.startswith("unix:"):
+                    return await asyncio.open_unix_connection(target.removeprefix("unix:"))
                 host, _, port = target.rpartition(":")
                 return await asyncio.open_connection(host, int(port))
             except OSError:

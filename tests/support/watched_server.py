@@ -18,13 +18,14 @@ import psutil
 from levada_server.app import running
 from levada_server.companions import run
 from levada_server.config import Settings
+from tests.support.private_address import private_address
 
 TICK_S = 0.005
 
 
 async def watch(database_url: str, folder: Path) -> None:
     """Serve until the input ends."""
-    settings = Settings(database_url=database_url, data_folder=folder, listen="127.0.0.1:0", grace_s=0.1)
+    settings = Settings(database_url=database_url, data_folder=folder, listen=private_address(), grace_s=0.1)
     async with running(settings) as (_, address):
         print(address, flush=True)  # noqa: T201  # the process that started this one reads it
         computed_s = held_s = 0.0

@@ -28,6 +28,19 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSession:
+    """A worker session, as the caller names it: only the user who began it can use it.
+
+    Args:
+        id: The id.
+        user_id: The caller; None for an administrator at the private socket.
+    """
+
+    id: UUID
+    user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to compute one entity until it is completed or taken over.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from levada_server.jobs.lease import Lease
 
 _MAC_BYTES = 16
+_SALT_BYTES = 16
 _LEASE = b"lease "
 _RECEIPT = b"receipt "
 """The purpose of a text: one cannot be passed off as another."""
@@ -97,14 +98,20 @@ def merged(all_reads: Iterable[Reads]) -> Reads:
 
 
 class Signer:
-    """Writes and reads signed texts.
+    """Writes and reads the signed texts of one user; no other user's are accepted.
 
     Args:
         secret: The same for all servers of a database, at most 64 bytes.
+        user_id: The user; None for administrators at the private socket.
     """
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, user_id: int | None = None) -> None:
         self._secret = secret
+        self._salt = b"" if user_id is None else user_id.to_bytes(_SALT_BYTES, "big")
+
+    def of(self, user_id: int | None) -> Signer:
+        """Return the signer of another user."""
+        return Signer(self._secret, user_id)
 
     def lease(self, lease: LeaseContent) -> str:
         """Write the token of a lease."""
@@ -153,4 +160,4 @@ class Signer:
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:
         # A keyed BLAKE2 is an authentication code by itself, at half the cost of an HMAC.
-        return hashlib.blake2b(purpose + payload, digest_size=_MAC_BYTES, key=self._secret).digest()
+        return hashlib.blake2b(purpose + payload, digest_size=_MAC_BYTES, key=self._secret, salt=self._salt).digest()

@@ -67,8 +67,7 @@ class Catalog:
         found = self.tables.get(name) or self.stored_as(name.schema, name.table)
         if found is not None:
             return found
-        if name.schema not in self.schemas:
-            raise UnknownSchema(f"There is no schema `{name.schema}`; create it first.", schema=name.schema)
+        self.check_schema(name.schema)
         known = sorted(t.table for t in self.tables if t.schema == name.schema)
         more = f" and {len(known) - MAX_SHOWN} more" if len(known) > MAX_SHOWN else ""
         raise UnknownTable(
@@ -77,6 +76,15 @@ class Catalog:
             schema=name.schema,
             table=name.table,
         )
+
+    def check_schema(self, name: str) -> None:
+        """Refuse a schema that does not exist.
+
+        Raises:
+            UnknownSchema: The schema does not exist.
+        """
+        if name not in self.schemas:
+            raise UnknownSchema(f"There is no schema `{name}`; create it first.", schema=name)
 
     def basis(self, names: Iterable[TableName], *, with_children: bool = False) -> Basis:
         """Return what a change of the rows of some tables relies on: these, those they refer to, and their masters."""

@@ -12,19 +12,19 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
-from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
+    admit_references,
     check_free_name,
     check_master,
-    check_schema,
     find_summary,
     list_schemas,
     parsed,
 )
+from levada_server.permissions.roles import Action
 from levada_server.query.alteration_ddl import alter_table as alter_steps
 from levada_server.query.key_source import keys_of
 from levada_server.storage.catalog import table_alteration
@@ -143,10 +143,8 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
     """
     check_schema_name(new_name)
 
-    engine.gate.admit_to_schema(caller, Action.DROP, name)
-
     async def rename(connection: Connection, view: View) -> SchemaSummary:
-        check_schema(view.catalog, name)
+        view.admit_to_schema(Action.CONFIGURE, name)
         table_count = sum(table.schema == name for table in view.catalog.tables)
         created, contract = await table_alteration.rename_schema(connection, name, new_name)
         return SchemaSummary(new_name, created, table_count, contract)
@@ -207,7 +205,8 @@ async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     declaration = Declaration(
         existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
     )
-    table = await parsed(catalog, declaration)
+    table = await parsed(view, declaration)
+    admit_references(view, table, existing)
     check_master(catalog, table)
     check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
     return await asyncio.to_thread(alteration, existing, replace(table, name=name), wanted.renames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from levada_server.errors import Conflict, InvalidRequest, NotFound
+from levada_server.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.memory import RowMemory
 from levada_server.storage.postgres.spool import SpoolSpace
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from levada_server.storage.objects.storage import ObjectStorage
     from levada_server.storage.postgres.scope import Scope
 
-PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound)
-"""The errors that an outdated catalog can cause."""
+PERHAPS_BEHIND = (Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated)
+"""The errors that an outdated catalog, or outdated permissions, can cause."""
 
 
 class Listener(Protocol):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import TableName
-from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.request_ids import once, record, through_conflicts
+from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Restrict, TableOperand
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.deletion import deletion
@@ -81,7 +81,7 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
         if quick:
             await deletion.check_alone(connection, catalog, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)
-        engine.gate.admit(caller, Action.DELETE, [name for name, _ in taken.counts])
+        view.admit_cascade(Action.DELETE, [name for name, _ in taken.counts])
         for name, _ in taken.counts if caller.job is not None else ():
             await admit_write(engine, view, catalog.tables[name])
         await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in taken.counts])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError, Unavailable
 from levada_server.model.dependencies import is_within
-from levada_server.operations.access.gate import Action
 from levada_server.operations.caller import server_itself
 from levada_server.operations.job_refresh import DEFAULT_PRIORITY
+from levada_server.permissions.roles import Action
 from levada_server.query.algebra import EntitySet, Join, Match, Relation, Restrict, TableOperand
 from levada_server.query.analysis.reads import stands_by_itself, tables_in
 from levada_server.query.key_source import new_keys, parent_keys

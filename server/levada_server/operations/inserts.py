@@ -14,7 +14,6 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.assignment import insertable
 from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
-from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.arrival import Arrival
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
@@ -22,6 +21,7 @@ from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.request_ids import once, record, record_request, through_conflicts
+from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.rows.insert_plan import plan_insert

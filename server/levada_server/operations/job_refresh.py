@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
-from levada_server.operations.access.gate import Action
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.shared_refreshes import Refreshed
+from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, new_keys
 from levada_server.storage.jobs import job_rows
 from levada_server.storage.jobs import refresh as job_refresh

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest, LimitReached
-from levada_server.jobs.lease import Lease, Worker, check_lease_duration
+from levada_server.jobs.lease import Lease, Worker, WorkerSession, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
-from levada_server.operations.access.gate import Action
+from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
@@ -39,10 +39,12 @@ async def create_session(
     engine: Engine, caller: Caller, worker: Worker, lease_duration: timedelta | None, code_version: str
 ) -> tuple[UUID, timedelta]:
     """Begin a worker session; return its id and the length of its leases."""
-    engine.gate.admit_to_server(caller, Action.COMPUTE)
+    engine.gate.rights(caller)
     duration = check_lease_duration(lease_duration)
     async with engine.scope.share("leases").transaction() as connection:
-        return await worker_sessions.create_session(connection, worker, duration, code_version), duration
+        return await worker_sessions.create_session(
+            connection, worker, duration, code_version, caller.identity.user_id
+        ), duration
 
 
 async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
@@ -60,11 +62,12 @@ async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID
             limit="sessions",
             value=MAX_SESSIONS,
         )
-    for session in sessions:
-        engine.gate.admit_holder(caller, session)
+    user_id = caller.identity.user_id
     async with engine.scope.share("leases").transaction() as connection:
-        expires = await worker_sessions.renew_sessions(connection, sessions)
-        return expires, await worker_sessions.cancelled_leases(connection, sessions)
+        expires = await worker_sessions.renew_sessions(connection, sessions, user_id)
+        cancelled = await worker_sessions.cancelled_leases(connection, sessions)
+    signer = engine.signer.of(None)
+    return expires, [engine.signer.lease(signer.read_lease(token)) for token in cancelled]
 
 
 async def delete_session(engine: Engine, caller: Caller, session: UUID, started: Sequence[LeaseName] = ()) -> None:
@@ -79,12 +82,11 @@ async def delete_session(engine: Engine, caller: Caller, session: UUID, started:
     Raises:
         UnknownWorkerSession: The session has already ended.
     """
-    engine.gate.admit_holder(caller, session)
     tables = await _by_table(engine, caller, started)
     async with engine.scope.share("leases").transaction() as connection:
         for table, leases in tables:
             await job_rows.mark_started(connection, table, leases)
-        await worker_sessions.delete_session(connection, session)
+        await worker_sessions.delete_session(connection, WorkerSession(session, caller.identity.user_id))
 
 
 def computed_table(view: View, action: Action, name: TableName) -> Table:
@@ -142,13 +144,13 @@ async def reserve(
         raise LimitReached(f"A reserve can lease 1 to {MAX_JOBS} jobs.", limit="jobs", value=MAX_JOBS)
     if wait > MAX_WAIT:
         raise LimitReached(f"A reserve can wait at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
-    engine.gate.admit_holder(caller, session)
     view = await engine.gate.open(caller)
     tables = [computed_table(view, Action.COMPUTE, name) for name in names]
     if not tables or (restriction is not None and len(tables) > 1):
         raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
     selected = None if restriction is None else (await view.query(Action.COMPUTE, restriction)).select
-    taking = _Taking(session, max(max_jobs, 1), selected, held, except_unready)
+    worker_session = WorkerSession(session, caller.identity.user_id)
+    taking = _Taking(worker_session, max(max_jobs, 1), selected, held, except_unready)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
@@ -162,7 +164,7 @@ async def reserve(
 class _Taking:
     """The arguments of a reserve; see `reserve`."""
 
-    session: UUID
+    session: WorkerSession
     max_jobs: int
     restriction: Select | None
     held: Collection[UUID] | None
@@ -181,7 +183,7 @@ class _Taking:
         """
         start = engine.lookout.start(table) if self.restriction is None else FIRST_PLACE
         held = self.held
-        if held is not None and not engine.lookout.wants_held(self.session):
+        if held is not None and not engine.lookout.wants_held(self.session.id):
             held = None
         leases = await self._look(engine, table, least_urgent, start, held, seconds)
         if not leases and (start != FIRST_PLACE or held is not self.held):
@@ -227,7 +229,7 @@ class _Taking:
     ) -> list[Lease]:
         began = time.monotonic()
         async with engine.scope.connection() as connection:
-            priorities = await job_rows.most_urgent(connection, tables, self.session, held, starts)
+            priorities = await job_rows.most_urgent(connection, tables, self.session.id, held, starts)
         seconds = (time.monotonic() - began) / len(tables)
         found = sorted((p, number) for number, p in enumerate(priorities) if p is not None)
         if not found:
@@ -284,9 +286,10 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     """
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        cancelled = await job_rows.cancel_jobs(connection, table, selected, f"Cancelled by {caller.user}.")
+        cancelled = await job_rows.cancel_jobs(connection, table, selected, f"Cancelled by {caller.identity.user}.")
         if cancelled:
-            tokens = [(session, engine.signer.lease(lease_content(lease))) for lease, session in cancelled]
+            signer = engine.signer.of(None)  # the holder may be another user
+            tokens = [(session, signer.lease(lease_content(lease))) for lease, session in cancelled]
             await worker_sessions.add_cancelled_leases(connection, tokens)
     return len(cancelled)
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from levada_server.arrow.ipc.batches import Piece
-    from levada_server.operations.access.gate import Action
     from levada_server.operations.access.plans import Asked
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.permissions.roles import Action
     from levada_server.storage.postgres.scope import Scope
 
 FEW_ROWS = 100

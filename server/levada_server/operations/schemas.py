@@ -30,10 +30,12 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
-from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record, through_conflicts
+from levada_server.permissions.rights import Grant
+from levada_server.permissions.roles import Action, Role
 from levada_server.storage.catalog import stored_catalog
+from levada_server.storage.permissions.grants import insert_grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,7 +114,6 @@ async def create_schema(
         AlreadyExists: The schema exists, and `allow_existing` is not set.
     """
     check_schema_name(name)
-    engine.gate.admit_to_schema(caller, Action.CREATE, name)
 
     async def answer(recorded: str) -> tuple[SchemaSummary, bool]:
         listed = await list_schemas(engine, caller)
@@ -134,10 +135,14 @@ async def _create_schema(
 ) -> tuple[SchemaSummary, bool]:
     async with engine.scope.transaction() as connection:
         existing = {row[0]: row for row in await stored_catalog.list_schemas(connection)}
+        if not (name in existing and allow_existing and engine.gate.rights(caller).sees_schema(name)):
+            engine.gate.admit_creator(caller, name)
         if name not in existing:
             catalog = (await engine.gate.lock(connection, caller)).catalog
             if name not in catalog.schemas:
                 created = await stored_catalog.insert_schema(connection, name)
+                if caller.identity.user_id is not None:
+                    await insert_grant(connection, Grant(Role.OWNER, name), user_id=caller.identity.user_id)
                 catalog = await stored_catalog.read_catalog(connection)
                 await record(engine, connection, caller, created.isoformat())
             else:  # another caller created it while this call waited for the lock
@@ -147,6 +152,8 @@ async def _create_schema(
             raise AlreadyExists(f"The schema `{name}` already exists.", schema=name)
         return SchemaSummary(*existing[name]), False
     await engine.gate.replace(catalog)
+    if caller.identity.user_id is not None:
+        await engine.gate.permissions.read()
     return SchemaSummary(name, created, 0), True
 
 
@@ -156,10 +163,8 @@ async def update_schema(engine: Engine, caller: Caller, name: str, contract: Con
     Raises:
         UnknownSchema: The schema does not exist.
     """
-    engine.gate.admit_to_schema(caller, Action.CREATE, name)
     async with engine.scope.transaction() as connection:
-        catalog = (await engine.gate.lock(connection, caller)).catalog
-        check_schema(catalog, name)
+        (await engine.gate.lock(connection, caller)).admit_to_schema(Action.CONFIGURE, name)
         if contract is not None:
             await stored_catalog.update_contract(connection, name, contract)
         catalog = await stored_catalog.read_catalog(connection)
@@ -175,15 +180,15 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         UnknownSchema: The schema does not exist.
         HasChildren: Tables of other schemas refer to it.
     """
-    engine.gate.admit_to_schema(caller, Action.DROP, name)
 
     async def answer(recorded: int) -> int:
         return recorded
 
     async def work() -> int:
         async with engine.scope.transaction() as connection:
-            catalog = (await engine.gate.lock(connection, caller)).catalog
-            check_schema(catalog, name)
+            view = await engine.gate.lock(connection, caller)
+            view.admit_to_schema(Action.DROP, name)
+            catalog = view.catalog
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
             await record(engine, connection, caller, count)
@@ -204,12 +209,26 @@ def check_schema(catalog: Catalog, name: str) -> None:
 
 
 async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
-    """List all schemas by name."""
+    """List the schemas that the caller may see, by name."""
+    rights = engine.gate.rights(caller)
     async with engine.scope.connection() as connection:
         summaries = [SchemaSummary(*row) for row in await stored_catalog.list_schemas(connection)]
-    for summary in summaries:
-        engine.gate.admit_to_schema(caller, Action.DESCRIBE, summary.name)
-    return summaries
+    return [summary for summary in summaries if rights.sees_schema(summary.name)]
+
+
+def _admit_declaration(view: View, name: TableName) -> None:
+    """Check that the caller may declare a table, or compare a definition with a table that exists.
+
+    Raises:
+        PermissionDenied: The caller may not.
+    """
+    if name in view.seen.tables:
+        return
+    view.seen.check_schema(name.schema)
+    if name.master is not None:
+        view.table(Action.DECLARE, name.master)
+    else:
+        view.admit_to_schema(Action.DECLARE, name.schema)
 
 
 async def declare_table(engine: Engine, caller: Caller, declaration: Declaration) -> Declared:
@@ -223,15 +242,21 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
     check_table_name(declaration.name)
     check_policy(declaration.retry)
     view = await engine.gate.open(caller)
-    engine.gate.admit(caller, Action.DECLARE, (declaration.name,))
+    _admit_declaration(view, declaration.name)
     catalog = view.catalog
     existing = catalog.tables.get(declaration.name)
     if existing is not None:
         declaration = _with_known_source(declaration, existing)
-        declared = await _compare(catalog, declaration, existing)
+        declared = await _compare(view, declaration, existing)
         made = (existing.has_make, existing.key_source, existing.retry)
         same = made == (declaration.has_make, declaration.key_source, declaration.retry)
         if same and not existing.source_at_fault:
+            return declared
+        if not view.may(Action.ALTER, existing):
+            caller.told.append(
+                f"The key source, `make` or retries of `{existing.name}` differ from those on the server, which stay: "
+                f"{caller.identity.user} may not alter the table."
+            )
             return declared
     async with engine.scope.transaction() as connection:
         view = await engine.gate.lock(connection, caller, view)
@@ -243,7 +268,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
             catalog = catalog.with_table(table)
         else:
             declaration = _with_known_source(declaration, existing)
-            declared = await _compare(catalog, declaration, existing)
+            declared = await _compare(view, declaration, existing)
             declaration, fault = await _update_jobs(connection, view, existing, declaration)
             declared = replace(declared, key_source_error=fault)
             await stored_catalog.update_make(
@@ -265,7 +290,7 @@ def _with_known_source(declaration: Declaration, existing: Table) -> Declaration
     return declaration
 
 
-async def _compare(catalog: Catalog, declaration: Declaration, existing: Table) -> Declared:
+async def _compare(view: View, declaration: Declaration, existing: Table) -> Declared:
     if existing.tier is not declaration.tier:
         raise TableExists(
             f"`{existing.name}` exists as a {existing.tier.value} table and cannot be declared as "
@@ -273,12 +298,12 @@ async def _compare(catalog: Catalog, declaration: Declaration, existing: Table) 
             schema=existing.name.schema,
             table=existing.name.table,
         )
-    table = await parsed(catalog, declaration)
+    table = await parsed(view, declaration)
     return Declared(existing, created=False, differences=differences(table, existing))
 
 
-async def parsed(catalog: Catalog, declaration: Declaration) -> Table:
-    """Parse a definition with the tables that it refers to, in a thread: it may be long.
+async def parsed(view: View, declaration: Declaration) -> Table:
+    """Parse a definition with the tables that it refers to and that the caller may see; in a thread: it may be long.
 
     Raises:
         InvalidDefinition: The definition breaks a rule of the language, or would close a cycle.
@@ -287,16 +312,27 @@ async def parsed(catalog: Catalog, declaration: Declaration) -> Table:
 
     def resolve(name: str) -> Table:
         if name == "master" and declaration.name.master is not None:
-            return catalog.table(declaration.name.master)
-        written = declaration.references.get(name) or _written_out(catalog, declaration.name.schema, name)
-        parent = catalog.table(written)
-        catalog.check_reference(declaration.name, parent.name)
+            return view.table(Action.DESCRIBE, declaration.name.master)
+        written = declaration.references.get(name) or _written_out(view.seen, declaration.name.schema, name)
+        parent = view.table(Action.DESCRIBE, written)
+        view.catalog.check_reference(declaration.name, parent.name)
         return parent
 
     table = await asyncio.to_thread(
         declare, declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs
     )
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
+
+
+def admit_references(view: View, table: Table, existing: Table | None = None) -> None:
+    """Check that the caller may refer to the parents of a table, other than the parents that it has already.
+
+    Raises:
+        PermissionDenied: The caller may not.
+    """
+    before = {key.parent for key in existing.foreign_keys} if existing is not None else {table.name.master}
+    for parent in {key.parent for key in table.foreign_keys} - before:
+        view.admit(Action.REFER, view.catalog.tables[parent])
 
 
 def _written_out(catalog: Catalog, schema: str, name: str) -> TableName:
@@ -315,7 +351,8 @@ async def _create_table(
     check_free_name(catalog, name)
     if name.master is not None:
         catalog.table(name.master)
-    table = await parsed(catalog, declaration)
+    table = await parsed(view, declaration)
+    admit_references(view, table)
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
     table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
@@ -406,14 +443,14 @@ MAX_DEFINITIONS = 1_000
 
 async def list_definitions(engine: Engine, caller: Caller, table: Table) -> list[tuple[str, datetime]]:
     """Return the last definitions of a table, each as it was sent and with its time; the current one comes last."""
-    engine.gate.admit(caller, Action.DESCRIBE, (table.name,))
+    (await engine.gate.open(caller)).admit(Action.DESCRIBE, table)
     async with engine.scope.connection() as connection:
         return await stored_catalog.read_definitions(connection, table, MAX_DEFINITIONS)
 
 
 async def table_bytes(engine: Engine, caller: Caller, table: Table) -> int:
     """Return how many bytes the rows and indexes of a table take."""
-    engine.gate.admit(caller, Action.DESCRIBE, (table.name,))
+    (await engine.gate.open(caller)).admit(Action.DESCRIBE, table)
     async with engine.scope.connection() as connection:
         return await stored_catalog.read_size(connection, table)
 
@@ -434,8 +471,8 @@ async def list_tables(engine: Engine, caller: Caller, schema: str) -> list[Table
         UnknownSchema: A schema does not exist.
     """
     view = await engine.gate.open(caller)
-    check_schema(view.catalog, schema)
-    return [view.table(Action.DESCRIBE, name) for name in view.catalog.order if name.schema == schema]
+    view.seen.check_schema(schema)
+    return [table for name in view.catalog.order if name.schema == schema and (table := view.seen.tables.get(name))]
 
 
 async def get_graph(
@@ -453,16 +490,15 @@ async def get_graph(
         UnknownSchema: A schema does not exist.
         UnknownTable: A table does not exist.
     """
-    view = await engine.gate.open(caller)
-    catalog = view.catalog
+    catalog = (await engine.gate.open(caller)).seen
     chosen = {catalog.table(name).name for name in names}
     whole = set(schemas)
     for schema in whole:
-        check_schema(catalog, schema)
+        catalog.check_schema(schema)
     chosen |= {name for name in catalog.tables if name.schema in whole}
     wanted = chosen | _widen(catalog, chosen, ancestor_steps, upstream=True)
     wanted |= _widen(catalog, chosen, descendant_steps, upstream=False)
-    return [view.table(Action.DESCRIBE, name) for name in catalog.sorted(wanted)]
+    return [catalog.tables[name] for name in catalog.sorted(wanted)]
 
 
 def _widen(catalog: Catalog, start: set[TableName], steps: int, *, upstream: bool) -> set[TableName]:
@@ -530,13 +566,14 @@ async def drop_tables(
 
 def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool) -> list[Table]:
     catalog = view.catalog
-    roots = {catalog.table(name).name for name in names}
+    roots = {view.table(Action.DROP, name).name for name in names}
     doomed = catalog.sorted(roots | catalog.descendants(*roots))
+    view.admit_cascade(Action.DROP, doomed)
     gone = set(doomed)
     for name in doomed:
         if name.master is not None and name.master not in gone and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
-    return [view.table(Action.DROP, name) for name in reversed(doomed)]
+    return [catalog.tables[name] for name in reversed(doomed)]
 
 
 def _left_master(part: TableName, master: TableName, *, chosen: bool) -> str:

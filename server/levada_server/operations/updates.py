@@ -8,10 +8,10 @@ from levada_server.arrow.ipc.coercion import check_values
 from levada_server.errors import NotFound
 from levada_server.model.assignment import split_update
 from levada_server.model.values import show_key
-from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.objects.claims import claim_changes
 from levada_server.operations.request_ids import once, through_conflicts
+from levada_server.permissions.roles import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

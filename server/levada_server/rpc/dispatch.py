@@ -6,10 +6,11 @@ It serves separate calls, small calls on a stream and the requests of a transact
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import re
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -19,11 +20,13 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
-from levada_server.errors import InvalidRequest, LimitReached
+from levada_server.errors import InvalidRequest, LimitReached, Unauthenticated
 from levada_server.logs import begin_call
 from levada_server.model.request import Request, digest_of
 from levada_server.operations.caller import Caller
 from levada_server.operations.context import PERHAPS_BEHIND
+from levada_server.permissions.permissions import Identity
+from levada_server.rpc.authentication import identify
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
 from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
 from levada_server.rpc.status import shortened, status_of
@@ -31,13 +34,14 @@ from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
     from google.rpc import status_pb2
 
     from levada_api.method import Method
     from levada_server.operations.context import Engine
     from levada_server.rpc.activity import Activity
+    from levada_server.rpc.time_limit import RunningCall
 
     Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
     Write: TypeAlias = Callable[[bytes], Awaitable[None]]
@@ -48,6 +52,8 @@ _Behaviour: TypeAlias = (
 _Result = TypeVar("_Result")
 
 CATALOG_VERSION = "levada-catalog-version"
+_NOBODY = Identity("nobody")
+"""Stands for the caller until it is known; nothing is served meanwhile."""
 _STATUS = "grpc-status-details-bin"
 DIGEST_BYTES = 2**18
 """A larger request is digested in a thread, so that other calls are answered meanwhile."""
@@ -88,7 +94,7 @@ class Call:
             InvalidRequest: The id is malformed.
         """
         self.request = request
-        named = request_named(method.request_id(request), method.name)
+        named = request_named(method.request_id(request), method.name, self.caller.identity)
         if named is not None:
             self.caller = replace(self.caller, request=replace(named, digest=await _digest(request)))
 
@@ -192,11 +198,14 @@ class Dispatcher(grpc.GenericRpcHandler):
             method.path: self._bound(method, getattr(by_name[method.service.rpartition(".")[2]], method.name))
             for method in METHODS.values()
         }
+        self._engines: dict[int, Engine] = {}
+        self._streams: dict[Call, RunningCall] = {}
+        self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._refuse_unknown)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Return the handler of a call; None if no service has its method."""
+        """Return the handler of a call; one that refuses it if no service has its method."""
         served = self._served.get(handler_call_details.method)
-        return None if served is None else served.handler
+        return self._unknown if served is None else served.handler
 
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""
@@ -223,6 +232,39 @@ class Dispatcher(grpc.GenericRpcHandler):
             _log(call, outcome, began)
         return None
 
+    def _engine_of(self, user_id: int | None) -> Engine:
+        """Return the parts to work with for a user, whose leases and receipts nobody else can use."""
+        if user_id is None:
+            return self._engine
+        found = self._engines.get(user_id)
+        if found is None:
+            found = self._engines[user_id] = replace(self._engine, signer=self._engine.signer.of(user_id))
+        return found
+
+    async def _caller(self, context: Context, method: Method) -> Caller:
+        """Return the caller.
+
+        Raises:
+            Unauthenticated: Nobody knows who calls.
+            VersionMismatch: The client is too old.
+        """
+        metadata = dict(context.invocation_metadata() or ())
+        identity = await identify(context, metadata, self._engine.gate.permissions)
+        if method.name != UNCHECKED_METHOD:
+            check_client(str(metadata.get(CLIENT, "")))
+        seen = str(metadata.get(CATALOG_VERSION, "0"))
+        return Caller(identity, int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+
+    async def _refuse_unknown(self, _: AsyncIterator[bytes], context: Context) -> None:
+        """Answer a call of a method that does not exist; without a token it looks like any other."""
+        metadata = dict(context.invocation_metadata() or ())
+        try:
+            await identify(context, metadata, self._engine.gate.permissions)
+        except Exception as error:  # noqa: BLE001  # every failure becomes a status, as in `_watched`
+            code, rich = status_of("unknown", error)
+            await context.abort(code, rich.message, trailing_metadata=((_STATUS, shortened(rich).SerializeToString()),))
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server has no such method.")
+
     def _bound(self, method: Method, behaviour: _Behaviour) -> _Served:
         """Make the handler of a method: bytes in, bytes out."""
         descriptor = descriptor_pool.Default().FindMessageTypeByName(f"levada_api.v1.{method.name}Request")
@@ -237,19 +279,20 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         async def many(content: bytes, context: Context) -> None:
             async with self._watched(method, context) as call:
-                with can_be_ended():
+                with self._streaming(call):
                     await self.serve(method, await _decoded(request, content), call)
 
         async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
             async with self._watched(method, context) as call:
-                answer = await self.serve(method, _all_decoded(request, contents), call)
+                with self._streaming(call):
+                    answer = await self.serve(method, _all_decoded(request, contents), call)
                 assert answer is not None
                 return answer.SerializeToString()
             return b""  # the call has ended, and nobody reads
 
         async def in_turn(contents: AsyncIterator[bytes], context: Context) -> None:
             async with self._watched(method, context) as call:
-                with can_be_ended():
+                with self._streaming(call):
                     await self.serve(method, _all_decoded(request, contents), call)
 
         handler: grpc.RpcMethodHandler[bytes, bytes]
@@ -264,15 +307,35 @@ class Dispatcher(grpc.GenericRpcHandler):
                 handler = grpc.stream_stream_rpc_method_handler(in_turn)
         return _Served(method, behaviour, request, handler)
 
+    @contextmanager
+    def _streaming(self, call: Call) -> Iterator[None]:
+        """Let a call be ended while its caller may stream; it may take hours."""
+        with can_be_ended() as running:
+            self._streams[call] = running
+            try:
+                yield
+            finally:
+                del self._streams[call]
+
+    def end_refused(self) -> None:
+        """End the streams of callers whose user was disabled, or whose token was revoked or has expired."""
+        now = dt.datetime.now(dt.UTC)
+        for call, running in tuple(self._streams.items()):
+            try:
+                self._engine.gate.permissions.current.check(call.caller.identity, now)
+            except Unauthenticated as error:
+                running.end(error)
+
     @asynccontextmanager
     async def _watched(self, method: Method, context: Context) -> AsyncIterator[Call]:
         """Count and log a call, and end it with its trailers, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(method.path)
-        call = Call(self, method.path, self._engine, Caller(user="owner"), _writer(context))
+        call = Call(self, method.path, self._engine, Caller(_NOBODY), _writer(context))
         self._activity.begin()
         try:
-            call.caller = _caller(context, method)
+            call.caller = await self._caller(context, method)
+            call.engine = self._engine_of(call.caller.identity.user_id)
             yield call
             version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
@@ -286,21 +349,8 @@ class Dispatcher(grpc.GenericRpcHandler):
             _log(call, outcome, began)
 
 
-def _caller(context: Context, method: Method) -> Caller:
-    """Return the caller; authentication belongs here.
-
-    Raises:
-        VersionMismatch: The client is too old.
-    """
-    metadata = dict(context.invocation_metadata() or ())
-    if method.name != UNCHECKED_METHOD:
-        check_client(str(metadata.get(CLIENT, "")))
-    seen = str(metadata.get(CATALOG_VERSION, "0"))
-    return Caller(user="owner", catalog_version=int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
-
-
-def request_named(id_: str, method: str) -> Request | None:
-    """Return the request that an id identifies; None if the id is empty.
+def request_named(id_: str, method: str, identity: Identity) -> Request | None:
+    """Return the request that an id identifies among those of a user; None if the id is empty.
 
     Raises:
         InvalidRequest: The id is too long, or has characters that ids may not have.
@@ -309,7 +359,7 @@ def request_named(id_: str, method: str) -> Request | None:
         return None
     if _REQUEST_ID.fullmatch(id_) is None:
         raise InvalidRequest("`request_id` must be at most 64 letters, digits, - and _.", field="request_id")
-    return Request(id_, method)
+    return Request(id_ if identity.user_id is None else f"{id_}/{identity.user_id}", method)
 
 
 async def _digest(request: Message) -> bytes:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_api.v1 import query_service_pb2 as pb
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
-from levada_server.operations.access.gate import Action
 from levada_server.operations.make_contract import begin_read
+from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from levada_api.methods import METHODS
 from levada_server.errors import Unavailable
+from levada_server.rpc.access_service import AccessService
 from levada_server.rpc.activity import Activity, CountedHealth
 from levada_server.rpc.dispatch import Dispatcher
+from levada_server.rpc.guarded_reflection import GuardedReflection
 from levada_server.rpc.job_service import JobService
 from levada_server.rpc.object_service import ObjectService
 from levada_server.rpc.query_service import QueryService
@@ -24,6 +26,7 @@ from levada_server.rpc.streams.session_service import SessionService
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.operations.transactions import TransactionLimits
+    from levada_server.rpc.tls import Certificate
 
 _SERVICES = sorted({method.service for method in METHODS.values()})
 BACKGROUND = "background."
@@ -64,30 +67,43 @@ class RpcServer:
             SessionService(transaction_limits, self._call_streams),
             JobService(),
             ObjectService(),
+            AccessService(),
         )
         self.dispatcher = Dispatcher(engine, self.activity, services)
-        self._server.add_generic_rpc_handlers((self.dispatcher,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        reflected = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            GuardedReflection(reflected, engine.gate.permissions), self._server
+        )
+        # The last, because it answers calls of unknown methods too.
+        self._server.add_generic_rpc_handlers((self.dispatcher,))
 
-    async def start(self, address: str) -> str:
-        """Listen; return the address with the port that was chosen.
+    def listen(self, address: str, certificate: Certificate | None = None) -> str:
+        """Add an address to listen on, before the start; return it with the port that was chosen.
 
         Args:
-            address: `host:port`, with port 0 for any free port, or `unix:/path`.
+            address: `host:port`, with port 0 for any free port, or `unix:/path` in a folder that only this user can
+                enter: whoever calls there without a token is administrator.
+            certificate: The certificate with which to serve TLS there; None for none.
 
         Raises:
             Unavailable: The address is in use or cannot be bound.
         """
         try:
-            port = self._server.add_insecure_port(address)
+            if certificate is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, certificate.credentials())
         except RuntimeError as error:
             raise Unavailable(
                 f"Cannot listen on {address}; another server may use it. Choose another address with --listen."
             ) from error
+        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def start(self) -> None:
+        """Serve calls on the addresses of `listen`."""
         await self._server.start()
         await self._report_readiness()
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
     async def report(self, name: str, *, healthy: bool, essential: bool) -> None:
         """Report the health of a background task, and the server's readiness if calls depend on that task."""

@@ -35,14 +35,14 @@ class RunningCall:
 
 
 @contextmanager
-def can_be_ended() -> Iterator[None]:
-    """Let `end_call_later` end this task's call within the block, which then raises the error given to it."""
+def can_be_ended() -> Iterator[RunningCall]:
+    """Let this task's call be ended within the block, which then raises the error given to it."""
     task = asyncio.current_task()
     assert task is not None
     call = RunningCall(task)
     _CALL.set(call)
     try:
-        yield
+        yield call
     except asyncio.CancelledError:
         if call.error is None:
             raise

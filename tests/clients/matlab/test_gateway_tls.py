@@ -24,12 +24,11 @@ class Front:
     """Ends TLS before a server, as a proxy of a lab does, and records the plain bytes."""
 
     def __init__(self, backend: str) -> None:
-        self._host, _, port = backend.rpartition(":")
-        self._port = int(port)
+        self._backend = backend.removeprefix("unix:")
         self.passed = bytearray()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._host, self._port)
+        there, back = await asyncio.open_unix_connection(self._backend)
         await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

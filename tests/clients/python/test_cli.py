@@ -50,7 +50,7 @@ def test_serve_is_the_server_itself() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "levada", "serve", "--help"], check=True, capture_output=True, text=True, timeout=60
     ).stdout
-    for option in ("--database-url", "--listen", "--insecure", "--data-dir"):
+    for option in ("--database-url", "--listen", "--tls-in-front", "--data-dir"):
         assert option in shown
 
 

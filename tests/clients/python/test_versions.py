@@ -15,6 +15,7 @@ from levada_api.v1.server_service_pb2 import GetServerInfoResponse
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.client_version import check_client
 from levada_server.rpc.server import RpcServer
+from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -44,7 +45,8 @@ def test_an_older_server_is_to_be_upgraded(served: str) -> None:
 
 async def test_a_connection_to_an_older_server_is_refused(engine: Engine) -> None:
     server = RpcServer(engine, "0.0.9", embedded=False, transaction_limits=TransactionLimits())
-    address = await server.start("127.0.0.1:0")
+    address = server.listen(private_address())
+    await server.start()
     try:
         with pytest.raises(VersionMismatch, match=f"{address} has version 0.0.9, .* needs {OLDEST_SERVER} or newer"):
             await asyncio.to_thread(lv.Connection, address)

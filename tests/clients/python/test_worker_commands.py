@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -216,8 +217,9 @@ def test_metrics_are_served(folder: Path, server_address: str) -> None:
 
 
 def test_address_of_metrics_must_be_free(folder: Path, server_address: str) -> None:
-    port = server_address.rpartition(":")[2]
-    refused = run(folder, server_address, "worker", "commands", "--metrics", port)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run(folder, server_address, "worker", "commands", "--metrics", port)
     assert refused.returncode == 1
     assert f"cannot be served at 127.0.0.1:{port}" in refused.stderr
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "private_socket.hpp"
 #include "protocol.hpp"
 
 namespace levada {
@@ -46,7 +47,7 @@ Target target_of(const std::string& address) {
   const size_t scheme_end = address.find("://");
   if (scheme_end == std::string::npos) {
     if (port_of(address) == std::string::npos) throw wrong;
-    return {address, false};
+    return {address, !is_loopback(address)};  // beyond this machine there is only TLS
   }
   const std::string scheme = address.substr(0, scheme_end);
   const std::string rest = address.substr(scheme_end + 3);
@@ -121,7 +122,14 @@ Error error_of_status(const std::string& serialized) {
 
 Connection::Connection(std::string address, std::string token, const std::string& root_certificates, std::string client)
     : address_(std::move(address)), token_(std::move(token)), client_(std::move(client)) {
-  const Target target = target_of(address_);
+  Target target = target_of(address_);
+  if (token_.empty()) {
+    const std::string socket = find_private_socket(target.name);
+    if (!socket.empty()) target = {socket, false};
+  } else if (!target.encrypted && target.name.rfind("unix:", 0) != 0 && !is_loopback(target.name)) {
+    throw invalid_request("A token would travel to " + address_ + " in the clear; use https://" + target.name +
+                          ", where it is encrypted.");
+  }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytes);
   arguments.SetMaxSendMessageSize(kMessageBytes);

@@ -1,7 +1,10 @@
 classdef Connection < handle
 %CONNECTION Connection to one server.
 %
-%   connection = levada.Connection(url, token, certificates)
+%   connection = levada.Connection(url, token, certificates, authority)
+%
+%   certificates and authority are what the connection trusts in place of the system's authorities: a PEM file, or its
+%   text.
 %
 %   levada.connect opens one that schemas use. A connection outlives a restart of the server: the next call
 %   connects again.
@@ -33,9 +36,12 @@ classdef Connection < handle
     end
 
     methods
-        function self = Connection(url, token, certificates)
+        function self = Connection(url, token, certificates, authority)
             %CONNECTION Connect, and ask the server for its version and limits.
             trusted = '';
+            if nargin > 3
+                trusted = authority;
+            end
             if nargin > 2 && ~isempty(certificates)
                 trusted = fileread(certificates);
             end

@@ -7,13 +7,16 @@ function connection = connect(varargin)
 %   levada.connect(..., 'Certificates', file)
 %   connection = levada.connect(...)
 %
-%   url           'host:port'; 'https://host:port' or 'grpcs://host:port' with TLS; or 'unix:/path'
-%   token         an API token, if the server needs one
+%   url           'host:port', with TLS if the host is another machine; 'https://host:port'; or 'unix:/path'
+%   token         a token; a server that you run on this machine needs none
 %   Certificates  a PEM file with the authorities to trust in place of the system's
 %
-%   Without a url, the address comes from the environment's LEVADA_URL and LEVADA_TOKEN; else from the file levada.toml
-%   (url, token, certificates) in this folder or one above; else from the local server that runs for this folder. This
-%   function starts no server; `levada serve` at a command line does.
+%   Without a url, the address comes from the environment's LEVADA_URL; else from the file levada.toml (url,
+%   certificates) in this folder or one above; else from the local server that runs for this folder. This function
+%   starts no server; `levada serve` at a command line does.
+%
+%   Without a token, it is the environment's LEVADA_TOKEN if the address is LEVADA_URL; else what `levada login` at a
+%   command line keeps for the address.
 %
 %   Errors: levada:Unavailable (no server answers), levada:Unauthenticated (wrong token), levada:InvalidRequest (no
 %   address is found, or a setting is wrong).
@@ -30,14 +33,15 @@ for index = 1:2
 end
 named = levada.internal.inputs.readOptions(struct('Certificates', ''), inputs);
 if isempty(positional{1})
-    source = levada.internal.calls.findServer(positional{2});
+    source = levada.internal.calls.findServer();
 else
-    source = struct('url', positional{1}, 'token', positional{2}, 'certificates', '');
+    source = struct('url', positional{1}, 'certificates', '');
 end
+credential = levada.internal.calls.findCredential(source.url, positional{2});
 if ~isempty(named.Certificates)
     source.certificates = named.Certificates;
 end
-opened = levada.Connection(source.url, source.token, source.certificates);
+opened = levada.Connection(source.url, credential.token, source.certificates, credential.authority);
 levada.internal.calls.defaultConnection(opened);
 if nargout > 0
     connection = opened;

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
 from levada._base.names import parse_full_name
-from levada._cli import jobs, worker
+from levada._cli import access, jobs, worker
 from levada._cli.output import print_table
 from levada._net.address import connect
 from levada._net.backoff import repeat
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
 
 _EXIT_INTERRUPTED = 130
 _ROUND_TRIPS = 5
+_SERVER_COMMANDS = {"serve": "run a server", "certificates": "make certificates for a server"}
 _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a failure, 2 for wrong arguments, 130 for an interrupt."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["serve"]:
-        return _serve(words[1:])
+    if words[0:1] and words[0] in _SERVER_COMMANDS:
+        return _run_server(words)
     options = _parser().parse_args(words)
     try:
+        if hasattr(options, "run_alone"):
+            done: int = options.run_alone(options)
+            return done
         with repeat(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
             code: int = options.run(connection, options)
             return code
@@ -54,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines.")
     parser.add_argument("--version", action="version", version=f"levada {own_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser("serve", help="run a server (`levada serve --help` has its options)", add_help=False)
+    for command, what in _SERVER_COMMANDS.items():
+        commands.add_parser(command, help=f"{what} (`levada {command} --help` has its options)", add_help=False)
 
     server = argparse.ArgumentParser(add_help=False)
     server.add_argument(
@@ -83,20 +88,21 @@ def _parser() -> argparse.ArgumentParser:
     collect.set_defaults(run=_collect)
 
     jobs.add_commands(commands, server)
+    access.add_commands(commands, server)
     return parser
 
 
 # ---------------------------------------------------------------------------------------------------- commands
 
 
-def _serve(arguments: Sequence[str]) -> int:
+def _run_server(words: Sequence[str]) -> int:
     """Become the server, which has its own command line."""
     missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         why = f"the server is not completely installed ({missing[0]} is missing)"
-        print(f'levada serve: {why}; run pip install "levada[server]"', file=sys.stderr)
+        print(f'levada {words[0]}: {why}; run pip install "levada[server]"', file=sys.stderr)
         return 1
-    os.execv(sys.executable, [sys.executable, "-m", "levada_server", "serve", *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", "levada_server", *words])
 
 
 def _check(connection: Connection, _options: argparse.Namespace) -> int:

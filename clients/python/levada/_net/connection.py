@@ -58,6 +58,7 @@ class Connection(Explained):
         address: `host:port`, `https://host[:port]` or `grpcs://host[:port]` with TLS, or `unix:/path`.
         token: An API token; None if the server needs none.
         certificates: A PEM file with the authorities to trust in place of the system's.
+        authority: The same as text.
 
     Raises:
         Unavailable: No server answers at the address.
@@ -71,12 +72,16 @@ class Connection(Explained):
         token: str | None = None,
         *,
         certificates: str | os.PathLike[str] | None = None,
+        authority: str | None = None,
     ) -> None:
-        trusted = Path(certificates).read_bytes() if certificates is not None else None
+        trusted = authority.encode() if authority is not None else None
+        if certificates is not None:
+            trusted = Path(certificates).read_bytes()
         self._transport = Transport(address, token, trusted)
         self._small_calls = SmallCalls(self._transport)
         self._transactions = Transactions(self._transport)
-        self._arguments = (address, token, Path(certificates).absolute() if certificates is not None else None)
+        named = Path(certificates).absolute() if certificates is not None else None
+        self._arguments = (address, token, named, authority)
         self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
         self._dependencies: Dependencies | None = None
@@ -306,7 +311,7 @@ class Connection(Explained):
     # The members below are for the other modules; methods have the names of the protocol.
 
     @property
-    def arguments(self) -> tuple[str, str | None, Path | None]:
+    def arguments(self) -> tuple[str, str | None, Path | None, str | None]:
         """The arguments that open the same connection elsewhere."""
         return self._arguments
 
@@ -408,6 +413,6 @@ class Connection(Explained):
         )
 
 
-def reopened(address: str, token: str | None, certificates: Path | None) -> Connection:
+def reopened(address: str, token: str | None, certificates: Path | None, authority: str | None) -> Connection:
     """Open a pickled connection in another process."""
-    return Connection(address, token, certificates=certificates)
+    return Connection(address, token, certificates=certificates, authority=authority)

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from levada_api.methods import MethodName
+    from levada_api.v1.access_service_pb2 import (
+        ListGrantsRequest,
+        ListGrantsResponse,
+        ListTokensRequest,
+        ListTokensResponse,
+        ListUsersRequest,
+        ListUsersResponse,
+    )
     from levada_api.v1.object_service_pb2 import ListStoresRequest, ListStoresResponse
     from levada_api.v1.schema_service_pb2 import (
         ListSchemasRequest,
@@ -19,7 +27,15 @@ if TYPE_CHECKING:
     )
 
 _Response = TypeVar("_Response", bound="Message")
-_Page = TypeVar("_Page", "ListSchemasResponse", "ListStoresResponse", "ListTablesResponse")
+_Page = TypeVar(
+    "_Page",
+    "ListGrantsResponse",
+    "ListSchemasResponse",
+    "ListStoresResponse",
+    "ListTablesResponse",
+    "ListTokensResponse",
+    "ListUsersResponse",
+)
 
 
 class Caller(Protocol):
@@ -32,7 +48,12 @@ class Caller(Protocol):
 def pages(
     connection: Caller,
     method: MethodName,
-    request: ListSchemasRequest | ListStoresRequest | ListTablesRequest,
+    request: ListGrantsRequest
+    | ListSchemasRequest
+    | ListStoresRequest
+    | ListTablesRequest
+    | ListTokensRequest
+    | ListUsersRequest,
     response: type[_Page],
 ) -> Iterator[_Page]:
     """Yield the pages of a list; fetch each page on demand.

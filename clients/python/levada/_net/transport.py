@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -24,7 +23,9 @@ from levada._base.errors import (
     warn,
 )
 from levada._net.backoff import PASSING, RETRY, wait
+from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
+from levada._net.private_socket import find_private_socket, is_loopback
 from levada._net.request_queue import Handover, Kept, RequestQueue
 from levada._net.versions import CLIENT, client_name
 from levada_api.methods import METHODS
@@ -82,17 +83,23 @@ class Transport:
     """A channel to one server. Threads may share it; a forked child opens its own channel.
 
     Args:
-        address: `host:port` without TLS, `https://host[:port]` or `grpcs://host[:port]` with TLS, `http://…`,
-            `grpc://…`, or `unix:/path`.
-        token: An API token, sent with every call; None if the server needs none.
+        address: `host:port`, by TLS if the host is another machine; `https://host[:port]` or `grpcs://host[:port]` by
+            TLS; `http://…` or `grpc://…` without; or `unix:/path`.
+        token: A token, sent with every call; None for the server's own user on its machine.
         root_certificates: PEM text of the authorities to trust in place of the system's.
     """
 
     def __init__(self, address: str, token: str | None = None, root_certificates: bytes | None = None) -> None:
         self.address = address
-        self._target, self._encrypted = _parse_address(address)
+        target = parse_address(address)
+        self._target, self._encrypted = target.address, target.encrypted
         self._root_certificates = root_certificates
         self._token = token
+        if token is not None and not (self._encrypted or self._target.startswith("unix:") or is_loopback(self._target)):
+            raise InvalidRequest(
+                f"A token would travel to {address} in the clear; use https://{self._target}, where it is encrypted."
+            )
+        self._private = False
         self._lock = threading.Lock()
         self._channel: Channel = None  # before the first call and after close
         self._pid = 0
@@ -335,7 +342,7 @@ class Transport:
             if self._closed:
                 raise self._is_closed()
             forked = self._channel is not None and self._pid != os.getpid()
-            if self._channel is None or forked:
+            if self._channel is None or forked or self._finds_socket():
                 # A channel's threads do not survive a fork, and closing it here would disturb the parent's server.
                 self._channel = self._new_channel()
                 self._pid = os.getpid()
@@ -343,6 +350,14 @@ class Transport:
         if forked and self._presence is not None:
             self.stay_present()
         return channel
+
+    def _finds_socket(self) -> bool:
+        """Return whether a server that did not run when the channel was opened has a private socket now."""
+        return not (self._answered or self._private) and self._socket() is not None
+
+    def _socket(self) -> str | None:
+        """Return the private socket of the server, if no token says as whom to call."""
+        return None if self._token is not None else find_private_socket(self._target)
 
     def _new_channel(self) -> Channel:
         options: list[tuple[str, int]] = [
@@ -353,6 +368,9 @@ class Transport:
             # A child that was forked must not share the parent's connection.
             ("grpc.use_local_subchannel_pool", 1),
         ]
+        if (private := self._socket()) is not None:
+            self._private = True
+            return grpc.insecure_channel(private, options)
         if not self._target.startswith("unix:"):
             options += [
                 ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
@@ -442,22 +460,6 @@ class Stream(Generic[_Response]):
         """Cancel the call; do nothing if it has ended."""
         self._queue.close()
         self._call.cancel()
-
-
-def _parse_address(address: str) -> tuple[str, bool]:
-    """Return the gRPC target of an address, and whether to reach it by TLS."""
-    if address.startswith("unix:"):
-        return address, False
-    if "://" not in address:
-        host, colon, port = address.rpartition(":")
-        if not colon or not host or not port.isdecimal():
-            raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
-        return address, False
-    parts = urlsplit(address)
-    encrypted = {"https": True, "grpcs": True, "http": False, "grpc": False}.get(parts.scheme)
-    if encrypted is None or not parts.netloc:
-        raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
-    return (parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}"), encrypted
 
 
 def _serialize(message: Message) -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest
+from levada_server.errors import InvalidRequest, PermissionDenied
+from levada_server.model.dependencies import Catalog
 from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.operations.access.compiling import compiled
 from levada_server.operations.access.plans import Plans
 from levada_server.operations.access.reading import Readable
 from levada_server.operations.access.writing import Writable
+from levada_server.permissions.roles import Action, roles_for
+from levada_server.query.analysis.reads import tables_in
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import default_key_source
 from levada_server.storage.catalog.stored_catalog import lock_catalog
@@ -20,34 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from uuid import UUID
 
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.plans import Asked
     from levada_server.operations.caller import Caller
+    from levada_server.permissions.permissions import Identity
+    from levada_server.permissions.rights import Rights
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.cache import CatalogCache
+    from levada_server.storage.permissions.cache import PermissionsCache
     from levada_server.storage.postgres.database import Connection
 
 
-class Action(Enum):
-    """An action of a caller on a table."""
-
-    DESCRIBE = "describe"
-    FETCH = "fetch"
-    INSERT = "insert"
-    UPDATE = "update"
-    DELETE = "delete"
-    DECLARE = "declare"
-    ALTER = "alter"
-    DROP = "drop"
-    COMPUTE = "compute"
-    """Refresh, reserve and complete its jobs."""
-    MANAGE_JOBS = "manage jobs"
-    """Ignore, retry and cancel its jobs."""
-    CREATE = "create"
-    """Create a schema, or change the settings of one."""
-    ADMINISTER = "administer"
-    """Act on things that nobody owns, such as objects that no row names."""
+MAX_SEEN = 1_000
+"""The most narrowed catalogs of one process, one for each caller who may not see all tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +44,14 @@ class View:
 
     Args:
         caller: The caller.
-        catalog: The whole catalog: for integrity, cascades and lineage, which see every table. A caller sees only
+        catalog: The whole catalog: for integrity, cascades and lineage, which see every table. A caller learns only of
             tables that the methods return.
+        rights: The caller's rights.
     """
 
     caller: Caller
     catalog: Catalog
+    rights: Rights
     _gate: Gate
 
     @property
@@ -69,26 +59,85 @@ class View:
         """Return the version of the catalog."""
         return self.catalog.version
 
+    @property
+    def seen(self) -> Catalog:
+        """Return the catalog as the caller may see it: no error that it raises tells of a table that is hidden."""
+        return self._gate.seen(self.caller.identity, self.rights, self.catalog)
+
     def table(self, action: Action, name: TableName) -> Table:
         """Return a table.
 
         Raises:
-            UnknownTable: No table has this name.
+            UnknownTable: No table has this name, or the caller may not see it; the answers are the same.
+            PermissionDenied: The caller may see it, but may not do this.
         """
-        table = self.catalog.table(name)
-        self._gate.admit(self.caller, action, (table.name,))
+        table = self.seen.table(name)
+        self.admit(action, table)
         return table
+
+    def admit(self, action: Action, table: Table) -> None:
+        """Check that the caller may do an action on a table that the caller may see.
+
+        Raises:
+            PermissionDenied: The caller may not.
+        """
+        if not self.may(action, table):
+            raise denied(self.caller, action, f"`{table.name}`", table=table.name)
+
+    def may(self, action: Action, table: Table) -> bool:
+        """Return whether the caller may do an action on a table."""
+        master = table.name.master
+        ids = [table.id] if master is None else [table.id, self.catalog.tables[master].id]
+        job = self.caller.job
+        if job is not None and job.table_id in ids and action in (Action.INSERT, Action.UPDATE):
+            action = Action.COMPUTE  # what `make` writes is its result
+        return action in self.rights.on_table(table.name.schema, ids)
+
+    def admit_to_schema(self, action: Action, name: str) -> None:
+        """Check that the caller may do an action on a schema and all its tables.
+
+        Raises:
+            UnknownSchema: There is no such schema, or the caller may not see it.
+            PermissionDenied: The caller may not.
+        """
+        self.seen.check_schema(name)
+        if action not in self.rights.on_schema(name):
+            raise denied(self.caller, action, f"the schema `{name}`", schema=name)
+
+    def admit_cascade(self, action: Action, names: Iterable[TableName]) -> None:
+        """Check that the caller may do an action on all tables that a cascade reaches.
+
+        Raises:
+            PermissionDenied: The caller may not. The error names tables that the caller may see; of others it says only
+                that there are some.
+        """
+        if self.rights.administers:
+            return
+        refused = [table for name in names if not self.may(action, table := self.catalog.tables[name])]
+        if not refused:
+            return
+        named = sorted(str(table.name) for table in refused if table.name in self.seen.tables)
+        if len(named) < len(refused):
+            hidden = "rows of tables that you may not see depend on these"
+            where = f"{hidden}; so do rows of {', '.join(named)}" if named else hidden
+        else:
+            where = f"this reaches {', '.join(named)}"
+        raise PermissionDenied(
+            f"{self.caller.identity.user} may not {action.value} all that this reaches: {where}. Ask an owner of those "
+            "tables."
+        )
 
     def writable(self, action: Action, name: TableName) -> Writable:
         """Return a table to change.
 
         Raises:
-            UnknownTable: No table has this name.
+            UnknownTable: As by `table`.
+            PermissionDenied: As by `table`.
         """
         return Writable(self.table(action, name))
 
     async def query(self, action: Action, relation: Relation, *, strict: bool = False) -> Readable:
-        """Compile a relation against the whole catalog, and check that the caller may read all its tables.
+        """Compile a relation against the whole catalog, if the caller may read all its tables.
 
         Args:
             action: The purpose of the entities.
@@ -98,9 +147,8 @@ class View:
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
         """
-        query = await compiled(relation, self.catalog, strict=strict)
-        self._gate.admit(self.caller, action, query.tables)
-        return Readable(query)
+        self._admit_all(action, tables_in(relation))
+        return Readable(await compiled(relation, self.catalog, strict=strict))
 
     async def asked(self, action: Action, asked: Asked) -> Readable:
         """Compile a relation that a client requests; relations that differ only in bound values share a plan.
@@ -108,9 +156,16 @@ class View:
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
         """
-        query = await self._gate.plans.compiled(asked, self.catalog)
-        self._gate.admit(self.caller, action, query.tables)
-        return Readable(query)
+        return Readable(
+            await self._gate.plans.compiled(asked, self.catalog, lambda names: self._admit_all(action, names))
+        )
+
+    def _admit_all(self, action: Action, names: Iterable[TableName]) -> None:
+        """Check all tables that a relation reads before it is compiled, so that no error tells of a hidden one."""
+        if self.rights.administers:
+            return
+        for name in names:
+            self.table(action, name)
 
     def names_of(self, relation: Relation) -> frozenset[str]:
         """Return the names of a relation's attributes, without reading a row."""
@@ -138,17 +193,26 @@ class Gate:
 
     Args:
         cache: The catalog of this process.
+        permissions: The users, tokens and grants.
         decode_relation: Decodes a relation that was stored as a client sent it.
     """
 
-    def __init__(self, cache: CatalogCache, decode_relation: Callable[[bytes], Relation]) -> None:
+    def __init__(
+        self, cache: CatalogCache, permissions: PermissionsCache, decode_relation: Callable[[bytes], Relation]
+    ) -> None:
         self._cache = cache
+        self.permissions = permissions
         self.decode_relation = decode_relation
         self.plans = Plans()
+        self._seen: OrderedDict[Identity, tuple[Rights, Catalog, Catalog]] = OrderedDict()
 
     async def open(self, caller: Caller) -> View:
-        """Return a view of a catalog at least as new as the one that the caller has seen."""
-        return View(caller, await self._cache.current(caller.catalog_version), self)
+        """Return a view of a catalog at least as new as the one that the caller has seen.
+
+        Raises:
+            Unauthenticated: The caller's user was disabled, or the token revoked.
+        """
+        return self.view(caller, await self._cache.current(caller.catalog_version))
 
     async def lock(self, connection: Connection, caller: Caller, known: View | None = None) -> View:
         """Lock the catalog against other changes within a transaction, and return a view of it then.
@@ -162,7 +226,35 @@ class Gate:
 
     def view(self, caller: Caller, catalog: Catalog) -> View:
         """Return a view of a catalog that a transaction has changed but not committed."""
-        return View(caller, catalog, self)
+        return View(caller, catalog, self.rights(caller), self)
+
+    def rights(self, caller: Caller) -> Rights:
+        """Return the rights of a caller now.
+
+        Raises:
+            Unauthenticated: The caller's user was disabled, or the token revoked.
+        """
+        return self.permissions.current.rights(caller.identity)
+
+    def seen(self, identity: Identity, rights: Rights, catalog: Catalog) -> Catalog:
+        """Return a catalog without the tables and schemas that a caller may not see."""
+        if Action.DESCRIBE in rights.everywhere and rights.scope is None:
+            return catalog
+        found = self._seen.get(identity)
+        if found is not None and found[0] is rights and found[1] is catalog:
+            self._seen.move_to_end(identity)
+            return found[2]
+        schemas = frozenset(filter(rights.sees_schema, catalog.schemas))
+        tables = {}
+        for name, table in catalog.tables.items():
+            ids = (table.id,) if name.master is None else (table.id, catalog.tables[name.master].id)
+            if name.schema in schemas and Action.DESCRIBE in rights.on_table(name.schema, ids):
+                tables[name] = table
+        narrowed = Catalog(catalog.version, schemas, tables)
+        self._seen[identity] = rights, catalog, narrowed
+        if len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+        return narrowed
 
     async def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just committed, unless this process has a newer one."""
@@ -181,17 +273,47 @@ class Gate:
         return await self._cache.current()
 
     async def catch_up(self, known: Catalog) -> bool:
-        """Read the catalog again if another process has changed it since; return whether it had."""
-        return await self._cache.catch_up(known)
+        """Read the catalog and the permissions again where another process has changed them; return whether it had."""
+        withdrawn = await self.permissions.look_again()
+        return await self._cache.catch_up(known) or withdrawn
 
-    def admit(self, caller: Caller, action: Action, names: Iterable[TableName]) -> None:
-        """Check that a caller may do an action on some tables; there are no users yet, so everybody may."""
+    def admit_creator(self, caller: Caller, name: str) -> None:
+        """Check that a caller may create a schema of a name.
 
-    def admit_to_schema(self, caller: Caller, action: Action, schema: str) -> None:
-        """Check that a caller may do an action on a whole schema; everybody may, as above."""
-
-    def admit_to_server(self, caller: Caller, action: Action) -> None:
-        """Check that a caller may do an action on all schemas; everybody may, as above."""
+        Raises:
+            PermissionDenied: The caller may not.
+        """
+        if not self.rights(caller).may_create(name):
+            raise PermissionDenied(
+                f"{caller.identity.user} may not create a schema `{name}`. Ask an administrator for the right to "
+                "create schemas, and for the beginnings of names that go with it.",
+                schema=name,
+            )
 
     def admit_holder(self, caller: Caller, id_: UUID) -> None:
-        """Check that a caller may use a worker session, upload or object; everybody who knows its id may, as above."""
+        """Check that a caller may use a worker session, upload or object."""
+
+    def admit_administrator(self, caller: Caller, what: str) -> None:
+        """Check that a caller is an administrator.
+
+        Args:
+            caller: The caller.
+            what: The action, such as `list users`.
+
+        Raises:
+            PermissionDenied: The caller is not.
+        """
+        if not self.rights(caller).administers:
+            raise PermissionDenied(f"Only an administrator may {what}; you are {caller.identity.user}.")
+
+
+def denied(caller: Caller, action: Action, where: str, **details: object) -> PermissionDenied:
+    """Return the error of a caller who may see a thing, but may not do an action on it."""
+    roles = [role.value for role in roles_for(action)]
+    needed = " or ".join([", ".join(roles[:-1]), roles[-1]] if len(roles) > 1 else roles)
+    return PermissionDenied(
+        f"{caller.identity.user} may not {action.value} {where}; that takes the role {needed}. Ask an owner or an "
+        "administrator to grant it.",
+        action=action.value,
+        **details,
+    )

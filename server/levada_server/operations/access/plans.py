@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.operations.access.compiling import compiled
+from levada_server.query.analysis.reads import tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable, Iterable
 
     from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import TableName
     from levada_server.query.algebra import Relation
     from levada_server.query.query import Query
 
@@ -54,23 +56,33 @@ class Plans:
         self._catalog: Catalog | None = None
         self._queries: OrderedDict[Hashable, Query] = OrderedDict()
 
-    async def compiled(self, asked: Asked, catalog: Catalog) -> Query:
+    async def compiled(self, asked: Asked, catalog: Catalog, admit: Callable[[Iterable[TableName]], None]) -> Query:
         """Compile a relation, or return the cached query of its shape with its values.
+
+        Args:
+            asked: The relation.
+            catalog: The catalog.
+            admit: Called with the tables that it reads, before it is compiled; refuses by an error.
 
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
         """
         if asked.shape is None:
-            return await compiled(await asked.relation(), catalog)
+            relation = await asked.relation()
+            admit(tables_in(relation))
+            return await compiled(relation, catalog)
         if catalog is not self._catalog:
             self._catalog = catalog
             self._queries.clear()
         key, values = asked.shape.key, asked.shape.values
         query = self._queries.get(key)
         if query is not None and (bound := query.bound(values)) is not None:
+            admit(query.tables)
             self._queries.move_to_end(key)
             return bound
-        query = await compiled(await asked.parametrised(), catalog)
+        relation = await asked.parametrised()
+        admit(tables_in(relation))
+        query = await compiled(relation, catalog)
         if not query.fixed and catalog is self._catalog:
             self._queries[key] = query
             if len(self._queries) > MAX_PLANS:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LimitReached
 from levada_server.jobs.limits import INLINE_BYTES, STATEMENT_INSERTS
 from levada_server.model.dependencies import is_within
-from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.completed_jobs import alike_inserts
 from levada_server.operations.completion.inserts import check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.make_contract import judge_key
 from levada_server.operations.objects.claims import claim_columns
 from levada_server.operations.own_keys import first_stray, keys_of_rows
+from levada_server.permissions.roles import Action
 from levada_server.storage.jobs.completion import complete_jobs
 from levada_server.storage.rows.insert_plan import BULK_BYTES, fit_one_statement
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
 from levada_server.model.dependencies import is_within
-from levada_server.operations.access.gate import Action
 from levada_server.operations.admission import judge_target
 from levada_server.operations.completion.completed_jobs import AlikeInserts, alike_inserts
 from levada_server.operations.inserts import check_options, insert_batch, read_rows
 from levada_server.operations.make_contract import judge_key
 from levada_server.operations.own_keys import stray_key
+from levada_server.permissions.roles import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

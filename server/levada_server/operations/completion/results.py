@@ -11,12 +11,12 @@ from levada_server.errors import InputsChanged, LevadaError, OutcomeUnknown, Pre
 from levada_server.jobs.retry import next_asking, next_try, next_try_of_interrupted
 from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
-from levada_server.operations.access.gate import Action
 from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.make_contract import judge_absent
+from levada_server.permissions.roles import Action
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.jobs import job_rows
 

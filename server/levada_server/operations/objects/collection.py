@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
-from levada_server.operations.access.gate import Action
 from levada_server.storage.catalog.stored_catalog import read_catalog
 from levada_server.storage.objects import object_rows
 
@@ -43,7 +42,7 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     then on no row can name it. Then its bytes are removed. A claim before that takes the object out of quarantine, so
     that no row loses its object.
     """
-    engine.gate.admit_to_server(caller, Action.ADMINISTER)
+    engine.gate.admit_administrator(caller, "collect objects")
     found: list[int] = []
     doomed: list[tuple[Upload, int]] = []
     try:

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
-from levada_server.operations.access.gate import Action
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import open_file
+from levada_server.permissions.roles import Action
 from levada_server.storage.objects import object_rows
 from levada_server.storage.objects.object_rows import Upload
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from levada_api.v1 import job_pb2, row_service_pb2, schema_pb2, session_service_pb2
+from levada_api.v1 import access_pb2, job_pb2, row_service_pb2, schema_pb2, session_service_pb2
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
 from levada_server.operations.inserts import InsertOptions
+from levada_server.permissions.roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,7 @@ _JOB_STATES: dict[int, str] = {
     for name, number in job_pb2.JobState.items()
     if number != job_pb2.JOB_STATE_UNSPECIFIED
 }
+_ROLES = {access_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _ISOLATIONS: dict[int, Isolation] = {
     session_service_pb2.ISOLATION_UNSPECIFIED: "repeatable_read",
     session_service_pb2.ISOLATION_READ_COMMITTED: "read_committed",
@@ -159,6 +161,11 @@ def part_integrity(value: int) -> PartIntegrity:
 def isolation(value: int) -> Isolation:
     """Read the isolation of a transaction."""
     return chosen("isolation", value, _ISOLATIONS)
+
+
+def role(value: int) -> Role:
+    """Read a role."""
+    return chosen("role", value, _ROLES)
 
 
 def value(message: value_pb2.Value) -> object:

@@ -146,7 +146,7 @@ async def _steer(
         case "commit" if request.commit.savepoint:
             await transactions.release(request.commit.savepoint)
         case "commit":
-            asked = request_named(request.commit.request_id, "Commit")
+            asked = request_named(request.commit.request_id, "Commit", call.caller.identity)
             if transactions.open or asked is None:
                 await session.commit(asked)
             else:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import UnknownJob
-from levada_server.jobs.lease import Lease
+from levada_server.jobs.lease import Lease, WorkerSession
 from levada_server.jobs.retry import lost_attempts
 from levada_server.jobs.state import NOTHING_INSERTED, PENDING, Standing
 from levada_server.storage.jobs.tables import count_of, job_statement, restricted
@@ -77,7 +77,7 @@ async def most_urgent(
 async def reserve(
     connection: Connection,
     table: Table,
-    session: UUID,
+    session: WorkerSession,
     max_jobs: int,
     restriction: sql.Select | None,
     *,
@@ -109,7 +109,7 @@ async def reserve(
     known = None if held is None else list(held)
     before = (
         max_jobs,
-        session,
+        session.id,
         known,
         lost_attempts(table.retry),
         least_urgent,
@@ -118,6 +118,7 @@ async def reserve(
         start.job_id,
         start == FIRST_PLACE,
         except_unready,
+        session.user_id,
     )
     statement, values = restricted(_FILE, "reserve", table, restriction, *before)
     rows = await connection.fetch(statement, *values)

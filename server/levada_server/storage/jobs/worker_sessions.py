@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from levada_server.jobs.lease import Worker
+    from levada_server.jobs.lease import Worker, WorkerSession
     from levada_server.storage.postgres.database import Connection, Database
 
 _SQL = statements("jobs")
@@ -25,22 +25,24 @@ async def read_signer(database: Database) -> Signer:
         return Signer(await connection.fetchval(_SQL["read_signing_key"]))
 
 
-async def create_session(connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str) -> UUID:
+async def create_session(
+    connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str, user_id: int | None
+) -> UUID:
     """Begin a worker session, and delete sessions that are long dead."""
     await connection.execute(_SQL["prune_sessions"])
     session: UUID = await connection.fetchval(
-        _SQL["create_session"], worker.host, worker.process, worker.user, code_version, lease_duration
+        _SQL["create_session"], worker.host, worker.process, worker.user, code_version, lease_duration, user_id
     )
     return session
 
 
-async def renew_sessions(connection: Connection, sessions: Sequence[UUID]) -> datetime:
+async def renew_sessions(connection: Connection, sessions: Sequence[UUID], user_id: int | None) -> datetime:
     """Renew sessions; return the time, by the database's clock, at which the first of them expires.
 
     Raises:
         UnknownWorkerSession: A session has ended.
     """
-    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions))
+    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions), user_id)
     missing = set(sessions) - {row["id"] for row in rows}
     if missing:
         raise _unknown_session(min(missing))
@@ -48,14 +50,14 @@ async def renew_sessions(connection: Connection, sessions: Sequence[UUID]) -> da
     return earliest
 
 
-async def check_session(connection: Connection, session: UUID) -> None:
+async def check_session(connection: Connection, session: WorkerSession) -> None:
     """Refuse a session that has ended.
 
     Raises:
         UnknownWorkerSession: The session has ended.
     """
-    if await connection.fetchval(_SQL["session_exists"], session) is None:
-        raise _unknown_session(session)
+    if await connection.fetchval(_SQL["session_exists"], session.id, session.user_id) is None:
+        raise _unknown_session(session.id)
 
 
 def _unknown_session(session: UUID) -> UnknownWorkerSession:
@@ -64,14 +66,14 @@ def _unknown_session(session: UUID) -> UnknownWorkerSession:
     )
 
 
-async def delete_session(connection: Connection, session: UUID) -> None:
+async def delete_session(connection: Connection, session: WorkerSession) -> None:
     """End a session, so that others can take over its jobs at once.
 
     Raises:
         UnknownWorkerSession: The session has already ended.
     """
-    if await connection.fetchval(_SQL["delete_session"], session) is None:
-        raise _unknown_session(session)
+    if await connection.fetchval(_SQL["delete_session"], session.id, session.user_id) is None:
+        raise _unknown_session(session.id)
 
 
 async def cancelled_leases(connection: Connection, sessions: Sequence[UUID]) -> list[str]:

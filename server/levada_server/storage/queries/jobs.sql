@@ -2,25 +2,25 @@
 SELECT secret FROM levada.signing_key;
 
 -- name: create_session
-INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5)
+INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time, user_id)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5, $6)
 RETURNING id;
 
 -- name: renew_sessions
 -- A session that was silent too long is renewed if nobody ended it, and keeps the jobs that were not taken over.
 UPDATE levada.worker_session SET expire_time = clock_timestamp() + lease_duration
-WHERE id = ANY($1::uuid[])
+WHERE id = ANY($1::uuid[]) AND user_id IS NOT DISTINCT FROM $2
 RETURNING id, expire_time;
 
 -- name: delete_session
-DELETE FROM levada.worker_session WHERE id = $1 RETURNING id;
+DELETE FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2 RETURNING id;
 
 -- name: prune_sessions
 -- Sessions that have been dead for a day; their jobs have been taken over long ago, or can be.
 DELETE FROM levada.worker_session WHERE expire_time < clock_timestamp() - interval '1 day';
 
 -- name: session_exists
-SELECT true FROM levada.worker_session WHERE id = $1;
+SELECT true FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2;
 
 -- name: cancelled_leases
 SELECT lease_token FROM levada.cancelled_lease WHERE session_id = ANY($1::uuid[]);
@@ -93,7 +93,7 @@ WITH holder AS (
     -- The lock prevents the end of the session while it takes jobs. The leases of a batch need not survive a crash of
     -- PostgreSQL, for which a commit would wait long: its jobs are short, and are computed again.
     SELECT id, host, pid, username, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
-    FROM levada.worker_session WHERE id = $2 FOR KEY SHARE
+    FROM levada.worker_session WHERE id = $2 AND user_id IS NOT DISTINCT FROM $11 FOR KEY SHARE
 ),
 due AS (
     SELECT j._job_id, j._priority, j._scheduled_time, true AS counted, false AS suspect, true AS waited

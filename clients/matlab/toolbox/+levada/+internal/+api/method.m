@@ -27,6 +27,17 @@ end
 
 function methods = allMethods()
 methods = struct();
+methods.AccessService_GetCaller = described(true, true, '', '', false, false);
+methods.AccessService_CreateUser = described(false, false, 'request_id', '', false, false);
+methods.AccessService_UpdateUser = described(false, true, '', '', false, false);
+methods.AccessService_ListUsers = described(true, true, '', '', false, false);
+methods.AccessService_SetTeam = described(false, true, '', '', false, false);
+methods.AccessService_CreateToken = described(false, false, '', '', false, false);
+methods.AccessService_ListTokens = described(true, true, '', '', false, false);
+methods.AccessService_RevokeTokens = described(false, true, '', '', false, false);
+methods.AccessService_GrantRole = described(false, true, '', '', false, false);
+methods.AccessService_RevokeRole = described(false, true, '', '', false, false);
+methods.AccessService_ListGrants = described(true, true, '', '', false, false);
 methods.RowService_InsertRows = described(false, false, 'header.request_id', 'insert_rows', false, false);
 methods.RowService_InsertFewRows = described(false, false, 'header.request_id', '', false, false);
 methods.RowService_InsertRelation = described(false, false, 'request_id', 'insert_relation', true, true);

@@ -1,21 +1,17 @@
-function source = findServer(token)
+function source = findServer()
 %FINDSERVER Find the address of a server if the user named none.
 %
-%   source = findServer(token)
+%   source = findServer()
 %
-%   token   '' to find the token too
-%   source  a struct with url, token, certificates
+%   source  a struct with url and certificates
 %
 %   See also levada.connect
 
-if isempty(token)
-    token = getenv('LEVADA_TOKEN');
-end
-source = struct('url', getenv('LEVADA_URL'), 'token', token, 'certificates', '');
+source = struct('url', getenv('LEVADA_URL'), 'certificates', '');
 if isempty(source.url)
     file = settingsFile();
     if ~isempty(file)
-        source = readSettings(file, token);
+        source = readSettings(file);
     end
 end
 if isempty(source.url)
@@ -46,15 +42,17 @@ while true
 end
 end
 
-function source = readSettings(file, token)
+function source = readSettings(file)
 text = fileread(file);
-source = struct('url', setting(text, 'url'), 'token', token, 'certificates', setting(text, 'certificates'));
+source = struct('url', setting(text, 'url'), 'certificates', setting(text, 'certificates'));
 if isempty(source.url)
     levada.internal.errors.fail('InvalidRequest', ...
         '%s names no server; write a line such as url = "lab-server:50051".', file);
 end
-if isempty(source.token)
-    source.token = setting(text, 'token');
+if ~isempty(setting(text, 'token'))
+    levada.internal.errors.fail('InvalidRequest', ...
+        '%s holds a token, which others get with the project. Remove it there, and run `levada login %s`.', ...
+        file, source.url);
 end
 if ~isempty(source.certificates) && ~isAbsolute(source.certificates)
     source.certificates = fullfile(fileparts(file), source.certificates);

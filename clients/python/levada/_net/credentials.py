@@ -1,0 +1,136 @@
+"""Credentials of servers, each for one address, in a file that only this user can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from levada._base.errors import InvalidRequest
+from levada._net.private_socket import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TLS_SCHEMES = ("https", "grpcs")
+PLAIN_SCHEMES = ("http", "grpc")
+_OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The place of a server.
+
+    Args:
+        address: `host:port`, or `unix:/path`.
+        encrypted: Whether by TLS.
+    """
+
+    address: str
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The credential of one server, as `levada login` keeps it.
+
+    Args:
+        token: The token.
+        authority: The certificate of its authority in PEM; None for the authorities of this system.
+    """
+
+    token: str
+    authority: str | None = None
+
+
+def parse_address(address: str) -> Target:
+    """Read the address of a server: beyond this machine a name without a scheme is called by TLS.
+
+    Raises:
+        InvalidRequest: It is not an address.
+    """
+    if address.startswith("unix:"):
+        return Target(address, encrypted=False)
+    if "://" not in address:
+        host, colon, port = address.rpartition(":")
+        if not colon or not host or not port.isdecimal():
+            raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
+        return Target(address, encrypted=not is_loopback(address))
+    parts = urlsplit(address)
+    if parts.scheme not in TLS_SCHEMES + PLAIN_SCHEMES or not parts.netloc:
+        raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
+    encrypted = parts.scheme in TLS_SCHEMES
+    return Target(parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}", encrypted)
+
+
+def credentials_file() -> Path:
+    """Return the file of this user's credentials."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(folder) if folder.startswith("/") else Path.home() / ".config") / "levada" / "credentials.json"
+
+
+def find_credential(address: str) -> Credential | None:
+    """Return what is kept for a server; None for nothing.
+
+    Raises:
+        InvalidRequest: Others can read the file, or it is damaged.
+    """
+    return _read(credentials_file()).get(_key(address))
+
+
+def keep_credential(address: str, credential: Credential) -> Path:
+    """Keep a credential for a server, instead of an earlier one; return the file.
+
+    Raises:
+        InvalidRequest: Others can read the file, or it is damaged.
+    """
+    file = credentials_file()
+    _write(file, _read(file) | {_key(address): credential})
+    return file
+
+
+def forget_credential(address: str) -> bool:
+    """Forget what is kept for a server; return whether there was something.
+
+    Raises:
+        InvalidRequest: Others can read the file, or it is damaged.
+    """
+    file = credentials_file()
+    kept = _read(file)
+    if kept.pop(_key(address), None) is None:
+        return False
+    _write(file, kept)
+    return True
+
+
+def _key(address: str) -> str:
+    target = parse_address(address)
+    return f"{'https' if target.encrypted else 'http'}://{target.address}".lower()
+
+
+def _read(file: Path) -> dict[str, Credential]:
+    try:
+        if os.name != "nt" and file.stat().st_mode & _OPEN_TO_OTHERS:
+            raise InvalidRequest(f"Others can read {file}, which holds tokens; run `chmod 600 {file}`.")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {str(one["address"]): Credential(str(one["token"]), str(one["authority"]) or None) for one in content}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError):
+        raise InvalidRequest(f"{file} cannot be read; remove it, and log in again.") from None
+
+
+def _write(file: Path, kept: Mapping[str, Credential]) -> None:
+    # A list of objects with the same names, which MATLAB reads as an array.
+    content = [{"address": key, "token": one.token, "authority": one.authority or ""} for key, one in kept.items()]
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    # Nobody else can ever open it, not even before it is complete.
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+        json.dump(content, opened, indent=1)
+    draft.replace(file)

@@ -1,0 +1,154 @@
+"""All users, tokens and grants at one version, as the server keeps them in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from levada_server.errors import Unauthenticated
+from levada_server.permissions.rights import EVERY_RIGHT, rights_of
+from levada_server.permissions.tokens import token_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from levada_server.permissions.rights import Grant, Rights
+
+REFUSED = "This call needs a valid token; log in with `levada login`, or ask an administrator for a token."
+"""One text for all bad tokens: whether one is unknown, expired or revoked is for the log alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user who may call.
+
+    Args:
+        id: Never used again.
+        name: The name; unique, also among disabled users.
+        administrator: Whether the user may do everything.
+        prefixes: The user may create schemas whose names begin with one of these.
+        teams: The ids of the user's teams.
+        grants: The grants to the user and to these teams.
+    """
+
+    id: int
+    name: str
+    administrator: bool = False
+    prefixes: tuple[str, ...] = ()
+    teams: frozenset[int] = frozenset()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was not revoked.
+
+    Args:
+        id: Its id, which anybody may know.
+        user_id: Its user.
+        expire_time: The moment at which it ends; None for never.
+        scope: The most that it allows; None for all that its user may do.
+    """
+
+    id: UUID
+    user_id: int
+    expire_time: datetime | None = None
+    scope: tuple[Grant, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls.
+
+    Args:
+        user: The user's name.
+        user_id: The user; None for an administrator who came by the private socket, and for the server itself.
+        token_id: The token; None without one.
+        address: The address from which the call came, as the log has it.
+    """
+
+    user: str
+    user_id: int | None = None
+    token_id: UUID | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """Users who may call, valid tokens and grants.
+
+    Args:
+        version: Increases with every change.
+        users: By id, without disabled ones.
+        tokens: By digest, without revoked ones and tokens of disabled users.
+    """
+
+    version: int
+    users: Mapping[int, User]
+    tokens: Mapping[bytes, Token]
+
+    def identify(self, text: str, address: str, now: datetime) -> Identity:
+        """Return who calls with a token.
+
+        Args:
+            text: The token.
+            address: The address from which the call came.
+            now: The present moment.
+
+        Raises:
+            Unauthenticated: The token is not valid.
+        """
+        digest = token_digest(text)
+        token = None if digest is None else self.tokens.get(digest)
+        if token is None or (token.expire_time is not None and token.expire_time <= now):
+            raise Unauthenticated(REFUSED)
+        return Identity(self.users[token.user_id].name, token.user_id, token.id, address)
+
+    def check(self, identity: Identity, now: datetime) -> None:
+        """Check that a caller may still call.
+
+        Args:
+            identity: The caller.
+            now: The present moment.
+
+        Raises:
+            Unauthenticated: The user was disabled, or the token revoked, or it has expired.
+        """
+        self.rights(identity)
+        token = None if identity.token_id is None else self._tokens_by_id[identity.token_id]
+        if token is not None and token.expire_time is not None and token.expire_time <= now:
+            raise Unauthenticated(REFUSED)
+
+    def rights(self, identity: Identity) -> Rights:
+        """Return the rights of a caller now.
+
+        Raises:
+            Unauthenticated: The user was disabled, or the token revoked, since the call began.
+        """
+        if identity.user_id is None:
+            return EVERY_RIGHT
+        key = identity.user_id, identity.token_id
+        found = self._rights.get(key)
+        if found is None:
+            found = self._rights[key] = self._derived(*key)
+        return found
+
+    def _derived(self, user_id: int, token_id: UUID | None) -> Rights:
+        user = self.users.get(user_id)
+        token = None if token_id is None else self._tokens_by_id.get(token_id)
+        if user is None or (token_id is not None and token is None):
+            raise Unauthenticated(REFUSED)
+        rights = EVERY_RIGHT if user.administrator else rights_of(user.grants, user.prefixes)
+        return rights if token is None or token.scope is None else replace(rights, scope=rights_of(token.scope))
+
+    @cached_property
+    def _tokens_by_id(self) -> dict[UUID, Token]:
+        return {token.id: token for token in self.tokens.values()}
+
+    @cached_property
+    def _rights(self) -> dict[tuple[int, UUID | None], Rights]:
+        """The rights already derived, because every call asks for some."""
+        return {}

@@ -1,0 +1,1 @@
+"""Users, tokens, teams and grants in PostgreSQL."""

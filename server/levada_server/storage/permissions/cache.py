@@ -1,0 +1,78 @@
+"""Cache the permissions of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from levada_server.storage.permissions.stored_permissions import read_permissions, read_version
+from levada_server.storage.permissions.tokens import note_use
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from uuid import UUID
+
+    from levada_server.permissions.permissions import Permissions
+    from levada_server.storage.postgres.database import Database
+
+KEEP_UP_S = 1.0
+"""The longest time, in seconds, for which a server may honour a token or a grant that another server has withdrawn."""
+USES_S = 60.0
+"""How often, in seconds, the last uses of tokens are written down."""
+LOOK_AGAIN_S = 0.1
+"""The pause, in seconds, between two looks for a newer version on behalf of refused calls, however many there are."""
+
+
+class PermissionsCache:
+    """The permissions that this process last read."""
+
+    def __init__(self, database: Database) -> None:
+        """Start empty; `read` must be called before `current` is used."""
+        self._database = database
+        self._reading = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._current: Permissions | None = None
+        self._used: dict[UUID, dt.datetime] = {}
+
+    @property
+    def current(self) -> Permissions:
+        """Return the permissions as last read."""
+        assert self._current is not None, "the permissions are read before calls are served"
+        return self._current
+
+    async def read(self) -> None:
+        """Read the permissions, after a change by this process or at its start."""
+        async with (
+            self._reading,
+            self._database.transaction(read_only=True, isolation="repeatable_read") as connection,
+        ):
+            self._current = await read_permissions(connection)
+
+    async def catch_up(self) -> bool:
+        """Read the permissions again if another process has changed them; return whether it had."""
+        async with self._database.connection() as connection:
+            version = await read_version(connection)
+        if version == self.current.version:
+            return False
+        await self.read()
+        return True
+
+    def note_use(self, token_id: UUID, now: dt.datetime) -> None:
+        """Note that a token was used."""
+        self._used[token_id] = now
+
+    async def write_uses(self) -> None:
+        """Write down when tokens were used last."""
+        used, self._used = self._used, {}
+        if used:
+            async with self._database.connection() as connection:
+                await note_use(connection, used)
+
+    async def look_again(self) -> bool:
+        """Catch up before a call is refused, but not for each of many refused calls; return whether there was news."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_AGAIN_S:
+            return False
+        self._looked_at = now
+        return await self.catch_up()

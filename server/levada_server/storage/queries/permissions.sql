@@ -1,0 +1,108 @@
+-- name: read_version
+SELECT version FROM levada.permissions_version;
+
+-- name: read_users
+SELECT u.id, u.name, u.administrator, u.prefixes,
+    ARRAY(SELECT m.team_id FROM levada.team_member m WHERE m.user_id = u.id) AS teams
+FROM levada.user u WHERE u.disable_time IS NULL;
+
+-- name: read_tokens
+SELECT t.id, t.user_id, t.digest, t.scoped, t.expire_time
+FROM levada.token t JOIN levada.user u ON u.id = t.user_id
+WHERE t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now()) AND u.disable_time IS NULL;
+
+-- name: read_grants
+SELECT g.user_id, g.team_id, g.token_id, g.role, s.name AS schema, g.table_id
+FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id;
+
+-- name: list_users
+SELECT u.name, u.administrator, u.prefixes, u.disable_time IS NOT NULL AS disabled, u.create_time,
+    ARRAY(
+        SELECT t.name FROM levada.team t JOIN levada.team_member m ON m.team_id = t.id
+        WHERE m.user_id = u.id ORDER BY t.name
+    ) AS teams
+FROM levada.user u WHERE $1::text IS NULL OR u.name = $1 ORDER BY u.name;
+
+-- name: insert_user
+INSERT INTO levada.user (name, administrator, prefixes) VALUES ($1, $2, $3);
+
+-- name: update_user
+UPDATE levada.user SET
+    administrator = coalesce($2, administrator),
+    prefixes = coalesce($3::text[], prefixes),
+    disable_time = CASE WHEN $4::boolean THEN coalesce(disable_time, now()) WHEN $4 IS NULL THEN disable_time END
+WHERE name = $1 RETURNING id;
+
+-- name: end_sessions_of
+-- Their jobs can be reserved by others at once.
+DELETE FROM levada.worker_session WHERE user_id = $1;
+
+-- name: find_user
+SELECT id FROM levada.user WHERE name = $1;
+
+-- name: insert_team
+INSERT INTO levada.team (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id;
+
+-- name: delete_team
+DELETE FROM levada.team WHERE name = $1;
+
+-- name: find_team
+SELECT id FROM levada.team WHERE name = $1;
+
+-- name: set_members
+WITH gone AS (DELETE FROM levada.team_member WHERE team_id = $1 AND NOT user_id = ANY ($2::bigint[]))
+INSERT INTO levada.team_member (team_id, user_id) SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING;
+
+-- name: insert_token
+INSERT INTO levada.token (user_id, digest, label, scoped, expire_time)
+VALUES ($1, $2, $3, $4, CASE WHEN $5::interval IS NOT NULL THEN now() + $5 END)
+RETURNING id;
+
+-- name: list_tokens
+-- Valid ones: all, those of a user, or one.
+SELECT t.id, u.name AS user, t.label, t.create_time, t.expire_time, t.scoped, used.use_time
+FROM levada.token t
+JOIN levada.user u ON u.id = t.user_id
+LEFT JOIN levada.token_use used ON used.token_id = t.id
+WHERE t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now()) AND u.disable_time IS NULL
+    AND ($1::bigint IS NULL OR t.user_id = $1) AND ($2::uuid IS NULL OR t.id = $2)
+ORDER BY t.id;
+
+-- name: list_scopes
+SELECT g.token_id, g.role, s.name AS schema, coalesce(t.name, '') AS table
+FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id LEFT JOIN levada.table t ON t.id = g.table_id
+WHERE g.token_id = ANY ($1::uuid[]) ORDER BY s.name, t.name, g.role;
+
+-- name: revoke_tokens
+-- All, those of a user, or one.
+UPDATE levada.token SET revoke_time = now()
+WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2);
+
+-- name: note_use
+INSERT INTO levada.token_use (token_id, use_time)
+SELECT id, time FROM unnest($1::uuid[], $2::timestamptz[]) AS used (id, time)
+WHERE EXISTS (SELECT FROM levada.token t WHERE t.id = used.id)
+ON CONFLICT (token_id) DO UPDATE SET use_time = greatest(levada.token_use.use_time, excluded.use_time);
+
+-- name: insert_grant
+INSERT INTO levada.grant (user_id, team_id, token_id, role, schema_id, table_id)
+SELECT $1, $2, $3, $4, s.id, $6 FROM levada.schema s WHERE s.name = $5
+ON CONFLICT DO NOTHING;
+
+-- name: delete_grant
+DELETE FROM levada.grant g USING levada.schema s
+WHERE s.id = g.schema_id AND s.name = $4 AND g.user_id IS NOT DISTINCT FROM $1 AND g.team_id IS NOT DISTINCT FROM $2
+    AND g.token_id IS NULL AND g.role = $3 AND g.table_id IS NOT DISTINCT FROM $5;
+
+-- name: list_grants
+-- On a schema; or those of a user and the user's teams.
+SELECT coalesce(u.name, 'team:' || m.name) AS grantee, g.role, s.name AS schema, coalesce(t.name, '') AS table, g.create_time
+FROM levada.grant g
+JOIN levada.schema s ON s.id = g.schema_id
+LEFT JOIN levada.table t ON t.id = g.table_id
+LEFT JOIN levada.user u ON u.id = g.user_id
+LEFT JOIN levada.team m ON m.id = g.team_id
+WHERE g.token_id IS NULL AND ($1::text IS NULL OR s.name = $1)
+    AND ($2::bigint IS NULL OR g.user_id = $2
+        OR g.team_id IN (SELECT team_id FROM levada.team_member WHERE user_id = $2))
+ORDER BY s.name, t.name NULLS FIRST, grantee, g.role;

@@ -1,0 +1,289 @@
+"""Users, tokens and grants, through the operations of a real server."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from levada_server.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    LevadaError,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    UnknownSchema,
+    UnknownTable,
+)
+from levada_server.jobs.lease import Worker
+from levada_server.jobs.signing import LeaseContent, Signer
+from levada_server.model.request import Request
+from levada_server.model.table import PartIntegrity, TableName, Tier
+from levada_server.operations import deletes, inserts, jobs, schemas, users
+from levada_server.operations.caller import Caller
+from levada_server.operations.inserts import InsertOptions
+from levada_server.permissions.permissions import Identity
+from levada_server.permissions.roles import Action, Role
+from levada_server.query.algebra import Equalities, Match, Restrict, TableOperand
+from levada_server.rpc.dispatch import request_named
+from tests.support import make
+from tests.support.make import ME, named
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from levada_server.operations.context import Engine
+    from levada_server.query.algebra import Relation
+
+
+async def user(engine: Engine, name: str, *granted: tuple[Role, str]) -> Caller:
+    """Add a user with roles on schemas or tables, and return the user as a caller with a token."""
+    await users.create_user(engine, ME, name, (), administrator=False)
+    for role, where in granted:
+        schema, _, table = where.partition(".")
+        await users.grant_role(engine, ME, name, role, TableName(schema, table))
+    return await calling(engine, name)
+
+
+async def calling(engine: Engine, name: str, **options: object) -> Caller:
+    """Return a user as a caller with a new token."""
+    arguments: dict[str, object] = {"label": "", "lifetime": None, "scopes": (), **options}
+    secret, _ = await users.create_token(engine, ME, name, **arguments)  # type: ignore[arg-type]
+    return Caller(engine.gate.permissions.current.identify(secret, "", now()))
+
+
+def now() -> dt.datetime:
+    """Return the present moment."""
+    return dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+async def lab(engine: Engine) -> Engine:
+    """Subjects with sessions, and a table computed from them."""
+    await make.make_table(engine, "Subject", "subject : int32\n---\nname = '' : varchar(8)\n")
+    await make.make_table(engine, "Session", "-> Subject\nsession : int32\n")
+    await make.make_table(engine, "Stat", "-> Session\n---\nrate : int32\n", Tier.COMPUTED)
+    await make.insert(engine, "Subject", [{"subject": 1}, {"subject": 2}])
+    await make.insert(engine, "Session", [{"subject": 1, "session": 1}])
+    return engine
+
+
+async def fetched(engine: Engine, caller: Caller, relation: Relation) -> int:
+    """Return how many rows a caller gets of a relation."""
+    readable = await (await engine.gate.open(caller)).query(Action.FETCH, relation)
+    return len(await readable.rows(engine.scope))
+
+
+async def refusal(work: object) -> tuple[type, str]:
+    """Return the class and message of the error that work ends with."""
+    with pytest.raises(LevadaError) as caught:
+        await work  # type: ignore[misc]
+    return type(caught.value), caught.value.message
+
+
+async def test_a_user_without_roles_sees_nothing(lab: Engine) -> None:
+    nobody = await user(lab, "nobody1")
+    assert await schemas.list_schemas(lab, nobody) == []
+    subject = TableOperand(named("Subject"))
+    hidden = await refusal(fetched(lab, nobody, subject))
+    absent = await refusal(fetched(lab, nobody, TableOperand(TableName("nowhere", "Subject"))))
+    assert hidden[0] is absent[0] is UnknownSchema
+    assert hidden[1] == absent[1].replace("nowhere", "lab")
+
+
+async def test_a_hidden_table_is_an_absent_one(lab: Engine) -> None:
+    viewer = await user(lab, "vera", (Role.VIEWER, "lab.Subject"))
+    assert await fetched(lab, viewer, TableOperand(named("Subject"))) == 2
+    for ask in (
+        lambda name: fetched(lab, viewer, TableOperand(named(name))),
+        lambda name: fetched(lab, viewer, Restrict(TableOperand(named("Subject")), Match(TableOperand(named(name))))),
+        lambda name: schemas.describe_table(lab, viewer, named(name)),
+        lambda name: schemas.plan_drop(lab, viewer, [named(name)]),
+        lambda name: schemas.get_graph(lab, viewer, (), [named(name)], ancestor_steps=1, descendant_steps=1),
+        lambda name: users.grant_role(lab, viewer, "vera", Role.OWNER, named(name)),
+    ):
+        hidden, absent = await refusal(ask("Session")), await refusal(ask("Absent"))
+        assert hidden[0] is absent[0] is UnknownTable
+        assert hidden[1] == absent[1].replace("Absent", "Session")
+        assert "Stat" not in hidden[1]
+    shown = await schemas.get_graph(lab, viewer, ["lab"], (), ancestor_steps=-1, descendant_steps=-1)
+    assert [table.name.table for table in shown] == ["Subject"]
+    assert [table.name.table for table in await schemas.list_tables(lab, viewer, "lab")] == ["Subject"]
+
+
+def trials(lab: Engine, caller: Caller, name: str) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Return what a caller may try, by name."""
+    chosen = Restrict(TableOperand(named("Subject")), Equalities((("subject", 7),)))
+    declaration = schemas.Declaration(named(name), Tier.MANUAL, "id : int32\n", {})
+    return {
+        "insert": lambda: inserts.insert(
+            lab, caller, named("Subject"), InsertOptions(skip_duplicates=True), make.arrow([{"subject": 7}])
+        ),
+        "delete": lambda: deletes.delete(lab, caller, chosen, PartIntegrity.ENFORCE, digest="", quick=False),
+        "declare": lambda: schemas.declare_table(lab, caller, declaration),
+        "grant": lambda: users.grant_role(lab, caller, caller.identity.user, Role.VIEWER, named("Subject")),
+    }
+
+
+async def test_each_role_may_what_it_says(lab: Engine) -> None:
+    allowed: dict[Role, set[str]] = {
+        Role.VIEWER: set(),
+        Role.REFERENCE: set(),
+        Role.DEPOSITOR: {"insert"},
+        Role.WORKER: set(),
+        Role.EDITOR: {"insert", "delete", "declare"},
+        Role.OWNER: {"insert", "delete", "declare", "grant"},
+    }
+    for role, may in allowed.items():
+        caller = await user(lab, f"a{role.value}", (role, "lab"))
+        tried = trials(lab, caller, f"T{role.value.title()}")
+        done = set()
+        for name, work in tried.items():
+            with suppress(PermissionDenied):
+                await work()
+                done.add(name)
+        assert done == may, role
+
+
+async def test_a_cascade_with_partial_rights(lab: Engine) -> None:
+    chosen = Restrict(TableOperand(named("Subject")), Equalities((("subject", 1),)))
+
+    async def told(caller: Caller) -> str:
+        kind, message = await refusal(
+            deletes.delete(lab, caller, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
+        )
+        assert kind is PermissionDenied
+        return message
+
+    hidden = await told(await user(lab, "eve", (Role.EDITOR, "lab.Subject")))
+    assert "Session" not in hidden
+    assert "may not see" in hidden
+    seen = await told(await user(lab, "eli", (Role.EDITOR, "lab.Subject"), (Role.VIEWER, "lab.Session")))
+    assert "lab.Session" in seen
+    worker = await told(await user(lab, "wes", (Role.EDITOR, "lab.Subject"), (Role.WORKER, "lab.Session")))
+    assert "lab.Session" in worker
+    editor = await user(lab, "edo", (Role.EDITOR, "lab"))
+    await deletes.delete(lab, editor, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
+
+
+async def test_whoever_creates_a_schema_owns_it(engine: Engine) -> None:
+    await users.create_user(engine, ME, "anna", ("anna_",), administrator=False)
+    anna = await calling(engine, "anna")
+    with pytest.raises(PermissionDenied, match="lab"):
+        await schemas.create_schema(engine, anna, "lab", allow_existing=False)
+    await schemas.create_schema(engine, anna, "anna_ephys", allow_existing=False)
+    await users.create_user(engine, ME, "ben", (), administrator=False)
+    await users.grant_role(engine, anna, "ben", Role.VIEWER, TableName("anna_ephys", ""))
+    ben = await calling(engine, "ben")
+    assert [schema.name for schema in await schemas.list_schemas(engine, ben)] == ["anna_ephys"]
+    with pytest.raises(PermissionDenied, match="owner"):
+        await users.grant_role(engine, ben, "ben", Role.OWNER, TableName("anna_ephys", ""))
+    await users.revoke_role(engine, anna, "ben", Role.VIEWER, TableName("anna_ephys", ""))
+    assert await schemas.list_schemas(engine, ben) == []
+
+
+async def test_a_team_has_what_its_members_get(lab: Engine) -> None:
+    ann = await user(lab, "ann")
+    await users.set_team(lab, ME, "ephys", ["ann"])
+    await users.grant_role(lab, ME, "team:ephys", Role.VIEWER, TableName("lab", ""))
+    assert await fetched(lab, ann, TableOperand(named("Subject"))) == 2
+    await users.set_team(lab, ME, "ephys", [])
+    with pytest.raises(UnknownSchema):
+        await fetched(lab, ann, TableOperand(named("Subject")))
+    with pytest.raises(NotFound):
+        await users.grant_role(lab, ME, "team:ephys", Role.VIEWER, TableName("lab", ""))
+
+
+async def test_disabling_a_user_ends_the_tokens(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=True)
+    with pytest.raises(Unauthenticated):
+        await lab.gate.open(ann)
+    await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=False)
+    assert await fetched(lab, ann, TableOperand(named("Subject"))) == 2
+
+
+async def test_tokens_are_made_for_oneself_and_end(lab: Engine) -> None:
+    ann, ben = await user(lab, "ann", (Role.OWNER, "lab")), await user(lab, "ben")
+    secret, token = await users.create_token(lab, ann, "", "laptop", timedelta(days=1), ())
+    assert secret.startswith("lev_")
+    assert token.expires is not None
+    for lifetime in (timedelta(0), timedelta(days=3000), timedelta(days=-1)):
+        with pytest.raises((InvalidRequest, PermissionDenied)):
+            await users.create_token(lab, ann, "", "", lifetime, ())
+    with pytest.raises(PermissionDenied, match="ben"):
+        await users.create_token(lab, ann, "ben", "", None, ())
+    with pytest.raises(NotFound):
+        await users.revoke_tokens(lab, ben, user="", id_=token.id, everybody=False)
+    assert {one.user for one in await users.list_tokens(lab, ben)} == {"ben"}
+    assert await users.revoke_tokens(lab, ann, user="", id_=token.id, everybody=False) == 1
+    with pytest.raises(Unauthenticated):
+        lab.gate.permissions.current.identify(secret, "", now())
+
+
+async def test_a_scoped_token_does_no_more_than_its_scope(lab: Engine) -> None:
+    await user(lab, "ann", (Role.OWNER, "lab"))
+    scoped = await calling(lab, "ann", scopes=[(Role.VIEWER, named("Subject"))])
+    assert await fetched(lab, scoped, TableOperand(named("Subject"))) == 2
+    with pytest.raises(UnknownTable):
+        await fetched(lab, scoped, TableOperand(named("Session")))
+    with pytest.raises(PermissionDenied):
+        await inserts.insert(lab, scoped, named("Subject"), InsertOptions(), make.arrow([{"subject": 9}]))
+    with pytest.raises(PermissionDenied):
+        await users.create_token(lab, scoped, "", "", None, ())
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "a\n", "ä", "a" * 65, "administrator", "server", "team:a"])
+async def test_names_that_no_user_has(engine: Engine, name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        await users.create_user(engine, ME, name, (), administrator=False)
+
+
+async def test_only_administrators_manage_users(lab: Engine) -> None:
+    ann = await user(lab, "ann", (Role.OWNER, "lab"))
+    for work in (
+        users.create_user(lab, ann, "eve", (), administrator=True),
+        users.update_user(lab, ann, "ann", administrator=True, prefixes=None, disabled=None),
+        users.list_users(lab, ann),
+        users.set_team(lab, ann, "x", ["ann"]),
+        users.revoke_tokens(lab, ann, user="", id_=None, everybody=True),
+    ):
+        with pytest.raises(PermissionDenied):
+            await work
+    with pytest.raises(AlreadyExists):
+        await users.create_user(lab, ME, "ann", (), administrator=False)
+
+
+async def test_a_worker_session_belongs_to_its_user(lab: Engine) -> None:
+    ann, ben = await user(lab, "ann", (Role.WORKER, "lab")), await user(lab, "ben", (Role.WORKER, "lab"))
+    session, _ = await jobs.create_session(lab, ann, Worker("host", 1, "ann"), None, "")
+    for caller in (ben, ME):
+        assert (await refusal(jobs.renew_sessions(lab, caller, [session])))[0].__name__ == "UnknownWorkerSession"
+        assert (await refusal(jobs.delete_session(lab, caller, session)))[0].__name__ == "UnknownWorkerSession"
+    await jobs.renew_sessions(lab, ann, [session])
+    await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=True)
+    await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=False)
+    assert (await refusal(jobs.renew_sessions(lab, ann, [session])))[0].__name__ == "UnknownWorkerSession"
+
+
+def test_another_users_lease_is_none() -> None:
+    signer = Signer(b"secret")
+    content = LeaseContent(1, 2, 1, uuid4(), {"subject": "1"})
+    text = signer.of(1).lease(content)
+    assert signer.of(1).read_lease(text) == content
+    for other in (signer, signer.of(2), signer.of(None)):
+        with pytest.raises(InvalidRequest):
+            other.read_lease(text)
+
+
+def test_the_id_of_a_request_belongs_to_its_user() -> None:
+    mine, yours = (request_named("same", "Insert", Identity("x", id_)) for id_ in (1, 2))
+    assert mine is not None
+    assert yours is not None
+    assert mine.id != yours.id
+    assert request_named("same", "Insert", Identity("administrator")) == Request("same", "Insert")
