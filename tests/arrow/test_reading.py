@@ -34,6 +34,29 @@ def read(content: bytes, *, nested: bool = True, allowance: Allowance | None = N
         return list(checked.batches())
 
 
+class Counted(io.BytesIO):
+    """A content that counts the bytes that are read of it."""
+
+    read_bytes = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        self.read_bytes += len(piece)
+        return piece
+
+
+def test_a_message_is_read_once_to_be_checked_and_once_by_arrow() -> None:
+    content = Counted(stream(pa.RecordBatch.from_pydict({"a": [1]})))
+    values_bytes = 8
+    checked = CheckedStream(pa.PythonFile(content, "r"), nested=True)
+    schema_bytes = content.read_bytes
+    while checked.check_next() is not None:  # as whoever asks first how much memory is needed
+        checked.read()
+    assert checked.read() is None
+    # The values themselves need no check that reads them.
+    assert content.read_bytes - schema_bytes == 2 * (len(content.getvalue()) - schema_bytes) - values_bytes
+
+
 def one(type_: pa.DataType) -> pa.Array:
     """A column of one value, which nothing has checked."""
     return pa.Array.from_buffers(type_, 1, [None, pa.py_buffer(bytes(32))])

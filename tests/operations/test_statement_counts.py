@@ -137,3 +137,24 @@ async def test_jobs_with_few_rows_are_completed_by_one_statement(sent: list[str]
         sent.clear()
         await make.complete(engine, lease, {"T1": [dict(lease.key)]})
         assert len(sent) == 1
+
+
+async def test_the_statement_of_a_small_insert_is_written_once_for_each_version_of_its_table(
+    sent: list[str], engine: Engine
+) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n---\nname : varchar(8)\n")
+
+    async def statement(key: int, **options: bool) -> str:
+        sent.clear()
+        await make.insert(engine, "T0", [{"t0": key, "name": "a"}], **options)
+        await asyncio.sleep(0)  # the driver logs in the next round of the loop
+        (text,) = (text for text in sent if 'INTO "lab"' in text)
+        return text
+
+    first = await statement(1)
+    assert await statement(2) is first
+    assert await statement(3, skip_duplicates=True) != first
+    assert await statement(4) is first
+    await make.make_table(engine, "T1", "-> T0\n")
+    assert await statement(5) == first  # another version of the catalog, the same table
+    assert await statement(6) is not first

@@ -9,11 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     Octets: TypeAlias = "bytes | bytearray | memoryview"
 
 PREFIX = struct.Struct("<Ii")
@@ -38,16 +34,14 @@ class Values:
     Args:
         rows: The number of rows, as the message says.
         lengths: The length of every column, and of every column within one.
-        buffers: Position and size of each buffer in the message's body, shape (n, 2).
-        compressed: The buffers are.
+        compressed: Position and size in the message's body of each buffer, if the buffers are compressed; else None.
         dictionary: The id of the dictionary that they are; None: they are a record batch.
         delta: They are appended to the dictionary.
     """
 
     rows: int
-    lengths: NDArray[np.int64]
-    buffers: NDArray[np.int64]
-    compressed: bool
+    lengths: tuple[int, ...]
+    compressed: tuple[tuple[int, int], ...] | None
     dictionary: int | None = None
     delta: bool = False
 
@@ -60,15 +54,6 @@ def kind_and_body(message: Octets) -> tuple[int, int]:
     """
     root = _root(message)
     return _number(message, root, _MESSAGE_KIND, "<B"), _number(message, root, _MESSAGE_BODY, "<q")
-
-
-def is_empty(message: Octets) -> bool:
-    """Return whether a message is a record batch that has nothing."""
-    try:
-        kind, body_bytes = kind_and_body(message)
-        return kind == BATCH and not body_bytes and not has_rows(message)
-    except (struct.error, IndexError):
-        return False
 
 
 def has_rows(message: Octets) -> bool:
@@ -105,7 +90,6 @@ def values_in(message: Octets) -> Values:
     return Values(
         values.rows,
         values.lengths,
-        values.buffers,
         values.compressed,
         dictionary=_number(message, table, _DICTIONARY_ID, "<q"),
         delta=bool(_number(message, table, _DICTIONARY_DELTA, "<B")),
@@ -113,12 +97,12 @@ def values_in(message: Octets) -> Values:
 
 
 def _batch(message: Octets, table: int) -> Values:
-    return Values(
-        _number(message, table, _BATCH_ROWS, "<q"),
-        _pairs(message, table, _BATCH_NODES)[:, 0],
-        _pairs(message, table, _BATCH_BUFFERS),
-        _reference(message, table, _BATCH_COMPRESSION) is not None,
-    )
+    nodes = _pairs(message, table, _BATCH_NODES)
+    compressed = None
+    if _reference(message, table, _BATCH_COMPRESSION) is not None:
+        buffers = _pairs(message, table, _BATCH_BUFFERS)
+        compressed = tuple(zip(buffers[::2], buffers[1::2], strict=True))
+    return Values(_number(message, table, _BATCH_ROWS, "<q"), nodes[::2], compressed)
 
 
 def _root(message: Octets) -> int:
@@ -148,12 +132,12 @@ def _reference(message: Octets, table: int, number: int) -> int | None:
     return None if place is None else place + int(struct.unpack_from("<I", message, place)[0])
 
 
-def _pairs(message: Octets, table: int, number: int) -> NDArray[np.int64]:
-    """Read a vector of pairs of int64; none if it is missing."""
+def _pairs(message: Octets, table: int, number: int) -> tuple[int, ...]:
+    """Read a vector of pairs of int64, one number after the other; none if it is missing."""
     start = _reference(message, table, number)
     if start is None:
-        return np.empty((0, 2), np.int64)
+        return ()
     (count,) = struct.unpack_from("<I", message, start)
     if start + 4 + count * _PAIR_BYTES > len(message):
         raise struct.error
-    return np.frombuffer(message, "<i8", 2 * count, start + 4).reshape(-1, 2)
+    return struct.unpack_from(f"<{2 * count}q", message, start + 4)

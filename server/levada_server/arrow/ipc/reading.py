@@ -10,9 +10,9 @@ import struct
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import InvalidOperation
+from itertools import repeat
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from levada_server.arrow.admitted import check_schema
@@ -123,6 +123,7 @@ class CheckedStream:
     _dictionaries: dict[int, int] = field(init=False, default_factory=dict)
     _dictionary_bytes: int = field(init=False, default=0)
     _size: BatchSize | None = field(init=False, default=None)
+    _checked: bool = field(init=False, default=False)
     _end: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -153,7 +154,7 @@ class CheckedStream:
             Exception: The stream is damaged; `valid_stream` knows them all.
         """
         self.check_next()
-        self._size = None
+        self._checked = False
         try:
             batch = self._reader.read_next_batch()
         except StopIteration:
@@ -164,7 +165,7 @@ class CheckedStream:
 
     def skip(self) -> None:
         """Leave out the next record batch, which has been checked; nothing can be read any more, only checked."""
-        self._size = None
+        self._checked = False
         self.content.seek(self._end)
 
     def check_next(self) -> BatchSize | None:
@@ -173,8 +174,9 @@ class CheckedStream:
         Returns:
             The size of the batch; None at the end, and where `read` raises an error because the stream is damaged.
         """
-        if self._size is not None:
+        if self._checked:
             return self._size
+        self._size = None
         begin, first = self.content.tell(), True
         while True:
             prefix = self.content.read(metadata.PREFIX.size)
@@ -186,26 +188,28 @@ class CheckedStream:
             if mark != metadata.CONTINUATION or not 0 < size <= metadata.MAX_METADATA_BYTES:
                 raise InvalidRequest("The bytes are in a form of Arrow IPC streams that is not read here.")
             message = self.content.read(size)
-            if first and metadata.is_empty(message):
+            try:
+                kind, body_bytes = metadata.kind_and_body(message)
+                if kind not in (metadata.DICTIONARY, metadata.BATCH):
+                    break  # Arrow refuses it
+                values = metadata.values_in(message)
+            except (struct.error, IndexError):
+                raise InvalidRequest("The metadata of an Arrow IPC message are damaged.") from None
+            if first and values.dictionary is None and not body_bytes and values.rows <= 0:
                 begin += len(prefix) + size  # Arrow need not see it
                 continue
             first = False
-            if self._check_message(message):
+            self._check_values(values, body_bytes)
+            if values.dictionary is None:
                 break
         self._end = self.content.tell()
         self.content.seek(begin)
+        self._checked = True
         return self._size
 
-    def _check_message(self, message: bytes) -> bool:
-        """Check a message whose metadata have been read, and go behind it; return whether it ends what is read."""
-        try:
-            kind, body_bytes = metadata.kind_and_body(message)
-            if kind not in (metadata.DICTIONARY, metadata.BATCH):
-                return True  # Arrow refuses it
-            values = metadata.values_in(message)
-        except (struct.error, IndexError):
-            raise InvalidRequest("The metadata of an Arrow IPC message are damaged.") from None
-        count = _total(np.maximum(values.lengths, 1))
+    def _check_values(self, values: metadata.Values, body_bytes: int) -> None:
+        """Check the values of a message whose metadata have been read, and go behind it."""
+        count = sum(map(max, values.lengths, repeat(1)))
         if body_bytes > MAX_BODY_BYTES or body_bytes < 0 or count > BATCH_VALUES:
             raise LimitReached(
                 f"A record batch has {body_bytes} bytes and {count} values; send batches of at most {MAX_BODY_BYTES} "
@@ -215,7 +219,9 @@ class CheckedStream:
             )
         start = self.content.tell()
         decoded = self._decoded_bytes(values, start, body_bytes)
-        if values.compressed and decoded > min(max(DECODED_BYTES, DECODED_RATIO * body_bytes), MAX_BODY_BYTES):
+        if values.compressed is not None and decoded > min(
+            max(DECODED_BYTES, DECODED_RATIO * body_bytes), MAX_BODY_BYTES
+        ):
             raise LimitReached(
                 f"A compressed record batch of {body_bytes} bytes has {decoded} once it is decoded; send smaller "
                 "batches, or leave them uncompressed.",
@@ -224,19 +230,18 @@ class CheckedStream:
             )
         if values.dictionary is None:
             self.allowance.take(decoded, count)
-            held = decoded + (body_bytes if values.compressed else 0)
+            held = decoded + (0 if values.compressed is None else body_bytes)
             self._size = BatchSize(values.rows, count, held, self._dictionary_bytes)
         else:
             self._count_dictionary(values, decoded)
         self.content.seek(start + body_bytes)
-        return values.dictionary is None
 
     def _decoded_bytes(self, values: metadata.Values, start: int, body_bytes: int) -> int:
         """Sum what the buffers of a message take once they are decoded; each that is compressed says how much."""
-        if not values.compressed:
+        if values.compressed is None:
             return body_bytes
         total = 0
-        for position, size in values.buffers.tolist():
+        for position, size in values.compressed:
             if size <= 0:
                 continue
             if position < 0 or position + 8 > body_bytes:
@@ -259,8 +264,3 @@ class CheckedStream:
                 value=DICTIONARY_BYTES,
             )
         self.allowance.take(decoded, 0)
-
-
-def _total(lengths: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
-    """Sum counts that may be as large as they like."""
-    return sum(lengths.tolist())

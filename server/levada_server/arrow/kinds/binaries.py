@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, is_binary, read_binaries, write_binaries
+from levada_server.arrow.kinds.column_kind import ColumnKind, converted, is_binary, read_binaries, write_binaries
 from levada_server.errors import WrongValue
 from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
 
@@ -20,7 +20,7 @@ def _read(field: Field, _: pa.DataType, __: AttributeType) -> pa.Array:
 
 
 def _fit(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
-    return column.cast(target) if is_binary(column.type) else None
+    return converted(column, target) if is_binary(column.type) else None
 
 
 def _fit_attachments(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Array | None:

@@ -184,6 +184,15 @@ def is_number(arrow: pa.DataType) -> bool:
     return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_boolean(arrow))
 
 
+def converted(column: pa.Array, target: pa.DataType) -> pa.Array:
+    """Cast a column; one that has the type already stays as it is, which spares small inserts Arrow's own finding so.
+
+    Raises:
+        pa.ArrowInvalid: A value does not fit.
+    """
+    return column if column.type == target else column.cast(target)
+
+
 def stored_in(column: pa.Array) -> pa.Array:
     """Return the storage column of a column of an extension type; any other column unchanged."""
     return column.storage if isinstance(column, pa.ExtensionArray) else column

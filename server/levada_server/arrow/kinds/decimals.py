@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, look_at, validity
+from levada_server.arrow.kinds.column_kind import ColumnKind, converted, look_at, validity
 from levada_server.arrow.kinds.decimal_digits import decimals_from_wire, decimals_to_wire
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.values import coerce
@@ -44,7 +44,7 @@ def _write(column: pa.Array, type_: AttributeType) -> Array:
 
 def _fit(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
     exact = pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)
-    return column.cast(target) if exact else None
+    return converted(column, target) if exact else None
 
 
 def _fit_value(value: object, type_: AttributeType) -> Decimal:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, Field, is_text, read_texts, stored_in
+from levada_server.arrow.kinds.column_kind import ColumnKind, Field, converted, is_text, read_texts, stored_in
 from levada_server.arrow.references import REFERENCE, references
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _references_from_driver(values: Sequence[object], _: pa.DataType, __: Attrib
 
 def _fit_documents(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
     text = isinstance(column.type, pa.JsonType) or is_text(column.type)
-    return stored_in(column).cast(target) if text else None
+    return converted(stored_in(column), target) if text else None
 
 
 def _fit_references(_: pa.Array, __: pa.DataType, ___: AttributeType) -> None:

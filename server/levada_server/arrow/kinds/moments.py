@@ -9,7 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, check_within, fixed_column, look_at, read_fixed
+from levada_server.arrow.kinds.column_kind import (
+    ColumnKind,
+    check_within,
+    converted,
+    fixed_column,
+    look_at,
+    read_fixed,
+)
 
 if TYPE_CHECKING:
     from levada_server.arrow.kinds.column_kind import Array, Field
@@ -63,7 +70,7 @@ def _write(column: pa.Array, _: AttributeType, *, wire: str, epoch: int) -> Arra
 def _fit(column: pa.Array, target: pa.DataType, _: AttributeType, *, bounds: tuple[int, int]) -> pa.Array | None:
     if not _differ_by_unit(column.type, target):
         return None
-    column = column.cast(target)
+    column = converted(column, target)
     counted = pc.min_max(column.cast(pa.int32() if pa.types.is_date32(target) else pa.int64()))
     low, high = counted["min"].as_py(), counted["max"].as_py()
     return column if low is None or bounds[0] <= low <= high <= bounds[1] else None

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from levada_server.arrow.kinds.column_kind import (
     ColumnKind,
     check_within,
+    converted,
     fixed_column,
     is_number,
     is_text,
@@ -57,7 +58,7 @@ def _write(column: pa.Array, _: AttributeType, *, wire: str) -> Array:
 
 def _fit(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
     # Texts are cast too: their numbers are read. Times are not cast, because that would count microseconds.
-    return column.cast(target) if is_number(column.type) or is_text(column.type) else None
+    return converted(column, target) if is_number(column.type) or is_text(column.type) else None
 
 
 def _fit_float32(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Array | None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from levada_server.arrow.kinds.column_kind import (
     ColumnKind,
     are_of_width,
+    converted,
     is_binary,
     is_number,
     read_binaries,
@@ -66,7 +67,7 @@ def _tensors(octets: pa.Buffer, row_count: int, mask: pa.Array | None, arrow: pa
 def _fit(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Array | None:
     if is_binary(column.type):
         fits = pc.all(pc.equal(pc.binary_length(column), type_.item_bytes)).as_py()
-        return column.cast(target) if fits is not False else None
+        return converted(column, target) if fits is not False else None
     return _fit_tensors(column, type_) if column.type == _arrow(type_) else None
 
 

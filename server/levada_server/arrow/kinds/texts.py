@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, is_text, read_texts, write_binaries
+from levada_server.arrow.kinds.column_kind import ColumnKind, converted, is_text, read_texts, write_binaries
 from levada_server.errors import ValueOutOfRange
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _read(field: Field, _: pa.DataType, __: AttributeType) -> pa.Array:
 def _fit(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Array | None:
     if not is_text(column.type):
         return None
-    column = column.cast(target)
+    column = converted(column, target)
     if type_.length is not None and (pc.max(pc.utf8_length(column)).as_py() or 0) > type_.length:
         return None
     return None if pc.any(pc.match_substring(column, "\0")).as_py() else column
@@ -55,7 +55,7 @@ def _enums_from_driver(values: Sequence[object], _: pa.DataType, type_: Attribut
 def _fit_enums(column: pa.Array, target: pa.DataType, type_: AttributeType) -> pa.Array | None:
     if not is_text(column.type):
         return None
-    column = column.cast(target)
+    column = converted(column, target)
     known = pc.all(pc.is_in(column.drop_null(), _labels(type_))).as_py()
     return column if known is not False else None
 

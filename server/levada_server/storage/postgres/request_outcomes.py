@@ -44,21 +44,21 @@ async def insert_outcome(connection: Connection, request: Request, content: str)
         raise AlreadyExists("The request was done before.") from error
 
 
-def recording(values: int, request: Request, content: int, source: str) -> tuple[str, list[object]]:
+def recording(statement: str, values: int, source: str) -> str:
     """Extend a statement so that it also stores the outcome of a request, both or neither.
 
     Args:
-        values: The number of values that are bound to the statement.
-        request: The request.
-        content: The outcome.
+        statement: The statement.
+        values: The number of values that are bound to it; those of `recorded_values` follow.
         source: A source of one row; if it has no row, nothing is stored.
-
-    Returns:
-        The text that goes before the statement, and its further values.
     """
     marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "digest", "content"), 1)}
-    bound: list[object] = [request.id, request.method, request.digest, str(content)]
-    return fill(_SQL["recorded"], source=source, **marks) + "\n", bound
+    return f"{fill(_SQL['recorded'], source=source, **marks)}\n{statement}"
+
+
+def recorded_values(request: Request, content: int) -> list[object]:
+    """Return the values with which `recording` stores the outcome of a request."""
+    return [request.id, request.method, request.digest, str(content)]
 
 
 def recording_each(statement: str, values: int, request: Request) -> tuple[str, list[object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -12,7 +13,7 @@ from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
 from levada_server.storage.catalog.stored_catalog import current, require_current
-from levada_server.storage.postgres.request_outcomes import recording
+from levada_server.storage.postgres.request_outcomes import recorded_values, recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
@@ -20,7 +21,7 @@ from levada_server.storage.rows.changes import attempt, change
 from levada_server.storage.rows.insert_plan import InsertPlan, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.dependencies import Basis
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 _SQL = statements("rows")
+
+MAX_STATEMENTS = 200
+"""The most statements of small inserts that are kept; the least recently used go first."""
 
 
 async def insert_columns(
@@ -61,11 +65,9 @@ async def insert_columns(
         MissingParent: A parent does not exist.
     """
 
-    def statement(source: str) -> str:
-        return _insert(table, columns, plan, source)
-
     async def staged() -> str:
-        return await insert_staged(connection, table, columns, statement(STAGED_ROWS))
+        statement = _insert(table, columns.attributes, plan, STAGED_ROWS)
+        return await insert_staged(connection, table, columns, statement)
 
     async def copied() -> str:
         return await copy_rows(connection, table, filled(columns))
@@ -74,7 +76,7 @@ async def insert_columns(
         case Way.NONE:
             return 0
         case Way.BOUND:
-            return await _insert_bound(connection, table, columns, statement, basis, request)
+            return await _insert_bound(connection, table, columns, plan, basis, request)
         case Way.COPY:
             return await change(connection, table, columns, copied)
         case Way.STAGE:
@@ -90,25 +92,37 @@ async def _insert_bound(
     connection: Connection,
     table: Table,
     columns: Columns,
-    statement: Callable[[str], str],
+    plan: InsertPlan,
     basis: Basis | None,
     request: Request | None,
 ) -> int:
-    source = bound_rows(columns.attributes)
     values: list[object] = list(columns.values([a.name for a in columns.attributes]))
-    before = ""
     if basis is not None:
         values.append(basis.version)
-        here = current(f"${len(values)}::bigint", basis)
-        source += f" CROSS JOIN {here}"
         if request is not None:
-            before, recorded = recording(len(values), request, columns.row_count, here)
-            values += recorded
-    text = before + statement(source)
+            values += recorded_values(request, columns.row_count)
+    text = _bound_insert(table, columns.attributes, plan, basis, recorded=request is not None)
     count = await change(connection, table, columns, lambda: connection.execute(text, *values))
     if not count and basis is not None:
         await require_current(connection, basis)
     return count
+
+
+@lru_cache(maxsize=MAX_STATEMENTS)
+def _bound_insert(
+    table: Table, attributes: tuple[Attribute, ...], plan: InsertPlan, basis: Basis | None, *, recorded: bool
+) -> str:
+    """Write an insert of bound rows; each version of the catalog has a basis of its own, so old statements are dropped.
+
+    The values: those of each attribute, the version of the basis, and what `recorded_values` returns.
+    """
+    source = bound_rows(attributes)
+    if basis is None:
+        return _insert(table, attributes, plan, source)
+    version = len(attributes) + 1
+    here = current(f"${version}::bigint", basis)
+    statement = _insert(table, attributes, plan, f"{source} CROSS JOIN {here}")
+    return recording(statement, version, here) if recorded else statement
 
 
 async def insert_selected(
@@ -167,14 +181,14 @@ async def insert_selected(
     return count, ids
 
 
-def _insert(table: Table, columns: Columns, plan: InsertPlan, source: str) -> str:
-    names = [a.name for a in columns.attributes]
+def _insert(table: Table, attributes: Sequence[Attribute], plan: InsertPlan, source: str) -> str:
+    names = [a.name for a in attributes]
     key = table.heading.primary_key
     return fill(
         _SQL["replace" if plan.replace and key else "insert"],
         table=qualified(table.name),
         names=_names(names),
-        values=", ".join(_with_default(a, table) for a in columns.attributes),
+        values=", ".join(_with_default(a, table) for a in attributes),
         rows=source,
         key=", ".join(f"r.{quote_name(name)}" for name in key),
         conflict=_on_conflict(table, names, skip_duplicates=plan.skip_duplicates, replace=plan.replace),
