@@ -60,22 +60,33 @@ Beside: TypeAlias = "Callable[[Settings, int, Supervision], AbstractAsyncContext
 """Runs a number of further processes with some settings, under supervision."""
 
 
-async def serve(settings: Settings, ready: Callable[[str], None], beside: Beside | None = None) -> None:
+async def serve(
+    settings: Settings,
+    ready: Callable[[str], None],
+    beside: Beside | None = None,
+    stopping: Callable[[], None] | None = None,
+) -> None:
     """Run a server until it is stopped or has been idle for too long.
 
     Args:
         settings: The server's settings.
         ready: Called with the address once calls are served.
         beside: Runs the other processes, if there are to be several.
+        stopping: Called once it begins to stop.
 
     Raises:
         LevadaError: It cannot start; the message says why in one line.
     """
     supervision = Supervision()
     async with running(settings, beside, supervision) as (server, address):
+        told = _stop_signal()
         ready(address)
-        reason = await _until_stopped(server, settings.idle_timeout_s, supervision.gave_up)
-        _LOG.info("stopping: %s", reason)
+        try:
+            reason = await _until_stopped(server, settings.idle_timeout_s, told, supervision.gave_up)
+            _LOG.info("stopping: %s", reason)
+        finally:
+            if stopping is not None:
+                stopping()
 
 
 @asynccontextmanager
@@ -229,12 +240,18 @@ def _announce(folder: Path, address: str) -> Callable[[], None]:
     return withdraw
 
 
-async def _until_stopped(server: RpcServer, idle_timeout_s: float | None, gave_up: asyncio.Future[None]) -> str:
-    stopped = asyncio.Event()
+def _stop_signal() -> asyncio.Future[object]:
+    """Return what is done once the process is told to stop."""
     loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    told = asyncio.create_task(stopped.wait())
+    return loop.create_task(stopped.wait())
+
+
+async def _until_stopped(
+    server: RpcServer, idle_timeout_s: float | None, told: asyncio.Future[object], gave_up: asyncio.Future[None]
+) -> str:
     try:
         while True:
             left = None if idle_timeout_s is None else idle_timeout_s - server.activity.idle_seconds

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from levada_server.app import serve
 from levada_server.certificates import make_certificates
-from levada_server.companions import companions, run
+from levada_server.companions import companions, run, stop_in_time
 from levada_server.config import CERTIFICATE_FILES, STORES_FILE, Settings, read_stores
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"levada serve: ready at {address} ({where})", flush=True)
 
     try:
-        run(serve(settings, ready, companions))
+        run(serve(settings, ready, companions, partial(stop_in_time, settings)))
     except LevadaError as error:
         print(f"levada serve: {error.message}", file=sys.stderr)
         return EXIT_IN_USE if error.details.get("pid") else EXIT_FAILED

@@ -11,8 +11,10 @@ import signal
 import sys
 import threading
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from levada_server import deadline
 from levada_server.app import serve
 from levada_server.errors import LevadaError, Unavailable
 from levada_server.logs import configure
@@ -145,7 +147,7 @@ def _work(settings: Settings, pipe: Connection) -> None:
     configure(settings.log_level, settings.log_format)
     threading.Thread(target=_follow, args=(pipe,), name="levada-server-first", daemon=True).start()
     try:
-        run(serve(settings, lambda _: pipe.send(None)))
+        run(serve(settings, lambda _: pipe.send(None), stopping=partial(stop_in_time, settings)))
     except LevadaError as error:
         pipe.send(error.message)
 
@@ -155,6 +157,11 @@ def _follow(pipe: Connection) -> None:
         pipe.recv()  # nothing is ever sent through it
     except (EOFError, OSError):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stop_in_time(settings: Settings) -> None:
+    """Let the process end in time once its server begins to stop."""
+    deadline.end_within(settings.grace_s + deadline.STOP_S)
 
 
 def run(server: Coroutine[None, None, None]) -> None:

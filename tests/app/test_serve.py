@@ -248,3 +248,49 @@ def test_log_may_be_json_with_the_id_of_each_call(database_url: str) -> None:
     assert created["milliseconds"] > 0
     assert (asked["method"].rpartition("/")[2], asked["outcome"]) == ("DropSchema", "NOT_FOUND")
     assert created["call"] != asked["call"]
+
+
+STUCK = {
+    "task": """
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+    """,
+    "thread": """
+        await asyncio.to_thread(threading.Event().wait)
+    """,
+}
+"""A round of a background task that nothing ends."""
+
+
+@pytest.mark.parametrize("stuck", STUCK)
+def test_it_ends_within_a_bound_whatever_does_not_stop_and_says_what_that_is(stuck: str, database_url: str) -> None:
+    program = f"""
+import asyncio, sys, threading
+from levada_server import cli, deadline
+from levada_server.operations.downstream import Downstream
+
+class Stuck:
+    async def refresh(self):
+        {STUCK[stuck].strip()}
+
+Downstream.refresh = Stuck.refresh
+deadline.STOP_S = 0.5
+sys.exit(cli.main())
+"""
+    arguments = ["serve", "--database-url", database_url, "--listen", "127.0.0.1:0", "--grace=0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        log = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "did not stop within 0 s and is ended" in log
+    assert ("task levada-downstream in Event.wait" if stuck == "task" else " in Condition.wait") in log
