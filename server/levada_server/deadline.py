@@ -68,7 +68,7 @@ def _awaited(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 
 def _awaiting(coroutine: object) -> list[FrameType]:
-    """Return the frames of a coroutine and of those that it awaits, the innermost first."""
+    """Return the frames of a coroutine and of the coroutines that it awaits, the innermost first."""
     stack: list[FrameType] = []
     while inspect.iscoroutine(coroutine) and coroutine.cr_frame is not None:
         stack.insert(0, coroutine.cr_frame)
@@ -77,7 +77,7 @@ def _awaiting(coroutine: object) -> list[FrameType]:
 
 
 def _calling(frame: FrameType | None) -> list[FrameType]:
-    """Return a frame and those that called it, the innermost first."""
+    """Return a frame and its callers, the innermost first."""
     stack: list[FrameType] = []
     while frame is not None:
         stack.append(frame)

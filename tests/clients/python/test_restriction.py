@@ -285,3 +285,63 @@ def test_a_table_with_values_that_arrow_lacks_is_a_list_of_mappings(table: objec
         rows = pa.ipc.open_stream(relation.conditions[-1].entities.arrow_ipc).read_all()
         found = [UUID(bytes=v) if isinstance(v, bytes) else v for v in rows["a"].to_pylist()]
     assert found == [UUID(int=1), UUID(int=2)]
+
+
+def _within_itself(
+    conditions: list[Any], inside: Callable[[list[Any]], object] = lambda conditions: conditions
+) -> list[Any]:
+    conditions.append(inside(conditions))
+    return conditions
+
+
+def _deep(depth: int) -> object:
+    condition: object = "a > 1"
+    for _ in range(depth):
+        condition = lv.Not(condition)
+    return condition
+
+
+def _array_within_itself() -> np.ndarray[Any, Any]:
+    array = np.empty(1, object)
+    array[0] = array
+    return array
+
+
+CYCLIC: dict[str, object] = {
+    "a list": _within_itself([]),
+    "a list with others": _within_itself(["a > 1", {"b": 2}]),
+    "an AndList": _within_itself(lv.AndList(["a > 1"])),
+    "a list by way of a tuple": _within_itself([], lambda conditions: (conditions,)),
+    "a list by way of Not": _within_itself([], lv.Not),
+    "an array": _array_within_itself(),
+    "one that only nests deep": _deep(5_000),
+}
+
+
+@pytest.mark.parametrize("condition", CYCLIC.values(), ids=CYCLIC.keys())
+def test_conditions_within_themselves_are_refused(condition: object) -> None:
+    query = lv.U("a") & "a > 0"
+    with pytest.raises(lv.errors.InvalidRequest, match=r"contains itself|nests too deep"):
+        _ = query & condition
+    with pytest.raises(lv.errors.InvalidRequest, match=r"contains itself|nests too deep"):
+        _ = query - condition
+
+
+def test_a_list_that_is_there_several_times_counts_once() -> None:
+    shared: list[object] = ["a > 1", "b > 2"]
+    for _ in range(40):
+        shared = [shared, shared]
+    assert encoded(shared) == encoded(["a > 1", "b > 2"])
+    both = lv.AndList(["a > 1", "b > 2"])
+    assert encoded(lv.AndList([both, "c > 3", both])) == encoded(lv.AndList([both, "c > 3"]))
+
+
+@pytest.mark.parametrize("order", [5, lv.Not("a"), [["a"]]])
+def test_an_order_that_is_not_text_is_refused(order: object) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="order_by takes names"):
+        order_terms(order)
+
+
+def test_a_name_that_is_not_text_is_refused() -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="is text, not a value of class list"):
+        lv.U(["a"])  # type: ignore[arg-type]

@@ -29,8 +29,10 @@ def sendable(text: str) -> str:
     """Return a text that goes into a request.
 
     Raises:
-        InvalidRequest: It is not valid Unicode.
+        InvalidRequest: It is not text, or not valid Unicode.
     """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"A name or an expression is text, not a value of class {type(text).__name__}.")
     try:
         text.encode()
     except UnicodeEncodeError:

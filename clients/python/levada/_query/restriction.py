@@ -73,7 +73,7 @@ class Top:
     offset: int | None = 0
 
 
-def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
+def order_terms(order_by: object) -> list[str]:
     """Split an order into its terms, one per attribute.
 
     Raises:
@@ -81,10 +81,10 @@ def order_terms(order_by: str | Iterable[str] | None) -> list[str]:
     """
     if order_by is None:
         return []
-    terms = [order_by] if isinstance(order_by, str) else list(order_by)
+    terms = list(order_by) if isinstance(order_by, Iterable) and not isinstance(order_by, str) else [order_by]
     if not all(isinstance(term, str) for term in terms):
         raise InvalidRequest(f"order_by takes names such as 'KEY' or 'date DESC', not {order_by!r}.")
-    return [part.strip() for term in terms for part in sendable(term).split(",") if part.strip()]
+    return [part.strip() for term in terms for part in sendable(str(term)).split(",") if part.strip()]
 
 
 def top_node(operand: nodes.Node, top: Top) -> nodes.Node:
@@ -114,9 +114,18 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
         unchecked: Queries match on names alone.
 
     Raises:
-        InvalidRequest: It cannot be a condition.
+        InvalidRequest: It cannot be a condition, or nests too deep.
         WrongValue: A value cannot be sent.
     """
+    try:
+        return _condition_node(condition, unchecked=unchecked)
+    except RecursionError:
+        raise InvalidRequest(
+            "The condition nests too deep; write it with fewer lists or Not within each other."
+        ) from None
+
+
+def _condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
     condition = _plain(condition)
     match condition:
         case Operand():
@@ -126,14 +135,14 @@ def condition_node(condition: object, *, unchecked: bool = False) -> nodes.Node:
         case str():
             return nodes.expression(str(condition))
         case Term() if len(condition.parts) >= _MANY_TERMS:
-            terms = [condition_node(part) for part in condition.parts]
+            terms = [_condition_node(part) for part in condition.parts]
             return nodes.all_of(terms) if condition.joined_by == "AND" else nodes.any_of(terms)
         case Term():
             return nodes.expression(condition.text, condition.values)
         case Not(restriction):
-            return nodes.complement(condition_node(restriction, unchecked=unchecked))
+            return nodes.complement(_condition_node(restriction, unchecked=unchecked))
         case AndList():
-            return nodes.all_of([condition_node(c, unchecked=unchecked) for c in _spliced(condition, AndList)])
+            return nodes.all_of([_condition_node(c, unchecked=unchecked) for c in _spliced(condition, AndList)])
         case Top():
             raise InvalidRequest("Top restricts a query by itself: `query & Top(...)`, not in a list or after `-`.")
         case Mapping():
@@ -160,29 +169,48 @@ def _plain(condition: object) -> object:
 
 
 def connections_in(condition: object) -> Iterator[Connection]:
-    """Find the connections of the queries within a condition."""
-    pending = [condition]
+    """Find the connections of the queries within a condition.
+
+    Raises:
+        InvalidRequest: A list of conditions contains itself.
+    """
+    pending: list[tuple[object, bool]] = [(condition, False)]
+    within: set[int] = set()
+    looked_at: set[int] = set()
     while pending:
-        condition = as_operand(pending.pop())
+        condition, left = pending.pop()
+        if left:
+            within.remove(id(condition))
+            looked_at.add(id(condition))
+            continue
+        condition = as_operand(condition)
         if isinstance(condition, Operand):
             if condition._connection is not None:
                 yield condition._connection
-        elif isinstance(condition, Not):
-            pending.append(condition.restriction)
-        elif isinstance(condition, (list, tuple, Set)):
-            pending.extend(item for item in condition if not isinstance(item, (str, Mapping)))
+        elif isinstance(condition, (Not, list, tuple, Set)) and id(condition) not in looked_at:
+            if id(condition) in within:
+                raise InvalidRequest("A list of conditions contains itself; restrict by a list that does not.")
+            within.add(id(condition))
+            pending.append((condition, True))
+            parts = [condition.restriction] if isinstance(condition, Not) else condition
+            pending.extend((part, False) for part in parts if not isinstance(part, (str, Mapping)))
 
 
 def _spliced(conditions: Iterable[object], kinds: type | tuple[type, ...]) -> list[object]:
-    """Take the conditions out of the lists of the same meaning among some, so that a loop may nest them."""
+    """Take the conditions out of the lists of the same meaning among some, so that a loop may nest them.
+
+    A list that is there several times counts once, because it says the same each time.
+    """
     found: list[object] = []
     pending = list(conditions)[::-1]
+    opened: dict[int, object] = {}
     while pending:
         condition = pending.pop()
         another = isinstance(condition, AndList) and kinds is not AndList
         if not isinstance(condition, kinds) or another or row_mapping(condition) is not None:
             found.append(condition)
-        else:
+        elif id(condition) not in opened:
+            opened[id(condition)] = condition
             pending.extend(list(condition)[::-1])  # type: ignore[call-overload]  # all of the kinds are collections
     return found
 
@@ -223,7 +251,7 @@ def _any_node(items: Sequence[object], *, unchecked: bool) -> nodes.Node:
     items = [item if (row := row_mapping(item)) is None else row for item in items]
     if len(items) >= _MANY_MAPPINGS and (stream := _mappings_as_ipc(items)) is not None:
         return nodes.entities(stream)
-    return nodes.any_of([condition_node(item, unchecked=unchecked) for item in items])
+    return nodes.any_of([_condition_node(item, unchecked=unchecked) for item in items])
 
 
 def _mappings_as_ipc(items: list[object]) -> bytes | None:
