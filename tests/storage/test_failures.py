@@ -83,6 +83,7 @@ PROVOKED = [
         "too long",
     ),
     (raising("54001"), errors.LimitReached, "limits"),
+    ("SELECT levada_functions.replaced(repeat('a', 9999), 'a', repeat('b', 9999))", errors.LimitReached, "16,777,216"),
     ("SELECT a FROM lab.later", errors.PreconditionFailed, "state that this needs"),
     ("SET LOCAL ROLE pg_monitor; SELECT FROM lab.parent", errors.PermissionDenied, "does not let"),
     (raising("0A000"), errors.Unsupported, "does not support this"),

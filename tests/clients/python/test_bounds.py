@@ -43,6 +43,34 @@ def test_large_queries_are_answered(lab: lv.VirtualModule, case: str) -> None:
     assert len(WORKS[case](lab.Subject())) == 3
 
 
+MILLIONS = {count: ", ".join(["repeat('n', 1000000)"] * count) for count in (16, 17)}
+"""As many texts of a million characters."""
+
+LONG_TEXTS = {
+    "sixty that double": "replace(" * 60 + "name" + ", 'n', 'nn')" * 60,
+    "one that multiplies": "replace(repeat('n', 1000000), 'n', 'eighteen letters..')",
+    "some that multiply": "replace(" * 5 + "repeat('n', 1000)" + ", 'n', 'nnnnnnnnnn')" * 5,
+    "many that are joined": f"concat({MILLIONS[17]})",
+    "many with a separator": f"concat_ws(',', {MILLIONS[17]})",
+}
+
+
+@pytest.mark.parametrize("case", LONG_TEXTS)
+def test_a_text_that_an_expression_would_make_too_long_is_refused(lab: lv.VirtualModule, case: str) -> None:
+    with pytest.raises(lv.errors.LimitReached, match="more than 16,777,216 bytes; make it shorter"):
+        lab.Subject().proj(bytes=f"length({LONG_TEXTS[case]})").to_arrays("bytes")
+
+
+def test_a_text_may_have_sixteen_megabytes(lab: lv.VirtualModule) -> None:
+    query = (lab.Subject & "subject_id = 1").proj(
+        replaced="length(replace(repeat('n', 1000000), 'n', 'sixteen letters.'))",
+        sparse="length(replace(concat(repeat('m', 1000000), 'n'), 'n', repeat('o', 1000000)))",
+        joined=f"length(concat({MILLIONS[16]}))",
+    )
+    lengths = query.fetch1("replaced", "sparse", "joined")
+    assert lengths == (16_000_000, 2_000_000, 16_000_000)
+
+
 REFUSED: dict[str, tuple[Callable[[lv.Table], lv.Relation], type[lv.errors.LevadaError], str]] = {
     "depth 200": (lambda t: _deep(t, 200), lv.errors.QueryTooDeep, "more than 100 deep"),
     "depth 5 000": (lambda t: _deep(t, 4_999), lv.errors.QueryTooDeep, "more than 100 deep"),

@@ -209,7 +209,7 @@ _TABLE = (
     Function(
         ("concat",),
         "concat(a, b, …)",
-        "The texts joined; NULL if one is NULL.",
+        "The texts joined, to at most 16 MB (2^24 bytes); NULL if one is NULL.",
         1,
         MAX_ARGUMENTS,
         text_functions.joined,
@@ -217,7 +217,7 @@ _TABLE = (
     Function(
         ("concat_ws",),
         "concat_ws(separator, a, b, …)",
-        "The texts that are not NULL, with the separator between them; NULL if that is.",
+        "The texts that are not NULL, with the separator between them, as long as `concat` allows; NULL if that is.",
         2,
         MAX_ARGUMENTS,
         text_functions.joined_with,
@@ -265,7 +265,14 @@ _TABLE = (
         3,
         text_functions.part,
     ),
-    Function(("replace",), "replace(x, old, new)", "The text with each `old` replaced.", 3, 3, text_functions.replaced),
+    Function(
+        ("replace",),
+        "replace(x, old, new)",
+        "The text with each `old` replaced, as long as `concat` allows.",
+        3,
+        3,
+        text_functions.replaced,
+    ),
     Function(
         ("lpad",),
         "lpad(x, n, fill)",

@@ -38,8 +38,8 @@ def joined(site: Site, call: syntax.Call) -> Typed:
     texts = [as_text(site, operand) for operand in arguments(site, call)]
     if len(texts) == 1:
         return texts[0]
-    expression = sql.Operation("||", tuple(text.sql for text in texts))
-    return site.typed(call.position, expression, Family.TEXT, *texts)
+    expression = function("joined", sql.Operation("||", tuple(text.sql for text in texts)))
+    return site.typed(call.position, exact_text(expression), Family.TEXT, *texts)
 
 
 def lower(site: Site, call: syntax.Call) -> Typed:
@@ -84,15 +84,15 @@ def part(site: Site, call: syntax.Call) -> Typed:
 def replaced(site: Site, call: syntax.Call) -> Typed:
     """Replace a text within another."""
     texts = [as_text(site, operand) for operand in arguments(site, call)]
-    expression = sql.Call("replace", tuple(text.sql for text in texts))
-    return site.typed(call.position, expression, Family.TEXT, *texts)
+    expression = function("replaced", *(text.sql for text in texts))
+    return site.typed(call.position, exact_text(expression), Family.TEXT, *texts)
 
 
 def joined_with(site: Site, call: syntax.Call) -> Typed:
     """Join the texts that are not NULL, with a separator between them; NULL if the separator is."""
     texts = [as_text(site, operand) for operand in arguments(site, call)]
-    expression = exact_text(sql.Call("concat_ws", tuple(text.sql for text in texts)))
-    return site.typed(call.position, expression, Family.TEXT, *texts)
+    expression = function("joined", sql.Call("concat_ws", tuple(text.sql for text in texts)))
+    return site.typed(call.position, exact_text(expression), Family.TEXT, *texts)
 
 
 def trimmed(site: Site, call: syntax.Call) -> Typed:

@@ -157,6 +157,12 @@ STATES: tuple[State, ...] = (
         LimitReached,
         "A row or a value is too long for PostgreSQL; a key or an index takes at most about 2,700 bytes. Shorten it.",
     ),
+    State(
+        "54L01",
+        LimitReached,
+        "A text that an expression makes, as by replace or concat, would have more than 16,777,216 bytes; make it "
+        "shorter.",
+    ),
     State("55000", PreconditionFailed, "PostgreSQL is not in the state that this needs; the server's log says why."),
     State("55006", Conflict, "Another session uses this; repeat."),
     State("55P03", Conflict, "Another transaction holds a lock; repeat."),
