@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import re
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -270,30 +270,37 @@ class Dispatcher(grpc.GenericRpcHandler):
         descriptor = descriptor_pool.Default().FindMessageTypeByName(f"levada_api.v1.{method.name}Request")
         request = message_factory.GetMessageClass(descriptor)
 
+        async def answer(asked: object, call: Call) -> bytes:
+            answered = await self.serve(method, asked, call)
+            assert answered is not None
+            return answered.SerializeToString()
+
+        async def pieces(asked: object, call: Call) -> bytes:
+            with self._streaming(call):
+                await self.serve(method, asked, call)
+            return b""  # they are sent
+
         async def one(content: bytes, context: Context) -> bytes:
-            async with self._watched(method, context) as call:
-                answer = await self.serve(method, await _decoded(request, content), call)
-                assert answer is not None
-                return answer.SerializeToString()
-            return b""  # the call has ended, and nobody reads
+            async def work(call: Call) -> bytes:
+                return await answer(await _decoded(request, content), call)
+
+            return await self._watched(method, context, work)
 
         async def many(content: bytes, context: Context) -> None:
-            async with self._watched(method, context) as call:
-                with self._streaming(call):
-                    await self.serve(method, await _decoded(request, content), call)
+            async def work(call: Call) -> bytes:
+                return await pieces(await _decoded(request, content), call)
+
+            await self._watched(method, context, work)
 
         async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
-            async with self._watched(method, context) as call:
+            async def work(call: Call) -> bytes:
                 with self._streaming(call):
-                    answer = await self.serve(method, _all_decoded(request, contents), call)
-                assert answer is not None
-                return answer.SerializeToString()
-            return b""  # the call has ended, and nobody reads
+                    return await answer(_all_decoded(request, contents), call)
+
+            return await self._watched(method, context, work)
 
         async def in_turn(contents: AsyncIterator[bytes], context: Context) -> None:
-            async with self._watched(method, context) as call:
-                with self._streaming(call):
-                    await self.serve(method, _all_decoded(request, contents), call)
+            await self._watched(method, context, lambda call: pieces(_all_decoded(request, contents), call))
 
         handler: grpc.RpcMethodHandler[bytes, bytes]
         match method.request_streaming, method.response_streaming:
@@ -326,9 +333,8 @@ class Dispatcher(grpc.GenericRpcHandler):
             except Unauthenticated as error:
                 running.end(error)
 
-    @asynccontextmanager
-    async def _watched(self, method: Method, context: Context) -> AsyncIterator[Call]:
-        """Count and log a call, and end it with its trailers, or with the status of the error it raises."""
+    async def _watched(self, method: Method, context: Context, work: Callable[[Call], Awaitable[bytes]]) -> bytes:
+        """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(method.path)
         call = Call(self, method.path, self._engine, Caller(_NOBODY), _writer(context))
@@ -336,14 +342,16 @@ class Dispatcher(grpc.GenericRpcHandler):
         try:
             call.caller = await self._caller(context, method)
             call.engine = self._engine_of(call.caller.identity.user_id)
-            yield call
+            answer = await work(call)
             version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
             outcome = "OK"
+            return answer
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`
             code, rich = status_of(method.path, error)
             outcome = code.name
-            await _end(context, call, code, shortened(rich))
+            _end(context, call, code, shortened(rich))
+            return b""  # nobody gets it
         finally:
             self._activity.end()
             _log(call, outcome, began)
@@ -422,10 +430,16 @@ def _trailers(call: Call, limit_bytes: int) -> list[tuple[str, bytes]]:
     return [(key, text.encode()) for key, text in call.told.entries(limit_bytes)]
 
 
-async def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
+def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status_pb2.Status) -> None:
+    """Set the status of a call that failed.
+
+    `Context.abort` would raise an error that refers to itself by way of the call, and so keep the request in memory
+    until Python collects garbage, which it seldom does.
+    """
     trailers = (*_trailers(call, MAX_FAILURE_TOLD_BYTES), (_STATUS, rich.SerializeToString()))
-    with suppress(grpc.aio.InternalError):  # nobody reads any more
-        await context.abort(code, rich.message, trailing_metadata=trailers)
+    context.set_trailing_metadata(trailers)
+    context.set_code(code)
+    context.set_details(rich.message)
 
 
 def _log(call: Call, outcome: str, began: float) -> None:

@@ -175,6 +175,8 @@ async def _unless_cancelled(work: Awaitable[_Result], cancelled: asyncio.Event, 
             raise Cancelled("The request was cancelled; the transaction is as it was before the request.")
         raise DeadlineExceeded("The request ran out of time; the transaction is as it was before the request.")
     finally:
-        for other in (task, signal):
-            other.cancel()
+        task.cancel()
+        signal.cancel()
         await asyncio.gather(task, signal, return_exceptions=True)
+        # Its error refers to this frame, which would refer to it, and so both would stay until garbage is collected.
+        del task
