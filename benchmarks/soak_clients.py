@@ -329,6 +329,7 @@ def idle(client: Client) -> None:
             with lv.conn().transaction:
                 Event.insert(rows)
                 client.pause(client.idle_seconds * (2.0 if late else 0.3))
+        client.pause(PAUSE_SECONDS)
 
 
 def _stop_inserting(client: Client, rows: pa.Table) -> None:
@@ -370,6 +371,7 @@ def stop_reading(client: Client) -> None:
                         _read_a_little(client, product, seconds)
                 case _:
                     _read_a_little(client, product, seconds)
+        client.pause(PAUSE_SECONDS)
 
 
 def _read_a_little(client: Client, relation: lv.Relation, seconds: float) -> None:
