@@ -166,3 +166,18 @@ def test_a_row_of_defaults_needs_no_field(connection: lv.Connection) -> None:
     Counted.insert([{}, {}])
     assert Counted.fetch("note").tolist() == ["none"] * 3
     assert Counted.fetch("id").tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("missing", [None, pd.NaT, pd.NA])
+def test_an_update_clears_an_array_by_a_missing_value(table: type[lv.Manual], missing: object) -> None:
+    table.insert1({"id": 0, "vector": np.zeros(4)})
+    table.update1({"id": 0, "vector": missing})
+    assert table.to_dicts()[0]["vector"] is None
+
+
+@pytest.mark.parametrize("value", [np.array(1.0), np.array(None, object)])
+def test_an_array_without_dimensions_contains_no_rows(table: type[lv.Manual], value: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(lv.errors.InvalidRequest, match="contains no rows"):
+        table.insert(value)
+    with pytest.raises(lv.errors.InvalidRequest, match="a row is a mapping or a sequence"):
+        table.insert1(value)

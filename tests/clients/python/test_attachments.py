@@ -99,7 +99,7 @@ def test_update_changes_and_clears_an_attachment(notes: type[lv.Manual], tmp_pat
     assert notes.to_dicts()[0]["file"] is None
 
 
-@pytest.mark.parametrize("value", ["no/such/file.txt", ".", b"bytes", 5, ["a.txt"]])
+@pytest.mark.parametrize("value", ["no/such/file.txt", ".", b"bytes", 5, ["a.txt"], "x" * 5_000, Path("x" * 5_000)])
 def test_what_is_no_file_is_refused(notes: type[lv.Manual], value: object) -> None:
     with pytest.raises(WrongValue, match="row 0, attribute `file`"):
         notes.insert1((1, value))

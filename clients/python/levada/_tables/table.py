@@ -514,7 +514,7 @@ class Table(Relation, metaclass=TableMeta):
             stager = Stager(self._server(), self._name, self.heading)
             return stager.stage([value], attribute, 0, key=lambda _: row)[0]
         column = arrow_column([value], attribute, Place(self._name.table))
-        if family is not Family.ARRAY:
+        if family is not Family.ARRAY or column.null_count:
             return column[0].as_py()
         return np.ascontiguousarray(value, attribute.parsed_type.dtype).tobytes()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from levada._base.errors import WrongValue
-from levada._values.files import cache_folder, check_name, download_place, put
+from levada._base.text import shown
+from levada._values.files import cache_folder, check_name, download_place, is_file, put
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,8 +66,8 @@ def encode_attachment(value: object) -> bytes:
     if not isinstance(value, (str, os.PathLike)):
         raise WrongValue(f"an <attach> takes the path of a file, not a {type(value).__name__}.")
     path = Path(value)
-    if not path.is_file():
-        raise WrongValue(f"there is no file {path}.")
+    if not is_file(path):
+        raise WrongValue(f"there is no file {shown(str(path))}.")
     return _joined(path.name, path.read_bytes())
 
 

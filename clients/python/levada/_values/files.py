@@ -28,6 +28,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path is that of a file; `Path.is_file` raises an error for one that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def cache_folder() -> Path:
     """Return the folder for copies that can be made again: the setting `cache`, or the user's own cache."""
     setting = config.get("cache")

@@ -20,6 +20,7 @@ from levada._base.errors import InvalidRequest, UnknownAttribute
 from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
+from levada._values.files import is_file
 from levada._values.kinds.value_kind import storage_of
 from levada._values.missing import is_unknown_nan
 from levada._values.tabular import (
@@ -30,6 +31,7 @@ from levada._values.tabular import (
     is_tabular,
     named_index_as_columns,
     to_arrow_table,
+    without_dimensions,
 )
 from levada._values.types import Family, type_of_column
 
@@ -116,6 +118,7 @@ def read_rows(
         return reader.from_structured(rows)
     if is_tabular(rows):
         return reader.from_arrow(to_arrow_table(rows))
+    rows = without_dimensions(rows)
     if isinstance(rows, Iterable):
         return reader.from_rows(iter(rows))
     raise InvalidRequest(f"{table}: a {type(rows).__name__} contains no rows to insert.")
@@ -261,6 +264,7 @@ class _Reader:
         return fields
 
     def _as_mapping(self, row: object, number: int) -> Mapping[str, object]:
+        row = without_dimensions(row)
         if isinstance(row, np.void):
             row = {name: row[name] for name in row.dtype.names} if row.dtype.names else row.item()
         elif type(row).__name__ == "Series" and hasattr(row, "to_dict"):
@@ -429,7 +433,7 @@ def _byte_count(value: object) -> int:
         case str() | bytes() | bytearray():
             return len(value)
         case Path():
-            return value.stat().st_size if value.is_file() else 0
+            return value.stat().st_size if is_file(value) else 0
         case AttachedFile():
             return value.size
         case _:
