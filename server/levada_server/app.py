@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada_server import announcement
-from levada_server.config import STORES_FILE
+from levada_server.config import store_folders
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, Unavailable
 from levada_server.operations.access.gate import Gate
@@ -30,7 +30,7 @@ from levada_server.rpc.tls import Certificate
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
-from levada_server.storage.objects.storage import ObjectStorage, StoreFolders
+from levada_server.storage.objects.storage import ObjectStorage
 from levada_server.storage.permissions.cache import KEEP_UP_S as PERMISSIONS_S
 from levada_server.storage.permissions.cache import USES_S, PermissionsCache
 from levada_server.storage.postgres.database import Database
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 ANNOUNCEMENT = "server.json"
 """The file in the data folder by which clients of the same user find a running server."""
-OWN_STORE = "default"
-OBJECTS_FOLDER = "objects"
-"""The embedded server's own store, and its folder in the data folder."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 TIDY_INTERVAL_S = 3600.0
 """The time between two rounds of deleting old outcomes of requests."""
@@ -121,7 +118,7 @@ async def running(
         await permissions.read()
         lookout = Lookout(database)
         stack.push_async_callback(lookout.close)
-        stores = await asyncio.to_thread(_stores, settings)
+        stores = await asyncio.to_thread(store_folders, settings)
         objects = ObjectStorage(database_url, stores)
         stack.push_async_callback(objects.close)
         gate, signer = Gate(cache, permissions, stored_relation), await read_signer(database)
@@ -165,17 +162,6 @@ async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) ->
     """Learn which tokens and grants were withdrawn, and end the streams of callers who are refused now."""
     await permissions.catch_up()
     server.dispatcher.end_refused()
-
-
-def _stores(settings: Settings) -> StoreFolders:
-    """Return the stores; a server with its own database has its own store, so that a notebook needs no settings."""
-    named = settings.stores
-    if settings.database_url is not None or OWN_STORE in named.folders:
-        return named
-    folder = settings.data_folder / OBJECTS_FOLDER
-    folder.mkdir(exist_ok=True)
-    file = str(settings.data_folder.resolve() / STORES_FILE)
-    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
 
 
 def _listen_address(settings: Settings) -> str:

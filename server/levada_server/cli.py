@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from levada_server.app import serve
+from levada_server.backup.backup import back_up, restore, verify
+from levada_server.backup.manifest import read_manifest
 from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run, stop_in_time
-from levada_server.config import CERTIFICATE_FILES, STORES_FILE, Settings, read_stores
+from levada_server.config import CERTIFICATE_FILES, STORES_FILE, Settings, read_stores, store_folders
+from levada_server.embedded import embedded
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.objects.storage import StoreFolders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.backup.manifest import Manifest
 
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run `levada serve` or `levada certificates`, and return the exit code."""
+    """Run a command of the server, and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "certificates":
-            return _certificates(options)
+        if options.command != "serve":
+            code: int = options.run(options)
+            return code
         settings = _settings(options)
     except LevadaError as error:
         print(f"levada {options.command}: {error.message}", file=sys.stderr)
@@ -48,14 +62,54 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines over PostgreSQL.")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve_parser = commands.add_parser("serve", help="run a server")
-    serve_parser.add_argument(
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
         "--database-url",
         help="a PostgreSQL 15 or newer, as postgresql://user@host/database; without it an embedded one is used",
     )
-    serve_parser.add_argument(
+    data.add_argument(
         "--data-dir", type=Path, default=Path(".levada"), help="folder of the embedded database (default: .levada)"
     )
+    data.add_argument(
+        "--stores",
+        type=Path,
+        help="the file that names the stores of objects (default: stores.toml in the data folder)",
+    )
+    _add_serve(commands.add_parser("serve", parents=[data], help="run a server"))
+    _add_backup(commands, data)
+    certificates = commands.add_parser(
+        "certificates", help="make an authority, and a certificate that a running server takes at once"
+    )
+    certificates.add_argument(
+        "--data-dir", type=Path, default=Path(".levada"), help="the server's data folder (default: .levada)"
+    )
+    certificates.add_argument("names", nargs="+", help="names and addresses under which clients call the server")
+    certificates.set_defaults(run=_certificates)
+    return parser
+
+
+def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], data: argparse.ArgumentParser) -> None:
+    backup = commands.add_parser(
+        "backup", parents=[data], help="save the database and its objects to a new folder, while the server goes on"
+    )
+    backup.add_argument("folder", type=Path, help="the folder to make")
+    backup.set_defaults(run=_backup)
+    verify = commands.add_parser(
+        "verify", help="restore a backup into a database of its own, compare every table, and read every object"
+    )
+    verify.add_argument("folder", type=Path, help="the folder of the backup")
+    verify.set_defaults(run=_verify)
+    restore = commands.add_parser(
+        "restore", parents=[data], help="load a backup into a new data folder or an empty database"
+    )
+    restore.add_argument("folder", type=Path, help="the folder of the backup")
+    restore.add_argument(
+        "--copy", action="store_true", help="revoke all tokens, because the server that was saved goes on"
+    )
+    restore.set_defaults(run=_restore)
+
+
+def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     serve_parser.add_argument(
         "--listen",
         help="host:port or unix:/path (default: a private socket with the embedded database, else 127.0.0.1:50051)",
@@ -81,11 +135,6 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after this many seconds without a call")
     serve_parser.add_argument(
         "--grace", type=float, default=10.0, help="how many seconds running calls may take after a stop signal"
-    )
-    serve_parser.add_argument(
-        "--stores",
-        type=Path,
-        help="the file that names the stores of objects (default: stores.toml in the data folder)",
     )
     serve_parser.add_argument(
         "--spool-dir",
@@ -118,14 +167,55 @@ def _parser() -> argparse.ArgumentParser:
     serve_parser.add_argument(
         "--log-format", default="text", choices=["text", "json"], help="text for people, or JSON (default: text)"
     )
-    certificates = commands.add_parser(
-        "certificates", help="make an authority, and a certificate that a running server takes at once"
-    )
-    certificates.add_argument(
-        "--data-dir", type=Path, default=Path(".levada"), help="the server's data folder (default: .levada)"
-    )
-    certificates.add_argument("names", nargs="+", help="names and addresses under which clients call the server")
-    return parser
+
+
+def _backup(options: argparse.Namespace) -> int:
+    settings = _data_settings(options)
+    with _database_of(settings) as database_url:
+        made = asyncio.run(back_up(database_url, _stores(settings), options.folder))
+    _print_backup("saved", made, options.folder)
+    for named in made.damaged:
+        print(f"levada backup: the store `{named.store}` lacks {named.path} as it was stored", file=sys.stderr)
+    return EXIT_FAILED if made.damaged else 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    _print_backup("checked", asyncio.run(verify(options.folder)), options.folder)
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    settings = _data_settings(options)
+    if settings.database_url is not None:
+        made = asyncio.run(restore(options.folder, settings.database_url, _stores(settings), copy=options.copy))
+    else:
+        read_manifest(options.folder)  # before a data folder is made
+        postgres = embedded.start(settings.data_folder)
+        try:
+            made = asyncio.run(restore(options.folder, postgres.dsn, _stores(settings), copy=options.copy))
+        finally:
+            postgres.stop()
+    _print_backup("restored", made, options.folder)
+    return 0
+
+
+def _print_backup(what: str, made: Manifest, folder: Path) -> None:
+    print(f"{what} {len(made.tables)} tables with {made.row_count} rows, and {len(made.objects)} objects with")
+    print(f"{made.object_bytes} bytes: {folder} of {made.time}")
+
+
+@contextmanager
+def _database_of(settings: Settings) -> Iterator[str]:
+    """Yield the address of the database, which runs for the length of the block."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded.reached(settings.data_folder) as database_url:
+        yield database_url
+
+
+def _stores(settings: Settings) -> dict[str, FolderStore]:
+    return {name: FolderStore(name, folder) for name, folder in store_folders(settings).folders.items()}
 
 
 def _certificates(options: argparse.Namespace) -> int:
@@ -146,10 +236,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
             "proxy encrypts all that comes from outside."
         )
-    stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
-    return Settings(
-        database_url=arguments.database_url,
-        data_folder=arguments.data_dir,
+    return replace(
+        _data_settings(arguments),
         listen=listen,
         certificate=certificate,
         idle_timeout_s=arguments.idle_timeout,
@@ -160,6 +248,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
+    )
+
+
+def _data_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of where the data are."""
+    stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
+    return Settings(
+        database_url=arguments.database_url,
+        data_folder=arguments.data_dir,
         stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
 

@@ -20,6 +20,9 @@ CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
 """The certificate and its key in the data folder, as `levada certificates` makes them."""
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
+OWN_STORE = "default"
+OBJECTS_FOLDER = "objects"
+"""The embedded server's own store, and its folder in the data folder."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -47,7 +50,7 @@ class Settings:
 
     database_url: str | None
     data_folder: Path
-    listen: str | None
+    listen: str | None = None
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
     spool_folder: Path | None = None
@@ -89,3 +92,14 @@ def read_stores(file: Path) -> StoreFolders:
     if preferred is not None and preferred not in folders:
         raise InvalidRequest(f"{file} prefers the store {preferred!r}, which it does not name.")
     return StoreFolders(folders, preferred)
+
+
+def store_folders(settings: Settings) -> StoreFolders:
+    """Return the stores; a server with its own database has its own store, so that a notebook needs no settings."""
+    named = settings.stores
+    if settings.database_url is not None or OWN_STORE in named.folders:
+        return named
+    folder = settings.data_folder / OBJECTS_FOLDER
+    folder.mkdir(exist_ok=True)
+    file = str(settings.data_folder.resolve() / STORES_FILE)
+    return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)

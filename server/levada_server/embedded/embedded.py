@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +26,11 @@ from urllib.parse import quote
 from levada_server.embedded import cluster, data_folder, postgres_programs, postmaster
 from levada_server.embedded.cluster import CLUSTER, DATABASE, LOGS, PORT, ROLE
 from levada_server.embedded.postmaster import END_SECONDS, PID_FILE, POLL_SECONDS
-from levada_server.errors import PreconditionFailed, Unavailable, Unsupported
+from levada_server.errors import NotFound, PreconditionFailed, Unavailable, Unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from levada_server.embedded.postgres_programs import Account, Programs
 
 POINTER = "postgres.location"
@@ -121,6 +123,44 @@ def start(folder: Path) -> EmbeddedPostgres:
         raise PreconditionFailed(f"The data folder {folder} cannot be used: {error}.", folder=folder) from error
 
 
+@contextmanager
+def reached(folder: Path) -> Iterator[str]:
+    """Yield the address of the database of a data folder, which runs for a server or else for this block.
+
+    Raises:
+        NotFound: The folder has no database.
+        PreconditionFailed, Unavailable, Unsupported: As by `start`.
+    """
+    if not (folder / CLUSTER).exists() and not (folder / POINTER).exists():
+        raise NotFound(f"There is no database in {folder}.", folder=folder)
+    try:
+        postgres = start(folder)
+    except PreconditionFailed as error:
+        if "pid" not in error.details:
+            raise
+        yield _running_dsn(folder.resolve())
+        return
+    try:
+        yield postgres.dsn
+    finally:
+        postgres.stop()
+
+
+def _running_dsn(folder: Path) -> str:
+    home = _pointed_home(folder) or folder
+    account = postgres_programs.account_for(home / CLUSTER)
+    if not account.ourselves:
+        return _dsn(_socket_folder(home, account))
+    holder = data_folder.read_holder(folder)
+    if holder is None:
+        raise Unavailable(f"The server of {folder} has just ended; try again.", folder=folder)
+    return _dsn(Path(holder.connection_folder))
+
+
+def _dsn(sockets: Path) -> str:
+    return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={PORT}"
+
+
 def _start(folder: Path) -> EmbeddedPostgres:
     connections = data_folder.connection_folder(folder)
     with ExitStack() as held:
@@ -154,8 +194,7 @@ def _start(folder: Path) -> EmbeddedPostgres:
             _launch(home, programs, lock)
         finally:
             os.close(lock)  # The lock itself continues, shared by PostgreSQL's processes.
-        dsn = f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={PORT}"
-        return EmbeddedPostgres(dsn, home, sockets, programs, held.pop_all())
+        return EmbeddedPostgres(_dsn(sockets), home, sockets, programs, held.pop_all())
 
 
 def _pointed_home(folder: Path) -> Path | None:

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 _EXIT_INTERRUPTED = 130
 _ROUND_TRIPS = 5
-_SERVER_COMMANDS = {"serve": "run a server", "certificates": "make certificates for a server"}
+_SERVER_COMMANDS = {
+    "serve": "run a server",
+    "certificates": "make certificates for a server",
+    "backup": "save a database with its objects to a folder",
+    "verify": "check a backup by restoring it into a database of its own",
+    "restore": "restore a backup into an empty database",
+}
 _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
 
 

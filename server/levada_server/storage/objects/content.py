@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from io import FileIO
     from typing import BinaryIO
 
@@ -57,7 +57,12 @@ def folder_content(place: Path) -> Content:
         StoredFile(file.relative_to(place).as_posix(), *_hashed(file))
         for file in sorted(files_of(place), key=lambda file: file.relative_to(place).as_posix().encode())
     )
-    return Content(sum(file.size_bytes for file in files), blake3(listing(files)).hexdigest(), files)
+    return content_of_files(files)
+
+
+def content_of_files(files: Sequence[StoredFile]) -> Content:
+    """Return the content of a folder with some files, in the order of their paths' bytes."""
+    return Content(sum(file.size_bytes for file in files), blake3(listing(files)).hexdigest(), tuple(files))
 
 
 def files_of(place: Path) -> Iterator[Path]:

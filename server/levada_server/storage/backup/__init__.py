@@ -1,0 +1,1 @@
+"""Read a whole database in one snapshot, and make a restored one independent of its origin."""

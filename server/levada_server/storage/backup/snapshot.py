@@ -1,0 +1,139 @@
+"""Read a whole database as it was at one moment, while others write on: digests of its tables, and its objects."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.errors import InvalidRequest, NotFound
+from levada_server.storage.postgres.sql_files import fill, statements
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from levada_server.storage.postgres.database import Connection, Database
+
+_SQL = statements("backup")
+
+
+@dataclass(frozen=True, slots=True)
+class TableDigest:
+    """The content of a table, for comparing.
+
+    Args:
+        name: The table's name, as PostgreSQL writes it.
+        row_count: The number of its rows.
+        sha256: The digest of its rows in the order of the primary key, in the binary form of COPY.
+    """
+
+    name: str
+    row_count: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object that rows may name.
+
+    Args:
+        store: The store's name.
+        path: The path within the store.
+        folder: It is a folder of files.
+        size_bytes: The size of all its bytes.
+        hash: BLAKE3 of the file, or of the list of the folder's files.
+        quarantined: No row named it when somebody looked; it may be removed at any time.
+    """
+
+    store: str
+    path: str
+    folder: bool
+    size_bytes: int
+    hash: str
+    quarantined: bool
+
+
+class Snapshot:
+    """A database at one moment.
+
+    Args:
+        id: The name by which other connections see the same moment.
+    """
+
+    def __init__(self, connection: Connection, id_: str) -> None:
+        self.id = id_
+        self._connection = connection
+
+    async def migration(self) -> int:
+        """Return the number of the last migration.
+
+        Raises:
+            NotFound: The database is not one of Levada.
+        """
+        if await self._connection.fetchval("SELECT to_regclass('levada.migration')") is None:
+            raise NotFound("The database has no tables of Levada; no server has ever used it.")
+        number: int = await self._connection.fetchval(_SQL["migration"])
+        return number
+
+    async def digests(self) -> list[TableDigest]:
+        """Read all tables and return their digests, in the order of their names."""
+        found = []
+        for row in await self._connection.fetch(_SQL["list_tables"]):
+            hashed = hashlib.sha256()
+
+            async def take(content: bytes, hashed: hashlib._Hash = hashed) -> None:
+                hashed.update(content)
+
+            query = fill(_SQL["read_table"], table=row["name"], ordering=row["ordering"])
+            done = await self._connection.copy_from_query(query.rstrip(";"), output=take, format="binary")
+            found.append(TableDigest(row["name"], int(done.removeprefix("COPY ")), hashed.hexdigest()))
+        return found
+
+    async def objects(self) -> list[NamedObject]:
+        """Return all objects that rows may name, in the order of their stores and paths."""
+        rows = await self._connection.fetch(_SQL["list_objects"])
+        return [NamedObject(**row) for row in rows]
+
+
+@asynccontextmanager
+async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
+    """Hold a database as it is now, for the length of the block; no table is dropped or altered meanwhile.
+
+    Raises:
+        Conflict: A table was dropped in the first moment.
+    """
+    async with database.transaction(read_only=True, isolation="repeatable_read") as connection:
+        await connection.execute(_SQL["begin_snapshot"])
+        id_ = await connection.fetchval(_SQL["export_snapshot"])
+        for row in await connection.fetch(_SQL["list_tables"]):
+            await connection.execute(fill(_SQL["lock_table"], table=row["name"]))
+        yield Snapshot(connection, id_)
+
+
+async def check_empty(database: Database) -> None:
+    """Check that a database has no tables.
+
+    Raises:
+        InvalidRequest: It has some.
+    """
+    async with database.connection() as connection:
+        if await connection.fetchval(_SQL["has_tables"]):
+            raise InvalidRequest(
+                "The database is not empty, and restoring replaces nothing. Name a new data folder, or make a new "
+                "database with createdb."
+            )
+
+
+async def make_independent(database: Database, *, copy: bool) -> None:
+    """End what belongs to the database that was saved: its leases, and, of a copy, its tokens.
+
+    Args:
+        database: The restored database.
+        copy: The database that was saved goes on beside this one.
+    """
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["replace_signing_key"])
+        await connection.execute(_SQL["end_sessions"])
+        if copy:
+            await connection.execute(_SQL["revoke_tokens"])

@@ -1,0 +1,50 @@
+-- name: begin_snapshot
+-- The backup reads for hours, if it must.
+SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true);
+
+-- name: export_snapshot
+SELECT pg_export_snapshot();
+
+-- name: list_tables
+-- Every table, with the expressions that order its rows: the primary key, or the whole row if there is none.
+SELECT format('%I.%I', n.nspname, c.relname) AS name,
+    coalesce(
+        (SELECT string_agg(format('%I', a.attname) || CASE WHEN a.attcollation <> 0 THEN ' COLLATE "C"' ELSE '' END,
+                           ', ' ORDER BY k.position)
+         FROM pg_index AS i
+         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
+         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+         WHERE i.indrelid = c.oid AND i.indisprimary),
+        't::text COLLATE "C"') AS ordering
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";
+
+-- name: lock_table
+-- Nobody drops or alters it while it is read.
+LOCK TABLE {table} IN ACCESS SHARE MODE;
+
+-- name: read_table
+SELECT * FROM {table} AS t ORDER BY {ordering};
+
+-- name: list_objects
+SELECT store, path, folder, size_bytes, hash, state = 'quarantined' AS quarantined
+FROM levada.object WHERE state IN ('whole', 'quarantined') ORDER BY store, path;
+
+-- name: migration
+SELECT max(number) FROM levada.migration;
+
+-- name: has_tables
+SELECT EXISTS (
+    SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_');
+
+-- name: replace_signing_key
+UPDATE levada.signing_key
+SET secret = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
+
+-- name: end_sessions
+DELETE FROM levada.worker_session;
+
+-- name: revoke_tokens
+UPDATE levada.token SET revoke_time = clock_timestamp() WHERE revoke_time IS NULL;

@@ -1,0 +1,290 @@
+"""A backup is made while others write, is checked by restoring it, and fetches identically afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import numpy as np
+import pytest
+
+import levada as lv
+from levada_server.backup import programs
+from levada_server.backup.backup import back_up, restore, verify
+from levada_server.backup.manifest import MANIFEST, OBJECTS
+from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
+from levada_server.storage.objects.folder_store import FolderStore
+from tests.conftest import served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada_server.storage.objects.storage import StoreFolders
+
+SESSION_COUNT = 12
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> Iterator[str]:
+    """A database without any table."""
+    name = f"test_{uuid4().hex}"
+
+    async def execute(statement: str) -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(execute(f"CREATE DATABASE {name} TEMPLATE template0"))
+    yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+    asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def stores(store_folders: StoreFolders) -> dict[str, FolderStore]:
+    return opened(store_folders)
+
+
+@pytest.fixture
+def other_folders(tmp_path: Path, store_folders: StoreFolders) -> StoreFolders:
+    """Empty stores of the same names."""
+    folders = {name: tmp_path / "restored" / name for name in store_folders.folders}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    return type(store_folders)(folders, store_folders.preferred)
+
+
+@pytest.fixture
+def session(server_address: str, tmp_path: Path) -> Iterator[lv.Table]:
+    """A table with values and objects of many kinds."""
+    with lv.Connection(server_address) as connection:
+        schema = lv.Schema("lab", connection=connection)
+
+        @schema
+        class Session(lv.Manual):
+            definition = """
+            subject : varchar(20)
+            session : int32
+            ---
+            rate = null : float64
+            trace = null : <blob>
+            raw = null : <blob@>
+            files = null : <object@raw>
+            movie = null : filepath@raw
+            """
+
+        folder = tmp_path / "files"
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner" / "a.bin").write_bytes(os.urandom(5000))
+        (folder / "b.txt").write_text("b", encoding="utf-8")
+        movies = tmp_path / "stores" / "raw"
+        for n in range(SESSION_COUNT):
+            (movies / f"movie_{n}.avi").write_bytes(bytes([n]) * 1000)
+            row = {"subject": "öü ☃"[: n % 4], "session": n, "rate": [1 / 3, float("nan"), None][n % 3]}
+            row |= {"trace": np.arange(n), "raw": {"n": np.arange(50 * n)}, "files": folder if n % 2 else None}
+            Session.insert1({**row, "movie": str(movies / f"movie_{n}.avi")})
+        yield Session()
+
+
+def opened(folders: StoreFolders) -> dict[str, FolderStore]:
+    return {name: FolderStore(name, folder) for name, folder in folders.folders.items()}
+
+
+def fetched(table: lv.Table) -> list[str]:
+    """All rows as text, in which NaN is NaN; their objects are read to their ends and compared with their hashes."""
+    for row in table.to_dicts():
+        for value in row.values():
+            if hasattr(value, "verify"):
+                value.verify()
+    return [repr(row) for row in table.to_arrow(order_by="KEY").to_pylist()]
+
+
+async def test_a_restored_database_fetches_identically(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    stores: dict[str, FolderStore],
+    other_folders: StoreFolders,
+    tmp_path: Path,
+) -> None:
+    before = fetched(session)
+    stop = threading.Event()
+    written: list[int] = []
+
+    def write() -> None:
+        while not stop.is_set():
+            session.insert1({"subject": "later", "session": len(written), "raw": {"n": np.arange(len(written))}})
+            written.append(1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        made = await back_up(database_url, stores, tmp_path / "backups" / "first")
+    finally:
+        stop.set()
+        await asyncio.to_thread(writer.join)
+    assert written
+    assert not made.damaged
+    assert await verify(tmp_path / "backups" / "first") == made
+    assert await restore(tmp_path / "backups" / "first", empty_url, opened(other_folders), copy=False) == made
+
+    def compare() -> None:
+        with served(empty_url, stores=other_folders) as address, lv.Connection(address) as connection:
+            restored = lv.FreeTable(connection, "lab.Session")
+            earlier = restored & "subject <> 'later'"
+            assert fetched(earlier) == before
+            later = restored & "subject = 'later'"
+            numbers = later.to_arrays("session").tolist()
+            assert sorted(numbers) == list(range(len(numbers)))
+            fetched(later)
+            restored.insert1({"subject": "new", "session": 0, "raw": {"n": np.arange(7)}})
+
+    await asyncio.to_thread(compare)
+
+
+async def test_files_of_a_backup_are_for_this_user_alone(
+    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+) -> None:
+    await back_up(database_url, stores, tmp_path / "b")
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "b").rglob("*") if path.is_file()}
+    folders = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "b", *(tmp_path / "b").rglob("*/"))}
+    assert (modes, folders) == ({0o600}, {0o700})
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]  # noqa: PTH208  # it blocks briefly
+
+
+async def test_damaged_objects_are_told_and_the_rest_is_saved(
+    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+) -> None:
+    (stores["raw"].folder / "movie_1.avi").write_bytes(b"other")
+    (stores["raw"].folder / "movie_2.avi").unlink()
+    made = await back_up(database_url, stores, tmp_path / "b")
+    assert [named.path for named in made.damaged] == ["movie_1.avi", "movie_2.avi"]
+    assert len(made.objects) > SESSION_COUNT
+    assert await verify(tmp_path / "b") == made
+
+
+async def test_verifying_finds_what_has_changed(
+    session: lv.Table, database_url: str, stores: dict[str, FolderStore], tmp_path: Path
+) -> None:
+    made = await back_up(database_url, stores, tmp_path / "b")
+    movie = tmp_path / "b" / OBJECTS / "raw" / "movie_3.avi"
+    content = movie.read_bytes()
+    movie.write_bytes(content[:-1] + b"?")
+    with pytest.raises(DamagedObject, match=r"movie_3\.avi' in the store `raw` has changed"):
+        await verify(tmp_path / "b")
+    movie.write_bytes(content)
+    text = (tmp_path / "b" / MANIFEST).read_text(encoding="utf-8")
+    (digest,) = [table.sha256 for table in made.tables if table.name == "lab.session"]
+    (tmp_path / "b" / MANIFEST).write_text(text.replace(digest, "0" * 64), encoding="utf-8")
+    with pytest.raises(DamagedObject, match=r"These tables differ from what was saved: lab\.session\."):
+        await verify(tmp_path / "b")
+
+
+async def test_leases_end_and_a_copy_has_no_tokens(
+    session: lv.Table, database_url: str, empty_url: str, stores: dict[str, FolderStore], tmp_path: Path
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time) "
+        "VALUES ('h', 1, 'u', '', '1 day', now() + interval '1 day'); "
+        "INSERT INTO levada.user (name) VALUES ('anna'); "
+        "INSERT INTO levada.token (user_id, digest, label, scoped) SELECT id, sha256('a'), '', false FROM levada.user"
+    )
+    key = await connection.fetchval("SELECT secret FROM levada.signing_key")
+    await connection.close()
+    await back_up(database_url, stores, tmp_path / "b")
+    await restore(tmp_path / "b", empty_url, stores, copy=True)
+    connection = await asyncpg.connect(empty_url)
+    assert await connection.fetchval("SELECT count(*) FROM levada.worker_session") == 0
+    assert await connection.fetchval("SELECT count(*) FROM levada.token WHERE revoke_time IS NULL") == 0
+    assert await connection.fetchval("SELECT secret FROM levada.signing_key") != key
+    await connection.close()
+
+
+async def test_nothing_is_replaced(
+    session: lv.Table,
+    database_url: str,
+    empty_url: str,
+    stores: dict[str, FolderStore],
+    other_folders: StoreFolders,
+    tmp_path: Path,
+) -> None:
+    backup = tmp_path / "b"
+    await back_up(database_url, stores, backup)
+    with pytest.raises(AlreadyExists, match="exists already"):
+        await back_up(database_url, stores, backup)
+    with pytest.raises(InvalidRequest, match="The database is not empty"):
+        await restore(backup, database_url, stores, copy=False)
+    with pytest.raises(PreconditionFailed, match="stores `main`, `raw`, which are not here"):
+        await restore(backup, empty_url, {}, copy=False)
+    other = opened(other_folders)
+    (other["raw"].folder / "movie_4.avi").write_bytes(b"mine")
+    with pytest.raises(InvalidRequest, match=r"has another content at 'movie_4\.avi'"):
+        await restore(backup, empty_url, other, copy=False)
+    assert (other["raw"].folder / "movie_4.avi").read_bytes() == b"mine"
+    text = (backup / MANIFEST).read_text(encoding="utf-8")
+    (backup / MANIFEST).write_text(text.replace('"migration": ', '"migration": 9'), encoding="utf-8")
+    with pytest.raises(PreconditionFailed, match="Install Levada"):
+        await restore(backup, empty_url, stores, copy=False)
+    with pytest.raises(NotFound, match="is not a backup"):
+        await verify(tmp_path)
+    with pytest.raises(NotFound, match="no server has ever used it"):
+        await back_up(empty_url, stores, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "tables": 3}', "\x00"])
+async def test_a_damaged_description_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidRequest):
+        await verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me:s%20cret@db:5/lab?sslmode=require", "postgresql://me@db/lab?password=s+cret&connect_timeout=1"],
+)
+async def test_the_password_is_on_no_command_line(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[tuple[tuple[object, ...], dict[str, str]]] = []
+
+    async def run(*arguments: object, env: dict[str, str], **_: object) -> None:
+        seen.append((arguments, env))
+        raise LevadaError("enough")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", run)
+    with pytest.raises(LevadaError, match="enough"):
+        await programs.load(url, tmp_path)
+    ((arguments, environment),) = seen
+    assert not [argument for argument in arguments if "cret" in str(argument)]
+    assert environment["PGPASSWORD"] == "s cret"
+
+
+def test_the_commands_work_with_and_without_a_running_server() -> None:
+    with tempfile.TemporaryDirectory(prefix="levada-backup-") as parent:
+        Path(parent).chmod(0o711)
+
+        def levada(*arguments: str) -> str:
+            command = [sys.executable, "-m", "levada_server", *arguments]
+            done = subprocess.run(command, cwd=parent, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        serve = [sys.executable, "-m", "levada_server", "serve"]
+        with subprocess.Popen(serve, cwd=parent, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            server.stdout.readline()
+            running = levada("backup", "running")
+            server.terminate()
+        assert running.startswith("saved ")
+        assert levada("backup", "stopped").startswith("saved ")
+        assert levada("verify", "stopped").startswith("checked ")
+        assert levada("restore", "running", "--data-dir", "new").startswith("restored ")
