@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import importlib
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
 import levada as lv
+from tests.support.processes import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_key_with_nanoseconds_is_found_by_itself(connection: lv.Connection) -> None:
@@ -115,3 +123,100 @@ def test_names_of_schemas_are_in_small_letters(connection: lv.Connection) -> Non
     assert schema.database == "lab_mice"
     with pytest.warns(lv.LevadaWarning, match="`Lab_Mice` is `lab_mice`"):
         assert len(lv.FreeTable(connection, "`Lab_Mice`.`mouse`")) == 1
+
+
+_ELEMENT = """
+import importlib
+import inspect
+
+import levada as lv
+
+schema = lv.Schema()
+_linking_module = None
+
+def activate(schema_name, *, create_schema=True, linking_module=None):
+    global _linking_module
+    if isinstance(linking_module, str):
+        linking_module = importlib.import_module(linking_module)
+    assert inspect.ismodule(linking_module)
+    _linking_module = linking_module
+    _activate(schema_name, create_schema, linking_module.__dict__)
+
+def _activate(schema_name, create_schema, objects):
+    schema.activate(schema_name, create_schema=create_schema, add_objects=objects)
+
+@schema
+class Doubled(lv.Computed):
+    definition = '''
+    -> Number
+    ---
+    doubled : int
+    '''
+
+    def make(self, key):
+        self.insert1({**key, "doubled": _linking_module.double(key["number"])})
+"""
+
+_LINKING = """
+import levada as lv
+
+schema = lv.Schema()
+
+def activate(name):
+    schema.activate(name)
+
+@schema
+class Number(lv.Lookup):
+    definition = "number : int"
+    contents = [(1,), (2,), (3,)]
+
+def double(number):
+    return 2 * number
+"""
+
+
+@pytest.mark.parametrize("linking", ["module", "name"])
+@pytest.mark.parametrize("processes", ["crew", "spawn", "fork"])
+def test_processes_activate_schemas_by_the_same_functions(
+    server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linking: str, processes: str
+) -> None:
+    modules = [f"{name}_{linking}_{processes}" for name in ("element", "linking")]
+    for name, source in zip(modules, (_ELEMENT, _LINKING), strict=True):
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LEVADA_URL", server_address)
+    with lv.connect(server_address):
+        element, linked = map(importlib.import_module, modules)
+        linked.activate(f"linked_{linking}_{processes}")
+        given = linked if linking == "module" else linked.__name__
+        element.activate(f"element_{linking}_{processes}", linking_module=given)
+        if processes == "crew":
+            result = element.Doubled.populate(processes=2)
+        else:
+            with ProcessPoolExecutor(1, multiprocessing.get_context(processes)) as engine:
+                result = element.Doubled.populate(engine=engine)
+        assert result["success_count"] == 3
+        assert sorted(element.Doubled.to_arrays("doubled").tolist()) == [2, 4, 6]
+    for name in modules:
+        del sys.modules[name]
+
+
+_WORKFLOW = """
+import element_of_worker as element
+import linking_of_worker as linking
+
+linking.activate("linked_of_worker")
+element.activate("element_of_worker", linking_module="linking_of_worker")
+"""
+
+
+def test_a_worker_computes_tables_whose_schemas_its_module_activates(server_address: str, tmp_path: Path) -> None:
+    sources = {"element_of_worker": _ELEMENT, "linking_of_worker": _LINKING, "workflow": _WORKFLOW}
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    with Worker(tmp_path, server_address, "--drain", module="workflow") as worker:
+        code, said = worker.end()
+    assert code == 0, said
+    with lv.connect(server_address) as connection:
+        doubled = lv.FreeTable(connection, "element_of_worker.Doubled")
+        assert sorted(doubled.to_arrays("doubled").tolist()) == [2, 4, 6]

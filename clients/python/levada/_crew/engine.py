@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import stored_name
+from levada._crew import activations
 from levada._crew.reports import Finished, finished, read_outcome
 from levada._jobs import job_calls
 from levada._jobs.job_loop import JobLoop
@@ -64,11 +65,13 @@ class _Work:
     Args:
         server: Arguments of the connection to the server.
         table: The class, pickled: it is imported there after the connection has become its schema's.
+        activations: Calls that activate schemas, as `activations.recorded` returns them.
         make_kwargs: Further arguments of `make`.
     """
 
     server: tuple[Any, ...]  # Any: arguments of Connection
     table: bytes
+    activations: tuple[bytes, ...]
     make_kwargs: Mapping[str, Any]  # Any: the user's own
 
 
@@ -146,7 +149,9 @@ class EnginePopulate:
                 f"populate(engine=…) sends the class `{type(self.table).__name__}` and make_kwargs to other processes, "
                 f"and they cannot be pickled: {error}. Put the class at the top level of a module."
             ) from None
-        return submit, _Work(self.table.connection.arguments, table, kwargs)
+        return submit, _Work(
+            self.table.connection.arguments, table, activations.recorded(self.table.connection.address), kwargs
+        )
 
     def _ahead(self) -> int:
         """How many jobs the engine should have; a cluster may grow."""
@@ -173,11 +178,16 @@ def _pickled(table: type) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT)
-def _loaded(server: tuple[Any, ...], table: bytes) -> type[Computing]:  # Any: arguments of Connection
+def _loaded(
+    server: tuple[Any, ...],  # Any: arguments of Connection
+    table: bytes,
+    calls: tuple[bytes, ...],
+) -> type[Computing]:
     """Import a class in a process of the engine, on a connection that later jobs share."""
     connection = reopened(*server)
     use(connection)
     loaded: type[Computing] = pickle.loads(table)
+    activations.repeat_calls(calls)
     if (address := loaded().connection.address) != connection.address:
         raise InvalidRequest(
             f"`{loaded.__name__}` is at {address} in the engine, but at {connection.address} here. Let "
@@ -189,7 +199,7 @@ def _loaded(server: tuple[Any, ...], table: bytes) -> type[Computing]:  # Any: a
 def _run_job(work: object, lease: Lease) -> Finished:
     """Compute and complete one job, in a process or thread of the engine."""
     if isinstance(work, _Work):
-        table, kwargs = _loaded(work.server, work.table)(), work.make_kwargs
+        table, kwargs = _loaded(work.server, work.table, work.activations)(), work.make_kwargs
     else:
         table, kwargs = cast("tuple[Computing, Mapping[str, Any]]", work)  # from `_submitter`
     name = (table._name.schema, stored_name(table._name.table))

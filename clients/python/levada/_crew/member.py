@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from levada._base import signals
 from levada._base.errors import InvalidRequest, LevadaError, UnknownWorkerSession
 from levada._base.names import stored_name
-from levada._crew import family
+from levada._crew import activations, family
 from levada._crew.limits import limits_of
 from levada._crew.reports import Asked, Began, Broken, Ended, Ready, ServedTable, Took, finished
 from levada._jobs import job_calls
@@ -233,6 +233,7 @@ def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
         InvalidRequest: There is none, or not the requested one.
     """
     module = importlib.import_module(assignment.module)
+    activations.repeat_calls(assignment.activations)
     classes = [table for table in _classes(module, set()) if has_make(table)]
     wanted = assignment.tables
     found = {name for table in classes for name in _names(table)}
@@ -258,11 +259,15 @@ def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
 
 
 def _classes(module: ModuleType, seen: set[object]) -> Iterator[type[Computing]]:
-    """Find the declared tables with jobs in a module and, for a package, in the modules it has imported."""
+    """Find the declared tables with jobs in a module and in the modules it has imported.
+
+    An imported module counts if it is of the same package, or if its functions have activated schemas.
+    """
     seen.add(module)
     for value in list(vars(module).values()):
         if isinstance(value, ModuleType):
-            if value not in seen and value.__name__.startswith(f"{module.__name__}."):
+            own = value.__name__.startswith(f"{module.__name__}.")
+            if value not in seen and (own or activations.activates_schemas(value)):
                 yield from _classes(value, seen)
         elif isinstance(value, type) and issubclass(value, Computing) and value not in seen:
             seen.add(value)

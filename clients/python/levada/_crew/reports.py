@@ -30,6 +30,7 @@ class Assignment:
         make_kwargs: Further arguments of `make`, pickled.
         restriction: Only jobs in this relation over the job table, serialized; with one table.
         until_empty: End when there is no job. Otherwise wait for more.
+        activations: Calls that activate schemas, as `activations.recorded` returns them.
         as_datajoint: The module may import `datajoint`, which is replaced by this package, as in the starting process.
     """
 
@@ -38,6 +39,7 @@ class Assignment:
     make_kwargs: bytes = pickle.dumps({})
     restriction: bytes | None = None
     until_empty: bool = False
+    activations: tuple[bytes, ...] = ()
     as_datajoint: bool = field(default_factory=lambda: "levada.as_datajoint" in sys.modules)
 
 

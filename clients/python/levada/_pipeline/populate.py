@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada._base import signals
 from levada._base.errors import InvalidRequest, UnknownWorkerSession
 from levada._base.names import stored_name
+from levada._crew import activations
 from levada._crew.crew import Crew, shares
 from levada._crew.engine import EnginePopulate
 from levada._crew.reports import Assignment
@@ -274,6 +275,7 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         make_kwargs=_picklable(selection.make_kwargs),
         restriction=whole,
         until_empty=True,
+        activations=activations.recorded(table.connection.address),
     )
     with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE, singles=singles) as crew:
         for share in shares(selection.max_calls, processes):

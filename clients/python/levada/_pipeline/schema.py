@@ -14,6 +14,7 @@ from levada._base.errors import InvalidRequest, NotFound, UnknownTable, warn
 from levada._base.names import full_name, schema_name_of
 from levada._base.prompt import confirm
 from levada._base.text import sendable
+from levada._crew.activations import record as record_activation
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import conn
 from levada._net.pages import pages
@@ -190,6 +191,7 @@ class Schema(Explained):
         else:
             _find_schema(self.connection, schema_name)
         self.database = schema_name
+        record_activation(sys._getframe(1), self.connection.address)
         waiting, self._waiting = self._waiting, []
         for table, namespaces in waiting:
             self._declare(table, namespaces)
