@@ -325,6 +325,22 @@ def test_a_part_is_dropped_and_deleted_alone_only_by_force(lab: lv.VirtualModule
     assert lab.Session().is_declared
 
 
+def test_the_first_argument_of_a_part_may_be_its_integrity(lab: lv.VirtualModule) -> None:
+    trial = lab.Session.Trial
+    with pytest.raises(lv.errors.HasChildren, match="part_integrity"):
+        trial.delete("enforce", prompt=False)
+    with pytest.raises(lv.errors.InvalidRequest, match="not 'all'"):
+        trial.delete("all", prompt=False)
+    assert (trial & {"trial": 0}).delete("ignore", prompt=False) == 1
+    (trial & {"trial": 1}).delete("cascade", prompt=False)
+    assert (len(lab.Session()), len(trial())) == (2, 0)
+    for integrity in ("enforce", "cascade"):
+        with pytest.raises(lv.LevadaError, match="ignore"):
+            trial.drop(integrity, prompt=False)
+    trial.drop("ignore", prompt=False)
+    assert not trial().is_declared
+
+
 def test_the_size_of_a_table_grows_with_its_rows(connection: lv.Connection) -> None:
     schema = lv.Schema("sizes", connection=connection)
 

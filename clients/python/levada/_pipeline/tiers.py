@@ -53,7 +53,7 @@ class Part(Table):
     @on_class
     def delete(  # type: ignore[override]  # in the order of older code
         self,
-        force: bool = False,
+        force: bool | str = False,
         *,
         transaction: bool = True,
         safemode: bool | None = None,
@@ -66,30 +66,37 @@ class Part(Table):
         """Delete the entities and everything that depends on them, after asking.
 
         Args:
-            force: The older `part_integrity="ignore"`: delete parts whose master stays. The other arguments are those
+            force: `part_integrity`; True is `"ignore"`: delete parts whose master stays. The other arguments are those
                 of every table.
         """
         return super().delete(
             transaction,
             safemode,
-            force or force_parts,
+            force_parts,
             force_masters,
             prompt=prompt,
-            part_integrity=part_integrity,
+            part_integrity=_integrity(force, part_integrity),
             dry_run=dry_run,
         )
 
     @on_class
     def drop(  # type: ignore[override]  # as above
-        self, force: bool = False, *, prompt: bool | None = None, part_integrity: str = "enforce"
+        self, force: bool | str = False, *, prompt: bool | None = None, part_integrity: str = "enforce"
     ) -> None:
         """Drop the table and everything that depends on it, after asking.
 
         Args:
-            force: The older `part_integrity="ignore"`: drop it although its master stays. The other arguments are those
-                of every table.
+            force: `part_integrity`; True is `"ignore"`: drop it although its master stays. The other arguments are
+                those of every table.
         """
-        super().drop(prompt, "ignore" if force else part_integrity)
+        super().drop(prompt, _integrity(force, part_integrity))
+
+
+def _integrity(first: bool | str, part_integrity: str) -> str:
+    """Return the integrity that the first argument means: older code gives `force` there, newer code the integrity."""
+    if isinstance(first, str):
+        return first
+    return "ignore" if first else part_integrity
 
 
 TIERS: dict[type[Table], pb.TableTier] = {
