@@ -88,13 +88,17 @@ MADE = {
 """Classes that nobody calls here, and where their instances come from."""
 
 ARGUMENTS = {
-    "codecs.Codec.decode.key": "not passed: a value is decoded without its row",
-    "codecs.Codec.encode.key": "not passed: a value is encoded without its row",
-    "codecs.Codec.encode.store_name": "not passed: the server knows the store",
+    "codecs.Codec.decode.key": "None, for a codec that has it",
+    "codecs.Codec.encode.key": "the primary key alone, for a codec that has it",
+    "codecs.Codec.encode.store_name": "for a codec that has it",
     "expression.QueryExpression.join.allow_nullable_pk": "DataJoint's own `aggr` passes it, and nothing else does",
     "expression.QueryExpression.to_arrow.squeeze": "an Arrow table has the stored values",
     "expression.QueryExpression.to_polars.squeeze": "a column of polars has values of one shape",
     "heading.Heading.as_sql.adapter": "there is one kind of database",
+    **dict.fromkeys(
+        ("user_tables.Part.delete.part_integrity", "user_tables.Part.drop.part_integrity"),
+        "the first argument, or by name",
+    ),
     "settings.Config.get_store_spec.use_filepath_default": "every store takes every kind of content",
 }
 """Why arguments are not here."""

@@ -354,3 +354,44 @@ def test_a_codec_keeps_its_values_in_a_store(connection: lv.Connection) -> None:
     assert (first["g"].tolist(), first["h"], second["g"], second["h"]) == ([0, 1, 2], None, "x", 5)
     Net.update1({"net": 1, "g": "y"})
     assert (Net & "net = 1").fetch1("g") == "y"
+
+
+def test_a_codec_gets_the_key_and_the_store_if_it_asks(connection: lv.Connection) -> None:
+    seen: list[object] = []
+
+    class Asking(lv.Codec):
+        name = "asking"
+
+        def get_dtype(self, is_store: bool) -> str:
+            return "<blob@>" if is_store else "<blob>"
+
+        def encode(self, value: Any, *, key: dict[str, object], store_name: str | None) -> Any:  # noqa: ANN401
+            seen.append((value, key, store_name))
+            return value
+
+        def decode(self, stored: Any, *, key: object) -> Any:  # noqa: ANN401
+            assert key is None
+            return stored
+
+    @lv.Schema("asked", connection=connection)
+    class Asked(lv.Manual):
+        definition = """
+        a : int32
+        b : varchar(4)
+        ---
+        inside = null : <asking>
+        outside = null : <asking@raw>
+        """
+
+    keys = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}, {"a": 3, "b": "z"}]
+    Asked.insert([{**keys[0], "outside": "0"}, {**keys[1], "inside": "1"}])
+    Asked.insert(pl.DataFrame([{**keys[2], "inside": "2", "outside": "3"}]))
+    Asked.update1({**keys[0], "inside": "4"})
+    assert sorted(seen) == [
+        ("0", keys[0], "raw"),
+        ("1", keys[1], None),
+        ("2", keys[2], None),
+        ("3", keys[2], "raw"),
+        ("4", keys[0], None),
+    ]
+    assert Asked.fetch("inside", order_by="a").tolist() == ["4", "1", "2"]

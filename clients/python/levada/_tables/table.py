@@ -504,7 +504,8 @@ class Table(Relation, metaclass=TableMeta):
             )
         attribute = self.heading[name]
         if value is not None and attribute.parsed_type.codecs:
-            value = encoder(attribute.parsed_type)(value)
+            key = {name: row[name] for name in self.heading.primary_key if name in row}
+            value = encoder(attribute.parsed_type, lambda _: key)(value, 0)
             attribute = replace(attribute, type=str(attribute.parsed_type.stored))
         family = attribute.parsed_type.family
         rounded = family is Family.INTEGER and rules.are_of_datajoint()

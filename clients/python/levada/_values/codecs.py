@@ -6,9 +6,10 @@ its name when a table is declared, written or read.
 
 from __future__ import annotations
 
+import inspect
 import re
 from abc import ABC, abstractmethod
-from functools import reduce
+from functools import partial, reduce
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,7 +33,8 @@ class Codec(ABC):
 
     An attribute of type `<name>` then takes such values. Define `dtype`, or `get_dtype` if it depends on whether the
     values are kept in a store, and `encode` and `decode`. A codec can store its values through another: `dtype =
-    "<other>"`.
+    "<other>"`. If `encode` has an argument `key` or `store_name`, it gets the primary key of the row, as far as it is
+    known, and the store of `<name@store>`. An argument `key` of `decode` is None.
 
     Attributes:
         name: The text between `<` and `>`.
@@ -189,19 +191,29 @@ def _named(text: str) -> Iterator[tuple[str, str, str | None]]:
             yield match[1] if match[2] is None else f"{match[1]}@{match[2]}", match[1], match[2]
 
 
-def encoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: values of the user's kind become stored ones
-    """Return the function that converts a value to one of the stored type.
+def encoder(
+    type_: AttributeType, key: Callable[[int], Mapping[str, object]]
+) -> Callable[[Any, int], Any]:  # Any: values of the user's kind become stored ones
+    """Return the function that converts a value, given with the number of its row, to one of the stored type.
+
+    Args:
+        key: Returns the key of a row by its number, as far as it is known.
 
     Raises:
         Unsupported: A codec is missing.
     """
-    chain = [(name, _needed(name, type_)) for name in type_.codecs]
+    codecs = [(name, _needed(name, type_)) for name in type_.codecs]
+    chain = [(name, codec, _arguments_of(codec.encode)) for name, codec in codecs]
+    store = type_.stored.store or None
 
-    def encode(value: Any) -> Any:  # noqa: ANN401  # as above
-        for name, codec in chain:
+    def encode(value: Any, row: int) -> Any:  # noqa: ANN401  # as above
+        for name, codec, taken in chain:
             try:
                 codec.validate(value)
-                value = codec.encode(value)
+                given: dict[str, Any] = {"key": key(row)} if "key" in taken else {}
+                if "store_name" in taken:
+                    given["store_name"] = store
+                value = codec.encode(value, **given)
             except (TypeError, ValueError) as error:
                 raise WrongValue(f"the codec <{name}> refuses a {type(value).__name__}: {error}") from error
         return value
@@ -215,8 +227,19 @@ def decoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: stored values
     Raises:
         Unsupported: A codec is missing.
     """
-    chain = [_needed(name, type_) for name in reversed(type_.codecs)]
-    return lambda stored: reduce(lambda value, codec: codec.decode(value), chain, stored)
+    codecs = [_needed(name, type_) for name in reversed(type_.codecs)]
+    chain = [
+        partial(codec.decode, key=None) if "key" in _arguments_of(codec.decode) else codec.decode for codec in codecs
+    ]
+    return lambda stored: reduce(lambda value, decode: decode(value), chain, stored)
+
+
+def _arguments_of(function: Callable[..., object]) -> set[str]:
+    """Return which of the arguments that DataJoint passes to codecs a function has."""
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return {"key", "store_name"}
+    return {"key", "store_name"} & parameters.keys()
 
 
 def _needed(name: str, type_: AttributeType) -> Codec:

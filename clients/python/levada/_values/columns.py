@@ -17,7 +17,7 @@ from levada._values.tabular import is_missing_scalar, is_not_a_time, without_dim
 from levada._values.types import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from levada._values.heading import Attribute
     from levada._values.types import AttributeType
@@ -31,11 +31,13 @@ class Place:
         table: The table's name, for errors.
         first_row: Number of the column's first row within its insert, from 0.
         stage: Puts the values of an attribute into its store, and returns their ids; None if there is no server.
+        key: Returns the key of a row by its number within the column, as far as it is known.
     """
 
     table: str
     first_row: int = 0
     stage: Callable[[Sequence[object], Attribute, int], list[str | None]] | None = None
+    key: Callable[[int], Mapping[str, object]] = lambda _: {}
 
 
 def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -> pa.Array:
@@ -47,7 +49,7 @@ def arrow_column(values: Sequence[object], attribute: Attribute, place: Place) -
     """
     type_ = attribute.parsed_type
     if type_.codecs:
-        encoded = _one_by_one(values, encoder(type_), attribute, place)
+        encoded = _one_by_one(values, encoder(type_, place.key), attribute, place)
         return arrow_column(encoded, replace(attribute, type=str(type_.stored)), place)
     if type_.family is Family.OBJECT and place.stage is not None:
         return pa.array(place.stage(values, attribute, place.first_row), type_.arrow)
@@ -75,7 +77,7 @@ def column_by_value(values: Sequence[object], attribute: Attribute, place: Place
     """
     type_ = attribute.parsed_type
     convert = value_kind(type_).convert
-    converted = _one_by_one(values, lambda value: convert(value, type_), attribute, place)
+    converted = _one_by_one(values, lambda value, _: convert(value, type_), attribute, place)
     if type_.dtype is not None:
         return tensors(converted, type_)
     if isinstance(type_.arrow, pa.BaseExtensionType):
@@ -84,7 +86,7 @@ def column_by_value(values: Sequence[object], attribute: Attribute, place: Place
 
 
 def _one_by_one(
-    values: Sequence[object], convert: Callable[[object], object], attribute: Attribute, place: Place
+    values: Sequence[object], convert: Callable[[object, int], object], attribute: Attribute, place: Place
 ) -> list[object]:
     converted: list[object] = []
     plain = not attribute.parsed_type.heavy and not attribute.parsed_type.codecs  # others hold values of every kind
@@ -92,7 +94,7 @@ def _one_by_one(
         for given in values:
             value = without_dimensions(given) if plain else given
             missing = value is None or is_missing_scalar(value) or (plain and is_not_a_time(value))
-            converted.append(None if missing else convert(value))
+            converted.append(None if missing else convert(value, len(converted)))
     except (LevadaError, ValueError, TypeError, InvalidOperation, OverflowError, RecursionError) as error:
         raise _told(error, given, attribute, place, len(converted)) from None
     return converted

@@ -161,7 +161,8 @@ class _Reader:
             values = {name: columns[name][row] for name in self.heading.primary_key if name in columns}
             return {name: value.as_py() if isinstance(value, pa.Scalar) else value for name, value in values.items()}
 
-        return Place(self.table, first_row, None if self.stager is None else partial(self.stager.stage, key=key))
+        stage = None if self.stager is None else partial(self.stager.stage, key=key)
+        return Place(self.table, first_row, stage, key)
 
     def from_rows(self, rows: Iterator[object]) -> Rows:
         """Read rows one by one; no more are held at once than fit a batch."""
@@ -339,7 +340,7 @@ class _Reader:
     def _fitted(self, column: pa.ChunkedArray, field: pa.Field, attribute: Attribute, place: Place) -> pa.ChunkedArray:
         family = attribute.parsed_type.family
         if attribute.parsed_type.codecs and type_of_column(field).codecs != attribute.parsed_type.codecs:
-            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, Place(self.table))])
+            return pa.chunked_array([arrow_column(column.to_pylist(), attribute, place)])
         binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
         stored = type_of_column(field).family is Family.BLOB if family is Family.BLOB else binary
         nested = pa.types.is_nested(column.type) and not isinstance(column.type, pa.BaseExtensionType)
