@@ -50,6 +50,7 @@ CHANGED = {
     "connection.Connection.transaction": "with or without parentheses; blocks can be nested",
     "connection.conn": _HOST,
     "conn": _HOST,
+    "diagram.Diagram.make_dot": "the text in the language DOT, without Graphviz and pydot",
     "diagram.Diagram.make_svg": "the text of the SVG; a notebook shows the diagram itself",
     "diagram.Diagram.prune": "after `cascade` too",
     "errors.BucketInaccessible": "nothing raises it: only the server opens the buckets of stores",
@@ -65,9 +66,12 @@ CHANGED = {
     ),
     **dict.fromkeys(("jobs.Job.error", "jobs.JobTable.error"), "an error unless this process reserved the job"),
     "jobs.Job.refresh": "no timeout is needed: leases run out, and jobs whose key is gone are always dropped",
+    "staged_insert.StagedInsert.store": "a path on this machine, whose content goes to the store at the end",
+    "table.Table.declare": "a table that exists is left as it is",
     "table.Table.delete": "the plan is shown and only exactly those rows are deleted",
     "table.Table.insert": f"empty cells of a file: {_RULES}; an iterator is sent while it is read",
     "table.Table.validate": _RULES,
+    **dict.fromkeys(("user_tables.Part.delete", "user_tables.Part.drop"), "a text as `force` is `part_integrity`"),
 }
 """Names that are here, and the difference of each."""
 
@@ -83,6 +87,7 @@ MADE = {
     "jobs.Job": "`table.jobs` makes it",
     "jobs.JobTable": "`schema.jobs` makes it",
     "settings.Config": "`config` is the only one",
+    "staged_insert.StagedInsert": "`table.staged_insert1` makes it",
     "table.ValidationResult": "`table.validate(…)` makes it",
 }
 """Classes that nobody calls here, and where their instances come from."""
@@ -91,14 +96,11 @@ ARGUMENTS = {
     "codecs.Codec.decode.key": "None, for a codec that has it",
     "codecs.Codec.encode.key": "the primary key alone, for a codec that has it",
     "codecs.Codec.encode.store_name": "for a codec that has it",
+    "diagram.Diagram.make_dot.theme": "the colours suit light and dark",
     "expression.QueryExpression.join.allow_nullable_pk": "DataJoint's own `aggr` passes it, and nothing else does",
     "expression.QueryExpression.to_arrow.squeeze": "an Arrow table has the stored values",
     "expression.QueryExpression.to_polars.squeeze": "a column of polars has values of one shape",
     "heading.Heading.as_sql.adapter": "there is one kind of database",
-    **dict.fromkeys(
-        ("user_tables.Part.delete.part_integrity", "user_tables.Part.drop.part_integrity"),
-        "the first argument, or by name",
-    ),
     "settings.Config.get_store_spec.use_filepath_default": "every store takes every kind of content",
 }
 """Why arguments are not here."""

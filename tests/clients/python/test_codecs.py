@@ -357,7 +357,7 @@ def test_a_codec_keeps_its_values_in_a_store(connection: lv.Connection) -> None:
 
 
 def test_a_codec_gets_the_key_and_the_store_if_it_asks(connection: lv.Connection) -> None:
-    seen: list[object] = []
+    seen: list[Any] = []
 
     class Asking(lv.Codec):
         name = "asking"
@@ -365,11 +365,17 @@ def test_a_codec_gets_the_key_and_the_store_if_it_asks(connection: lv.Connection
         def get_dtype(self, is_store: bool) -> str:
             return "<blob@>" if is_store else "<blob>"
 
-        def encode(self, value: Any, *, key: dict[str, object], store_name: str | None) -> Any:  # noqa: ANN401
+        def encode(  # type: ignore[override]  # as DataJoint declares it, with arguments that must be given
+            self,
+            value: Any,  # noqa: ANN401
+            *,
+            key: dict[str, object],
+            store_name: str | None,
+        ) -> Any:  # noqa: ANN401
             seen.append((value, key, store_name))
             return value
 
-        def decode(self, stored: Any, *, key: object) -> Any:  # noqa: ANN401
+        def decode(self, stored: Any, *, key: object) -> Any:  # type: ignore[override]  # noqa: ANN401  # as above
             assert key is None
             return stored
 

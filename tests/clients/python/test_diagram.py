@@ -265,3 +265,42 @@ def test_a_diagram_is_restricted_along_every_way(connection: lv.Connection) -> N
     assert Both not in diagram.prune()
     with pytest.raises(lv.errors.InvalidRequest, match="`animal` is not among the tables to restrict"):
         lv.Diagram(Left).restrict(Animal & "animal = 1")
+
+
+def test_the_tables_of_a_schema_collapse_into_one(pipeline: Sequence[type[lv.Table]], lab: lv.VirtualModule) -> None:
+    species, subject, session, spikes, _ = pipeline
+    whole = lv.Diagram(lab.schema)
+    analysis = lv.Diagram(spikes) + lv.Diagram(lv.Schema("analysis", connection=spikes.connection))
+    assert str(whole.collapse()) == "lab (4 tables)  schema"
+    assert str(whole.collapse() + analysis).splitlines() == [
+        "lab (4 tables)       schema",
+        "└── analysis.Spikes  computed; refers to analysis.Method",
+        "analysis.Method      lookup",
+    ]
+    both = (whole.collapse() + analysis).make_mermaid().splitlines()
+    assert '    lab__["lab (4 tables)"]:::schema' in both
+    assert "    lab__ --> analysis__spikes" in both
+    assert "lab (4 tables)" in (whole.collapse() + analysis).make_svg()
+    # A table that either expands stays expanded; one between collapsed tables stands below them.
+    assert str(whole.collapse() + subject).splitlines() == ["lab (3 tables)  schema", "└╌╌ Subject     manual"]
+    assert str(whole.collapse() + species).splitlines() == ["Species             lookup", "└╌╌ lab (3 tables)  schema"]
+    assert str(whole.collapse() + whole) == str(whole)
+    # The tables are the same, and widening draws all of them again.
+    collapsed = whole.collapse()
+    assert session in collapsed
+    assert collapsed.topo_sort() == whole.topo_sort()
+    assert "schema" not in str(collapsed + 1)
+    assert str(collapsed * lv.Diagram(session)) == "lab (1 table)  schema"
+    assert str(collapsed - lv.Diagram(session)) == "lab (3 tables)  schema"
+
+
+def test_dot_tells_tiers_and_kinds_of_references(pipeline: Sequence[type[lv.Table]]) -> None:
+    *_, spikes, _ = pipeline
+    diagram = lv.Diagram(spikes) - 1
+    lines = [line.strip() for line in diagram.make_dot().splitlines()]
+    assert (lines[0], lines[1], lines[-1]) == ("digraph {", 'rankdir="TB"', "}")
+    assert '"analysis__spikes" [label="analysis.Spikes", color="#c0392b"]' in lines
+    assert '"lab__session" -> "analysis__spikes" [style="solid"]' in lines
+    assert '"analysis__method" -> "analysis__spikes" [style="dashed"]' in lines
+    with lv.config.override(display__diagram_direction="LR"):
+        assert 'rankdir="LR"' in diagram.make_dot()

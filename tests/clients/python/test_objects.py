@@ -490,3 +490,56 @@ def test_a_value_too_large_for_a_row_goes_into_a_store(schema: lv.Schema, record
         Inline.insert1({"subject": "a", "trace": large})
     recordings.insert1({"subject": "a", "session": 1, "trace": large})
     assert np.array_equal(only(recordings, "trace"), large)
+
+
+def test_files_are_staged_before_their_entity_is_inserted(recordings: type[lv.Manual], place: str) -> None:
+    key = {"subject": "a", "session": 1}
+    with recordings.staged_insert1 as staged:
+        staged.rec.update(key)
+        folder = staged.store("folder", ".zarr")
+        folder.mkdir()
+        (folder / "0.0").write_bytes(b"chunk")
+        assert not recordings()
+    handle = (recordings & key).fetch1("folder")
+    assert (handle.name, handle.file_count) == ("folder.zarr", 1)
+    assert Path(handle, "0.0").read_bytes() == b"chunk"
+    assert not folder.exists()
+    with recordings().staged_insert1 as staged:
+        staged.rec.update(subject="a", session=2)
+        with staged.open("folder", ".dat") as file:
+            file.write(b"bytes")
+    assert Path((recordings & "session = 2").fetch1("folder")).read_bytes() == b"bytes"
+
+
+def test_a_staged_insert_that_fails_inserts_nothing(recordings: type[lv.Manual]) -> None:
+    with pytest.raises(ZeroDivisionError), recordings.staged_insert1 as staged:
+        staged.rec.update(subject="a", session=1)
+        staged.open("folder").close()
+        raise ZeroDivisionError
+    with recordings.staged_insert1 as staged:
+        staged.rec.update(subject="a", session=2)
+        with pytest.raises(lv.errors.UnknownAttribute, match="no attribute `movies`"):
+            staged.store("movies")
+        with pytest.raises(InvalidRequest, match="`image` is <npy@>; only an attribute of type <object"):
+            staged.open("image")
+    assert recordings.fetch("session").tolist() == [2]
+
+
+def test_a_make_stages_its_files(schema: lv.Schema, recordings: type[lv.Manual]) -> None:
+    @schema
+    class Copied(lv.Computed):
+        definition = """
+        -> Recording
+        ---
+        copy : <object@>
+        """
+
+        def make(self, key: dict[str, Any]) -> None:
+            with self.staged_insert1 as staged:
+                staged.rec.update(key)
+                with staged.open("copy", ".txt", "w") as file:
+                    file.write("made")
+
+    recordings.insert1({"subject": "a", "session": 1})
+    Copied.populate()
+    assert Path(Copied.fetch1("copy")).read_text(encoding="utf-8") == "made"

@@ -348,3 +348,35 @@ def test_missing_contents_are_inserted_whatever_else_is_there(connection: lv.Con
     assert "dog" in declare({"species": name} for name in ("dog", "cat"))
     module = lv.VirtualModule("lab", "lab", connection=connection)
     assert module.Species.fetch("legs", order_by="KEY").tolist() == [6, 2, 4, 4, 0, 6, 4, 4]
+
+
+def test_a_class_is_declared_when_its_schema_creates_no_tables(connection: lv.Connection) -> None:
+    lv.Schema("by_hand", connection=connection)
+    schema = lv.Schema("by_hand", connection=connection, create_tables=False)
+
+    @schema
+    class Kind(lv.Lookup):
+        definition = "kind : varchar(8)"
+        contents = (("a",), ("b",))
+
+    @schema
+    class Thing(lv.Manual):
+        definition = """
+        -> Kind
+        thing : int32
+        """
+
+        class Piece(lv.Part):
+            definition = """
+            -> master
+            piece : int32
+            """
+
+    assert not Kind().is_declared
+    for table in (Kind(), Thing, Thing.Piece, Thing):
+        table.declare()
+        assert table.is_declared
+    assert len(Kind()) == 2
+    assert Thing.Piece.primary_key == ["kind", "thing", "piece"]
+    with pytest.raises(lv.errors.InvalidRequest, match="declare it through a class"):
+        lv.FreeTable(connection, "by_hand.Kind").declare()

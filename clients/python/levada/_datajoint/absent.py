@@ -39,7 +39,6 @@ ABSENT: dict[str, str] = {
     "provenance": _PROVENANCE,
     "s3": _STORES,
     "spark": "`table.to_arrow()` returns what Spark reads",
-    "staged_insert": "the value of an attribute in a store is a file or folder, which `insert1` puts there",
     "storage": _STORES,
     "storage_adapter": _STORES,
     # Names of modules that are here.

@@ -20,6 +20,7 @@ from levada._pipeline.schema_jobs import SchemaJobs
 from levada._query import fetching as _fetching
 from levada._query import relation as _relation
 from levada._query import restriction as _restriction
+from levada._tables import staged_insert as _staged_insert
 from levada._tables import table as _table
 
 NAME = "datajoint"
@@ -73,6 +74,7 @@ MEMBERS: dict[str, _Members] = {
         "config": _config.config,
         "default": dict(_config.DEFAULTS),
     },
+    "staged_insert": _names(_staged_insert, "StagedInsert staged_insert1"),
     "table": {
         **_names(_table, "FreeTable Table ValidationResult"),
         "lookup_class_name": functions.lookup_class_name,

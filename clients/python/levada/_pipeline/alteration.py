@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from levada._base.errors import InvalidRequest
 from levada._base.names import full_name
 from levada._base.prompt import confirm
-from levada._pipeline.declaration import bind, definition_of, parts_of, references, resolve
+from levada._pipeline.declaration import bind, definition_of, own_namespaces, parts_of, references, resolve
 from levada._pipeline.tiers import tier_of
 from levada._values.codecs import codecs_of
 from levada_api.v1 import schema_service_pb2 as pb
@@ -47,7 +46,7 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         new_name=_with_master(table._name.table, new_name),
         tier=tier_of(cls),
     )
-    places = [*namespaces, *_own_namespaces(cls)]
+    places = [*namespaces, *own_namespaces(cls)]
     wanted.codecs.update(codecs_of(definition, places))
     for written in references(definition):
         if (found := resolve(written, places)) is not None:
@@ -76,14 +75,6 @@ def _with_master(class_name: str, new_name: str) -> str:
     """Return the new name of a table, preceded by its master's if it is a part."""
     master, dot, _ = class_name.rpartition(".")
     return f"{master}{dot}{new_name}" if new_name else ""
-
-
-def _own_namespaces(cls: type[Table]) -> Namespaces:
-    """Return the namespaces of a class: its master and the parts beside it, then its module."""
-    master = getattr(cls, "master", None)
-    siblings = {"master": master, **dict(parts_of(master))} if isinstance(master, type) else {}
-    module = sys.modules.get(cls.__module__)
-    return [siblings, vars(module) if module is not None else {}]
 
 
 def _bind_again(cls: type[Table], class_name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -77,10 +78,27 @@ def bind(schema: Home, table: type[Table], class_name: str) -> None:
     table._class_name = class_name
 
 
+def own_namespaces(cls: type[Table]) -> Namespaces:
+    """Return the namespaces of a class: its master and the parts beside it, then its module."""
+    master = getattr(cls, "master", None)
+    siblings = {"master": master, **dict(parts_of(master))} if isinstance(master, type) else {}
+    module = sys.modules.get(cls.__module__)
+    return [siblings, vars(module) if module is not None else {}]
+
+
 def _declare_one(schema: Home, table: type[Table], class_name: str, namespaces: Namespaces) -> None:
     bind(schema, table, class_name)
-    if not schema.create_tables:
-        return
+    if schema.create_tables:
+        declare_bound(schema, table, namespaces)
+
+
+def declare_bound(schema: Home, table: type[Table], namespaces: Namespaces) -> None:
+    """Declare a class that is linked to its table, and insert its contents; its parts are left alone.
+
+    Raises:
+        InvalidDefinition: As in `declare`.
+    """
+    class_name = table._class_name
     definition = _definition_for(table, class_name)
     request = schema_service_pb2.DeclareTableRequest(
         name=schema_pb2.TableName(schema=schema.database, table=class_name),

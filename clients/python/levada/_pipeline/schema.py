@@ -19,7 +19,7 @@ from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import conn
 from levada._net.pages import pages
 from levada._pipeline.alteration import alter
-from levada._pipeline.declaration import bind, declare
+from levada._pipeline.declaration import bind, declare, declare_bound, own_namespaces
 from levada._pipeline.saving import source_of
 from levada._pipeline.saving_matlab import files_of
 from levada._pipeline.schema_jobs import SchemaJobs
@@ -312,6 +312,10 @@ class Schema(Explained):
     def _declare(self, table: type[Table], namespaces: Sequence[Mapping[str, Any]]) -> None:
         declare(self, table, [self._added, *namespaces, self._classes])
         self._classes[table.__name__] = table
+
+    def _declare_again(self, table: Table, namespaces: Sequence[Mapping[str, Any]]) -> None:
+        first, *others = namespaces
+        declare_bound(self, type(table), [first, self._added, *others, *own_namespaces(type(table)), self._classes])
 
     def _alter(
         self,

@@ -22,6 +22,7 @@ from levada._query.relation import Relation, Restricted
 from levada._query.restriction import Not
 from levada._tables.deletion import Deletion, drop_table, drop_table_quick
 from levada._tables.insertion import frame_with_key, insert
+from levada._tables.staged_insert import StagedInsert, staged_insert1
 from levada._tables.validation import ValidationResult, validate
 from levada._values.codecs import encoder
 from levada._values.columns import Place, arrow_column
@@ -33,6 +34,7 @@ from levada_api.v1 import schema_pb2, schema_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
 
@@ -52,6 +54,10 @@ class Home(Protocol):
     @property
     def connection(self) -> Connection:
         """Its connection."""
+        ...
+
+    def _declare_again(self, table: Table, namespaces: Sequence[Mapping[str, Any]]) -> None:
+        """Declare the table of a class, without its parts."""
         ...
 
     def _alter(
@@ -276,6 +282,20 @@ class Table(Relation, metaclass=TableMeta):
             allow_direct_insert=allow_direct_insert,
         )
 
+    @property_on_class
+    def staged_insert1(self) -> AbstractContextManager[StagedInsert]:
+        """Write the files of one entity before it is inserted, at the end of the block.
+
+        ```
+        with Recording.staged_insert1 as staged:
+            staged.rec.update(subject="a", session=1)
+            zarr.open(staged.store("traces", ".zarr"), mode="w")[:] = traces
+        ```
+
+        The files lie on this machine until the end, when `insert1` copies them to their store.
+        """
+        return staged_insert1(self)
+
     @on_class
     def insert(
         self,
@@ -425,6 +445,16 @@ class Table(Relation, metaclass=TableMeta):
         return count if get_count else None
 
     @on_class
+    def declare(self, context: Mapping[str, Any] | None = None) -> None:
+        """Declare the table of a class as `@schema` does, also if its schema should create no tables.
+
+        Args:
+            context: Looked up for the names after `->`; by default the scopes of the caller and the class.
+        """
+        frame = sys._getframe(1)
+        self._home("declare")._declare_again(self, [context or {}, frame.f_locals, frame.f_globals])
+
+    @on_class
     def alter(
         self,
         prompt: bool | None = None,
@@ -451,12 +481,8 @@ class Table(Relation, metaclass=TableMeta):
             PlanChanged: The table changed since the changes were shown.
             Conflict: The table is in use by long queries or transactions.
         """
-        schema = type(self)._schema
-        if schema is None:
-            raise InvalidRequest(
-                f"{self.full_table_name} has no definition here; alter it through a class that has one, under @schema."
-            )
         frame = sys._getframe(1)
+        schema = self._home("alter")
         return schema._alter(self, [context or {}, frame.f_locals, frame.f_globals], rename or {}, new_name, prompt)
 
     @on_class
@@ -518,6 +544,19 @@ class Table(Relation, metaclass=TableMeta):
         if family is not Family.ARRAY or column.null_count:
             return column[0].as_py()
         return np.ascontiguousarray(value, attribute.parsed_type.dtype).tobytes()
+
+    def _home(self, verb: str) -> Home:
+        """Return the schema of its class.
+
+        Raises:
+            InvalidRequest: It has no class under @schema.
+        """
+        schema = type(self)._schema
+        if schema is None:
+            raise InvalidRequest(
+                f"{self.full_table_name} has no definition here; {verb} it through a class that has one, under @schema."
+            )
+        return schema
 
     def _restricted_here(self) -> bool:
         return bool(self._node.uses)

@@ -228,9 +228,8 @@ def decoder(type_: AttributeType) -> Callable[[Any], Any]:  # Any: stored values
         Unsupported: A codec is missing.
     """
     codecs = [_needed(name, type_) for name in reversed(type_.codecs)]
-    chain = [
-        partial(codec.decode, key=None) if "key" in _arguments_of(codec.decode) else codec.decode for codec in codecs
-    ]
+    decoders: list[Callable[..., Any]] = [codec.decode for codec in codecs]  # Any: as above
+    chain = [partial(decode, key=None) if "key" in _arguments_of(decode) else decode for decode in decoders]
     return lambda stored: reduce(lambda value, decode: decode(value), chain, stored)
 
 

@@ -1,4 +1,4 @@
-"""Diagrams: which tables depend on which, as text, Mermaid or SVG."""
+"""Diagrams: which tables depend on which, as text, Mermaid, DOT or SVG."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Any
 from levada._base.absent_names import Explained
 from levada._base.config import config
 from levada._base.errors import InvalidRequest
-from levada._base.names import full_name, stored_name
+from levada._base.names import full_name
 from levada._pipeline import lineage as lineages
 from levada._pipeline.schema import Schema
 from levada._query.restriction import as_operand
 from levada._tables.table import Table, free_table
-from levada._views import diagram_png, diagram_svg, provenance
+from levada._views import diagram_png, diagram_svg, diagram_text, provenance
+from levada._views.diagram_tables import (
+    TIER_NAMES,
+    Name,
+    labels_of,
+    master_of,
+    name_of,
+    parents_first,
+    parents_of,
+    with_groups,
+)
 from levada_api.v1 import schema_pb2 as pb
 from levada_api.v1 import schema_service_pb2
 
@@ -30,17 +40,6 @@ if TYPE_CHECKING:
 
     from levada._net.connection import Connection
     from levada._pipeline.lineage import Lineage
-
-_TIER_NAMES = {
-    pb.TABLE_TIER_LOOKUP: "lookup",
-    pb.TABLE_TIER_MANUAL: "manual",
-    pb.TABLE_TIER_IMPORTED: "imported",
-    pb.TABLE_TIER_COMPUTED: "computed",
-    pb.TABLE_TIER_PART: "part",
-}
-
-_Name = tuple[str, str]
-"""Schema and stored name of a table."""
 
 
 class Diagram(Explained):
@@ -56,6 +55,7 @@ class Diagram(Explained):
     """
 
     _lineage: Lineage | None = None
+    _collapsed: frozenset[Name] = frozenset()
 
     def __init__(self, source: object, context: Mapping[str, object] | None = None) -> None:
         connection, schemas, tables = _seeds(source)
@@ -153,7 +153,11 @@ class Diagram(Explained):
     def __add__(self, other: object) -> Diagram:
         if isinstance(other, int):
             return self._widened(descendant_steps=other)
-        return self._with({**self._tables, **_as_diagram(other)._tables})
+        added = _as_diagram(other)
+        result = self._with({**self._tables, **added._tables})
+        expanded = (self._tables.keys() - self._collapsed) | (added._tables.keys() - added._collapsed)
+        result._collapsed = frozenset(result._tables.keys() - expanded)
+        return result
 
     def __sub__(self, other: object) -> Diagram:
         if isinstance(other, int):
@@ -176,31 +180,35 @@ class Diagram(Explained):
         }
         return self._with({**self._tables, **parts})
 
+    def collapse(self) -> Diagram:
+        """Draw the tables of each schema as one; a table that is also in a diagram added to this one is drawn itself.
+
+        `Diagram(lab).collapse() + Diagram(analysis)` shows one schema in the context of another.
+        """
+        result = self._with(self._tables)
+        result._lineage, result._collapsed = self._lineage, frozenset(self._tables)
+        return result
+
     def __len__(self) -> int:
         return len(self._tables)
 
     def __contains__(self, table: object) -> bool:
         operand = as_operand(table)
-        return isinstance(operand, Table) and _id(operand._name) in self._tables
+        return isinstance(operand, Table) and name_of(operand._name) in self._tables
 
     def __repr__(self) -> str:
-        return _tree(self._ordered(), self._labels())
+        return diagram_text.tree(self._drawn())
 
     def _repr_svg_(self) -> str:
         return self.make_svg()
 
     def make_mermaid(self) -> str:
         """Write the diagram in Mermaid."""
-        tables, labels = self._ordered(), self._labels()
-        lines = ["flowchart LR" if _sideways() else "flowchart TD"]
-        for tier, colour in diagram_svg.COLOURS.items():
-            lines.append(f"    classDef {tier} fill:{colour}22,stroke:{colour}")
-        for name, table in tables.items():
-            lines.append(f'    {_mermaid_id(name)}["{labels[name]}"]:::{_TIER_NAMES[table.tier]}')
-        for name, table in tables.items():
-            for parent, solid in _parents(table, tables).items():
-                lines.append(f"    {_mermaid_id(parent)} {'-->' if solid else '-.->'} {_mermaid_id(name)}")
-        return "\n".join(lines)
+        return diagram_text.mermaid(self._drawn(), sideways=_sideways())
+
+    def make_dot(self) -> str:
+        """Write the diagram in Graphviz's language DOT. Graphviz need not be installed."""
+        return diagram_text.dot(self._drawn(), sideways=_sideways())
 
     def make_svg(self) -> str:
         """Draw the diagram as SVG: colours are tiers, parts are in the box of their master.
@@ -262,57 +270,47 @@ class Diagram(Explained):
         return [full_name(table.name) for table in self._ordered().values()]
 
     def _drawing(self) -> diagram_svg.Drawing:
-        tables, labels = self._ordered(), self._labels()
-        boxes: dict[_Name, diagram_svg.Box] = {}
-        holders: dict[_Name, _Name] = {}
+        tables = self._drawn()
+        labels = labels_of(tables)
+        boxes: dict[Name, diagram_svg.Box] = {}
+        holders: dict[Name, Name] = {}
         for name, table in tables.items():
-            master = _master(table, tables)
+            master = master_of(table, tables)
             holders[name] = holders[master] if master is not None else name
             if master is None:
-                title = f"{_TIER_NAMES[table.tier]}: {table.comment}".rstrip(": ")
-                boxes[name] = diagram_svg.Box(labels[name], _TIER_NAMES[table.tier], title, [])
+                title = f"{TIER_NAMES[table.tier]}: {table.comment}".rstrip(": ")
+                boxes[name] = diagram_svg.Box(labels[name], TIER_NAMES[table.tier], title, [])
             else:
                 boxes[holders[name]].parts.append(labels[name].rpartition(".")[2])
-        edges: dict[tuple[_Name, _Name], bool] = {}
+        edges: dict[tuple[Name, Name], bool] = {}
         for name, table in tables.items():
-            for parent, solid in _parents(table, tables).items():
+            for parent, solid in parents_of(table, tables).items():
                 edge = (holders[parent], holders[name])
                 if edge[0] != edge[1]:
                     edges[edge] = edges.get(edge, False) or solid
         return diagram_svg.arrange(boxes, edges, sideways=_sideways())
 
-    def _with(self, tables: Mapping[_Name, pb.Table]) -> Diagram:
+    def _with(self, tables: Mapping[Name, pb.Table]) -> Diagram:
         result = object.__new__(Diagram)
         result._connection, result._tables = self._connection, tables
+        result._collapsed = self._collapsed & tables.keys()
         return result
 
     def _widened(self, *, ancestor_steps: int = 0, descendant_steps: int = 0) -> Diagram:
         names = [table.name for table in self._tables.values()]
-        return self._with(
+        result = self._with(
             _graph(self._connection, tables=names, ancestor_steps=ancestor_steps, descendant_steps=descendant_steps)
         )
+        result._collapsed = frozenset()
+        return result
 
-    def _ordered(self) -> Mapping[_Name, pb.Table]:
+    def _ordered(self) -> Mapping[Name, pb.Table]:
         """Order the tables so that parents come first."""
-        ordered: dict[_Name, pb.Table] = {}
-        # Depth first with a list, because chains may be long; foreign keys form no cycle.
-        pending = list(self._tables)[::-1]
-        while pending:
-            name = pending[-1]
-            missing = [p for p in _parents(self._tables[name], self._tables) if p not in ordered]
-            if name in ordered or not missing:
-                pending.pop()
-                ordered[name] = self._tables[name]
-            else:
-                pending.extend(missing)
-        return ordered
+        return parents_first(self._tables)
 
-    def _labels(self) -> dict[_Name, str]:
-        several = len({table.name.schema for table in self._tables.values()}) > 1
-        return {
-            name: f"{table.name.schema}.{table.name.table}" if several else table.name.table
-            for name, table in self._tables.items()
-        }
+    def _drawn(self) -> Mapping[Name, pb.Table]:
+        """Return the tables to draw, parents first, with one in place of the collapsed tables of each schema."""
+        return parents_first(with_groups(self._ordered(), self._collapsed)) if self._collapsed else self._ordered()
 
 
 def _sideways() -> bool:
@@ -342,73 +340,9 @@ def _graph(
     tables: Iterable[pb.TableName] = (),
     ancestor_steps: int = 0,
     descendant_steps: int = 0,
-) -> Mapping[_Name, pb.Table]:
+) -> Mapping[Name, pb.Table]:
     request = schema_service_pb2.GetGraphRequest(
         schemas=schemas, tables=tables, ancestor_steps=ancestor_steps, descendant_steps=descendant_steps
     )
     found = connection.call("SchemaService/GetGraph", request, schema_service_pb2.GetGraphResponse).tables
-    return {_id(table.name): table for table in found}
-
-
-def _id(name: pb.TableName) -> _Name:
-    return name.schema, stored_name(name.table)
-
-
-def _parents(table: pb.Table, among: Mapping[_Name, pb.Table]) -> dict[_Name, bool]:
-    """Return the parents of a table, and whether its primary key refers to them."""
-    parents: dict[_Name, bool] = {}
-    for key in table.foreign_keys:
-        name = _id(key.parent)
-        if name in among:
-            parents[name] = parents.get(name, False) or key.primary_key
-    return parents
-
-
-def _master(table: pb.Table, among: Mapping[_Name, pb.Table]) -> _Name | None:
-    """Return the master of a part, if it is in the diagram too."""
-    above = table.name.table.rpartition(".")[0]
-    name = (table.name.schema, stored_name(above))
-    return name if above and name in among else None
-
-
-def _mermaid_id(name: _Name) -> str:
-    return "__".join(name)
-
-
-# -------------------------------------------------------------------------------------------------------- text
-
-
-def _tree(tables: Mapping[_Name, pb.Table], labels: Mapping[_Name, str]) -> str:
-    """Draw each table once, below the first parent in its primary key; its other parents are named beside it."""
-    holders: dict[_Name, _Name | None] = {}
-    children: dict[_Name | None, list[_Name]] = {None: []}
-    for name, table in tables.items():
-        parents = _parents(table, tables)
-        master = _master(table, tables)
-        holder = master or next(iter(sorted(parents, key=lambda p: not parents[p])), None)
-        holders[name] = holder
-        children.setdefault(holder, []).append(name)
-    for siblings in children.values():
-        siblings.sort(key=lambda name: _master(tables[name], tables) is None)  # parts first
-    lines: list[tuple[str, str]] = []
-
-    def draw(name: _Name, before: str, branch: str, below: str) -> None:
-        parents = _parents(tables[name], tables)
-        notes = [_TIER_NAMES[tables[name].tier]]
-        for solid, words in ((True, "also from"), (False, "refers to")):
-            others = [labels[p] for p in parents if p != holders[name] and parents[p] == solid]
-            notes += [f"{words} {', '.join(others)}"] if others else []
-        label = labels[name]
-        if (master := _master(tables[name], tables)) is not None:
-            label = label.removeprefix(labels[master])
-        lines.append((before + branch + label, "; ".join(notes)))
-        inner = children.get(name, [])
-        for index, child in enumerate(inner):
-            last = index == len(inner) - 1
-            line = "──" if _parents(tables[child], tables).get(name, True) else "╌╌"
-            draw(child, before + below, ("└" if last else "├") + line + " ", "    " if last else "│   ")
-
-    for root in children[None]:
-        draw(root, "", "", "")
-    width = max((len(text) for text, _ in lines), default=0)
-    return "\n".join(f"{text:<{width}}  {notes}" for text, notes in lines)
+    return {name_of(table.name): table for table in found}

@@ -18,8 +18,9 @@ COLOURS = {
     "imported": "#2980b9",
     "computed": "#c0392b",
     "part": "#8e6b3d",
+    "schema": "#7d5fb2",
 }
-"""One per tier; readable on white and on black."""
+"""One per tier, and one for collapsed schemas; readable on white and on black."""
 
 _LETTER, _LINE, _PADDING = 7.5, 18.0, 12.0
 """Width of a letter, height of a line, margin left and right of a text, in pixels."""
