@@ -6,10 +6,13 @@ import datetime as dt
 import importlib
 import multiprocessing
 import sys
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import levada as lv
@@ -33,6 +36,43 @@ def test_a_key_with_nanoseconds_is_found_by_itself(connection: lv.Connection) ->
     for key in ({"at": moment}, {"at": moment.to_datetime64()}, [{"at": moment}], pd.DataFrame({"at": [moment]})):
         with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
             assert len(Pulse & key) == 1
+
+
+def test_columns_with_nanoseconds_are_rounded(connection: lv.Connection) -> None:
+    schema = lv.Schema("ticks", connection=connection)
+
+    @schema
+    class Tick(lv.Manual):
+        definition = """
+        tick : int
+        ---
+        at : datetime(6)
+        zoned : timestamptz
+        clock = null : time
+        """
+
+    def table(*ticks: int) -> pa.Table:
+        count = len(ticks)
+        return pa.table(
+            {
+                "tick": ticks,
+                "at": pa.array([1_500] * count, pa.timestamp("ns")),
+                "zoned": pa.array([2_499] * count, pa.timestamp("ns", "UTC")),
+                "clock": pa.array([3_999, None][:count], pa.time64("ns")),
+            }
+        )
+
+    for rows in (table(1, 2), pl.from_arrow(table(3, 4)), table(5).drop(["clock"]).to_pandas()):
+        with pytest.warns(lv.LevadaWarning, match="Nanoseconds were rounded"):
+            Tick.insert(rows)
+    moment, clock = dt.datetime(1970, 1, 1, 0, 0, 0, 2), dt.time(0, 0, 0, 4)
+    assert Tick.fetch("at").tolist() == [moment] * 5
+    assert Tick.fetch("zoned").tolist() == [moment.replace(tzinfo=dt.UTC)] * 5
+    assert Tick.fetch("clock", order_by="tick").tolist() == [clock, None, clock, None, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = pa.array([1_000], pa.timestamp("ns"))
+        Tick.insert(pa.table({"tick": [6], "at": whole, "zoned": whole}))
 
 
 def test_a_definition_is_read_from_an_instance(connection: lv.Connection) -> None:

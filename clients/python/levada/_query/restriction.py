@@ -14,7 +14,7 @@ from levada._base.errors import InvalidRequest
 from levada._base.text import sendable, shown
 from levada._query import nodes
 from levada._query.terms import Term
-from levada._values.condition_values import encode_condition_value, plain_scalar, rounded_column
+from levada._values.condition_values import counts_nanoseconds, encode_condition_value, plain_scalar, rounded_column
 from levada._values.tabular import (
     is_tabular,
     listed,
@@ -232,7 +232,7 @@ def _table_node(table: object) -> nodes.Node:
 
 def _in_microseconds(table: pa.Table) -> pa.Table:
     for index, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+        if counts_nanoseconds(field.type):
             table = table.set_column(index, field.name, rounded_column(table.column(index)))
     return table
 

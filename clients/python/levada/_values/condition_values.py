@@ -64,13 +64,19 @@ def plain_scalar(value: object) -> object:
     return value
 
 
+def counts_nanoseconds(type_: pa.DataType) -> bool:
+    """Return whether columns of Arrow hold moments or times of day as nanoseconds."""
+    return type_ == pa.time64("ns") or bool(pa.types.is_timestamp(type_) and type_.unit == "ns")
+
+
 def rounded_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Round moments of Arrow that count nanoseconds to microseconds, with a warning if that changes any."""
+    """Round moments or times of day that count nanoseconds to microseconds, with a warning if that changes any."""
     nanoseconds = column.cast(pa.int64()).fill_null(0).to_numpy()
     counts = nanoseconds // 1000 + (nanoseconds % 1000 >= 500)
     if (nanoseconds % 1000).any():
         _warn_of_rounding()
-    return pa.array(counts, pa.int64(), mask=np.array(column.is_null())).cast(pa.timestamp("us", column.type.tz))
+    unit = pa.time64("us") if pa.types.is_time64(column.type) else pa.timestamp("us", column.type.tz)
+    return pa.array(counts, pa.int64(), mask=np.array(column.is_null())).cast(unit)
 
 
 def _warn_of_rounding() -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from levada._base.errors import InvalidRequest, UnknownAttribute
 from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
+from levada._values.condition_values import counts_nanoseconds, rounded_column
 from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.files import is_file
 from levada._values.kinds.value_kind import storage_of
@@ -347,7 +348,7 @@ class _Reader:
         plain = family in (Family.JSON, Family.ARRAY) and nested
         if (family in (Family.BLOB, Family.FILE) and not stored) or plain or (family is Family.OBJECT and not nested):
             return pa.chunked_array([arrow_column(column.to_pylist(), attribute, place)])
-        return column
+        return pa.chunked_array([rounded_column(column)]) if counts_nanoseconds(column.type) else column
 
 
 @dataclass(frozen=True, slots=True)

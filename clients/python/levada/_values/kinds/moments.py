@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import ValueOutOfRange
-from levada._values.condition_values import plain_scalar, rounded_column
+from levada._values.condition_values import counts_nanoseconds, plain_scalar, rounded_column
 from levada._values.kinds.value_kind import ValueKind
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def _cast_to_dates(column: pa.Array, _: AttributeType) -> pa.Array | None:
 
 
 def _cast_to_times(column: pa.Array, type_: AttributeType) -> pa.Array | None:
-    return column.cast(type_.arrow) if pa.types.is_time(column.type) else None
+    if not pa.types.is_time(column.type):
+        return None
+    return (rounded_column(column) if counts_nanoseconds(column.type) else column).cast(type_.arrow)
 
 
 def _cast_to_moments(column: pa.Array, type_: AttributeType) -> pa.Array | None:
@@ -107,7 +109,7 @@ def _cast_to_moments(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     if not (moments or pa.types.is_date(column.type)):
         return None
     unit = pa.timestamp("us", column.type.tz if moments else None)
-    if moments and column.type.unit == "ns":
+    if counts_nanoseconds(column.type):
         column = rounded_column(column)
     return column.cast(unit).cast(type_.arrow)
 
