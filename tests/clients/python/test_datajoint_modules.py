@@ -372,7 +372,6 @@ def test_missing_members_are_explained(lab: lv.VirtualModule) -> None:
         (lab.Subject.heading, "table_status", "the server finds the heading"),
         (lab.Subject.heading["name"], "adapter", "only the server speaks to it"),
         (lab.Subject.connection, "register", "a schema knows its connection"),
-        (lab.Subject.connection, "schemas", r"dj.list_schemas\(\)"),
         (lab.schema, "external", "levada objects collect"),
         (lab.schema, "log", "definition_history"),
     ):

@@ -380,3 +380,12 @@ def test_a_class_is_declared_when_its_schema_creates_no_tables(connection: lv.Co
     assert Thing.Piece.primary_key == ["kind", "thing", "piece"]
     with pytest.raises(lv.errors.InvalidRequest, match="declare it through a class"):
         lv.FreeTable(connection, "by_hand.Kind").declare()
+
+
+def test_a_connection_knows_the_schemas_that_were_activated_on_it(connection: lv.Connection) -> None:
+    assert connection.schemas == {}
+    schema, waiting = lv.Schema("first", connection=connection), lv.Schema(connection=connection)
+    assert connection.schemas == {"first": schema}
+    waiting.activate("second")
+    schema.rename("third")
+    assert connection.schemas == {"second": waiting, "third": schema}

@@ -62,7 +62,6 @@ ABSENT: dict[str, str] = {
     "register": "a schema knows its connection",
     "restrict_in_place": "a query never changes; assign the result: `query = query & condition`",
     "save_template": "`config.save` writes the settings into a file",
-    "schemas": "`dj.list_schemas()` has the names of all schemas",
     "suggest": "raise an error with the whole text",
     "table_name": "the jobs of each table have its `table_name`",
     "tier_regexp": "stored names have no prefix; the tier of a table is the base of its class",

@@ -60,6 +60,9 @@ class Connection(Explained):
         certificates: A PEM file with the authorities to trust in place of the system's.
         authority: The same as text.
 
+    Attributes:
+        schemas: The schemas that this process has activated on it, by name.
+
     Raises:
         Unavailable: No server answers at the address.
         Unauthenticated: The token is wrong or missing.
@@ -85,6 +88,7 @@ class Connection(Explained):
         self._stores: dict[str, object_pb2.Store] | None = None
         self._tables: dict[tuple[str, str], tuple[int, TableDescription]] = {}
         self._dependencies: Dependencies | None = None
+        self.schemas: dict[str, object] = {}
         try:
             self._info = self._ask_info(None)
             check_server(self._info, address)

@@ -191,6 +191,7 @@ class Schema(Explained):
         else:
             _find_schema(self.connection, schema_name)
         self.database = schema_name
+        self.connection.schemas[schema_name] = self
         record_activation(sys._getframe(1), self.connection.address)
         waiting, self._waiting = self._waiting, []
         for table, namespaces in waiting:
@@ -288,6 +289,8 @@ class Schema(Explained):
         new_name = schema_name_of(new_name)
         request = pb.RenameSchemaRequest(name=self._active_name(), new_name=new_name, request_id=uuid4().hex)
         self.connection.call("SchemaService/RenameSchema", request, pb.RenameSchemaResponse)
+        self.connection.schemas.pop(self.database, None)
+        self.connection.schemas[new_name] = self
         self.database = new_name
 
     def drop(self, force: bool = False, *, prompt: bool | None = None) -> None:
