@@ -275,7 +275,7 @@ def test_host_user_and_password_are_accepted_with_one_warning(
         second = dj.conn("h", "u", "p", init_fun="f", reset=True, use_tls=False)
         others = [dj.Connection("h", "u", "p", 3306, "f", False), dj.Connection("h", "u", "p", backend="mysql")]
     assert len(told) == 1
-    assert dj.conn() is lv.conn() is second is not first
+    assert dj.conn() is lv.conn() is dj.conn.connection is second is not first
     assert all(isinstance(one, dj.Connection) and isinstance(one, lv.Connection) for one in (first, second, *others))
     assert not isinstance(3, dj.Connection)
     for one in (first, second, *others):
@@ -362,6 +362,13 @@ def test_the_graph_needs_networkx(connection: lv.Connection, monkeypatch: pytest
 
 
 # ---------------------------------------------------------------------------------------- members of classes
+
+
+def test_submodules_are_attributes_of_the_package() -> None:
+    for name in ("utils", "blob", "errors", "hash", "table", "declare"):
+        assert getattr(module(), name) is module(name)
+    assert module().utils.get_master("`lab`.`session__trial`") == "`lab`.`session`"
+    assert module().schema is lv.Schema
 
 
 def test_missing_members_are_explained(lab: lv.VirtualModule) -> None:

@@ -44,33 +44,44 @@ class Connection(metaclass=_ConnectionType):
         return address.open_found(host)
 
 
-def conn(
-    host: str | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    *,
-    init_fun: str | None = None,
-    reset: bool = False,
-    use_tls: bool | Mapping[str, Any] | None = None,
-) -> _Connection:
-    """Return the connection that schemas use; connect first if there is none.
+class _Conn:
+    """The function `conn`, which has the connection as an attribute too."""
 
-    Args:
-        host: A host of DataJoint's. It is not used; if it is the only one that is named, nothing is connected.
-        user: Not used.
-        password: Not used.
-        init_fun: Not used.
-        reset: Connect anew.
-        use_tls: Not used: the address says it, `https://…`.
+    def __call__(
+        self,
+        host: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        init_fun: str | None = None,
+        reset: bool = False,
+        use_tls: bool | Mapping[str, Any] | None = None,
+    ) -> _Connection:
+        """Return the connection that schemas use; connect first if there is none.
 
-    Raises:
-        InvalidRequest: A host of DataJoint's is named, and no setting of Levada names a server.
-    """
-    _warn_of(host, user, password, init_fun, use_tls)
-    if reset or not address.has_default():
-        address.use(address.open_found(host))
-    return address.conn()
+        Args:
+            host: A host of DataJoint's. It is not used; if it is the only one that is named, nothing is connected.
+            user: Not used.
+            password: Not used.
+            init_fun: Not used.
+            reset: Connect anew.
+            use_tls: Not used: the address says it, `https://…`.
 
+        Raises:
+            InvalidRequest: A host of DataJoint's is named, and no setting of Levada names a server.
+        """
+        _warn_of(host, user, password, init_fun, use_tls)
+        if reset or not address.has_default():
+            address.use(address.open_found(host))
+        return address.conn()
+
+    @property
+    def connection(self) -> _Connection:
+        """The connection that schemas use."""
+        return address.conn()
+
+
+conn = _Conn()
 
 _told: set[str] = set()
 """Warnings that this process has given."""

@@ -169,5 +169,6 @@ def build() -> dict[str, ModuleType]:
         module = _Module(f"{NAME}.{name}")
         vars(module).update(members)
         modules[module.__name__] = module
-        vars(package).setdefault(name, module)
+        if isinstance(vars(package).get(name, module), ModuleType):  # `schema` is a class there
+            vars(package)[name] = module
     return modules
