@@ -373,11 +373,13 @@ def test_a_class_is_declared_when_its_schema_creates_no_tables(connection: lv.Co
             """
 
     assert not Kind().is_declared
+    assert Thing.parts() == Thing().parts(as_objects=True) == []
     for table in (Kind(), Thing, Thing.Piece, Thing):
         table.declare()
         assert table.is_declared
     assert len(Kind()) == 2
     assert Thing.Piece.primary_key == ["kind", "thing", "piece"]
+    assert Thing.parts() == ["`by_hand`.`thing__piece`"]
     with pytest.raises(lv.errors.InvalidRequest, match="declare it through a class"):
         lv.FreeTable(connection, "by_hand.Kind").declare()
 

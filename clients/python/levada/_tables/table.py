@@ -255,7 +255,9 @@ class Table(Relation, metaclass=TableMeta):
 
     @on_class
     def parts(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables
-        """Return the part tables."""
+        """Return the part tables; none if this table does not exist yet."""
+        if not self.is_declared:
+            return []
         prefix = self._server().describe_table(self._name).table.name.table + "."
         tables = self._graph(descendant_steps=1)
         names = [t.name for t in tables if t.name.schema == self._name.schema and t.name.table.startswith(prefix)]
