@@ -298,8 +298,7 @@ def test_a_host_of_datajoint_does_not_end_in_a_local_server(
 
 
 def test_a_connection_says_who_calls_and_whom(connection: lv.Connection, unused_tcp_port: int) -> None:
-    host, _, port = connection.address.rpartition(":")
-    assert connection.conn_info == {"host": host, "port": int(port), "user": lv.config["database.user"]}
+    assert connection.conn_info == {"host": connection.address, "port": None, "user": lv.config["database.user"]}
     assert connection.get_user().split("@")[0] == lv.config["database.user"]
     connection.ping()
     connection.close()
