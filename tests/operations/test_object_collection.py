@@ -169,7 +169,8 @@ async def test_a_row_cannot_name_what_is_being_removed(engine: Engine, store_fol
     with pytest.raises(UnknownObject, match="row 0"):
         await insert(engine, "Trace", [{"id": 1, "data": str(reference.id)}])
     with pytest.raises(UnknownObject):
-        await claim_copied(engine, [str(reference.id)])
+        trace = await schemas.describe_table(engine, ME, named("Trace"))
+        await claim_copied(engine, trace, [str(reference.id)])
     again = await put(engine, "Trace", "data", b"data")
     assert again.id != reference.id
     await insert(engine, "Trace", [{"id": 1, "data": str(again.id)}])

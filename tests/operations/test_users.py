@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,6 +13,7 @@ import pytest
 
 from levada_server.errors import (
     AlreadyExists,
+    HasChildren,
     InvalidRequest,
     LevadaError,
     NotFound,
@@ -24,8 +26,9 @@ from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import LeaseContent, Signer
 from levada_server.model.request import Request
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import deletes, inserts, jobs, schemas, users
+from levada_server.operations import alteration, deletes, inserts, job_refresh, jobs, schemas, users
 from levada_server.operations.caller import Caller
+from levada_server.operations.completion import results
 from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, Role
@@ -154,20 +157,30 @@ async def test_a_cascade_with_partial_rights(lab: Engine) -> None:
     chosen = Restrict(TableOperand(named("Subject")), Equalities((("subject", 1),)))
 
     async def told(caller: Caller) -> str:
-        kind, message = await refusal(
-            deletes.delete(lab, caller, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
-        )
-        assert kind is PermissionDenied
-        return message
+        plan = await refusal(deletes.plan_delete(lab, caller, chosen, PartIntegrity.ENFORCE))
+        for quick in (False, True):
+            work = deletes.delete(lab, caller, chosen, PartIntegrity.ENFORCE, digest="", quick=quick)
+            if not quick or "rows elsewhere" in plan[1]:
+                assert await refusal(work) == plan
+            else:
+                assert (await refusal(work))[0] is HasChildren
+        assert plan[0] is PermissionDenied
+        return plan[1]
 
     hidden = await told(await user(lab, "eve", (Role.EDITOR, "lab.Subject")))
     assert "Session" not in hidden
-    assert "may not see" in hidden
+    assert "rows elsewhere depend on these" in hidden
     seen = await told(await user(lab, "eli", (Role.EDITOR, "lab.Subject"), (Role.VIEWER, "lab.Session")))
-    assert "lab.Session" in seen
-    worker = await told(await user(lab, "wes", (Role.EDITOR, "lab.Subject"), (Role.WORKER, "lab.Session")))
-    assert "lab.Session" in worker
+    assert "`lab.Session` (1 row)" in seen
+    await make.insert(lab, "Stat", [{"subject": 1, "session": 1, "rate": 1}], allow_direct_insert=True)
+    entry = (Role.EDITOR, "lab.Subject"), (Role.EDITOR, "lab.Session")
+    worker = await told(await user(lab, "wes", *entry, (Role.WORKER, "lab.Stat")))
+    assert "`lab.Stat` (1 row)" in worker
+    refers = await told(await user(lab, "rea", *entry, (Role.REFERENCE, "lab.Stat")))
+    assert "`lab.Stat`. " in refers
     editor = await user(lab, "edo", (Role.EDITOR, "lab"))
+    plan = await deletes.plan_delete(lab, editor, chosen, PartIntegrity.ENFORCE)
+    assert [name.table for name, _ in plan.counts] == ["Stat", "Session", "Subject"]
     await deletes.delete(lab, editor, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
 
 
@@ -287,3 +300,149 @@ def test_the_id_of_a_request_belongs_to_its_user() -> None:
     assert yours is not None
     assert mine.id != yours.id
     assert request_named("same", "Insert", Identity("administrator")) == Request("same", "Insert")
+
+
+async def test_a_part_that_would_stay_without_its_master_is_not_told_of_where_it_is_hidden(lab: Engine) -> None:
+    await make.make_table(lab, "Book", "book : int32\n")
+    await make.make_table(lab, "Book.Page", "-> master\n-> Subject\n", Tier.PART)
+    await make.insert(lab, "Book", [{"book": 1}])
+    await make.insert(lab, "Book.Page", [{"book": 1, "subject": 2}])
+    chosen = Restrict(TableOperand(named("Subject")), Equalities((("subject", 2),)))
+    eve = await user(lab, "eve", (Role.EDITOR, "lab.Subject"))
+    for work in (
+        deletes.plan_delete(lab, eve, chosen, PartIntegrity.ENFORCE),
+        deletes.delete(lab, eve, chosen, PartIntegrity.ENFORCE, digest="", quick=False),
+    ):
+        kind, message = await refusal(work)
+        assert kind is PermissionDenied
+        assert "Book" not in message
+    edo = await user(lab, "edo", (Role.EDITOR, "lab"))
+    kind, message = await refusal(deletes.plan_delete(lab, edo, chosen, PartIntegrity.ENFORCE))
+    assert kind is HasChildren
+    assert "Book.Page" in message
+
+
+async def test_a_condition_of_a_delete_takes_the_right_to_fetch_alone(lab: Engine) -> None:
+    await make.make_table(lab, "Note", "-> Subject\nnote : int32\n")
+    await make.insert(lab, "Note", [{"subject": 1, "note": 1}, {"subject": 2, "note": 1}])
+    eli = await user(lab, "eli", (Role.EDITOR, "lab.Note"), (Role.VIEWER, "lab.Session"))
+    chosen = Restrict(TableOperand(named("Note")), Match(TableOperand(named("Session"))))
+    taken = await deletes.delete(lab, eli, chosen, PartIntegrity.ENFORCE, digest="", quick=False)
+    assert taken.counts == [(named("Note"), 1)]
+
+
+async def test_a_schema_that_hidden_tables_refer_to_is_not_dropped(lab: Engine) -> None:
+    await schemas.create_schema(lab, ME, "other", allow_existing=False)
+    definition = schemas.Declaration(TableName("other", "Secret"), Tier.MANUAL, "-> lab.Subject\n", {})
+    await schemas.declare_table(lab, ME, definition)
+    owner = await user(lab, "ann", (Role.OWNER, "lab"))
+    kind, message = await refusal(schemas.drop_schema(lab, owner, "lab"))
+    assert kind is PermissionDenied
+    assert "other" not in message
+    kind, message = await refusal(schemas.drop_tables(lab, owner, [named("Subject")], ""))
+    assert kind is PermissionDenied
+    assert "other" not in message
+    assert (await refusal(schemas.drop_schema(lab, ME, "lab")))[0] is HasChildren
+
+
+async def test_lists_count_only_what_is_seen(lab: Engine) -> None:
+    viewer = await user(lab, "vera", (Role.VIEWER, "lab.Subject"))
+    assert [schema.table_count for schema in await schemas.list_schemas(lab, viewer)] == [1]
+    summary, _ = await schemas.create_schema(lab, viewer, "lab", allow_existing=True)
+    assert summary.table_count == 1
+    await users.create_user(lab, ME, "anna", ("",), administrator=False)
+    for allow in (False, True):  # that its name is taken is all she learns
+        with pytest.raises(AlreadyExists):
+            await schemas.create_schema(lab, await calling(lab, "anna"), "lab", allow_existing=allow)
+
+
+async def test_only_editors_insert_directly_into_what_jobs_fill(lab: Engine) -> None:
+    rows = {"subject": 1, "session": 1, "rate": 1}
+    options = InsertOptions(allow_direct_insert=True)
+    for role, allowed in ((Role.DEPOSITOR, False), (Role.WORKER, False), (Role.EDITOR, True)):
+        caller = await user(lab, f"a{role.value}", (role, "lab"))
+        work = inserts.insert(lab, caller, named("Stat"), options, make.arrow([rows]))
+        if allowed:
+            assert await work == 1
+        else:
+            assert (await refusal(work))[0] is PermissionDenied
+
+
+async def test_a_worker_writes_into_other_tables_only_by_further_roles(lab: Engine) -> None:
+    await make.refresh(lab, "Stat")
+    wes = await user(lab, "wes", (Role.WORKER, "lab"))
+    session, _ = await jobs.create_session(lab, wes, Worker("host", 1, "wes"), None, "")
+    (lease,) = await jobs.reserve(lab, wes, session, [named("Stat")], max_jobs=1, wait=timedelta(0), restriction=None)
+    result: dict[str, object] = {"subject": 1, "session": 1, "rate": 1}
+
+    async def complete(options: InsertOptions, **tables: list[dict[str, object]]) -> LevadaError | None:
+        job = make.completed(lease, tables)
+        inserted = tuple(replace(one, options=options) for one in job.inserts)
+        return (await results.complete(lab, wes, [replace(job, inserts=inserted)])).outcomes[0]
+
+    other: list[dict[str, object]] = [{"subject": 2, "name": "x"}]
+    assert isinstance(await complete(InsertOptions(), Stat=[result], Subject=other), PermissionDenied)
+    await users.grant_role(lab, ME, "wes", Role.DEPOSITOR, named("Subject"))
+    assert isinstance(await complete(InsertOptions(replace=True), Subject=other), PermissionDenied)
+    assert isinstance(await complete(InsertOptions(), Stat=[result], Hidden=other), UnknownTable)
+    await users.revoke_role(lab, ME, "wes", Role.WORKER, TableName("lab", ""))
+    await users.grant_role(lab, ME, "wes", Role.DEPOSITOR, TableName("lab", ""))
+    assert isinstance(await complete(InsertOptions(), Stat=[result]), PermissionDenied)
+    await users.grant_role(lab, ME, "wes", Role.WORKER, named("Stat"))
+    assert await complete(InsertOptions(), Stat=[result]) is None
+
+
+async def test_a_refresh_of_others_is_shared_with_those_alone_who_may_ask(lab: Engine) -> None:
+    wes, vera = await user(lab, "wes", (Role.WORKER, "lab")), await user(lab, "vera", (Role.VIEWER, "lab"))
+    nobody = await user(lab, "nobody1", (Role.VIEWER, "lab.Subject"))
+
+    async def refresh(caller: Caller, table: str = "Stat") -> object:
+        return await job_refresh.refresh(
+            lab, caller, named(table), None, priority=None, delay=timedelta(0), retry_errors=False, periodic=True
+        )
+
+    await refresh(wes)
+    await refresh(wes)
+    assert (await refusal(refresh(vera)))[0] is PermissionDenied
+    hidden, absent = await refusal(refresh(nobody)), await refusal(refresh(nobody, "Absent"))
+    assert hidden == (absent[0], absent[1].replace("Absent", "Stat"))
+
+
+async def test_a_new_name_for_a_table_takes_the_right_to_declare_it(lab: Engine) -> None:
+    eli = await user(lab, "eli", (Role.EDITOR, "lab.Subject"))
+    definition = "subject : int32\n---\nname = '' : varchar(8)\n"
+    for name in ("Session", "Free"):
+        wanted = alteration.WantedTable(named("Subject"), definition, {}, new_name=name)
+        assert (await refusal(alteration.plan_alteration(lab, eli, wanted)))[0] is PermissionDenied
+    edo = await user(lab, "edo", (Role.EDITOR, "lab"))
+    wanted = alteration.WantedTable(named("Subject"), definition, {}, new_name="Free")
+    assert (await alteration.plan_alteration(lab, edo, wanted)).changes
+
+
+async def test_reference_tells_of_no_rows(lab: Engine) -> None:
+    rea = await user(lab, "rea", (Role.REFERENCE, "lab"))
+    stat = await schemas.describe_table(lab, rea, named("Stat"))
+    for work in (
+        jobs.list_jobs(lab, rea, named("Stat"), (), after=0, limit=10),
+        jobs.progress(lab, rea, named("Stat"), None),
+        schemas.table_bytes(lab, rea, stat),
+    ):
+        assert (await refusal(work))[0] is PermissionDenied
+
+
+async def test_a_repeated_alteration_answers_only_who_still_sees_the_table(lab: Engine) -> None:
+    eli = await user(lab, "eli", (Role.EDITOR, "lab.Subject"))
+    eli = replace(eli, request=Request("again", "AlterTable"))
+    definition = "# anew\nsubject : int32\n---\nname = '' : varchar(8)\n"
+    wanted = alteration.WantedTable(named("Subject"), definition, {})
+    assert (await alteration.alter_table(lab, eli, wanted, "")).table.comment == "anew"
+    await users.revoke_role(lab, ME, "eli", Role.EDITOR, named("Subject"))
+    assert (await refusal(alteration.alter_table(lab, eli, wanted, "")))[0] in (UnknownTable, UnknownSchema)
+
+
+async def test_the_roles_of_a_table_hold_for_parts_of_its_parts(lab: Engine) -> None:
+    await make.make_table(lab, "Book", "book : int32\n")
+    await make.make_table(lab, "Book.Page", "-> master\npage : int32\n", Tier.PART)
+    await make.make_table(lab, "Book.Page.Line", "-> master\nline : int32\n", Tier.PART)
+    vera = await user(lab, "vera", (Role.VIEWER, "lab.Book"))
+    assert await fetched(lab, vera, TableOperand(named("Book.Page.Line"))) == 0

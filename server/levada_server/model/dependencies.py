@@ -271,6 +271,17 @@ class Catalog:
                 families[master].add(name)
         return {master: frozenset(family) for master, family in families.items()}
 
+    def ids_with_masters(self, table: Table) -> tuple[int, ...]:
+        """Return the ids of a table, of its master if it is a part, and so on."""
+        if table.name.master is None:
+            return (table.id,)
+        return (table.id, *(self.tables[name].id for name in self._with_masters(table.name.master)))
+
+    def filled_by_jobs(self, table: Table) -> bool:
+        """Return whether only jobs fill a table: it, or the master of all its masters, is auto-populated."""
+        *_, outermost = self._with_masters(table.name)
+        return self.tables[outermost].tier.auto_populated
+
     def _with_masters(self, name: TableName) -> Iterable[TableName]:
         """Yield a table, its master, and so on."""
         above: TableName | None = name

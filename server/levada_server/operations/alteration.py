@@ -17,6 +17,7 @@ from levada_server.operations.request_ids import once, record
 from levada_server.operations.schemas import (
     Declaration,
     SchemaSummary,
+    admit_new_name,
     admit_references,
     check_free_name,
     check_master,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from levada_server.model.alteration import Alteration
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, Tier
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -128,8 +128,9 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
     async def answer(_recorded: object) -> Altered:
         # This replica may not have seen another's change yet.
         async with engine.scope.connection() as connection:
-            catalog = await read_catalog(connection)
-        return Altered(catalog.table(TableName(wanted.name.schema, wanted.new_name or wanted.name.table)), ())
+            view = engine.gate.view(caller, await read_catalog(connection))
+        name = TableName(wanted.name.schema, wanted.new_name or wanted.name.table)
+        return Altered(view.table(Action.DESCRIBE, name), ())
 
     return await once(engine, caller, work, answer)
 
@@ -200,7 +201,7 @@ async def _change(
 async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     """Find the changes, and refuse changes that the rest of the catalog does not allow."""
     catalog, existing = view.catalog, view.table(Action.ALTER, wanted.name)
-    name = _new_name(catalog, existing, wanted.new_name)
+    name = _new_name(view, existing, wanted.new_name)
     # Parse it under its present name, by which its parts and its master refer to it.
     declaration = Declaration(
         existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
@@ -212,8 +213,8 @@ async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     return await asyncio.to_thread(alteration, existing, replace(table, name=name), wanted.renames)
 
 
-def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
-    name = TableName(existing.name.schema, new_name or existing.name.table)
+def _new_name(view: View, existing: Table, new_name: str) -> TableName:
+    catalog, name = view.catalog, TableName(existing.name.schema, new_name or existing.name.table)
     if name == existing.name:
         return name
     if name.master != existing.name.master:
@@ -221,6 +222,7 @@ def _new_name(catalog: Catalog, existing: Table, new_name: str) -> TableName:
             f"`{existing.name}` cannot become `{name}`: a rename changes the last name only, not the master.",
             field="new_name",
         )
+    admit_new_name(view, name)
     moved = table_alteration.renamed_tables(catalog, existing.name, name)
     leaving = {table.name for table, _ in moved}
     staying = replace(catalog, tables={name: table for name, table in catalog.tables.items() if name not in leaving})
@@ -240,7 +242,7 @@ def _digest(found: Alteration) -> str:
 
 async def _broken_key_sources(view: View) -> AsyncIterator[str]:
     """Report tables whose key source names something that is gone; declaring their class again repairs them."""
-    for table in view.catalog.tables.values():
+    for table in view.seen.tables.values():
         if table.source_key is not None:
             try:
                 await view.query(Action.FETCH, keys_of(view.key_source(table), table))

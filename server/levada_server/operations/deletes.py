@@ -28,11 +28,14 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
     Raises:
         InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
         HasChildren: A part would be deleted without its master.
+        PermissionDenied: The caller may not delete all these rows.
     """
     view = await engine.gate.open(caller)
     chosen = await _chosen(view, relation, part_integrity)
-    async with engine.scope.transaction() as connection:
-        return await deletion.plan(connection, view.catalog, chosen)
+    async with engine.gate.concealing(caller, Action.DELETE), engine.scope.transaction() as connection:
+        doomed = await deletion.plan(connection, view.catalog, chosen)
+    view.admit_cascade(Action.DELETE, doomed.counts)
+    return doomed
 
 
 async def delete(
@@ -58,6 +61,7 @@ async def delete(
         InvalidRequest: As `plan_delete`.
         HasChildren: A part would be deleted without its master; or, with `quick`, other rows depend on the rows.
         PlanChanged: The delete would remove other rows than the plan with this digest.
+        PermissionDenied: As `plan_delete`.
     """
 
     async def answer(recorded: list[tuple[str, str, int]]) -> Doomed:
@@ -69,7 +73,8 @@ async def delete(
         chosen = await _chosen(view, relation, part_integrity)
         return await _delete(engine, view, chosen, digest=digest, quick=quick)
 
-    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
+    async with engine.gate.concealing(caller, Action.DELETE):
+        return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, quick: bool) -> Doomed:
@@ -81,7 +86,7 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
         if quick:
             await deletion.check_alone(connection, catalog, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)
-        view.admit_cascade(Action.DELETE, [name for name, _ in taken.counts])
+        view.admit_cascade(Action.DELETE, taken.counts)
         for name, _ in taken.counts if caller.job is not None else ():
             await admit_write(engine, view, catalog.tables[name])
         await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in taken.counts])
@@ -92,7 +97,7 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
 
 async def _chosen(view: View, relation: Relation, part_integrity: PartIntegrity) -> Chosen:
     table = view.table(Action.DELETE, _restricted_table(relation).name)
-    return Chosen(table, (await view.query(Action.DELETE, relation, strict=True)).select, part_integrity)
+    return Chosen(table, (await view.query(Action.FETCH, relation, strict=True)).select, part_integrity)
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

@@ -82,14 +82,14 @@ async def insert(
 
     async def attempt(memory: MemoryShare) -> int:
         view = await engine.gate.open(caller)
-        target = view.writable(_action(options), name)
+        target = view.insertable(name, replace=options.replace)
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
         rows = read_rows(content, table, options)
         upcoming = Upcoming(content, rows, _check_key(view, table), memory, engine.scope.patience_s)
         request = engine.scope.recorded(caller.request)
         basis = view.catalog.basis((table.name,))
-        count = await _insert_batches(engine, target, upcoming, options, basis, request)
+        count = await _insert_batches(engine, view, target, upcoming, options, basis, request)
         note_written(engine, caller, table, count)
         return count
 
@@ -107,15 +107,10 @@ async def insert(
         engine, caller, lambda: through_conflicts(engine, work), _as_count, lambda request: _whole(request, content)
     )
     if count >= ANALYZED_ROWS:
-        target = (await engine.gate.open(caller)).writable(_action(options), name)
+        target = (await engine.gate.open(caller)).insertable(name, replace=options.replace)
         async with engine.scope.connection() as connection:
             await target.analyze(connection, count)
     return count
-
-
-def _action(options: InsertOptions) -> Action:
-    """Return the action of an insert; replacing rows is an update."""
-    return Action.UPDATE if options.replace else Action.INSERT
 
 
 def _check_key(view: View, table: Table) -> Callable[[Columns], None]:
@@ -137,6 +132,7 @@ async def _as_count(recorded: int) -> int:
 
 async def _insert_batches(
     engine: Engine,
+    view: View,
     target: Writable,
     upcoming: Upcoming,
     options: InsertOptions,
@@ -150,14 +146,14 @@ async def _insert_batches(
     if not plan.transaction:
         request = None if request is None else await _whole(request, upcoming.content)
         async with engine.scope.connection() as connection:
-            return await _carry_out(engine, connection, target, columns, plan, basis, request)
+            return await _carry_out(engine, connection, view, target, columns, plan, basis, request)
     async with engine.scope.transaction() as connection:
         count = tried = 0
         while columns is not None:
             async with upcoming.ahead() as following:
                 # If some rows existed, more are likely to.
                 plan = _plan(columns, options, duplicates_expected=count < tried)
-                count += await _carry_out(engine, connection, target, columns, plan)
+                count += await _carry_out(engine, connection, view, target, columns, plan)
                 tried += columns.row_count
                 columns = None  # its memory is for the next
                 columns = await following()
@@ -198,6 +194,7 @@ def _plan(
 async def _carry_out(
     engine: Engine,
     connection: Connection,
+    view: View,
     target: Writable,
     columns: Columns,
     plan: InsertPlan,
@@ -206,15 +203,15 @@ async def _carry_out(
 ) -> int:
     """Execute the plan for a batch, and claim the objects that it names; return how many rows were changed."""
     columns.check_sizes(target.table, engine.value_bytes)
-    columns = await claim_columns(engine, target.table, columns)
+    columns = await claim_columns(engine, view, target.table, columns)
     return await target.insert(connection, columns, plan, basis=basis, request=request)
 
 
 async def insert_batch(
-    engine: Engine, connection: Connection, target: Writable, columns: Columns, options: InsertOptions
+    engine: Engine, connection: Connection, view: View, target: Writable, columns: Columns, options: InsertOptions
 ) -> int:
     """Insert one batch in a transaction whose owner checks the catalog; return how many rows were changed."""
-    return await _carry_out(engine, connection, target, columns, _plan(columns, options))
+    return await _carry_out(engine, connection, view, target, columns, _plan(columns, options))
 
 
 async def insert_relation(
@@ -230,7 +227,7 @@ async def insert_relation(
 
     async def work() -> int:
         view = await engine.gate.open(caller)
-        target = view.writable(_action(options), name)
+        target = view.insertable(name, replace=options.replace)
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
         query = await view.query(Action.FETCH, relation)
@@ -247,7 +244,7 @@ async def insert_relation(
                 replace=options.replace,
                 basis=view.catalog.basis((table.name, *query.query.tables)),
             )
-            await claim_copied(engine, ids)
+            await claim_copied(engine, table, ids)
             await record(engine, connection, caller, count)
         note_written(engine, caller, table, count)
         return count

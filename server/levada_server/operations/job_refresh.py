@@ -50,6 +50,7 @@ async def refresh(
         periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago.
     """
     priority = DEFAULT_PRIORITY if priority is None else priority
+    computed_table(await engine.gate.open(caller), Action.COMPUTE, name)  # others may share the refresh of this caller
 
     def work() -> Awaitable[Refreshed]:
         return _refresh(

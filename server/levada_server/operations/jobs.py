@@ -42,9 +42,11 @@ async def create_session(
     engine.gate.rights(caller)
     duration = check_lease_duration(lease_duration)
     async with engine.scope.share("leases").transaction() as connection:
-        return await worker_sessions.create_session(
-            connection, worker, duration, code_version, caller.identity.user_id
-        ), duration
+        identity = caller.identity
+        session = await worker_sessions.create_session(
+            connection, worker, duration, code_version, identity.user_id, identity.token_id
+        )
+    return session, duration
 
 
 async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
@@ -144,15 +146,15 @@ async def reserve(
         raise LimitReached(f"A reserve can lease 1 to {MAX_JOBS} jobs.", limit="jobs", value=MAX_JOBS)
     if wait > MAX_WAIT:
         raise LimitReached(f"A reserve can wait at most {MAX_WAIT.seconds} s.", limit="wait", value=MAX_WAIT.seconds)
-    view = await engine.gate.open(caller)
-    tables = [computed_table(view, Action.COMPUTE, name) for name in names]
-    if not tables or (restriction is not None and len(tables) > 1):
-        raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
-    selected = None if restriction is None else (await view.query(Action.COMPUTE, restriction)).select
     worker_session = WorkerSession(session, caller.identity.user_id)
-    taking = _Taking(worker_session, max(max_jobs, 1), selected, held, except_unready)
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
-    while True:
+    while True:  # while it waits, the caller may lose the right
+        view = await engine.gate.open(caller)
+        tables = [computed_table(view, Action.COMPUTE, name) for name in names]
+        if not tables or (restriction is not None and len(tables) > 1):
+            raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
+        selected = None if restriction is None else (await view.query(Action.FETCH, restriction)).select
+        taking = _Taking(worker_session, max(max_jobs, 1), selected, held, except_unready)
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
         left = deadline - asyncio.get_running_loop().time()
         if leases or left <= 0:
@@ -299,7 +301,7 @@ async def _selected(
 ) -> tuple[Table, Select | None]:
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.MANAGE_JOBS, name)
-    return table, None if jobs is None else (await view.query(Action.MANAGE_JOBS, keys_of(jobs, table))).select
+    return table, None if jobs is None else (await view.query(Action.FETCH, keys_of(jobs, table))).select
 
 
 async def list_jobs(
@@ -315,7 +317,7 @@ async def list_jobs(
         after: Only jobs with a greater id.
         limit: The most jobs to list.
     """
-    table = computed_table(await engine.gate.open(caller), Action.DESCRIBE, name)
+    table = computed_table(await engine.gate.open(caller), Action.FETCH, name)
     async with engine.scope.connection() as connection:
         return table, await job_rows.list_jobs(connection, table, states, after, limit)
 
@@ -343,7 +345,7 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
         InvalidRequest: The table is not auto-populated, or has no key source.
     """
     view = await engine.gate.open(caller)
-    table = view.table(Action.DESCRIBE, name)
+    table = view.table(Action.FETCH, name)
     if not table.tier.auto_populated:
         raise _without_jobs(table)
     source = key_source or view.key_source(table)

@@ -9,6 +9,7 @@ from levada_server.errors import LeaseLost, MakeContract
 from levada_server.jobs.signing import Receipt, TableRead, merged, spelled
 from levada_server.model.table import Contract
 from levada_server.model.values import show_key
+from levada_server.permissions.roles import Action
 from levada_server.query.analysis.reads import bound_names, tables_in
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
 
     Raises:
         InvalidRequest: This server did not write the receipt.
+        UnknownTable: The caller may not see a table that is read.
         MakeContract: The schema enforces the contract, and the table does not depend on a table that is read.
     """
     lease = caller.job
@@ -70,7 +72,7 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
     catalog = view.catalog
     table = leased_table(catalog, lease)
     bound = bound_names(relation, lambda name, value: _is_of_key(lease, name, value))
-    tables = {catalog.table(name).name: names for name, names in bound.items()}
+    tables = {view.table(Action.FETCH, name).name: names for name, names in bound.items()}
     caller.told.extend(_judge_reads(view, table, tables))
     read = {str(name): _is_restricted(catalog.tables[name], names, lease) for name, names in tables.items()}
     return Reading(engine.signer, before, read)
@@ -108,7 +110,8 @@ def _judge_reads(view: View, table: Table, names: Iterable[TableName]) -> tuple[
         source = {view.catalog.table(name).name for name in tables_in(view.key_source(table))}
         outside = [name for name in outside if name not in source]
         cone |= source
-    return tuple(_told(table, _of_read(table, name, cone), name) for name in outside)
+    known = [name for name in cone if name in view.seen.tables]
+    return tuple(_told(table, _of_read(table, name, known), name) for name in outside)
 
 
 def _of_read(table: Table, name: TableName, cone: Iterable[TableName]) -> str:

@@ -111,7 +111,8 @@ async def create_schema(
     """Create a schema; return it, and whether it is new.
 
     Raises:
-        AlreadyExists: The schema exists, and `allow_existing` is not set.
+        AlreadyExists: The schema exists, and `allow_existing` is not set or the caller may not see it.
+        PermissionDenied: The caller may not create a schema of this name.
     """
     check_schema_name(name)
 
@@ -148,9 +149,10 @@ async def _create_schema(
             else:  # another caller created it while this call waited for the lock
                 created = {row[0]: row for row in await stored_catalog.list_schemas(connection)}[name][1]
     if name in existing:
-        if not allow_existing:
+        view = await engine.gate.open(caller)
+        if not (allow_existing and view.rights.sees_schema(name)):
             raise AlreadyExists(f"The schema `{name}` already exists.", schema=name)
-        return SchemaSummary(*existing[name]), False
+        return _summary(view, existing[name]), False
     await engine.gate.replace(catalog)
     if caller.identity.user_id is not None:
         await engine.gate.permissions.read()
@@ -179,6 +181,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
     Raises:
         UnknownSchema: The schema does not exist.
         HasChildren: Tables of other schemas refer to it.
+        PermissionDenied: The caller does not own it, or may not see tables that refer to it.
     """
 
     async def answer(recorded: int) -> int:
@@ -195,7 +198,8 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         await engine.gate.replace(catalog)
         return count
 
-    return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
+    async with engine.gate.concealing(caller, Action.DROP):
+        return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
 def check_schema(catalog: Catalog, name: str) -> None:
@@ -210,10 +214,18 @@ def check_schema(catalog: Catalog, name: str) -> None:
 
 async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
     """List the schemas that the caller may see, by name."""
-    rights = engine.gate.rights(caller)
     async with engine.scope.connection() as connection:
-        summaries = [SchemaSummary(*row) for row in await stored_catalog.list_schemas(connection)]
-    return [summary for summary in summaries if rights.sees_schema(summary.name)]
+        stored = await stored_catalog.list_schemas(connection)
+    view = await engine.gate.open(caller)
+    return [_summary(view, row) for row in stored if view.rights.sees_schema(row[0])]
+
+
+def _summary(view: View, stored: tuple[str, datetime, int, Contract]) -> SchemaSummary:
+    """Return a schema with the number of its tables that the caller may see."""
+    summary = SchemaSummary(*stored)
+    if view.rights.administers:
+        return summary
+    return replace(summary, table_count=sum(name.schema == summary.name for name in view.seen.tables))
 
 
 def _admit_declaration(view: View, name: TableName) -> None:
@@ -222,8 +234,16 @@ def _admit_declaration(view: View, name: TableName) -> None:
     Raises:
         PermissionDenied: The caller may not.
     """
-    if name in view.seen.tables:
-        return
+    if name not in view.seen.tables:
+        admit_new_name(view, name)
+
+
+def admit_new_name(view: View, name: TableName) -> None:
+    """Check that the caller may give a name to a table: who may, sees all tables that can have it already.
+
+    Raises:
+        PermissionDenied: The caller may not.
+    """
     view.seen.check_schema(name.schema)
     if name.master is not None:
         view.table(Action.DECLARE, name.master)
@@ -449,8 +469,12 @@ async def list_definitions(engine: Engine, caller: Caller, table: Table) -> list
 
 
 async def table_bytes(engine: Engine, caller: Caller, table: Table) -> int:
-    """Return how many bytes the rows and indexes of a table take."""
-    (await engine.gate.open(caller)).admit(Action.DESCRIBE, table)
+    """Return how many bytes the rows and indexes of a table take.
+
+    Raises:
+        PermissionDenied: The caller may not fetch its rows.
+    """
+    (await engine.gate.open(caller)).admit(Action.FETCH, table)
     async with engine.scope.connection() as connection:
         return await stored_catalog.read_size(connection, table)
 
@@ -568,7 +592,7 @@ def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool)
     catalog = view.catalog
     roots = {view.table(Action.DROP, name).name for name in names}
     doomed = catalog.sorted(roots | catalog.descendants(*roots))
-    view.admit_cascade(Action.DROP, doomed)
+    view.admit_cascade(Action.DROP, [(name, None) for name in doomed])
     gone = set(doomed)
     for name in doomed:
         if name.master is not None and name.master not in gone and not ignore_masters:

@@ -11,7 +11,6 @@ from levada_server.model.values import show_key
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.objects.claims import claim_changes
 from levada_server.operations.request_ids import once, through_conflicts
-from levada_server.permissions.roles import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +38,13 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
 
     async def work() -> int:
         view = await engine.gate.open(caller)
-        target = view.writable(Action.UPDATE, name)
+        target = view.updatable(name)
         table = target.table
         await admit_write(engine, view, table)
         key, changes = split_update(table, row)
         check_values(table, changes, engine.value_bytes)
         request = engine.scope.recorded(caller.request)
-        claimed = await claim_changes(engine, table, changes)
+        claimed = await claim_changes(engine, view, table, changes)
         async with engine.scope.connection() as connection:
             found = await target.update(connection, key, claimed, view.catalog.basis((table.name,)), request)
         if not found:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, PermissionDenied
-from levada_server.model.dependencies import Catalog
+from levada_server.errors import InvalidRequest, LevadaError, PermissionDenied
+from levada_server.model.dependencies import Catalog, is_within
 from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.operations.access.compiling import compiled
 from levada_server.operations.access.plans import Plans
@@ -20,8 +21,7 @@ from levada_server.query.key_source import default_key_source
 from levada_server.storage.catalog.stored_catalog import lock_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from uuid import UUID
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.plans import Asked
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from levada_server.permissions.rights import Rights
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.cache import CatalogCache
+    from levada_server.storage.objects.object_rows import Holders
     from levada_server.storage.permissions.cache import PermissionsCache
     from levada_server.storage.postgres.database import Connection
 
-
+_WRITES = frozenset({Action.INSERT, Action.INSERT_DIRECTLY, Action.UPDATE})
 MAX_SEEN = 1_000
 """The most narrowed catalogs of one process, one for each caller who may not see all tables."""
 
@@ -86,10 +87,9 @@ class View:
 
     def may(self, action: Action, table: Table) -> bool:
         """Return whether the caller may do an action on a table."""
-        master = table.name.master
-        ids = [table.id] if master is None else [table.id, self.catalog.tables[master].id]
+        ids = self.catalog.ids_with_masters(table)
         job = self.caller.job
-        if job is not None and job.table_id in ids and action in (Action.INSERT, Action.UPDATE):
+        if job is not None and job.table_id in ids and action in _WRITES:
             action = Action.COMPUTE  # what `make` writes is its result
         return action in self.rights.on_table(table.name.schema, ids)
 
@@ -104,8 +104,12 @@ class View:
         if action not in self.rights.on_schema(name):
             raise denied(self.caller, action, f"the schema `{name}`", schema=name)
 
-    def admit_cascade(self, action: Action, names: Iterable[TableName]) -> None:
+    def admit_cascade(self, action: Action, reached: Iterable[tuple[TableName, int | None]]) -> None:
         """Check that the caller may do an action on all tables that a cascade reaches.
+
+        Args:
+            action: The action.
+            reached: The tables, each with the number of its rows that the cascade takes; None if it takes all.
 
         Raises:
             PermissionDenied: The caller may not. The error names tables that the caller may see; of others it says only
@@ -113,28 +117,74 @@ class View:
         """
         if self.rights.administers:
             return
-        refused = [table for name in names if not self.may(action, table := self.catalog.tables[name])]
+        tables = [(self.catalog.tables[name], count) for name, count in reached]
+        refused = [(table, count) for table, count in tables if not self.may(action, table)]
         if not refused:
             return
-        named = sorted(str(table.name) for table in refused if table.name in self.seen.tables)
-        if len(named) < len(refused):
-            hidden = "rows of tables that you may not see depend on these"
-            where = f"{hidden}; so do rows of {', '.join(named)}" if named else hidden
-        else:
-            where = f"this reaches {', '.join(named)}"
-        raise PermissionDenied(
-            f"{self.caller.identity.user} may not {action.value} all that this reaches: {where}. Ask an owner of those "
-            "tables."
-        )
+        seen = sorted(self._reached(table, count) for table, count in refused if table.name in self.seen.tables)
+        raise _refused_cascade(self.caller, action, seen, hidden=len(seen) < len(refused))
 
-    def writable(self, action: Action, name: TableName) -> Writable:
-        """Return a table to change.
+    def _reached(self, table: Table, count: int | None) -> str:
+        if count is None or not self.may(Action.FETCH, table):
+            return f"`{table.name}`"
+        return f"`{table.name}` ({count} {'row' if count == 1 else 'rows'})"
+
+    def hides(self, error: LevadaError) -> bool:
+        """Return whether an error names a table that exists and that the caller may not see."""
+        if self.rights.administers:
+            return False
+        named = {error.details[kind] for kind in ("table", "child") if kind in error.details}
+        return any(str(name) in named for name in self.catalog.tables if name not in self.seen.tables)
+
+    def updatable(self, name: TableName) -> Writable:
+        """Return a table whose rows the caller may change.
 
         Raises:
             UnknownTable: As by `table`.
             PermissionDenied: As by `table`.
         """
-        return Writable(self.table(action, name))
+        return Writable(self.table(Action.UPDATE, name))
+
+    def insertable(self, name: TableName, *, replace: bool, computed: Table | None = None) -> Writable:
+        """Return a table into which the caller may insert.
+
+        Args:
+            name: The table.
+            replace: Whether rows that exist are replaced, which is an update.
+            computed: The table whose jobs insert; None if no job inserts, or if the caller is under its lease.
+
+        Raises:
+            UnknownTable: As by `table`.
+            PermissionDenied: As by `table`.
+        """
+        table = self.seen.table(name)
+        if computed is not None and is_within(table.name, computed.name):
+            action = Action.COMPUTE
+        elif replace:
+            action = Action.UPDATE
+        else:
+            action = Action.INSERT_DIRECTLY if self.catalog.filled_by_jobs(table) else Action.INSERT
+        self.admit(action, table)
+        return Writable(table)
+
+    def reads_object(self, holders: Holders) -> bool:
+        """Return whether the caller may read an object, and name it in rows.
+
+        That is whoever put it there, and whoever may fetch from a table whose rows name it.
+        """
+        tables = (self.catalog.by_id.get(id_) for id_ in holders.tables)
+        return self.put_object(holders) or any(self.may(Action.FETCH, table) for table in tables if table is not None)
+
+    def put_object(self, holders: Holders) -> bool:
+        """Return whether an object or upload is the caller's own.
+
+        A token with a scope has only its own: it must not reach what its user may do elsewhere.
+        """
+        if self.rights.administers:
+            return True
+        identity = self.caller.identity
+        tokens = holders.tokens.get(identity.user_id, ()) if identity.user_id is not None else ()
+        return bool(tokens) and (self.rights.scope is None or identity.token_id in tokens)
 
     async def query(self, action: Action, relation: Relation, *, strict: bool = False) -> Readable:
         """Compile a relation against the whole catalog, if the caller may read all its tables.
@@ -228,6 +278,19 @@ class Gate:
         """Return a view of a catalog that a transaction has changed but not committed."""
         return View(caller, catalog, self.rights(caller), self)
 
+    @asynccontextmanager
+    async def concealing(self, caller: Caller, action: Action) -> AsyncIterator[None]:
+        """Replace an error of the block that names a table which the caller may not see.
+
+        Such errors come from below, where a cascade stops at rows of any table.
+        """
+        try:
+            yield
+        except LevadaError as error:
+            if (await self.open(caller)).hides(error):
+                raise _refused_cascade(caller, action, (), hidden=True) from None
+            raise
+
     def rights(self, caller: Caller) -> Rights:
         """Return the rights of a caller now.
 
@@ -247,7 +310,7 @@ class Gate:
         schemas = frozenset(filter(rights.sees_schema, catalog.schemas))
         tables = {}
         for name, table in catalog.tables.items():
-            ids = (table.id,) if name.master is None else (table.id, catalog.tables[name.master].id)
+            ids = catalog.ids_with_masters(table)
             if name.schema in schemas and Action.DESCRIBE in rights.on_table(name.schema, ids):
                 tables[name] = table
         narrowed = Catalog(catalog.version, schemas, tables)
@@ -290,9 +353,6 @@ class Gate:
                 schema=name,
             )
 
-    def admit_holder(self, caller: Caller, id_: UUID) -> None:
-        """Check that a caller may use a worker session, upload or object."""
-
     def admit_administrator(self, caller: Caller, what: str) -> None:
         """Check that a caller is an administrator.
 
@@ -305,6 +365,17 @@ class Gate:
         """
         if not self.rights(caller).administers:
             raise PermissionDenied(f"Only an administrator may {what}; you are {caller.identity.user}.")
+
+
+def _refused_cascade(caller: Caller, action: Action, seen: Sequence[str], *, hidden: bool) -> PermissionDenied:
+    """Return the error of a cascade that reaches what the caller may see, or may not see, but not change."""
+    reasons = [f"it reaches {', '.join(seen)}"] if seen else []
+    if hidden:
+        reasons.append("rows elsewhere depend on these, in tables that you may not see")
+    return PermissionDenied(
+        f"{caller.identity.user} may not {action.value} all that this takes along: {', and '.join(reasons)}. Ask an "
+        "owner of those tables."
+    )
 
 
 def denied(caller: Caller, action: Action, where: str, **details: object) -> PermissionDenied:

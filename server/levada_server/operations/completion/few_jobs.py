@@ -52,13 +52,13 @@ async def complete_at_once(
         return None
     catalog = view.catalog
     table = computed_table(view, Action.COMPUTE, jobs[0].table)
-    told = check_targets(catalog, table, jobs)
+    told = check_targets(view, table, jobs)
     keys = {job.key for job in jobs}
     inserted: set[tuple[str, ...]] = set()
     counts: list[Counter[str]] = [Counter() for _ in jobs]
     inserts: list[tuple[Table, Columns]] = []
     for kind in kinds:
-        target = view.table(Action.INSERT, kind.table)
+        target = view.insertable(kind.table, replace=kind.options.replace, computed=table).table
         try:
             columns_list, row_counts = await _read(kind, target)
         except LimitReached:
@@ -73,7 +73,7 @@ async def complete_at_once(
                 told += judge_key(table, first_stray(table, found, keys))
                 inserted.update(found if target.name == table.name else ())
             columns.check_sizes(target, engine.value_bytes)
-            inserts.append((target, await claim_columns(engine, target, columns)))
+            inserts.append((target, await claim_columns(engine, view, target, columns)))
     if not keys <= inserted or len(inserts) > STATEMENT_INSERTS:
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
-    from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table
     from levada_server.operations.access.gate import View
     from levada_server.operations.access.writing import Writable
@@ -32,19 +31,20 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 
-def check_targets(catalog: Catalog, table: Table, jobs: Sequence[CompletedJob]) -> list[str]:
+def check_targets(view: View, table: Table, jobs: Sequence[CompletedJob]) -> list[str]:
     """Check that jobs may write into the tables of their rows; return the warnings for the caller.
 
     Raises:
         MakeContract: The schema enforces the contract, and a target is neither the jobs' own table nor a part of it.
         PermissionDenied: Only its own jobs fill a target.
+        UnknownTable: There is no such target, or the caller may not see it.
     """
     told: list[str] = []
     targets = {(insert.table, insert.options): insert for job in jobs for insert in job.inserts}
     for insert in targets.values():
-        target = catalog.table(insert.table)
         with located(insert.location):
-            told += judge_target(catalog, table, target, allow_direct_insert=insert.options.allow_direct_insert)
+            target = view.table(Action.DESCRIBE, insert.table)
+            told += judge_target(view.catalog, table, target, allow_direct_insert=insert.options.allow_direct_insert)
     return told
 
 
@@ -72,7 +72,7 @@ class Inserting:
         """Insert the rows of one job; return their number by table."""
         counts: Counter[str] = Counter()
         for insert in job.inserts:
-            target = self.view.writable(Action.INSERT, insert.table)
+            target = self._target(insert)
             counts[str(target.table.name)] += await self._one(target, insert)
         return counts
 
@@ -84,7 +84,7 @@ class Inserting:
         """
         counts: list[Counter[str]] = [Counter() for _ in jobs]
         for alike in alike_inserts(jobs):
-            target = self.view.writable(Action.INSERT, alike.table)
+            target = self._target(alike)
             if alike.together:
                 columns_list, row_counts = await asyncio.to_thread(alike.read, target.table)
                 for columns in columns_list:
@@ -94,6 +94,9 @@ class Inserting:
             for (number, _), rows in zip(alike.inserts, row_counts, strict=True):
                 counts[number][str(target.table.name)] += rows
         return counts
+
+    def _target(self, insert: BufferedInsert | AlikeInserts) -> Writable:
+        return self.view.insertable(insert.table, replace=insert.options.replace, computed=self.table)
 
     async def _one(self, target: Writable, insert: BufferedInsert) -> int:
         count = 0
@@ -112,7 +115,7 @@ class Inserting:
         if is_within(target.table.name, self.table.name):
             stray = stray_key(self.view.catalog, self.table, target.table, columns, self.keys)
             self.warnings.extend(judge_key(self.table, stray))
-        return await insert_batch(self.engine, self.connection, target, columns, options)
+        return await insert_batch(self.engine, self.connection, self.view, target, columns, options)
 
 
 def _batches(insert: BufferedInsert, target: Table) -> Iterator[Columns]:

@@ -159,7 +159,7 @@ async def _commit_results(
 ) -> None:
     for job in jobs:
         await _check_inputs(connection, view, table, job)
-    warnings = check_targets(view.catalog, table, jobs)
+    warnings = check_targets(view, table, jobs)
     keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
     inserting = Inserting(engine, connection, view, table, keys, warnings)
     counts = await inserting.together(jobs) if len(jobs) > 1 else [await inserting.in_order(jobs[0])]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.object_rows import StoredObject
 
@@ -37,21 +38,22 @@ def check_stores(engine: Engine, attributes: Iterable[Attribute], table: TableNa
                 raise
 
 
-async def claim_columns(engine: Engine, table: Table, columns: Columns) -> Columns:
+async def claim_columns(engine: Engine, view: View, table: Table, columns: Columns) -> Columns:
     """Claim the objects that some rows are about to name, and put their references into the rows.
 
     The claim is committed before the rows, whatever transaction they belong to. From then on no collection removes
     these objects, for longer than any transaction lasts.
 
     Raises:
-        UnknownObject: A row names an object that is gone.
+        UnknownObject: A row names an object that is gone, or that the caller may not read.
         WrongValue: A row names an object of another kind or store.
     """
     places = [i for i, a in enumerate(columns.attributes) if a.type.kind is Kind.OBJECT]
     if not places:
         return columns
     ids = {i: columns.arrays[i].to_pylist() for i in places}
-    claimed = await _claim(engine, {UUID(id_) for column in ids.values() for id_ in column if id_ is not None})
+    wanted = {UUID(id_) for column in ids.values() for id_ in column if id_ is not None}
+    claimed = await _claim(engine, await readable(engine, view, wanted), table)
     arrays = list(columns.arrays)
     for i, column in ids.items():
         texts = []
@@ -62,7 +64,7 @@ async def claim_columns(engine: Engine, table: Table, columns: Columns) -> Colum
     return replace(columns, arrays=tuple(arrays))
 
 
-async def claim_changes(engine: Engine, table: Table, changes: Mapping[str, object]) -> dict[str, object]:
+async def claim_changes(engine: Engine, view: View, table: Table, changes: Mapping[str, object]) -> dict[str, object]:
     """Claim the objects of the new values of one row, as `claim_columns` does."""
     result = dict(changes)
     ids = {
@@ -70,27 +72,37 @@ async def claim_changes(engine: Engine, table: Table, changes: Mapping[str, obje
         for name, value in changes.items()
         if value is not None and table.heading[name].type.kind is Kind.OBJECT
     }
-    claimed = await _claim(engine, set(ids.values())) if ids else {}
+    claimed = await _claim(engine, await readable(engine, view, ids.values()), table) if ids else {}
     for name, id_ in ids.items():
         result[name] = _fitting(table.heading[name], claimed, id_, f"`{table.name}`, attribute `{name}`")
     return result
 
 
-async def claim_copied(engine: Engine, ids: Iterable[str]) -> None:
-    """Claim the objects of rows that were copied within PostgreSQL and are not committed yet.
+async def claim_copied(engine: Engine, table: Table, ids: Iterable[str]) -> None:
+    """Claim the objects of rows that the caller copied within PostgreSQL into a table and that are not committed yet.
 
     Raises:
         UnknownObject: An object is gone.
     """
     wanted = {UUID(id_) for id_ in ids}
-    gone = wanted - (await _claim(engine, wanted)).keys() if wanted else set()
+    gone = wanted - (await _claim(engine, wanted, table)).keys() if wanted else set()
     if gone:
         raise UnknownObject("An object of the copied rows is gone; fetch them again.", object=next(iter(gone)))
 
 
-async def _claim(engine: Engine, ids: set[UUID]) -> dict[UUID, StoredObject]:
+async def readable(engine: Engine, view: View, ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of some objects the caller may read, and name in rows."""
+    wanted = set(ids)
+    if view.rights.administers or not wanted:
+        return wanted
     async with engine.objects.connection() as connection:
-        return await object_rows.claim(connection, ids)
+        holders = await object_rows.read_holders(connection, wanted)
+    return {id_ for id_ in wanted if view.reads_object(holders[id_])}
+
+
+async def _claim(engine: Engine, ids: set[UUID], table: Table) -> dict[UUID, StoredObject]:
+    async with engine.objects.connection() as connection:
+        return await object_rows.claim(connection, ids, table.id)
 
 
 def _fitting(attribute: Attribute, claimed: Mapping[UUID, StoredObject], id_: UUID, where: str) -> str:

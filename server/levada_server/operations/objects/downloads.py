@@ -28,7 +28,7 @@ async def download(
     """Yield the bytes of an object, of a folder's file, or of a folder's list of files, from an offset on.
 
     Raises:
-        UnknownObject: The object does not exist.
+        UnknownObject: The object does not exist, or the caller may not read it.
         NotFound: The folder has no such file.
         DamagedObject: The store lost the object, or its size has changed.
         InvalidRequest: The offset is past the end.
@@ -57,7 +57,7 @@ async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[Stor
     """List the files of a folder.
 
     Raises:
-        UnknownObject: The object does not exist.
+        UnknownObject: The object does not exist, or the caller may not read it.
         InvalidRequest: The object is not a folder.
         DamagedObject: The store lost the list.
     """
@@ -71,10 +71,11 @@ async def list_files(engine: Engine, caller: Caller, id_: UUID) -> Sequence[Stor
 
 
 async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject, FolderStore]:
-    engine.gate.admit_holder(caller, id_)
+    view = await engine.gate.open(caller)
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
-    if found is None:
+        holders = (await object_rows.read_holders(connection, (id_,)))[id_]
+    if found is None or not view.reads_object(holders):
         raise UnknownObject("There is no object with this id; perhaps no row names it any more.", object=id_)
     return found, engine.objects.store(found.reference.store)
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from levada_server.errors import DamagedObject, InvalidRequest, UnknownObject, UnknownSchema, WrongValue
 from levada_server.model.kinds import Kind
 from levada_server.model.object_names import attachment_path, check_file_name, content_path, keyed_path
+from levada_server.operations.objects.claims import readable
 from levada_server.operations.objects.collection import remove_bytes
 from levada_server.operations.objects.downloads import open_file
 from levada_server.permissions.roles import Action
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from levada_server.model.heading import Attribute
     from levada_server.model.object_reference import ObjectReference
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.content import Content
@@ -68,7 +70,8 @@ async def stage(
         InvalidRequest: The attribute does not hold such an object, or the name or the hash is not valid.
         DamagedObject: The store lost the object with the same content.
     """
-    table, attribute = await _target(engine, caller, target)
+    view = await engine.gate.open(caller)
+    table, attribute = _target(view, target)
     codec = attribute.type.codec
     store = engine.objects.store(attribute.type.store)
     if codec == "filepath":
@@ -93,16 +96,24 @@ async def stage(
         else:
             path = keyed_path(table.name, attribute.name, known.items(), name, id_)
         upload = Upload(id_, schema_id, codec, store.name, path, name, folder)
-        if hash_ and (same := await object_rows.claim_content(connection, upload, hash_)) is not None:
+        known_to = await object_rows.find_content(connection, upload, hash_) if hash_ else None
+    # Only who may read the bytes learns that they are there already; others send them.
+    if known_to is not None and await readable(engine, view, (known_to,)):
+        async with engine.objects.connection() as connection:
+            same = await object_rows.claim_content(connection, upload, hash_)
+        if same is not None:
             await _check_there(store, same)
             return same.reference
+    async with engine.objects.connection() as connection, connection.transaction():
         await object_rows.insert_upload(connection, upload)
+        await _note_user(connection, caller, id_)
     await asyncio.to_thread(store.begin, id_, folder=folder)
     return id_
 
 
-async def _target(engine: Engine, caller: Caller, target: Target) -> tuple[Table, Attribute]:
-    table = (await engine.gate.open(caller)).table(Action.INSERT, target.table)
+def _target(view: View, target: Target) -> tuple[Table, Attribute]:
+    table = view.seen.table(target.table)
+    view.admit(Action.COMPUTE if view.catalog.filled_by_jobs(table) else Action.INSERT, table)
     attribute = table.heading[target.attribute]
     if attribute.type.kind is not Kind.OBJECT:
         raise InvalidRequest(
@@ -127,11 +138,12 @@ async def open_upload(engine: Engine, caller: Caller, id_: UUID) -> OpenUpload:
     """Return an upload to write to, and extend its life.
 
     Raises:
-        UnknownObject: The upload has expired, or is committed.
+        UnknownObject: The upload has expired, is committed, or is not the caller's.
     """
-    engine.gate.admit_holder(caller, id_)
+    view = await engine.gate.open(caller)
     async with engine.objects.connection() as connection:
-        upload = await object_rows.renew_upload(connection, id_)
+        holders = (await object_rows.read_holders(connection, (id_,)))[id_]
+        upload = await object_rows.renew_upload(connection, id_) if view.put_object(holders) else None
     if upload is None:
         raise UnknownObject(
             "There is no upload with this id: it has expired or is committed. Begin another.", object=id_
@@ -177,17 +189,19 @@ async def commit(engine: Engine, caller: Caller, id_: UUID, *, hash_: str, size_
     """
     try:
         async with engine.objects.committing(id_):
-            return await _commit(engine, await open_upload(engine, caller, id_), hash_, size_bytes)
+            return await _commit(engine, caller, await open_upload(engine, caller, id_), hash_, size_bytes)
     except UnknownObject:
         # It may be committed already, if the answer was lost and the client asks again.
+        view = await engine.gate.open(caller)
         async with engine.objects.connection() as connection:
             done = await object_rows.read_object(connection, id_)
-        if done is None:
+            holders = (await object_rows.read_holders(connection, (id_,)))[id_]
+        if done is None or not view.put_object(holders):
             raise
         return done.reference
 
 
-async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
+async def _commit(engine: Engine, caller: Caller, opened: OpenUpload, hash_: str, size_bytes: int) -> ObjectReference:
     upload, store, id_ = opened.upload, opened.store, opened.upload.id
     content = await asyncio.to_thread(store.content, id_, folder=upload.folder)
     header: NpyHeader | None = None
@@ -205,7 +219,7 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
         raise
     if upload.codec in BY_CONTENT:
         upload = replace(upload, path=content_path(upload.codec, content.hash, id_))
-    same = await _claim_content(engine, upload, content)
+    same = await _claim_content(engine, caller, upload, content)
     if same is None:
         if upload.path != opened.upload.path:
             async with engine.objects.connection() as connection:
@@ -216,7 +230,7 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
         if whole is not None:
             return whole.reference
         # Another client has just committed the same content, or the upload is gone.
-        same = await _claim_content(engine, upload, content)
+        same = await _claim_content(engine, caller, upload, content)
     await _drop(engine, upload, store)
     if same is None:
         raise UnknownObject("The upload has expired; begin another.", object=id_)
@@ -224,11 +238,21 @@ async def _commit(engine: Engine, opened: OpenUpload, hash_: str, size_bytes: in
     return same.reference
 
 
-async def _claim_content(engine: Engine, upload: Upload, content: Content) -> StoredObject | None:
+async def _claim_content(engine: Engine, caller: Caller, upload: Upload, content: Content) -> StoredObject | None:
+    """Return the object with the content of an upload, which from now on is the caller's too: the bytes were sent."""
     if upload.codec not in BY_CONTENT:
         return None
     async with engine.objects.connection() as connection:
-        return await object_rows.claim_content(connection, upload, content.hash)
+        found = await object_rows.claim_content(connection, upload, content.hash)
+        if found is not None:
+            await _note_user(connection, caller, found.reference.id)
+    return found
+
+
+async def _note_user(connection: Connection, caller: Caller, id_: UUID) -> None:
+    identity = caller.identity
+    if identity.user_id is not None and identity.token_id is not None:
+        await object_rows.add_user(connection, id_, identity.user_id, identity.token_id)
 
 
 async def _drop(engine: Engine, upload: Upload, store: FolderStore) -> None:
@@ -247,7 +271,7 @@ async def register(engine: Engine, caller: Caller, target: Target, path: str) ->
         NotFound: The file does not exist.
         InvalidRequest: The attribute is not a `<filepath@…>`, or the path leaves the store.
     """
-    table, attribute = await _target(engine, caller, target)
+    table, attribute = _target(await engine.gate.open(caller), target)
     if attribute.type.codec != "filepath":
         raise InvalidRequest(f"`{attribute.name}` is a {attribute.type}, which takes copies.", field="attribute")
     store = engine.objects.store(attribute.type.store)
@@ -256,7 +280,9 @@ async def register(engine: Engine, caller: Caller, target: Target, path: str) ->
         schema_id = await _schema_id(connection, table)
         name = path.rpartition("/")[2]
         file = Upload(uuid4(), schema_id, "filepath", store.name, path, name, folder=False)
-        return (await object_rows.insert_registered(connection, file, content)).reference
+        registered = (await object_rows.insert_registered(connection, file, content)).reference
+        await _note_user(connection, caller, registered.id)
+    return registered
 
 
 async def _check_there(store: FolderStore, found: StoredObject) -> None:

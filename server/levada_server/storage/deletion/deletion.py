@@ -58,7 +58,9 @@ async def delete(connection: Connection, catalog: Catalog, chosen: Chosen, diges
         child = next((n for n in catalog.tables if (n.schema, n.stored) == (error.schema_name, error.table_name)), None)
         if child is None:
             raise
-        raise Conflict(f"Entities of `{child}` that depend on these were inserted meanwhile; repeat.") from error
+        raise Conflict(
+            f"Entities of `{child}` that depend on these were inserted meanwhile; repeat.", child=child
+        ) from error
 
 
 async def check_alone(connection: Connection, catalog: Catalog, chosen: Chosen) -> None:

@@ -26,12 +26,24 @@ async def read_signer(database: Database) -> Signer:
 
 
 async def create_session(
-    connection: Connection, worker: Worker, lease_duration: timedelta, code_version: str, user_id: int | None
+    connection: Connection,
+    worker: Worker,
+    lease_duration: timedelta,
+    code_version: str,
+    user_id: int | None,
+    token_id: UUID | None,
 ) -> UUID:
-    """Begin a worker session, and delete sessions that are long dead."""
+    """Begin a worker session of a user, by a token, and delete sessions that are long dead."""
     await connection.execute(_SQL["prune_sessions"])
     session: UUID = await connection.fetchval(
-        _SQL["create_session"], worker.host, worker.process, worker.user, code_version, lease_duration, user_id
+        _SQL["create_session"],
+        worker.host,
+        worker.process,
+        worker.user,
+        code_version,
+        lease_duration,
+        user_id,
+        token_id,
     )
     return session
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
@@ -52,6 +53,19 @@ class StoredObject:
     codec: str
     folder: bool
     reference: ObjectReference
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Through whom an object or upload may be used.
+
+    Args:
+        tables: The ids of the tables whose rows name it, or named it.
+        tokens: The tokens with which each user put it there, by the user's id.
+    """
+
+    tables: tuple[int, ...] = ()
+    tokens: Mapping[int, frozenset[UUID]] = field(default_factory=dict)
 
 
 async def schema_id(connection: Connection, name: str) -> int | None:
@@ -141,9 +155,34 @@ async def claim_content(connection: Connection, upload: Upload, hash_: str) -> S
     return None if row is None else _stored(row)
 
 
-async def claim(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, StoredObject]:
-    """Extend the life of objects that rows are about to name, and return them; objects that are gone are left out."""
-    rows = await connection.fetch(_SQL["claim"], list(ids), LIFETIME)
+async def find_content(connection: Connection, upload: Upload, hash_: str) -> UUID | None:
+    """Return the id of the object with the same content as an upload, in its schema and store; None for none."""
+    found: UUID | None = await connection.fetchval(
+        _SQL["find_content"], upload.schema_id, upload.store, upload.codec, hash_
+    )
+    return found
+
+
+async def read_holders(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Holders]:
+    """Return through whom some objects and uploads may be used; nobody, where one does not exist."""
+    found = {}
+    for row in await connection.fetch(_SQL["read_holders"], list(ids)):
+        tokens: defaultdict[int, set[UUID]] = defaultdict(set)
+        for user, token in zip(row["users"], row["tokens"], strict=True):
+            tokens[user].add(token)
+        by_user = {user: frozenset(each) for user, each in tokens.items()}
+        found[row["id"]] = Holders(tuple(row["tables"]), by_user)
+    return found
+
+
+async def add_user(connection: Connection, id_: UUID, user_id: int, token_id: UUID) -> None:
+    """Record that a user put an object or upload there."""
+    await connection.execute(_SQL["add_user"], id_, user_id, token_id)
+
+
+async def claim(connection: Connection, ids: Iterable[UUID], table_id: int) -> dict[UUID, StoredObject]:
+    """Extend the life of objects that rows of a table are about to name; return each that is not gone."""
+    rows = await connection.fetch(_SQL["claim"], list(ids), LIFETIME, table_id)
     return {row["id"]: _stored(row) for row in rows}
 
 

@@ -79,9 +79,9 @@ async def list_tokens(connection: Connection, user_id: int | None, id_: UUID | N
 
 
 async def revoke_tokens(connection: Connection, user_id: int | None, id_: UUID | None) -> int:
-    """Revoke all tokens, those of a user, or one; return their number."""
-    tag = await connection.execute(_SQL["revoke_tokens"], user_id, id_)
-    return int(tag.rpartition(" ")[2])
+    """Revoke all tokens, those of a user, or one, and end the worker sessions that they began; return their number."""
+    count: int = await connection.fetchval(_SQL["revoke_tokens"], user_id, id_)
+    return count
 
 
 async def note_use(connection: Connection, used: Mapping[UUID, datetime]) -> None:

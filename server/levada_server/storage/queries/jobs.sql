@@ -2,8 +2,9 @@
 SELECT secret FROM levada.signing_key;
 
 -- name: create_session
-INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time, user_id)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5, $6)
+INSERT INTO levada.worker_session
+    (host, pid, username, code_version, lease_duration, expire_time, user_id, token_id)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5, $6, $7)
 RETURNING id;
 
 -- name: renew_sessions

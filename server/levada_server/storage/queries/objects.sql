@@ -27,6 +27,22 @@ VALUES ($1, $2, $3, $4, $5, $6, false, 'whole', $7, $8, clock_timestamp() + $9::
 -- name: doom_upload
 UPDATE levada.object SET state = 'doomed' WHERE id = $1 AND state = 'uploading';
 
+-- name: find_content
+SELECT id FROM levada.object
+WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('blob', 'hash')
+  AND state IN ('whole', 'quarantined');
+
+-- name: read_holders
+-- The tables whose rows name some objects, and the users and tokens that put them there.
+SELECT o.id,
+    ARRAY(SELECT t.table_id FROM levada.object_table t WHERE t.object_id = o.id) AS tables,
+    ARRAY(SELECT u.user_id FROM levada.object_user u WHERE u.object_id = o.id ORDER BY u.user_id, u.token_id) AS users,
+    ARRAY(SELECT u.token_id FROM levada.object_user u WHERE u.object_id = o.id ORDER BY u.user_id, u.token_id) AS tokens
+FROM unnest($1::uuid[]) AS o(id);
+
+-- name: add_user
+INSERT INTO levada.object_user (object_id, user_id, token_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
 -- name: claim_content
 -- The object with some content, if it exists; it stays for a while, even if no row names it yet.
 UPDATE levada.object SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $5::interval
@@ -35,10 +51,12 @@ WHERE schema_id = $1 AND store = $2 AND codec = $3 AND hash = $4 AND codec IN ('
 RETURNING *;
 
 -- name: claim
--- Objects that rows are about to name: they leave quarantine, and stay longer than the rows' transaction lasts.
--- Locked in a fixed order, so that two such statements do not deadlock.
+-- Objects that rows of a table are about to name: they leave quarantine, and stay longer than the rows' transaction
+-- lasts. Locked in a fixed order, so that two such statements do not deadlock.
 WITH locked AS (
     SELECT id FROM levada.object WHERE id = ANY($1::uuid[]) AND state IN ('whole', 'quarantined') ORDER BY id FOR UPDATE
+), named AS (
+    INSERT INTO levada.object_table (object_id, table_id) SELECT id, $3 FROM locked ON CONFLICT DO NOTHING
 )
 UPDATE levada.object AS o SET state = 'whole', quarantine_time = NULL, expire_time = clock_timestamp() + $2::interval
 FROM locked WHERE o.id = locked.id

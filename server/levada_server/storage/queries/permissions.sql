@@ -74,9 +74,15 @@ FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id LEFT JOIN levada.
 WHERE g.token_id = ANY ($1::uuid[]) ORDER BY s.name, t.name, g.role;
 
 -- name: revoke_tokens
--- All, those of a user, or one.
-UPDATE levada.token SET revoke_time = now()
-WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2);
+-- All, those of a user, or one, with the worker sessions that they began. Returns their number.
+WITH revoked AS (
+    UPDATE levada.token SET revoke_time = now()
+    WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2)
+    RETURNING id
+), ended AS (
+    DELETE FROM levada.worker_session WHERE token_id IN (SELECT id FROM revoked)
+)
+SELECT count(*) FROM revoked;
 
 -- name: note_use
 INSERT INTO levada.token_use (token_id, use_time)
