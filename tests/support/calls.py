@@ -91,7 +91,7 @@ async def outcome(
 ) -> tuple[status_pb2.Status, list[Any]]:
     """Make a call; return its status, or that in one of its answers, and the answers.
 
-    Of a stream that goes on, one answer is read.
+    It reads one answer of a stream that goes on.
     """
     made, answers = begun(channel, name, request, secret), []
     try:

@@ -161,7 +161,7 @@ OF_DATA: dict[str, Build] = {
         name=lab.schema, make_contract=schema_pb2.MAKE_CONTRACT_WARN
     ),
 }
-"""Those that name a table or a schema."""
+"""The requests that name a table or a schema."""
 
 OTHERS: dict[str, Build] = {
     "GetCaller": lambda _: access.GetCallerRequest(),
@@ -198,6 +198,6 @@ LAST: dict[str, Build] = {
     "RenameSchema": lambda lab: schema.RenameSchemaRequest(name=lab.schema, new_name=f"{lab.schema}_renamed"),
     "DropSchema": lambda lab: schema.DropSchemaRequest(name=f"{lab.schema}_renamed" if lab.renamed else lab.schema),
 }
-"""Those after which the others fail, in this order."""
+"""The requests after which the others fail, in this order."""
 
 MINIMAL: dict[str, Build] = {**OF_DATA, **OTHERS, **LAST}
