@@ -33,6 +33,7 @@ from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import Equalities, Match, Restrict, TableOperand
+from levada_server.query.ddl import job_table_name
 from levada_server.rpc.dispatch import request_named
 from tests.support import make
 from tests.support.make import ME, named
@@ -446,3 +447,31 @@ async def test_the_roles_of_a_table_hold_for_parts_of_its_parts(lab: Engine) -> 
     await make.make_table(lab, "Book.Page.Line", "-> master\nline : int32\n", Tier.PART)
     vera = await user(lab, "vera", (Role.VIEWER, "lab.Book"))
     assert await fetched(lab, vera, TableOperand(named("Book.Page.Line"))) == 0
+
+
+async def test_a_cycle_of_schemas_is_told_without_what_is_hidden(lab: Engine) -> None:
+    for name in ("between", "below"):
+        await schemas.create_schema(lab, ME, name, allow_existing=False)
+    chain = ("between", "Secret", "-> lab.Subject\n"), ("below", "Last", "-> between.Secret\n")
+    for schema, table, definition in chain:
+        declaration = schemas.Declaration(TableName(schema, table), Tier.MANUAL, definition, {})
+        await schemas.declare_table(lab, ME, declaration)
+    eve = await user(lab, "eve", (Role.EDITOR, "lab"), (Role.EDITOR, "below"))
+    closing = schemas.Declaration(named("Closing"), Tier.MANUAL, "-> below.Last\n", {})
+    assert "between" not in (await refusal(schemas.declare_table(lab, eve, closing)))[1]
+    assert "between.Secret" in (await refusal(schemas.declare_table(lab, ME, closing)))[1]
+
+
+async def test_the_trace_of_a_job_names_only_what_is_seen(lab: Engine) -> None:
+    await make.refresh(lab, "Stat")
+    (lease,) = await make.reserve(lab, await make.make_session(lab), "Stat")
+    await make.complete(lab, lease, {"Stat": [{"subject": 1, "session": 1, "rate": 1}]})
+    async with lab.scope.connection() as connection:
+        read = '{"lab.Session": {"rows": 3, "key_restricted": true}, "lab.Stat": {"rows": 1, "key_restricted": true}}'
+        table = job_table_name((await make.catalog(lab)).table(named("Stat")))
+        await connection.execute(f"UPDATE {table} SET _reads = $1", read)  # noqa: S608
+    vera = await user(lab, "vera", (Role.VIEWER, "lab.Stat"))
+    for caller, tables in ((vera, {"lab.Stat"}), (ME, {"lab.Stat", "lab.Session"})):
+        _, (job,) = await jobs.list_jobs(lab, caller, named("Stat"), (), after=0, limit=10)
+        assert set(job["_reads"]) == tables
+        assert set(job["_writes"]) == {"lab.Stat"}

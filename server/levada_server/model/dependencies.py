@@ -157,11 +157,13 @@ class Catalog:
         graph.add_edges_from((p.schema, c.schema) for p, c in self.graph.edges if p.schema != c.schema)
         return graph
 
-    def check_reference(self, child: TableName, parent: TableName) -> None:
+    def check_reference(self, child: TableName, parent: TableName, shown: Catalog) -> None:
         """Refuse a foreign key that would close a cycle, of tables or of schemas.
 
         Args:
             child: May be a table that does not exist yet.
+            parent: The table that it would refer to.
+            shown: The tables and schemas that the error may name.
 
         Raises:
             InvalidDefinition: It would close a cycle.
@@ -174,11 +176,12 @@ class Catalog:
         below = nx.descendants(self.schema_graph, child.schema) if child.schema in self.schema_graph else ()
         if parent.schema in below:
             path = nx.shortest_path(self.schema_graph, child.schema, parent.schema)
-            example = next(f"`{c}` refers to `{p}`" for p, c in self.graph.edges if [p.schema, c.schema] == path[:2])
+            references = ((p, c) for p, c in shown.graph.edges if [p.schema, c.schema] == path[:2])
+            example = next((f": `{c}` refers to `{p}`" for p, c in references), "")
+            way = f" ({' → '.join(path)}{example})" if set(path) <= shown.schemas else ""
             raise InvalidDefinition(
-                f"the schema `{child.schema}` cannot refer to `{parent.schema}`, which depends on it "
-                f"({' → '.join(path)}: {example}); schemas form no cycle, so put this table into `{parent.schema}` "
-                "or into a new schema",
+                f"the schema `{child.schema}` cannot refer to `{parent.schema}`, which depends on it{way}; schemas "
+                f"form no cycle, so put this table into `{parent.schema}` or into a new schema",
                 expected=f"a table of a schema that does not depend on `{child.schema}`",
             )
 

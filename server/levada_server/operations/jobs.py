@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -317,9 +318,19 @@ async def list_jobs(
         after: Only jobs with a greater id.
         limit: The most jobs to list.
     """
-    table = computed_table(await engine.gate.open(caller), Action.FETCH, name)
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.FETCH, name)
     async with engine.scope.connection() as connection:
-        return table, await job_rows.list_jobs(connection, table, states, after, limit)
+        rows = await job_rows.list_jobs(connection, table, states, after, limit)
+    return table, [
+        {**row, "_reads": _seen(view, row["_reads"]), "_writes": _seen(view, row["_writes"])} for row in rows
+    ]
+
+
+def _seen(view: View, trace: str | None) -> dict[str, Any]:  # Any: what a job recorded of a table
+    """Return what a job recorded of the tables that it read or wrote, as far as the caller may see them."""
+    shown = {str(name) for name in view.seen.tables}
+    return {name: told for name, told in json.loads(trace or "{}").items() if name in shown}
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,7 +335,7 @@ async def parsed(view: View, declaration: Declaration) -> Table:
             return view.table(Action.DESCRIBE, declaration.name.master)
         written = declaration.references.get(name) or _written_out(view.seen, declaration.name.schema, name)
         parent = view.table(Action.DESCRIBE, written)
-        view.catalog.check_reference(declaration.name, parent.name)
+        view.catalog.check_reference(declaration.name, parent.name, view.seen)
         return parent
 
     table = await asyncio.to_thread(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -178,17 +177,15 @@ def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: the value
     return message
 
 
-def _reads(text: str | None) -> list[job_pb2.TableRead]:
+def _reads(source: Mapping[str, Any]) -> list[job_pb2.TableRead]:  # Any: as the job recorded it
     return [
         job_pb2.TableRead(table=_named(name), row_count=read["rows"], key_restricted=read["key_restricted"])
-        for name, read in json.loads(text or "{}").items()
+        for name, read in source.items()
     ]
 
 
-def _writes(text: str | None) -> list[schema_pb2.TableCount]:
-    return [
-        schema_pb2.TableCount(name=_named(name), entity_count=count) for name, count in json.loads(text or "{}").items()
-    ]
+def _writes(source: Mapping[str, int]) -> list[schema_pb2.TableCount]:
+    return [schema_pb2.TableCount(name=_named(name), entity_count=count) for name, count in source.items()]
 
 
 def _named(text: str) -> schema_pb2.TableName:
