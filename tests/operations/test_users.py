@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from levada_api.v1 import relation_pb2, schema_pb2
 from levada_server.errors import (
     AlreadyExists,
     HasChildren,
@@ -18,12 +19,13 @@ from levada_server.errors import (
     LevadaError,
     NotFound,
     PermissionDenied,
+    PreconditionFailed,
     Unauthenticated,
     UnknownSchema,
     UnknownTable,
 )
 from levada_server.jobs.lease import Worker
-from levada_server.jobs.signing import LeaseContent, Signer
+from levada_server.jobs.signing import LeaseContent, Signer, lease_content
 from levada_server.model.request import Request
 from levada_server.model.table import PartIntegrity, TableName, Tier
 from levada_server.operations import alteration, deletes, inserts, job_refresh, jobs, schemas, users
@@ -75,6 +77,15 @@ async def lab(engine: Engine) -> Engine:
     await make.insert(engine, "Subject", [{"subject": 1}, {"subject": 2}])
     await make.insert(engine, "Session", [{"subject": 1, "session": 1}])
     return engine
+
+
+def sourced(table: str, source: TableName) -> schemas.Declaration:
+    """Declare a computed table whose class has a key source of its own."""
+    message = relation_pb2.TableOperand(name=schema_pb2.TableName(schema=source.schema, table=source.table))
+    content = relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=message)]).SerializeToString()
+    return schemas.Declaration(
+        named(table), Tier.COMPUTED, "-> Session\n---\nrate : int32\n", {}, has_make=True, key_source=content
+    )
 
 
 async def fetched(engine: Engine, caller: Caller, relation: Relation) -> int:
@@ -475,3 +486,91 @@ async def test_the_trace_of_a_job_names_only_what_is_seen(lab: Engine) -> None:
         _, (job,) = await jobs.list_jobs(lab, caller, named("Stat"), (), after=0, limit=10)
         assert set(job["_reads"]) == tables
         assert set(job["_writes"]) == {"lab.Stat"}
+
+
+@pytest.fixture
+async def sourced_lab(lab: Engine) -> Engine:
+    """A table computed from the rows of `other.Chosen`, by a key source that `dan` declared."""
+    await schemas.create_schema(lab, ME, "other", allow_existing=False)
+    chosen = TableName("other", "Chosen")
+    definition = "subject : int32\nsession : int32\n"
+    await schemas.declare_table(lab, ME, schemas.Declaration(chosen, Tier.MANUAL, definition, {}))
+    await inserts.insert(lab, ME, chosen, InsertOptions(), make.arrow([{"subject": 1, "session": 1}]))
+    dan = await user(lab, "dan", (Role.EDITOR, "lab"), (Role.VIEWER, "other"))
+    declared = await schemas.declare_table(lab, dan, sourced("Sourced", chosen))
+    assert not declared.key_source_error
+    return lab
+
+
+async def test_a_key_source_is_read_by_its_definer(sourced_lab: Engine) -> None:
+    wes = await user(sourced_lab, "wes", (Role.WORKER, "lab.Sourced"))
+    sourced_table = named("Sourced")
+
+    async def refresh() -> object:
+        return await job_refresh.refresh(
+            sourced_lab, wes, sourced_table, None, priority=None, delay=timedelta(0), retry_errors=False
+        )
+
+    async def work() -> list[object]:
+        session, _ = await jobs.create_session(sourced_lab, wes, Worker("host", 1, "wes"), None, "")
+        wait, tables = timedelta(0), [sourced_table]
+        return list(await jobs.reserve(sourced_lab, wes, session, tables, max_jobs=1, wait=wait, restriction=None))
+
+    assert (await jobs.progress(sourced_lab, wes, sourced_table, None)).total == 1
+    await refresh()
+    assert len(await work()) == 1
+    # Its definer's right is gone: the jobs wait, in a way that says why and names no table.
+    await users.revoke_role(sourced_lab, ME, "dan", Role.VIEWER, TableName("other", ""))
+    for stopped in (refresh(), work(), jobs.progress(sourced_lab, wes, sourced_table, None)):
+        kind, message = await refusal(stopped)
+        assert kind is PreconditionFailed
+        assert "other" not in message
+    # Others who may read it make it theirs by declaring it again; who may not, cannot.
+    eli = await user(sourced_lab, "eli", (Role.EDITOR, "lab"))
+    declaration = sourced("Sourced", TableName("other", "Chosen"))
+    assert (await schemas.declare_table(sourced_lab, eli, declaration)).key_source_error
+    assert (await refusal(refresh()))[0] is PreconditionFailed
+    await users.grant_role(sourced_lab, ME, "eli", Role.VIEWER, TableName("other", ""))
+    assert not (await schemas.declare_table(sourced_lab, eli, declaration)).key_source_error
+    await refresh()
+    # Nor does it act for a user who was disabled.
+    await users.update_user(sourced_lab, ME, "eli", administrator=None, prefixes=None, disabled=True)
+    assert (await refusal(refresh()))[0] is PreconditionFailed
+
+
+async def test_a_key_source_that_its_definer_cannot_read_is_as_one_of_an_absent_table(sourced_lab: Engine) -> None:
+    eve = await user(sourced_lab, "eve", (Role.EDITOR, "lab"))
+    told = []
+    for number, source in enumerate((TableName("other", "Chosen"), TableName("nowhere", "Chosen"))):
+        table = f"Eves{number}"
+        declared = await schemas.declare_table(sourced_lab, eve, sourced(table, source))
+        progress = await refusal(jobs.progress(sourced_lab, eve, named(table), None))
+        told.append(f"{declared.key_source_error} {progress}".replace(source.schema, "…").replace(table, "…"))
+    assert told[0] == told[1]
+
+
+async def test_commits_make_no_jobs_by_a_key_source_that_its_definer_may_not_read(sourced_lab: Engine) -> None:
+    await schemas.declare_table(sourced_lab, ME, sourced("Beside", TableName("other", "Chosen")))
+    await users.revoke_role(sourced_lab, ME, "dan", Role.VIEWER, TableName("other", ""))
+    key = (("subject", 1), ("session", 1))
+    sourced_lab.downstream.committed(sourced_lab, TableName("other", "Chosen"), [key])
+    await sourced_lab.downstream.settled()
+    counts = {
+        table: (await jobs.list_jobs(sourced_lab, ME, named(table), (), after=0, limit=10))[1]
+        for table in ("Sourced", "Beside")
+    }
+    assert [len(found) for found in counts.values()] == [0, 1]
+
+
+async def test_make_reads_with_the_rights_of_its_worker(sourced_lab: Engine) -> None:
+    await make.refresh(sourced_lab, "Sourced")
+    wes = await user(sourced_lab, "wes", (Role.WORKER, "lab.Sourced"))
+    session, _ = await jobs.create_session(sourced_lab, wes, Worker("host", 1, "wes"), None, "")
+    (lease,) = await jobs.reserve(
+        sourced_lab, wes, session, [named("Sourced")], max_jobs=1, wait=timedelta(0), restriction=None
+    )
+    under = replace(wes, job=lease_content(lease))
+    source = TableOperand(TableName("other", "Chosen"))
+    assert (await refusal(fetched(sourced_lab, under, source)))[0] is UnknownSchema
+    await users.grant_role(sourced_lab, ME, "wes", Role.VIEWER, TableName("other", ""))
+    assert await fetched(sourced_lab, under, source) == 1

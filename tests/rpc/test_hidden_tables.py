@@ -41,7 +41,7 @@ COMPUTED = schema_pb2.TABLE_TIER_COMPUTED
 
 @dataclass
 class Other(Lab):
-    """What a caller asks for who holds the ids of a lab, but names tables of another schema."""
+    """A caller who holds the ids of a lab, but names tables of another schema."""
 
     before: str = ""
 
@@ -51,7 +51,7 @@ class Other(Lab):
 
 @pytest_asyncio.fixture
 async def lab(engine: Engine) -> Lab:
-    """The schema of Eve, who owns it; `secret`, of which Eve sees nothing; and `half`, of which Eve sees one table."""
+    """The schema of Eve, who owns it. Eve sees nothing of the schema `secret`, and one table of the schema `half`."""
     await make_tables(engine, "secret")
     await make_tables(engine, "half")
     seen = TableName("half", "Seen")

@@ -165,6 +165,7 @@ class Table:
             below it; None if `key_source` is None or at fault.
         retry: How often its jobs are attempted.
         contract: The contract of its `make`, which is its schema's.
+        definer: The user with whose rights its own key source is read; None for an administrator.
     """
 
     id: int
@@ -179,6 +180,7 @@ class Table:
     source_key: tuple[str, ...] | None = None
     retry: RetryPolicy = DEFAULT_RETRY
     contract: Contract = Contract.WARN
+    definer: int | None = None
 
     @property
     def source_at_fault(self) -> bool:

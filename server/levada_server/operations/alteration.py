@@ -245,6 +245,6 @@ async def _broken_key_sources(view: View) -> AsyncIterator[str]:
     for table in view.seen.tables.values():
         if table.source_key is not None:
             try:
-                await view.query(Action.FETCH, keys_of(view.key_source(table), table))
+                await view.of_source(table, keys_of)
             except LevadaError as error:
                 yield f"The key source of `{table.name}` is broken: {error} Fix its class and declare it again."

@@ -96,13 +96,13 @@ class Downstream:
 
 
 async def _refresh_below(engine: Engine, name: TableName, keys: list[Key]) -> None:
-    # A key source acts with the rights of its definer.
+    # Each key source is read if its definer may read it.
     view = await engine.gate.open(server_itself())
     tables = view.catalog.tables
     if name not in tables:
         return  # it was dropped or renamed meanwhile
     for table in tables.values():
-        if table.has_make and not is_within(table.name, name):
+        if table.has_make and not is_within(table.name, name) and view.reads_source(table):
             for source in _sources(view, table, tables[name], keys):
                 await _add_jobs(engine, view, table, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
-from levada_server.operations.jobs import computed_table
+from levada_server.operations.jobs import computed_table, source_query
 from levada_server.operations.shared_refreshes import Refreshed
 from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, new_keys
@@ -83,9 +83,8 @@ async def _refresh(
 ) -> Refreshed:
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.COMPUTE, name)
-    source = key_source or view.key_source(table)
-    missing = (await view.query(Action.FETCH, new_keys(source, table))).select
-    wanted = (await view.query(Action.FETCH, keys_of(source, table))).select
+    missing = (await source_query(view, table, key_source, new_keys)).select
+    wanted = (await source_query(view, table, key_source, keys_of)).select
     async with engine.scope.transaction() as connection:
         await job_refresh.lock_refresh(connection, table)
         reset = await job_rows.retry_jobs(connection, table, (ERROR,), wanted) if retry_errors else 0

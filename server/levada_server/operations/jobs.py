@@ -20,12 +20,13 @@ from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
+    from levada_server.operations.access.reading import Readable
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
@@ -104,6 +105,19 @@ def computed_table(view: View, action: Action, name: TableName) -> Table:
     return table
 
 
+async def source_query(
+    view: View, table: Table, key_source: Relation | None, made: Callable[[Relation, Table], Relation]
+) -> Readable:
+    """Compile a relation made of some keys, read by the caller, or of a table's own key source, read by its definer.
+
+    Raises:
+        LevadaError: As by `View.query` or `View.of_source`.
+    """
+    if key_source is None:
+        return await view.of_source(table, made)
+    return await view.query(Action.FETCH, made(key_source, table))
+
+
 def _without_jobs(table: Table) -> InvalidRequest:
     return InvalidRequest(
         f"`{table.name}` has no jobs: it is {table.tier.value}"
@@ -140,6 +154,7 @@ async def reserve(
 
     Raises:
         InvalidRequest: There is no table, a table has no jobs, or there is a restriction with several tables.
+        PreconditionFailed: Who declared the key source of a table may not read it any more.
         LimitReached: There are too many jobs, or the wait is too long.
         UnknownWorkerSession: The session has ended.
     """
@@ -154,6 +169,8 @@ async def reserve(
         tables = [computed_table(view, Action.COMPUTE, name) for name in names]
         if not tables or (restriction is not None and len(tables) > 1):
             raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
+        for table in tables:
+            view.check_source(table)
         selected = None if restriction is None else (await view.query(Action.FETCH, restriction)).select
         taking = _Taking(worker_session, max(max_jobs, 1), selected, held, except_unready)
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
@@ -359,9 +376,8 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
     table = view.table(Action.FETCH, name)
     if not table.tier.auto_populated:
         raise _without_jobs(table)
-    source = key_source or view.key_source(table)
-    total = (await view.query(Action.FETCH, keys_of(source, table))).query.count()
-    remaining = (await view.query(Action.FETCH, remaining_keys(source, table))).query.count()
+    total = (await source_query(view, table, key_source, keys_of)).query.count()
+    remaining = (await source_query(view, table, key_source, remaining_keys)).query.count()
     async with engine.scope.transaction(read_only=True) as connection:
         return Progress(
             table.name,

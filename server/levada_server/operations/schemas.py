@@ -270,7 +270,9 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         declared = await _compare(view, declaration, existing)
         made = (existing.has_make, existing.key_source, existing.retry)
         same = made == (declaration.has_make, declaration.key_source, declaration.retry)
-        if same and not existing.source_at_fault:
+        if same and not existing.source_at_fault and view.reads_source(existing):
+            return declared
+        if same and not view.may(Action.ALTER, existing):
             return declared
         if not view.may(Action.ALTER, existing):
             caller.told.append(
@@ -289,7 +291,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         else:
             declaration = _with_known_source(declaration, existing)
             declared = await _compare(view, declaration, existing)
-            declaration, fault = await _update_jobs(connection, view, existing, declaration)
+            declaration, definer, fault = await _update_jobs(connection, view, existing, declaration)
             declared = replace(declared, key_source_error=fault)
             await stored_catalog.update_make(
                 connection,
@@ -297,6 +299,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 has_make=declaration.has_make,
                 key_source=declaration.key_source,
                 retry=declaration.retry,
+                definer=definer,
             )
             catalog = await stored_catalog.read_catalog(connection)
     await engine.gate.replace(catalog)
@@ -371,7 +374,7 @@ async def _create_table(
     check_free_name(catalog, name)
     if name.master is not None:
         catalog.table(name.master)
-    table = await parsed(view, declaration)
+    table = replace(await parsed(view, declaration), definer=view.caller.identity.user_id)
     admit_references(view, table)
     check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
@@ -385,24 +388,24 @@ async def _create_table(
 
 async def _update_jobs(
     connection: Connection, view: View, existing: Table, declaration: Declaration
-) -> tuple[Declaration, str]:
+) -> tuple[Declaration, int | None, str]:
     """Create the job table anew if a new key source has other attributes of the key.
 
     Returns:
-        The declaration with the key source that the table has from now on, and why the declared one cannot be used. A
-        source at fault replaces none that can be used, because the jobs would be lost.
+        The declaration with the key source that the table has from now on, its definer, and why the declared one cannot
+        be used. A source at fault replaces none that can be used, because the jobs would be lost.
     """
     same = existing.key_source == declaration.key_source and not existing.source_at_fault
-    if same or not existing.tier.auto_populated:
-        return declaration, ""
+    if (same and view.reads_source(existing)) or not existing.tier.auto_populated:
+        return declaration, existing.definer, ""
     table, fault = await _with_source_key(view, replace(existing, key_source=declaration.key_source))
     if fault and existing.source_key is not None:
-        return replace(declaration, key_source=existing.key_source), fault
+        return replace(declaration, key_source=existing.key_source), existing.definer, fault
     if table.job_key == existing.job_key:
         await stored_catalog.update_source_key(connection, table)
     else:
         await stored_catalog.create_job_table(connection, table)
-    return declaration, fault
+    return declaration, view.caller.identity.user_id, fault
 
 
 async def _with_source_key(view: View, table: Table) -> tuple[Table, str]:

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LevadaError, PermissionDenied
+from levada_server.errors import InvalidRequest, LevadaError, PermissionDenied, PreconditionFailed, Unauthenticated
 from levada_server.model.dependencies import Catalog, is_within
 from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.operations.access.compiling import compiled
 from levada_server.operations.access.plans import Plans
 from levada_server.operations.access.reading import Readable
 from levada_server.operations.access.writing import Writable
+from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, roles_for
 from levada_server.query.analysis.reads import tables_in
 from levada_server.query.compile import compile_relation
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.plans import Asked
     from levada_server.operations.caller import Caller
-    from levada_server.permissions.permissions import Identity
     from levada_server.permissions.rights import Rights
     from levada_server.query.algebra import Relation
     from levada_server.storage.catalog.cache import CatalogCache
@@ -237,6 +237,49 @@ class View:
             )
         return self._gate.decode_relation(table.key_source)
 
+    async def of_source(self, table: Table, made: Callable[[Relation, Table], Relation]) -> Readable:
+        """Compile a relation made of a table's key source, which is read with the rights of its definer.
+
+        Args:
+            table: A table that the caller may compute or fetch from.
+            made: Makes the relation of the source and the table.
+
+        Raises:
+            InvalidRequest: As by `key_source`.
+            PreconditionFailed: The definer may not read the source any more.
+            LevadaError: The relation breaks a rule of the algebra.
+        """
+        source = self.key_source(table)
+        self.check_source(table)
+        try:
+            return Readable(await compiled(made(source, table), self.catalog))
+        except LevadaError as error:
+            if self.read_by(self.rights, source):
+                raise
+            raise _broken_source(table) from error  # it would tell of what the caller may not read
+
+    def check_source(self, table: Table) -> None:
+        """Check that the definer of a table's key source may still read it.
+
+        Raises:
+            PreconditionFailed: The definer may not.
+        """
+        if not self.reads_source(table):
+            raise _broken_source(table)
+
+    def reads_source(self, table: Table) -> bool:
+        """Return whether the definer of a table's key source may read it; without one of its own, there is none."""
+        return not table.key_source or table.definer is None or self._gate.reads_source(table, self)
+
+    def read_by(self, rights: Rights, relation: Relation) -> bool:
+        """Return whether some rights allow to fetch from all tables of a relation; not if one does not exist."""
+        catalog = self.catalog
+        tables = (catalog.tables.get(n) or catalog.stored_as(n.schema, n.table) for n in tables_in(relation))
+        return all(
+            table is not None and Action.FETCH in rights.on_table(table.name.schema, catalog.ids_with_masters(table))
+            for table in tables
+        )
+
 
 class Gate:
     """Opens views of the catalog.
@@ -255,6 +298,7 @@ class Gate:
         self.decode_relation = decode_relation
         self.plans = Plans()
         self._seen: OrderedDict[Identity, tuple[Rights, Catalog, Catalog]] = OrderedDict()
+        self._sources: dict[int, tuple[Rights, Catalog, bool]] = {}
 
     async def open(self, caller: Caller) -> View:
         """Return a view of a catalog at least as new as the one that the caller has seen.
@@ -319,6 +363,19 @@ class Gate:
             self._seen.popitem(last=False)
         return narrowed
 
+    def reads_source(self, table: Table, view: View) -> bool:
+        """Return whether the definer of a table's own key source may read it; every reserve asks."""
+        assert table.key_source, "a default source needs no rights"
+        try:
+            rights = self.permissions.current.rights(Identity("", table.definer))
+        except Unauthenticated:  # disabled
+            return False
+        found = self._sources.get(table.id)
+        if found is None or found[0] is not rights or found[1] is not view.catalog:
+            reads = view.read_by(rights, self.decode_relation(table.key_source))
+            found = self._sources[table.id] = rights, view.catalog, reads
+        return found[2]
+
     async def replace(self, catalog: Catalog) -> None:
         """Use a catalog that was just committed, unless this process has a newer one."""
         await self._cache.replace(catalog)
@@ -365,6 +422,15 @@ class Gate:
         """
         if not self.rights(caller).administers:
             raise PermissionDenied(f"Only an administrator may {what}; you are {caller.identity.user}.")
+
+
+def _broken_source(table: Table) -> PreconditionFailed:
+    """Return the error of a key source that cannot be used, for callers who may not learn what it reads."""
+    return PreconditionFailed(
+        f"The key source of `{table.name}` reads what is not there, or what the user who declared it may not read any "
+        "more, so its jobs wait. Let an editor who may read all of it declare the class again.",
+        table=table.name,
+    )
 
 
 def _refused_cascade(caller: Caller, action: Action, seen: Sequence[str], *, hidden: bool) -> PermissionDenied:

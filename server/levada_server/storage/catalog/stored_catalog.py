@@ -109,6 +109,7 @@ def _tables(stored: Sequence[Sequence[asyncpg.Record]], known: Mapping[int, Tabl
             source_key=None if row["source_key"] is None else tuple(row["source_key"]),
             retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
             contract=Contract(row["make_contract"]),
+            definer=row["definer_id"],
         )
     return tables
 
@@ -212,6 +213,7 @@ async def insert_table(connection: Connection, catalog: Catalog, table: Table, d
         definition,
         table.retry.max_attempts,
         table.retry.delay,
+        table.definer,
     )
     for position, attribute in enumerate(table.heading):
         await insert_attribute(connection, table_id, position, attribute)
@@ -272,10 +274,18 @@ async def insert_definition(connection: Connection, table_id: int, definition: s
 
 
 async def update_make(
-    connection: Connection, table: Table, *, has_make: bool, key_source: bytes | None, retry: RetryPolicy
+    connection: Connection,
+    table: Table,
+    *,
+    has_make: bool,
+    key_source: bytes | None,
+    definer: int | None,
+    retry: RetryPolicy,
 ) -> None:
-    """Record a change of a table's class: whether it has a `make`, its key source, and its retry policy."""
-    await connection.execute(_SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay)
+    """Record a change of a table's class: whether it has a `make`, its key source and definer, and its retry policy."""
+    await connection.execute(
+        _SQL["update_make"], table.id, has_make, key_source, retry.max_attempts, retry.delay, definer
+    )
 
 
 async def update_source_key(connection: Connection, table: Table) -> None:

@@ -24,7 +24,7 @@ GROUP BY s.id ORDER BY s.name;
 -- name: read_tables
 -- All tables, or the one with an id; the same holds for the next three statements.
 SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.source_key, t.definition, s.make_contract,
-       t.max_attempts, t.retry_delay
+       t.max_attempts, t.retry_delay, t.definer_id
 FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id
 WHERE $1::bigint IS NULL OR t.id = $1;
 
@@ -61,13 +61,13 @@ DELETE FROM levada.schema WHERE name = $1;
 
 -- name: insert_table
 INSERT INTO levada.table (schema_id, name, stored_name, tier, comment, has_make, key_source, definition, max_attempts,
-                          retry_delay)
-SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM levada.schema WHERE name = $1
+                          retry_delay, definer_id)
+SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM levada.schema WHERE name = $1
 RETURNING id;
 
 -- name: update_make
 -- The class of an existing table may gain or lose its `make`, and change its key source and its retry policy.
-UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5 WHERE id = $1;
+UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5, definer_id = $6 WHERE id = $1;
 
 -- name: update_source_key
 UPDATE levada.table SET source_key = $2 WHERE id = $1;
