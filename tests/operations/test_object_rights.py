@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from levada_server.operations.objects import downloads, objects
 from levada_server.operations.objects.objects import Target
 from levada_server.permissions.roles import Role
 from levada_server.query.algebra import TableOperand
+from levada_server.storage.postgres.migrations import migration_files
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.roles import make_caller, new_token
@@ -163,3 +165,18 @@ async def test_a_worker_stores_objects_of_computed_tables_alone(lab: Engine) -> 
     for caller, table in ((worker[0], "Mine"), (depositor[0], "Result")):
         with pytest.raises(PermissionDenied):
             await staged(lab, caller, table)
+
+
+async def test_the_objects_of_older_rows_are_read_through_them(lab: Engine) -> None:
+    owner, reader = await user(lab, "ann", (Role.OWNER, "Mine")), await user(lab, "ben", (Role.VIEWER, "Mine"))
+    id_ = await put(lab, owner, "Mine")
+    await insert(lab, owner, "Mine", id_)
+    text = next(text for _, name, text in migration_files() if name == "holders")
+    block = re.search(r"^DO .*?^\$body\$;", text, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    async with lab.scope.connection() as connection:
+        await connection.execute("DELETE FROM levada.object_table")
+    await refusal(lab, reader, id_)
+    async with lab.scope.connection() as connection:
+        await connection.execute(block[0])
+    assert await read(lab, reader, id_) == CONTENT

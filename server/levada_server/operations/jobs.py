@@ -339,14 +339,14 @@ async def list_jobs(
     table = computed_table(view, Action.FETCH, name)
     async with engine.scope.connection() as connection:
         rows = await job_rows.list_jobs(connection, table, states, after, limit)
+    shown = {str(name) for name in view.seen.tables}
     return table, [
-        {**row, "_reads": _seen(view, row["_reads"]), "_writes": _seen(view, row["_writes"])} for row in rows
+        {**row, "_reads": _seen(shown, row["_reads"]), "_writes": _seen(shown, row["_writes"])} for row in rows
     ]
 
 
-def _seen(view: View, trace: str | None) -> dict[str, Any]:  # Any: what a job recorded of a table
+def _seen(shown: Collection[str], trace: str | None) -> dict[str, Any]:  # Any: what a job recorded of a table
     """Return what a job recorded of the tables that it read or wrote, as far as the caller may see them."""
-    shown = {str(name) for name in view.seen.tables}
     return {name: told for name, told in json.loads(trace or "{}").items() if name in shown}
 
 
