@@ -41,7 +41,7 @@ async def back_up(database_url: str, stores: Mapping[str, FolderStore], folder: 
         folder: A new folder, which appears when the backup is complete.
 
     Returns:
-        What was saved, and which objects are damaged.
+        The description of the backup, with the objects that are damaged.
 
     Raises:
         AlreadyExists: The folder exists.
@@ -77,7 +77,7 @@ async def verify(folder: Path) -> Manifest:
         folder: The backup.
 
     Raises:
-        DamagedObject: Something in the backup differs from what was saved.
+        DamagedObject: A table or object differs from the saved one.
         NotFound: The folder is not a backup.
         Unavailable: pg_restore failed.
     """
@@ -106,7 +106,7 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, FolderSt
         copy: The database that was saved goes on beside this one, so no token is valid in both.
 
     Raises:
-        DamagedObject: What was loaded differs from what was saved.
+        DamagedObject: A table or object differs from the saved one.
         InvalidRequest: The database is not empty, or a store has another content in an object's place.
         NotFound: The folder is not a backup.
         PreconditionFailed: The backup is of a newer version of Levada, or names a store that is missing.
@@ -173,7 +173,7 @@ def _check_migration(manifest: Manifest) -> None:
 def _save_objects(
     stores: Mapping[str, FolderStore], named: Iterable[NamedObject], folder: Path
 ) -> tuple[list[NamedObject], list[NamedObject]]:
-    """Copy objects to the folder of a backup; return those that are there, and those that are damaged."""
+    """Copy objects to the folder of a backup; return the whole ones, and the damaged ones."""
     kept, damaged = [], []
     folders = _ObjectFolders(folder)
     for one in named:

@@ -2,7 +2,7 @@
 
 The contents of the folder:
 
-    backup.json     the description; written last, so that a folder without it is no backup
+    backup.json     the description; written last, so that a folder without it is incomplete
     database/       the dump of PostgreSQL, in the folder form of pg_dump
     objects/STORE/  the objects of each store, under their paths
 """
