@@ -98,6 +98,7 @@ def test_a_whole_definition() -> None:
             Attribute("a", parse_type("uint32"), auto_increment=True, comment="n"),
         ),
         ("a : serial", Attribute("a", parse_type("int64"), auto_increment=True)),
+        ("a : bigint unsigned auto_increment", Attribute("a", parse_type("int64"), auto_increment=True)),
         ("a : varchar(\\\n   40)", Attribute("a", parse_type("varchar(40)"))),
         ("a : int32 # one \\  \n  two", Attribute("a", INT32, comment="one two")),
         ("a : int32 # one \\\n\n", Attribute("a", INT32, comment="one")),

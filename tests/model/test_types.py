@@ -70,7 +70,7 @@ SPELLINGS = [
     ("tinyint  unsigned", AttributeType(Kind.UINT8)),
     ("smallint(5) Unsigned", AttributeType(Kind.UINT16)),
     ("int unsigned", AttributeType(Kind.UINT32)),
-    ("bigint unsigned", AttributeType(Kind.INT64)),
+    ("bigint unsigned", AttributeType(Kind.UINT64)),
     ("float", AttributeType(Kind.FLOAT32)),
     ("float unsigned", AttributeType(Kind.FLOAT32)),
     ("double", AttributeType(Kind.FLOAT64)),

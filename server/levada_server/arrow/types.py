@@ -23,6 +23,7 @@ COLUMN_KINDS: dict[Kind, ColumnKind] = {
     Kind.UINT8: numbers.integers(pa.uint8(), ">i2"),
     Kind.UINT16: numbers.integers(pa.uint16(), ">i4"),
     Kind.UINT32: numbers.integers(pa.uint32(), ">i8"),
+    Kind.UINT64: decimals.UNSIGNED,
     Kind.FLOAT32: numbers.floats(pa.float32(), ">f4"),
     Kind.FLOAT64: numbers.floats(pa.float64(), ">f8"),
     Kind.BOOL: numbers.BOOLEANS,

@@ -76,10 +76,12 @@ class Kind(Enum):
     INT8 = "int8", _integer(-(2**7), 2**7 - 1, "int8", "tinyint")
     INT16 = "int16", _integer(-(2**15), 2**15 - 1, "int16", "smallint", "year")
     INT32 = "int32", _integer(-(2**31), 2**31 - 1, "int32", "mediumint", "int", "integer")
-    INT64 = "int64", _integer(-(2**63), 2**63 - 1, "int64", "bigint", "bigint unsigned", "serial")
+    INT64 = "int64", _integer(-(2**63), 2**63 - 1, "int64", "bigint", "serial")
     UINT8 = "uint8", _integer(0, 2**8 - 1, "uint8", "tinyint unsigned")
     UINT16 = "uint16", _integer(0, 2**16 - 1, "uint16", "smallint unsigned")
     UINT32 = "uint32", _integer(0, 2**32 - 1, "uint32", "mediumint unsigned", "int unsigned", "integer unsigned")
+    # Past int64 PostgreSQL computes with decimals.
+    UINT64 = "uint64", Traits(Family.DECIMAL, ("uint64", "bigint unsigned"), (0, 2**64 - 1))
     FLOAT32 = "float32", Traits(Family.FLOAT, ("float32", "float", "float unsigned"))
     FLOAT64 = "float64", Traits(Family.FLOAT, ("float64", *_DOUBLES, *(f"{name} unsigned" for name in _DOUBLES)))
     BOOL = "bool", Traits(Family.BOOL, ("bool", "boolean"))

@@ -56,7 +56,7 @@ def _coerce(value: object, type_: AttributeType) -> object:
         case Family.BOOL:
             return _boolean(value)
         case Family.DECIMAL:
-            return _decimal(value, type_)
+            return _decimal(value, type_) if type_.kind is Kind.DECIMAL else _integer(value, type_)
         case Family.TEXT:
             return _text(value, type_)
         case Family.DATE | Family.TIME | Family.MOMENT | Family.ZONED:

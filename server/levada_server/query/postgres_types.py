@@ -75,6 +75,7 @@ STORED: dict[Kind, _Stored] = {
     Kind.UINT8: _Stored("smallint", check=_within_limits),
     Kind.UINT16: _Stored("integer", check=_within_limits),
     Kind.UINT32: _Stored("bigint", check=_within_limits),
+    Kind.UINT64: _Stored("numeric", lambda _: "numeric(20,0)", _within_limits, exact_wire=True),
     Kind.FLOAT32: _Stored("real"),
     Kind.FLOAT64: _Stored("double precision"),
     Kind.BOOL: _Stored("boolean"),

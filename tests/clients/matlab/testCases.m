@@ -308,6 +308,10 @@ function value = exactInteger(text)
 negative = text(1) == '-';
 digits = text(text >= '0' & text <= '9') - '0';
 value = int64(0);
+if ~negative && wide(text, 'uint64') > intmax('int64')
+    value = wide(text, 'uint64');
+    return
+end
 for digit = digits
     if negative
         value = value * 10 - digit;
@@ -353,7 +357,9 @@ end
 function answer = same(expected, got)
 % NaN equals NaN, 0.0 does not equal -0.0; a number of a row has the attribute's class.
 if isnumeric(expected) && isscalar(expected) && isreal(expected) && isnumeric(got) && isscalar(got) && isreal(got)
-    if isinteger(expected) && isinteger(got)
+    if isa(expected, 'uint64') && isa(got, 'uint64')
+        answer = expected == got;
+    elseif isinteger(expected) && isinteger(got)
         answer = int64(expected) == int64(got);
     else
         answer = isequaln(double(expected), double(got)) && isequal(1 / double(expected), 1 / double(got)) || ...

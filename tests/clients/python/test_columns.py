@@ -43,6 +43,7 @@ def attribute(type_: str, *, nullable: bool = True) -> lv.Attribute:
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "int8": st.integers(-128, 127) | st.integers(-128, 127).map(np.int64),
     "uint32": st.integers(0, 2**32 - 1),
+    "uint64": st.integers(0, 2**64 - 1),
     "int64": st.integers(-(2**63), 2**63 - 1),
     "float64": st.floats() | st.integers(-(2**53), 2**53) | st.floats(width=32).map(np.float32),
     "float32": st.floats() | st.floats(width=32).map(np.float32),

@@ -105,6 +105,40 @@ def test_nan_and_infinities_stay(everything: type[lv.Manual]) -> None:
     assert values[1:] == [np.inf, -np.inf, None]
 
 
+def test_the_largest_whole_numbers_stay_exact(connection: lv.Connection) -> None:
+    @lv.Schema("large", connection=connection)
+    class Counter(lv.Manual):
+        definition = """
+        counter : bigint unsigned
+        ---
+        hash = null : uint64
+        """
+
+    largest = 2**64 - 1
+    Counter.insert([(3, largest), (largest, None)])
+    Counter.insert(pd.DataFrame({"counter": np.array([2**63], np.uint64), "hash": np.array([5], np.uint64)}))
+    counters = Counter.fetch("counter", order_by="KEY")
+    assert (counters.tolist(), counters.dtype) == ([3, 2**63, largest], np.uint64)
+    assert Counter.fetch("hash", order_by="KEY").tolist() == [largest, 5, None]
+    assert Counter.to_pandas(order_by="KEY")["hash"].tolist() == [largest, 5, pd.NA]
+    assert Counter.heading.attributes["counter"].dtype == np.uint64
+    for one in (
+        Counter & {"counter": largest},
+        Counter & f"counter > {2**63}",
+        Counter & {"counter": np.uint64(largest)},
+    ):
+        assert one.fetch1("counter") == largest
+    assert lv.U().aggr(Counter, total="sum(counter)", most="max(counter)").fetch1("total", "most") == (
+        3 + 2**63 + largest,
+        largest,
+    )
+    Counter.update1({"counter": 3, "hash": largest - 1})
+    assert (Counter & {"counter": 3}).fetch1("hash") == largest - 1
+    for wrong in (-1, largest + 1):
+        with pytest.raises(lv.errors.ValueOutOfRange, match="0 … 18446744073709551615"):
+            Counter.insert1((wrong, 0))
+
+
 def test_every_form_has_the_same_rows(lab: lv.VirtualModule) -> None:
     session = lab.Session()
     dicts = session.to_dicts(order_by="KEY")

@@ -77,6 +77,7 @@ GENERATORS: dict[str, Callable[[random.Random], object]] = {
     "uint8": integers(0, 2**8 - 1),
     "uint16": integers(0, 2**16 - 1),
     "uint32": integers(0, 2**32 - 1),
+    "uint64": integers(0, 2**64 - 1),
     "float32": single,
     "float64": double,
     "bool": lambda r: r.random() < 0.5,

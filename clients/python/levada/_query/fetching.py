@@ -241,15 +241,16 @@ def _stored_values(
 def to_array(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool = False, opener: Opener = HANDLES) -> Array:
     """Convert a column to an array of shape (n_rows,), or (n_rows, …) for fixed-shape arrays.
 
-    Integers become int64, or objects if some are missing; floats become float64 with NaN for missing, which an insert
-    knows from NaN that was stored; bool stays; everything else is an array of objects with None for missing.
+    Integers become int64 (uint64 if they are), or objects if some are missing; floats become float64 with NaN for
+    missing, which an insert knows from NaN that was stored; bool stays; everything else is an array of objects with
+    None for missing.
     """
     type_ = type_read(field)
     if type_.codecs:
         return _objects(python_values(column, field, opener=opener))
     # np.array copies: Arrow's memory is read-only, and people compute in place.
     if type_.integer and column.null_count == 0:
-        return np.array(column.to_numpy(), dtype=np.int64)
+        return np.array(column.to_numpy(), dtype=type_.wide)
     if type_.floating:
         return float_array(column, type_)
     if type_.family is Family.BOOL and column.null_count == 0:
@@ -274,8 +275,8 @@ def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDL
 def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
     """Convert rows to a DataFrame whose index is the primary key.
 
-    Integers become int64, or Int64 if some are missing; floats float64; dates and moments datetime64[us]; the rest
-    objects or text.
+    Integers become int64, or Int64 if some are missing (UInt64 for uint64); floats float64; dates and moments
+    datetime64[us]; the rest objects or text.
     """
     import pandas as pd
 
@@ -285,7 +286,7 @@ def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLE
         if type_.codecs:
             columns[field.name] = to_array(column, field, opener=opener)
         elif type_.integer and column.null_count:
-            columns[field.name] = pd.array(column.to_pylist(), dtype="Int64")
+            columns[field.name] = pd.array(column.to_pylist(), dtype="UInt64" if type_.wide is np.uint64 else "Int64")
         elif type_.family is Family.BOOL and column.null_count:
             columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
         elif type_.textual:

@@ -107,7 +107,7 @@ class Attribute(Explained):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of an array of its values: int64, float64, bool, or objects."""
+        """The dtype of an array of its values: int64, uint64, float64, bool, or objects."""
         return np.dtype(_element(self.parsed_type))
 
     @property
@@ -179,7 +179,7 @@ class Heading(Explained):
 
     @property
     def as_dtype(self) -> np.dtype[np.void]:
-        """The dtype of a structured array of rows: int64, float64 and bool, objects for other types."""
+        """The dtype of a structured array of rows: int64, uint64, float64 and bool, objects for other types."""
         return np.dtype([(name, attribute.dtype) for name, attribute in self.attributes.items()])
 
     def __getitem__(self, name: str) -> Attribute:
@@ -208,7 +208,7 @@ class Heading(Explained):
 
 def _element(attribute_type: AttributeType) -> type:
     if attribute_type.integer:
-        return np.int64
+        return attribute_type.wide
     if attribute_type.floating:
         return np.float64
     return np.bool_ if attribute_type.family is Family.BOOL else np.object_

@@ -46,7 +46,7 @@ class Traits:
 
 KINDS: dict[str, Traits] = {
     **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("int8", "int16", "int32", "int64")},
-    **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("uint8", "uint16", "uint32")},
+    **{name: Traits(pa.type_for_alias(name), Family.INTEGER) for name in ("uint8", "uint16", "uint32", "uint64")},
     "float32": Traits(pa.float32(), Family.FLOAT),
     "float64": Traits(pa.float64(), Family.FLOAT),
     "bool": Traits(pa.bool_(), Family.BOOL),
@@ -128,6 +128,11 @@ class AttributeType:
     def integer(self) -> bool:
         """An integer type."""
         return self.family is Family.INTEGER
+
+    @property
+    def wide(self) -> type[np.int64 | np.uint64]:
+        """NumPy's type of a column of an integer type: uint64 for uint64, int64 for all others."""
+        return np.uint64 if self.kind == "uint64" else np.int64
 
     @property
     def floating(self) -> bool:

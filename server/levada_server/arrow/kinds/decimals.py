@@ -1,4 +1,4 @@
-"""Columns of decimals."""
+"""Columns of decimals, and of whole numbers that PostgreSQL holds as decimals."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from levada_server.arrow.kinds.column_kind import ColumnKind, converted, look_at, validity
+from levada_server.arrow.kinds.column_kind import (
+    ColumnKind,
+    converted,
+    fixed_column,
+    is_number,
+    is_text,
+    look_at,
+    validity,
+)
 from levada_server.arrow.kinds.decimal_digits import decimals_from_wire, decimals_to_wire
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.values import coerce
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from levada_server.arrow.kinds.column_kind import Array, Field
     from levada_server.model.types import AttributeType
 
 _EXACT = Context(prec=100)
+_UNSIGNED_DIGITS = 20
 
 
 def _arrow(type_: AttributeType) -> pa.DataType:
@@ -58,4 +69,29 @@ def _fit_value(value: object, type_: AttributeType) -> Decimal:
     return rounded
 
 
+def _read_unsigned(field: Field, arrow: pa.DataType, type_: AttributeType) -> pa.Array:
+    limbs, fits = decimals_from_wire(field.octets, field.begins, field.lengths, _UNSIGNED_DIGITS, 0)
+    if not fits or limbs[:, 2:].any():
+        raise ValueOutOfRange(f"The result has a value outside of what a {type_} holds; restrict it or cast it.")
+    return fixed_column(arrow, field, np.ascontiguousarray(limbs[:, :2]).view("<u8")[:, 0])
+
+
+def _write_unsigned(column: pa.Array, _: AttributeType) -> Array:
+    limbs = np.zeros((len(column), 4), "<u4")
+    limbs[:, :2] = look_at(column, np.dtype("<u8")).view("<u4").reshape(-1, 2)
+    words = decimals_to_wire(limbs, _UNSIGNED_DIGITS, 0)
+    return words.view(f"V{words.shape[1] * words.itemsize}")[:, 0]
+
+
+def _unsigned_column(values: Sequence[object], arrow: pa.DataType, _: AttributeType) -> pa.Array:
+    return pa.array([None if value is None else int(str(value)) for value in values], arrow)
+
+
+def _fit_unsigned(column: pa.Array, target: pa.DataType, _: AttributeType) -> pa.Array | None:
+    return converted(column, target) if is_number(column.type) or is_text(column.type) else None
+
+
 DECIMALS = ColumnKind(_arrow, _read, _write, _fit, copied_by_pgpq=False, fit_value=_fit_value)
+UNSIGNED = ColumnKind(
+    pa.uint64(), _read_unsigned, _write_unsigned, _fit_unsigned, copied_by_pgpq=False, from_driver=_unsigned_column
+)

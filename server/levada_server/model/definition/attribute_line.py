@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidDefinition
 from levada_server.model.defaults import parse_default
 from levada_server.model.definition.text import Line, Word, marks, quoted, refuse, skip_blanks, word
-from levada_server.model.kinds import Family
+from levada_server.model.kinds import Family, Kind
 from levada_server.model.table import MAX_NAME_BYTES
 from levada_server.model.types import NO_CODECS, AttributeType, excerpt, parse_type
 
@@ -160,6 +160,8 @@ def _parse_type(line: Line, start: int, end: int, codecs: Mapping[str, str]) -> 
     except InvalidDefinition as error:
         raise refuse(line, whole.offset, error.message, error.details["expected"]) from None
     auto_increment = counted or text.lower() == "serial"
+    if auto_increment and type_ == AttributeType(Kind.UINT64):
+        type_ = AttributeType(Kind.INT64)  # PostgreSQL counts so; no table ever has more rows
     if auto_increment and (type_.family is not Family.INTEGER or type_.client_codecs):
         raise refuse(line, whole.offset, f"auto_increment is not possible with {type_}", "an integer type")
     return type_, auto_increment, whole

@@ -25,6 +25,7 @@ from levada_server.query.expression.operands import (
     Operand,
     Site,
     Typed,
+    computed_type,
     decimal_type,
     exact_text,
     function,
@@ -96,7 +97,7 @@ def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typ
 
 def _widened(site: Site, operand: Typed) -> Typed:
     """Convert a number to the type in which it is computed, and text to plain text."""
-    wide = operand.type if operand.family is Family.DECIMAL else TYPES.get(operand.family, operand.type)
+    wide = computed_type(operand.type)
     if operand.type == wide or operand.family is Family.SPAN:
         return operand
     expression = operand.sql

@@ -51,6 +51,13 @@ def decimal_type(scale: int) -> AttributeType:
     return AttributeType(Kind.DECIMAL, precision=MAX_DECIMAL_DIGITS, scale=scale)
 
 
+def computed_type(type_: AttributeType) -> AttributeType:
+    """Return the type in which values of a type are computed."""
+    if type_.kind is Kind.DECIMAL:
+        return type_
+    return decimal_type(0) if type_.family is Family.DECIMAL else TYPES.get(type_.family, type_)
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """Bounds on the absolute value of a number, known from its type; a number safely within them needs no guard.
