@@ -22,6 +22,8 @@ PLACES = (
     ROOT / "tests" / "support",
 )
 """The folders to which names in the maps are relative."""
+_SYMBOLS = re.compile(r"`([\w./-]+\.py)` \(((?:`[\w.]+`(?:, | and )?)+)\)")
+"""A file with functions, classes or constants of it in brackets after it."""
 _FILE = re.compile(r"`([\w+./-]+\.(?:py|m|cpp|hpp|proto|sql|md|json|toml|yml))`")
 
 
@@ -34,3 +36,18 @@ def test_every_file_that_a_map_names_is_there(page: str) -> None:
     places = (*PLACES, (ROOT / page).parent)
     names = set(_FILE.findall(text))
     assert [name for name in sorted(names) if not any((place / name).exists() for place in places)] == []
+
+
+def test_every_symbol_that_the_servers_map_names_is_in_its_file() -> None:
+    text = (ROOT / "server" / "README.md").read_text(encoding="utf-8")
+    missing = [
+        f"{name} ({symbol})"
+        for name, symbols in _SYMBOLS.findall(text)
+        for symbol in re.findall(r"[\w.]+", symbols)
+        if not any(symbol.rpartition(".")[2] in found.read_text(encoding="utf-8") for found in _found(name))
+    ]
+    assert missing == []
+
+
+def _found(name: str) -> list[Path]:
+    return [place / name for place in PLACES if (place / name).is_file()]

@@ -40,6 +40,7 @@ ROLES, TABLE = read_table()
 def test_every_method_has_a_row_and_every_row_a_method() -> None:
     assert sorted(TABLE) == sorted(METHODS)
     assert {call.rpartition("/")[2] for call in METHODS} == set(MINIMAL)
+    assert {role.value for role in Role} <= set(ROLES)
     assert {mark for marks in TABLE.values() for mark in marks.values()} == {"yes", "own", "open", "-"}
 
 

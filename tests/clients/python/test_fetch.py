@@ -132,6 +132,15 @@ def test_the_largest_whole_numbers_stay_exact(connection: lv.Connection) -> None
         3 + 2**63 + largest,
         largest,
     )
+    cast = {
+        "text": "cast(counter as char)",
+        "whole": f"cast('{largest}' as bigint unsigned)",
+        "past": "cast(-1 as uint64)",
+    }
+    cast |= {"rounded": "cast(2.5 as uint64)", "self": "cast(counter as uint64)"}
+    assert (Counter & {"counter": largest}).proj(**cast).fetch1() == {
+        **{"counter": largest, "text": str(largest), "whole": largest, "past": None, "rounded": 3, "self": largest}
+    }
     Counter.update1({"counter": 3, "hash": largest - 1})
     assert (Counter & {"counter": 3}).fetch1("hash") == largest - 1
     for wrong in (-1, largest + 1):

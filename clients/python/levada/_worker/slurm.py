@@ -43,7 +43,7 @@ class ArrayJob:
 
         A task may be stopped at any time: SIGTERM lets it finish its current jobs and return the rest, and jobs left
         behind by SIGKILL are taken over when their lease expires. The token is not in the script: SLURM passes
-        LEVADA_TOKEN on, or `levada.toml` has it.
+        LEVADA_TOKEN on.
         """
         for option in self.sbatch:
             if not option.startswith("-") or "\n" in option:

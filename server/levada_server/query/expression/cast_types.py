@@ -43,6 +43,9 @@ def cast_type(words: str, numbers: tuple[int, ...]) -> CastType | None:
             return CastType(TEXT, length=found.length)
         case Family.MOMENT:
             return CastType(AttributeType(Kind.DATETIME))
+        case Family.DECIMAL if found.kind.traits.limits is not None:
+            low, high = found.kind.traits.limits
+            return CastType(found, low=low, high=high)
         case Family.DECIMAL | Family.BOOL | Family.DATE | Family.TIME | Family.UUID:
             return CastType(found)
         case _:

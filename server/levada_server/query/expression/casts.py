@@ -87,8 +87,11 @@ def _to_decimal(site: Site, operand: Typed, target: CastType) -> Typed:
     else:
         operand = convert(site, operand, Family.INTEGER)
         number = sql.Cast(operand.sql, "numeric")
-    digits = sql.Value(target.type.precision, "integer")
-    rounded = function("to_decimal", number, digits, sql.Value(target.type.scale, "integer"))
+    if target.low is None:
+        digits = sql.Value(target.type.precision, "integer")
+        rounded = function("to_decimal", number, digits, sql.Value(target.type.scale, "integer"))
+    else:
+        rounded = function("whole_within", number, sql.Value(target.low, "numeric"), sql.Value(target.high, "numeric"))
     extent = extent_of(target.type)
     return site.typed(operand.position, rounded, Family.DECIMAL, operand, type_=target.type, extent=extent)
 

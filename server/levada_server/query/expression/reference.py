@@ -74,9 +74,9 @@ prints tuples; `IN ?` takes a list |
   error; from one in an attribute the result is NULL.
 * Enums compare as text. NaN equals NaN and is greater than every other number.
 * `/` is true division and yields a float64; `a DIV b` is the quotient without its fraction, an int64. Whole numbers
-  stay whole under `+ - * %` and yield an int64, NULL past its range. A decimal combined with whole numbers and decimals
-  yields a decimal of at most 38 digits, NULL past them. A number with a point is a float, but a decimal beside a
-  decimal. Floats that overflow are NULL. `%` has the sign of its left side.
+  stay whole under `+ - * %` and yield an int64, NULL past its range; a uint64 counts as a decimal there. A decimal
+  combined with whole numbers and decimals yields a decimal of at most 38 digits, NULL past them. A number with a
+  point is a float, but a decimal beside a decimal. Floats that overflow are NULL. `%` has the sign of its left side.
 * `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond,
   second, minute, hour, day, week, month, quarter, year; an amount other than of seconds is rounded. NULL past the
   years 1 and 9999. A datetime and a timestamptz are compared in UTC. A function of a date or time reads a

@@ -287,7 +287,7 @@ END $$;
 
 CREATE FUNCTION levada_functions.seconds_since_1970(x timestamp) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN x >= '1970-01-01' AND levada_functions.within_years(x) THEN date_part('epoch', x) END;
+    RETURN CASE WHEN x >= '1970-01-01' AND levada_functions.within_years(x) THEN extract(epoch FROM x)::double precision END;
 
 CREATE FUNCTION levada_functions.after_1970(span bigint) RETURNS timestamp
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
