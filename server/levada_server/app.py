@@ -19,6 +19,7 @@ from levada_server import announcement
 from levada_server.config import store_folders
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, Unavailable
+from levada_server.issuer import Issuer
 from levada_server.operations.access.gate import Gate
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
@@ -122,7 +123,21 @@ async def running(
         objects = ObjectStorage(database_url, stores)
         stack.push_async_callback(objects.close)
         gate, signer = Gate(cache, permissions, stored_relation), await read_signer(database)
-        engine = Engine(database, gate, lookout, signer, objects, downstream, Refreshes(), settings.value_bytes, spool)
+        issuer = None if settings.issuer is None else Issuer(settings.issuer)
+        if issuer is not None:
+            stack.callback(issuer.close)
+        engine = Engine(
+            database,
+            gate,
+            lookout,
+            signer,
+            objects,
+            downstream,
+            Refreshes(),
+            settings.value_bytes,
+            spool,
+            issuer=issuer,
+        )
         server = RpcServer(
             engine,
             version("levada"),

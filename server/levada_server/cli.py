@@ -16,7 +16,15 @@ from levada_server.backup.backup import back_up, restore, verify
 from levada_server.backup.manifest import read_manifest
 from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run, stop_in_time
-from levada_server.config import CERTIFICATE_FILES, STORES_FILE, Settings, read_stores, store_folders
+from levada_server.config import (
+    CERTIFICATE_FILES,
+    ISSUER_FILE,
+    STORES_FILE,
+    Settings,
+    read_issuer,
+    read_stores,
+    store_folders,
+)
 from levada_server.embedded import embedded
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
@@ -137,6 +145,12 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "--grace", type=float, default=10.0, help="how many seconds running calls may take after a stop signal"
     )
     serve_parser.add_argument(
+        "--issuer",
+        type=Path,
+        help="the file that names the issuer of identities at which users log in "
+        "(default: issuer.toml in the data folder)",
+    )
+    serve_parser.add_argument(
         "--spool-dir",
         type=Path,
         help="folder for the results of slow readers and the rows of inserts (default: that for temporary files)",
@@ -236,6 +250,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
             "proxy encrypts all that comes from outside."
         )
+    issuer_file: Path = arguments.issuer or arguments.data_dir / ISSUER_FILE
     return replace(
         _data_settings(arguments),
         listen=listen,
@@ -248,6 +263,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         log_level=arguments.log_level,
         log_format=arguments.log_format,
+        issuer=read_issuer(issuer_file) if arguments.issuer or issuer_file.exists() else None,
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest
+from levada_server.issuer import check_url
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.permissions.id_tokens import IssuerSettings
 from levada_server.storage.objects.storage import StoreFolders
 
 if TYPE_CHECKING:
@@ -18,11 +22,14 @@ if TYPE_CHECKING:
 
 CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
 """The certificate and its key in the data folder, as `levada certificates` makes them."""
+ISSUER_FILE = "issuer.toml"
+"""The file in the data folder that names the issuer of identities."""
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
 OWN_STORE = "default"
 OBJECTS_FOLDER = "objects"
 """The embedded server's own store, and its folder in the data folder."""
+_KINDS = {bool: "true or false", str: "a text"}
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -46,6 +53,7 @@ class Settings:
         log_level: A level of the standard library's logging.
         log_format: Text for people, or JSON.
         stores: The stores of objects; the embedded server has one more, in its data folder.
+        issuer: The issuer of identities at which users log in; None if there is none.
     """
 
     database_url: str | None
@@ -62,6 +70,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: LogFormat = "text"
     stores: StoreFolders = field(default_factory=StoreFolders)
+    issuer: IssuerSettings | None = None
 
 
 def read_stores(file: Path) -> StoreFolders:
@@ -73,10 +82,7 @@ def read_stores(file: Path) -> StoreFolders:
     Raises:
         InvalidRequest: The file cannot be read, or has other contents.
     """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRequest(f"{file} cannot be read as TOML: {error}.") from None
+    content = _read(file)
     tables = content.get("stores", {})
     if not isinstance(tables, dict) or content.keys() - {"stores", "preferred"}:
         raise InvalidRequest(f"{file} has tables [stores.NAME] and the key `preferred`, and nothing else.")
@@ -103,3 +109,30 @@ def store_folders(settings: Settings) -> StoreFolders:
     folder.mkdir(exist_ok=True)
     file = str(settings.data_folder.resolve() / STORES_FILE)
     return StoreFolders({**named.folders, OWN_STORE: folder}, named.preferred or OWN_STORE, file)
+
+
+def read_issuer(file: Path) -> IssuerSettings:
+    """Read the issuer of identities at which users log in: a key for each field of `IssuerSettings`.
+
+    Raises:
+        InvalidRequest: The file cannot be read, has other contents, or others can read the secret in it.
+    """
+    content, known = _read(file), {one.name: one for one in fields(IssuerSettings)}
+    for name, value in content.items():
+        wanted = bool if name == "add_users" else str
+        if name not in known or not isinstance(value, wanted):
+            raise InvalidRequest(f"{file}: the key `{name}` is unknown, or is not {_KINDS[wanted]}.")
+    missing = [name for name in ("url", "client_id") if not content.get(name)]
+    if missing:
+        raise InvalidRequest(f"{file} has no {' and no '.join(f'`{name}`' for name in missing)}.")
+    if "client_secret" in content and os.name != "nt" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InvalidRequest(f"Others can read {file}, which holds a secret; run `chmod 600 {file}`.")
+    check_url(content["url"])
+    return IssuerSettings(**content)
+
+
+def _read(file: Path) -> dict[str, Any]:  # Any: TOML
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRequest(f"{file} cannot be read as TOML: {error}.") from None

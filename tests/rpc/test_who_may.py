@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from levada_server.issuer import Issuer
 from levada_server.operations.access.gate import Gate
+from levada_server.permissions.id_tokens import IssuerSettings
 from levada_server.permissions.rights import Rights
 from levada_server.permissions.roles import Role
 from tests.support.calls import BY_NAME, METHODS, code_of, outcome, served
+from tests.support.identity_provider import CLIENT, IdentityProvider, identity_provider
 from tests.support.minimal_requests import MINIMAL
 from tests.support.roles import MOVIE, make_caller, make_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Iterator
 
     from levada_server.operations.context import Engine
     from levada_server.storage.objects.storage import StoreFolders
@@ -24,6 +28,12 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "who-may.md"
 REFUSALS = {"PERMISSION_DENIED", "NOT_FOUND", "UNAUTHENTICATED"}
 ANONYMOUS = "no token"
+
+
+@pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    with identity_provider() as started:
+        yield started
 
 
 def read_table() -> tuple[list[str], dict[str, dict[str, str]]]:
@@ -86,12 +96,13 @@ async def labs_by_role(engine: Engine) -> dict[str, Lab]:
 
 
 async def test_every_call_by_every_role(
-    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch, provider: IdentityProvider
 ) -> None:
     (store_folders.folders["raw"] / MOVIE).write_bytes(b"a movie")
     labs = await labs_by_role(engine)
     asked = Asked(monkeypatch)
     wrong, pairs = [], 0
+    engine = replace(engine, issuer=Issuer(IssuerSettings(provider.url, CLIENT)))
     async with served(engine) as (_, channel):
         for name, build in MINIMAL.items():
             full = BY_NAME[name]

@@ -1,4 +1,4 @@
-"""Leases and receipts as signed texts: only a server of this database can write them, and each can check them."""
+"""Leases, receipts and logins as signed texts: only servers of this database write them, and each can check them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _MAC_BYTES = 16
 _SALT_BYTES = 16
 _LEASE = b"lease "
 _RECEIPT = b"receipt "
+_LOGIN = b"login "
 """The purpose of a text: one cannot be passed off as another."""
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
@@ -60,6 +61,21 @@ class TableRead:
 
 Reads = dict[str, TableRead]
 """By the table, `schema.Table`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login that has begun.
+
+    Args:
+        device_code: The issuer's name for it.
+        nonce: The text that the issuer repeats.
+        interval_s: The seconds to wait before the issuer is asked again.
+    """
+
+    device_code: str
+    nonce: str
+    interval_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,18 @@ class Signer:
         if under != token.hex:
             raise InvalidRequest("`read_receipt` belongs to another lease.", field="read_receipt")
         return Receipt(token, {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()})
+
+    def login(self, login: Login) -> str:
+        """Write a login."""
+        return self._sign(_LOGIN, [login.device_code, login.nonce, login.interval_s]).decode()
+
+    def read_login(self, text: str) -> Login:
+        """Read a login.
+
+        Raises:
+            InvalidRequest: No server of this database wrote it.
+        """
+        return Login(*self._read(_LOGIN, text.encode(), "login"))
 
     def _sign(self, purpose: bytes, said: object) -> bytes:
         payload = _JSON.encode(said).encode()

@@ -33,6 +33,8 @@ class Caller:
 
 ADMINISTRATOR = Identity("administrator")
 """Whoever may open the server's private socket."""
+NOBODY = Identity("nobody", user_id=0)
+"""A caller who is not known, or not yet: no user has this id, so the gate refuses."""
 _SERVER = Identity("server")
 
 

@@ -13,6 +13,7 @@ from levada_server.storage.postgres.spool import SpoolSpace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from levada_server.issuer import Issuer
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Key
     from levada_server.model.table import TableName
@@ -53,6 +54,7 @@ class Engine:
         value_bytes: The most bytes of a value in a row.
         spool: The disk space in which the rows of inserts wait.
         memory: The memory for the rows that are decoded.
+        issuer: The issuer of identities at which users log in; None if there is none.
     """
 
     scope: Scope
@@ -65,3 +67,4 @@ class Engine:
     value_bytes: int = VALUE_BYTES
     spool: SpoolSpace = field(default_factory=SpoolSpace)
     memory: RowMemory = field(default_factory=RowMemory)
+    issuer: Issuer | None = None

@@ -96,8 +96,18 @@ async def update_user(
     administrator: bool | None,
     prefixes: Sequence[str] | None,
     disabled: bool | None,
+    forget_account: bool = False,
 ) -> UserSummary:
     """Change a user; None leaves a thing as it is. Disabling ends the user's calls, tokens and worker sessions.
+
+    Args:
+        engine: The parts to work with.
+        caller: The caller.
+        name: The user's name.
+        administrator: Whether the user may do everything.
+        prefixes: With which the names of the user's schemas begin.
+        disabled: Whether the user may not call.
+        forget_account: Whether another account at the issuer may become this user.
 
     Raises:
         NotFound: There is no such user.
@@ -106,7 +116,12 @@ async def update_user(
     check_prefixes(prefixes or ())
     async with engine.scope.transaction() as connection:
         await stored_users.update_user(
-            connection, name, administrator=administrator, prefixes=prefixes, disabled=disabled
+            connection,
+            name,
+            administrator=administrator,
+            prefixes=prefixes,
+            disabled=disabled,
+            forget_account=forget_account,
         )
         user = (await stored_users.list_users(connection, name))[0]
     await engine.gate.permissions.read()
@@ -169,16 +184,23 @@ async def create_token(
     if len(label) > MAX_LABEL or len(scopes) > MAX_SCOPES:
         raise InvalidRequest(f"A token has a label of at most {MAX_LABEL} characters and at most {MAX_SCOPES} scopes.")
     granted = [_granted(view, role, table) for role, table in scopes] or None
-    secret = token_text(secrets.token_bytes(SECRET_BYTES))
-    digest = token_digest(secret)
-    assert digest is not None
     async with engine.scope.transaction() as connection:
         user_id = await stored_users.find_user(connection, name)
         valid = _lifetime(lifetime, administers=administers)
-        id_ = await stored_tokens.insert_token(connection, user_id, digest, label, valid, granted)
-        token = (await stored_tokens.list_tokens(connection, user_id, id_))[0]
+        made = await issue_token(connection, user_id, label, valid, granted)
     await engine.gate.permissions.read()
-    return secret, token
+    return made
+
+
+async def issue_token(
+    connection: Connection, user_id: int, label: str, lifetime: timedelta | None, scopes: Sequence[Grant] | None
+) -> tuple[str, TokenSummary]:
+    """Make a token in a transaction, as `insert_token` stores it; return its text and the token."""
+    secret = token_text(secrets.token_bytes(SECRET_BYTES))
+    digest = token_digest(secret)
+    assert digest is not None
+    id_ = await stored_tokens.insert_token(connection, user_id, digest, label, lifetime, scopes)
+    return secret, (await stored_tokens.list_tokens(connection, user_id, id_))[0]
 
 
 def _lifetime(lifetime: timedelta | None, *, administers: bool) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from levada_api.v1 import access_pb2
 from levada_api.v1 import access_service_pb2 as pb
 from levada_server.errors import InvalidRequest
 from levada_server.model.table import TableName
-from levada_server.operations import users
+from levada_server.operations import logins, users
 from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page
 
@@ -25,6 +26,25 @@ PAGE_SIZE_DEFAULT = 1_000
 
 class AccessService:
     """Keeps users, teams, tokens and grants."""
+
+    async def StartLogin(self, _request: pb.StartLoginRequest, call: Call) -> pb.StartLoginResponse:
+        """Begin a login at the issuer of identities."""
+        started, login = await logins.start_login(call.engine)
+        answer = pb.StartLoginResponse(
+            login=login, page=started.page, code=started.code, page_with_code=started.page_with_code
+        )
+        answer.interval.FromTimedelta(dt.timedelta(seconds=started.interval_s))
+        answer.lifetime.FromTimedelta(dt.timedelta(seconds=started.lifetime_s))
+        return answer
+
+    async def PollLogin(self, request: pb.PollLoginRequest, call: Call) -> pb.PollLoginResponse:
+        """Make a token once the user has logged in."""
+        made = await logins.poll_login(call.engine, request.login)
+        if isinstance(made, tuple):
+            return pb.PollLoginResponse(secret=made[0], token=_token(made[1]))
+        answer = pb.PollLoginResponse()
+        answer.interval.FromTimedelta(dt.timedelta(seconds=made))
+        return answer
 
     async def GetCaller(self, _request: pb.GetCallerRequest, call: Call) -> pb.GetCallerResponse:
         """Return who calls, and with which roles."""
@@ -54,6 +74,7 @@ class AccessService:
             administrator=request.administrator if request.HasField("administrator") else None,
             prefixes=tuple(request.schema_prefixes) if request.set_schema_prefixes else None,
             disabled=request.disabled if request.HasField("disabled") else None,
+            forget_account=request.forget_account,
         )
         return pb.UpdateUserResponse(user=_user(user))
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 
+OPEN_METHODS = frozenset({"/levada_api.v1.AccessService/StartLogin", "/levada_api.v1.AccessService/PollLogin"})
+"""The methods that anybody may call, because they lead to a token."""
 AUTHORIZATION = "authorization"
 """The metadata key of a token: `Bearer lev_…`."""
 _SOCKET = "unix:"

@@ -23,10 +23,9 @@ from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest, LimitReached, Unauthenticated
 from levada_server.logs import begin_call
 from levada_server.model.request import Request, digest_of
-from levada_server.operations.caller import Caller
+from levada_server.operations.caller import NOBODY, Caller
 from levada_server.operations.context import PERHAPS_BEHIND
-from levada_server.permissions.permissions import Identity
-from levada_server.rpc.authentication import identify
+from levada_server.rpc.authentication import OPEN_METHODS, identify
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
 from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
 from levada_server.rpc.status import shortened, status_of
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     from levada_api.method import Method
     from levada_server.operations.context import Engine
+    from levada_server.permissions.permissions import Identity
     from levada_server.rpc.activity import Activity
     from levada_server.rpc.time_limit import RunningCall
 
@@ -52,8 +52,6 @@ _Behaviour: TypeAlias = (
 _Result = TypeVar("_Result")
 
 CATALOG_VERSION = "levada-catalog-version"
-_NOBODY = Identity("nobody")
-"""Stands for the caller until it is known; nothing is served meanwhile."""
 _STATUS = "grpc-status-details-bin"
 DIGEST_BYTES = 2**18
 """A larger request is digested in a thread, so that other calls are answered meanwhile."""
@@ -210,7 +208,7 @@ class Dispatcher(grpc.GenericRpcHandler):
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""
         served = self._served[method.path]
-        if method.request_streaming:
+        if method.request_streaming or method.path in OPEN_METHODS:
             return await served.behaviour(request, call)
         assert isinstance(request, Message)
         await call.identify(method, request)
@@ -249,7 +247,10 @@ class Dispatcher(grpc.GenericRpcHandler):
             VersionMismatch: The client is too old.
         """
         metadata = dict(context.invocation_metadata() or ())
-        identity = await identify(context, metadata, self._engine.gate.permissions)
+        if method.path in OPEN_METHODS:
+            identity = NOBODY
+        else:
+            identity = await identify(context, metadata, self._engine.gate.permissions)
         if method.name != UNCHECKED_METHOD:
             check_client(str(metadata.get(CLIENT, "")))
         seen = str(metadata.get(CATALOG_VERSION, "0"))
@@ -337,7 +338,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(method.path)
-        call = Call(self, method.path, self._engine, Caller(_NOBODY), _writer(context))
+        call = Call(self, method.path, self._engine, Caller(NOBODY), _writer(context))
         self._activity.begin()
         try:
             call.caller = await self._caller(context, method)

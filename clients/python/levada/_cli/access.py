@@ -10,6 +10,7 @@ from levada._base.errors import InvalidRequest
 from levada._cli.output import print_table
 from levada._net.address import open_connection
 from levada._net.credentials import Credential, credentials_file, forget_credential, keep_credential, parse_address
+from levada._net.login import log_in
 from levada._net.pages import pages
 from levada._net.unverified import Unverified, ask_authority
 from levada_api.v1 import access_pb2
@@ -59,6 +60,11 @@ def _add_users(commands: argparse._SubParsersAction[argparse.ArgumentParser], se
     changed.add_argument("name", help="the user's name")
     _add_user_options(changed)
     changed.add_argument("--no-administrator", action="store_true", help="no longer an administrator")
+    changed.add_argument(
+        "--forget-account",
+        action="store_true",
+        help="let another account of this name at the issuer of identities log in as the user",
+    )
     changed.set_defaults(run=_change_user)
     for action, disabled, what in (
         ("disable", True, "end all that a user does, at once: tokens, streams and jobs"),
@@ -167,7 +173,10 @@ def _add_user(connection: Connection, options: argparse.Namespace) -> int:
 
 def _change_user(connection: Connection, options: argparse.Namespace) -> int:
     request = pb.UpdateUserRequest(
-        name=options.name, set_schema_prefixes=options.schemas is not None, schema_prefixes=options.schemas or ()
+        name=options.name,
+        set_schema_prefixes=options.schemas is not None,
+        schema_prefixes=options.schemas or (),
+        forget_account=options.forget_account,
     )
     if options.administrator or options.no_administrator:
         request.administrator = not options.no_administrator
@@ -248,12 +257,26 @@ def _login(options: argparse.Namespace) -> int:
     authority = None
     if parse_address(options.server).encrypted and (unknown := ask_authority(options.server)) is not None:
         authority = _trusted(options.server, unknown)
-    token = getpass.getpass(f"Token for {options.server}: ") if sys.stdin.isatty() else sys.stdin.readline()
-    with open_connection(options.server, token.strip(), authority=authority) as connection:
-        answer = connection.call("AccessService/GetCaller", pb.GetCallerRequest(), pb.GetCallerResponse)
-    file = keep_credential(options.server, Credential(token.strip(), authority))
-    print(f"You are {answer.user.name} at {options.server}; the token is kept in {file}.")
+    answer = log_in(options.server, authority, _show_page)
+    token = _typed_token(options.server) if answer is None else answer.secret
+    with open_connection(options.server, token, authority=authority) as connection:
+        caller = connection.call("AccessService/GetCaller", pb.GetCallerRequest(), pb.GetCallerResponse)
+    file = keep_credential(options.server, Credential(token, authority))
+    print(f"You are {caller.user.name} at {options.server}; the token is kept in {file}.")
     return 0
+
+
+def _show_page(started: pb.StartLoginResponse) -> None:
+    page, code, direct = (
+        "".join(filter(str.isprintable, text)) for text in (started.page, started.code, started.page_with_code)
+    )
+    print(f"Log in at {page} in any browser, and type the code {code}.", file=sys.stderr)
+    if direct:
+        print(f"This address has the code typed in: {direct}", file=sys.stderr)
+
+
+def _typed_token(server: str) -> str:
+    return (getpass.getpass(f"Token for {server}: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def _trusted(server: str, unknown: Unverified) -> str:

@@ -31,6 +31,15 @@ class UserSummary:
     teams: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AccountUser:
+    """The user that an account at the issuer is."""
+
+    id: int
+    name: str
+    disabled: bool
+
+
 async def list_users(connection: Connection, name: str | None = None) -> list[UserSummary]:
     """Return all users by name, or one."""
     return [
@@ -65,6 +74,7 @@ async def update_user(
     administrator: bool | None,
     prefixes: Sequence[str] | None,
     disabled: bool | None,
+    forget_account: bool,
 ) -> None:
     """Change a user; None leaves a thing as it is. Disabling ends the user's worker sessions.
 
@@ -72,7 +82,12 @@ async def update_user(
         NotFound: There is no such user.
     """
     id_ = await connection.fetchval(
-        _SQL["update_user"], name, administrator, None if prefixes is None else list(prefixes), disabled
+        _SQL["update_user"],
+        name,
+        administrator,
+        None if prefixes is None else list(prefixes),
+        disabled,
+        forget_account,
     )
     if id_ is None:
         raise unknown_user(name)
@@ -90,6 +105,23 @@ async def find_user(connection: Connection, name: str) -> int:
     if id_ is None:
         raise unknown_user(name)
     return id_
+
+
+async def find_account(connection: Connection, subject: str) -> AccountUser | None:
+    """Return the user that an account is; None if it is none yet."""
+    row = await connection.fetchrow(_SQL["find_account"], subject)
+    return None if row is None else AccountUser(row["id"], row["name"], row["disabled"])
+
+
+async def claim_user(connection: Connection, name: str, subject: str) -> AccountUser | None:
+    """Make an account the user of a name; None if there is no such user, or another account is that user."""
+    row = await connection.fetchrow(_SQL["claim_user"], name, subject)
+    return None if row is None else AccountUser(row["id"], row["name"], row["disabled"])
+
+
+async def add_user(connection: Connection, name: str) -> None:
+    """Add a user who can do nothing yet, unless there is one of this name."""
+    await connection.execute(_SQL["add_user"], name)
 
 
 async def find_team(connection: Connection, name: str) -> int:

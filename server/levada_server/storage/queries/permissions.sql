@@ -30,7 +30,8 @@ INSERT INTO levada.user (name, administrator, prefixes) VALUES ($1, $2, $3);
 UPDATE levada.user SET
     administrator = coalesce($2, administrator),
     prefixes = coalesce($3::text[], prefixes),
-    disable_time = CASE WHEN $4::boolean THEN coalesce(disable_time, now()) WHEN $4 IS NULL THEN disable_time END
+    disable_time = CASE WHEN $4::boolean THEN coalesce(disable_time, now()) WHEN $4 IS NULL THEN disable_time END,
+    subject = CASE WHEN NOT $5::boolean THEN subject END
 WHERE name = $1 RETURNING id;
 
 -- name: end_sessions_of
@@ -39,6 +40,17 @@ DELETE FROM levada.worker_session WHERE user_id = $1;
 
 -- name: find_user
 SELECT id FROM levada.user WHERE name = $1;
+
+-- name: find_account
+SELECT id, name, disable_time IS NOT NULL AS disabled FROM levada.user WHERE subject = $1;
+
+-- name: claim_user
+-- The first account of a name becomes its user; no later one does.
+UPDATE levada.user SET subject = $2 WHERE name = $1 AND subject IS NULL
+RETURNING id, name, disable_time IS NOT NULL AS disabled;
+
+-- name: add_user
+INSERT INTO levada.user (name) VALUES ($1) ON CONFLICT (name) DO NOTHING;
 
 -- name: insert_team
 INSERT INTO levada.team (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id;

@@ -27,6 +27,8 @@ end
 
 function methods = allMethods()
 methods = struct();
+methods.AccessService_StartLogin = described(false, false, '', '', false, false);
+methods.AccessService_PollLogin = described(false, false, '', '', false, false);
 methods.AccessService_GetCaller = described(true, true, '', '', false, false);
 methods.AccessService_CreateUser = described(false, false, 'request_id', '', false, false);
 methods.AccessService_UpdateUser = described(false, true, '', '', false, false);

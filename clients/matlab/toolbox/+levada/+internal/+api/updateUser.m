@@ -10,6 +10,8 @@ function response = updateUser(connection, request, varargin)
 %       disabled  logical: As in User.
 %       schema_prefixes  cell of char: As in User; taken if `set_schema_prefixes`.
 %       set_schema_prefixes  logical: Replace the prefixes.
+%       forget_account  logical: Forget the account at the issuer of identities: the next account of the user's name
+%           becomes it.
 %
 %   Response: UpdateUserResponse
 %       user  User: The user.
