@@ -254,7 +254,7 @@ class _Kept(Generic[_Content]):
 
         Args:
             read: Reads it.
-            wanted: What it should have; None for nothing in particular.
+            wanted: The member that it should have; None for any.
 
         Raises:
             Unavailable: The issuer does not answer, and it was never read.
@@ -319,7 +319,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _read_keys(content: object) -> dict[str | None, Key]:
-    """Read the keys for signatures, by id; those that this server does not know how to use are left out."""
+    """Read the keys for signatures, by id, without keys of kinds that this server cannot use."""
     found: dict[str | None, Key] = {}
     for one in content if isinstance(content, list) else ():
         if not isinstance(one, dict) or one.get("kty") not in _KEY_TYPES or one.get("use", "sig") != "sig":

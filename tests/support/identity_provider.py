@@ -41,7 +41,7 @@ class IdentityProvider:
         """While it is not set, requests wait."""
         self.stalled.set()
         self.arrived = 0
-        """How many requests have come, those that wait included."""
+        """How many requests have come, including waiting ones."""
         self.secret: str | None = None
 
     @staticmethod

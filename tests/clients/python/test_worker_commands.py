@@ -18,13 +18,16 @@ import pytest
 
 import levada as lv
 from levada._cli.worker import _stays_here
+from levada._worker.job_token import make_job_token
 from levada._worker.slurm import ArrayJob, submit
+from levada_api.v1 import access_pb2
+from levada_api.v1 import access_service_pb2 as pb
 from tests.support.processes import TIMEOUT, Worker, write_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.worker", "levada._worker.slurm")
+TESTS = ("levada._cli.worker", "levada._worker.job_token", "levada._worker.slurm")
 
 PIPELINE = '''
 import os
@@ -119,10 +122,13 @@ import os, re, subprocess, sys
 script = sys.stdin.read()
 if "--partition=gone" in script:
     sys.exit("sbatch: error: invalid partition specified")
-tasks = int(re.search(r"^#SBATCH --array=1-([0-9]+)$", script, re.MULTILINE)[1])
-for task in range(tasks):
+if "SCRIPTS" in os.environ:
+    with open(os.environ["SCRIPTS"], "a") as scripts:
+        scripts.write(script + str(dict(os.environ)))
+array = re.search(r"^#SBATCH --array=1-([0-9]+)$", script, re.MULTILINE)
+for task in range(int(array[1]) if array else 1):
     subprocess.run(["bash"], input=script, text=True, check=True, env=os.environ | {{"SLURM_ARRAY_TASK_ID": str(task)}})
-print("Submitted batch job 7")
+print("7;cluster")
 """
 
 
@@ -149,6 +155,67 @@ def test_workers_are_handed_to_slurm(folder: Path, server_address: str, sbatch: 
     assert (submitted.returncode, submitted.stdout) == (0, "Submitted batch job 7\n")
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+
+
+def user_anna(connection: lv.Connection) -> str:
+    """Add a user who may compute the pipeline, and return the user's token."""
+    connection.call("AccessService/CreateUser", pb.CreateUserRequest(name="anna"), pb.CreateUserResponse)
+    grant = access_pb2.Grant(grantee="anna", role=access_pb2.ROLE_WORKER, schema="commands")
+    connection.call("AccessService/GrantRole", pb.GrantRoleRequest(grant=grant), pb.GrantRoleResponse)
+    made = connection.call("AccessService/CreateToken", pb.CreateTokenRequest(user="anna"), pb.CreateTokenResponse)
+    return made.secret
+
+
+def token_count(connection: lv.Connection) -> int:
+    listed = connection.call("AccessService/ListTokens", pb.ListTokensRequest(), pb.ListTokensResponse)
+    return len(listed.tokens)
+
+
+def test_a_job_of_a_cluster_has_a_token_of_its_own_until_it_ends(
+    folder: Path, server_address: str, sbatch: str, tmp_path: Path
+) -> None:
+    assert run(folder, server_address, "worker", "commands", "--drain", "--max-jobs", "1").returncode == 0
+    scripts, kept = tmp_path / "scripts", tmp_path / "config"
+    with lv.Connection(server_address) as connection:
+        mine = user_anna(connection)
+        environment = {"PATH": sbatch, "LEVADA_TOKEN": mine, "XDG_CONFIG_HOME": str(kept), "SCRIPTS": str(scripts)}
+        words = ("worker", "commands", "--drain", "--submit", "--array", "2")
+        refused = run(folder, server_address, *words, "--sbatch=--partition=gone", **environment)
+        assert "invalid partition" in refused.stderr
+        assert (token_count(connection), list(kept.rglob("*.json"))) == (1, [])
+        submitted = run(folder, server_address, *words, **environment)
+        assert (submitted.returncode, submitted.stdout) == (0, "Submitted batch job 7\n"), submitted.stderr
+        assert len(lv.FreeTable(connection, "commands.Root")) == 8
+        assert (token_count(connection), list(kept.rglob("*.json"))) == (1, [])
+    told = scripts.read_text()
+    assert told.count("LEVADA_CREDENTIALS=") == 2
+    assert "--dependency=afterany:7\n" in told
+    assert "lev_" not in told
+    assert "LEVADA_TOKEN" not in told
+
+
+def test_the_token_of_a_job_allows_only_to_compute_its_tables(
+    folder: Path, server_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(folder, server_address, "worker", "commands", "--drain", "--tables", "Square").returncode == 0
+    monkeypatch.setenv("LEVADA_CREDENTIALS", str(tmp_path / "credentials.json"))
+    with lv.Connection(server_address) as owner:
+        secret = user_anna(owner)
+        grant = access_pb2.Grant(grantee="anna", role=access_pb2.ROLE_OWNER, schema="commands")
+        owner.call("AccessService/GrantRole", pb.GrantRoleRequest(grant=grant), pb.GrantRoleResponse)
+        assert make_job_token(owner, "commands", []) is None  # the owner's workers need none
+    with lv.Connection(server_address, secret) as anna:
+        module = lv.VirtualModule("commands_of_anna", "commands", connection=anna)
+        file = make_job_token(anna, "commands", [module.Root()])
+    assert file is not None
+    assert file.stat().st_mode & 0o777 == 0o600
+    with lv.Connection(server_address, json.loads(file.read_text())[0]["token"]) as worker:
+        job = lv.VirtualModule("commands_of_worker", "commands", connection=worker)
+        assert len(job.Square()) == 8
+        job.Root.jobs.refresh()
+        for change in (job.Root.drop_quick, (job.Root & "n=1").delete_quick, job.Square.jobs.refresh):
+            with pytest.raises(lv.errors.PermissionDenied):
+                change()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada._base.errors import LevadaError
 from levada._crew.limits import Limits, parse_size, parse_time
+from levada._crew.member import load
+from levada._crew.reports import Assignment
 from levada._jobs.job_table import job_table
 from levada._worker import worker as workers
 from levada._worker.events import JsonLog, Observer, Observers, TextLog
+from levada._worker.job_token import end_job_token, make_job_token
 from levada._worker.metrics import Metrics
 from levada._worker.slurm import ArrayJob, submit
 
@@ -145,17 +149,38 @@ def _limit(parse: Callable[[object], object]) -> Callable[[str], object]:
 
 def _work(connection: Connection, options: argparse.Namespace) -> int:
     if options.slurm or options.submit:
-        script = _array_job(connection, options).script()
+        job = _array_job(connection, options)
+        job.check()
         if _stays_here(connection.address):
             print(
                 f"levada worker: {connection.address} can only be reached from this machine; set an address "
                 "that the nodes of the cluster can reach, by --url or LEVADA_URL",
                 file=sys.stderr,
             )
-        sys.stdout.write(submit(script) + "\n" if options.submit else script)
+        if options.submit:
+            _submit(connection, options, job)
+        else:
+            sys.stdout.write(job.script())
         return workers.EXIT_OK
     settings = _settings(options, max_jobs=options.max_jobs, drain=options.drain, reload=options.reload)
     return workers.work(connection, settings, _observer(options)).code
+
+
+def _submit(connection: Connection, options: argparse.Namespace, job: ArrayJob) -> None:
+    """Submit a job with a token of its own, which ends with the job."""
+    sys.path.insert(0, str(Path.cwd()))
+    # The import declares the tables by the user's rights; the workers' token could not.
+    tables = load(Assignment(options.module, tuple(options.tables)), connection)
+    credentials = make_job_token(connection, options.module, tables)
+    try:
+        id_ = submit(job.script(credentials))
+    except LevadaError:
+        if credentials is not None:
+            end_job_token(connection, credentials)
+        raise
+    print(f"Submitted batch job {id_}")
+    if credentials is not None:
+        submit(job.end_script(id_, credentials))
 
 
 def _stays_here(address: str) -> bool:

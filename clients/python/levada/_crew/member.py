@@ -77,7 +77,7 @@ def main(
         if assignment.as_datajoint:
             importlib.import_module("levada.as_datajoint")
         before = set(sys.modules)
-        tables = _load(assignment, connection)
+        tables = load(assignment, connection)
         ready = Ready(os.getpid(), tuple(map(_served, tables)), _source_files(before), connection.catalog_version)
     except BaseException as error:  # noqa: BLE001  # importing runs whatever stands in the user's module
         if isinstance(error, PASSING) and not assignment.until_empty:
@@ -226,7 +226,7 @@ def _source_files(before: set[str]) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------ tables
 
 
-def _load(assignment: Assignment, connection: Connection) -> list[Computing]:
+def load(assignment: Assignment, connection: Connection) -> list[Computing]:
     """Import a module and return its tables that have a `make`, parents first.
 
     Raises:

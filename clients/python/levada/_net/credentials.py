@@ -68,7 +68,9 @@ def parse_address(address: str) -> Target:
 
 
 def credentials_file() -> Path:
-    """Return the file of this user's credentials."""
+    """Return the file of this user's credentials: the one that LEVADA_CREDENTIALS names, as in jobs of a cluster."""
+    if named := os.environ.get("LEVADA_CREDENTIALS"):
+        return Path(named)
     folder = os.environ.get("XDG_CONFIG_HOME", "")
     return (Path(folder) if folder.startswith("/") else Path.home() / ".config") / "levada" / "credentials.json"
 
@@ -82,13 +84,18 @@ def find_credential(address: str) -> Credential | None:
     return _read(credentials_file()).get(_key(address))
 
 
-def keep_credential(address: str, credential: Credential) -> Path:
+def keep_credential(address: str, credential: Credential, file: Path | None = None) -> Path:
     """Keep a credential for a server, instead of an earlier one; return the file.
+
+    Args:
+        address: The server's address.
+        credential: The credential.
+        file: The file; None for that of `credentials_file`.
 
     Raises:
         InvalidRequest: Others can read the file, or it is damaged.
     """
-    file = credentials_file()
+    file = file or credentials_file()
     _write(file, _read(file) | {_key(address): credential})
     return file
 

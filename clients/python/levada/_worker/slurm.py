@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import InvalidRequest, LevadaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
 
@@ -38,16 +39,30 @@ class ArrayJob:
     grace: timedelta
     sbatch: Sequence[str]
 
-    def script(self) -> str:
-        """Write the script for sbatch.
+    def check(self) -> None:
+        """Check the options of sbatch.
 
-        A task may be stopped at any time: SIGTERM lets it finish its current jobs and return the rest, and jobs left
-        behind by SIGKILL are taken over when their lease expires. The token is not in the script: SLURM passes
-        LEVADA_TOKEN on.
+        Raises:
+            InvalidRequest: One is not an option.
         """
         for option in self.sbatch:
             if not option.startswith("-") or "\n" in option:
                 raise InvalidRequest(f"{option!r} is not an option of sbatch; write it as in --sbatch=--time=4:00:00.")
+
+    def script(self, credentials: Path | None = None) -> str:
+        """Write the script for sbatch.
+
+        A task may be stopped at any time: SIGTERM lets it finish its current jobs and return the rest, and jobs left
+        behind by SIGKILL are taken over when their lease expires. No token is in the script.
+
+        Args:
+            credentials: The file with the token of the job; None if LEVADA_TOKEN, or what `levada login` keeps, is
+                to be used.
+
+        Raises:
+            InvalidRequest: An option of sbatch is not one.
+        """
+        self.check()
         name = f"levada-{self.module}"
         options = [
             f"--job-name={name}",
@@ -62,30 +77,56 @@ class ArrayJob:
             *self.sbatch,
         ]
         command = [sys.executable, "-m", "levada", "worker", self.module, *self.words]
-        lines = [
-            "#!/bin/bash",
-            *(f"#SBATCH {option}" for option in options),
-            "set -eu",
-            f"cd {shlex.quote(str(Path.cwd()))}",
-            f"export LEVADA_URL={shlex.quote(self.address)}",
-            # exec: signals reach the worker itself.
-            f"exec {shlex.join(command)}",
+        lines = ["set -eu", f"cd {shlex.quote(str(Path.cwd()))}", f"export LEVADA_URL={shlex.quote(self.address)}"]
+        if credentials is not None:
+            lines.append(f"export LEVADA_CREDENTIALS={shlex.quote(str(credentials))}")
+        # exec: signals reach the worker itself.
+        return _script(options, [*lines, f"exec {shlex.join(command)}"])
+
+    def end_script(self, job: str, credentials: Path) -> str:
+        """Write the script of a short job that revokes the token of a job once all its tasks have ended.
+
+        Args:
+            job: The id of the job.
+            credentials: The file with its token, which is removed.
+        """
+        options = [
+            *self.sbatch,
+            f"--job-name=levada-{self.module}-end",
+            "--ntasks=1",
+            "--cpus-per-task=1",
+            "--output=/dev/null",
+            f"--dependency=afterany:{job}",
         ]
-        return "\n".join(lines) + "\n"
+        file = shlex.quote(str(credentials))
+        command = [sys.executable, "-m", "levada", "logout", self.address]
+        lines = [
+            f"cd {shlex.quote(str(Path.cwd()))}",
+            f"export LEVADA_CREDENTIALS={file}",
+            f"{shlex.join(command)} && rm -f {file}",
+        ]
+        return _script(options, lines)
+
+
+def _script(options: Iterable[str], lines: Iterable[str]) -> str:
+    return "\n".join(["#!/bin/bash", *(f"#SBATCH {option}" for option in options), *lines]) + "\n"
 
 
 def submit(script: str) -> str:
-    """Submit a script with sbatch and return its output.
+    """Submit a script with sbatch, without the user's token, and return the id of the job.
 
     Raises:
         LevadaError: There is no sbatch, or it refuses.
     """
+    environment = {name: text for name, text in os.environ.items() if name != "LEVADA_TOKEN"}
     try:
-        done = subprocess.run(["sbatch"], input=script, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False, env=environment
+        )
     except FileNotFoundError:
         raise LevadaError(
             "There is no sbatch here; run this on a login node, or leave out --submit and copy the script there."
         ) from None
     if done.returncode != 0:
         raise LevadaError(f"sbatch refuses the script: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.strip()
+    return done.stdout.strip().partition(";")[0]  # the name of the cluster may follow

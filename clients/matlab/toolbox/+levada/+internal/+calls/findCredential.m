@@ -35,6 +35,10 @@ end
 end
 
 function file = credentialsFile()
+file = getenv('LEVADA_CREDENTIALS');
+if ~isempty(file)
+    return
+end
 folder = getenv('XDG_CONFIG_HOME');
 if isempty(folder)
     home = getenv('HOME');
