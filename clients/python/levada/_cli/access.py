@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import InvalidRequest
 from levada._cli.output import print_table
 from levada._net.address import open_connection
-from levada._net.credentials import Credential, credentials_file, forget_credential, keep_credential, parse_address
+from levada._net.credentials import Credential, forget_credential, keep_credential, parse_address
 from levada._net.login import log_in
 from levada._net.pages import pages
 from levada._net.unverified import Unverified, ask_authority
@@ -261,8 +261,8 @@ def _login(options: argparse.Namespace) -> int:
     token = _typed_token(options.server) if answer is None else answer.secret
     with open_connection(options.server, token, authority=authority) as connection:
         caller = connection.call("AccessService/GetCaller", pb.GetCallerRequest(), pb.GetCallerResponse)
-    file = keep_credential(options.server, Credential(token, authority))
-    print(f"You are {caller.user.name} at {options.server}; the token is kept in {file}.")
+    keep_credential(options.server, Credential(token, authority))
+    print(f"You are {caller.user.name} at {options.server}; the token is kept for this address.")
     return 0
 
 
@@ -308,7 +308,7 @@ def _logout(options: argparse.Namespace) -> int:
             request = pb.RevokeTokensRequest(id=answer.token.id)
             connection.call("AccessService/RevokeTokens", request, pb.RevokeTokensResponse)
     if not forget_credential(options.server):
-        print(f"no token of {options.server} was kept in {credentials_file()}", file=sys.stderr)
+        print(f"no token of {options.server} was kept", file=sys.stderr)
         return 1
     return 0
 

@@ -1,16 +1,20 @@
-"""Credentials of servers, each for one address, in a file that only this user can read."""
+"""Credentials of servers, each for one address, in a file that only this user can read.
+
+If a keyring is installed and unlocked, it holds the tokens, and the file the rest.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from levada._base.errors import InvalidRequest
+from levada._net import keyring
 from levada._net.private_socket import is_loopback
 
 if TYPE_CHECKING:
@@ -39,7 +43,7 @@ class Credential:
     """The credential of one server, as `levada login` keeps it.
 
     Args:
-        token: The token.
+        token: The token; empty in the file if the keyring has it.
         authority: The certificate of its authority in PEM; None for the authorities of this system.
     """
 
@@ -81,7 +85,16 @@ def find_credential(address: str) -> Credential | None:
     Raises:
         InvalidRequest: Others can read the file, or it is damaged.
     """
-    return _read(credentials_file()).get(_key(address))
+    found = _read(credentials_file()).get(_key(address))
+    if found is None or found.token:
+        return found
+    token = keyring.stored_token(_key(address))
+    if token is None:
+        raise InvalidRequest(
+            f"The token of {address} is in a keyring that is locked or missing; unlock it, or log in again by "
+            f"`levada login {address}`."
+        )
+    return replace(found, token=token)
 
 
 def keep_credential(address: str, credential: Credential, file: Path | None = None) -> Path:
@@ -90,14 +103,17 @@ def keep_credential(address: str, credential: Credential, file: Path | None = No
     Args:
         address: The server's address.
         credential: The credential.
-        file: The file; None for that of `credentials_file`.
+        file: The file, which holds the token too; None for that of `credentials_file`, and the keyring.
 
     Raises:
         InvalidRequest: Others can read the file, or it is damaged.
     """
-    file = file or credentials_file()
-    _write(file, _read(file) | {_key(address): credential})
-    return file
+    key, place = _key(address), file or credentials_file()
+    kept = _read(place)
+    if file is None and keyring.store_token(key, credential.token):
+        credential = replace(credential, token="")
+    _write(place, kept | {key: credential})
+    return place
 
 
 def forget_credential(address: str) -> bool:
@@ -108,8 +124,10 @@ def forget_credential(address: str) -> bool:
     """
     file = credentials_file()
     kept = _read(file)
-    if kept.pop(_key(address), None) is None:
+    if (gone := kept.pop(_key(address), None)) is None:
         return False
+    if not gone.token:
+        keyring.remove_token(_key(address))
     _write(file, kept)
     return True
 

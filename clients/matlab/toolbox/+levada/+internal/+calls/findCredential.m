@@ -29,6 +29,10 @@ end
 kept = jsondecode(fileread(file));
 for index = 1:numel(kept)
     if strcmp(kept(index).address, keyOf(url))
+        if isempty(kept(index).token)
+            levada.internal.errors.fail('InvalidRequest', ['The token of %s is in a keyring, which MATLAB cannot ' ...
+                'read; set LEVADA_TOKEN and LEVADA_URL.'], url);
+        end
         credential = struct('token', kept(index).token, 'authority', kept(index).authority);
     end
 end
