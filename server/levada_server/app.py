@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from levada_server import announcement
 from levada_server.config import store_folders
 from levada_server.embedded import data_folder, embedded
-from levada_server.errors import InvalidRequest, Unavailable
+from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.issuer import Issuer
 from levada_server.operations.access.gate import Gate
+from levada_server.operations.audit import FLUSH_S
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
@@ -34,6 +35,7 @@ from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage
 from levada_server.storage.permissions.cache import KEEP_UP_S as PERMISSIONS_S
 from levada_server.storage.permissions.cache import USES_S, PermissionsCache
+from levada_server.storage.postgres.audit import keep_audit
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.storage.postgres.request_outcomes import forget_past_days
@@ -145,6 +147,7 @@ async def running(
             transaction_limits=settings.transaction_limits,
             shared_port=settings.shared_port or settings.processes > 1,
         )
+        stack.push_async_callback(_flush, engine)
         supervision.report_to(server.report)
         stack.push_async_callback(supervision.close)
         reach = Reach(database, postgres, supervision.give_up)
@@ -153,9 +156,7 @@ async def running(
         supervision.repeat(
             "permissions", partial(_keep_permissions, server, permissions), PERMISSIONS_S, essential=True
         )
-        supervision.repeat("token-uses", permissions.write_uses, USES_S)
-        supervision.repeat("downstream", downstream.refresh)
-        supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
+        _tidy(supervision, engine, database, settings.audit_months)
         where = _listen_address(settings)
         certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         address = server.listen(where, None if where.startswith("unix:") else certificate)
@@ -171,6 +172,23 @@ async def running(
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         yield server, address
+
+
+def _tidy(supervision: Supervision, engine: Engine, database: Database, audit_months: int) -> None:
+    """Write and forget in the background what no call waits for."""
+    supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
+    supervision.repeat("downstream", engine.downstream.refresh)
+    supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
+    supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
+    supervision.repeat("audit-months", partial(keep_audit, database, audit_months), TIDY_INTERVAL_S)
+
+
+async def _flush(engine: Engine) -> None:
+    """Write the last entries of the audit when no call runs any more; PostgreSQL may be gone already."""
+    try:
+        await engine.audit.flush(engine.scope)
+    except LevadaError as error:
+        _LOG.error("the last entries of the audit are in this log alone: %s", error)
 
 
 async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) -> None:

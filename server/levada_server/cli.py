@@ -17,6 +17,7 @@ from levada_server.backup.manifest import read_manifest
 from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run, stop_in_time
 from levada_server.config import (
+    AUDIT_MONTHS,
     CERTIFICATE_FILES,
     ISSUER_FILE,
     STORES_FILE,
@@ -181,6 +182,12 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     serve_parser.add_argument(
         "--log-format", default="text", choices=["text", "json"], help="text for people, or JSON (default: text)"
     )
+    serve_parser.add_argument(
+        "--audit-months",
+        type=_count,
+        default=AUDIT_MONTHS,
+        help="how many months to keep the audit (default: %(default)s)",
+    )
 
 
 def _backup(options: argparse.Namespace) -> int:
@@ -264,6 +271,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         log_level=arguments.log_level,
         log_format=arguments.log_format,
         issuer=read_issuer(issuer_file) if arguments.issuer or issuer_file.exists() else None,
+        audit_months=arguments.audit_months,
     )
 
 

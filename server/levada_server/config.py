@@ -24,6 +24,7 @@ CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
 """The certificate and its key in the data folder, as `levada certificates` makes them."""
 ISSUER_FILE = "issuer.toml"
 """The file in the data folder that names the issuer of identities."""
+AUDIT_MONTHS = 36
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
 OWN_STORE = "default"
@@ -52,6 +53,7 @@ class Settings:
         shared_port: Others listen on it too.
         log_level: A level of the standard library's logging.
         log_format: Text for people, or JSON.
+        audit_months: How many months the audit is kept.
         stores: The stores of objects; the embedded server has one more, in its data folder.
         issuer: The issuer of identities at which users log in; None if there is none.
     """
@@ -69,6 +71,7 @@ class Settings:
     shared_port: bool = False
     log_level: str = "INFO"
     log_format: LogFormat = "text"
+    audit_months: int = AUDIT_MONTHS
     stores: StoreFolders = field(default_factory=StoreFolders)
     issuer: IssuerSettings | None = None
 

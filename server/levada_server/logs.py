@@ -14,27 +14,36 @@ from typing import Literal, TypeAlias
 LogFormat: TypeAlias = Literal["text", "json"]
 
 _CALL: ContextVar[tuple[int, str] | None] = ContextVar("levada_logged_call", default=None)
+_STREAM: ContextVar[int | None] = ContextVar("levada_logged_stream", default=None)
 _NUMBERS = count(1)
 """Counts the calls of this process; together with its id they identify a call."""
 
 
 def configure(level: str, log_format: LogFormat) -> None:
-    """Write the log of this process to standard error."""
+    """Write the log of this process to standard error.
+
+    The audit is for programs that collect it, so only JSON has its lines; people read it as a relation.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonLines() if log_format == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger("levada.audit").setLevel("INFO" if log_format == "json" else "WARNING")
 
 
-def begin_call(method: str) -> None:
-    """Attribute the following log lines of this task to a new call of a method."""
+def begin_call(method: str, *, carried: bool = False) -> None:
+    """Attribute the following log lines of this task to a new call of a method; one may be carried by a stream's."""
+    before = _CALL.get()
+    if carried and before is not None and _STREAM.get() is None:
+        _STREAM.set(before[0])
     _CALL.set((next(_NUMBERS), method))
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per line: `time`, `level`, `logger`, `message`; `call` and `method` within a call; and details.
+    """One JSON object per line: `time`, `level`, `logger`, `message`; within a call, its id and method; and details.
 
+    `call` is the id, and `stream` that of the stream which carries the call, if one does.
     A record's `details`, given as `extra={"details": {...}}`, become members of the object.
     """
 
@@ -48,6 +57,8 @@ class JsonLines(logging.Formatter):
         }
         if (call := _CALL.get()) is not None:
             line |= {"call": f"{os.getpid()}-{call[0]}", "method": call[1]}
+        if (stream := _STREAM.get()) is not None:
+            line["stream"] = f"{os.getpid()}-{stream}"
         line |= getattr(record, "details", {})
         if record.exc_info:
             line["stack"] = self.formatException(record.exc_info)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import deletes, queries, schemas
+from levada_server.operations import deletes, queries, schemas, updates
+from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
 from tests.support import make
@@ -158,3 +159,40 @@ async def test_the_statement_of_a_small_insert_is_written_once_for_each_version_
     await make.make_table(engine, "T1", "-> T0\n")
     assert await statement(5) == first  # another version of the catalog, the same table
     assert await statement(6) is not first
+
+
+async def test_the_statement_of_an_update_is_written_once_for_each_version_of_its_table(
+    sent: list[str], engine: Engine
+) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n---\nname = '' : varchar(8)\nnote = '' : varchar(8)\n")
+    await make.insert(engine, "T0", [{"t0": 1}])
+
+    async def statement(**changes: str | None) -> str:
+        sent.clear()
+        await updates.update(engine, ME, named("T0"), {"t0": 1, **changes})
+        await asyncio.sleep(0)  # the driver logs in the next round of the loop
+        (text,) = (text for text in sent if 'UPDATE "lab"' in text)
+        return text
+
+    first = await statement(name="a")
+    assert await statement(name="b") is first
+    assert len({first, await statement(name=None), await statement(note="a"), await statement(name="a", note="a")}) == 4
+    await make.make_table(engine, "T1", "-> T0\n")
+    assert await statement(name="c") == first  # another version of the catalog, the same table
+    assert await statement(name="d") is not first
+
+
+async def test_a_connection_plans_a_small_insert_once(engine: Engine) -> None:
+    """PostgreSQL tries five plans for known values; after that it keeps one, unless it expects many rows."""
+    await make.make_table(engine, "T0", "t0 : int32\n---\nname = '' : varchar(8)\n")
+    async with open_transaction_session(engine) as session:  # all on one connection
+        await session.begin("read_committed", read_only=False, lease_token="")
+        for number in range(10):
+            await make.insert(session.engine, "T0", [{"t0": number}])
+        async with session.engine.scope.connection() as connection:
+            plans = await connection.fetchrow(
+                "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE strpos(statement, $1) > 0",
+                'INTO "lab"',
+            )
+    assert plans is not None
+    assert tuple(plans) == (5, 5)

@@ -22,7 +22,6 @@ class Case:
     duplicates: str = "refused"
     unfilled: bool = False
     alone: bool = True
-    recorded: bool = False
     duplicates_expected: bool = False
 
 
@@ -30,25 +29,17 @@ CASES = {
     # One statement, which checks the catalog and stores the outcome itself.
     "few": Case(Way.BOUND, False, FEW),
     "one": Case(Way.BOUND, False, 1, size=0),
-    "few recorded": Case(Way.BOUND, False, FEW, recorded=True),
     "few skipped": Case(Way.BOUND, False, FEW, duplicates="skipped"),
     "few replaced": Case(Way.BOUND, False, FEW, duplicates="replaced"),
     "few with a sequence": Case(Way.BOUND, False, FEW, unfilled=True),
     "none": Case(Way.NONE, False, 0),
-    "none recorded": Case(Way.NONE, False, 0, recorded=True),
-    # The number of new rows is known only after the statement.
-    "few skipped recorded": Case(Way.BOUND, True, FEW, duplicates="skipped", recorded=True),
-    "few replaced recorded": Case(Way.BOUND, True, FEW, duplicates="replaced", recorded=True),
-    "none skipped recorded": Case(Way.NONE, True, 0, duplicates="skipped", recorded=True),
     # Others belong to the same insert.
     "few of several": Case(Way.BOUND, True, FEW, alone=False),
-    "few of several recorded": Case(Way.BOUND, True, FEW, alone=False, recorded=True),
     "few of several skipped": Case(Way.BOUND, True, FEW, alone=False, duplicates="skipped", duplicates_expected=True),
     "none of several": Case(Way.NONE, True, 0, alone=False),
     # Too many, or too large, for one statement.
     "many": Case(Way.COPY, True, MANY),
     "large": Case(Way.COPY, True, 1, size=LARGE),
-    "many recorded": Case(Way.COPY, True, MANY, recorded=True),
     "many with a sequence": Case(Way.STAGE, True, MANY, unfilled=True),
     "many replaced": Case(Way.STAGE, True, MANY, duplicates="replaced"),
     "many skipped": Case(Way.COPY_OR_STAGE, True, MANY, duplicates="skipped"),
@@ -68,7 +59,6 @@ def test_rows_go_in_by_the_way_that_is_planned(case: Case) -> None:
         replace=replace,
         unfilled=case.unfilled,
         alone=case.alone,
-        recorded=case.recorded,
         duplicates_expected=case.duplicates_expected,
     )
     assert plan == InsertPlan(case.way, case.transaction, skip, replace)

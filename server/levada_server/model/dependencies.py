@@ -50,12 +50,14 @@ class Catalog:
     Args:
         version: Increases with every change.
         schemas: Names of all schemas.
-        tables: All tables by name.
+        tables: All tables by name, the server's own included.
+        confidential: Names of the schemas whose reads are audited.
     """
 
     version: int
     schemas: frozenset[str]
     tables: dict[TableName, Table]
+    confidential: frozenset[str] = frozenset()
 
     def table(self, name: TableName) -> Table:
         """Return a table by its class's name or its stored name.
@@ -119,7 +121,7 @@ class Catalog:
 
     def with_table(self, table: Table) -> Catalog:
         """Return the catalog at the same version with one table added or replaced."""
-        return Catalog(self.version, self.schemas, {**self.tables, table.name: table})
+        return Catalog(self.version, self.schemas, {**self.tables, table.name: table}, self.confidential)
 
     def stored_as(self, schema: str, stored: str) -> Table | None:
         """Return the table that PostgreSQL has under a name."""

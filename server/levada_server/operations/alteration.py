@@ -12,6 +12,7 @@ from levada_server.errors import Conflict, InvalidRequest, LevadaError, PlanChan
 from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
+from levada_server.operations.audit import entry
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record
 from levada_server.operations.schemas import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from levada_server.model.alteration import Alteration
+    from levada_server.model.audit import Entry
     from levada_server.model.table import Table, Tier
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -113,13 +115,14 @@ async def alter_table(engine: Engine, caller: Caller, wanted: WantedTable, diges
         LevadaError: As `plan_alteration`, or a row does not allow a change; nothing has changed.
     """
 
-    async def alter(connection: Connection, view: View) -> TableName:
+    async def alter(connection: Connection, view: View) -> tuple[TableName, Entry | None]:
         found = await _find(engine, view, wanted)
         if digest and digest != _digest(found):
             raise PlanChanged("The table has changed since the plan; look at it again.", digest=digest)
         if found.changes:
             await table_alteration.alter_table(connection, view.catalog, found, wanted.definition)
-        return found.wanted.name
+        changes = [str(change) for change in found.changes]
+        return found.wanted.name, view.entry(wanted.name, changes=changes) if changes else None
 
     async def work() -> Altered:
         name, view = await _change(engine, caller, alter)
@@ -144,21 +147,24 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
     """
     check_schema_name(new_name)
 
-    async def rename(connection: Connection, view: View) -> SchemaSummary:
+    async def rename(connection: Connection, view: View) -> tuple[SchemaSummary, Entry]:
         view.admit_to_schema(Action.CONFIGURE, name)
         table_count = sum(table.schema == name for table in view.catalog.tables)
         created, contract = await table_alteration.rename_schema(connection, name, new_name)
-        return SchemaSummary(new_name, created, table_count, contract)
+        confidential = name in view.catalog.confidential
+        summary = SchemaSummary(new_name, created, table_count, contract, confidential)
+        return summary, entry(caller, name, new_name=new_name)
 
     def recorded(summary: SchemaSummary) -> object:
-        return summary.created.isoformat(), summary.table_count, summary.contract.value
+        return summary.created.isoformat(), summary.table_count, summary.contract.value, summary.confidential
 
     async def work() -> SchemaSummary:
         return (await _change(engine, caller, rename, recorded))[0]
 
-    async def answer(recorded: tuple[str, int, str]) -> SchemaSummary:
-        created, table_count, contract = recorded
-        then = SchemaSummary(new_name, datetime.fromisoformat(created), table_count, Contract(contract))
+    async def answer(recorded: tuple[str, int, str, bool]) -> SchemaSummary:
+        created, table_count, contract, confidential = recorded
+        moment = datetime.fromisoformat(created)
+        then = SchemaSummary(new_name, moment, table_count, Contract(contract), confidential)
         return find_summary(await list_schemas(engine, caller), new_name, then)
 
     return await once(engine, caller, work, answer)
@@ -167,7 +173,7 @@ async def rename_schema(engine: Engine, caller: Caller, name: str, new_name: str
 async def _change(
     engine: Engine,
     caller: Caller,
-    change: Callable[[Connection, View], Awaitable[_T]],
+    change: Callable[[Connection, View], Awaitable[tuple[_T, Entry | None]]],
     recorded: Callable[[_T], object] = lambda _: True,
 ) -> tuple[_T, View]:
     """Change the catalog in a transaction that gives up instead of waiting long, and repeat it a few times.
@@ -175,16 +181,16 @@ async def _change(
     Args:
         engine: The parts to work with.
         caller: The caller.
-        change: Makes the change.
+        change: Makes the change, and returns its result and the entry of the audit.
         recorded: Returns the part of a result that is recorded as the outcome of the request.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with engine.scope.transaction() as connection:
                 await table_alteration.limit_lock_wait(connection)
-                result = await change(connection, await engine.gate.lock(connection, caller))
+                result, made = await change(connection, await engine.gate.lock(connection, caller))
                 catalog = await read_catalog(connection)
-                await record(engine, connection, caller, recorded(result))
+                await record(engine, connection, caller, made, recorded(result))
         except Conflict as error:
             if attempt == ATTEMPTS:
                 raise Conflict(

@@ -9,7 +9,27 @@ from levada_server.permissions.permissions import Identity
 
 if TYPE_CHECKING:
     from levada_server.jobs.signing import LeaseContent
+    from levada_server.model.audit import Entry
     from levada_server.model.request import Request
+
+
+@dataclass(slots=True)
+class Traces:
+    """The deeds of a call that the audit is to have.
+
+    Args:
+        changed: The entry of its change, which is stored with the change; None if it changed nothing.
+        confidential: The tables and objects of confidential schemas that it read.
+        jobs: The job under whose lease it read them, by table; None without one.
+        row_count: How many rows it read.
+        hidden: The table or schema that it asked for and may not see; empty if none.
+    """
+
+    changed: Entry | None = None
+    confidential: set[str] = field(default_factory=set)
+    jobs: dict[str, list[int]] | None = None
+    row_count: int = 0
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +42,8 @@ class Caller:
         request: The id under which a repeated change has one effect; None for reads.
         job: The lease under which the caller reads or writes; None outside `make`.
         told: Warnings and notices that go with the answer; the operation adds them.
+        method: The method's name.
+        traces: The deeds of the call, for the audit.
     """
 
     identity: Identity
@@ -29,6 +51,8 @@ class Caller:
     request: Request | None = None
     job: LeaseContent | None = None
     told: list[str] = field(default_factory=list)
+    method: str = ""
+    traces: Traces = field(default_factory=Traces)
 
 
 ADMINISTRATOR = Identity("administrator")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from levada_server.model.sizes import VALUE_BYTES
+from levada_server.operations.audit import Audit
 from levada_server.operations.memory import RowMemory
 from levada_server.storage.postgres.spool import SpoolSpace
 
@@ -55,6 +56,7 @@ class Engine:
         spool: The disk space in which the rows of inserts wait.
         memory: The memory for the rows that are decoded.
         issuer: The issuer of identities at which users log in; None if there is none.
+        audit: The entries of calls that changed nothing.
     """
 
     scope: Scope
@@ -68,3 +70,4 @@ class Engine:
     spool: SpoolSpace = field(default_factory=SpoolSpace)
     memory: RowMemory = field(default_factory=RowMemory)
     issuer: Issuer | None = None
+    audit: Audit = field(default_factory=Audit)

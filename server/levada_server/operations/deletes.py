@@ -89,7 +89,10 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
         view.admit_cascade(Action.DELETE, taken.counts)
         for name, _ in taken.counts if caller.job is not None else ():
             await admit_write(engine, view, catalog.tables[name])
-        await record(engine, connection, caller, [(name.schema, name.table, count) for name, count in taken.counts])
+        counts = {str(name): count for name, count in taken.counts if count}
+        entry = view.entry(chosen.table.name, sum(counts.values()), tables=counts if len(counts) > 1 else None)
+        content = [(name.schema, name.table, count) for name, count in taken.counts]
+        await record(engine, connection, caller, entry if counts else None, content)
     for name, count in taken.counts:
         note_written(engine, caller, catalog.tables[name], count)
     return taken

@@ -12,6 +12,7 @@ import pyarrow as pa
 from levada_server.arrow.ipc.ingest import RowStream, memory_needs, unfilled
 from levada_server.errors import InvalidRequest
 from levada_server.model.assignment import insertable
+from levada_server.model.audit import Record
 from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
 from levada_server.operations.admission import admit_write, note_written
@@ -20,7 +21,7 @@ from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whol
 from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
-from levada_server.operations.request_ids import once, record, record_request, through_conflicts
+from levada_server.operations.request_ids import once, record, record_all, through_conflicts
 from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_current
@@ -87,9 +88,7 @@ async def insert(
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
         rows = read_rows(content, table, options)
         upcoming = Upcoming(content, rows, _check_key(view, table), memory, engine.scope.patience_s)
-        request = engine.scope.recorded(caller.request)
-        basis = view.catalog.basis((table.name,))
-        count = await _insert_batches(engine, view, target, upcoming, options, basis, request)
+        count = await _insert_batches(engine, view, target, upcoming, options)
         note_written(engine, caller, table, count)
         return count
 
@@ -136,17 +135,20 @@ async def _insert_batches(
     target: Writable,
     upcoming: Upcoming,
     options: InsertOptions,
-    basis: Basis,
-    request: Request | None,
 ) -> int:
     columns = await upcoming.first()
     if columns is None:
         return 0
-    plan = _plan(columns, options, alone=await upcoming.at_end(), recorded=request is not None)
+    basis = view.catalog.basis((target.table.name,))
+    plan = _plan(columns, options, alone=await upcoming.at_end())
     if not plan.transaction:
-        request = None if request is None else await _whole(request, upcoming.content)
+        entry = view.entry(target.table.name, columns.row_count)
+        record = Record(entry, await _recorded(engine, view.caller, upcoming.content))
         async with engine.scope.connection() as connection:
-            return await _carry_out(engine, connection, view, target, columns, plan, basis, request)
+            count = await _carry_out(engine, connection, view, target, columns, plan, basis, record)
+        if count:
+            view.caller.traces.changed = dataclasses.replace(entry, row_count=count)
+        return count
     async with engine.scope.transaction() as connection:
         count = tried = 0
         while columns is not None:
@@ -158,9 +160,16 @@ async def _insert_batches(
                 columns = None  # its memory is for the next
                 columns = await following()
         await require_current(connection, basis)
-        if request is not None:
-            await record_request(connection, await _whole(request, upcoming.content), count)
+        changed = view.entry(target.table.name, count) if count else None
+        record = Record(changed, await _recorded(engine, view.caller, upcoming.content))
+        await record_all(connection, view.caller, record, count)
         return count
+
+
+async def _recorded(engine: Engine, caller: Caller, content: IO[bytes] | Arrival) -> Request | None:
+    """Return the request whose outcome is to be stored, with the digest of its rows too; None if there is none."""
+    request = engine.scope.recorded(caller.request)
+    return None if request is None else await _whole(request, content)
 
 
 async def _whole(request: Request, content: IO[bytes] | Arrival) -> Request:
@@ -176,7 +185,6 @@ def _plan(
     options: InsertOptions,
     *,
     alone: bool = False,
-    recorded: bool = False,
     duplicates_expected: bool = False,
 ) -> InsertPlan:
     return plan_insert(
@@ -186,7 +194,6 @@ def _plan(
         replace=options.replace,
         unfilled=unfilled(columns),
         alone=alone,
-        recorded=recorded,
         duplicates_expected=duplicates_expected,
     )
 
@@ -199,12 +206,12 @@ async def _carry_out(
     columns: Columns,
     plan: InsertPlan,
     basis: Basis | None = None,
-    request: Request | None = None,
+    record: Record | None = None,
 ) -> int:
     """Execute the plan for a batch, and claim the objects that it names; return how many rows were changed."""
     columns.check_sizes(target.table, engine.value_bytes)
     columns = await claim_columns(engine, view, target.table, columns)
-    return await target.insert(connection, columns, plan, basis=basis, request=request)
+    return await target.insert(connection, columns, plan, basis=basis, record=record)
 
 
 async def insert_batch(
@@ -245,7 +252,7 @@ async def insert_relation(
                 basis=view.catalog.basis((table.name, *query.query.tables)),
             )
             await claim_copied(engine, table, ids)
-            await record(engine, connection, caller, count)
+            await record(engine, connection, caller, view.entry(table.name, count) if count else None, count)
         note_written(engine, caller, table, count)
         return count
 

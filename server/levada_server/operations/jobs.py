@@ -14,6 +14,8 @@ from levada_server.jobs.lease import Lease, Worker, WorkerSession, check_lease_d
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
+from levada_server.operations.audit import entry
+from levada_server.operations.request_ids import record
 from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
     from levada_server.query.sql import Select
     from levada_server.storage.jobs.job_rows import Place
+    from levada_server.storage.postgres.database import Connection
 
 LeaseName = tuple["TableName", int, "UUID"]
 """The table, job and token of a lease."""
@@ -176,6 +179,9 @@ async def reserve(
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
         left = deadline - asyncio.get_running_loop().time()
         if leases or left <= 0:
+            for lease in leases:
+                view.note_read(lease.table.schema, lease.table)
+            caller.traces.row_count += len(leases)
             return leases
         await engine.lookout.wait(tables, left)
 
@@ -289,14 +295,19 @@ async def ignore(engine: Engine, caller: Caller, name: TableName, jobs: Relation
     """Ignore pending or failed jobs, all or only jobs in a relation; return their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        return await job_rows.ignore_jobs(connection, table, selected)
+        count = await job_rows.ignore_jobs(connection, table, selected)
+        await _record(engine, connection, caller, table, count)
+    return count
 
 
 async def retry(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
     """Set failed jobs to pending, or failed and ignored jobs in a relation; return their number."""
     table, selected = await _selected(engine, caller, name, jobs)
     async with engine.scope.transaction() as connection:
-        return await job_rows.retry_jobs(connection, table, (ERROR,) if jobs is None else (ERROR, IGNORED), selected)
+        states = (ERROR,) if jobs is None else (ERROR, IGNORED)
+        count = await job_rows.retry_jobs(connection, table, states, selected)
+        await _record(engine, connection, caller, table, count)
+    return count
 
 
 async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation | None) -> int:
@@ -311,7 +322,12 @@ async def cancel(engine: Engine, caller: Caller, name: TableName, jobs: Relation
             signer = engine.signer.of(None)  # the holder may be another user
             tokens = [(session, signer.lease(lease_content(lease))) for lease, session in cancelled]
             await worker_sessions.add_cancelled_leases(connection, tokens)
+        await _record(engine, connection, caller, table, len(cancelled))
     return len(cancelled)
+
+
+async def _record(engine: Engine, connection: Connection, caller: Caller, table: Table, count: int) -> None:
+    await record(engine, connection, caller, entry(caller, table.name, count) if count else None)
 
 
 async def _selected(
@@ -337,8 +353,10 @@ async def list_jobs(
     """
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.FETCH, name)
+    view.note_read(table.name.schema, table.name)
     async with engine.scope.connection() as connection:
         rows = await job_rows.list_jobs(connection, table, states, after, limit)
+    caller.traces.row_count += len(rows)
     shown = {str(name) for name in view.seen.tables}
     return table, [
         {**row, "_reads": _seen(shown, row["_reads"]), "_writes": _seen(shown, row["_writes"])} for row in rows

@@ -8,11 +8,13 @@ import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada_server.errors import Conflict, HasChildren, InvalidRequest, LevadaError, UnknownSchema, UnknownTable
-from levada_server.storage.postgres.request_outcomes import find_outcome, insert_outcome
+from levada_server.model.audit import Record
+from levada_server.storage.postgres.request_outcomes import find_outcome, insert_record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from levada_server.model.audit import Entry
     from levada_server.model.request import Request
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
@@ -95,23 +97,25 @@ async def through_conflicts(engine: Engine, work: Callable[[], Awaitable[_Result
     return await work()
 
 
-async def record(engine: Engine, connection: Connection, caller: Caller, content: object = True) -> None:
-    """Store the outcome of a request in the transaction of its change.
+async def record(
+    engine: Engine, connection: Connection, caller: Caller, entry: Entry | None, content: object = True
+) -> None:
+    """Store the entry of the audit, and the outcome of a request, in the transaction of the change.
 
     Args:
         engine: The parts to work with.
         connection: The connection of that transaction.
         caller: The caller, with the id of its request.
+        entry: The entry of the audit; None if nothing changed.
         content: The content from which the answer can be made; any JSON value.
 
     Raises:
         AlreadyExists: The request was done before.
     """
-    request = engine.scope.recorded(caller.request)
-    if request is not None:
-        await record_request(connection, request, content)
+    await record_all(connection, caller, Record(entry, engine.scope.recorded(caller.request)), content)
 
 
-async def record_request(connection: Connection, request: Request, content: object) -> None:
-    """Store what came of a request as `record` does."""
-    await insert_outcome(connection, request, json.dumps(content))
+async def record_all(connection: Connection, caller: Caller, record: Record, content: object = True) -> None:
+    """Store a record as `record` does."""
+    await insert_record(connection, record, json.dumps(content))
+    caller.traces.changed = record.entry

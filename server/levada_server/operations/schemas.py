@@ -30,6 +30,7 @@ from levada_server.model.table import (
     check_schema_name,
     check_table_name,
 )
+from levada_server.operations.audit import entry
 from levada_server.operations.objects.claims import check_stores
 from levada_server.operations.request_ids import once, record, through_conflicts
 from levada_server.permissions.rights import Grant
@@ -49,12 +50,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SchemaSummary:
-    """A schema: its name, time of creation, number of tables, and contract of `make`."""
+    """A schema: its name, time of creation, number of tables, contract of `make`, and whether reads are audited."""
 
     name: str
     created: datetime
     table_count: int
     contract: Contract = Contract.WARN
+    confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ async def _create_schema(
                 if caller.identity.user_id is not None:
                     await insert_grant(connection, Grant(Role.OWNER, name), user_id=caller.identity.user_id)
                 catalog = await stored_catalog.read_catalog(connection)
-                await record(engine, connection, caller, created.isoformat())
+                await record(engine, connection, caller, entry(caller, name), created.isoformat())
             else:  # another caller created it while this call waited for the lock
                 created = {row[0]: row for row in await stored_catalog.list_schemas(connection)}[name][1]
     if name in existing:
@@ -159,16 +161,26 @@ async def _create_schema(
     return SchemaSummary(name, created, 0), True
 
 
-async def update_schema(engine: Engine, caller: Caller, name: str, contract: Contract | None) -> SchemaSummary:
-    """Change the contract of `make` of a schema's tables, or leave it if it is None; return the schema.
+async def update_schema(
+    engine: Engine, caller: Caller, name: str, contract: Contract | None, *, confidential: bool | None = None
+) -> SchemaSummary:
+    """Change the settings of a schema that are not None; return the schema.
+
+    Args:
+        engine: The parts to work with.
+        caller: The caller.
+        name: The schema.
+        contract: The contract of `make` of its tables.
+        confidential: Whether reads of its tables are audited.
 
     Raises:
         UnknownSchema: The schema does not exist.
     """
     async with engine.scope.transaction() as connection:
         (await engine.gate.lock(connection, caller)).admit_to_schema(Action.CONFIGURE, name)
-        if contract is not None:
-            await stored_catalog.update_contract(connection, name, contract)
+        await stored_catalog.update_schema(connection, name, contract, confidential)
+        made = entry(caller, name, contract=contract and contract.value, confidential=confidential)
+        await record(engine, connection, caller, made)
         catalog = await stored_catalog.read_catalog(connection)
         summary = next(row for row in await stored_catalog.list_schemas(connection) if row[0] == name)
     await engine.gate.replace(catalog)
@@ -194,7 +206,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
             catalog = view.catalog
             count = await stored_catalog.delete_schema(connection, catalog, name)
             catalog = await stored_catalog.read_catalog(connection)
-            await record(engine, connection, caller, count)
+            await record(engine, connection, caller, entry(caller, name, tables=count), count)
         await engine.gate.replace(catalog)
         return count
 
@@ -220,7 +232,7 @@ async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
     return [_summary(view, row) for row in stored if view.rights.sees_schema(row[0])]
 
 
-def _summary(view: View, stored: tuple[str, datetime, int, Contract]) -> SchemaSummary:
+def _summary(view: View, stored: tuple[str, datetime, int, Contract, bool]) -> SchemaSummary:
     """Return a schema with the number of its tables that the caller may see."""
     summary = SchemaSummary(*stored)
     if view.rights.administers:
@@ -288,6 +300,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
             table, fault = await _create_table(engine, connection, view, declaration)
             declared = Declared(table, created=True, key_source_error=fault)
             catalog = catalog.with_table(table)
+            await record(engine, connection, caller, entry(caller, table.name))
         else:
             declaration = _with_known_source(declaration, existing)
             declared = await _compare(view, declaration, existing)
@@ -302,6 +315,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 definer=definer,
             )
             catalog = await stored_catalog.read_catalog(connection)
+            await record(engine, connection, caller, entry(caller, existing.name))
     await engine.gate.replace(catalog)
     return replace(declared, table=catalog.tables[declaration.name])
 
@@ -584,7 +598,9 @@ async def drop_tables(
             for table in doomed:
                 await stored_catalog.delete_table(connection, table)
             catalog = await stored_catalog.read_catalog(connection)
-            await record(engine, connection, caller, [(table.name.schema, table.name.table) for table in doomed])
+            gone = [(table.name.schema, table.name.table) for table in doomed]
+            made = entry(caller, names[0], tables=[str(table.name) for table in doomed]) if doomed else None
+            await record(engine, connection, caller, made, gone)
         await engine.gate.replace(catalog)
         return tuple(table.name for table in doomed)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from levada_server.arrow.ipc.coercion import check_values
 from levada_server.errors import NotFound
 from levada_server.model.assignment import split_update
+from levada_server.model.audit import Record
 from levada_server.model.values import show_key
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.objects.claims import claim_changes
@@ -43,14 +44,15 @@ async def update(engine: Engine, caller: Caller, name: TableName, row: Mapping[s
         await admit_write(engine, view, table)
         key, changes = split_update(table, row)
         check_values(table, changes, engine.value_bytes)
-        request = engine.scope.recorded(caller.request)
+        record = Record(view.entry(table.name, 1), engine.scope.recorded(caller.request))
         claimed = await claim_changes(engine, view, table, changes)
         async with engine.scope.connection() as connection:
-            found = await target.update(connection, key, claimed, view.catalog.basis((table.name,)), request)
+            found = await target.update(connection, key, claimed, view.catalog.basis((table.name,)), record)
         if not found:
             raise NotFound(
                 f"`{table.name}` has no entity with {show_key(key.items())}; insert it first.", table=table.name
             )
+        caller.traces.changed = record.entry
         note_written(engine, caller, table, 1)
         return 1
 

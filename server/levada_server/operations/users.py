@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest, NotFound, PermissionDenied
+from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import once, record
 from levada_server.permissions.rights import Grant
 from levada_server.permissions.roles import Action
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from levada_server.model.audit import Entry
     from levada_server.model.table import TableName
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -76,7 +78,8 @@ async def create_user(
     async def work() -> UserSummary:
         async with engine.scope.transaction() as connection:
             await stored_users.insert_user(connection, name, prefixes, administrator=administrator)
-            await record(engine, connection, caller)
+            made = entry(caller, name, administrator=administrator or None, prefixes=prefixes or None)
+            await record(engine, connection, caller, made)
             user = (await stored_users.list_users(connection, name))[0]
         await engine.gate.permissions.read()
         return user
@@ -124,6 +127,8 @@ async def update_user(
             forget_account=forget_account,
         )
         user = (await stored_users.list_users(connection, name))[0]
+        made = entry(caller, name, administrator=administrator, disabled=disabled, prefixes=prefixes)
+        await record(engine, connection, caller, made)
     await engine.gate.permissions.read()
     return user
 
@@ -146,6 +151,7 @@ async def set_team(engine: Engine, caller: Caller, name: str, members: Sequence[
     check_name(name)
     async with engine.scope.transaction() as connection:
         await stored_users.set_team(connection, name, members)
+        await record(engine, connection, caller, entry(caller, f"team:{name}", members=list(members)))
     await engine.gate.permissions.read()
 
 
@@ -187,9 +193,12 @@ async def create_token(
     async with engine.scope.transaction() as connection:
         user_id = await stored_users.find_user(connection, name)
         valid = _lifetime(lifetime, administers=administers)
-        made = await issue_token(connection, user_id, label, valid, granted)
+        secret, token = await issue_token(connection, user_id, label, valid, granted)
+        limits = [f"{role.value}:{table}" for role, table in scopes] or None
+        made = entry(caller, name, new_token=token.id, expires=token.expires, scopes=limits)
+        await record(engine, connection, caller, made)
     await engine.gate.permissions.read()
-    return made
+    return secret, token
 
 
 async def issue_token(
@@ -241,6 +250,8 @@ async def revoke_tokens(engine: Engine, caller: Caller, *, user: str, id_: UUID 
         else:
             owner = None if administers else caller.identity.user_id
         count = await stored_tokens.revoke_tokens(connection, owner, id_)
+        made = entry(caller, user or id_ or "everybody", tokens=count) if count else None
+        await record(engine, connection, caller, made)
     if id_ is not None and count == 0:
         raise NotFound("There is no valid token with this id; `levada tokens list` lists them.")
     await engine.gate.permissions.read()
@@ -267,6 +278,7 @@ async def grant_role(engine: Engine, caller: Caller, grantee: str, role: Role, t
     async with engine.scope.transaction() as connection:
         user_id, team_id = await _grantee(connection, grantee)
         await stored_grants.insert_grant(connection, grant, user_id=user_id, team_id=team_id)
+        await record(engine, connection, caller, _of_grant(caller, grantee, role, table))
     await engine.gate.permissions.read()
 
 
@@ -281,7 +293,12 @@ async def revoke_role(engine: Engine, caller: Caller, grantee: str, role: Role, 
     async with engine.scope.transaction() as connection:
         user_id, team_id = await _grantee(connection, grantee)
         await stored_grants.delete_grant(connection, grant, user_id, team_id)
+        await record(engine, connection, caller, _of_grant(caller, grantee, role, table))
     await engine.gate.permissions.read()
+
+
+def _of_grant(caller: Caller, grantee: str, role: Role, table: TableName) -> Entry:
+    return entry(caller, table if table.table else table.schema, grantee=grantee, role=role.value)
 
 
 async def list_grants(engine: Engine, caller: Caller, schema: str) -> list[GrantSummary]:

@@ -20,10 +20,11 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
-from levada_server.errors import InvalidRequest, LimitReached, Unauthenticated
+from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated
 from levada_server.logs import begin_call
 from levada_server.model.request import Request, digest_of
-from levada_server.operations.caller import NOBODY, Caller
+from levada_server.operations import audit
+from levada_server.operations.caller import NOBODY, Caller, Traces
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.authentication import OPEN_METHODS, identify
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
@@ -154,7 +155,14 @@ class Call:
             write: Sends a message of the carried response, if that is a stream.
         """
         seen = self.caller.catalog_version if catalog_version is None else catalog_version
-        caller = replace(self.caller, catalog_version=seen, request=None, told=[])
+        caller = replace(
+            self.caller,
+            catalog_version=seen,
+            request=None,
+            told=[],
+            method=path.rpartition("/")[2],
+            traces=Traces(),
+        )
         return Call(self._dispatcher, path, engine or self.engine, caller, write)
 
     async def serve(self, method: Method, request: object) -> Message | None:
@@ -217,13 +225,15 @@ class Dispatcher(grpc.GenericRpcHandler):
     async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
         """Log a carried call, and return the status of the error that its work raises."""
         began, outcome = time.perf_counter(), "cancelled"
-        begin_call(call.path)
+        begin_call(call.path, carried=True)
         try:
             await work
             outcome = "OK"
+            await _audit(call, None)
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `_watched`
             code, rich = status_of(call.path, error)
             outcome = code.name
+            await _audit(call, error)
             return shortened(rich)
         finally:
             call.told.notify(call.caller.told)
@@ -254,7 +264,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         if method.name != UNCHECKED_METHOD:
             check_client(str(metadata.get(CLIENT, "")))
         seen = str(metadata.get(CATALOG_VERSION, "0"))
-        return Caller(identity, int(seen) if seen.isdecimal() and len(seen) < 19 else 0)
+        return Caller(identity, int(seen) if seen.isdecimal() and len(seen) < 19 else 0, method=method.name)
 
     async def _refuse_unknown(self, _: AsyncIterator[bytes], context: Context) -> None:
         """Answer a call of a method that does not exist; without a token it looks like any other."""
@@ -262,6 +272,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         try:
             await identify(context, metadata, self._engine.gate.permissions)
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, as in `_watched`
+            self._engine.audit.refused(audit.refusal(_nobody(context, "unknown"), error))
             code, rich = status_of("unknown", error)
             await context.abort(code, rich.message, trailing_metadata=((_STATUS, shortened(rich).SerializeToString()),))
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server has no such method.")
@@ -338,7 +349,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), "cancelled"
         begin_call(method.path)
-        call = Call(self, method.path, self._engine, Caller(NOBODY), _writer(context))
+        call = Call(self, method.path, self._engine, _nobody(context, method.name), _writer(context))
         self._activity.begin()
         try:
             call.caller = await self._caller(context, method)
@@ -347,10 +358,12 @@ class Dispatcher(grpc.GenericRpcHandler):
             version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
             outcome = "OK"
+            await _audit(call, None)
             return answer
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`
             code, rich = status_of(method.path, error)
             outcome = code.name
+            await _audit(call, error)
             _end(context, call, code, shortened(rich))
             return b""  # nobody gets it
         finally:
@@ -414,6 +427,22 @@ def _parsed(request: type[Message], content: bytes) -> Message:
 async def _all_decoded(request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
     async for content in contents:
         yield await _decoded(request, content)
+
+
+def _nobody(context: Context, method: str) -> Caller:
+    """Return the caller of a method until it is known."""
+    return Caller(replace(NOBODY, address=context.peer()), method=method)
+
+
+async def _audit(call: Call, error: Exception | None) -> None:
+    """Log the change of a call that has ended, or add its refusal or its reading to the audit."""
+    traces = call.caller.traces
+    if error is None and traces.changed is not None:
+        audit.log(traces.changed)
+    elif isinstance(error, (PermissionDenied, Unauthenticated)) or (error is not None and traces.hidden):
+        call.engine.audit.refused(audit.refusal(call.caller, error))
+    elif traces.confidential:
+        await call.engine.audit.read(audit.reading(call.caller, error))
 
 
 def _writer(context: Context) -> Write:

@@ -76,6 +76,7 @@ def schema(summary: SchemaSummary) -> schema_pb2.Schema:
         create_time=timestamp(summary.created),
         table_count=summary.table_count,
         make_contract=_CONTRACTS[summary.contract],
+        confidential=summary.confidential,
     )
 
 

@@ -44,7 +44,8 @@ class QueryService:
         try:
             readable, reading = await _read(request, call)
             digests: list[str] = []
-            pieces = queries.fetch(call.engine, readable, _counter(reading), digests.append if request.digest else None)
+            take_digest = digests.append if request.digest else None
+            pieces = queries.fetch(call.engine, readable, _counter(call, reading), take_digest)
             async with aclosing(pieces):
                 async for piece in pieces:
                     await call.send(encode.fetched(piece))
@@ -59,11 +60,11 @@ class QueryService:
         content = bytearray()
         digests: list[str] = []
         if queries.has_few_rows(readable) and not request.fetch.digest:
-            for piece in await queries.fetch_few(call.engine, readable, _counter(reading)):
+            for piece in await queries.fetch_few(call.engine, readable, _counter(call, reading)):
                 content += b"".join(piece)
         else:
             take_digest = digests.append if request.fetch.digest else None
-            async with aclosing(queries.fetch(call.engine, readable, _counter(reading), take_digest)) as pieces:
+            async with aclosing(queries.fetch(call.engine, readable, _counter(call, reading), take_digest)) as pieces:
                 async for piece in pieces:
                     content += b"".join(piece)
                     if len(content) > FEW_BYTES:
@@ -79,14 +80,14 @@ class QueryService:
         """Count the entities of a relation."""
         readable, reading = await _read(request, call)
         count = await queries.count(call.engine, readable)
-        _counter(reading)(count)
+        _counter(call, reading)(count)
         return pb.CountRelationResponse(entity_count=count, read_receipt=_receipt(reading))
 
     async def CheckExistence(self, request: pb.CheckExistenceRequest, call: Call) -> pb.CheckExistenceResponse:
         """Return whether a relation has any entity."""
         readable, reading = await _read(request, call)
         found = await queries.exists(call.engine, readable)
-        _counter(reading)(int(found))
+        _counter(call, reading)(int(found))
         return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, call: Call) -> pb.ExplainRelationResponse:
@@ -122,13 +123,16 @@ def _receipt(reading: Reading | None) -> bytes:
     return b"" if reading is None else reading.receipt()
 
 
-def _counter(reading: Reading | None) -> Callable[[int], None]:
+def _counter(call: Call, reading: Reading | None) -> Callable[[int], None]:
     """Return a function that takes the number of rows that were read."""
-    return _ignore if reading is None else reading.add
+    traces = call.caller.traces
 
+    def add(count: int) -> None:
+        traces.row_count += count
+        if reading is not None:
+            reading.add(count)
 
-def _ignore(_count: int) -> None:
-    """Ignore the number of rows, for which nobody asks."""
+    return add
 
 
 def _too_long() -> LimitReached:

@@ -40,7 +40,10 @@ class SchemaService:
     async def UpdateSchema(self, request: pb.UpdateSchemaRequest, call: Call) -> pb.UpdateSchemaResponse:
         """Change the settings of a schema."""
         contract = values.contract(request.make_contract)
-        schema = await schemas.update_schema(call.engine, call.caller, request.name, contract)
+        confidential = request.confidential if request.HasField("confidential") else None
+        schema = await schemas.update_schema(
+            call.engine, call.caller, request.name, contract, confidential=confidential
+        )
         return pb.UpdateSchemaResponse(schema=encode.schema(schema))
 
     async def DropSchema(self, request: pb.DropSchemaRequest, call: Call) -> pb.DropSchemaResponse:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
 from levada._base.names import parse_full_name
-from levada._cli import access, jobs, worker
+from levada._cli import access, audit, jobs, worker
 from levada._cli.output import print_table
 from levada._net.address import connect
 from levada._net.backoff import repeat
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     jobs.add_commands(commands, server)
     access.add_commands(commands, server)
+    audit.add_commands(commands, server)
     return parser
 
 

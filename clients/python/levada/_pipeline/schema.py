@@ -92,11 +92,7 @@ class Schema(Explained):
         `"off"`: none. `"warn"`, the default: a warning once for each table, and rows written elsewhere are committed
         together with its own. `"on"`: an error. Setting it changes it for everybody.
         """
-        name = self._active_name()
-        for schema in _all_schemas(self.connection):
-            if schema.name == name:
-                return schema_pb2.MakeContract.Name(schema.make_contract).removeprefix(_CONTRACT).lower()
-        raise NotFound(f"There is no schema `{name}`.", {"schema": name})
+        return schema_pb2.MakeContract.Name(self._described().make_contract).removeprefix(_CONTRACT).lower()
 
     @make_contract.setter
     def make_contract(self, contract: str) -> None:
@@ -104,6 +100,23 @@ class Schema(Explained):
             raise InvalidRequest(f"make_contract must be 'off', 'warn' or 'on', not {contract!r}.")
         request = pb.UpdateSchemaRequest(name=self._active_name(), make_contract=_CONTRACT + contract.upper())
         self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
+
+    @property
+    def confidential(self) -> bool:
+        """Whether the server's audit also has who read its tables. Setting it changes it for everybody."""
+        return self._described().confidential
+
+    @confidential.setter
+    def confidential(self, confidential: bool) -> None:
+        request = pb.UpdateSchemaRequest(name=self._active_name(), confidential=confidential)
+        self.connection.call("SchemaService/UpdateSchema", request, pb.UpdateSchemaResponse)
+
+    def _described(self) -> schema_pb2.Schema:
+        name = self._active_name()
+        for schema in _all_schemas(self.connection):
+            if schema.name == name:
+                return schema
+        raise NotFound(f"There is no schema `{name}`.", {"schema": name})
 
     @property
     def jobs(self) -> SchemaJobs:

@@ -7,13 +7,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.errors import InvalidRequest, LevadaError, PermissionDenied, PreconditionFailed, Unauthenticated
+from levada_server.errors import (
+    InvalidRequest,
+    LevadaError,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    Unauthenticated,
+)
+from levada_server.model.audit import AUDIT, SCHEMA
 from levada_server.model.dependencies import Catalog, is_within
 from levada_server.model.table import UNKNOWN_SOURCE
 from levada_server.operations.access.compiling import compiled
 from levada_server.operations.access.plans import Plans
 from levada_server.operations.access.reading import Readable
 from levada_server.operations.access.writing import Writable
+from levada_server.operations.audit import entry
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, roles_for
 from levada_server.query.analysis.reads import tables_in
@@ -24,6 +33,7 @@ from levada_server.storage.catalog.stored_catalog import lock_catalog
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
+    from levada_server.model.audit import Entry
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.plans import Asked
     from levada_server.operations.caller import Caller
@@ -72,7 +82,12 @@ class View:
             UnknownTable: No table has this name, or the caller may not see it; the answers are the same.
             PermissionDenied: The caller may see it, but may not do this.
         """
-        table = self.seen.table(name)
+        try:
+            table = self.seen.table(name)
+        except NotFound:
+            if name in self.catalog.tables or self.catalog.stored_as(name.schema, name.table) is not None:
+                self.caller.traces.hidden = str(name)
+            raise
         self.admit(action, table)
         return table
 
@@ -86,7 +101,9 @@ class View:
             raise denied(self.caller, action, f"`{table.name}`", table=table.name)
 
     def may(self, action: Action, table: Table) -> bool:
-        """Return whether the caller may do an action on a table."""
+        """Return whether the caller may do an action on a table; nobody changes a table of the server."""
+        if table.name.schema == SCHEMA and action not in (Action.DESCRIBE, Action.FETCH):
+            return False
         ids = self.catalog.ids_with_masters(table)
         job = self.caller.job
         if job is not None and job.table_id in ids and action in _WRITES:
@@ -100,6 +117,8 @@ class View:
             UnknownSchema: There is no such schema, or the caller may not see it.
             PermissionDenied: The caller may not.
         """
+        if name in self.catalog.schemas and name not in self.seen.schemas:
+            self.caller.traces.hidden = name
         self.seen.check_schema(name)
         if action not in self.rights.on_schema(name):
             raise denied(self.caller, action, f"the schema `{name}`", schema=name)
@@ -186,6 +205,30 @@ class View:
         tokens = holders.tokens.get(identity.user_id, ()) if identity.user_id is not None else ()
         return bool(tokens) and (self.rights.scope is None or identity.token_id in tokens)
 
+    def entry(self, subject: object, row_count: int = 0, **details: object) -> Entry:
+        """Make the entry of the audit for a change of rows; under a lease it names the job.
+
+        Args:
+            subject: The table.
+            row_count: How many rows were changed.
+            details: Anything else that JSON can hold; what is None is left out.
+        """
+        return entry(self.caller, subject, row_count, **{"jobs": self._job(), **details})
+
+    def note_read(self, schema: str, subject: object) -> None:
+        """Note for the audit that the caller reads a table or an object, if its schema is confidential."""
+        if schema in self.catalog.confidential:
+            self.caller.traces.confidential.add(str(subject))
+            self.caller.traces.jobs = self._job()
+
+    def _job(self) -> dict[str, list[int]] | None:
+        """Return the job of the caller's lease by table; None without one."""
+        job = self.caller.job
+        if job is None:
+            return None
+        computed = self.catalog.by_id.get(job.table_id)
+        return {str(job.table_id if computed is None else computed.name): [job.job_id]}
+
     async def query(self, action: Action, relation: Relation, *, strict: bool = False) -> Readable:
         """Compile a relation against the whole catalog, if the caller may read all its tables.
 
@@ -212,6 +255,9 @@ class View:
 
     def _admit_all(self, action: Action, names: Iterable[TableName]) -> None:
         """Check all tables that a relation reads before it is compiled, so that no error tells of a hidden one."""
+        if self.catalog.confidential and action is not Action.DESCRIBE:
+            for name in names:
+                self.note_read(name.schema, name)
         if self.rights.administers:
             return
         for name in names:
@@ -357,7 +403,7 @@ class Gate:
             ids = catalog.ids_with_masters(table)
             if name.schema in schemas and Action.DESCRIBE in rights.on_table(name.schema, ids):
                 tables[name] = table
-        narrowed = Catalog(catalog.version, schemas, tables)
+        narrowed = Catalog(catalog.version, schemas, tables, catalog.confidential)
         self._seen[identity] = rights, catalog, narrowed
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
@@ -446,6 +492,8 @@ def _refused_cascade(caller: Caller, action: Action, seen: Sequence[str], *, hid
 
 def denied(caller: Caller, action: Action, where: str, **details: object) -> PermissionDenied:
     """Return the error of a caller who may see a thing, but may not do an action on it."""
+    if details.get("table") == AUDIT.name:
+        return PermissionDenied(f"{where} is written by the server alone; nobody may {action.value} it.", **details)
     roles = [role.value for role in roles_for(action)]
     needed = " or ".join([", ".join(roles[:-1]), roles[-1]] if len(roles) > 1 else roles)
     return PermissionDenied(

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.audit import Record
     from levada_server.model.dependencies import Basis
-    from levada_server.model.request import Request
     from levada_server.model.table import Table
     from levada_server.query.sql import Select
     from levada_server.storage.postgres.database import Connection
@@ -36,7 +36,7 @@ class Writable:
         plan: InsertPlan,
         *,
         basis: Basis | None = None,
-        request: Request | None = None,
+        record: Record | None = None,
     ) -> int:
         """Insert a batch of rows as planned, all or none; return how many were inserted or replaced.
 
@@ -45,12 +45,12 @@ class Writable:
             columns: The rows.
             plan: The plan.
             basis: The tables that the change relies on; None if the caller checks them in the transaction.
-            request: The request whose outcome is set to the number of rows; None for none.
+            record: The record to store, whose outcome is the number of rows; None for none.
 
         Raises:
             LevadaError: As `storage.rows.inserts.insert_columns`.
         """
-        return await inserts.insert_columns(connection, self.table, columns, plan, basis=basis, request=request)
+        return await inserts.insert_columns(connection, self.table, columns, plan, basis=basis, record=record)
 
     async def insert_selected(
         self,
@@ -83,14 +83,14 @@ class Writable:
         key: Mapping[str, object],
         changes: Mapping[str, object],
         basis: Basis,
-        request: Request | None = None,
+        record: Record,
     ) -> bool:
         """Change attributes of the entity with a key; return whether it exists.
 
         Raises:
             LevadaError: As `storage.rows.updates.update_row`.
         """
-        return await updates.update_row(connection, self.table, key, changes, basis, request)
+        return await updates.update_row(connection, self.table, key, changes, basis, record)
 
     async def analyze(self, connection: Connection, row_count: int) -> None:
         """Update PostgreSQL's statistics of the table after an insert of many rows."""

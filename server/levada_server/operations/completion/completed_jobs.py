@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from io import SEEK_END
@@ -15,16 +16,19 @@ from levada_server.arrow.ipc.ingest import PART_BYTES, memory_needs, read_stream
 from levada_server.errors import LevadaError
 from levada_server.jobs.limits import MERGED_BYTES
 from levada_server.jobs.signing import merged
+from levada_server.operations.audit import entry
 from levada_server.storage.jobs.job_rows import Finished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from uuid import UUID
 
     from levada_server.arrow.ipc.ingest import Columns, Share
     from levada_server.jobs.signing import Receipt
+    from levada_server.model.audit import Entry
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.caller import Caller
     from levada_server.operations.inserts import InsertOptions
     from levada_server.operations.own_keys import Spelled
     from levada_server.query.algebra import Relation
@@ -144,6 +148,20 @@ def alike_inserts(jobs: Sequence[CompletedJob]) -> list[AlikeInserts]:
             kind = (insert.table, options, None if together else id(insert))
             groups.setdefault(kind, AlikeInserts(insert.table, options, [], together)).inserts.append((number, insert))
     return list(groups.values())
+
+
+def of_completion(caller: Caller, table: Table, jobs: Sequence[CompletedJob], written: Iterable[Counter[str]]) -> Entry:
+    """Make the entry of the audit for completed jobs of a table.
+
+    Args:
+        caller: The caller.
+        table: The table that is computed.
+        jobs: The jobs.
+        written: How many rows each wrote, by table.
+    """
+    rows = sum(written, Counter())
+    ids = {str(table.name): sorted(job.job_id for job in jobs)}
+    return entry(caller, table.name, rows.total(), jobs=ids, tables=dict(rows) if len(rows) > 1 else None)
 
 
 def needed_bytes(kinds: Sequence[AlikeInserts]) -> int:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from levada_server.errors import LimitReached
 from levada_server.jobs.limits import INLINE_BYTES, STATEMENT_INSERTS
 from levada_server.model.dependencies import is_within
-from levada_server.operations.completion.completed_jobs import alike_inserts
+from levada_server.operations import audit
+from levada_server.operations.completion.completed_jobs import alike_inserts, of_completion
 from levada_server.operations.completion.inserts import check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.make_contract import judge_key
@@ -78,9 +79,12 @@ async def complete_at_once(
         return None
     finished = [job.finished(written) for job, written in zip(jobs, counts, strict=True)]
     basis = catalog.basis({table.name, *(target.name for target, _ in inserts)})
+    made = of_completion(view.caller, table, jobs, counts)
     async with engine.scope.share("completions").connection() as connection:
         tokens = [job.token for job in jobs]
-        committed = await complete_jobs(connection, table, tokens, finished, inserts, basis)
+        committed = await complete_jobs(connection, table, tokens, finished, inserts, basis, made)
+    if committed is not None:
+        audit.log(made)
     return None if committed is None else (told, [(table.name, committed)])
 
 

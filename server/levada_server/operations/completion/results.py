@@ -11,14 +11,19 @@ from levada_server.errors import InputsChanged, LevadaError, OutcomeUnknown, Pre
 from levada_server.jobs.retry import next_asking, next_try, next_try_of_interrupted
 from levada_server.jobs.signing import spelled
 from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
-from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes
+from levada_server.model.audit import Record
+from levada_server.operations import audit
+from levada_server.operations.audit import entry
+from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes, of_completion
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
 from levada_server.operations.make_contract import judge_absent
+from levada_server.operations.request_ids import record
 from levada_server.permissions.roles import Action
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.jobs import job_rows
+from levada_server.storage.postgres.request_outcomes import insert_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.jobs.lease import Failure
+    from levada_server.model.audit import Entry
     from levada_server.model.table import Table, TableName
     from levada_server.operations.access.gate import View
     from levada_server.operations.caller import Caller
@@ -54,11 +60,12 @@ class Completion:
 
 @dataclass(slots=True)
 class _Committed:
-    """Jobs of a transaction: warnings for the caller, the keys that are computed, and the tokens of unready jobs."""
+    """Jobs of a transaction: warnings for the caller, computed keys, tokens of unready jobs, entries of the audit."""
 
     warnings: list[str] = field(default_factory=list)
     keys: Committed = field(default_factory=list)
     unready: set[UUID] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
 
 
 async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob]) -> Completion:
@@ -105,6 +112,8 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _
             await memory.wait_for(await asyncio.to_thread(needed_bytes, alike_inserts(jobs)))
             async with engine.scope.share("completions").transaction() as connection:
                 done = await _complete_group(engine, connection, view, jobs)
+        for made in done.entries:
+            audit.log(made)
     for name, keys in done.keys:
         engine.downstream.committed(engine, name, keys)
     return done
@@ -166,6 +175,9 @@ async def _commit_results(
     written = {job.token: counted for job, counted in zip(jobs, counts, strict=True)}
     unready, told = await _finish(connection, view, table, jobs, locked, written)
     done.warnings += warnings + told
+    made = of_completion(view.caller, table, jobs, written.values())
+    await insert_record(connection, Record(made), "")
+    done.entries.append(made)
     if computed := [locked[job.job_id].key for job in jobs if job.token not in unready]:
         done.keys.append((table.name, computed))
     done.unready |= unready
@@ -241,6 +253,7 @@ async def complete_in_transaction(
         await _check_inputs(connection, view, table, job)
         written = Counter({str(name): count for name, count in transaction.written.items()})
         unready, told = await _finish(connection, view, table, (job,), locked, {job.token: written})
+        await record(engine, connection, caller, of_completion(caller, table, (job,), (written,)))
         touched = {table.name, *(view.catalog.table(name).name for name in transaction.written)}
         await require_current(connection, view.catalog.basis(touched))
         if not unready:
@@ -285,4 +298,6 @@ async def fail(
             return standing.state if standing.token == token else PENDING
         pause = (next_try_of_interrupted if interrupted else next_try)(table.retry, standing.attempt)
         await job_rows.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
+        made = entry(caller, table.name, jobs={str(table.name): [job_id]}, error=failure.type)
+        await record(engine, connection, caller, made)
         return ERROR if pause is None else PENDING

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
+from levada_server.operations.audit import entry
+from levada_server.operations.request_ids import record
 from levada_server.storage.catalog.stored_catalog import read_catalog
 from levada_server.storage.objects import object_rows
 
@@ -53,6 +55,7 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
             doomed = await object_rows.read_doomed(connection)
             if dry_run:
                 raise _Rehearsed
+            await record(engine, connection, caller, entry(caller, quarantined=len(found), removed=len(doomed)))
     except _Rehearsed:
         removed = doomed
     else:

@@ -75,6 +75,9 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
     async with engine.objects.connection() as connection:
         found = await object_rows.read_object(connection, id_)
         holders = (await object_rows.read_holders(connection, (id_,)))[id_]
+        if view.catalog.confidential:
+            schema = await object_rows.read_schema(connection, id_)
+            view.note_read(schema, f"{schema}:{id_}")
     if found is None or not view.reads_object(holders):
         raise UnknownObject("There is no object with this id; perhaps no row names it any more.", object=id_)
     return found, engine.objects.store(found.reference.store)

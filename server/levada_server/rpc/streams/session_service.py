@@ -10,6 +10,7 @@ from levada_api.methods import METHODS
 from levada_api.v1 import query_service_pb2
 from levada_api.v1 import session_service_pb2 as pb
 from levada_server.errors import Cancelled, DeadlineExceeded, InvalidRequest, LimitReached
+from levada_server.operations.audit import entry
 from levada_server.operations.completion.results import complete_in_transaction
 from levada_server.operations.transactions import TransactionSession, open_transaction_session
 from levada_server.rpc.decoding import values
@@ -149,6 +150,7 @@ async def _steer(
             asked = request_named(request.commit.request_id, "Commit", call.caller.identity)
             if transactions.open or asked is None:
                 await session.commit(asked)
+                call.caller.traces.changed = entry(call.caller)
             else:
                 await session.confirm_commit(asked)
         case "roll_back" if request.roll_back.savepoint:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import AlreadyExists, Conflict, HasChildren
+from levada_server.model.audit import AUDIT
 from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Attribute, Default, Heading, Origin
 from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
@@ -71,10 +72,14 @@ async def require_current(connection: Connection, basis: Basis) -> None:
 async def read_catalog(connection: Connection) -> Catalog:
     """Read the whole catalog, within the transaction of the connection."""
     version = await read_version(connection)
-    schemas = frozenset(row["name"] for row in await connection.fetch(_SQL["read_schemas"]))
+    rows = await connection.fetch(_SQL["read_schemas"])
+    schemas = frozenset(row["name"] for row in rows)
+    confidential = frozenset(row["name"] for row in rows if row["confidential"])
     stored = await _read_stored(connection, None)
     # Thousands of tables take long, so other calls go on meanwhile.
-    return await asyncio.to_thread(lambda: Catalog(version, schemas, _tables(stored, {})).prepare())
+    return await asyncio.to_thread(
+        lambda: Catalog(version, schemas, {**_tables(stored, {}), AUDIT.name: AUDIT}, confidential).prepare()
+    )
 
 
 async def read_table(connection: Connection, catalog: Catalog, table_id: int) -> Table:
@@ -160,10 +165,10 @@ async def lock_catalog(connection: Connection, known: Catalog | None = None) -> 
     return await read_catalog(connection)
 
 
-async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int, Contract]]:
-    """List the name, time of creation, number of tables and make contract of every schema, by name."""
+async def list_schemas(connection: Connection) -> list[tuple[str, datetime, int, Contract, bool]]:
+    """List the name, time of creation, number of tables, contract and confidentiality of every schema, by name."""
     rows = await connection.fetch(_SQL["read_schemas"])
-    return [(*tuple(row)[:3], Contract(row["make_contract"])) for row in rows]
+    return [(*tuple(row)[:3], Contract(row["make_contract"]), row["confidential"]) for row in rows]
 
 
 async def insert_schema(connection: Connection, name: str) -> datetime:
@@ -301,9 +306,11 @@ async def create_job_table(connection: Connection, table: Table) -> None:
         await connection.execute(statement)
 
 
-async def update_contract(connection: Connection, name: str, contract: Contract) -> None:
-    """Record the contract of `make` of a schema's tables."""
-    await connection.execute(_SQL["update_contract"], name, contract.value)
+async def update_schema(
+    connection: Connection, name: str, contract: Contract | None, confidential: bool | None
+) -> None:
+    """Record the contract of `make` of a schema's tables, and whether their reads are audited; None leaves either."""
+    await connection.execute(_SQL["update_schema"], name, None if contract is None else contract.value, confidential)
 
 
 async def delete_table(connection: Connection, table: Table) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.storage.catalog.stored_catalog import current
 from levada_server.storage.jobs.tables import job_statement, key_names
+from levada_server.storage.postgres.audit import auditing, entry_values
 from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.inserts import insert_statement
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.audit import Entry
     from levada_server.model.dependencies import Basis
     from levada_server.model.heading import Key
     from levada_server.model.table import Table
@@ -29,6 +31,7 @@ async def complete_jobs(
     jobs: Sequence[Finished],
     inserts: Sequence[tuple[Table, Columns]],
     basis: Basis,
+    entry: Entry,
 ) -> list[Key] | None:
     """Insert rows and mark their jobs as succeeded, if all jobs are still held under their tokens.
 
@@ -39,6 +42,7 @@ async def complete_jobs(
         jobs: The jobs, each once.
         inserts: The inserts, each of few rows.
         basis: The tables that the statement relies on.
+        entry: The entry of the audit, which the same statement stores.
 
     Returns:
         The keys of the jobs. None if nothing was done: a job is not held any more, or a table was altered meanwhile.
@@ -60,6 +64,8 @@ async def complete_jobs(
         source = f"{bound_rows(columns.attributes, before=len(values))} CROSS JOIN ready"
         parts.append(f", inserted{number} AS ({insert_statement(target, columns.attributes, source)})")
         values += columns.values([attribute.name for attribute in columns.attributes])
+    parts.append(f", audited AS ({auditing(len(values), 'ready')})")
+    values += entry_values(entry)
     statement = job_statement(
         "jobs",
         "complete_jobs",

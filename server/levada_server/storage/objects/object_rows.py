@@ -192,6 +192,11 @@ async def read_object(connection: Connection, id_: UUID) -> StoredObject | None:
     return None if row is None else _stored(row)
 
 
+async def read_schema(connection: Connection, id_: UUID) -> str:
+    """Return the name of an object's schema; empty if either does not exist."""
+    return await connection.fetchval(_SQL["read_schema"], id_) or ""
+
+
 async def find_named(connection: Connection, catalog: Catalog) -> None:
     """Collect the ids of all objects that rows name, in a temporary table of the transaction."""
     await connection.execute(_SQL["lift_time_limit"])

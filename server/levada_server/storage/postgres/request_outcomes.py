@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import asyncpg
 
 from levada_server.errors import AlreadyExists
+from levada_server.storage.postgres.audit import auditing, entry_values
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
+    from levada_server.model.audit import Record
     from levada_server.model.request import Request
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope
 
 _SQL = statements("outcomes")
+_ONE_ROW = "(SELECT) AS here"
 
 KEPT_DAYS = 2
 """The whole days for which outcomes are kept; no client repeats a request for longer."""
@@ -44,28 +48,35 @@ async def insert_outcome(connection: Connection, request: Request, content: str)
         raise AlreadyExists("The request was done before.") from error
 
 
-def recording(statement: str, values: int, source: str) -> str:
-    """Extend a statement so that it also stores the outcome of a request, both or neither.
+async def insert_record(connection: Connection, record: Record, content: str) -> None:
+    """Store the record of a change in its transaction, by one statement.
 
     Args:
-        statement: The statement.
-        values: The number of values that are bound to it; those of `recorded_values` follow.
-        source: A source of one row; if it has no row, nothing is stored.
+        connection: The connection of that transaction.
+        record: The record.
+        content: The outcome of its request.
+
+    Raises:
+        AlreadyExists: As by `insert_outcome`.
     """
-    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "digest", "content"), 1)}
-    return f"{fill(_SQL['recorded'], source=source, **marks)}\n{statement}"
+    if record.entry is None:
+        if record.request is not None:
+            await insert_outcome(connection, record.request, content)
+        return
+    values = entry_values(record.entry)
+    if record.request is None:
+        await connection.execute(auditing(0, _ONE_ROW), *values)
+        return
+    outcome = record.request.id, record.request.method, record.request.digest, content
+    try:
+        await connection.execute(_insert_audited(), *outcome, *values)
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyExists("The request was done before.") from error
 
 
-def recorded_values(request: Request, content: int) -> list[object]:
-    """Return the values with which `recording` stores the outcome of a request."""
-    return [request.id, request.method, request.digest, str(content)]
-
-
-def recording_each(statement: str, values: int, request: Request) -> tuple[str, list[object]]:
-    """Extend a statement that changes at most one row, as `recording` does; store an outcome only if it changes one."""
-    marks = {name: f"${values + position}" for position, name in enumerate(("id", "method", "digest"), 1)}
-    changing = statement.rstrip("; \n")
-    return fill(_SQL["recorded_each"], changing=changing, **marks), [request.id, request.method, request.digest]
+@cache
+def _insert_audited() -> str:
+    return fill(_SQL["insert_audited"], audited=auditing(4, _ONE_ROW))
 
 
 async def find_outcome(scope: Scope, request: Request) -> Outcome | None:

@@ -3,9 +3,11 @@ SELECT version FROM levada.catalog_version;
 
 -- name: current
 -- One row, without columns, unless tables are not what a statement was made for: then none. Where nobody has changed the
--- catalog since, its one row says so, and no table is looked at.
+-- catalog since, its one row says so, and no table is looked at. LIMIT tells PostgreSQL that there is one: it would expect
+-- thousands in a table without statistics, and plan small inserts anew each time.
 (SELECT FROM levada.catalog_version
- WHERE version <= {version} OR levada.unchanged({version}, {ids}::bigint[], {names}::text[], {with_children})) AS here
+ WHERE version <= {version} OR levada.unchanged({version}, {ids}::bigint[], {names}::text[], {with_children})
+ LIMIT 1) AS here
 
 -- name: require_current
 -- The same, to be asked by itself. Arrays come as texts, whose type the driver does not have to look up.
@@ -17,7 +19,7 @@ WHERE version <= $1 OR levada.unchanged($1, $2::text::bigint[], $3::text::text[]
 UPDATE levada.catalog_version SET version = version + 1 RETURNING version;
 
 -- name: read_schemas
-SELECT s.name, s.create_time, count(t.id)::integer AS table_count, s.make_contract
+SELECT s.name, s.create_time, count(t.id)::integer AS table_count, s.make_contract, s.confidential
 FROM levada.schema s LEFT JOIN levada.table t ON t.schema_id = s.id
 GROUP BY s.id ORDER BY s.name;
 
@@ -53,8 +55,9 @@ ORDER BY table_id, position;
 -- name: insert_schema
 INSERT INTO levada.schema (name) VALUES ($1) RETURNING create_time;
 
--- name: update_contract
-UPDATE levada.schema SET make_contract = $2 WHERE name = $1;
+-- name: update_schema
+-- What is NULL stays.
+UPDATE levada.schema SET make_contract = coalesce($2, make_contract), confidential = coalesce($3, confidential) WHERE name = $1;
 
 -- name: delete_schema
 DELETE FROM levada.schema WHERE name = $1;

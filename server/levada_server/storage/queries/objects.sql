@@ -65,6 +65,9 @@ RETURNING o.*;
 -- name: read_object
 SELECT * FROM levada.object WHERE id = $1 AND state IN ('whole', 'quarantined');
 
+-- name: read_schema
+SELECT s.name FROM levada.object AS o JOIN levada.schema AS s ON s.id = o.schema_id WHERE o.id = $1;
+
 -- name: lift_time_limit
 -- For this transaction, which reads every column of objects from end to end.
 SELECT set_config('statement_timeout', '0', true);

@@ -3,18 +3,10 @@
 -- commits.
 INSERT INTO levada.request_outcome (id, method, digest, content) VALUES ($1, $2, $3, $4::text::jsonb);
 
--- name: recorded
--- Goes before a statement that makes a change.
-WITH recorded AS (
-    INSERT INTO levada.request_outcome (id, method, digest, content)
-    SELECT {id}::text, {method}::text, {digest}::bytea, {content}::text::jsonb FROM {source}
-)
-
--- name: recorded_each
--- The outcome of a change of one row, if it changed one.
-WITH changed AS ({changing} RETURNING 1)
-INSERT INTO levada.request_outcome (id, method, digest, content)
-SELECT {id}::text, {method}::text, {digest}::bytea, '1' FROM changed;
+-- name: insert_audited
+-- The same, with the entry of the audit.
+WITH audited AS ({audited})
+INSERT INTO levada.request_outcome (id, method, digest, content) VALUES ($1, $2, $3, $4::text::jsonb);
 
 -- name: give_up
 -- Waits for a running transaction of the request. If that rolls back, this row blocks the request for good.

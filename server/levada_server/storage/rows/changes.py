@@ -11,7 +11,7 @@ from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.violations import find_refusal, find_violation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
     from levada_server.errors import LevadaError
@@ -49,6 +49,33 @@ async def change(
         return await attempt(connection, table, columns, work)
     except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
         raise await find_violation(connection, table, columns, error) from error
+
+
+async def change_and_record(
+    connection: Connection,
+    table: Table,
+    columns: Columns | None,
+    statement: str,
+    values: Sequence[object],
+    row_count: int | None,
+) -> int:
+    """Change rows, as `change` does, by a statement of `recording`, which also stores the record.
+
+    Args:
+        connection: The connection.
+        table: The table to change.
+        columns: The rows; None if they are not known here.
+        statement: The statement.
+        values: Its values.
+        row_count: How many rows it changes, if it changes any; None if it counts them.
+    """
+
+    async def counted() -> str:
+        return f"CHANGED {await connection.fetchval(statement, *values)}"
+
+    if row_count is None:
+        return await change(connection, table, columns, counted)
+    return row_count * await change(connection, table, columns, lambda: connection.execute(statement, *values))
 
 
 async def attempt(

@@ -51,7 +51,6 @@ def plan_insert(
     replace: bool,
     unfilled: bool,
     alone: bool,
-    recorded: bool = False,
     duplicates_expected: bool = False,
 ) -> InsertPlan:
     """Decide how a batch of rows goes into its table.
@@ -63,7 +62,6 @@ def plan_insert(
         replace: Update rows whose primary key exists.
         unfilled: Whether a missing value takes a default that only the database knows.
         alone: Whether it is the only batch of the insert.
-        recorded: Whether to store the outcome of the request.
         duplicates_expected: Whether some of the rows probably exist, because earlier ones did.
     """
     way = _way(
@@ -72,8 +70,7 @@ def plan_insert(
         staged=replace or unfilled or (skip_duplicates and duplicates_expected),
         skip_duplicates=skip_duplicates,
     )
-    # A statement knows the number of rows it inserts, and can store it, only if it skips none.
-    own = alone and way in (Way.NONE, Way.BOUND) and not (recorded and (skip_duplicates or replace))
+    own = alone and way in (Way.NONE, Way.BOUND)
     return InsertPlan(way, not own, skip_duplicates, replace)
 
 

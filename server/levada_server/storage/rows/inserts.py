@@ -13,20 +13,20 @@ from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name, render
 from levada_server.storage.catalog.stored_catalog import current, require_current
-from levada_server.storage.postgres.request_outcomes import recorded_values, recording
+from levada_server.storage.postgres.audit import recorded_values, recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
-from levada_server.storage.rows.changes import attempt, change
+from levada_server.storage.rows.changes import attempt, change, change_and_record
 from levada_server.storage.rows.insert_plan import InsertPlan, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from levada_server.arrow.ipc.ingest import Columns
+    from levada_server.model.audit import Record
     from levada_server.model.dependencies import Basis
     from levada_server.model.heading import Attribute
-    from levada_server.model.request import Request
     from levada_server.model.table import Table
     from levada_server.query.sql import Select
     from levada_server.storage.postgres.database import Connection
@@ -44,7 +44,7 @@ async def insert_columns(
     plan: InsertPlan,
     *,
     basis: Basis | None = None,
-    request: Request | None = None,
+    record: Record | None = None,
 ) -> int:
     """Insert a batch of rows by its plan, all or none; return how many were inserted or replaced.
 
@@ -56,8 +56,8 @@ async def insert_columns(
         columns: The rows.
         plan: The plan.
         basis: The tables that the change relies on; None if the caller checks them before the transaction ends.
-        request: The request whose outcome is set to the number of rows; only with a basis and a plan that needs no
-            transaction.
+        record: The record to store, whose outcome is the number of rows; its entry has that of `columns`. Only with
+            a basis.
 
     Raises:
         Conflict: A table of the basis was altered meanwhile.
@@ -76,7 +76,7 @@ async def insert_columns(
         case Way.NONE:
             return 0
         case Way.BOUND:
-            return await _insert_bound(connection, table, columns, plan, basis, request)
+            return await _insert_bound(connection, table, columns, plan, basis, record)
         case Way.COPY:
             return await change(connection, table, columns, copied)
         case Way.STAGE:
@@ -94,15 +94,20 @@ async def _insert_bound(
     columns: Columns,
     plan: InsertPlan,
     basis: Basis | None,
-    request: Request | None,
+    record: Record | None,
 ) -> int:
     values: list[object] = list(columns.values([a.name for a in columns.attributes]))
     if basis is not None:
         values.append(basis.version)
-        if request is not None:
-            values += recorded_values(request, columns.row_count)
-    text = _bound_insert(table, columns.attributes, plan, basis, recorded=request is not None)
-    count = await change(connection, table, columns, lambda: connection.execute(text, *values))
+    requested = record is not None and record.request is not None
+    text = _bound_insert(table, columns.attributes, plan, basis, recorded=record is not None, requested=requested)
+    if record is None:
+        count = await change(connection, table, columns, lambda: connection.execute(text, *values))
+    else:
+        counted = _may_skip(plan)
+        values += recorded_values(record, counted=counted)
+        known = None if counted else columns.row_count
+        count = await change_and_record(connection, table, columns, text, values, known)
     if not count and basis is not None:
         await require_current(connection, basis)
     return count
@@ -110,7 +115,13 @@ async def _insert_bound(
 
 @lru_cache(maxsize=MAX_STATEMENTS)
 def _bound_insert(
-    table: Table, attributes: tuple[Attribute, ...], plan: InsertPlan, basis: Basis | None, *, recorded: bool
+    table: Table,
+    attributes: tuple[Attribute, ...],
+    plan: InsertPlan,
+    basis: Basis | None,
+    *,
+    recorded: bool,
+    requested: bool,
 ) -> str:
     """Write an insert of bound rows; each version of the catalog has a basis of its own, so old statements are dropped.
 
@@ -122,7 +133,14 @@ def _bound_insert(
     version = len(attributes) + 1
     here = current(f"${version}::bigint", basis)
     statement = _insert(table, attributes, plan, f"{source} CROSS JOIN {here}")
-    return recording(statement, version, here) if recorded else statement
+    if not recorded:
+        return statement
+    return recording(statement, version, requested=requested, here=here if _may_skip(plan) else None)
+
+
+def _may_skip(plan: InsertPlan) -> bool:
+    """Return whether an insert may change fewer rows than it has."""
+    return plan.skip_duplicates or plan.replace
 
 
 async def insert_selected(

@@ -7,6 +7,7 @@ function response = updateSchema(connection, request, varargin)
 %   Request: UpdateSchemaRequest
 %       name  char: Its name.
 %       make_contract  MakeContract: The contract of `make` in its tables. Unset: unchanged.
+%       confidential  logical: The audit also has the reads of its tables. Unset: unchanged.
 %
 %   Response: UpdateSchemaResponse
 %       schema  Schema: The schema.
