@@ -156,6 +156,7 @@ async def running(
         supervision.repeat(
             "permissions", partial(_keep_permissions, server, permissions), PERMISSIONS_S, essential=True
         )
+        supervision.repeat("downstream", downstream.refresh)
         _tidy(supervision, engine, database, settings.audit_months)
         where = _listen_address(settings)
         certificate = None if settings.certificate is None else Certificate(*settings.certificate)
@@ -177,7 +178,6 @@ async def running(
 def _tidy(supervision: Supervision, engine: Engine, database: Database, audit_months: int) -> None:
     """Write and forget in the background what no call waits for."""
     supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
-    supervision.repeat("downstream", engine.downstream.refresh)
     supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
     supervision.repeat("audit-months", partial(keep_audit, database, audit_months), TIDY_INTERVAL_S)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 SUBJECT = TableOperand(named("Subject"))
 NOT_AUDITED = {
+    "StartLogin": "nothing is stored before the login is complete",
     "CreateWorkerSession": "worker sessions and leases are in their own tables, and change nothing that lasts",
     "RenewWorkerSessions": "as above",
     "DeleteWorkerSession": "as above",
@@ -62,6 +63,8 @@ NOT_AUDITED = {
     "OpenSession": "the calls that it carries are",
 }
 """The methods that change something and have no entry, with the reason."""
+ELSEWHERE = {"PollLogin"}
+"""Tried in tests/rpc/test_logins.py, because it needs an issuer of identities."""
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
 
 def test_every_method_that_changes_something_is_tried_or_has_a_reason() -> None:
     changing = {method.name for method in METHODS.values() if not method.reads}
-    assert changing == set(trials(None)) | set(NOT_AUDITED)  # type: ignore[arg-type]  # nothing is called
+    assert changing == set(trials(None)) | set(NOT_AUDITED) | ELSEWHERE  # type: ignore[arg-type]  # nothing is called
 
 
 @pytest.mark.parametrize("method", trials(None))  # type: ignore[arg-type]  # nothing is called

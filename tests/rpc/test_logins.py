@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    import asyncpg
     from joserfc.jwk import ECKey
 
 TIMEOUT_S = 30.0
@@ -154,6 +155,13 @@ async def test_a_user_logs_in_and_gets_a_token(client: Client) -> None:
     assert await client.user_of(answer.secret) == "anna"
     with pytest.raises(grpc.aio.AioRpcError, match="has ended"):
         await client.poll(started.login)
+
+
+async def test_a_login_is_in_the_audit(client: Client, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    token = (await client.log_in("anna")).token
+    (row,) = await connection.fetch("SELECT * FROM levada.audit WHERE method = 'PollLogin'")
+    assert (row["subject"], row["outcome"]) == ("anna", "OK")
+    assert json.loads(row["details"])["new_token"] == token.id
 
 
 async def test_without_an_issuer_nobody_logs_in(database_url: str, tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidRequest, Unauthenticated, Unsupported
 from levada_server.issuer import SLOWER_S, Pending
 from levada_server.jobs.signing import Login
+from levada_server.operations.audit import entry
+from levada_server.operations.request_ids import record
 from levada_server.operations.users import LIFETIME, check_name, issue_token
 from levada_server.storage.permissions import users as stored_users
 
 if TYPE_CHECKING:
     from levada_server.issuer import Issuer, StartedLogin
+    from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.permissions.id_tokens import Account
     from levada_server.storage.permissions.tokens import TokenSummary
@@ -32,7 +35,7 @@ async def start_login(engine: Engine) -> tuple[StartedLogin, str]:
     return started, engine.signer.login(Login(started.device_code, started.nonce, started.interval_s))
 
 
-async def poll_login(engine: Engine, text: str) -> tuple[str, TokenSummary] | float:
+async def poll_login(engine: Engine, caller: Caller, text: str) -> tuple[str, TokenSummary] | float:
     """Return a new token, as its text and the token, once the user has logged in; until then, the seconds to wait.
 
     Raises:
@@ -49,9 +52,11 @@ async def poll_login(engine: Engine, text: str) -> tuple[str, TokenSummary] | fl
         return login.interval_s + (SLOWER_S if account.slower else 0.0)
     async with engine.scope.transaction() as connection:
         user_id = await _user(connection, account, add=issuer.settings.add_users)
-        made = await issue_token(connection, user_id, LABEL, LIFETIME, None)
+        secret, token = await issue_token(connection, user_id, LABEL, LIFETIME, None)
+        made = entry(caller, account.name, new_token=token.id, expires=token.expires)
+        await record(engine, connection, caller, made)
     await engine.gate.permissions.read()
-    return made
+    return secret, token
 
 
 async def _user(connection: Connection, account: Account, *, add: bool) -> int:

@@ -39,7 +39,7 @@ class AccessService:
 
     async def PollLogin(self, request: pb.PollLoginRequest, call: Call) -> pb.PollLoginResponse:
         """Make a token once the user has logged in."""
-        made = await logins.poll_login(call.engine, request.login)
+        made = await logins.poll_login(call.engine, call.caller, request.login)
         if isinstance(made, tuple):
             return pb.PollLoginResponse(secret=made[0], token=_token(made[1]))
         answer = pb.PollLoginResponse()

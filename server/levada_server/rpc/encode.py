@@ -226,8 +226,10 @@ def value(plain: object) -> value_pb2.Value:
             return value_pb2.Value(null="NULL_VALUE")
         case bool():
             return value_pb2.Value(boolean=plain)
-        case int():
+        case int() if plain < 2**63:
             return value_pb2.Value(integer=plain)
+        case int():
+            return value_pb2.Value(big_integer=str(plain))
         case float():
             return value_pb2.Value(float=plain)
         case str():

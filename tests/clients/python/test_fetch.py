@@ -148,6 +148,36 @@ def test_the_largest_whole_numbers_stay_exact(connection: lv.Connection) -> None
             Counter.insert1((wrong, 0))
 
 
+def test_jobs_have_the_largest_whole_numbers_as_keys(connection: lv.Connection) -> None:
+    schema = lv.Schema("large", connection=connection)
+    largest = 2**64 - 1
+
+    @schema
+    class Counter(lv.Lookup):
+        definition = "counter : uint64"
+        contents = ((3,), (2**63,), (largest,))
+
+    @schema
+    class Half(lv.Computed):
+        definition = """
+        -> Counter
+        ---
+        half : uint64
+        """
+
+        def make(self, key: dict[str, int]) -> None:
+            if key["counter"] == 3:
+                raise ValueError("odd")
+            self.insert1({**key, "half": key["counter"] // 2})
+
+    told = Half.populate(reserve_jobs=True, suppress_errors=True)
+    assert told["error_list"] == [({"counter": 3}, "ValueError: odd")]
+    assert [type(error[0]["counter"]) for error in told["error_list"]] == [int]
+    assert Half.fetch("half", order_by="KEY").tolist() == [2**62, largest // 2]
+    assert [job["counter"] for job in Half.jobs.to_dicts(order_by="KEY")] == [3, 2**63, largest]
+    assert (Half.jobs & {"counter": largest}).fetch1("state") == "success"
+
+
 def test_every_form_has_the_same_rows(lab: lv.VirtualModule) -> None:
     session = lab.Session()
     dicts = session.to_dicts(order_by="KEY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.storage.catalog.stored_catalog import current
-from levada_server.storage.jobs.tables import job_statement, key_names
+from levada_server.storage.jobs.tables import job_statement, key_names, key_of
 from levada_server.storage.postgres.audit import auditing, entry_values
 from levada_server.storage.postgres.failures import committed_alone
 from levada_server.storage.rows.bound_rows import bound_rows
@@ -76,5 +76,4 @@ async def complete_jobs(
     )
     with committed_alone():
         rows = await connection.fetch(statement, *values)
-    names = table.job_key
-    return [tuple((name, row[name]) for name in names) for row in rows] if rows else None
+    return [key_of(table, row) for row in rows] if rows else None

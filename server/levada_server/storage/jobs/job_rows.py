@@ -10,15 +10,13 @@ from levada_server.errors import UnknownJob
 from levada_server.jobs.lease import Lease, WorkerSession
 from levada_server.jobs.retry import lost_attempts
 from levada_server.jobs.state import NOTHING_INSERTED, PENDING, Standing
-from levada_server.storage.jobs.tables import count_of, job_statement, restricted
+from levada_server.storage.jobs.tables import count_of, job_statement, key_of, restricted
 from levada_server.storage.jobs.worker_sessions import check_session
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
     from uuid import UUID
-
-    import asyncpg
 
     from levada_server.jobs.lease import Failure
     from levada_server.model.heading import Key
@@ -126,23 +124,18 @@ async def reserve(
         await check_session(connection, session)
     first = next((row for row in rows if row["waited"]), None)
     reached = None if first is None else Place(first["_priority"], first["_scheduled_time"], first["_job_id"])
-    names = table.job_key
     leases = [
         Lease(
             table=table.name,
             table_id=table.id,
             job_id=row["_job_id"],
-            key=_key(names, row),
+            key=key_of(table, row),
             token=row["_lease_token"],
             attempt=row["_attempt"],
         )
         for row in rows
     ]
     return leases, reached
-
-
-def _key(names: Sequence[str], row: asyncpg.Record) -> Key:
-    return tuple((name, row[name]) for name in names)
 
 
 async def mark_started(connection: Connection, table: Table, leases: Sequence[tuple[int, UUID]]) -> None:
@@ -169,7 +162,6 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
         UnknownJob: A job does not exist.
     """
     rows = await connection.fetch(job_statement(_FILE, "lock_jobs", table), list(job_ids))
-    names = table.job_key
     locked = {
         row["_job_id"]: LockedJob(
             Standing(
@@ -181,7 +173,7 @@ async def lock_jobs(connection: Connection, table: Table, job_ids: Sequence[int]
                 row["_error_type"],
                 row["_unready"],
             ),
-            _key(names, row),
+            key_of(table, row),
         )
         for row in rows
     }
@@ -285,10 +277,9 @@ async def cancel_jobs(
 ) -> list[tuple[Lease, UUID]]:
     """Set reserved jobs to error; return the leases that ended, each with the session that held it."""
     statement, values = restricted(_FILE, "cancel_jobs", table, jobs, message)
-    names = table.job_key
     return [
         (
-            Lease(table.name, table.id, row["_job_id"], _key(names, row), row["_lease_token"], row["_attempt"]),
+            Lease(table.name, table.id, row["_job_id"], key_of(table, row), row["_lease_token"], row["_attempt"]),
             row["_session_id"],
         )
         for row in await connection.fetch(statement, *values)
@@ -300,7 +291,7 @@ async def list_jobs(
 ) -> list[Mapping[str, Any]]:  # Any: values of many columns
     """List jobs of some states, or of all, by id, with all their columns."""
     rows = await connection.fetch(job_statement(_FILE, "list_jobs", table), after, list(states), limit)
-    return [dict(row) for row in rows]
+    return [{**row, **dict(key_of(table, row))} for row in rows]
 
 
 async def count_states(connection: Connection, table: Table) -> tuple[dict[str, int], int]:

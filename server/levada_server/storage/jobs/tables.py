@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from levada_server.model.kinds import Kind
 from levada_server.query import sql
 from levada_server.query.ddl import job_table_name, qualified
 from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
+    import asyncpg
+
+    from levada_server.model.heading import Key
     from levada_server.model.table import Table
 
 _PARTS = statements("jobs")
@@ -68,3 +72,10 @@ def same_key(table: Table) -> str:
 def count_of(tag: str) -> int:
     """Read the number of rows from PostgreSQL's command tag."""
     return int(tag.rsplit(" ", 1)[1])
+
+
+def key_of(table: Table, row: asyncpg.Record) -> Key:
+    """Return the key of a job from its row; the driver reads whole numbers past int64 as decimals."""
+    return tuple(
+        (name, int(row[name]) if table.heading[name].type.kind is Kind.UINT64 else row[name]) for name in table.job_key
+    )
