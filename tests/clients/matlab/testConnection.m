@@ -77,15 +77,13 @@ failure = checkError('InvalidRequest', @() levada.connect());
 check(~isempty(strfind(failure.message, 'old-server')), failure.message);
 write(fullfile(folder, 'levada.toml'), sprintf('# where we work\nurl = "%s"\n[other]\ntoken = "no"\n', ...
     connection.Address));
-found = levada.internal.calls.findServer('');
-checkEqual(found, struct('url', connection.Address, 'token', '', 'certificates', ''));
-write(fullfile(folder, 'levada.toml'), ...
-    sprintf('url = ''host:1''\ntoken = "secret"  # of mine\ncertificates = "ca.pem"\n'));
-checkEqual(levada.internal.calls.findServer(''), struct('url', 'host:1', 'token', 'secret', 'certificates', ...
-    fullfile(folder, 'ca.pem')));
-setenv('LEVADA_TOKEN', 'mine');
-checkEqual(getfield(levada.internal.calls.findServer(''), 'token'), 'mine');
-checkEqual(getfield(levada.internal.calls.findServer('given'), 'token'), 'given');
+found = levada.internal.calls.findServer();
+checkEqual(found, struct('url', connection.Address, 'certificates', ''));
+write(fullfile(folder, 'levada.toml'), sprintf('url = ''host:1''\ncertificates = "ca.pem"\n'));
+checkEqual(levada.internal.calls.findServer(), struct('url', 'host:1', 'certificates', fullfile(folder, 'ca.pem')));
+write(fullfile(folder, 'levada.toml'), sprintf('url = ''host:1''\ntoken = "secret"  # of mine\n'));
+failure = checkError('InvalidRequest', @() levada.internal.calls.findServer());
+check(~isempty(strfind(failure.message, 'holds a token')), failure.message);
 setenv('LEVADA_URL', connection.Address);
 opened = levada.connect();
 checkEqual(opened.Address, connection.Address);
@@ -95,11 +93,35 @@ setenv('LEVADA_URL', '');
 checkError('InvalidRequest', @() levada.connect());
 end
 
+function test_a_token_belongs_to_one_server(~)
+folder = tempname();
+mkdir(fullfile(folder, 'deeper'));
+home = pwd();
+returning = onCleanup(@() leave(home));
+cd(fullfile(folder, 'deeper'));
+file = fullfile(folder, 'credentials.json');
+write(file, '[{"address": "https://host:1", "token": "kept", "authority": "ca"}]');
+setenv('LEVADA_CREDENTIALS', file);
+failure = checkError('InvalidRequest', @() levada.internal.calls.findCredential('host:1', ''));
+check(~isempty(strfind(failure.message, 'chmod 600')), failure.message);
+check(system(sprintf('chmod 600 "%s"', file)) == 0, 'chmod');
+checkEqual(levada.internal.calls.findCredential('host:1', ''), struct('token', 'kept', 'authority', 'ca'));
+checkEqual(levada.internal.calls.findCredential('HTTPS://host:1/path', ''), struct('token', 'kept', 'authority', 'ca'));
+checkEqual(levada.internal.calls.findCredential('http://host:1', ''), struct('token', '', 'authority', ''));
+checkEqual(levada.internal.calls.findCredential('host:2', ''), struct('token', '', 'authority', ''));
+setenv('LEVADA_TOKEN', 'mine');
+checkEqual(getfield(levada.internal.calls.findCredential('host:1', ''), 'token'), 'kept');
+setenv('LEVADA_URL', 'host:1');
+checkEqual(getfield(levada.internal.calls.findCredential('host:1', ''), 'token'), 'mine');
+checkEqual(getfield(levada.internal.calls.findCredential('host:1', 'given'), 'token'), 'given');
+end
+
 function leave(home)
 folder = fileparts(pwd());
 cd(home);
 setenv('LEVADA_URL', '');
 setenv('LEVADA_TOKEN', '');
+setenv('LEVADA_CREDENTIALS', '');
 confirm_recursive_rmdir(false);
 rmdir(folder, 's');
 end

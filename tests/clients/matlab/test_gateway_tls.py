@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import levada as lv
+from levada_api.v1 import access_service_pb2 as pb
 from tests.clients.matlab.conftest import TOOLBOX
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ def _encrypted(backend: str) -> Iterator[tuple[int, Front]]:
 
 
 def test_tls_and_token(octave: Octave) -> None:
+    with lv.Connection(octave.address) as owner:
+        asked = pb.CreateUserRequest(name="anna")
+        owner.call("AccessService/CreateUser", asked, pb.CreateUserResponse)
+        made = pb.CreateTokenRequest(user="anna")
+        token = owner.call("AccessService/CreateToken", made, pb.CreateTokenResponse).secret
     with _encrypted(octave.address) as (port, front):
         octave.run(
             """
@@ -78,7 +85,7 @@ def test_tls_and_token(octave: Octave) -> None:
             end
             information = '/levada_api.v1.ServerService/GetServerInfo';
             certificates = fileread(file);
-            trusting.Channel = levada.internal.calls.gateway('connect', address, 'a-secret-token', certificates);
+            trusting.Channel = levada.internal.calls.gateway('connect', address, token, certificates);
             answer = levada.internal.calls.call(trusting, information, struct());
             if isempty(answer.version), error('test:Failed', 'no answer'); end
             strange.Channel = levada.internal.calls.gateway('connect', address, '', '');
@@ -87,8 +94,9 @@ def test_tls_and_token(octave: Octave) -> None:
             """,
             address=f"https://localhost:{port}",
             file=str(_CERTIFICATE),
+            token=token,
         )
-    assert b"Bearer a-secret-token" in front.passed, "the token travels with the call"
+    assert f"Bearer {token}".encode() in front.passed, "the token travels with the call"
 
 
 def test_every_call_names_its_client_and_has_a_deadline_that_suits_its_work(octave: Octave) -> None:

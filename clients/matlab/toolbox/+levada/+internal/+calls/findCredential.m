@@ -56,21 +56,24 @@ end
 
 function key = keyOf(url)
 % Write an address as the file has it: with its scheme and port.
-parts = regexp(url, '^(?:(\w+)://)?([^/]*?)(?::(\d+))?(?:/.*)?$', 'tokens', 'once');
-if numel(parts) < 3 || strncmp(url, 'unix:', 5)
+if strncmp(url, 'unix:', 5)
     key = url;
     return
 end
-here = any(strcmp(parts{2}, {'127.0.0.1', 'localhost', '[::1]'}));
-encrypted = any(strcmp(parts{1}, {'https', 'grpcs'})) || (isempty(parts{1}) && ~here);
+% Octave leaves out what an optional group of a pattern does not match, so each part has its own.
+given = lower(regexp(url, '^\w+(?=://)', 'match', 'once'));
+place = regexprep(regexprep(url, '^\w+://', ''), '/.*$', '');
+host = regexprep(place, ':\d+$', '');
+here = any(strcmp(host, {'127.0.0.1', 'localhost', '[::1]'}));
+encrypted = any(strcmp(given, {'https', 'grpcs'})) || (isempty(given) && ~here);
 scheme = 'http';
 port = '80';
 if encrypted
     scheme = 'https';
     port = '443';
 end
-if ~isempty(parts{3})
-    port = parts{3};
+if ~strcmp(host, place)
+    port = place(numel(host) + 2:end);
 end
-key = lower([scheme '://' parts{2} ':' port]);
+key = lower([scheme '://' host ':' port]);
 end
