@@ -18,6 +18,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from levada_server.app import running
 from levada_server.config import Settings
@@ -45,6 +46,9 @@ _URL = "LEVADA_TEST_DATABASE_URL"
 _SERVER_PYTHON = "LEVADA_TEST_SERVER_PYTHON"
 """The interpreter whose server the clients call; `.ci/last-client` names that of a newer tree."""
 _TEMPLATE = "levada_template"
+
+settings.register_profile("levada", deadline=None)  # a busy machine makes no test fail
+settings.load_profile("levada")
 
 
 def pytest_configure(config: pytest.Config) -> None:
