@@ -24,6 +24,8 @@ SERVER_FILES = "server.pem", "server.key"
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397
 """As public authorities do; the command makes a new one at any time, and a running server takes it."""
+MAX_NAME = 253
+"""The longest name in the DNS."""
 _BEFORE = dt.timedelta(hours=1)
 """Certificates are valid a little before they are made, because clocks differ."""
 
@@ -86,13 +88,8 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
-    if (
-        not name
-        or len(name) > 253
-        or not all(  # the longest name in the DNS
-            part.replace("-", "a").isalnum() and part.isascii() for part in name.split(".")
-        )
-    ):
+    parts = name.split(".")
+    if len(name) > MAX_NAME or not all(part.replace("-", "a").isalnum() and part.isascii() for part in parts):
         raise InvalidRequest(f"{name!r} is not a name or address of a host.")
     return x509.DNSName(name)
 

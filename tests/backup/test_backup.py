@@ -22,6 +22,7 @@ import levada as lv
 from levada_server.backup import programs
 from levada_server.backup.backup import back_up, restore, verify
 from levada_server.backup.manifest import MANIFEST, OBJECTS
+from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
 from levada_server.storage.objects.folder_store import FolderStore
 from tests.conftest import served
@@ -187,6 +188,28 @@ async def test_verifying_finds_what_has_changed(
     (tmp_path / "b" / MANIFEST).write_text(text.replace(digest, "0" * 64), encoding="utf-8")
     with pytest.raises(DamagedObject, match=r"These tables differ from what was saved: lab\.session\."):
         await verify(tmp_path / "b")
+
+
+async def test_verifying_leaves_nothing(
+    session: lv.Table,
+    database_url: str,
+    stores: dict[str, FolderStore],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, folders = embedded.start, []
+
+    def started(folder: Path) -> embedded.EmbeddedPostgres:
+        running = start(folder)
+        folders.append(folder)
+        assert not (folder / embedded.POINTER).exists(), "the database lies elsewhere"
+        return running
+
+    await back_up(database_url, stores, tmp_path / "b")
+    monkeypatch.setattr(embedded, "start", started)
+    await verify(tmp_path / "b")
+    (folder,) = folders
+    assert folder.parent.name not in os.listdir(tempfile.gettempdir())  # noqa: PTH208  # it blocks briefly
 
 
 async def test_leases_end_and_a_copy_has_no_tokens(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+import weakref
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -574,3 +576,15 @@ async def test_make_reads_with_the_rights_of_its_worker(sourced_lab: Engine) -> 
     assert (await refusal(fetched(sourced_lab, under, source)))[0] is UnknownSchema
     await users.grant_role(sourced_lab, ME, "wes", Role.VIEWER, TableName("other", ""))
     assert await fetched(sourced_lab, under, source) == 1
+
+
+async def test_what_a_caller_sees_is_kept_for_a_token_and_not_longer_than_the_catalog(lab: Engine) -> None:
+    anna = await user(lab, "anna", (Role.VIEWER, "lab.Subject"))
+    first = await lab.gate.open(anna)
+    elsewhere = replace(anna, identity=replace(anna.identity, address="ipv4:10.0.0.5:50514"))
+    assert (await lab.gate.open(elsewhere)).seen is first.seen, "another connection does the work again"
+    catalog = weakref.ref(first.catalog)
+    del first
+    await make.make_table(lab, "Other", "other : int32\n")
+    gc.collect()
+    assert catalog() is None, "a catalog of before stays because somebody has seen it"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import grpc.aio
+import pytest
 
 import levada as lv
 from levada._cli.main import main
@@ -19,7 +20,6 @@ from tests.rpc.test_authentication import outcome, token
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 TESTS = ("levada._cli.main",)
 
@@ -95,6 +95,9 @@ async def test_the_audit_is_listed(
             return listed
 
         everything, crew, refused, later, last = await asyncio.to_thread(ask)
+    with pytest.raises(SystemExit):
+        main(["audit", "list", "--since", "yesterday"])
+    assert "'yesterday' is not a time such as 2026-01-31" in capsys.readouterr().err
     assert "CreateUser" in everything
     assert "SetTeam" in everything
     assert "SetTeam" in crew

@@ -61,6 +61,7 @@ async def back_up(database_url: str, stores: Mapping[str, FolderStore], folder: 
                 await dumping
             finally:
                 dumping.cancel()
+                await asyncio.wait([dumping])  # it ends pg_dump, which writes into the draft
         manifest = Manifest(
             now.isoformat(), version("levada"), database.postgresql_version, migration, tables, kept, damaged
         )
@@ -84,6 +85,8 @@ async def verify(folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     await asyncio.to_thread(_check_objects, manifest, folder)
     with tempfile.TemporaryDirectory(prefix="levada-verify-") as parent:
+        # For root, PostgreSQL runs as another user. Without access, its database would lie elsewhere, and stay there.
+        await asyncio.to_thread(os.chmod, parent, 0o711)
         postgres = await asyncio.to_thread(embedded.start, Path(parent, "data"))
         try:
             await programs.load(postgres.dsn, folder / DUMP)

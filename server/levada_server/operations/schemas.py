@@ -14,7 +14,6 @@ from levada_server.errors import (
     LevadaError,
     PlanChanged,
     TableExists,
-    UnknownSchema,
 )
 from levada_server.jobs.retry import check_policy
 from levada_server.model.declaration import declare, warnings
@@ -214,16 +213,6 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         return await once(engine, caller, lambda: through_conflicts(engine, work), answer)
 
 
-def check_schema(catalog: Catalog, name: str) -> None:
-    """Refuse the name of a schema that does not exist.
-
-    Raises:
-        UnknownSchema: The schema does not exist.
-    """
-    if name not in catalog.schemas:
-        raise UnknownSchema(f"There is no schema `{name}`.", schema=name)
-
-
 async def list_schemas(engine: Engine, caller: Caller) -> list[SchemaSummary]:
     """List the schemas that the caller may see, by name."""
     async with engine.scope.connection() as connection:
@@ -384,7 +373,7 @@ async def _create_table(
     """Create a table; return it, and why its key source cannot be used."""
     catalog = view.catalog
     name = declaration.name
-    check_schema(catalog, name.schema)
+    catalog.check_schema(name.schema)
     check_free_name(catalog, name)
     if name.master is not None:
         catalog.table(name.master)

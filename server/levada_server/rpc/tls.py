@@ -61,6 +61,7 @@ class Certificate:
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         certificate, key = self._files
-        # Refuses a pair that does not match, which gRPC would take and then fail every handshake.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        # Refuses a pair that does not match, which gRPC would take and then fail every handshake; and a key with a
+        # password, which nobody would be there to type.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
         return grpc.ssl_server_certificate_configuration([(key.read_bytes(), certificate.read_bytes())])

@@ -145,6 +145,18 @@ def test_the_address_comes_from_a_file_above(
         assert connection.address == server_address
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such modes")
+def test_a_file_that_others_could_write_is_told_and_not_used(folder: Path) -> None:
+    (folder / "levada.toml").write_text('url = "elsewhere:1"\n', encoding="utf-8")
+    (folder / "dj_local_conf.json").write_text('{"database.host": "db.lab.org"}', encoding="utf-8")
+    folder.chmod(0o775)
+    with (
+        pytest.warns(lv.errors.LevadaWarning, match="others can write in its folder; run `chmod go-w"),
+        pytest.raises(lv.errors.InvalidRequest, match=r"db\.lab\.org"),
+    ):
+        lv.connect()
+
+
 def test_a_file_without_an_address_is_an_error(folder: Path) -> None:
     (folder / "levada.toml").write_text("token = 'x'\n", encoding="utf-8")
     with pytest.raises(lv.errors.InvalidRequest, match="names no server"):

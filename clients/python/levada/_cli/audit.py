@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from levada._tables.table import FreeTable
 from levada_api.v1 import schema_service_pb2 as pb
 
 if TYPE_CHECKING:
-    import argparse
-
     from levada._net.connection import Connection
 
 AUDIT = "levada.Audit"
@@ -47,7 +46,10 @@ def add_commands(
 
 
 def _moment(text: str) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(text)
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31 or 2026-01-31 12:00") from None
     return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levada._base.config import config
-from levada._base.errors import InvalidRequest
+from levada._base.errors import InvalidRequest, warn
 from levada._net import embedded
 from levada._net.connection import Connection
 from levada._net.credentials import find_credential
@@ -128,9 +128,11 @@ def _find_source() -> _Source:
     if url := os.environ.get("LEVADA_URL"):
         return _Source(url)
     for folder in (Path.cwd(), *Path.cwd().parents):
-        if not _ours_alone(folder):
-            break  # others could name a server there
         file = folder / _SETTINGS_FILE
+        if not _ours_alone(folder):  # others could name a server there
+            if file.is_file():
+                warn(f"{file} is not used, because others can write in its folder; run `chmod go-w {folder}`.")
+            break
         if file.is_file():
             return _read_settings(file)
     _refuse_datajoint_settings()

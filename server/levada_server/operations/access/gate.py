@@ -6,6 +6,7 @@ from collections import OrderedDict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from levada_server.errors import (
     InvalidRequest,
@@ -32,6 +33,7 @@ from levada_server.storage.catalog.stored_catalog import lock_catalog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from uuid import UUID
 
     from levada_server.model.audit import Entry
     from levada_server.model.table import Table, TableName
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
 
 _WRITES = frozenset({Action.INSERT, Action.INSERT_DIRECTLY, Action.UPDATE})
-MAX_SEEN = 1_000
-"""The most narrowed catalogs of one process, one for each caller who may not see all tables."""
+MAX_SEEN = 100
+"""The most narrowed catalogs of one process, one for each token whose user may not see all tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +345,9 @@ class Gate:
         self.permissions = permissions
         self.decode_relation = decode_relation
         self.plans = Plans()
-        self._seen: OrderedDict[Identity, tuple[Rights, Catalog, Catalog]] = OrderedDict()
-        self._sources: dict[int, tuple[Rights, Catalog, bool]] = {}
+        # Weak: a catalog of before must not stay because somebody who is away has seen it.
+        self._seen: OrderedDict[tuple[int | None, UUID | None], tuple[Rights, ref[Catalog], Catalog]] = OrderedDict()
+        self._sources: dict[int, tuple[Rights, ref[Catalog], bool]] = {}
 
     async def open(self, caller: Caller) -> View:
         """Return a view of a catalog at least as new as the one that the caller has seen.
@@ -393,9 +396,11 @@ class Gate:
         """Return a catalog without the tables and schemas that a caller may not see."""
         if Action.DESCRIBE in rights.everywhere and rights.scope is None:
             return catalog
-        found = self._seen.get(identity)
-        if found is not None and found[0] is rights and found[1] is catalog:
-            self._seen.move_to_end(identity)
+        # Not by the address, which is another for each connection.
+        key = identity.user_id, identity.token_id
+        found = self._seen.get(key)
+        if found is not None and found[0] is rights and found[1]() is catalog:
+            self._seen.move_to_end(key)
             return found[2]
         schemas = frozenset(filter(rights.sees_schema, catalog.schemas))
         tables = {}
@@ -404,7 +409,7 @@ class Gate:
             if name.schema in schemas and Action.DESCRIBE in rights.on_table(name.schema, ids):
                 tables[name] = table
         narrowed = Catalog(catalog.version, schemas, tables, catalog.confidential)
-        self._seen[identity] = rights, catalog, narrowed
+        self._seen[key] = rights, ref(catalog), narrowed
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
         return narrowed
@@ -417,9 +422,9 @@ class Gate:
         except Unauthenticated:  # disabled
             return False
         found = self._sources.get(table.id)
-        if found is None or found[0] is not rights or found[1] is not view.catalog:
+        if found is None or found[0] is not rights or found[1]() is not view.catalog:
             reads = view.read_by(rights, self.decode_relation(table.key_source))
-            found = self._sources[table.id] = rights, view.catalog, reads
+            found = self._sources[table.id] = rights, ref(view.catalog), reads
         return found[2]
 
     async def replace(self, catalog: Catalog) -> None:
