@@ -188,7 +188,7 @@ async def _flush(engine: Engine) -> None:
     try:
         await engine.audit.flush(engine.scope)
     except LevadaError as error:
-        _LOG.error("the last entries of the audit are in this log alone: %s", error)
+        _LOG.error("the last entries of the audit cannot be written; only a log in JSON has them: %s", error)
 
 
 async def _keep_permissions(server: RpcServer, permissions: PermissionsCache) -> None:
