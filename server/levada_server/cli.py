@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada_server.app import serve
-from levada_server.backup.backup import back_up, restore, verify
+from levada_server.backup.backup import back_up, end_leases, restore, verify
 from levada_server.backup.manifest import read_manifest
 from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run, stop_in_time
@@ -112,10 +112,16 @@ def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], d
         "restore", parents=[data], help="load a backup into a new data folder or an empty database"
     )
     restore.add_argument("folder", type=Path, help="the folder of the backup")
-    restore.add_argument(
-        "--copy", action="store_true", help="revoke all tokens, because the server that was saved goes on"
-    )
     restore.set_defaults(run=_restore)
+    recovered = commands.add_parser(
+        "recovered", help="end leases in a database that PostgreSQL recovered to an earlier moment, before it is served"
+    )
+    recovered.add_argument("--database-url", required=True, help="as postgresql://user@host/database")
+    recovered.set_defaults(run=_recovered)
+    for parser in (restore, recovered):
+        parser.add_argument(
+            "--copy", action="store_true", help="revoke all tokens, because the server that was saved goes on"
+        )
 
 
 def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
@@ -217,6 +223,12 @@ def _restore(options: argparse.Namespace) -> int:
         finally:
             postgres.stop()
     _print_backup("restored", made, options.folder)
+    return 0
+
+
+def _recovered(options: argparse.Namespace) -> int:
+    asyncio.run(end_leases(options.database_url, copy=options.copy))
+    print("leases and sessions of workers have ended" + (", and all tokens are revoked" if options.copy else ""))
     return 0
 
 

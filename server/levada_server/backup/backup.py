@@ -127,6 +127,23 @@ async def restore(folder: Path, database_url: str, stores: Mapping[str, FolderSt
     return manifest
 
 
+async def end_leases(database_url: str, *, copy: bool) -> None:
+    """End leases and worker sessions in a database that PostgreSQL recovered, as `restore` does in one that it loads.
+
+    Args:
+        database_url: The recovered database.
+        copy: The database that was saved goes on beside this one, so no token is valid in both.
+
+    Raises:
+        NotFound: The database is not one of Levada.
+        Unavailable: The database cannot be reached.
+    """
+    async with _opened(database_url) as database:
+        async with snapshot(database) as held:
+            await held.migration()
+        await make_independent(database, copy=copy)
+
+
 # -------------------------------------------------------------------------------------------------- the database
 
 

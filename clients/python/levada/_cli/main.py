@@ -33,6 +33,7 @@ _SERVER_COMMANDS = {
     "backup": "save a database with its objects to a folder",
     "verify": "check a backup by restoring it into a database of its own",
     "restore": "restore a backup into an empty database",
+    "recovered": "end leases in a database that PostgreSQL recovered to an earlier moment",
 }
 _SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
 
