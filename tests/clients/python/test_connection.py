@@ -222,10 +222,34 @@ def test_the_embedded_server_is_started_once_and_joined(scripts: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0, 0], results
     assert len({out for out, _ in results}) == 1
     assert results[0][0].startswith("1 unix:")
-    for _, told in results:
-        assert len(told.splitlines()) == 1
-        assert str(scripts / ".levada") in told
-        assert "levada.connect(" in told
+    told = [line for _, errors in results for line in errors.splitlines()]
+    assert 1 <= len(told) <= len(results)  # one that joins a running server says nothing
+    for line in told:
+        assert line.startswith(f"levada: started a local server; its data are in {scripts / '.levada'}.")
+        assert "levada.connect(" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no server runs on Windows")
+def test_a_local_server_is_shown_and_stopped_from_a_folder_below(
+    scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*words: str) -> str:
+        process = subprocess.run(
+            [sys.executable, *words], check=True, capture_output=True, text=True, timeout=PYTHON_TIMEOUT_S
+        )
+        return process.stdout
+
+    said("-c", "import levada as lv; lv.conn()")
+    assert (scripts / ".levada" / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    (scripts / "below").mkdir()
+    monkeypatch.chdir(scripts / "below")
+    shown = json.loads(said("-m", "levada", "status", "--json"))
+    assert shown["data"] == str(scripts / ".levada")
+    assert shown["state"].startswith("running")
+    assert shown["schemas"] == 0
+    assert said("-m", "levada", "stop") == f"stopped the local server; the data are in {scripts / '.levada'}\n"
+    assert json.loads(said("-m", "levada", "status", "--json"))["state"] == "not running"
+    assert not any((scripts / "below").iterdir())
 
 
 def test_a_forked_child_works_with_its_parents_connection(

@@ -18,6 +18,7 @@
 #include "error.hpp"
 #include "heartbeat.hpp"
 #include "messages.hpp"
+#include "private_socket.hpp"
 #include "protocol.hpp"
 #include "values.hpp"
 
@@ -292,6 +293,13 @@ void request_id(const Arguments& in) {
   in.give(0, text_array(id));
 }
 
+// [ours, othersWrite] = ('folderRights', folder)
+void folder_rights_of(const Arguments& in) {
+  const FolderRights found = folder_rights(in.text(0, "The folder"));
+  in.give(0, logical_array(found.ours));
+  if (in.result_count > 1) in.give(1, logical_array(found.others_write));
+}
+
 // error = ('lastError'): the last error that the gateway raised: identifier, message, reason, metadata.
 void last_error(const Arguments& in) { in.give(0, struct_of_error(state->last_error)); }
 
@@ -338,6 +346,7 @@ const std::unordered_map<std::string, Command>& commands() {
       {"beatReport", beat_report},
       {"beatStop", beat_stop},
       {"requestId", request_id},
+      {"folderRights", folder_rights_of},
       {"lastError", last_error},
       {"decodeValue", decode_value},
       {"encodeValue", encode_value},

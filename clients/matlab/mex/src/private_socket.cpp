@@ -24,6 +24,8 @@ bool is_loopback(const std::string& target) {
 
 std::string find_private_socket(const std::string&) { return ""; }
 
+FolderRights folder_rights(const std::string&) { return {true, false}; }
+
 #else
 
 namespace {
@@ -85,6 +87,12 @@ std::string find_private_socket(const std::string& target) {
   if (text_of(json, "host") != host || address.rfind("unix:", 0) != 0) return "";
   const std::string path = address.substr(std::strlen("unix:"));
   return ours_alone(path.substr(0, path.rfind('/'))) && answers(path) ? address : "";
+}
+
+FolderRights folder_rights(const std::string& path) {
+  struct stat found;
+  if (stat(path.c_str(), &found) != 0) return {true, false};
+  return {found.st_uid == geteuid(), (found.st_mode & (S_IWGRP | S_IWOTH)) != 0};
 }
 
 #endif

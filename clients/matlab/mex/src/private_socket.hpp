@@ -12,4 +12,13 @@ bool is_loopback(const std::string& target);
 // there is none, or if others could have put it there.
 std::string find_private_socket(const std::string& target);
 
+// Who can put files into a folder.
+struct FolderRights {
+  bool ours;          // it belongs to this user
+  bool others_write;  // its group or everybody can write there
+};
+
+// The rights of a folder; on Windows, and for one that is missing, it counts as this user's alone.
+FolderRights folder_rights(const std::string& path);
+
 }  // namespace levada

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 80
 """The most characters of a value in a message."""
+
+
+def tell(line: str) -> None:
+    """Write a line to the user: to standard error, but to the output of a notebook, which frames errors in red."""
+    print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)  # said to a person
 
 
 def shown(value: object) -> str:

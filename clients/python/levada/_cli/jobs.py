@@ -72,7 +72,7 @@ def add_commands(
     populate.add_argument("--suppress-errors", action="store_true", help="continue after an error, and list all errors")
     populate.add_argument("--reserve-jobs", action="store_true", help="skip keys that failed before")
     populate.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
-    populate.set_defaults(run=_populate)
+    populate.set_defaults(run=_populate, declares=True)
 
 
 # -------------------------------------------------------------------------------------------------------- jobs

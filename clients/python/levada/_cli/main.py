@@ -11,10 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
+from levada._base.installation import install_command
 from levada._base.names import parse_full_name
-from levada._cli import access, audit, jobs, worker
+from levada._cli import access, audit, jobs, local, worker
 from levada._cli.output import print_table
-from levada._net.address import connect
+from levada._net.address import connect, connect_to_existing
 from levada._net.backoff import repeat
 from levada._net.pages import pages
 from levada._net.versions import own_version
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(options, "run_alone"):
             done: int = options.run_alone(options)
             return done
-        with repeat(lambda: connect(options.url), getattr(options, "connect_seconds", 0)) as connection:
+        opened = connect if hasattr(options, "declares") else connect_to_existing
+        with repeat(lambda: opened(options.url), getattr(options, "connect_seconds", 0)) as connection:
             code: int = options.run(connection, options)
             return code
     except LevadaError as error:
@@ -81,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         run=_check
     )
 
+    local.add_commands(commands, server)
+
     schemas = commands.add_parser("schemas", parents=[server], help="list the schemas")
     schemas.set_defaults(run=_schemas)
 
@@ -108,7 +112,7 @@ def _run_server(words: Sequence[str]) -> int:
     missing = [name for name in _SERVER_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         why = f"the server is not completely installed ({missing[0]} is missing)"
-        print(f'levada {words[0]}: {why}; run pip install "levada[server]"', file=sys.stderr)
+        print(f"levada {words[0]}: {why}; run {install_command('server')}", file=sys.stderr)
         return 1
     os.execv(sys.executable, [sys.executable, "-m", "levada_server", *words])
 

@@ -57,13 +57,13 @@ def add_commands(
         help="option of sbatch, such as --sbatch=--time=4:00:00",
     )
     slurm.add_argument("--submit", action="store_true", help="submit the script with sbatch")
-    worker.set_defaults(run=_work, connect_seconds=_CONNECT_SECONDS)
+    worker.set_defaults(run=_work, connect_seconds=_CONNECT_SECONDS, declares=True)
 
     run = commands.add_parser(
         "run", parents=[server, shared], help="compute all jobs of a module; exit with 1 and list errors if some fail"
     )
     run.add_argument("--retry", action="store_true", help="also repeat jobs that failed before")
-    run.set_defaults(run=_run, connect_seconds=_CONNECT_SECONDS)
+    run.set_defaults(run=_run, connect_seconds=_CONNECT_SECONDS, declares=True)
 
 
 def _shared_options() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import InvalidRequest, LeaseLost, LevadaError, UnknownJob
+from levada._base.installation import install_command
 from levada._crew import family
 from levada._crew.limits import Limits, show_size
 from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, how_it_ended, read_outcome
@@ -328,7 +329,7 @@ def _memory_bytes(pid: int) -> int:
     try:
         import psutil  # only memory limits need it
     except ImportError:
-        raise InvalidRequest('A memory limit needs psutil; run pip install "levada[worker]".') from None
+        raise InvalidRequest(f"A memory limit needs psutil; run {install_command('worker')}.") from None
     try:
         memory = psutil.Process(pid).memory_info()
     except psutil.Error:  # it has just ended

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, Queue
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from levada._base.errors import LevadaError, Unavailable, Unsupported
+from levada._base.installation import install_command
+from levada._base.text import tell
 from levada._net.backoff import Backoff
 from levada._net.transport import Transport
 from levada_api.v1 import server_service_pb2 as pb
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _START_SECONDS = 180.0
 """How long a first start may take: it creates a database."""
 _PROBE_SECONDS = 3.0
+_END_SECONDS = 60.0
+"""Longer than a server waits for running calls and for PostgreSQL."""
 _POLL = Backoff(first_seconds=0.1, longest_seconds=0.1)
 _IDLE_SECONDS = 600
 """How long the server outlives its last client."""
@@ -29,8 +33,16 @@ _FOLDER_IN_USE = 2
 """The server's exit code when another process serves the folder."""
 
 
+@dataclass(frozen=True)
+class LocalServer:
+    """A server that serves a folder and answers."""
+
+    address: str
+    pid: int
+
+
 def join_or_start(folder: Path) -> str:
-    """Return the address of the server of a folder, and report on standard error which server it is.
+    """Return the address of the server of a folder; report where the data are if it is new, or not in this folder.
 
     Several processes may call this at once: one server starts, and all join it.
 
@@ -39,25 +51,45 @@ def join_or_start(folder: Path) -> str:
         Unsupported: This machine cannot run it.
     """
     folder = folder.absolute()
-    address = _running(folder)
-    verb = "joined the local server"
-    if address is None:
+    joined = running(folder)
+    if joined is None:
         if os.name == "nt":
             raise Unsupported(
                 "On Windows a local server does not start by itself. Start `levada serve` under WSL or on another "
                 'machine, and call levada.connect("host:port").'
             )
-        verb = "started a local server"
         address = _start(folder)
-    sys.stderr.write(
-        f"levada: {verb}; its data are in {folder}. "
-        'To work with the server of your lab: levada.connect("host:port"), or set LEVADA_URL.\n'
-    )
-    return address
+        tell(
+            f"levada: started a local server; its data are in {folder}. "
+            'To work with the server of your lab: levada.connect("host:port"), or set LEVADA_URL.'
+        )
+        return address
+    if folder.parent != Path.cwd():
+        tell(f"levada: the data are in {folder}.")
+    return joined.address
 
 
-def _running(folder: Path) -> str | None:
-    """Return the address of the server that serves a folder now, if there is one and it answers."""
+def stop(server: LocalServer) -> None:
+    """Stop a local server, and wait until it has ended.
+
+    Raises:
+        Unavailable: It belongs to another user, or has not ended in time.
+    """
+    try:
+        os.kill(server.pid, signal.SIGTERM)
+    except PermissionError:
+        raise Unavailable(f"The server (process {server.pid}) belongs to another user, who can stop it.") from None
+    except ProcessLookupError:
+        return
+    for pause in _POLL.pauses(_END_SECONDS):
+        if not _alive(server.pid):
+            return
+        time.sleep(pause)
+    raise Unavailable(f"The server (process {server.pid}) has not ended after {_END_SECONDS:.0f} s.")
+
+
+def running(folder: Path) -> LocalServer | None:
+    """Return the server that serves a folder now, if there is one and it answers."""
     try:
         served = json.loads((folder / "server.json").read_text(encoding="utf-8"))
         address, pid = served["address"], int(served["pid"])
@@ -74,7 +106,7 @@ def _running(folder: Path) -> str | None:
         return None
     finally:
         transport.close()
-    return str(address)
+    return LocalServer(str(address), pid)
 
 
 def _alive(pid: int) -> bool:
@@ -113,8 +145,8 @@ def _start(folder: Path) -> str:
         raise _failure(log, log_start)
     # Either our server is ready, or another process took the folder first and its server will be.
     for pause in pauses:
-        if (address := _running(folder)) is not None:
-            return address
+        if (found := running(folder)) is not None:
+            return found.address
         time.sleep(pause)
     raise Unavailable(
         f"Another process holds the folder {folder}, and its server does not answer; see {log}. "
@@ -141,7 +173,7 @@ def _failure(log: Path, log_start: int) -> LevadaError:
     last = lines[-1] if lines else "it printed nothing"
     if "ModuleNotFoundError" in last or "No module named" in last:
         return Unavailable(
-            f'The local server is not completely installed ({last}). Run `pip install "levada[server]"`, or name '
+            f"The local server is not completely installed ({last}). Run `{install_command('server')}`, or name "
             'another server: levada.connect("host:port").'
         )
     return Unavailable(f"The local server did not start: {last} (the whole log is in {log}).")

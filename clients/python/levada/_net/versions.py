@@ -39,14 +39,14 @@ def check_server(info: server_service_pb2.GetServerInfoResponse, address: str) -
     if _release(info.version) < _release(OLDEST_SERVER):
         raise VersionMismatch(
             f"The server at {address} has version {info.version or 'unknown'}, and this client ({own_version()}) needs "
-            f"{OLDEST_SERVER} or newer. Upgrade the server: run "
-            f'`pip install --upgrade "levada[server]>={OLDEST_SERVER}"` where it is installed, and start it again.'
+            f"{OLDEST_SERVER} or newer. Upgrade the server: install Levada {OLDEST_SERVER} or newer where it "
+            "runs, and start it again."
         )
     if _release(own_version()) < _release(info.oldest_client_version):
         oldest = info.oldest_client_version
         raise VersionMismatch(
             f"This client has version {own_version()}, and the server at {address} ({info.version}) needs {oldest} or "
-            f'newer. Upgrade the client: run `pip install --upgrade "levada>={oldest}"`.'
+            f"newer. Upgrade the client: install Levada {oldest} or newer."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
+from levada._base.installation import install_command
 from levada._crew.reports import Began, Died, Ended, Finished, Ready
 from levada._worker.events import Observer
 
@@ -29,7 +30,7 @@ class Metrics(Observer):
         try:
             import prometheus_client as prometheus  # only metrics need it
         except ImportError:
-            raise InvalidRequest('Metrics need prometheus-client; run pip install "levada[worker]".') from None
+            raise InvalidRequest(f"Metrics need prometheus-client; run {install_command('worker')}.") from None
         registry = prometheus.CollectorRegistry()
         table = ("schema", "table")
         self._jobs = prometheus.Counter(

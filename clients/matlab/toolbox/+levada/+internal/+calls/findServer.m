@@ -9,36 +9,53 @@ function source = findServer()
 
 source = struct('url', getenv('LEVADA_URL'), 'certificates', '');
 if isempty(source.url)
-    file = settingsFile();
+    folders = ownFolders();
+    file = nearest(folders, 'levada.toml');
     if ~isempty(file)
         source = readSettings(file);
     end
 end
 if isempty(source.url)
     refuseDataJointSettings();
-    source.url = localServer();
+    source.url = localServer(folders);
 end
 if isempty(source.url)
     levada.internal.errors.fail('InvalidRequest', ...
         ['No server is named. Call levada.connect(''host:port''), or set LEVADA_URL, or write a line such as ' ...
-        'url = "host:port" into levada.toml. To start a server of your own, run `levada serve` at a command line ' ...
-        '(installed by pip install "levada[server]").']);
+        'url = "host:port" into levada.toml. To start a server of your own, run `levada serve` at a command line.']);
 end
 end
 
-function file = settingsFile()
+function folders = ownFolders()
+% The working folder and those above it, up to the first in which others could put a file.
+folders = {};
 folder = pwd();
 while true
-    file = fullfile(folder, 'levada.toml');
-    if exist(file, 'file')
+    [ours, othersWrite] = levada.internal.calls.gateway('folderRights', folder);
+    if ~ours || othersWrite
+        file = fullfile(folder, 'levada.toml');
+        if exist(file, 'file')
+            levada.internal.calls.warnUser({sprintf( ...
+                '%s is not used, because others can write in its folder; run `chmod go-w %s`.', file, folder)});
+        end
         return
     end
+    folders{end + 1} = folder; %#ok<AGROW>
     above = fileparts(folder);
     if strcmp(above, folder)
-        file = '';
         return
     end
     folder = above;
+end
+end
+
+function file = nearest(folders, name)
+file = '';
+for n = 1:numel(folders)
+    if exist(fullfile(folders{n}, name), 'file')
+        file = fullfile(folders{n}, name);
+        return
+    end
 end
 end
 
@@ -76,11 +93,16 @@ function answer = isAbsolute(path)
 answer = any(path(1) == '/\') || (numel(path) > 1 && path(2) == ':');
 end
 
-function url = localServer()
-% Return the address of the server that someone started for this folder, by Python or by hand.
+function url = localServer(folders)
+% Return the address of the server that someone started for this folder or one above, by Python or by hand.
 url = '';
-file = fullfile(pwd(), '.levada', 'server.json');
-if exist(file, 'file')
+file = nearest([{pwd()} folders], fullfile('.levada', 'server.json'));
+if ~isempty(file)
+    if ~levada.internal.calls.gateway('folderRights', fileparts(file))
+        levada.internal.errors.fail('InvalidRequest', ...
+            ['%s belongs to another user, and so does the local server that uses it. Work in a folder of your own, ' ...
+            'or name a server by levada.connect(''host:port'').'], fileparts(file));
+    end
     served = jsondecode(fileread(file));
     url = served.address;
 end

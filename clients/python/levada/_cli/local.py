@@ -1,0 +1,113 @@
+"""Commands about this folder's server: which one it is, and stop it if it is a local one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levada._base.errors import LevadaError, NotFound
+from levada._net import embedded
+from levada._net.address import connect_to_existing
+from levada._net.pages import pages
+from levada._net.source import Source, find_source
+from levada._net.versions import own_version
+from levada_api.v1 import schema_service_pb2, server_service_pb2
+
+if TYPE_CHECKING:
+    import argparse
+
+    from levada._net.connection import Connection
+
+
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], server: argparse.ArgumentParser
+) -> None:
+    """Add the commands `status` and `stop`."""
+    status = commands.add_parser(
+        "status", parents=[server], help="show which server this folder uses, and start nothing"
+    )
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run_alone=_status)
+    stop = commands.add_parser("stop", help="stop the local server of this folder; the next program starts it again")
+    stop.set_defaults(run_alone=_stop)
+
+
+def _status(options: argparse.Namespace) -> int:
+    source = Source(options.url, found_in="--url") if options.url else find_source()
+    told = {"client": own_version()} | _described(source)
+    failed = "error" in told
+    if told.get("state") != "not running" and not failed:
+        try:
+            with connect_to_existing(options.url) as connection:
+                told |= _contents(connection)
+        except LevadaError as error:
+            told |= {"error": str(error)}
+            failed = True
+    if options.json:
+        print(json.dumps(told))
+    else:
+        width = max(map(len, told))
+        for name, value in told.items():
+            print(f"{name:{width}}  {value}")
+    return int(failed)
+
+
+def _described(source: Source) -> dict[str, object]:
+    if source.data_folder is None:
+        return {"server": source.url, "named by": source.found_in}
+    if not source.data_folder.is_dir():
+        return {
+            "error": f"Nothing names a server, and there is no folder .levada in {Path.cwd()} or above it; the first "
+            "program that declares a schema here makes one."
+        }
+    found = embedded.running(source.data_folder)
+    told: dict[str, object] = {"server": "local" if found is None else found.address, "data": str(source.data_folder)}
+    if found is None:
+        return told | {"state": "not running", "size": _size(source.data_folder)}
+    return told | {"state": f"running, process {found.pid}", "size": _size(source.data_folder)}
+
+
+def _contents(connection: Connection) -> dict[str, object]:
+    info = connection.call(
+        "ServerService/GetServerInfo",
+        server_service_pb2.GetServerInfoRequest(),
+        server_service_pb2.GetServerInfoResponse,
+    )
+    request = schema_service_pb2.ListSchemasRequest()
+    listed = pages(connection, "SchemaService/ListSchemas", request, schema_service_pb2.ListSchemasResponse)
+    schemas = [schema for page in listed for schema in page.schemas]
+    return {
+        "version": info.version,
+        "PostgreSQL": info.postgresql_version,
+        "schemas": len(schemas),
+        "tables": sum(schema.table_count for schema in schemas),
+    }
+
+
+def _size(folder: Path) -> str:
+    """Measure the files of a folder that this user may read."""
+    from tqdm import tqdm
+
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  # thousands of files
+            except OSError:  # removed meanwhile
+                continue
+    text: str = tqdm.format_sizeof(total, "B", divisor=1024)
+    return text
+
+
+def _stop(_options: argparse.Namespace) -> int:
+    source = find_source()
+    if source.data_folder is None:
+        raise NotFound(f"This folder uses the server {source.url}, named by {source.found_in}; it is not a local one.")
+    if (found := embedded.running(source.data_folder)) is None:
+        print(f"no local server runs; the data are in {source.data_folder}" if source.found_in else "no data here")
+        return 0
+    embedded.stop(found)
+    print(f"stopped the local server; the data are in {source.data_folder}")
+    return 0
