@@ -13,6 +13,7 @@ from levada._base.config import config
 from levada._base.errors import DataJointError, LevadaError, LevadaWarning
 from levada._base.hash import key_hash
 from levada._base.prompt import user_choice
+from levada._base.tracebacks import install as _shorten_tracebacks
 from levada._net.address import conn, connect
 from levada._net.connection import Connection
 from levada._net.versions import own_version
@@ -38,6 +39,7 @@ from levada._views.diagram import Diagram
 schema = Schema
 logger = logging.getLogger("levada")
 __version__ = own_version()
+_shorten_tracebacks()
 
 __all__ = [
     "AndList",

@@ -203,3 +203,15 @@ def test_attachments_are_downloaded_into_the_folder_of_the_settings(folder: Path
         for path in (Note.fetch1("file"), Note.fetch("file")[0]):
             assert Path(path).parent == folder / "downloads"
     assert Path(Note.fetch1("file", download_path=str(folder / "other"))).parent == folder / "other"
+
+
+def test_a_setting_of_the_display_has_its_type(folder: Path) -> None:
+    config = Config()
+    with pytest.raises(lv.errors.InvalidRequest, match=r"`display.limit` is of type int, as 12, not 'many'"):
+        config["display.limit"] = "many"
+    assert config["display.limit"] == 12
+
+
+def test_a_slip_in_a_setting_is_doubted(folder: Path) -> None:
+    with pytest.warns(lv.LevadaWarning, match=r"Did you mean `display.limit`\?"):
+        Config()["display.limt"] = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import getpass
 import json
 import logging
@@ -26,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "display.limit": 12,
     "display.width": 14,
     "display.show_tuple_count": True,
+    "display.full_tracebacks": False,
     "display.diagram_direction": "TB",
     "display.diagram_theme": "auto",
     "fetch_format": "array",
@@ -112,7 +114,8 @@ class Config(MutableMapping[str, Any]):
     """Settings by name: `config["display.limit"]` or `config.display.limit`. Unknown names are kept.
 
     `safemode`: ask before rows or tables are deleted. `display.limit`, `display.width`: the number of rows and the
-    width of a column in a preview. `display.show_tuple_count`: count the rows below it. `fetch_format`: the form that
+    width of a column in a preview. `display.show_tuple_count`: count the rows below it. `display.full_tracebacks`:
+    show the lines of this package in tracebacks. `fetch_format`: the form that
     the older `fetch()` returns. `download_path`: where `fetch` puts the files of attachments. `aggr.keep_all_rows`:
     `aggr` keeps entities without a match. `codecs.decode`: codecs decode fetched values; False returns the stored
     values. `loglevel`: the level of `levada.logger`. `stores`: where the folders of the server's stores are mounted on
@@ -133,6 +136,7 @@ class Config(MutableMapping[str, Any]):
         return self._values[name]
 
     def __setitem__(self, name: str, value: Setting) -> None:
+        _check(name, value)
         if name in _MEANINGLESS and value != self._values.get(name) and name not in self._told:
             self._told.add(name)
             warn(f"The setting `{name}` has no effect here: {_MEANINGLESS[name]}.")
@@ -251,6 +255,22 @@ class Config(MutableMapping[str, Any]):
         self._values[name] = value
         if name == "loglevel":
             _logger.setLevel(str(value).upper())
+
+
+def _check(name: str, value: Setting) -> None:
+    """Refuse what would fail later, far from here; doubt a name that differs from a setting's by a slip.
+
+    Raises:
+        InvalidRequest: A setting of the display has another type.
+    """
+    if name in DEFAULTS:
+        kind = type(DEFAULTS[name])
+        if name.startswith("display.") and type(value) is not kind:
+            raise InvalidRequest(
+                f"The setting `{name}` is of type {kind.__name__}, as {DEFAULTS[name]!r}, not {value!r}."
+            )
+    elif near := difflib.get_close_matches(name, DEFAULTS, n=1, cutoff=0.85):
+        warn(f"There is no setting `{name}`, but it is kept. Did you mean `{near[0]}`?")
 
 
 class _Section:

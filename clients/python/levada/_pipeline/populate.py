@@ -7,14 +7,15 @@ import random
 import signal
 import sys
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from levada._base import signals
 from levada._base.errors import InvalidRequest, UnknownWorkerSession
-from levada._base.names import stored_name
+from levada._base.names import class_name, stored_name
+from levada._base.text import shown
 from levada._crew import activations
 from levada._crew.crew import Crew, shares
 from levada._crew.engine import EnginePopulate
@@ -132,12 +133,22 @@ def collect(
                 success_count += 1
             elif outcome.state == "error":
                 if not suppress_errors or isinstance(outcome.error, _ENDING):
+                    _note(outcome.error, outcome.lease, success_count)
                     raise outcome.error
                 errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
     finally:
         if progress_bar is not None:
             progress_bar.close()
     return {"success_count": success_count, "error_list": errors}
+
+
+def _note(error: BaseException, lease: Lease, success_count: int) -> None:
+    """Add to an error in which `make` it was raised, for which key."""
+    table = f"{lease.table.schema}.{class_name(stored_name(lease.table.table))}"
+    key = ", ".join(f"{name}={shown(value)}" for name, value in lease.key.items())
+    done = f"{success_count} keys were" if success_count != 1 else "1 key was"
+    with suppress(Exception):  # the class of the error is the user's, and may refuse anything
+        error.add_note(f"in make of {table} for {key}; {done} computed before")
 
 
 # -------------------------------------------------------------------------------------------- in this process
