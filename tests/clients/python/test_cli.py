@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -15,13 +16,13 @@ import asyncpg
 import pytest
 
 import levada as lv
-from levada._cli import main
+from levada._cli import main, output
 from tests.support.client import give_up_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.main",)
+TESTS = ("levada._cli.main", "levada._cli.output")
 
 
 @pytest.fixture
@@ -311,3 +312,17 @@ def test_output_may_be_cut_off(url: str) -> None:
     process.stdout.close()
     _, error = process.communicate(timeout=60)
     assert "Traceback" not in error
+
+
+def test_a_terminal_gets_no_control_characters_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    said = "a\tname:\x1b[31mred\u202e\n"
+    for stream, shown in ((Terminal(), "a\tname:\ufffd[31mred\ufffd\n"), (io.StringIO(), said)):
+        monkeypatch.setattr(sys, "stdout", stream)
+        with output.safe_terminal():
+            sys.stdout.write(said)
+        assert sys.stdout is stream
+        assert stream.getvalue() == shown

@@ -1,4 +1,4 @@
-"""Tracebacks show the user's lines and one of the client; a failing make says of which table and key."""
+"""Tracebacks show the user's lines and one of the client; a failing make names its table and key."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from levada._base.errors import LevadaError
 from levada._base.installation import install_command
 from levada._base.names import parse_full_name
 from levada._cli import access, audit, jobs, local, worker
-from levada._cli.output import print_table
+from levada._cli.output import print_table, safe_terminal
 from levada._net.address import connect, connect_to_existing
 from levada._net.backoff import repeat
 from levada._net.pages import pages
@@ -46,6 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_server(words)
     options = _parser().parse_args(words)
     try:
+        with safe_terminal():
+            return _run(options)
+    except BrokenPipeError:  # the reader of the output has closed it
+        sys.stdout = None  # so that Python does not try to flush it
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
         if hasattr(options, "run_alone"):
             done: int = options.run_alone(options)
             return done
@@ -58,9 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of the output has closed it
-        sys.stdout = None  # so that Python does not try to flush it
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:

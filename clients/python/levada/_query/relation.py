@@ -424,6 +424,10 @@ class Relation(Explained, Operand):
     def _repr_html_(self) -> str:
         return _preview.html(self)
 
+    def _title(self) -> tuple[str, str]:
+        """The full name and the comment, if this is a table; else empty."""
+        return "", ""
+
     @on_class
     def preview(self, limit: int | None = None, width: int | None = None) -> str:
         """Show the first entities as text.

@@ -190,6 +190,10 @@ class Table(Relation, metaclass=TableMeta):
         """The ordered attributes."""
         return self._server().describe_table(self._name).heading
 
+    def _title(self) -> tuple[str, str]:
+        table = self._server().describe_table(self._name).table
+        return f"{table.name.schema}.{table.name.table}", table.comment
+
     @property_on_class
     def is_declared(self) -> bool:
         """Whether the table exists."""

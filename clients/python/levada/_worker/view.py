@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from levada._base.text import printable
 from levada._crew.reports import Began, Died, Ended, Finished, Ready
 from levada._worker.events import Observer
 
@@ -40,7 +41,7 @@ class View(Observer):
 
     def write(self, line: str) -> None:
         """Write a line of the log above it."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
 
     def reported(self, report: Report) -> None:
         """Handle a report of a process."""
