@@ -94,6 +94,12 @@ def test_mermaid_tells_tiers_and_kinds_of_references(pipeline: Sequence[type[lv.
     assert "analysis__method -.-> analysis__spikes" in lines
 
 
+def test_svg_is_legible_on_any_page(lab: lv.VirtualModule) -> None:
+    drawn = lv.Diagram(lab.schema).make_svg()
+    assert ".levada-diagram{color:#1b1b1b;background:#fff}" in drawn
+    assert "@media(prefers-color-scheme:dark)" in drawn
+
+
 def test_svg_has_a_box_per_table_and_a_line_per_reference(pipeline: Sequence[type[lv.Table]]) -> None:
     *_, spikes, _ = pipeline
     diagram = lv.Diagram(spikes) - 3

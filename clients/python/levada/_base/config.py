@@ -101,7 +101,7 @@ _MEANINGLESS = {
         ("jobs.add_job_metadata", "provenance.capture", "provenance.source"),
         "jobs always record their times, their worker, and what they read",
     ),
-    "display.diagram_theme": "drawings take the colours of the page around them",
+    "display.diagram_theme": "drawings are light or dark as the browser asks",
     **dict.fromkeys(
         ("filepath_checksum_size_limit", "filepath_checksum_size_limit_insert"), "every file is always checked"
     ),

@@ -28,7 +28,10 @@ _COLUMN_GAP, _ROW_GAP, _MARGIN = 28.0, 46.0, 8.0
 _SWEEPS = 8
 """How often the boxes of each row are sorted by their neighbours in the next."""
 
+# As an image, a drawing does not see the colours of the page around it, so it has its own background.
 _STYLE = (
+    ".levada-diagram{color:#1b1b1b;background:#fff}"
+    "@media(prefers-color-scheme:dark){.levada-diagram{color:#e6e6e6;background:#1e1e1e}}"
     "text{font:13px ui-sans-serif,system-ui,sans-serif;fill:currentColor}"
     ".part{font-size:11px;opacity:.8}.edge{fill:none;stroke:currentColor;opacity:.55}"
 )
@@ -124,8 +127,8 @@ def draw(drawing: Drawing) -> str:
     lines = [_line(corners, solid) for corners, solid in drawing.lines]
     shapes = [_box(*placed) for placed in drawing.boxes]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}"><style>{_STYLE}</style>{"".join(lines)}{"".join(shapes)}</svg>'
+        f'<svg class="levada-diagram" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'width="{width:.0f}" height="{height:.0f}"><style>{_STYLE}</style>{"".join(lines)}{"".join(shapes)}</svg>'
     )
 
 
