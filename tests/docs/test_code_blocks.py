@@ -19,17 +19,21 @@ PAGE_TIMEOUT_S = 120
 COMMAND_TIMEOUT_S = 60
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
+_TITLE = re.compile(r'title="([^"]*)"')
+OUTPUT = "Output"
+"""The title of a block that shows what the Python of the page prints."""
 # Languages that are neither run nor checked. Python is not among them under any other name.
 _PROSE_LANGUAGES = {"ini", "json", "matlab", "mermaid", "proto", "sql", "text", "toml", "yaml"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: `line` is that of its first line of code, counted from 1."""
+    """A fenced block: `line` is that of its first line of code, counted from 1, and `title` stands above the code."""
 
     language: str
     code: str
     line: int
+    title: str = ""
 
 
 def blocks(page: Path) -> list[Block]:
@@ -42,7 +46,11 @@ def blocks(page: Path) -> list[Block]:
         if opening is None and fence is not None:
             opening, code = fence, []
         elif opening is not None and fence is not None and fence["indent"] == opening["indent"]:
-            found.append(Block(opening["info"].partition(" ")[0], textwrap.dedent("\n".join(code)), number - len(code)))
+            language, _, rest = opening["info"].partition(" ")
+            title = _TITLE.search(rest)
+            found.append(
+                Block(language, textwrap.dedent("\n".join(code)), number - len(code), title[1] if title else "")
+            )
             opening = None
         elif opening is not None:
             code.append(text)
@@ -83,13 +91,13 @@ def test_every_block_names_a_language_that_is_run_or_is_prose(page: Path) -> Non
     assert strange == [], f"each block is one of {sorted(known)}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page_source(page).strip()], ids=page_id)
-def test_python_of_a_page_runs_in_order(page: Path, server_address: str, tmp_path: Path) -> None:
-    script = tmp_path / page.name.replace(".md", ".py")
+def run_page(page: Path, server_address: str, folder: Path) -> str:
+    """Run the Python of a page, and return what it prints."""
+    script = folder / page.name.replace(".md", ".py")
     script.write_text(page_source(page), encoding="utf-8")
     result = subprocess.run(
         [sys.executable, script],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "LEVADA_URL": server_address, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -97,6 +105,28 @@ def test_python_of_a_page_runs_in_order(page: Path, server_address: str, tmp_pat
         timeout=PAGE_TIMEOUT_S,
     )
     assert result.returncode == 0, f"{page_id(page)} (line numbers are the page's):\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page_source(page).strip()], ids=page_id)
+def test_python_of_a_page_runs_in_order(page: Path, server_address: str, tmp_path: Path) -> None:
+    printed = run_page(page, server_address, tmp_path)
+    rest = trimmed(printed)
+    for block in blocks(page):
+        if block.title == OUTPUT:
+            _, found, rest = rest.partition(trimmed(block.code))
+            assert found, f"{page_id(page)}:{block.line} is not what the page prints:\n{printed}"
+
+
+def trimmed(text: str) -> str:
+    """A text without spaces at the ends of its lines."""
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md"])
+def test_the_first_pages_run_a_second_time(name: str, server_address: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        run_page(ROOT / name, server_address, tmp_path)
 
 
 def command_help(words: list[str]) -> subprocess.CompletedProcess[str]:
