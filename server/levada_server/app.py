@@ -20,6 +20,10 @@ from levada_server.config import store_folders
 from levada_server.embedded import data_folder, embedded
 from levada_server.errors import InvalidRequest, LevadaError, Unavailable
 from levada_server.issuer import Issuer
+from levada_server.monitoring import alerts
+from levada_server.monitoring.alerts import Alerts
+from levada_server.monitoring.metrics import FIGURES_S, ServerMetrics
+from levada_server.monitoring.pages import PageServer
 from levada_server.operations.access.gate import Gate
 from levada_server.operations.audit import FLUSH_S
 from levada_server.operations.context import Engine
@@ -151,16 +155,13 @@ async def running(
         supervision.report_to(server.report)
         stack.push_async_callback(supervision.close)
         reach = Reach(database, postgres, supervision.give_up)
-        supervision.repeat("postgresql", reach.look, EVERY_S, essential=True)
-        supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
-        supervision.repeat(
-            "permissions", partial(_keep_permissions, server, permissions), PERMISSIONS_S, essential=True
-        )
+        _keep_up(supervision, server, reach, cache, permissions)
         supervision.repeat("downstream", downstream.refresh)
-        _tidy(supervision, engine, database, settings.audit_months)
+        _tidy(supervision, engine, database, settings)
         where = _listen_address(settings)
         certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         address = server.listen(where, None if where.startswith("unix:") else certificate)
+        stack.enter_context(_metrics(settings, engine, database, supervision, server))
         if not settings.shared_port:  # one of several processes serves the socket
             stack.enter_context(_private_socket(server, address))
         await server.start()
@@ -172,15 +173,51 @@ async def running(
             await stack.enter_async_context(beside(other, settings.processes - 1, supervision))
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
+        stack.push_async_callback(supervision.drain)
         yield server, address
 
 
-def _tidy(supervision: Supervision, engine: Engine, database: Database, audit_months: int) -> None:
-    """Write and forget in the background what no call waits for."""
+def _keep_up(
+    supervision: Supervision, server: RpcServer, reach: Reach, cache: CatalogCache, permissions: PermissionsCache
+) -> None:
+    """Follow in the background what others change; the server is not ready while it cannot."""
+    supervision.repeat("postgresql", reach.look, EVERY_S, essential=True)
+    supervision.repeat("catalog", cache.catch_up, KEEP_UP_S, essential=True)
+    keep = partial(_keep_permissions, server, permissions)
+    supervision.repeat("permissions", keep, PERMISSIONS_S, essential=True)
+
+
+def _tidy(supervision: Supervision, engine: Engine, database: Database, settings: Settings) -> None:
+    """Write, forget and report in the background what no call waits for."""
     supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
     supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
-    supervision.repeat("audit-months", partial(keep_audit, database, audit_months), TIDY_INTERVAL_S)
+    supervision.repeat("audit-months", partial(keep_audit, database, settings.audit_months), TIDY_INTERVAL_S)
+    if settings.alerts is not None and not settings.shared_port:  # one of several processes tells
+        supervision.repeat("alerts", Alerts(engine, settings.alerts).round, alerts.EVERY_S)
+
+
+@contextmanager
+def _metrics(
+    settings: Settings, engine: Engine, database: Database, supervision: Supervision, server: RpcServer
+) -> Iterator[None]:
+    """Serve the metrics for the length of the block, if the settings say where.
+
+    Only one of several processes counts what is in the database.
+    """
+    if settings.metrics is None:
+        yield
+        return
+    host, port = settings.metrics
+    metrics = ServerMetrics(version("levada"), server.dispatcher.measures, engine, database, supervision)
+    pages = PageServer(host, port, metrics.pages(asyncio.get_running_loop()))
+    _LOG.info("metrics at http://%s:%d/metrics", host, pages.port)
+    if not settings.shared_port:
+        supervision.repeat("figures", metrics.count, FIGURES_S)
+    try:
+        yield
+    finally:
+        pages.close()
 
 
 async def _flush(engine: Engine) -> None:

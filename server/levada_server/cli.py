@@ -17,11 +17,14 @@ from levada_server.backup.manifest import read_manifest
 from levada_server.certificates import make_certificates
 from levada_server.companions import companions, run, stop_in_time
 from levada_server.config import (
+    ALERTS_FILE,
     AUDIT_MONTHS,
     CERTIFICATE_FILES,
     ISSUER_FILE,
     STORES_FILE,
     Settings,
+    database_url,
+    read_alerts,
     read_issuer,
     read_stores,
     store_folders,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
+LAST_PORT = 65535
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
         "--database-url",
-        help="a PostgreSQL 15 or newer, as postgresql://user@host/database; without it an embedded one is used",
+        help="a PostgreSQL 15 or newer, as postgresql://user@host/database without a password "
+        "(default: LEVADA_DATABASE_URL of the environment, else an embedded one)",
     )
     data.add_argument(
         "--data-dir", type=Path, default=Path(".levada"), help="folder of the embedded database (default: .levada)"
@@ -194,12 +199,25 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         default=AUDIT_MONTHS,
         help="how many months to keep the audit (default: %(default)s)",
     )
+    serve_parser.add_argument(
+        "--alerts",
+        type=Path,
+        help="the file that says whom to tell of failed jobs, lost workers and failed backups "
+        "(default: alerts.toml in the data folder)",
+    )
+    serve_parser.add_argument(
+        "--metrics",
+        type=_address,
+        metavar="[HOST:]PORT",
+        help="serve /metrics for Prometheus, /ready and /live there over HTTP, without a token (default host: "
+        "127.0.0.1); each further process has the next port",
+    )
 
 
 def _backup(options: argparse.Namespace) -> int:
     settings = _data_settings(options)
-    with _database_of(settings) as database_url:
-        made = asyncio.run(back_up(database_url, _stores(settings), options.folder))
+    with _database_of(settings) as url:
+        made = asyncio.run(back_up(url, _stores(settings), options.folder))
     _print_backup("saved", made, options.folder)
     for named in made.damaged:
         print(f"levada backup: the store `{named.store}` lacks {named.path} as it was stored", file=sys.stderr)
@@ -243,8 +261,8 @@ def _database_of(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with embedded.reached(settings.data_folder) as database_url:
-        yield database_url
+    with embedded.reached(settings.data_folder) as url:
+        yield url
 
 
 def _stores(settings: Settings) -> dict[str, FolderStore]:
@@ -270,6 +288,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "proxy encrypts all that comes from outside."
         )
     issuer_file: Path = arguments.issuer or arguments.data_dir / ISSUER_FILE
+    alerts_file: Path = arguments.alerts or arguments.data_dir / ALERTS_FILE
     return replace(
         _data_settings(arguments),
         listen=listen,
@@ -284,6 +303,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         log_format=arguments.log_format,
         issuer=read_issuer(issuer_file) if arguments.issuer or issuer_file.exists() else None,
         audit_months=arguments.audit_months,
+        metrics=arguments.metrics,
+        alerts=read_alerts(alerts_file) if arguments.alerts or alerts_file.exists() else None,
     )
 
 
@@ -291,7 +312,7 @@ def _data_settings(arguments: argparse.Namespace) -> Settings:
     """Return the settings of where the data are."""
     stores_file: Path = arguments.stores or arguments.data_dir / STORES_FILE
     return Settings(
-        database_url=arguments.database_url,
+        database_url=database_url(arguments.database_url),
         data_folder=arguments.data_dir,
         stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
@@ -301,6 +322,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is neither a port nor HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _megabytes(text: str) -> int:

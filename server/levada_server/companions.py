@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,8 @@ async def companions(settings: Settings, count: int, supervision: Supervision) -
     """
     running: list[_Companion] = []
     try:
-        for _ in range(count):
-            running.append(await _Companion.start(settings))
+        for number in range(1, count + 1):
+            running.append(await _Companion.start(replace(settings, metrics=_next_port(settings.metrics, number))))
         for number, companion in enumerate(running, 2):
             supervision.repeat(f"process-{number}", companion.keep)
         yield
@@ -62,6 +63,14 @@ async def companions(settings: Settings, count: int, supervision: Supervision) -
         for companion in running:
             companion.leave()
         await asyncio.gather(*(companion.stop() for companion in running))
+
+
+def _next_port(metrics: tuple[str, int] | None, number: int) -> tuple[str, int] | None:
+    """Return the address of a further process's metrics: a port for each, or any free port."""
+    if metrics is None:
+        return None
+    host, port = metrics
+    return host, port + number if port else 0
 
 
 class _Companion:

@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from levada_server.errors import InvalidRequest
 from levada_server.issuer import check_url
@@ -24,6 +25,13 @@ CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
 """The certificate and its key in the data folder, as `levada certificates` makes them."""
 ISSUER_FILE = "issuer.toml"
 """The file in the data folder that names the issuer of identities."""
+DATABASE_URL = "LEVADA_DATABASE_URL"
+"""The variable of the environment that holds the address of the database."""
+ALERTS_FILE = "alerts.toml"
+"""The file in the data folder that says whom to tell of troubles."""
+WEBHOOK_URL = "LEVADA_WEBHOOK_URL"
+SMTP_PASSWORD = "LEVADA_SMTP_PASSWORD"
+"""Variables of the environment that hold what `alerts.toml` should not."""
 AUDIT_MONTHS = 36
 STORES_FILE = "stores.toml"
 """The file in the data folder that names the stores."""
@@ -31,7 +39,49 @@ OWN_STORE = "default"
 OBJECTS_FOLDER = "objects"
 """The embedded server's own store, and its folder in the data folder."""
 _KINDS = {bool: "true or false", str: "a text"}
+_HERE = ("localhost", "127.0.0.1", "::1")
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """A mail server, and to whom it brings alerts.
+
+    Args:
+        host: The mail server.
+        port: Its port.
+        sender: The sender's address.
+        recipients: The recipients' addresses.
+        user: As whom to log in there; None not to.
+        password: The password for that.
+        authority: The certificates that the mail server's must come from; None for those of the system.
+    """
+
+    host: str
+    port: int
+    sender: str
+    recipients: tuple[str, ...]
+    user: str | None = None
+    password: str = field(default="", repr=False)
+    authority: Path | None = None
+
+    @property
+    def stays_here(self) -> bool:
+        """Return whether it is on this machine, so that nobody else can read what is sent."""
+        return self.host in _HERE
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Whom to tell of failed jobs, lost workers and failed backups.
+
+    Args:
+        webhook_url: The address to which to post; whoever has it can post there. None for none.
+        mail: How to send mail; None to send none.
+    """
+
+    webhook_url: str | None = field(repr=False)
+    mail: MailSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +104,14 @@ class Settings:
         log_level: A level of the standard library's logging.
         log_format: Text for people, or JSON.
         audit_months: How many months the audit is kept.
+        metrics: The host and port at which to serve metrics over HTTP, with a port of 0 for any free one; each further
+            process has the next port. None to serve none.
+        alerts: Whom to tell of troubles; None to tell nobody.
         stores: The stores of objects; the embedded server has one more, in its data folder.
         issuer: The issuer of identities at which users log in; None if there is none.
     """
 
-    database_url: str | None
+    database_url: str | None = field(repr=False)  # it may have a password
     data_folder: Path
     listen: str | None = None
     idle_timeout_s: float | None = None
@@ -72,8 +125,53 @@ class Settings:
     log_level: str = "INFO"
     log_format: LogFormat = "text"
     audit_months: int = AUDIT_MONTHS
+    metrics: tuple[str, int] | None = None
+    alerts: AlertSettings | None = None
     stores: StoreFolders = field(default_factory=StoreFolders)
     issuer: IssuerSettings | None = None
+
+
+def database_url(given: str | None) -> str | None:
+    """Return the address of the database: the given one, else that of the environment; None for the embedded one.
+
+    Args:
+        given: The address on the command line, where everybody on the machine can read it.
+
+    Raises:
+        InvalidRequest: There is a password in it, or it is not an address.
+    """
+    url = given or os.environ.get(DATABASE_URL)
+    if url is None:
+        return None
+    _, password = without_password(url)
+    if given and password is not None:
+        raise InvalidRequest(
+            "Everybody on this machine can see the database's password on the command line. Leave it out, and write it "
+            f"into ~/.pgpass or the file that PGPASSFILE names; or set the whole address as {DATABASE_URL} in the "
+            "environment."
+        )
+    return url
+
+
+def without_password(url: str) -> tuple[str, str | None]:
+    """Split a database's address into one without its password, and the password.
+
+    Raises:
+        InvalidRequest: It is not an address. The message does not quote it.
+    """
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    options = dict(parse_qsl(parts.query))
+    if parts.scheme not in ("postgresql", "postgres") or "@" in parts.path or "@" in parts.fragment:
+        raise InvalidRequest(
+            "The address of the database must be postgresql://user@host/database; characters of a password such as "
+            "`/`, `?` and `#` are written %2F, %3F and %23."
+        )
+    password = options.pop("password", None)
+    if password is None and parts.password is None:
+        return url, None
+    plain = parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=urlencode(options))
+    return urlunsplit(plain), unquote(parts.password or "") if password is None else password
 
 
 def read_stores(file: Path) -> StoreFolders:
@@ -128,10 +226,68 @@ def read_issuer(file: Path) -> IssuerSettings:
     missing = [name for name in ("url", "client_id") if not content.get(name)]
     if missing:
         raise InvalidRequest(f"{file} has no {' and no '.join(f'`{name}`' for name in missing)}.")
-    if "client_secret" in content and os.name != "nt" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise InvalidRequest(f"Others can read {file}, which holds a secret; run `chmod 600 {file}`.")
+    if "client_secret" in content:
+        _check_private(file)
     check_url(content["url"])
     return IssuerSettings(**content)
+
+
+def read_alerts(file: Path) -> AlertSettings:
+    """Read whom to tell of troubles: the table `[webhook]`, the table `[mail]`, or both.
+
+    The environment may hold the address of the webhook and the password of the mail server instead of the file.
+
+    Raises:
+        InvalidRequest: The file cannot be read, has other contents, or others can read a secret in it.
+    """
+    content = _read(file)
+    webhook, mail = content.pop("webhook", None), content.pop("mail", None)
+    if content or not (webhook is None or isinstance(webhook, dict)) or not (mail is None or isinstance(mail, dict)):
+        raise InvalidRequest(f"{file} has the tables [webhook] and [mail], and nothing else.")
+    if webhook is None and mail is None:
+        raise InvalidRequest(f"{file} has neither the table [webhook] nor [mail].")
+    if "url" in (webhook or {}) or "password" in (mail or {}):
+        _check_private(file)
+    return AlertSettings(
+        None if webhook is None else _webhook_url(file, webhook), None if mail is None else _mail(file, mail)
+    )
+
+
+def _webhook_url(file: Path, table: dict[str, Any]) -> str:  # Any: TOML
+    url = os.environ.get(WEBHOOK_URL) or table.get("url")
+    if table.keys() - {"url"} or not isinstance(url, str):
+        raise InvalidRequest(f"{file}: [webhook] needs the key `url` alone, or none and the variable {WEBHOOK_URL}.")
+    try:
+        check_url(url)
+    except InvalidRequest:
+        raise InvalidRequest(f"{file}: the address of the webhook must begin with https://.") from None
+    return url
+
+
+def _mail(file: Path, table: dict[str, Any]) -> MailSettings:  # Any: TOML
+    texts = {name: table.get(name) for name in ("server", "from", "user", "password", "authority")}
+    recipients: Any = table.get("to")
+    if table.keys() - {*texts, "to"} or not all(value is None or isinstance(value, str) for value in texts.values()):
+        raise InvalidRequest(f"{file}: [mail] has the texts {', '.join(texts)}, and the list `to`.")
+    if not texts["server"] or not texts["from"] or not _are_texts(recipients):
+        raise InvalidRequest(f"{file}: [mail] needs `server`, `from`, and in `to` a list of addresses.")
+    host, _, port = texts["server"].rpartition(":")
+    if not host or not port.isdecimal():
+        raise InvalidRequest(f"{file}: [mail] needs host:port as its `server`, such as smtp.example.org:587.")
+    password = os.environ.get(SMTP_PASSWORD) or texts["password"]
+    if texts["user"] and not password:
+        raise InvalidRequest(f"{file}: [mail] has a `user` and no `password`, nor is the variable {SMTP_PASSWORD} set.")
+    authority = None if texts["authority"] is None else file.parent / texts["authority"]
+    return MailSettings(host, int(port), texts["from"], tuple(recipients), texts["user"], password or "", authority)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _check_private(file: Path) -> None:
+    if os.name != "nt" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise InvalidRequest(f"Others can read {file}, which holds a secret; run `chmod 600 {file}`.")
 
 
 def _read(file: Path) -> dict[str, Any]:  # Any: TOML

@@ -25,9 +25,7 @@ def configure(level: str, log_format: LogFormat) -> None:
     The audit is for programs that collect it, so only JSON has its lines; people read it as a relation.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        JsonLines() if log_format == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    )
+    handler.setFormatter(JsonLines() if log_format == "json" else TextLines())
     logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("levada.audit").setLevel("INFO" if log_format == "json" else "WARNING")
 
@@ -38,6 +36,25 @@ def begin_call(method: str, *, carried: bool = False) -> None:
     if carried and before is not None and _STREAM.get() is None:
         _STREAM.set(before[0])
     _CALL.set((next(_NUMBERS), method))
+
+
+def call_id() -> str | None:
+    """Return the id of the call for which this task works; None outside a call."""
+    call = _CALL.get()
+    return None if call is None else f"{os.getpid()}-{call[0]}"
+
+
+class TextLines(logging.Formatter):
+    """Lines for people; within a call, the id of the call ends the line."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s%(call)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        id_ = call_id()
+        record.call = "" if id_ is None else f" (call {id_})"
+        return super().format(record)
 
 
 class JsonLines(logging.Formatter):
@@ -56,7 +73,7 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         if (call := _CALL.get()) is not None:
-            line |= {"call": f"{os.getpid()}-{call[0]}", "method": call[1]}
+            line |= {"call": call_id(), "method": call[1]}
         if (stream := _STREAM.get()) is not None:
             line["stream"] = f"{os.getpid()}-{stream}"
         line |= getattr(record, "details", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from levada_server.errors import LevadaError
@@ -18,22 +19,27 @@ _LOG = logging.getLogger("levada.server")
 
 
 class Report(Protocol):
-    """Takes the health of a background task."""
+    """Takes the health of background tasks, and whether the server is ready."""
 
-    async def __call__(self, name: str, *, healthy: bool, essential: bool) -> None:
-        """Note whether the last round of a task succeeded, and whether calls depend on the task."""
+    async def __call__(self, name: str, *, healthy: bool, ready: bool) -> None:
+        """Note whether the last round of a task succeeded, if one is named, and whether the server is ready."""
         ...
 
 
 class Supervision:
-    """Runs background tasks, each a round that repeats for ever.
+    """Runs background tasks, each a round that repeats for ever, and knows whether the server is ready for calls.
 
-    A round that fails, in whatever way, is logged and repeated after a pause. `close` is all that ends a task.
+    A round that fails, in whatever way, is logged and repeated after a pause. `close` is all that ends a task. The
+    server is ready unless a task fails on which calls depend, or it is about to stop; any thread may ask.
     """
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._report: Report | None = None
+        self._failing: dict[str, bool] = {}  # the tasks that fail now, and whether calls depend on each
+        self._draining = False
+        self.failure_counts: Counter[str] = Counter()
+        """How often a round of each task has failed."""
         self.gave_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the error with which the server must end."""
 
@@ -53,6 +59,22 @@ class Supervision:
             essential: The server is not ready while the task fails.
         """
         self._tasks.append(asyncio.create_task(self._keep(name, work, every_s, essential), name=f"levada-{name}"))
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Return the tasks whose last round failed."""
+        return tuple(dict(self._failing))
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Return why the server is not ready for calls; nothing if it is ready."""
+        failing = tuple(name for name, essential in dict(self._failing).items() if essential)
+        return (*failing, "stopping") if self._draining else failing
+
+    async def drain(self) -> None:
+        """Report that the server is about to stop, so that it is not ready for new clients."""
+        self._draining = True
+        await self._tell("", healthy=True)
 
     def give_up(self, error: LevadaError) -> None:
         """Let the server end with an error that no further round mends."""
@@ -84,16 +106,21 @@ class Supervision:
             except Exception:  # noqa: BLE001  # whatever it was, the task must go on
                 _LOG.exception("background task %s failed; it starts again", name)
                 failed = True
+            if failed:
+                self._failing[name] = essential
+                self.failure_counts[name] += 1
             if failed or failures:
-                await self._tell(name, healthy=not failed, essential=essential)
+                if not failed:
+                    del self._failing[name]
+                await self._tell(name, healthy=not failed)
             failures = failures + 1 if failed else 0
             await asyncio.sleep(_pause(failures, every_s) if failed else every_s)
 
-    async def _tell(self, name: str, *, healthy: bool, essential: bool) -> None:
+    async def _tell(self, name: str, *, healthy: bool) -> None:
         if self._report is None:
             return
         try:
-            await self._report(name, healthy=healthy, essential=essential)
+            await self._report(name, healthy=healthy, ready=not self.obstacles)
         except Exception:  # noqa: BLE001  # a task outlives whoever listens
             _LOG.exception("the health of background task %s was not reported", name)
 

@@ -18,6 +18,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+import levada as lv
 from levada_api.v1 import (
     object_service_pb2,
     object_service_pb2_grpc,
@@ -248,6 +249,28 @@ def test_log_may_be_json_with_the_id_of_each_call(database_url: str) -> None:
     assert created["milliseconds"] > 0
     assert (asked["method"].rpartition("/")[2], asked["outcome"]) == ("DropSchema", "NOT_FOUND")
     assert created["call"] != asked["call"]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_clients_error_has_the_id_of_its_call_in_the_servers_log(database_url: str, log_format: str) -> None:
+    options = ("--database-url", database_url, "--listen", private_address(), "--log-level", "DEBUG")
+    with serving(*options, "--log-format", log_format) as (process, address):
+        with lv.Connection(address) as at:
+            nothing, errors = lv.FreeTable(at, "lab.Nothing"), []
+            for failing in (nothing.to_dicts, nothing.fetch1, nothing.fetch1):  # alone, and on a stream
+                with pytest.raises(lv.errors.UnknownSchema) as caught:
+                    failing()
+                errors.append(caught.value.call_id)
+            with pytest.raises(lv.errors.UnknownSchema) as caught, at.transaction:
+                nothing.fetch1()
+            errors.append(caught.value.call_id)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert len(set(errors)) == 4
+    lines = [line for line in said.splitlines() if "levada.calls" in line]
+    for id_ in errors:
+        named = f"(call {id_})" if log_format == "text" else f'"call": "{id_}"'
+        assert ["NOT_FOUND" in line for line in lines if named in line] == [True]
 
 
 STUCK = {

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections import defaultdict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from levada_server.backup import object_files, programs
 from levada_server.backup.manifest import DUMP, OBJECTS, Manifest, read_manifest, write_manifest
 from levada_server.embedded import embedded
-from levada_server.errors import AlreadyExists, Conflict, DamagedObject, PreconditionFailed
+from levada_server.errors import AlreadyExists, Conflict, DamagedObject, LevadaError, PreconditionFailed
 from levada_server.model.object_names import check_file_name
+from levada_server.storage.backup.attempts import record_attempt
 from levada_server.storage.backup.snapshot import check_empty, make_independent, snapshot
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.postgres.database import Database
@@ -51,24 +52,37 @@ async def back_up(database_url: str, stores: Mapping[str, FolderStore], folder: 
     """
     draft = await asyncio.to_thread(_begin, folder)
     try:
-        async with _opened(database_url) as database, _held(database) as held:
-            now = dt.datetime.now(dt.UTC)
-            migration = await held.migration()
-            dumping = asyncio.create_task(programs.dump(database_url, held.id, draft / DUMP))
+        async with _opened(database_url) as database:
             try:
-                tables, named = await held.digests(), await held.objects()
-                kept, damaged = await asyncio.to_thread(_save_objects, stores, named, draft / OBJECTS)
-                await dumping
-            finally:
-                dumping.cancel()
-                await asyncio.wait([dumping])  # it ends pg_dump, which writes into the draft
-        manifest = Manifest(
-            now.isoformat(), version("levada"), database.postgresql_version, migration, tables, kept, damaged
-        )
-        await asyncio.to_thread(_finish, draft, manifest, folder)
+                manifest = await _save(database, database_url, stores, draft)
+                await asyncio.to_thread(_finish, draft, manifest, folder)
+            except LevadaError as error:
+                with suppress(LevadaError):  # the first error is the one to report
+                    await record_attempt(database, error.message)
+                raise
+            lost = len(manifest.damaged)
+            await record_attempt(
+                database, f"{lost} objects are not in their stores as they were stored" if lost else ""
+            )
         return manifest
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+async def _save(database: Database, database_url: str, stores: Mapping[str, FolderStore], draft: Path) -> Manifest:
+    """Save a database and its objects to a folder, and return the description."""
+    async with _held(database) as held:
+        now = dt.datetime.now(dt.UTC)
+        migration = await held.migration()
+        dumping = asyncio.create_task(programs.dump(database_url, held.id, draft / DUMP))
+        try:
+            tables, named = await held.digests(), await held.objects()
+            kept, damaged = await asyncio.to_thread(_save_objects, stores, named, draft / OBJECTS)
+            await dumping
+        finally:
+            dumping.cancel()
+            await asyncio.wait([dumping])  # it ends pg_dump, which writes into the draft
+    return Manifest(now.isoformat(), version("levada"), database.postgresql_version, migration, tables, kept, damaged)
 
 
 async def verify(folder: Path) -> Manifest:

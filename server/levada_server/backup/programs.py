@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from levada_server.config import without_password
 from levada_server.embedded.postgres_programs import caller, find_programs
 from levada_server.errors import Unavailable
 
@@ -39,13 +39,13 @@ async def load(database_url: str, folder: Path) -> None:
 
 async def _run(program: str, *arguments: str, database_url: str) -> None:
     programs = await asyncio.to_thread(find_programs, caller())
-    url, secret = _without_password(database_url)
+    url, password = without_password(database_url)
     process = await asyncio.create_subprocess_exec(
         programs.folder / program,
         "--no-password",
         f"--dbname={url}",
         *arguments,
-        env={**os.environ, "LC_ALL": "C", **secret},
+        env={**os.environ, "LC_ALL": "C", **({} if password is None else {"PGPASSWORD": password})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -60,15 +60,3 @@ async def _run(program: str, *arguments: str, database_url: str) -> None:
     if process.returncode != 0:
         lines = said.decode(errors="replace").strip().splitlines()
         raise Unavailable(f"{program} failed: {' / '.join(line.strip() for line in lines[-_QUOTED_LINES:])}")
-
-
-def _without_password(url: str) -> tuple[str, dict[str, str]]:
-    """Split a database's URL into one without the password, and the environment that has it."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    password = options.pop("password", parts.password)
-    if password is None:
-        return url, {}
-    user, at, host = parts.netloc.rpartition("@")
-    place = f"{user.partition(':')[0]}{at}{host}"
-    return urlunsplit(parts._replace(netloc=place, query=urlencode(options))), {"PGPASSWORD": unquote(password)}

@@ -102,6 +102,11 @@ class Audit:
         else:
             self._lost += 1
 
+    @property
+    def waiting_count(self) -> int:
+        """Return how many entries wait to be written."""
+        return len(self._waiting) + len(self._refused)
+
     async def read(self, reading: Entry) -> None:
         """Add a call that has read a confidential schema; wait while too many others do."""
         log(reading)

@@ -22,6 +22,7 @@ class Traces:
         confidential: The tables and objects of confidential schemas that it read.
         jobs: The job under whose lease it read them, by table; None without one.
         row_count: How many rows it read.
+        completed_count: How many rows of completed jobs it wrote.
         hidden: The table or schema that it asked for and may not see; empty if none.
     """
 
@@ -29,6 +30,7 @@ class Traces:
     confidential: set[str] = field(default_factory=set)
     jobs: dict[str, list[int]] | None = None
     row_count: int = 0
+    completed_count: int = 0
     hidden: str = ""
 
 

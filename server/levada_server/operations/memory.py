@@ -30,6 +30,11 @@ class RowMemory:
         self._free_bytes = limit_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()  # in order: a large call is not passed over
 
+    @property
+    def used_bytes(self) -> int:
+        """Return how much of it is taken."""
+        return self.limit_bytes - self._free_bytes
+
     @contextmanager
     def share(self) -> Iterator[MemoryShare]:
         """Lend memory to a call for the length of the block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from joserfc import jws, jwt
@@ -41,7 +41,7 @@ class IssuerSettings:
 
     url: str
     client_id: str
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     user_claim: str = "preferred_username"
     group: str | None = None
     group_claim: str = "groups"

@@ -21,15 +21,16 @@ from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated
-from levada_server.logs import begin_call
+from levada_server.logs import begin_call, call_id
 from levada_server.model.request import Request, digest_of
 from levada_server.operations import audit
 from levada_server.operations.caller import NOBODY, Caller, Traces
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.authentication import OPEN_METHODS, identify
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
+from levada_server.rpc.measures import Measures
 from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
-from levada_server.rpc.status import shortened, status_of
+from levada_server.rpc.status import identified, reason_of, shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from google.rpc import status_pb2
 
     from levada_api.method import Method
+    from levada_server.errors import LevadaError
     from levada_server.operations.context import Engine
     from levada_server.permissions.permissions import Identity
     from levada_server.rpc.activity import Activity
@@ -52,6 +54,8 @@ _Behaviour: TypeAlias = (
 )
 _Result = TypeVar("_Result")
 
+CANCELLED = "cancelled"
+"""The outcome of a call that was cut off: its client is gone, or the server stops."""
 CATALOG_VERSION = "levada-catalog-version"
 _STATUS = "grpc-status-details-bin"
 DIGEST_BYTES = 2**18
@@ -174,6 +178,10 @@ class Call:
         """
         return await self._dispatcher.serve(method, request, self)
 
+    def count_error(self, error: LevadaError) -> None:
+        """Count an error of one of several jobs that this call names."""
+        self._dispatcher.measures.errors[error.reason] += 1
+
     async def ended(self, work: Awaitable[None]) -> status_pb2.Status | None:
         """Do the work of this call, which a stream carries; return the status of the error it raises, or None."""
         return await self._dispatcher.ended(self, work)
@@ -199,6 +207,7 @@ class Dispatcher(grpc.GenericRpcHandler):
     def __init__(self, engine: Engine, activity: Activity, services: Iterable[object]) -> None:
         self._engine = engine
         self._activity = activity
+        self.measures = Measures()
         by_name = {type(service).__name__: service for service in services}
         self._served = {
             method.path: self._bound(method, getattr(by_name[method.service.rpartition(".")[2]], method.name))
@@ -224,8 +233,9 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
         """Log a carried call, and return the status of the error that its work raises."""
-        began, outcome = time.perf_counter(), "cancelled"
+        began, outcome = time.perf_counter(), CANCELLED
         begin_call(call.path, carried=True)
+        self.measures.begin(call.path)
         try:
             await work
             outcome = "OK"
@@ -233,12 +243,22 @@ class Dispatcher(grpc.GenericRpcHandler):
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `_watched`
             code, rich = status_of(call.path, error)
             outcome = code.name
+            self.measures.errors[reason_of(error)] += 1
             await _audit(call, error)
-            return shortened(rich)
+            return identified(shortened(rich), call_id())
         finally:
             call.told.notify(call.caller.told)
-            _log(call, outcome, began)
+            self._count(call, outcome, began)
         return None
+
+    def _count(self, call: Call, outcome: str, began: float) -> None:
+        """Count and log a call that has ended, and began at a time of `perf_counter`."""
+        seconds = time.perf_counter() - began
+        self.measures.end(call.path, outcome, seconds)
+        traces = call.caller.traces
+        self.measures.read_rows += traces.row_count
+        self.measures.changed_rows += traces.completed_count + (traces.changed.row_count if traces.changed else 0)
+        _log(call, outcome, seconds)
 
     def _engine_of(self, user_id: int | None) -> Engine:
         """Return the parts to work with for a user, whose leases and receipts nobody else can use."""
@@ -294,25 +314,25 @@ class Dispatcher(grpc.GenericRpcHandler):
 
         async def one(content: bytes, context: Context) -> bytes:
             async def work(call: Call) -> bytes:
-                return await answer(await _decoded(request, content), call)
+                return await answer(await self._decoded(request, content), call)
 
             return await self._watched(method, context, work)
 
         async def many(content: bytes, context: Context) -> None:
             async def work(call: Call) -> bytes:
-                return await pieces(await _decoded(request, content), call)
+                return await pieces(await self._decoded(request, content), call)
 
             await self._watched(method, context, work)
 
         async def gathered(contents: AsyncIterator[bytes], context: Context) -> bytes:
             async def work(call: Call) -> bytes:
                 with self._streaming(call):
-                    return await answer(_all_decoded(request, contents), call)
+                    return await answer(self._all_decoded(request, contents), call)
 
             return await self._watched(method, context, work)
 
         async def in_turn(contents: AsyncIterator[bytes], context: Context) -> None:
-            await self._watched(method, context, lambda call: pieces(_all_decoded(request, contents), call))
+            await self._watched(method, context, lambda call: pieces(self._all_decoded(request, contents), call))
 
         handler: grpc.RpcMethodHandler[bytes, bytes]
         match method.request_streaming, method.response_streaming:
@@ -347,10 +367,11 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     async def _watched(self, method: Method, context: Context, work: Callable[[Call], Awaitable[bytes]]) -> bytes:
         """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""
-        began, outcome = time.perf_counter(), "cancelled"
+        began, outcome = time.perf_counter(), CANCELLED
         begin_call(method.path)
-        call = Call(self, method.path, self._engine, _nobody(context, method.name), _writer(context))
+        call = Call(self, method.path, self._engine, _nobody(context, method.name), self._writer(context))
         self._activity.begin()
+        self.measures.begin(method.path)
         try:
             call.caller = await self._caller(context, method)
             call.engine = self._engine_of(call.caller.identity.user_id)
@@ -358,17 +379,37 @@ class Dispatcher(grpc.GenericRpcHandler):
             version = await self._engine.gate.version()
             context.set_trailing_metadata(((CATALOG_VERSION, str(version)), *_trailers(call, MAX_TOLD_BYTES)))
             outcome = "OK"
+            self.measures.sent_bytes += len(answer)
             await _audit(call, None)
             return answer
         except Exception as error:  # noqa: BLE001  # every failure becomes a status, here and in `ended`
             code, rich = status_of(method.path, error)
             outcome = code.name
+            self.measures.errors[reason_of(error)] += 1
             await _audit(call, error)
-            _end(context, call, code, shortened(rich))
+            _end(context, call, code, identified(shortened(rich), call_id()))
             return b""  # nobody gets it
         finally:
             self._activity.end()
-            _log(call, outcome, began)
+            self._count(call, outcome, began)
+
+    def _writer(self, context: Context) -> Write:
+        async def write(content: bytes) -> None:
+            self.measures.sent_bytes += len(content)
+            try:
+                await context.write(content)
+            except grpc.aio.InternalError:
+                raise asyncio.CancelledError from None  # nobody reads any more
+
+        return write
+
+    async def _decoded(self, request: type[Message], content: bytes) -> Message:
+        self.measures.received_bytes += len(content)
+        return await _decoded(request, content)
+
+    async def _all_decoded(self, request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        async for content in contents:
+            yield await self._decoded(request, content)
 
 
 def request_named(id_: str, method: str, identity: Identity) -> Request | None:
@@ -424,11 +465,6 @@ def _parsed(request: type[Message], content: bytes) -> Message:
         raise InvalidRequest(f"A message of the request is not a {request.DESCRIPTOR.name}.") from None
 
 
-async def _all_decoded(request: type[Message], contents: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-    async for content in contents:
-        yield await _decoded(request, content)
-
-
 def _nobody(context: Context, method: str) -> Caller:
     """Return the caller of a method until it is known."""
     return Caller(replace(NOBODY, address=context.peer()), method=method)
@@ -443,16 +479,6 @@ async def _audit(call: Call, error: Exception | None) -> None:
         call.engine.audit.refused(audit.refusal(call.caller, error))
     elif traces.confidential:
         await call.engine.audit.read(audit.reading(call.caller, error))
-
-
-def _writer(context: Context) -> Write:
-    async def write(content: bytes) -> None:
-        try:
-            await context.write(content)
-        except grpc.aio.InternalError:
-            raise asyncio.CancelledError from None  # nobody reads any more
-
-    return write
 
 
 def _trailers(call: Call, limit_bytes: int) -> list[tuple[str, bytes]]:
@@ -472,11 +498,11 @@ def _end(context: Context, call: Call, code: grpc.StatusCode, rich: status_pb2.S
     context.set_details(rich.message)
 
 
-def _log(call: Call, outcome: str, began: float) -> None:
-    """Log the one line of a call, which began at a time of `perf_counter`."""
+def _log(call: Call, outcome: str, seconds: float) -> None:
+    """Log the one line of a call."""
     if not _LOG.isEnabledFor(logging.DEBUG):
         return
-    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    milliseconds = round(seconds * 1000, 1)
     details = {"outcome": outcome, "milliseconds": milliseconds}
     if call.caller.request is not None:
         details["request_id"] = call.caller.request.id

@@ -210,6 +210,9 @@ async def _complete(call: Call, group: Sequence[CompletedJob]) -> list[pb.JobOut
         behind=lambda completion: any(isinstance(error, PERHAPS_BEHIND) for error in completion.outcomes),
     )
     call.told.notify(done.warnings)
+    for error in done.outcomes:
+        if error is not None:
+            call.count_error(error)
     return [
         pb.JobOutcome(
             job_id=job.job_id,

@@ -48,7 +48,7 @@ class RpcServer:
         self.activity = Activity()
         self._call_streams = CallStreams(self.activity)
         self._health = CountedHealth(self.activity)
-        self._failing: set[str] = set()  # background tasks without which no call is served well
+        self._ready = True
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
@@ -105,16 +105,17 @@ class RpcServer:
         await self._server.start()
         await self._report_readiness()
 
-    async def report(self, name: str, *, healthy: bool, essential: bool) -> None:
-        """Report the health of a background task, and the server's readiness if calls depend on that task."""
-        await self._health.set(f"{BACKGROUND}{name}", _status(serving=healthy))
-        if essential and (name in self._failing) == healthy:
-            self._failing ^= {name}
+    async def report(self, name: str, *, healthy: bool, ready: bool) -> None:
+        """Report the health of a background task, if one is named, and whether the server is ready for calls."""
+        if name:
+            await self._health.set(f"{BACKGROUND}{name}", _status(serving=healthy))
+        if self._ready != ready:
+            self._ready = ready
             await self._report_readiness()
 
     async def _report_readiness(self) -> None:
         for service in ("", *_SERVICES):
-            await self._health.set(service, _status(serving=not self._failing))
+            await self._health.set(service, _status(serving=self._ready))
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let running calls finish within a time, then end them."""

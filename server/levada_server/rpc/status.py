@@ -31,6 +31,11 @@ def status(error: LevadaError) -> tuple[StatusCode, status_pb2.Status]:
     return code, status_pb2.Status(code=code.value[0], message=error.message, details=[detail])
 
 
+def reason_of(error: Exception) -> str:
+    """Return the reason that clients read of an error."""
+    return error.reason if isinstance(error, LevadaError) else Internal.reason
+
+
 def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Status]:
     """Return the status of any error that serving a call raised; log it under an incident unless it is a domain error.
 
@@ -45,11 +50,18 @@ def status_of(path: str, error: Exception) -> tuple[StatusCode, status_pb2.Statu
     return internal(incident)
 
 
+def identified(rich: status_pb2.Status, call: str | None) -> status_pb2.Status:
+    """Add the id of the call to a status, so that a user can report where the server's log has more."""
+    if call is not None:
+        rich.details.add().Pack(error_details_pb2.RequestInfo(request_id=call))
+    return rich
+
+
 def shortened(rich: status_pb2.Status) -> status_pb2.Status:
     """Shorten a status until it fits into headers; its reason, on which clients branch, stays."""
     rich.message = _cut(rich.message, MAX_MESSAGE_BYTES)
     for detail in rich.details:
-        if len(detail.value) > MAX_DETAILS_BYTES:
+        if len(detail.value) > MAX_DETAILS_BYTES and detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             info = error_details_pb2.ErrorInfo()
             detail.Unpack(info)
             for name in sorted(info.metadata):

@@ -73,3 +73,14 @@ def test_an_error_survives_pickling() -> None:
 def test_every_error_is_public() -> None:
     kinds = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
     assert set(lv.errors.__all__) == kinds | {"LevadaWarning"}
+
+
+def test_an_error_has_the_id_of_the_call_that_the_servers_log_has(caplog: pytest.LogCaptureFixture) -> None:
+    failed = status("DUPLICATE_ENTITY")
+    failed.details.add().Pack(error_details_pb2.RequestInfo(request_id="17-4"))
+    with caplog.at_level("DEBUG", "levada"):
+        error = error_from_status(failed)
+    assert (error.call_id, error.details, error.reason) == ("17-4", {"row": "3"}, "DUPLICATE_ENTITY")
+    assert caplog.messages == ["call 17-4 failed: DuplicateEntity: no"]
+    assert pickle.loads(pickle.dumps(error)).call_id == "17-4"
+    assert lv.errors.Internal("here").call_id is None

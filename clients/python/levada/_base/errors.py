@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from google.rpc import status_pb2
 
 _DOMAIN = "levada"
+_LOG = logging.getLogger("levada")
 
 
 class LevadaError(Exception):
@@ -27,9 +29,11 @@ class LevadaError(Exception):
     Attributes:
         reason: The reason, named as in the protocol's `ErrorReason`: `DUPLICATE_ENTITY`.
         details: As above.
+        call_id: The id of the call in the server's log, for the person who runs the server; None if no call failed.
     """
 
     reason = "INTERNAL"
+    call_id: str | None = None
 
     def __init__(self, message: object = "", details: Mapping[str, object] | object = None, *more: object) -> None:
         if details is not None and not isinstance(details, Mapping):  # older code has parts of the text here
@@ -38,7 +42,7 @@ class LevadaError(Exception):
         self.details = {name: str(value) for name, value in (details or {}).items()}
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: what pickle takes
-        return type(self), (str(self), self.details)
+        return type(self), (str(self), self.details), {"call_id": self.call_id}
 
 
 DataJointError = LevadaError
@@ -364,16 +368,26 @@ def error_from_status(status: status_pb2.Status) -> LevadaError:
 
     Returns:
         The class follows the reason of its ErrorInfo, or without one, the code. For a reason that this client does not
-        know yet it follows the code, with `reason` as sent.
+        know yet it follows the code, with `reason` as sent. The log has the id of the call, at the level DEBUG.
     """
+    error = _of_reason(status) or error_from_code(status.code, status.message)
+    request = error_details_pb2.RequestInfo()
     for packed in status.details:
-        detail = error_details_pb2.ErrorInfo()
+        if packed.Unpack(request):
+            error.call_id = request.request_id
+            _LOG.debug("call %s failed: %s: %s", error.call_id, type(error).__name__, error)
+    return error
+
+
+def _of_reason(status: status_pb2.Status) -> LevadaError | None:
+    detail = error_details_pb2.ErrorInfo()
+    for packed in status.details:
         if packed.Unpack(detail) and detail.domain == _DOMAIN:
             kind = _CLASSES.get(detail.reason) or _CLASS_BY_CODE.get(status.code, Internal)
             error = kind(status.message, dict(detail.metadata))
             error.reason = detail.reason
             return error
-    return error_from_code(status.code, status.message)
+    return None
 
 
 def error_from_code(code: int, message: str) -> LevadaError:

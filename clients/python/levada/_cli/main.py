@@ -36,7 +36,7 @@ _SERVER_COMMANDS = {
     "restore": "restore a backup into an empty database",
     "recovered": "end leases in a database that PostgreSQL recovered to an earlier moment",
 }
-_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection")
+_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection", "prometheus_client")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

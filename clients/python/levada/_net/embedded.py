@@ -131,6 +131,7 @@ def _start(folder: Path) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env={name: value for name, value in os.environ.items() if name != "LEVADA_DATABASE_URL"},
             start_new_session=True,  # an interrupt at this terminal is not for the server
         )
     ready: Queue[bytes] = Queue()

@@ -83,9 +83,11 @@ async def complete_at_once(
     async with engine.scope.share("completions").connection() as connection:
         tokens = [job.token for job in jobs]
         committed = await complete_jobs(connection, table, tokens, finished, inserts, basis, made)
-    if committed is not None:
-        audit.log(made)
-    return None if committed is None else (told, [(table.name, committed)])
+    if committed is None:
+        return None
+    audit.log(made)
+    view.caller.traces.completed_count += made.row_count
+    return told, [(table.name, committed)]
 
 
 def _may_be(jobs: Sequence[CompletedJob], kinds: Sequence[AlikeInserts]) -> bool:

@@ -114,6 +114,7 @@ async def _commit(engine: Engine, view: View, jobs: Sequence[CompletedJob]) -> _
                 done = await _complete_group(engine, connection, view, jobs)
         for made in done.entries:
             audit.log(made)
+            view.caller.traces.completed_count += made.row_count
     for name, keys in done.keys:
         engine.downstream.committed(engine, name, keys)
     return done

@@ -88,6 +88,13 @@ async def delete_session(connection: Connection, session: WorkerSession) -> None
         raise _unknown_session(session.id)
 
 
+async def count_sessions(connection: Connection) -> tuple[int, int]:
+    """Return how many sessions are alive, and how many fell silent within a day without being ended."""
+    row = await connection.fetchrow(_SQL["count_sessions"])
+    assert row is not None
+    return row["alive"], row["lost"]
+
+
 async def cancelled_leases(connection: Connection, sessions: Sequence[UUID]) -> list[str]:
     """Return the tokens of cancelled leases of some sessions."""
     return [row["lease_token"] for row in await connection.fetch(_SQL["cancelled_leases"], list(sessions))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -64,6 +65,9 @@ class _Connections:
     size: int
     wanted: int = 0
     """Connections in use, and connections that are waited for."""
+    used: int = 0
+    wait_count: int = 0
+    wait_s: float = 0.0
     free: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +82,25 @@ class _Connections:
             value=self.size,
             share=self.name,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ShareUse:
+    """The use of the connections of one kind of work.
+
+    Args:
+        size: The number of connections.
+        used: How many are in use.
+        waiting: How much work waits for one.
+        wait_count: How often work had to wait, since the process began.
+        wait_s: How long it waited in all, in seconds.
+    """
+
+    size: int
+    used: int
+    waiting: int
+    wait_count: int
+    wait_s: float
 
 
 def _connections(calls: int) -> dict[Share, _Connections]:
@@ -151,8 +174,10 @@ class Database:
 
         try:
             first = await connect()
-        except (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
+        except ValueError:  # its text may have parts of a password
+            raise Unavailable("The database cannot be reached: its address is malformed.") from None
         version = first.get_server_version()
         if version.major < MIN_POSTGRESQL:
             await first.close()
@@ -178,6 +203,13 @@ class Database:
         async with self.share("probes").connection() as connection:
             await connection.execute("SELECT 1", timeout=PROBE_TIMEOUT_S)
 
+    def use(self) -> dict[Share, ShareUse]:
+        """Return the present use of each share; any thread may ask."""
+        return {
+            name: ShareUse(each.size, each.used, max(0, each.wanted - each.used), each.wait_count, each.wait_s)
+            for name, each in self._shares.items()
+        }
+
     def forget_plans(self) -> None:
         """Replace every connection, because its plans are for tables that have changed."""
         self._pool.expire()
@@ -193,6 +225,7 @@ class Database:
         share.wanted += 1
         try:
             await self._wait_for(share)
+            share.used += 1
             try:
                 connection = await self._pool.take()
                 try:
@@ -203,6 +236,7 @@ class Database:
                     raise
                 self._pool.give(connection)
             finally:
+                share.used -= 1
                 share.free.release()
         finally:
             share.wanted -= 1
@@ -213,11 +247,15 @@ class Database:
             return
         for pipe in self._lent:
             pipe.hurry()
+        began = time.monotonic()
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
                 await share.free.acquire()
         except TimeoutError:
             raise share.exhausted() from None
+        finally:
+            share.wait_count += 1
+            share.wait_s += time.monotonic() - began
 
     def recorded(self, request: Request | None) -> Request | None:
         """Return the request, whose outcome is stored in the transaction of its change."""

@@ -48,3 +48,9 @@ DELETE FROM levada.worker_session;
 
 -- name: revoke_tokens
 UPDATE levada.token SET revoke_time = clock_timestamp() WHERE revoke_time IS NULL;
+
+-- name: insert_attempt
+INSERT INTO levada.backup (trouble) VALUES ($1);
+
+-- name: last_success
+SELECT max(end_time) FROM levada.backup WHERE trouble = '';

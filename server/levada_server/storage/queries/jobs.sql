@@ -20,6 +20,11 @@ DELETE FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM
 -- Sessions that have been dead for a day; their jobs have been taken over long ago, or can be.
 DELETE FROM levada.worker_session WHERE expire_time < clock_timestamp() - interval '1 day';
 
+-- name: count_sessions
+SELECT count(*) FILTER (WHERE expire_time > clock_timestamp()) AS alive,
+    count(*) FILTER (WHERE expire_time BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp()) AS lost
+FROM levada.worker_session;
+
 -- name: session_exists
 SELECT true FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2;
 
