@@ -20,7 +20,7 @@ from levada_server.logs import JsonLines
 from levada_server.model.audit import AUDIT, Entry
 from levada_server.model.request import Request
 from levada_server.model.table import Contract, PartIntegrity, TableName, Tier
-from levada_server.operations import alteration, audit, deletes, inserts, jobs, schemas, updates, users
+from levada_server.operations import alteration, audit, deletes, erasure, inserts, jobs, schemas, updates, users
 from levada_server.operations.alteration import WantedTable
 from levada_server.operations.audit import Audit
 from levada_server.operations.caller import Traces
@@ -102,6 +102,10 @@ async def _delete(engine: Engine, caller: Caller, number: int) -> object:
     return await deletes.delete(engine, caller, one(number), PartIntegrity.ENFORCE, digest="", quick=False)
 
 
+async def _erase(engine: Engine, caller: Caller, number: int) -> object:
+    return await erasure.erase(engine, caller, one(number), PartIntegrity.ENFORCE, digest="")
+
+
 async def _complete(engine: Engine, caller: Caller) -> object:
     lease = await _leased(engine)
     rows = {"Stat": [{**dict(lease.key), "rate": 1}]}
@@ -166,6 +170,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
             "lab.Subject",
         ),
         "DeleteRows": (lambda c: _delete(lab, c, 1), "lab.Subject"),
+        "EraseRows": (lambda c: _erase(lab, c, 1), "lab.Subject"),
         "CompleteJobs": (lambda c: _complete(lab, c), "lab.Stat"),
         "CompleteFewJobs": (lambda c: _complete(lab, c), "lab.Stat"),
         "FailJob": (lambda c: _fail(lab, c), "lab.Stat"),

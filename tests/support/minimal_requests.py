@@ -122,6 +122,9 @@ OF_DATA: dict[str, Build] = {
     "DeleteRows": lambda lab: row.DeleteRowsRequest(
         relation=lab.table("Doomed"), part_integrity=row.PART_INTEGRITY_ENFORCE
     ),
+    "EraseRows": lambda lab: row.EraseRowsRequest(
+        relation=lab.table("Doomed"), part_integrity=row.PART_INTEGRITY_ENFORCE
+    ),
     "RefreshJobs": lambda lab: job.RefreshJobsRequest(name=lab.name("Stat")),
     "ReserveJobs": lambda lab: job.ReserveJobsRequest(worker_session=str(lab.worker_session), names=[lab.name("Stat")]),
     "CompleteJobs": lambda lab: completion(lab, lab.leases[0]),

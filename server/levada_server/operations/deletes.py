@@ -31,7 +31,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
         PermissionDenied: The caller may not delete all these rows.
     """
     view = await engine.gate.open(caller)
-    chosen = await _chosen(view, relation, part_integrity)
+    chosen = await chosen_rows(view, Action.DELETE, relation, part_integrity)
     async with engine.gate.concealing(caller, Action.DELETE), engine.scope.transaction() as connection:
         doomed = await deletion.plan(connection, view.catalog, chosen)
     view.admit_cascade(Action.DELETE, doomed.counts)
@@ -70,7 +70,7 @@ async def delete(
 
     async def work() -> Doomed:
         view = await engine.gate.open(caller)
-        chosen = await _chosen(view, relation, part_integrity)
+        chosen = await chosen_rows(view, Action.DELETE, relation, part_integrity)
         return await _delete(engine, view, chosen, digest=digest, quick=quick)
 
     async with engine.gate.concealing(caller, Action.DELETE):
@@ -98,9 +98,16 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
     return taken
 
 
-async def _chosen(view: View, relation: Relation, part_integrity: PartIntegrity) -> Chosen:
-    table = view.table(Action.DELETE, _restricted_table(relation).name)
-    return Chosen(table, (await view.query(Action.FETCH, relation, strict=True)).select, part_integrity)
+async def chosen_rows(view: View, action: Action, relation: Relation, part_integrity: PartIntegrity) -> Chosen:
+    """Compile the rows of a table to delete or erase.
+
+    Raises:
+        InvalidRequest: The relation is not a restricted table, or a mapping in it restricts nothing.
+        PermissionDenied: The caller may not do the action there, or read a table of the relation.
+    """
+    table = view.table(action, _restricted_table(relation).name)
+    rows = (await view.query(Action.FETCH, relation, strict=True)).select
+    return Chosen(table, rows, part_integrity, erases=action is Action.ERASE)
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

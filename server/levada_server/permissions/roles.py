@@ -19,6 +19,8 @@ class Action(Enum):
     UPDATE = "update"
     """Update rows, and replace them."""
     DELETE = "delete from"
+    ERASE = "erase rows of"
+    """Delete for good, with objects and jobs."""
     DECLARE = "declare"
     ALTER = "alter"
     DROP = "drop"

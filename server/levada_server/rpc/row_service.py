@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from levada_api.methods import METHODS
 from levada_api.v1 import row_service_pb2 as pb
 from levada_server.errors import InvalidRequest
-from levada_server.operations import deletes, inserts, updates
+from levada_server.operations import deletes, erasure, inserts, updates
 from levada_server.operations.arrival import Arrival
 from levada_server.operations.make_contract import begin_read
 from levada_server.rpc import encode
@@ -97,6 +97,23 @@ class RowService:
             quick=request.quick,
         )
         return pb.DeleteRowsResponse(tables=encode.counts(doomed.counts))
+
+    async def EraseRows(self, request: pb.EraseRowsRequest, call: Call) -> pb.EraseRowsResponse:
+        """Erase entities for good, with all that depends on them."""
+        erased = await erasure.erase(
+            call.engine,
+            call.caller,
+            await received_relation("relation", request.relation),
+            values.part_integrity(request.part_integrity),
+            digest=request.digest,
+        )
+        return pb.EraseRowsResponse(
+            tables=encode.counts(erased.counts),
+            object_count=erased.object_count,
+            object_bytes=erased.object_bytes,
+            remaining_object_count=erased.remaining_count,
+            kept_file_count=erased.kept_file_count,
+        )
 
 
 @asynccontextmanager

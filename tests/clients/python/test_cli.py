@@ -41,6 +41,37 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"\n    {command} " in text
 
 
+def test_erase_asks_and_prints_what_it_erased(
+    url: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "no"
+
+    monkeypatch.setattr("builtins.input", answer)
+    arguments = ["erase", "lab.Subject", "subject_id = 1"]
+    before = len(lab.Subject())
+    assert main.main(arguments) == 1
+    assert "About to erase, for good:" in capsys.readouterr().out
+    assert asked == ["Erase? [yes, No]: "]
+    assert len(lab.Subject()) == before
+    assert main.main([*arguments, "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split() for line in said.splitlines()[:3]] == [
+        ["4", "rows", "of", "lab.Session.Trial"],
+        ["2", "rows", "of", "lab.Session"],
+        ["1", "rows", "of", "lab.Subject"],
+    ]
+    assert "0 objects" in said
+    assert len(lab.Subject()) == before - 1
+    assert not lab.Subject & "subject_id = 1"
+    assert main.main([*arguments, "--yes"]) == 1
+    assert "No row has this condition." in capsys.readouterr().out
+    assert main.main(["erase", "lab.Subject", "weight = 1", "--yes"]) == 1
+
+
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main.main(["--version"])

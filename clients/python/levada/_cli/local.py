@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, NotFound
+from levada._cli.output import size_text
 from levada._net import embedded
 from levada._net.address import connect_to_existing
 from levada._net.pages import pages
@@ -88,8 +89,6 @@ def _contents(connection: Connection) -> dict[str, object]:
 
 def _size(folder: Path) -> str:
     """Measure the files of a folder that this user may read."""
-    from tqdm import tqdm
-
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -97,8 +96,7 @@ def _size(folder: Path) -> str:
                 total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  # thousands of files
             except OSError:  # removed meanwhile
                 continue
-    text: str = tqdm.format_sizeof(total, "B", divisor=1024)
-    return text
+    return size_text(total)
 
 
 def _stop(_options: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from levada._base.errors import LevadaError
 from levada._base.installation import install_command
 from levada._base.names import parse_full_name
-from levada._cli import access, audit, jobs, local, worker
-from levada._cli.output import print_table, safe_terminal
+from levada._cli import access, audit, erase, jobs, local, worker
+from levada._cli.output import print_table, safe_terminal, size_text
 from levada._net.address import connect, connect_to_existing
 from levada._net.backoff import repeat
 from levada._net.pages import pages
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs.add_commands(commands, server)
     access.add_commands(commands, server)
     audit.add_commands(commands, server)
+    erase.add_commands(commands, server)
     return parser
 
 
@@ -152,16 +153,9 @@ def _collect(connection: Connection, options: argparse.Namespace) -> int:
     request = object_service_pb2.CollectObjectsRequest(dry_run=options.dry_run)
     done = connection.call("ObjectService/CollectObjects", request, object_service_pb2.CollectObjectsResponse)
     would = "would be " if options.dry_run else ""
-    print(f"{done.deleted_count} objects {would}removed ({_size(done.deleted_bytes)})")
-    print(f"{done.quarantined_count} objects {would}put into quarantine ({_size(done.quarantined_bytes)})")
+    print(f"{done.deleted_count} objects {would}removed ({size_text(done.deleted_bytes)})")
+    print(f"{done.quarantined_count} objects {would}put into quarantine ({size_text(done.quarantined_bytes)})")
     return 0
-
-
-def _size(size: int) -> str:
-    from tqdm import tqdm
-
-    text: str = tqdm.format_sizeof(size, "B", divisor=1024)
-    return text
 
 
 def _describe(connection: Connection, options: argparse.Namespace) -> int:

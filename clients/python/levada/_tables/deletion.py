@@ -63,6 +63,17 @@ class Deletion:
         response = self.connection.call("RowService/DeleteRows", request, pb.DeleteRowsResponse)
         return counts(response.tables).get(self.table, 0)
 
+    def erase(self, digest: str) -> pb.EraseRowsResponse:
+        """Delete for good, with jobs and objects; return what went.
+
+        Args:
+            digest: The digest of the confirmed plan.
+        """
+        request = pb.EraseRowsRequest(
+            relation=self.relation, part_integrity=self._integrity(), digest=digest, request_id=uuid4().hex
+        )
+        return self.connection.call("RowService/EraseRows", request, pb.EraseRowsResponse)
+
     def run_if_confirmed(self, prompt: bool | None) -> int:
         """Delete after asking; return how many of the table's own entities were deleted."""
         if not (config["safemode"] if prompt is None else prompt):

@@ -49,7 +49,7 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     doomed: list[tuple[Upload, int]] = []
     try:
         async with engine.scope.transaction() as connection:
-            await object_rows.find_named(connection, await read_catalog(connection))
+            await object_rows.find_named(connection, (await read_catalog(connection)).tables.values())
             await object_rows.doom(connection)
             found = await object_rows.quarantine(connection)
             doomed = await object_rows.read_doomed(connection)
@@ -59,11 +59,11 @@ async def collect(engine: Engine, caller: Caller, *, dry_run: bool) -> Collected
     except _Rehearsed:
         removed = doomed
     else:
-        removed = [entry for entry in doomed if await _removed(engine, entry[0])]
+        removed = [entry for entry in doomed if await remove_doomed(engine, entry[0])]
     return Collected(len(found), sum(found), len(removed), sum(size for _, size in removed))
 
 
-async def _removed(engine: Engine, doomed: Upload) -> bool:
+async def remove_doomed(engine: Engine, doomed: Upload) -> bool:
     """Remove the bytes of an object, then its record; return False to leave it for the next collection."""
     try:
         await asyncio.to_thread(remove_bytes, engine.objects.store(doomed.store), doomed)

@@ -72,7 +72,7 @@ class AtOnce:
 
     @property
     def _keys(self) -> DoomedKeys:
-        return DoomedKeys(self.catalog, place="")
+        return DoomedKeys(self.catalog, place="", erases=self.chosen.erases)
 
     @property
     def _tables(self) -> list[Table]:

@@ -25,11 +25,13 @@ class Chosen:
         table: Their table.
         rows: The query that selects them.
         part_integrity: The rule for masters of deleted parts.
+        erases: Whether jobs that lose a parent go too while a worker holds them.
     """
 
     table: Table
     rows: Select
     part_integrity: PartIntegrity
+    erases: bool = False
 
 
 @dataclass(frozen=True, slots=True)

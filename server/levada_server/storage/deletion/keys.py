@@ -26,10 +26,12 @@ class DoomedKeys:
     Args:
         catalog: The catalog of the tables.
         place: The prefix of these relations: `pg_temp.` for temporary tables, empty for parts of one statement.
+        erases: As of `Chosen`.
     """
 
     catalog: Catalog
     place: str
+    erases: bool = False
 
     def name(self, table: Table) -> str:
         """Return the relation of a table."""
@@ -82,6 +84,7 @@ class DoomedKeys:
         """
         names = tuple(names)
         gone = set(names)
+        free = "TRUE" if self.erases else "t._state <> 'reserved'"
         changes = []
         for name in names:
             table = self.catalog.tables[name]
@@ -94,7 +97,7 @@ class DoomedKeys:
         for name in names:
             for child, _ in self.catalog.children(name):
                 changes += [
-                    fill(_SQL["delete_jobs"], jobs=job_table_name(child), orphaned=orphaned)
+                    fill(_SQL["delete_jobs"], jobs=job_table_name(child), orphaned=orphaned, free=free)
                     for orphaned in self._orphaned(child, (name,))
                 ]
         return changes

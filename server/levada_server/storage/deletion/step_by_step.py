@@ -42,7 +42,7 @@ class StepByStep:
 
     @property
     def _keys(self) -> DoomedKeys:
-        return DoomedKeys(self.catalog, place="pg_temp.")
+        return DoomedKeys(self.catalog, place="pg_temp.", erases=self.chosen.erases)
 
     async def count(self) -> Doomed:
         """Count the rows to delete."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-    from levada_server.model.dependencies import Catalog
+    from levada_server.model.table import Table
     from levada_server.storage.objects.content import Content
     from levada_server.storage.objects.npy_header import NpyHeader
     from levada_server.storage.postgres.database import Connection
@@ -197,16 +197,38 @@ async def read_schema(connection: Connection, id_: UUID) -> str:
     return await connection.fetchval(_SQL["read_schema"], id_) or ""
 
 
-async def find_named(connection: Connection, catalog: Catalog) -> None:
-    """Collect the ids of all objects that rows name, in a temporary table of the transaction."""
+NAMED, ERASED = "named_object", "erased_object"
+"""Temporary tables of `find_named`: objects that rows name, and objects that rows named which are erased."""
+
+
+async def find_named(connection: Connection, tables: Iterable[Table], place: str = NAMED) -> None:
+    """Collect the ids of all objects that rows of some tables name, in a temporary table of the transaction."""
     await connection.execute(_SQL["lift_time_limit"])
-    await connection.execute(_SQL["create_named"])
-    for table in catalog.tables.values():
-        for attribute in table.heading:
-            if attribute.type.kind is Kind.OBJECT:
-                await connection.execute(
-                    fill(_SQL["add_named"], column=quote_name(attribute.name), table=qualified(table.name))
-                )
+    await connection.execute(fill(_SQL["create_named"], named=place))
+    for table in tables:
+        for name in _of_objects(table):
+            await connection.execute(
+                fill(_SQL["add_named"], named=place, column=quote_name(name), table=qualified(table.name))
+            )
+
+
+async def lock_named(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let nobody write into the tables of some that name objects, until the transaction ends; its first statement."""
+    for table in tables:
+        if _of_objects(table):
+            await connection.execute(fill(_SQL["lock_named"], table=qualified(table.name)))
+
+
+def _of_objects(table: Table) -> list[str]:
+    return [attribute.name for attribute in table.heading if attribute.type.kind is Kind.OBJECT]
+
+
+async def doom_erased(connection: Connection) -> list[tuple[Upload, int]]:
+    """Mark the objects that only erased rows named as given up; return them with their bytes.
+
+    Call `find_named` before, with `ERASED` for the rows to erase, and after these are deleted.
+    """
+    return [(_upload(row), row["size_bytes"] or 0) for row in await connection.fetch(_SQL["doom_erased"])]
 
 
 async def quarantine(connection: Connection) -> list[int]:

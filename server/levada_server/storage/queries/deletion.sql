@@ -61,7 +61,7 @@ EXISTS (SELECT FROM {parent_doomed} AS q WHERE {same})
 
 -- name: delete_jobs
 -- Jobs whose parents are deleted have nothing left to compute.
-DELETE FROM {jobs} AS t WHERE t._state <> 'reserved' AND {orphaned};
+DELETE FROM {jobs} AS t WHERE {free} AND {orphaned};
 
 -- name: collected
 -- This and the next four are parts of the statement that does everything at once. No part sees changes of another.

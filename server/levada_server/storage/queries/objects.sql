@@ -73,11 +73,11 @@ SELECT s.name FROM levada.object AS o JOIN levada.schema AS s ON s.id = o.schema
 SELECT set_config('statement_timeout', '0', true);
 
 -- name: create_named
-CREATE TEMPORARY TABLE named_object (id uuid PRIMARY KEY) ON COMMIT DROP;
+CREATE TEMPORARY TABLE {named} (id uuid PRIMARY KEY) ON COMMIT DROP;
 
 -- name: add_named
 -- The objects that the rows of one attribute name.
-INSERT INTO pg_temp.named_object
+INSERT INTO pg_temp.{named}
 SELECT DISTINCT (t.{column} ->> 'id')::uuid FROM {table} AS t WHERE t.{column} IS NOT NULL ON CONFLICT DO NOTHING;
 
 -- The next three check the state again once they hold an object's lock, because a claim meanwhile has changed it.
@@ -97,6 +97,17 @@ UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
 WHERE (o.state = 'quarantined' AND o.quarantine_time < clock_timestamp() - $1::interval
        AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id))
    OR (o.state = 'uploading' AND o.expire_time < clock_timestamp());
+
+-- name: lock_named
+-- Waits for those who write into a table, and keeps others from writing.
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: doom_erased
+-- The objects that erased rows named, and that no row names now.
+UPDATE levada.object AS o SET state = 'doomed', quarantine_time = NULL
+WHERE o.state IN ('whole', 'quarantined') AND EXISTS (SELECT FROM pg_temp.erased_object AS e WHERE e.id = o.id)
+  AND NOT EXISTS (SELECT FROM pg_temp.named_object AS n WHERE n.id = o.id)
+RETURNING o.*;
 
 -- name: read_doomed
 SELECT * FROM levada.object WHERE state = 'doomed';

@@ -46,6 +46,7 @@ methods.RowService_InsertRelation = described(false, false, 'request_id', 'inser
 methods.RowService_UpdateRow = described(false, false, 'request_id', 'update_row', true, false);
 methods.RowService_PlanDelete = described(true, true, '', 'plan_delete', false, false);
 methods.RowService_DeleteRows = described(false, false, 'request_id', 'delete_rows', true, false);
+methods.RowService_EraseRows = described(false, false, 'request_id', '', false, false);
 methods.JobService_CreateWorkerSession = described(false, false, '', '', false, false);
 methods.JobService_RenewWorkerSessions = described(false, true, '', '', false, false);
 methods.JobService_DeleteWorkerSession = described(false, true, '', '', false, false);
