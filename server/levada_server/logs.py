@@ -6,10 +6,14 @@ import json
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import count
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
@@ -30,12 +34,22 @@ def configure(level: str, log_format: LogFormat) -> None:
     logging.getLogger("levada.audit").setLevel("INFO" if log_format == "json" else "WARNING")
 
 
-def begin_call(method: str, *, carried: bool = False) -> None:
-    """Attribute the following log lines of this task to a new call of a method; one may be carried by a stream's."""
-    before = _CALL.get()
-    if carried and before is not None and _STREAM.get() is None:
-        _STREAM.set(before[0])
+def begin_call(method: str) -> None:
+    """Attribute the following log lines of this task to a new call of a method."""
     _CALL.set((next(_NUMBERS), method))
+
+
+@contextmanager
+def carried_call(method: str) -> Iterator[None]:
+    """Attribute the log lines of the block to a new call of a method, which a stream carries."""
+    before = _CALL.get()
+    stream = _STREAM.set(None if before is None else before[0])
+    call = _CALL.set((next(_NUMBERS), method))
+    try:
+        yield
+    finally:
+        _CALL.reset(call)
+        _STREAM.reset(stream)
 
 
 def call_id() -> str | None:

@@ -96,6 +96,14 @@ def session(server_address: str, tmp_path: Path) -> Iterator[lv.Table]:
         yield Session()
 
 
+async def attempts(database_url: str) -> list[str]:
+    """Return the troubles of all backups so far, empty for complete ones."""
+    connection = await asyncpg.connect(database_url)
+    found = await connection.fetch("SELECT trouble FROM levada.backup ORDER BY end_time")
+    await connection.close()
+    return [row[0] for row in found]
+
+
 def opened(folders: StoreFolders) -> dict[str, FolderStore]:
     return {name: FolderStore(name, folder) for name, folder in folders.folders.items()}
 
@@ -135,6 +143,7 @@ async def test_a_restored_database_fetches_identically(
         await asyncio.to_thread(writer.join)
     assert written
     assert not made.damaged
+    assert await attempts(database_url) == [""]
     assert await verify(tmp_path / "backups" / "first") == made
     assert await restore(tmp_path / "backups" / "first", empty_url, opened(other_folders), copy=False) == made
 
@@ -169,6 +178,7 @@ async def test_damaged_objects_are_told_and_the_rest_is_saved(
     (stores["raw"].folder / "movie_2.avi").unlink()
     made = await back_up(database_url, stores, tmp_path / "b")
     assert [named.path for named in made.damaged] == ["movie_1.avi", "movie_2.avi"]
+    assert await attempts(database_url) == ["2 objects are not in their stores as they were stored"]
     assert len(made.objects) > SESSION_COUNT
     assert await verify(tmp_path / "b") == made
 

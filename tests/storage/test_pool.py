@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from levada_server.errors import Unavailable
+from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.pool import Pool
 
 if TYPE_CHECKING:
@@ -118,3 +119,24 @@ async def test_a_closed_pool_waits_for_connections_in_use(pool: Pool) -> None:
     pool.give(lent)
     await closing
     assert lent.is_closed()
+
+
+async def test_the_use_of_a_share_and_its_waits_are_counted(database_url: str) -> None:
+    database = await Database.connect(database_url, size=1)
+    waited = asyncio.Event()
+
+    async def wait() -> None:
+        async with database.connection():
+            waited.set()
+
+    async with database.connection():
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)  # it begins to wait
+        use = database.use()["calls"]
+        assert (use.size, use.used, use.waiting, use.wait_count) == (1, 1, 1, 0)
+    await waiting
+    use = database.use()["calls"]
+    assert (use.used, use.waiting, use.wait_count) == (0, 0, 1)
+    assert use.wait_s > 0
+    assert database.use()["leases"].used == 0
+    await database.close()

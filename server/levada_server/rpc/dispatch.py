@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
 from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated
-from levada_server.logs import begin_call, call_id
+from levada_server.logs import begin_call, call_id, carried_call
 from levada_server.model.request import Request, digest_of
 from levada_server.operations import audit
 from levada_server.operations.caller import NOBODY, Caller, Traces
@@ -233,8 +233,11 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     async def ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
         """Log a carried call, and return the status of the error that its work raises."""
+        with carried_call(call.path):
+            return await self._ended(call, work)
+
+    async def _ended(self, call: Call, work: Awaitable[None]) -> status_pb2.Status | None:
         began, outcome = time.perf_counter(), CANCELLED
-        begin_call(call.path, carried=True)
         self.measures.begin(call.path)
         try:
             await work
