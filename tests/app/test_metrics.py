@@ -34,13 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 SERVE = [sys.executable, "-m", "levada_server", "serve"]
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30.0
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(address: str, page: str) -> tuple[int, str]:
     """Read a page; return its status and its text."""
     try:
-        with urllib.request.urlopen(f"http://{address}{page}", timeout=TIMEOUT_S) as answer:
+        with OPENER.open(f"http://{address}{page}", timeout=TIMEOUT_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -186,7 +188,9 @@ async def test_it_is_not_ready_from_the_moment_when_it_is_told_to_stop(database_
         asked = health_pb2.HealthCheckRequest(service="levada_api.v1.RowService")
         health = health_pb2_grpc.HealthStub(channel)
         assert (await health.Check(asked)).status == health_pb2.HealthCheckResponse.SERVING
+        assert await checked(page) == 0
         await supervision.drain()
+        assert await checked(page) == 1
         assert await status(page, "/ready", 503) == "not ready: stopping\n"
         assert await status(page, "/live", 200) == "alive\n"
         assert (await health.Check(asked)).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -229,6 +233,14 @@ def test_an_address_that_is_taken_is_reported(database_url: str) -> None:
         ended = subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert f"Metrics cannot be served at 127.0.0.1:{port}" in ended.stderr
+
+
+async def checked(page: str) -> int:
+    """Run the health check of docker-compose.yml on a server; return its exit code."""
+    (code,) = re.findall(r"- (import urllib.*)", (ROOT / "docker-compose.yml").read_text())
+    here = code.replace("127.0.0.1:9464", page)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", here, stderr=subprocess.DEVNULL)
+    return await process.wait()
 
 
 async def status(page: str, path: str, wanted: int) -> str:

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -153,6 +154,9 @@ def test_a_whole_run_shows_no_secret(
         "the audit": audit,
         "command lines": "\n".join(command_lines.seen),
     }
+    ids = re.findall(r"The server's log has this as call (\d+-\d+)", shown["what programs said"])
+    assert len(ids) == 2  # of the two jobs
+    assert all(f'"call": "{id_}"' in log for id_ in ids)
     assert "anna" in audit
     assert "(mail: Connection refused)" in log
     assert "/FailJob" in log

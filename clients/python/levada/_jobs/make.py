@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from inspect import isgenerator
 from typing import TYPE_CHECKING, Any
 
+from levada._base.errors import LevadaError
 from levada._base.text import text_of
 from levada._jobs.code_version import code_version
 from levada._jobs.computing import own_names, whole_step
@@ -110,4 +111,6 @@ def failure(error: BaseException) -> Failure:
         stack = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001  # the class of an error is the user's, and may raise anything
         stack = "".join(traceback.format_tb(error.__traceback__))
+    if isinstance(error, LevadaError) and error.call_id is not None:
+        stack += f"The server's log has this as call {error.call_id}.\n"
     return Failure(type(error).__name__, text_of(error), stack)
