@@ -22,6 +22,7 @@ from levada_server.monitoring.alerts import Alerts
 from levada_server.operations.completion import results
 from levada_server.storage.backup.attempts import record_attempt
 from levada_server.storage.postgres.database import Database
+from levada_server.storage.postgres.migrations import migration_files
 from tests.support import make
 from tests.support.make import ME, named
 from tests.support.receivers import mail_server, webhook
@@ -211,15 +212,20 @@ async def test_no_password_goes_where_others_could_read_it(
     assert SECRET not in caplog.text
 
 
-async def test_a_table_of_failed_jobs_is_looked_through_by_an_index(
-    failing: Engine, connection: asyncpg.Connection[asyncpg.Record]
+@pytest.mark.parametrize("older", [False, True], ids=["new", "of an older release"])
+async def test_failed_jobs_are_found_by_an_index(
+    failing: Engine, connection: asyncpg.Connection[asyncpg.Record], older: bool
 ) -> None:
     table = (await make.catalog(failing)).tables[named("Stat")]
+    if older:
+        (migration,) = (text for _, name, text in migration_files() if name == "operations")
+        await connection.execute(f"DROP INDEX levada_jobs.t{table.id}_error")
+        await connection.execute(migration[migration.index("DO $$") :])
     await connection.execute("SET enable_seqscan = off")
     plan = await connection.fetch(
         f"EXPLAIN SELECT count(*) FROM levada_jobs.t{table.id} WHERE _state = 'error' AND _finished_time > now()"  # noqa: S608
     )
-    assert any("_error" in row[0] for row in plan)
+    assert any(f"t{table.id}_error" in row[0] for row in plan)
 
 
 GOOD = '[webhook]\nurl = "https://hooks.example.org/a"\n'

@@ -222,23 +222,27 @@ async def test_verifying_leaves_nothing(
     assert folder.parent.name not in os.listdir(tempfile.gettempdir())  # noqa: PTH208  # it blocks briefly
 
 
-async def test_leases_end_and_a_copy_has_no_tokens(
+async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
     session: lv.Table, database_url: str, empty_url: str, stores: dict[str, FolderStore], tmp_path: Path
 ) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time) "
         "VALUES ('h', 1, 'u', '', '1 day', now() + interval '1 day'); "
+        "INSERT INTO levada.alert (channel, message) VALUES ('webhook', '3 jobs failed'); "
         "INSERT INTO levada.user (name) VALUES ('anna'); "
         "INSERT INTO levada.token (user_id, digest, label, scoped) SELECT id, sha256('a'), '', false FROM levada.user"
     )
     key = await connection.fetchval("SELECT secret FROM levada.signing_key")
+    began = await connection.fetchval("SELECT clock_timestamp()")
     await connection.close()
     await back_up(database_url, stores, tmp_path / "b")
     await restore(tmp_path / "b", empty_url, stores, copy=True)
     connection = await asyncpg.connect(empty_url)
     assert await connection.fetchval("SELECT count(*) FROM levada.worker_session") == 0
     assert await connection.fetchval("SELECT count(*) FROM levada.token WHERE revoke_time IS NULL") == 0
+    assert await connection.fetchval("SELECT count(*) FROM levada.alert") == 0
+    assert await connection.fetchval("SELECT seen_time > $1 FROM levada.alert_state", began)
     assert await connection.fetchval("SELECT secret FROM levada.signing_key") != key
     await connection.close()
 

@@ -126,7 +126,7 @@ async def check_empty(database: Database) -> None:
 
 
 async def make_independent(database: Database, *, copy: bool) -> None:
-    """End what belongs to the database that was saved: its leases, and, of a copy, its tokens.
+    """End what belongs to the database that was saved: its leases, its alerts, and, of a copy, its tokens.
 
     Args:
         database: The restored database.
@@ -135,5 +135,6 @@ async def make_independent(database: Database, *, copy: bool) -> None:
     async with database.transaction() as connection:
         await connection.execute(_SQL["replace_signing_key"])
         await connection.execute(_SQL["end_sessions"])
+        await connection.execute(_SQL["forget_alerts"])
         if copy:
             await connection.execute(_SQL["revoke_tokens"])

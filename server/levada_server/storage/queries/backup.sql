@@ -46,6 +46,11 @@ SET secret = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, 
 -- name: end_sessions
 DELETE FROM levada.worker_session;
 
+-- name: forget_alerts
+-- They are about the time before, and people know.
+WITH gone AS (DELETE FROM levada.alert)
+UPDATE levada.alert_state SET seen_time = clock_timestamp();
+
 -- name: revoke_tokens
 UPDATE levada.token SET revoke_time = clock_timestamp() WHERE revoke_time IS NULL;
 
