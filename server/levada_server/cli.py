@@ -119,9 +119,10 @@ def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], d
     restore.add_argument("folder", type=Path, help="the folder of the backup")
     restore.set_defaults(run=_restore)
     recovered = commands.add_parser(
-        "recovered", help="end leases in a database that PostgreSQL recovered to an earlier moment, before it is served"
+        "recovered",
+        parents=[data],
+        help="end leases in a database that PostgreSQL recovered to an earlier moment, before it is served",
     )
-    recovered.add_argument("--database-url", required=True, help="as postgresql://user@host/database")
     recovered.set_defaults(run=_recovered)
     for parser in (restore, recovered):
         parser.add_argument(
@@ -245,7 +246,8 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _recovered(options: argparse.Namespace) -> int:
-    asyncio.run(end_leases(options.database_url, copy=options.copy))
+    with _database_of(_data_settings(options)) as address:
+        asyncio.run(end_leases(address, copy=options.copy))
     print("leases and sessions of workers have ended" + (", and all tokens are revoked" if options.copy else ""))
     return 0
 
