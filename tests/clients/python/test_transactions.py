@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ import levada as lv
 from levada._net import transaction
 from levada_server.operations.transactions import TransactionLimits
 from tests.conftest import served
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -305,6 +307,35 @@ def test_a_lost_server_ends_the_block_and_the_next_one_works(database_url: str) 
             assert subjects(table) == []
             table.insert1((3,))
         assert subjects(table) == [3]
+
+
+def test_to_begin_waits_for_a_server_that_is_back_in_a_moment(
+    server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers, pauses, sleep = [server_address], [], time.sleep
+
+    def come_back(seconds: float) -> None:
+        pauses.append(seconds)
+        servers[:] = [server_address]
+        sleep(seconds)
+
+    with Proxy(servers) as proxy, lv.Connection(proxy.address) as connection:
+        subject = lv.FreeTable(connection, "lab.Subject")
+        assert subjects(subject) == [1, 2, 3]
+        servers.clear()
+        proxy.cut()
+        monkeypatch.setattr(time, "sleep", come_back)
+        with connection.transaction():
+            subject.insert1({"subject_id": 4})
+        assert subjects(subject) == [1, 2, 3, 4]
+    assert pauses
+
+
+def test_to_begin_at_a_closed_connection_fails_at_once(server_address: str) -> None:
+    connection = lv.Connection(server_address)
+    connection.close()
+    with pytest.raises(lv.errors.LostConnectionError, match="is closed"):
+        connection.transaction.__enter__()
 
 
 WAIT_IN_COMMIT = """

@@ -340,13 +340,13 @@ class Transactions:
         return None
 
     def begin(self, isolation: str | None, *, read_only: bool, in_block: bool, lease_token: str = "") -> Transaction:
-        """Begin the transaction of this thread."""
+        """Begin the transaction of this thread; wait for a server that is out of reach, as a call does."""
         begin = pb.Begin(isolation=_isolation(isolation), read_only=read_only, lease_token=lease_token)
 
         def reopen() -> Stream[pb.OpenSessionResponse]:
             return self._transport.open_stream("SessionService/OpenSession", pb.OpenSessionResponse)
 
-        self._local.transaction = Transaction(reopen, begin, in_block=in_block)
+        self._local.transaction = self._transport.until_back(lambda: Transaction(reopen, begin, in_block=in_block))
         return self._local.transaction  # type: ignore[no-any-return]  # a thread's attributes have no types
 
     def forget(self) -> None:

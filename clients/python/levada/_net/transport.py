@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _Response = TypeVar("_Response", bound="Message")
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 _Decoded = TypeVar("_Decoded", covariant=True)
 Channel: TypeAlias = Any  # grpc's classes tell a type checker little
 Call: TypeAlias = Any  # a call, under way or finished; grpc's error is one too
@@ -279,6 +280,21 @@ class Transport:
             raise
         self._read_trailer(call)
         return result
+
+    def until_back(self, attempt: Callable[[], _Result]) -> _Result:
+        """Make an attempt that changes nothing; repeat it for some seconds while the server is out of reach.
+
+        Raises:
+            LevadaError: The error of the last attempt.
+        """
+        pauses = RETRY.pauses(_RETRY_SECONDS)
+        while True:
+            try:
+                return attempt()
+            except LostConnectionError as error:
+                if not self._may_return:
+                    raise
+                wait(pauses, error)
 
     def open_stream(self, method: MethodName, response: type[_Response], *, in_turn: bool = False) -> Stream[_Response]:
         """Call a method whose requests and answers take turns; the caller cancels the stream.
