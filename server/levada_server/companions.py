@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from levada_server import deadline
+from levada_server import allocation, deadline
 from levada_server.app import serve
 from levada_server.errors import LevadaError, Unavailable
 from levada_server.logs import configure
@@ -175,6 +175,7 @@ def stop_in_time(settings: Settings) -> None:
 
 def run(server: Coroutine[None, None, None]) -> None:
     """Run a server in this system's fastest event loop, without scanning imported modules for garbage."""
+    allocation.return_large_blocks()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])

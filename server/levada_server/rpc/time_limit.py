@@ -40,7 +40,7 @@ def can_be_ended() -> Iterator[RunningCall]:
     task = asyncio.current_task()
     assert task is not None
     call = RunningCall(task)
-    _CALL.set(call)
+    before = _CALL.set(call)
     try:
         yield call
     except asyncio.CancelledError:
@@ -48,6 +48,8 @@ def can_be_ended() -> Iterator[RunningCall]:
             raise
         call.revive()
         raise call.error from None
+    finally:
+        _CALL.reset(before)  # the task has the context that has the call that has the task
 
 
 def this_call() -> RunningCall:

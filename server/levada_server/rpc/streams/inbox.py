@@ -49,6 +49,7 @@ class Inbox:
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None  # its error refers to this inbox, and both would stay until garbage is collected
 
     async def next(self) -> pb.OpenSessionRequest | None:
         """Return the next request; None at the end of the stream.

@@ -262,8 +262,9 @@ class Pipe:
         self._news.set()
 
     def leave(self) -> None:
-        """Report to the writer that the reader is gone."""
+        """Report to the writer that the reader is gone; what waits in memory is forgotten."""
         self._left = True
+        self._memory.clear()
         self._room.set()
 
     async def get(self, wanted_bytes: int) -> list[bytes]:

@@ -145,7 +145,10 @@ class _CopyStream:
             except asyncio.CancelledError as error:
                 cancelled = error
         if cancelled is not None:
-            raise cancelled
+            try:
+                raise cancelled
+            finally:
+                del cancelled  # it refers to this frame, and both would stay until garbage is collected
 
     async def _stop(self) -> None:
         done, _ = await asyncio.wait({self._task}, timeout=LEAVE_S)
@@ -159,3 +162,4 @@ class _CopyStream:
         if not self._task.cancelled():
             self._task.exception()  # a reader that left does not ask; a reader that stayed got it from `batches`
         await self._pipe.close()
+        del self._task  # its error refers to this stream, and both would stay until garbage is collected
