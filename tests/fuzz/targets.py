@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from levada_server.model.table import TableName, Tier
 from levada_server.query.algebra import ExpressionText, Restrict, TableOperand
 from levada_server.query.compile import compile_relation
 from levada_server.rpc.decoding.entities import entity_set
+from tests.fuzz import messages, relations
 from tests.fuzz.values import VALUES
 
 if TYPE_CHECKING:
@@ -50,7 +51,14 @@ file = null : <attach>
 """
 _CODECS = (None, "zstd")
 NAME = TableName("lab", "Thing")
-TABLE: Table = declare(NAME, Tier.MANUAL, DEFINITION, lambda name: TABLE)
+TABLE: Table = replace(declare(NAME, Tier.MANUAL, DEFINITION, lambda name: TABLE), id=1)
+RESULT: Table = replace(
+    declare(TableName("lab", "Result"), Tier.COMPUTED, "-> Thing\n---\nscore : float64\n", lambda name: TABLE),
+    id=2,
+    has_make=True,
+    source_key=("id",),
+)
+CATALOG = Catalog(1, frozenset({"lab"}), {table.name: table for table in (TABLE, RESULT)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,11 @@ EXPRESSIONS = (
 
 def _compile(content: bytes) -> None:
     text = ExpressionText(content.decode(errors="replace"))
-    compile_relation(Restrict(TableOperand(NAME), text), Catalog(1, frozenset({"lab"}), {NAME: TABLE}))
+    compile_relation(Restrict(TableOperand(NAME), text), CATALOG)
+
+
+def _rows() -> bytes:
+    return _stream(pa.record_batch({"id": pa.array([1, 2]), "name": pa.array(["a", None])}), None)
 
 
 TARGETS = {
@@ -149,4 +161,12 @@ TARGETS = {
     "values": Target(_blobs, lambda content: decode_blob(content, MAX_ROW_BYTES), ClientError),
     "expressions": Target(lambda: map(str.encode, EXPRESSIONS), _compile, LevadaError),
     "definitions": Target(lambda: [DEFINITION.encode()], _declare, LevadaError),
+    "relations": Target(
+        lambda: relations.seeds(_rows()), lambda content: relations.read(content, CATALOG), LevadaError
+    ),
+    "messages": Target(
+        lambda: messages.seeds(relations.every_condition(_rows()), _rows()),
+        messages.Dispatching(CATALOG).take,
+        LevadaError,
+    ),
 }
