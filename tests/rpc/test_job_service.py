@@ -11,12 +11,16 @@ import pytest_asyncio
 from levada_api.v1 import job_pb2, job_service_pb2_grpc, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
 from levada_server.model.table import Tier
+from levada_server.operations import jobs
 from tests.support import make
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from levada_server.model.table import TableName
+    from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.query.algebra import Relation
 
 NAME = schema_pb2.TableName(schema="lab", table="Stat")
 
@@ -99,3 +103,25 @@ async def test_a_lease_that_nobody_gave_is_refused(stub: job_service_pb2_grpc.Jo
 async def test_rows_before_any_job_are_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match="begin with a job"):
         await stub.CompleteJobs(iter([pb.CompleteJobsRequest(arrow_ipc=b"x")]))
+
+
+async def test_progress_counts_a_table_once_however_often_it_is_named(
+    stub: job_service_pb2_grpc.JobServiceStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[object] = []
+    progress = jobs.progress
+
+    async def counting(engine: Engine, caller: Caller, name: TableName, source: Relation | None) -> jobs.Progress:
+        counted.append(name)
+        return await progress(engine, caller, name, source)
+
+    monkeypatch.setattr(jobs, "progress", counting)
+    answer = await stub.GetProgress(pb.GetProgressRequest(names=[NAME] * 5_000))
+    assert [found.pending_count for found in answer.progress] == [3] * 5_000
+    assert len(counted) == 1
+
+
+async def test_to_watch_no_table_is_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="name at least one") as refused:
+        await stub.WatchProgress(pb.WatchProgressRequest()).read()
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

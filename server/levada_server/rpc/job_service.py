@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
     from uuid import UUID
 
+    from levada_api.v1 import schema_pb2
     from levada_server.model.table import TableName
     from levada_server.operations.caller import Caller
     from levada_server.operations.completion.completed_jobs import CompletedJob
@@ -173,11 +174,12 @@ class JobService:
 
     async def WatchProgress(self, request: pb.WatchProgressRequest, call: Call) -> None:
         """Send the progress of some tables whenever it changes."""
-        names = [values.table_name("names", name) for name in request.names]
+        if not request.names:
+            raise InvalidRequest("There is no table to watch; name at least one.", field="names")
         last: list[jobs.Progress] = []
         while True:
             began = time.monotonic()
-            now = [await jobs.progress(call.engine, call.caller, name, None) for name in names]
+            now = await _progress(call, request.names, None)
             if now != last:
                 await call.send(pb.WatchProgressResponse(progress=map(encode.progress, now)))
                 last = now
@@ -191,11 +193,16 @@ class JobService:
             raise InvalidRequest(
                 "`key_source` goes with exactly one table; name one, or leave it out.", field="key_source"
             )
-        found = [
-            await jobs.progress(call.engine, call.caller, values.table_name("names", name), source)
-            for name in request.names
-        ]
-        return pb.GetProgressResponse(progress=map(encode.progress, found))
+        return pb.GetProgressResponse(progress=map(encode.progress, await _progress(call, request.names, source)))
+
+
+async def _progress(
+    call: Call, messages: Iterable[schema_pb2.TableName], source: Relation | None
+) -> list[jobs.Progress]:
+    """Return the progress of each table; one that is named more than once is counted once."""
+    names = [values.table_name("names", message) for message in messages]
+    found = {name: await jobs.progress(call.engine, call.caller, name, source) for name in dict.fromkeys(names)}
+    return [found[name] for name in names]
 
 
 async def _relation_or_none(
