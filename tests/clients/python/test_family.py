@@ -30,6 +30,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 import levada as lv
 
 schema = lv.Schema("family")
@@ -83,6 +84,21 @@ class Stuck(lv.Computed):
                     children.write(f"{pid}\\n")
             threading.Event().wait()
         self.insert1(key)
+
+@schema
+class Pooled(lv.Computed):
+    definition = """
+    -> Number
+    ---
+    total : int32
+    """
+
+    def make(self, key):
+        context = multiprocessing.get_context(("spawn", "forkserver")[key["n"] % 2])
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            if key["n"] == 1:
+                pool.submit(os._exit, 9).result()
+            self.insert1({**key, "total": sum(pool.map(abs, [-1, -2]))})
 
 @schema
 class Dying(lv.Computed):
@@ -166,6 +182,14 @@ def test_a_time_limit_ends_the_whole_family(module: Module, tmp_path: Path) -> N
     assert len(children) == 2
     for pid in children:
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_pool_of_a_make_works_and_a_process_of_it_that_dies_fails_its_job_alone(module: Module) -> None:
+    result = module.Pooled.populate(processes=2, suppress_errors=True)
+    ((key, message),) = result["error_list"]
+    assert key == {"n": 1}
+    assert message.startswith("BrokenProcessPool")
+    assert sorted(module.Pooled.to_dicts(), key=lambda row: row["n"]) == [{"n": n, "total": 3} for n in (0, 2, 3)]
 
 
 def test_a_process_that_dies_fails_its_job_alone(module: Module) -> None:
