@@ -187,6 +187,10 @@ class TestStarting:
         assert ask(dsn, "SHOW listen_addresses") == ""
         assert ask(dsn, "SHOW timezone") == "UTC"
 
+    def test_a_transaction_may_hold_the_locks_of_ten_thousand_tables(self, start: Start, used_folder: Path) -> None:
+        taken = "SELECT count(pg_advisory_xact_lock(number)) FROM generate_series(1, 40000) AS number"
+        assert ask(start(used_folder).dsn, taken) == 40_000
+
     def test_two_folders_run_side_by_side(self, start: Start, used_folder: Path, folder: Path) -> None:
         first, second = start(used_folder), start(folder.with_name("odd 'name' $(id) \\n,"))
         assert ask(first.dsn, "SELECT to_regclass('kept') IS NOT NULL") is True

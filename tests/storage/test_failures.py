@@ -96,6 +96,7 @@ PROVOKED = [
     (raising("40003"), errors.OutcomeUnknown, "unknown"),
     (raising("53000"), errors.LimitReached, "out of resources"),
     (raising("53100"), errors.LimitReached, "disk is full"),
+    (raising("53200"), errors.LimitReached, "max_locks_per_transaction"),
     (raising("53300"), errors.LimitReached, "connections"),
     (raising("55006"), errors.Conflict, "uses this"),
     (raising("55P03"), errors.Conflict, "holds a lock"),

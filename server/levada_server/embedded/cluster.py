@@ -40,6 +40,8 @@ hba_file = {hba_file}
 ident_file = {ident_file}
 
 max_connections = 200
+# A few locks for each table: a schema of ten thousand tables can be dropped in one transaction.
+max_locks_per_transaction = 256
 shared_buffers = '256MB'
 timezone = 'UTC'
 log_timezone = 'UTC'

@@ -145,6 +145,12 @@ STATES: tuple[State, ...] = (
     State("42P17", InvalidDefinition, "An index can hold only expressions whose value never changes."),
     State("53", LimitReached, "PostgreSQL is out of resources; try again later, or ask for less."),
     State("53100", LimitReached, "PostgreSQL's disk is full; free some space there, then repeat."),
+    State(
+        "53200",
+        LimitReached,
+        "PostgreSQL is out of memory. If this changes thousands of tables at once, raise its "
+        "`max_locks_per_transaction`; otherwise try again later.",
+    ),
     State("53300", LimitReached, "PostgreSQL accepts no more connections; try again later."),
     State("54", LimitReached, "The statement is past PostgreSQL's limits; ask for less at once."),
     State(
