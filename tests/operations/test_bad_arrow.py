@@ -16,6 +16,7 @@ import pytest_asyncio
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import row_service_pb2_grpc, schema_pb2, server_service_pb2, server_service_pb2_grpc
 from levada_server import errors
+from levada_server.arrow.ipc import ingest
 from levada_server.arrow.ipc.reading import BATCH_VALUES
 from levada_server.model.table import Tier
 from levada_server.operations import inserts, updates
@@ -237,6 +238,20 @@ async def test_a_bad_batch_undoes_the_good_ones_before_it(table: Engine) -> None
     with pytest.raises(errors.InvalidRequest):
         await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(good, bad)))
     assert await count(table) == 0
+
+
+@pytest.mark.parametrize("limit", ["STREAM_BYTES", "STREAM_VALUES"])
+async def test_many_batches_that_each_fit_are_refused_once_they_take_too_much_together(
+    table: Engine, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [pa.record_batch({"id": pa.array(range(first, first + COUNT))}) for first in range(0, 5 * COUNT, COUNT)]
+    most = 3 * COUNT * (1 if limit == "STREAM_VALUES" else 8)
+    monkeypatch.setattr(ingest, limit, most + COUNT // 2)
+    with pytest.raises(errors.LimitReached, match="send fewer"):
+        await inserts.insert(table, ME, named("Thing"), InsertOptions(), io.BytesIO(stream(*batches)))
+    assert await count(table) == 0
+    content = io.BytesIO(stream(*batches[:3]))
+    assert await inserts.insert(table, ME, named("Thing"), InsertOptions(), content) == 3 * COUNT
 
 
 async def test_large_values_are_refused_with_the_way_around(table: Engine) -> None:

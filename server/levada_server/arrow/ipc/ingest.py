@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 2**20
 """Soft limit on the bytes of rows handled at once; a client may send larger batches."""
 
+STREAM_BYTES = 2**37
+STREAM_VALUES = 2**36
+"""The most that all batches of a stream take once they are decoded: some bytes of each may stand for many."""
+
 TOGETHER = 4 * 2**20
 """Values of all small streams that are read together; they come in messages of few bytes."""
 CELL_BYTES = 16
@@ -144,7 +148,8 @@ class RowStream:
 
     def _opened(self) -> CheckedStream:
         if self._stream is None:
-            self._stream = CheckedStream(self._content, nested=True)
+            allowance = Allowance(STREAM_BYTES, STREAM_VALUES)
+            self._stream = CheckedStream(self._content, nested=True, allowance=allowance)
             self._matched = _match_columns(
                 self._stream.schema, self._table, ignore_extra_fields=self._ignore_extra_fields
             )
