@@ -152,6 +152,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
         "CreateSchema": (lambda c: schemas.create_schema(lab, c, "other", allow_existing=True), "other"),
         "RenameSchema": (lambda c: alteration.rename_schema(lab, c, "lab", "laboratory"), "lab"),
         "UpdateSchema": (lambda c: schemas.update_schema(lab, c, "lab", Contract.ON), "lab"),
+        "SetOwnership": (lambda c: schemas.set_ownership(lab, c, named("Subject"), None), "lab.Subject"),
         "DropSchema": (lambda c: schemas.drop_schema(lab, c, "lab"), "lab"),
         "DeclareTable": (lambda c: schemas.declare_table(lab, c, extra), "lab.Extra"),
         "AlterTable": (lambda c: alteration.alter_table(lab, c, wanted, ""), "lab.Subject"),

@@ -86,7 +86,7 @@ async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
         await make.insert(engine, "Car", [{"car": count, "about": '{"plate": "P7"}'}])
     for condition in (ExpressionText("about.plate = 'P7'"), Equalities((("about.plate", "P7"),))):
         query = await make.query(engine, Restrict(TableOperand(table.name), condition))
-        plan, _ = await queries.explain(engine, query, analyze=False)
+        plan, _ = await queries.explain(engine, ME, query, analyze=False)
         assert index_name(table, 0) in plan
         assert await queries.count(engine, query) == 1
 

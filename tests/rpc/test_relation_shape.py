@@ -19,6 +19,7 @@ from tests.support.pipelines import SCHEMA, declare_table
 if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.algebra import Relation
+    from levada_server.query.ownership import Insight
     from levada_server.query.query import Query
 
 TABLE = pb.RelationNode(table=pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Thing")))
@@ -39,9 +40,9 @@ class Compiler:
         self.plans = Plans()
         self.compilations = 0
 
-        async def counted(relation: Relation, catalog: Catalog) -> Query:
+        async def counted(relation: Relation, catalog: Catalog, insight: Insight | None) -> Query:
             self.compilations += 1
-            return await compiled(relation, catalog)
+            return await compiled(relation, catalog, insight)
 
         monkeypatch.setattr(plans, "compiled", counted)
 
@@ -52,7 +53,7 @@ class Compiler:
             nodes=[TABLE, pb.RelationNode(restrict=pb.Restrict(operand=0, condition=0))],
             conditions=[pb.Condition(mapping=pb.Mapping(entries=entries))],
         )
-        return await self.plans.compiled(asked_relation("relation", message), self.catalog, lambda _: None)
+        return await self.plans.compiled(asked_relation("relation", message), self.catalog, None, lambda _: None)
 
 
 @pytest.fixture

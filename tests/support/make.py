@@ -102,9 +102,11 @@ def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]
     return CompletedJob(lease.table, lease.job_id, lease.token, key, timedelta(seconds=1), "v1", buffered)
 
 
-async def complete(engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+async def complete(
+    engine: Engine, lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]], caller: Caller = ME
+) -> None:
     """Complete a job with some rows by table."""
-    (error,) = (await results.complete(engine, ME, [completed(lease, inserts)])).outcomes
+    (error,) = (await results.complete(engine, caller, [completed(lease, inserts)])).outcomes
     if error is not None:
         raise error
 

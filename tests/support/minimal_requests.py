@@ -155,6 +155,7 @@ OF_DATA: dict[str, Build] = {
     "AlterTable": lambda lab: schema.AlterTableRequest(
         name=lab.name("Altered"), definition="# anew\naltered : int32\n"
     ),
+    "SetOwnership": lambda lab: schema.SetOwnershipRequest(name=lab.name("Subject")),
     "DescribeTable": lambda lab: schema.DescribeTableRequest(name=lab.name("Subject")),
     "ListTables": lambda lab: schema.ListTablesRequest(schema=lab.schema),
     "PlanDrop": lambda lab: schema.PlanDropRequest(names=[lab.name("Doomed")]),

@@ -26,7 +26,7 @@ from levada_server.model.changes import (
 )
 from levada_server.model.heading import Attribute, Heading
 from levada_server.model.kinds import MOMENTS, NUMERIC, Family
-from levada_server.model.table import ForeignKey, Table, TableName, Tier
+from levada_server.model.table import ForeignKey, Ownership, Table, TableName, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,6 +86,7 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
         heading=_with_kept_comments(renamed, wanted),
         has_make=existing.has_make,
         key_source=existing.key_source,
+        ownership=_kept_ownership(renamed, wanted),
         source_key=None if existing.source_key is None else tuple(new_names.get(n, n) for n in existing.source_key),
     )
     return Alteration(existing, renamed, wanted, tuple(_changes(existing, renamed, wanted)))
@@ -141,10 +142,28 @@ def _with_names(table: Table, names: Mapping[str, str]) -> Table:
             replace(key, columns=tuple((names.get(child, child), parent) for child, parent in key.columns))
             for key in table.foreign_keys
         ),
+        ownership=None
+        if table.ownership is None
+        else replace(table.ownership, attribute=names.get(table.ownership.attribute, table.ownership.attribute)),
         indexes=tuple(
             replace(index, expressions=tuple(names.get(e, e) for e in index.expressions)) for index in table.indexes
         ),
     )
+
+
+def _kept_ownership(renamed: Table, wanted: Table) -> Ownership | None:
+    """Return the rule by which rows belong to teams, and refuse to drop the attribute that names them."""
+    kept = renamed.ownership
+    if kept is not None and (
+        kept.attribute not in wanted.heading or wanted.heading[kept.attribute].type.family is not Family.TEXT
+    ):
+        raise InvalidRequest(
+            f"`{kept.attribute}` of `{renamed.name}` names the team of a row, so it stays, as text, until an owner of "
+            "the table ends that.",
+            table=renamed.name,
+            attribute=kept.attribute,
+        )
+    return kept
 
 
 def _check_tier(existing: Table, wanted: Table) -> None:

@@ -16,7 +16,7 @@ from levada_server.model.table import PartIntegrity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from levada_server.model.table import ForeignKey, Table, TableName
+    from levada_server.model.table import ForeignKey, Ownership, Table, TableName
 
 
 MAX_SHOWN = 50
@@ -38,6 +38,22 @@ class Basis:
     ids: tuple[int, ...]
     stored: tuple[str, ...]
     with_children: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """How the rows of a table belong to teams: by their own attribute, or as the rows of a table above.
+
+    Args:
+        table: The table whose rows name their team.
+        ownership: Its rule.
+        columns: Pairs of an attribute of the table that belongs and of the key of that table; of that table itself,
+            the one that names the team.
+    """
+
+    table: Table
+    ownership: Ownership
+    columns: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -89,13 +105,14 @@ class Catalog:
             raise UnknownSchema(f"There is no schema `{name}`; create it first.", schema=name)
 
     def basis(self, names: Iterable[TableName], *, with_children: bool = False) -> Basis:
-        """Return what a change of the rows of some tables relies on: these, those they refer to, and their masters."""
+        """Return what a change of the rows of some tables relies on: these, parents, masters, and owning tables."""
         touched = frozenset(names)
         found = self._bases.get((touched, with_children))
         if found is None:
             masters = {other for name in touched for other in self._with_masters(name)}
             parents = {key.parent for name in touched for key in self.tables[name].foreign_keys}
-            tables = sorted((self.tables[name] for name in masters | parents), key=lambda table: table.id)
+            owning = {belonging.table.name for name in touched if (belonging := self.belonging(self.tables[name]))}
+            tables = sorted((self.tables[name] for name in masters | parents | owning), key=lambda table: table.id)
             stored = tuple(f"{table.name.schema}.{table.name.stored}" for table in tables)
             found = Basis(self.version, tuple(table.id for table in tables), stored, with_children)
             self._bases[touched, with_children] = found
@@ -281,6 +298,45 @@ class Catalog:
         if table.name.master is None:
             return (table.id,)
         return (table.id, *(self.tables[name].id for name in self._with_masters(table.name.master)))
+
+    def belonging(self, table: Table) -> Belonging | None:
+        """Return how the rows of a table belong to teams; None if they do not.
+
+        A row belongs to the team that it names itself, or else to that of the row that a foreign key in its primary key
+        refers to. The first such key counts, but one whose rows are hidden comes before others.
+        """
+        if not self.owned:
+            return None
+        if table.name not in self._belongings:
+            self._belongings[table.name] = self._find_belonging(table)
+        return self._belongings[table.name]
+
+    def _find_belonging(self, table: Table) -> Belonging | None:
+        if table.ownership is not None:
+            return Belonging(table, table.ownership, ((table.ownership.attribute, table.ownership.attribute),))
+        found = []
+        for key in table.foreign_keys:
+            above = self.belonging(self.tables[key.parent]) if key.primary_key else None
+            if above is not None:
+                own = {parent: child for child, parent in key.columns}
+                names = (
+                    [(name, name) for name in above.table.heading.primary_key]
+                    if above.table.name == key.parent
+                    else above.columns
+                )
+                columns = tuple((own[name], owners) for name, owners in names)
+                found.append(Belonging(above.table, above.ownership, columns))
+        return next((belonging for belonging in found if belonging.ownership.hidden), found[0] if found else None)
+
+    @cached_property
+    def owned(self) -> tuple[Table, ...]:
+        """The tables whose rows name their team."""
+        return tuple(table for table in self.tables.values() if table.ownership is not None)
+
+    @cached_property
+    def _belongings(self) -> dict[TableName, Belonging | None]:
+        """The tables already requested."""
+        return {}
 
     def filled_by_jobs(self, table: Table) -> bool:
         """Return whether only jobs fill a table: it, or the master of all its masters, is auto-populated."""

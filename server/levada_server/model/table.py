@@ -142,6 +142,19 @@ class Index:
     unique: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The rule by which the rows of a table belong to teams.
+
+    Args:
+        attribute: The attribute that names a row's team.
+        hidden: Only its team may read a row; if not, only its team may change it.
+    """
+
+    attribute: str
+    hidden: bool = False
+
+
 UNKNOWN_SOURCE = b""
 """The key source of a class that could not evaluate it: a relation without nodes."""
 
@@ -166,6 +179,7 @@ class Table:
         retry: How often its jobs are attempted.
         contract: The contract of its `make`, which is its schema's.
         definer: The user with whose rights its own key source is read; None for an administrator.
+        ownership: The rule by which its rows belong to teams; None if it has none of its own.
     """
 
     id: int
@@ -181,6 +195,7 @@ class Table:
     retry: RetryPolicy = DEFAULT_RETRY
     contract: Contract = Contract.WARN
     definer: int | None = None
+    ownership: Ownership | None = None
 
     @property
     def source_at_fault(self) -> bool:

@@ -34,7 +34,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
     chosen = await chosen_rows(view, Action.DELETE, relation, part_integrity)
     async with engine.gate.concealing(caller, Action.DELETE), engine.scope.transaction() as connection:
         doomed = await deletion.plan(connection, view.catalog, chosen)
-    view.admit_cascade(Action.DELETE, doomed.counts)
+    view.admit_cascade(Action.DELETE, doomed.counts, doomed.others)
     return doomed
 
 
@@ -86,7 +86,7 @@ async def _delete(engine: Engine, view: View, chosen: Chosen, *, digest: str, qu
         if quick:
             await deletion.check_alone(connection, catalog, chosen)
         taken = await deletion.delete(connection, catalog, chosen, digest)
-        view.admit_cascade(Action.DELETE, taken.counts)
+        view.admit_cascade(Action.DELETE, taken.counts, taken.others)
         for name, _ in taken.counts if caller.job is not None else ():
             await admit_write(engine, view, catalog.tables[name])
         counts = {str(name): count for name, count in taken.counts if count}
@@ -107,7 +107,8 @@ async def chosen_rows(view: View, action: Action, relation: Relation, part_integ
     """
     table = view.table(action, _restricted_table(relation).name)
     rows = (await view.query(Action.FETCH, relation, strict=True)).select
-    return Chosen(table, rows, part_integrity, erases=action is Action.ERASE)
+    guards = view.guards(view.catalog.reached_by_delete(table.name, part_integrity))
+    return Chosen(table, rows, part_integrity, guards, erases=action is Action.ERASE)
 
 
 def _restricted_table(relation: Relation) -> TableOperand:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.operations.memory import MemoryShare
     from levada_server.query.algebra import Relation
-    from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.postgres.database import Connection, Isolation
     from levada_server.storage.postgres.spool import Spooled
     from levada_server.storage.rows.insert_plan import InsertPlan
 
@@ -140,7 +140,8 @@ async def _insert_batches(
     if columns is None:
         return 0
     basis = view.catalog.basis((target.table.name,))
-    plan = _plan(columns, options, alone=await upcoming.at_end())
+    looks_first = options.replace and target.guard is not None  # at the rows to be replaced, in the same transaction
+    plan = _plan(columns, options, alone=await upcoming.at_end() and not looks_first)
     if not plan.transaction:
         entry = view.entry(target.table.name, columns.row_count)
         record = Record(entry, await _recorded(engine, view.caller, upcoming.content))
@@ -242,7 +243,9 @@ async def insert_relation(
         select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select
         select = dataclasses.replace(select, columns=tuple(c for c in select.columns if c[0] in attributes))
         named = [name for name in attributes if table.heading[name].type.kind is Kind.OBJECT]
-        async with engine.scope.transaction() as connection:
+        # A guard looks at the same rows first.
+        isolation: Isolation = "read_committed" if target.guard is None else "repeatable_read"
+        async with engine.scope.transaction(isolation=isolation) as connection:
             count, ids = await target.insert_selected(
                 connection,
                 select,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
 from levada_server.operations.jobs import computed_table, source_query
-from levada_server.operations.shared_refreshes import Refreshed
+from levada_server.operations.shared_refreshes import NOTHING, Refreshed
 from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, new_keys
 from levada_server.storage.jobs import job_rows
@@ -50,7 +50,8 @@ async def refresh(
         periodic: One of many callers asks from time to time; do nothing if a refresh was done a moment ago.
     """
     priority = DEFAULT_PRIORITY if priority is None else priority
-    computed_table(await engine.gate.open(caller), Action.COMPUTE, name)  # others may share the refresh of this caller
+    view = await engine.gate.open(caller)
+    table = computed_table(view, Action.COMPUTE, name)  # others may share the refresh of this caller
 
     def work() -> Awaitable[Refreshed]:
         return _refresh(
@@ -65,9 +66,12 @@ async def refresh(
         )
 
     if key_source is not None or retry_errors or ask_unready:
-        return await work()
-    kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
-    return await engine.refreshes.share(kind, work, periodic=periodic)
+        refreshed = await work()
+    else:
+        kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
+        refreshed = await engine.refreshes.share(kind, work, periodic=periodic)
+    # The number of jobs would tell of rows that the caller may not read.
+    return NOTHING if view.hides_rows(table) else refreshed
 
 
 async def _refresh(

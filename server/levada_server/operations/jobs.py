@@ -17,6 +17,7 @@ from levada_server.jobs.state import ERROR, IGNORED
 from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import record
 from levada_server.permissions.roles import Action
+from levada_server.query.algebra import JobOperand, Match, Restrict
 from levada_server.query.key_source import keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
@@ -109,15 +110,27 @@ def computed_table(view: View, action: Action, name: TableName) -> Table:
 
 
 async def source_query(
-    view: View, table: Table, key_source: Relation | None, made: Callable[[Relation, Table], Relation]
+    view: View,
+    table: Table,
+    key_source: Relation | None,
+    made: Callable[[Relation, Table], Relation],
+    *,
+    shown: bool = False,
 ) -> Readable:
     """Compile a relation made of some keys, read by the caller, or of a table's own key source, read by its definer.
+
+    Args:
+        view: The view of the caller.
+        table: The table.
+        key_source: The keys; None for the table's own source.
+        made: Makes the relation of the source and the table.
+        shown: As for `View.of_source`.
 
     Raises:
         LevadaError: As by `View.query` or `View.of_source`.
     """
     if key_source is None:
-        return await view.of_source(table, made)
+        return await view.of_source(table, made, shown=shown)
     return await view.query(Action.FETCH, made(key_source, table))
 
 
@@ -174,8 +187,8 @@ async def reserve(
             raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
         for table in tables:
             view.check_source(table)
-        selected = None if restriction is None else (await view.query(Action.FETCH, restriction)).select
-        taking = _Taking(worker_session, max(max_jobs, 1), selected, held, except_unready)
+        chosen = {table.name: await _jobs_in_reach(view, table, restriction) for table in tables}
+        taking = _Taking(worker_session, max(max_jobs, 1), chosen, held, except_unready)
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
         left = deadline - asyncio.get_running_loop().time()
         if leases or left <= 0:
@@ -188,11 +201,11 @@ async def reserve(
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """The arguments of a reserve; see `reserve`."""
+    """The arguments of a reserve; see `reserve`. The restriction is one for each table."""
 
     session: WorkerSession
     max_jobs: int
-    restriction: Select | None
+    restrictions: Mapping[TableName, Select | None]
     held: Collection[UUID] | None
     except_unready: bool
 
@@ -207,7 +220,7 @@ class _Taking:
             least_urgent: The highest priority number of a job to lease.
             seconds: The time that it took to find a job to lease.
         """
-        start = engine.lookout.start(table) if self.restriction is None else FIRST_PLACE
+        start = engine.lookout.start(table) if self.restrictions[table.name] is None else FIRST_PLACE
         held = self.held
         if held is not None and not engine.lookout.wants_held(self.session.id):
             held = None
@@ -232,13 +245,13 @@ class _Taking:
                 table,
                 self.session,
                 self.max_jobs,
-                self.restriction,
+                self.restrictions[table.name],
                 held=held,
                 least_urgent=least_urgent,
                 start=start,
                 except_unready=self.except_unready,
             )
-        if self.restriction is None and start == FIRST_PLACE:
+        if self.restrictions[table.name] is None and start == FIRST_PLACE:
             engine.lookout.reached(table, reached, seconds + time.monotonic() - began)
         return leases
 
@@ -263,6 +276,11 @@ class _Taking:
                 await worker_sessions.check_session(connection, self.session)
         for (_, number), (limit, _) in zip(found, (*found[1:], (job_rows.LEAST_URGENT, 0)), strict=False):
             if leases := await self.one_table(engine, tables[number], limit, seconds):
+                return leases
+        for _, number in found:  # the most urgent jobs of these may be out of the caller's reach, and others within it
+            if self.restrictions[tables[number].name] is not None and (
+                leases := await self.one_table(engine, tables[number], seconds=seconds)
+            ):
                 return leases
         return []
 
@@ -335,7 +353,15 @@ async def _selected(
 ) -> tuple[Table, Select | None]:
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.MANAGE_JOBS, name)
-    return table, None if jobs is None else (await view.query(Action.FETCH, keys_of(jobs, table))).select
+    return table, await _jobs_in_reach(view, table, None if jobs is None else keys_of(jobs, table))
+
+
+async def _jobs_in_reach(view: View, table: Table, jobs: Relation | None) -> Select | None:
+    """Return a query for the jobs in a relation, or of a table, that the caller may reach; None for all jobs."""
+    if view.hides_rows(table):
+        whole = JobOperand(table.name)
+        jobs = whole if jobs is None else Restrict(whole, Match(jobs, unchecked=True))
+    return None if jobs is None else (await view.query(Action.FETCH, jobs)).select
 
 
 async def list_jobs(
@@ -354,8 +380,9 @@ async def list_jobs(
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.FETCH, name)
     view.note_read(table.name.schema, table.name)
+    jobs = await _jobs_in_reach(view, table, None)
     async with engine.scope.connection() as connection:
-        rows = await job_rows.list_jobs(connection, table, states, after, limit)
+        rows = await job_rows.list_jobs(connection, table, states, after, limit, jobs)
     caller.traces.row_count += len(rows)
     shown = {str(name) for name in view.seen.tables}
     return table, [
@@ -394,12 +421,13 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
     table = view.table(Action.FETCH, name)
     if not table.tier.auto_populated:
         raise _without_jobs(table)
-    total = (await source_query(view, table, key_source, keys_of)).query.count()
-    remaining = (await source_query(view, table, key_source, remaining_keys)).query.count()
+    total = (await source_query(view, table, key_source, keys_of, shown=True)).query.count()
+    remaining = (await source_query(view, table, key_source, remaining_keys, shown=True)).query.count()
+    jobs = await _jobs_in_reach(view, table, None) if table.has_make else None
     async with engine.scope.transaction(read_only=True) as connection:
         return Progress(
             table.name,
             await connection.fetchval(total.text, *total.values),
             await connection.fetchval(remaining.text, *remaining.values),
-            *await job_rows.count_states(connection, table),
+            *await job_rows.count_states(connection, table, jobs),
         )

@@ -112,8 +112,13 @@ async def exists(engine: Engine, readable: Readable) -> bool:
         return bool(await connection.fetchval(statement.text, *statement.values))
 
 
-async def explain(engine: Engine, readable: Readable, *, analyze: bool) -> tuple[str, str]:
-    """Return PostgreSQL's plan for a query, and the compiled statement."""
+async def explain(engine: Engine, caller: Caller, readable: Readable, *, analyze: bool) -> tuple[str, str]:
+    """Return PostgreSQL's plan for a query, and the compiled statement.
+
+    Raises:
+        PermissionDenied: The caller may not read all rows of its tables, and a plan tells of their number.
+    """
+    (await engine.gate.open(caller)).admit_statistics(readable)
     statement = readable.query.fetch()
     options = "(ANALYZE, BUFFERS)" if analyze else ""
     async with engine.scope.transaction(read_only=True) as connection:

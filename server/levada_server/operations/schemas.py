@@ -11,6 +11,7 @@ from levada_server.errors import (
     AlreadyExists,
     HasChildren,
     InvalidDefinition,
+    InvalidRequest,
     LevadaError,
     PlanChanged,
     TableExists,
@@ -18,10 +19,12 @@ from levada_server.errors import (
 from levada_server.jobs.retry import check_policy
 from levada_server.model.declaration import declare, warnings
 from levada_server.model.differences import differences
+from levada_server.model.kinds import Family
 from levada_server.model.table import (
     DEFAULT_RETRY,
     UNKNOWN_SOURCE,
     Contract,
+    Ownership,
     RetryPolicy,
     Table,
     TableName,
@@ -184,6 +187,51 @@ async def update_schema(
         summary = next(row for row in await stored_catalog.list_schemas(connection) if row[0] == name)
     await engine.gate.replace(catalog)
     return SchemaSummary(*summary)
+
+
+async def set_ownership(engine: Engine, caller: Caller, name: TableName, ownership: Ownership | None) -> Table:
+    """Set by which attribute the rows of a table belong to teams; None ends it. Return the table.
+
+    Raises:
+        UnknownTable: The table does not exist.
+        PermissionDenied: The caller does not own it.
+        UnknownAttribute: The table has no such attribute.
+        InvalidRequest: The attribute does not hold text, or the rows are a part's or a job's.
+    """
+    async with engine.scope.transaction() as connection:
+        view = await engine.gate.lock(connection, caller)
+        table = view.table(Action.GRANT, name)
+        if ownership is not None:
+            check_ownership(table, ownership)
+        below = view.catalog.descendants(table.name)
+        belonging = [table, *(view.catalog.tables[other] for other in below)]
+        await stored_catalog.update_ownership(connection, table, ownership, belonging)
+        owner, hidden = (None, None) if ownership is None else (ownership.attribute, ownership.hidden)
+        await record(engine, connection, caller, entry(caller, table.name, owner=owner, hidden=hidden))
+        catalog = await stored_catalog.read_catalog(connection)
+    await engine.gate.replace_altered(catalog)
+    return catalog.tables[table.name]
+
+
+def check_ownership(table: Table, ownership: Ownership) -> None:
+    """Refuse an ownership that a table cannot have.
+
+    Raises:
+        UnknownAttribute: The table has no such attribute.
+        InvalidRequest: The attribute does not hold text, or the rows are a part's or a job's.
+    """
+    if table.name.master is not None or table.tier.auto_populated:
+        raise InvalidRequest(
+            f"Rows of `{table.name}` belong to the team of the row above them; set it for that table.",
+            table=table.name,
+        )
+    attribute = table.heading[ownership.attribute]
+    if attribute.type.family is not Family.TEXT:
+        raise InvalidRequest(
+            f"`{attribute.name}` of `{table.name}` is {attribute.type}; a team has a name, so it takes text.",
+            table=table.name,
+            attribute=attribute.name,
+        )
 
 
 async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:

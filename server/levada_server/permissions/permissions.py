@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -84,11 +84,13 @@ class Permissions:
         version: Increases with every change.
         users: By id, without disabled ones.
         tokens: By digest, without revoked ones and tokens of disabled users.
+        teams: The names of all teams by their ids.
     """
 
     version: int
     users: Mapping[int, User]
     tokens: Mapping[bytes, Token]
+    teams: Mapping[int, str] = field(default_factory=dict)
 
     def identify(self, text: str, address: str, now: datetime) -> Identity:
         """Return who calls with a token.
@@ -135,6 +137,11 @@ class Permissions:
         if found is None:
             found = self._rights[key] = self._derived(*key)
         return found
+
+    def teams_of(self, identity: Identity) -> tuple[str, ...]:
+        """Return the names of a caller's teams, in order."""
+        user = None if identity.user_id is None else self.users.get(identity.user_id)
+        return () if user is None else tuple(sorted(self.teams[id_] for id_ in user.teams))
 
     def _derived(self, user_id: int, token_id: UUID | None) -> Rights:
         user = self.users.get(user_id)

@@ -11,20 +11,24 @@ from levada_server.query.query import Query
 if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.query.algebra import Relation
+    from levada_server.query.ownership import Insight
 
 
-def compile_relation(relation: Relation, catalog: Catalog, *, strict: bool = False) -> Query:
+def compile_relation(
+    relation: Relation, catalog: Catalog, *, strict: bool = False, insight: Insight | None = None
+) -> Query:
     """Compile a relation.
 
     Args:
         relation: The relation to compile.
         catalog: The catalog in which its tables are looked up.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
+        insight: Whose rows it may read where others' are hidden; None for all.
 
     Raises:
         LevadaError: The relation breaks a rule of the algebra; the message says which.
     """
-    lowering = Lowering(catalog, lower, strict=strict)
+    lowering = Lowering(catalog, lower, strict=strict, insight=insight)
     lowered: Lowered = lower(relation, lowering)
     return Query(
         lowered.select,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table, TableName
     from levada_server.model.types import AttributeType
     from levada_server.query.algebra import Relation
+    from levada_server.query.ownership import Insight
 
 MAX_LOWERED_NODES = 10_000
 """The most nodes to lower; a shared part is lowered once per use, so a small message can stand for a huge query."""
@@ -61,6 +62,7 @@ class Lowering:
         fixed: Whether the query depends on a parameter's value other than by binding it.
         compared: How many times an unknown name of a mapping was compared with that of an attribute.
         tables: The tables that were looked up.
+        insight: Whose rows the query may read where others' are hidden; None for all.
     """
 
     catalog: Catalog
@@ -72,6 +74,7 @@ class Lowering:
     fixed: bool = False
     compared: int = 0
     tables: set[TableName] = field(default_factory=set)
+    insight: Insight | None = None
     _aliases: int = 0
     _weight: int = 0
     _weights: dict[sql.Column, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidRequest
 from levada_server.model.heading import Attribute, Heading, ordered
@@ -34,7 +35,13 @@ from levada_server.query.headings import (
     union_heading,
 )
 from levada_server.query.lowered import Lowered, Lowering, as_source, matches, opened, with_columns, wrap
+from levada_server.query.ownership import owned
 from levada_server.query.projection import Projection, work_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from levada_server.model.table import Table
 
 _EVERYTHING = sql.Keyword("()")
 """GROUP BY that yields one group, even for no rows."""
@@ -83,7 +90,18 @@ def _lower_table(table_operand: TableOperand, lowering: Lowering) -> Lowered:
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, name)) for name in table.heading.names)
     source = sql.TableSource(table.name.schema, table.name.stored, alias)
-    return Lowered(sql.Select(columns, source), table.heading)
+    return Lowered(sql.Select(columns, source, _reached(table, dict(columns), lowering)), table.heading)
+
+
+def _reached(table: Table, columns: Mapping[str, sql.Expression], lowering: Lowering) -> tuple[sql.Expression, ...]:
+    """Return the condition on rows or jobs of a table that the caller may read; none if that is all of them."""
+    insight = lowering.insight
+    belonging = None if insight is None else insight.bounds(table, lowering.catalog)
+    if insight is None or belonging is None or not belonging.ownership.hidden:
+        return ()
+    if any(own not in columns for own, _ in belonging.columns):
+        return (sql.FALSE,)  # such a job does not show whose it is
+    return (owned(belonging, insight.teams, columns, lowering.alias()),)
 
 
 def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:
@@ -93,7 +111,8 @@ def _lower_jobs(job_operand: JobOperand, lowering: Lowering) -> Lowered:
     heading = job_heading(table)
     alias = lowering.alias()
     columns = tuple((name, sql.Column(alias, stored_column(name, table))) for name in heading.names)
-    return Lowered(sql.Select(columns, sql.TableSource(JOB_SCHEMA, stored_name(table), alias)), heading)
+    source = sql.TableSource(JOB_SCHEMA, stored_name(table), alias)
+    return Lowered(sql.Select(columns, source, _reached(table, dict(columns), lowering)), heading)
 
 
 def _lower_restrict(restrict: Restrict, lowering: Lowering) -> Lowered:

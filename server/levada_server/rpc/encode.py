@@ -103,7 +103,9 @@ def attribute(source: Attribute) -> schema_pb2.Attribute:
 
 def table(source: Table) -> schema_pb2.Table:
     """Write a table."""
+    owned = source.ownership
     return schema_pb2.Table(
+        ownership=None if owned is None else schema_pb2.Ownership(attribute=owned.attribute, hidden=owned.hidden),
         name=table_name(source.name),
         id=source.id,
         tier=_TIERS[source.tier],

@@ -93,7 +93,7 @@ class QueryService:
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, call: Call) -> pb.ExplainRelationResponse:
         """Return PostgreSQL's plan for a relation."""
         readable = await _compiled(request.relation, call, Action.FETCH)
-        plan, statement = await queries.explain(call.engine, readable, analyze=request.analyze)
+        plan, statement = await queries.explain(call.engine, call.caller, readable, analyze=request.analyze)
         return pb.ExplainRelationResponse(plan=plan, statement=statement)
 
 

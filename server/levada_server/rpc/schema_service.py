@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
+from levada_server.model.table import Ownership
 from levada_server.operations import alteration, schemas
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
@@ -57,6 +58,14 @@ class SchemaService:
         found = await schemas.list_schemas(call.engine, call.caller)
         shown, next_token = page(found, lambda schema: schema.name, size=size, token=request.page_token)
         return pb.ListSchemasResponse(schemas=map(encode.schema, shown), next_page_token=next_token)
+
+    async def SetOwnership(self, request: pb.SetOwnershipRequest, call: Call) -> pb.SetOwnershipResponse:
+        """Set by which attribute the rows of a table belong to teams."""
+        rule = request.ownership
+        ownership = Ownership(rule.attribute, rule.hidden) if request.HasField("ownership") else None
+        name = values.table_name("name", request.name)
+        table = await schemas.set_ownership(call.engine, call.caller, name, ownership)
+        return pb.SetOwnershipResponse(table=encode.table(table))
 
     async def DeclareTable(self, request: pb.DeclareTableRequest, call: Call) -> pb.DeclareTableResponse:
         """Declare a table."""

@@ -128,6 +128,29 @@ def test_describe_shows_a_definition(url: str, capsys: pytest.CaptureFixture[str
     assert "schema.Table" in capsys.readouterr().err
 
 
+def test_ownership_of_rows_is_set_and_shown(
+    url: str, lab: lv.VirtualModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = lv.Schema("cohorts", connection=lab.schema.connection)
+
+    @schema
+    class Subject(lv.Manual):
+        definition = "subject : int32\n---\nteam : varchar(32)\n"
+
+    name = "cohorts.Subject"
+    for arguments, words in (
+        ([], "name no team"),
+        (["--attribute", "team"], "that `team` names; others read them"),
+        (["--attribute", "team", "--hidden"], "others do not read them"),
+        ([], "others do not read them"),
+        (["--end"], "name no team"),
+    ):
+        assert main.main(["ownership", name, *arguments]) == 0
+        assert words in capsys.readouterr().out
+    assert main.main(["ownership", name, "--hidden"]) == 1
+    assert main.main(["ownership", name, "--attribute", "absent"]) == 1
+
+
 def test_jobs_shows_how_far_each_table_is(
     url: str, connection: lv.Connection, lab: lv.VirtualModule, capsys: pytest.CaptureFixture[str]
 ) -> None:

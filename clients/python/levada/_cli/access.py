@@ -1,4 +1,4 @@
-"""The commands `levada users`, `teams`, `tokens`, `grants`, `whoami`, `login` and `logout`."""
+"""The commands `levada users`, `teams`, `tokens`, `grants`, `ownership`, `whoami`, `login` and `logout`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from levada._net.credentials import Credential, forget_credential, keep_credenti
 from levada._net.login import log_in
 from levada._net.pages import pages
 from levada._net.unverified import Unverified, ask_authority
-from levada_api.v1 import access_pb2
+from levada_api.v1 import access_pb2, schema_pb2, schema_service_pb2
 from levada_api.v1 import access_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -129,6 +129,15 @@ def _add_grants(commands: argparse._SubParsersAction[argparse.ArgumentParser], s
         acting.add_argument("name", help="a schema, or schema.Table with its parts")
         acting.add_argument("grantee", help="a user's name, or team:NAME")
         acting.set_defaults(run=_change_grant, granting=action == "add")
+    rows = commands.add_parser(
+        "ownership", parents=[server], help="let the rows of a table belong to teams, as its owner"
+    )
+    rows.add_argument("name", help="schema.Table")
+    rule = rows.add_mutually_exclusive_group()
+    rule.add_argument("--attribute", help="the attribute that names the team of a row")
+    rule.add_argument("--end", action="store_true", help="rows belong to nobody any more")
+    rows.add_argument("--hidden", action="store_true", help="others do not read the rows either")
+    rows.set_defaults(run=_ownership)
 
 
 def _whoami(connection: Connection, _options: argparse.Namespace) -> int:
@@ -249,6 +258,30 @@ def _change_grant(connection: Connection, options: argparse.Namespace) -> int:
         connection.call("AccessService/GrantRole", pb.GrantRoleRequest(grant=grant), pb.GrantRoleResponse)
     else:
         connection.call("AccessService/RevokeRole", pb.RevokeRoleRequest(grant=grant), pb.RevokeRoleResponse)
+    return 0
+
+
+def _ownership(connection: Connection, options: argparse.Namespace) -> int:
+    schema, _, table = options.name.partition(".")
+    name = schema_pb2.TableName(schema=schema, table=table)
+    if options.hidden and options.attribute is None:
+        raise InvalidRequest("Name the attribute that names the team of a row, as in --attribute team --hidden.")
+    if options.attribute is None and not options.end:
+        described = schema_service_pb2.DescribeTableRequest(name=name)
+        found = connection.call(
+            "SchemaService/DescribeTable", described, schema_service_pb2.DescribeTableResponse
+        ).table
+    else:
+        request = schema_service_pb2.SetOwnershipRequest(name=name)
+        if options.attribute is not None:
+            request.ownership.attribute, request.ownership.hidden = options.attribute, options.hidden
+        found = connection.call("SchemaService/SetOwnership", request, schema_service_pb2.SetOwnershipResponse).table
+    if found.HasField("ownership"):
+        rule = found.ownership
+        others = "others do not read them" if rule.hidden else "others read them"
+        print(f"rows of {options.name} belong to the team that `{rule.attribute}` names; {others}")
+    else:
+        print(f"rows of {options.name} name no team")
     return 0
 
 

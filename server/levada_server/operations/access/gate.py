@@ -26,10 +26,13 @@ from levada_server.operations.access.writing import Writable
 from levada_server.operations.audit import entry
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, roles_for
+from levada_server.query.algebra import TableOperand
 from levada_server.query.analysis.reads import tables_in
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import default_key_source
+from levada_server.query.ownership import Insight
 from levada_server.storage.catalog.stored_catalog import lock_catalog
+from levada_server.storage.rows.ownership import Guard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from levada_server.storage.permissions.cache import PermissionsCache
     from levada_server.storage.postgres.database import Connection
 
+_ALL_ROWS = Action.GRANT
+"""Who may do this on a table that names teams may reach the rows of all of them."""
 _WRITES = frozenset({Action.INSERT, Action.INSERT_DIRECTLY, Action.UPDATE})
 MAX_SEEN = 100
 """The most narrowed catalogs of one process, one for each token whose user may not see all tables."""
@@ -112,6 +117,51 @@ class View:
             action = Action.COMPUTE  # what `make` writes is its result
         return action in self.rights.on_table(table.name.schema, ids)
 
+    @property
+    def insight(self) -> Insight | None:
+        """Return whose rows the caller may reach; None if no row belongs to anybody, or all are within reach."""
+        if self.rights.administers or not self.catalog.owned:
+            return None
+        overseen = frozenset(table.id for table in self.catalog.owned if self.may(_ALL_ROWS, table))
+        if len(overseen) == len(self.catalog.owned):
+            return None
+        return Insight(self._gate.permissions.current.teams_of(self.caller.identity), overseen)
+
+    def hides_rows(self, table: Table) -> bool:
+        """Return whether the caller may not read all rows of a table."""
+        insight = self.insight
+        return insight is not None and insight.hides(table, self.catalog)
+
+    def admit_statistics(self, readable: Readable) -> None:
+        """Check that the caller may learn how many rows the tables of a query have.
+
+        Raises:
+            PermissionDenied: The caller may not.
+        """
+        for name in sorted(readable.query.tables, key=str):
+            if self.hides_rows(self.catalog.tables[name]):
+                raise PermissionDenied(
+                    f"A plan tells how many rows `{name}` has, and you may read only those of your teams.", table=name
+                )
+
+    def guard(self, table: Table) -> Guard | None:
+        """Return the guard of the rows that the caller may not change; None if there are none.
+
+        A job computes its result whoever owns the key, and the result belongs to that team.
+        """
+        insight, job = self.insight, self.caller.job
+        if insight is None or (job is not None and job.table_id in self.catalog.ids_with_masters(table)):
+            return None
+        belonging = insight.bounds(table, self.catalog)
+        if belonging is None:
+            return None
+        return Guard(belonging, insight.teams, frozenset(self._gate.permissions.current.teams.values()))
+
+    def guards(self, names: Iterable[TableName]) -> dict[TableName, Guard]:
+        """Return the guards of some tables, as far as there are any."""
+        found = ((name, self.guard(self.catalog.tables[name])) for name in names)
+        return {name: guard for name, guard in found if guard is not None}
+
     def admit_to_schema(self, action: Action, name: str) -> None:
         """Check that the caller may do an action on a schema and all its tables.
 
@@ -125,12 +175,18 @@ class View:
         if action not in self.rights.on_schema(name):
             raise denied(self.caller, action, f"the schema `{name}`", schema=name)
 
-    def admit_cascade(self, action: Action, reached: Iterable[tuple[TableName, int | None]]) -> None:
+    def admit_cascade(
+        self,
+        action: Action,
+        reached: Iterable[tuple[TableName, int | None]],
+        others: Iterable[tuple[TableName, str | None, int]] = (),
+    ) -> None:
         """Check that the caller may do an action on all tables that a cascade reaches.
 
         Args:
             action: The action.
             reached: The tables, each with the number of its rows that the cascade takes; None if it takes all.
+            others: The rows among these that do not belong to the caller's teams: their table, team and number.
 
         Raises:
             PermissionDenied: The caller may not. The error names tables that the caller may see; of others it says only
@@ -140,10 +196,17 @@ class View:
             return
         tables = [(self.catalog.tables[name], count) for name, count in reached]
         refused = [(table, count) for table, count in tables if not self.may(action, table)]
-        if not refused:
+        foreign = [(self.catalog.tables[name], team, count) for name, team, count in others]
+        if not refused and not foreign:
             return
         seen = sorted(self._reached(table, count) for table, count in refused if table.name in self.seen.tables)
-        raise _refused_cascade(self.caller, action, seen, hidden=len(seen) < len(refused))
+        shown = sorted(
+            f"{count} {'row' if count == 1 else 'rows'} of `{table.name}` of {f'the team {team}' if team else 'nobody'}"
+            for table, team, count in foreign
+            if self.may(Action.FETCH, table) and not self.hides_rows(table)
+        )
+        hidden = len(seen) + len(shown) < len(refused) + len(foreign)
+        raise _refused_cascade(self.caller, action, [*seen, *shown], hidden=hidden)
 
     def _reached(self, table: Table, count: int | None) -> str:
         if count is None or not self.may(Action.FETCH, table):
@@ -164,7 +227,7 @@ class View:
             UnknownTable: As by `table`.
             PermissionDenied: As by `table`.
         """
-        return Writable(self.table(Action.UPDATE, name))
+        return self._writable(self.table(Action.UPDATE, name))
 
     def insertable(self, name: TableName, *, replace: bool, computed: Table | None = None) -> Writable:
         """Return a table into which the caller may insert.
@@ -180,21 +243,33 @@ class View:
         """
         table = self.seen.table(name)
         if computed is not None and is_within(table.name, computed.name):
-            action = Action.COMPUTE
-        elif replace:
+            self.admit(Action.COMPUTE, table)
+            return Writable(table)
+        if replace:
             action = Action.UPDATE
         else:
             action = Action.INSERT_DIRECTLY if self.catalog.filled_by_jobs(table) else Action.INSERT
         self.admit(action, table)
-        return Writable(table)
+        return self._writable(table)
 
-    def reads_object(self, holders: Holders) -> bool:
+    def _writable(self, table: Table) -> Writable:
+        guard = self.guard(table)
+        return Writable(table) if guard is None else Writable(guard.marking(table), guard)
+
+    async def reads_object(self, connection: Connection, id_: UUID, holders: Holders) -> bool:
         """Return whether the caller may read an object, and name it in rows.
 
-        That is whoever put it there, and whoever may fetch from a table whose rows name it.
+        That is whoever put it there, and whoever may fetch from a table whose rows name it; where rows of others are
+        hidden, a row that names it.
         """
-        tables = (self.catalog.by_id.get(id_) for id_ in holders.tables)
-        return self.put_object(holders) or any(self.may(Action.FETCH, table) for table in tables if table is not None)
+        found = (self.catalog.by_id.get(table_id) for table_id in holders.tables)
+        tables = [table for table in found if table is not None and self.may(Action.FETCH, table)]
+        if self.put_object(holders) or not all(map(self.hides_rows, tables)):
+            return True
+        for table in tables:
+            if await (await self.query(Action.FETCH, TableOperand(table.name))).names_object(connection, id_):
+                return True
+        return False
 
     def put_object(self, holders: Holders) -> bool:
         """Return whether an object or upload is the caller's own.
@@ -243,7 +318,7 @@ class View:
             LevadaError: The relation breaks a rule of the algebra.
         """
         self._admit_all(action, tables_in(relation))
-        return Readable(await compiled(relation, self.catalog, strict=strict))
+        return Readable(await compiled(relation, self.catalog, self.insight, strict=strict))
 
     async def asked(self, action: Action, asked: Asked) -> Readable:
         """Compile a relation that a client requests; relations that differ only in bound values share a plan.
@@ -252,7 +327,9 @@ class View:
             LevadaError: The relation breaks a rule of the algebra.
         """
         return Readable(
-            await self._gate.plans.compiled(asked, self.catalog, lambda names: self._admit_all(action, names))
+            await self._gate.plans.compiled(
+                asked, self.catalog, self.insight, lambda names: self._admit_all(action, names)
+            )
         )
 
     def _admit_all(self, action: Action, names: Iterable[TableName]) -> None:
@@ -285,12 +362,15 @@ class View:
             )
         return self._gate.decode_relation(table.key_source)
 
-    async def of_source(self, table: Table, made: Callable[[Relation, Table], Relation]) -> Readable:
+    async def of_source(
+        self, table: Table, made: Callable[[Relation, Table], Relation], *, shown: bool = False
+    ) -> Readable:
         """Compile a relation made of a table's key source, which is read with the rights of its definer.
 
         Args:
             table: A table that the caller may compute or fetch from.
             made: Makes the relation of the source and the table.
+            shown: Whether the caller learns of its rows, and so must be allowed to reach them; jobs are made for all.
 
         Raises:
             InvalidRequest: As by `key_source`.
@@ -300,7 +380,7 @@ class View:
         source = self.key_source(table)
         self.check_source(table)
         try:
-            return Readable(await compiled(made(source, table), self.catalog))
+            return Readable(await compiled(made(source, table), self.catalog, self.insight if shown else None))
         except LevadaError as error:
             if self.read_by(self.rights, source):
                 raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import TableName
     from levada_server.query.algebra import Relation
+    from levada_server.query.ownership import Insight
     from levada_server.query.query import Query
 
 MAX_PLANS = 1_000
@@ -56,12 +57,15 @@ class Plans:
         self._catalog: Catalog | None = None
         self._queries: OrderedDict[Hashable, Query] = OrderedDict()
 
-    async def compiled(self, asked: Asked, catalog: Catalog, admit: Callable[[Iterable[TableName]], None]) -> Query:
+    async def compiled(
+        self, asked: Asked, catalog: Catalog, insight: Insight | None, admit: Callable[[Iterable[TableName]], None]
+    ) -> Query:
         """Compile a relation, or return the cached query of its shape with its values.
 
         Args:
             asked: The relation.
             catalog: The catalog.
+            insight: Whose rows it may read where others' are hidden; None for all.
             admit: Called with the tables that it reads, before it is compiled; refuses by an error.
 
         Raises:
@@ -70,11 +74,11 @@ class Plans:
         if asked.shape is None:
             relation = await asked.relation()
             admit(tables_in(relation))
-            return await compiled(relation, catalog)
+            return await compiled(relation, catalog, insight)
         if catalog is not self._catalog:
             self._catalog = catalog
             self._queries.clear()
-        key, values = asked.shape.key, asked.shape.values
+        key, values = (asked.shape.key, insight), asked.shape.values
         query = self._queries.get(key)
         if query is not None and (bound := query.bound(values)) is not None:
             admit(query.tables)
@@ -82,7 +86,7 @@ class Plans:
             return bound
         relation = await asked.parametrised()
         admit(tables_in(relation))
-        query = await compiled(relation, catalog)
+        query = await compiled(relation, catalog, insight)
         if not query.fixed and catalog is self._catalog:
             self._queries[key] = query
             if len(self._queries) > MAX_PLANS:

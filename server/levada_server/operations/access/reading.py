@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.storage.rows.streams import Row, digest_rows, fetch_rows, stream_batches
+from levada_server.storage.rows.streams import Row, digest_rows, fetch_rows, find_object, stream_batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
+    from uuid import UUID
 
     import pyarrow as pa
 
@@ -61,6 +62,10 @@ class Readable:
             ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
         """
         return stream_batches(scope, self.query, take_digest)
+
+    async def names_object(self, connection: Connection, id_: UUID) -> bool:
+        """Return whether a row names an object."""
+        return await find_object(connection, self.query, id_)
 
     async def digest(self, connection: Connection) -> str:
         """Return a digest of its rows."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from levada_server.query.sql import Select
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.rows.insert_plan import InsertPlan
+    from levada_server.storage.rows.ownership import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,11 @@ class Writable:
 
     Args:
         table: The table.
+        guard: The guard of the rows that the caller may not change; None if there are none.
     """
 
     table: Table
+    guard: Guard | None = None
 
     async def insert(
         self,
@@ -48,8 +51,12 @@ class Writable:
             record: The record to store, whose outcome is the number of rows; None for none.
 
         Raises:
+            PermissionDenied: A row does not belong to a team of the caller.
             LevadaError: As `storage.rows.inserts.insert_columns`.
         """
+        if self.guard is not None:
+            columns = self.guard.marked(self.table, columns)
+            await self.guard.admit_columns(connection, self.table, columns, replaced=plan.replace)
         return await inserts.insert_columns(connection, self.table, columns, plan, basis=basis, record=record)
 
     async def insert_selected(
@@ -65,8 +72,11 @@ class Writable:
         """Insert the rows of a query; return their number and the ids of the objects that they name.
 
         Raises:
+            PermissionDenied: A row does not belong to a team of the caller.
             LevadaError: As `storage.rows.inserts.insert_selected`.
         """
+        if self.guard is not None:
+            await self.guard.admit_selected(connection, self.table, selected, replaced=replace)
         return await inserts.insert_selected(
             connection,
             self.table,
@@ -88,8 +98,11 @@ class Writable:
         """Change attributes of the entity with a key; return whether it exists.
 
         Raises:
+            PermissionDenied: The entity does not belong to a team of the caller.
             LevadaError: As `storage.rows.updates.update_row`.
         """
+        if self.guard is not None and not await self.guard.admit_update(connection, self.table, key, changes):
+            return False
         return await updates.update_row(connection, self.table, key, changes, basis, record)
 
     async def analyze(self, connection: Connection, row_count: int) -> None:

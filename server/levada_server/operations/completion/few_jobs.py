@@ -59,7 +59,10 @@ async def complete_at_once(
     counts: list[Counter[str]] = [Counter() for _ in jobs]
     inserts: list[tuple[Table, Columns]] = []
     for kind in kinds:
-        target = view.insertable(kind.table, replace=kind.options.replace, computed=table).table
+        writable = view.insertable(kind.table, replace=kind.options.replace, computed=table)
+        if writable.guard is not None:
+            return None
+        target = writable.table
         try:
             columns_list, row_counts = await _read(kind, target)
         except LimitReached:

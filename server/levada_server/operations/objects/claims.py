@@ -97,7 +97,7 @@ async def readable(engine: Engine, view: View, ids: Iterable[UUID]) -> set[UUID]
         return wanted
     async with engine.objects.connection() as connection:
         holders = await object_rows.read_holders(connection, wanted)
-    return {id_ for id_ in wanted if view.reads_object(holders[id_])}
+        return {id_ for id_ in wanted if await view.reads_object(connection, id_, holders[id_])}
 
 
 async def _claim(engine: Engine, ids: set[UUID], table: Table) -> dict[UUID, StoredObject]:

@@ -78,7 +78,8 @@ async def _find(engine: Engine, caller: Caller, id_: UUID) -> tuple[StoredObject
         if view.catalog.confidential:
             schema = await object_rows.read_schema(connection, id_)
             view.note_read(schema, f"{schema}:{id_}")
-    if found is None or not view.reads_object(holders):
+        reads = await view.reads_object(connection, id_, holders)
+    if found is None or not reads:
         raise UnknownObject("There is no object with this id; perhaps no row names it any more.", object=id_)
     return found, engine.objects.store(found.reference.store)
 

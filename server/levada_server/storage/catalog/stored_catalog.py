@@ -11,7 +11,7 @@ from levada_server.errors import AlreadyExists, Conflict, HasChildren
 from levada_server.model.audit import AUDIT
 from levada_server.model.dependencies import Catalog
 from levada_server.model.heading import Attribute, Default, Heading, Origin
-from levada_server.model.table import Contract, ForeignKey, Index, RetryPolicy, Table, TableName, Tier
+from levada_server.model.table import Contract, ForeignKey, Index, Ownership, RetryPolicy, Table, TableName, Tier
 from levada_server.model.types import parse_type
 from levada_server.query import ddl
 from levada_server.query.sql import Select, TableSource, quote_text, render_count
@@ -115,6 +115,7 @@ def _tables(stored: Sequence[Sequence[asyncpg.Record]], known: Mapping[int, Tabl
             retry=RetryPolicy(row["max_attempts"], row["retry_delay"]),
             contract=Contract(row["make_contract"]),
             definer=row["definer_id"],
+            ownership=None if row["owner"] is None else Ownership(row["owner"], row["rows_hidden"]),
         )
     return tables
 
@@ -296,6 +297,22 @@ async def update_make(
 async def update_source_key(connection: Connection, table: Table) -> None:
     """Record which attributes of the primary key a class's own key source has."""
     await connection.execute(_SQL["update_source_key"], table.id, table.source_key)
+
+
+async def update_ownership(
+    connection: Connection, table: Table, ownership: Ownership | None, belonging: Iterable[Table]
+) -> None:
+    """Record by which attribute the rows of a table belong to teams.
+
+    Args:
+        connection: The connection, in the transaction that locked the catalog.
+        table: The table.
+        ownership: The rule; None for none.
+        belonging: The table and all whose rows belong with it; changes that were made for what they were are refused.
+    """
+    attribute, hidden = (None, False) if ownership is None else (ownership.attribute, ownership.hidden)
+    await connection.execute(_SQL["update_ownership"], table.id, attribute, hidden)
+    await connection.execute(_SQL["touch_tables"], [other.id for other in belonging])
 
 
 async def create_job_table(connection: Connection, table: Table) -> None:

@@ -60,15 +60,24 @@ class AtOnce:
 
     async def _ask(self, questions: Iterable[str], changes: Iterable[str] = ()) -> Doomed:
         inner = sql.render(self.chosen.rows)
-        statement = f"WITH {', '.join([*self._collected(inner.text), *changes])} {' UNION ALL '.join(questions)}"
-        answers: dict[str, dict[int, str]] = {"count": {}, "stray": {}, "digest": {}}
-        for row in await self.connection.fetch(statement, *inner.values):
+        asked = [*questions, *self._others(len(inner.values) + 1)]
+        statement = f"WITH {', '.join([*self._collected(inner.text), *changes])} {' UNION ALL '.join(asked)}"
+        answers: dict[str, dict[int, str]] = {"count": {}, "stray": {}, "digest": {}, "others": {}}
+        values = list(inner.values)
+        if self._guarded:
+            values.append(list(next(iter(self.chosen.guards.values())).teams))  # of one caller
+        for row in await self.connection.fetch(statement, *values):
             answers[row["kind"]][row["position"]] = row["content"]
         for position, key in answers["stray"].items():
             raise stray_part(self.catalog, self._tables[position], json.loads(key, parse_float=Decimal))
         sizes = {self.reached[i]: int(count) for i, count in answers["count"].items()}
         digests = {self.reached[i]: digest for i, digest in answers["digest"].items()}
-        return doomed(self.chosen.table.name, self.reached, sizes, digests)
+        others = [
+            (self.reached[i], row["owner"], row["count"])
+            for i, content in answers["others"].items()
+            for row in json.loads(content)
+        ]
+        return doomed(self.chosen.table.name, self.reached, sizes, digests, others)
 
     @property
     def _keys(self) -> DoomedKeys:
@@ -108,6 +117,21 @@ class AtOnce:
             if enforced and table.name.master is not None
         ]
         return [*counts, *strays]
+
+    @property
+    def _guarded(self) -> list[int]:
+        return [number for number, name in enumerate(self.reached) if name in self.chosen.guards]
+
+    def _others(self, place: int) -> list[str]:
+        """Write how many guarded rows each table loses."""
+        return [
+            fill(
+                _SQL["guarded"],
+                position=str(number),
+                others=self._keys.others(self._tables[number], self.chosen.guards[self.reached[number]], place),
+            )
+            for number in self._guarded
+        ]
 
     def _identified(self) -> list[str]:
         """Write the digest of the rows of each table; it reads all keys once more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from levada_server.errors import HasChildren, PlanChanged
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import PartIntegrity, Table, TableName
     from levada_server.query.sql import Select
+    from levada_server.storage.rows.ownership import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,14 @@ class Chosen:
         table: Their table.
         rows: The query that selects them.
         part_integrity: The rule for masters of deleted parts.
+        guards: The guards of tables with rows that the caller may not delete.
         erases: Whether jobs that lose a parent go too while a worker holds them.
     """
 
     table: Table
     rows: Select
     part_integrity: PartIntegrity
+    guards: Mapping[TableName, Guard] = field(default_factory=dict)
     erases: bool = False
 
 
@@ -42,11 +45,13 @@ class Doomed:
         root: The table of the chosen rows.
         counts: The number of rows that each table loses, leaves first.
         digest: A digest of exactly these rows; empty if they were only counted.
+        others: The guarded rows among them: their table, the team to which they belong, and their number.
     """
 
     root: TableName
     counts: list[tuple[TableName, int]]
     digest: str = ""
+    others: list[tuple[TableName, str | None, int]] = field(default_factory=list)
 
     def require(self, digest: str) -> None:
         """Check that the rows have a digest.
@@ -79,6 +84,7 @@ def doomed(
     reached: Sequence[TableName],
     sizes: Mapping[TableName, int],
     digests: Mapping[TableName, str],
+    others: list[tuple[TableName, str | None, int]],
 ) -> Doomed:
     """Return the rows that a delete removes, from the counts of all tables.
 
@@ -87,11 +93,12 @@ def doomed(
         reached: The tables, parents first.
         sizes: The number of rows that each loses.
         digests: The digest of each table's rows; empty if they were only counted.
+        others: The guarded rows among them.
     """
     names = [name for name in reversed(reached) if sizes[name]]
     content = "\n".join(f"{name} {digests[name]}" for name in names) if digests else None
     digest = "" if content is None else hashlib.sha256(content.encode()).hexdigest()
-    return Doomed(root, [(name, sizes[name]) for name in names], digest)
+    return Doomed(root, [(name, sizes[name]) for name in names], digest, others)
 
 
 def stray_part(catalog: Catalog, part: Table, key: Mapping[str, object]) -> HasChildren:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from levada_server.model.dependencies import Catalog
     from levada_server.model.table import Table, TableName
+    from levada_server.storage.rows.ownership import Guard
 
 _SQL = statements("deletion")
 
@@ -76,6 +77,26 @@ class DoomedKeys:
     def digest(self, position: int, table: Table) -> str:
         """Write the digest of a table's keys."""
         return fill(_SQL["digest"], position=str(position), doomed=self.name(table))
+
+    def others(self, table: Table, guard: Guard, place: int) -> str:
+        """Write how many guarded rows of a table are deleted, by the team to which they belong.
+
+        Args:
+            table: The table.
+            guard: Its guard.
+            place: The place of the caller's teams among the values of the statement.
+        """
+        pairs = guard.belonging.columns
+        if guard.names_teams(table):
+            pairs = tuple((name, name) for name in table.heading.primary_key)
+        return fill(
+            _SQL["others"],
+            doomed=self.name(table),
+            owning=qualified(guard.belonging.table.name),
+            owner=quote_name(guard.attribute),
+            same=same((f"d.{quote_name(own)}", f"t.{quote_name(above)}") for own, above in pairs),
+            place=str(place),
+        )
 
     def changes(self, names: Iterable[TableName]) -> list[str]:
         """Write the statements that delete the rows of tables, leaves first, and update their jobs.

@@ -47,20 +47,21 @@ class StepByStep:
     async def count(self) -> Doomed:
         """Count the rows to delete."""
         await self._collect()
+        found = self._doomed({}, await self._others())
         await self.connection.execute(self._forget())
-        return self._doomed({})
+        return found
 
     async def plan(self) -> Doomed:
         """Count and identify the rows to delete."""
         await self._collect()
-        found = self._doomed(await self._identify())
+        found = self._doomed(await self._identify(), await self._others())
         await self.connection.execute(self._forget())
         return found
 
     async def delete(self, digest: str) -> Doomed:
         """Delete the rows if they have a digest."""
         await self._collect()
-        taken = self._doomed(await self._identify() if digest else {})
+        taken = self._doomed(await self._identify() if digest else {}, await self._others())
         taken.require(digest)
         changes = self._keys.changes([name for name, _ in taken.counts])
         await self.connection.execute("\n".join([*changes, self._forget()]))
@@ -119,8 +120,21 @@ class StepByStep:
         found = await self.connection.fetch(" UNION ALL ".join(looks))
         return {reached[row["position"]]: row["digest"] for row in found}
 
-    def _doomed(self, digests: Mapping[TableName, str]) -> Doomed:
-        return doomed(self.chosen.table.name, self.catalog.sorted(self.sizes), self.sizes, digests)
+    async def _others(self) -> list[tuple[TableName, str | None, int]]:
+        """Return the guarded rows to delete."""
+        found = []
+        for name in self.catalog.sorted(self.sizes):
+            guard = self.chosen.guards.get(name)
+            if guard is not None:
+                statement = self._keys.others(self.catalog.tables[name], guard, 1)
+                found += [
+                    (name, row["owner"], row["count"])
+                    for row in await self.connection.fetch(statement, list(guard.teams))
+                ]
+        return found
+
+    def _doomed(self, digests: Mapping[TableName, str], others: list[tuple[TableName, str | None, int]]) -> Doomed:
+        return doomed(self.chosen.table.name, self.catalog.sorted(self.sizes), self.sizes, digests, others)
 
     def _forget(self) -> str:
         """Write the statement that drops the temporary tables."""

@@ -287,15 +287,17 @@ async def cancel_jobs(
 
 
 async def list_jobs(
-    connection: Connection, table: Table, states: Sequence[str], after: int, limit: int
+    connection: Connection, table: Table, states: Sequence[str], after: int, limit: int, jobs: sql.Select | None
 ) -> list[Mapping[str, Any]]:  # Any: values of many columns
-    """List jobs of some states, or of all, by id, with all their columns."""
-    rows = await connection.fetch(job_statement(_FILE, "list_jobs", table), after, list(states), limit)
+    """List jobs of some states, or of all, by id, with all their columns; only jobs whose key a query has."""
+    statement, values = restricted(_FILE, "list_jobs", table, jobs, after, list(states), limit)
+    rows = await connection.fetch(statement, *values)
     return [{**row, **dict(key_of(table, row))} for row in rows]
 
 
-async def count_states(connection: Connection, table: Table) -> tuple[dict[str, int], int]:
-    """Count the jobs of a table by state, and the pending ones whose `make` inserted nothing."""
-    rows = await connection.fetch(job_statement(_FILE, "count_states", table))
+async def count_states(connection: Connection, table: Table, jobs: sql.Select | None) -> tuple[dict[str, int], int]:
+    """Count the jobs of a table by state, and the pending ones whose `make` inserted nothing, as `list_jobs` does."""
+    statement, values = restricted(_FILE, "count_states", table, jobs)
+    rows = await connection.fetch(statement, *values)
     unready = sum(row["unready"] for row in rows if row["_state"] == PENDING)
     return {row["_state"]: row["count"] for row in rows}, unready

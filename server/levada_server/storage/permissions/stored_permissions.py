@@ -54,4 +54,5 @@ async def read_permissions(connection: Connection) -> Permissions:
         )
         for row in await connection.fetch(_SQL["read_tokens"])
     }
-    return Permissions(version, users, tokens)
+    teams = {row["id"]: row["name"] for row in await connection.fetch(_SQL["read_teams"])}
+    return Permissions(version, users, tokens, teams)

@@ -26,8 +26,9 @@ GROUP BY s.id ORDER BY s.name;
 -- name: read_tables
 -- All tables, or the one with an id; the same holds for the next three statements.
 SELECT t.id, s.name AS schema, t.name, t.tier, t.comment, t.has_make, t.key_source, t.source_key, t.definition, s.make_contract,
-       t.max_attempts, t.retry_delay, t.definer_id
+       t.max_attempts, t.retry_delay, t.definer_id, t.rows_hidden, o.name AS owner
 FROM levada.table t JOIN levada.schema s ON s.id = t.schema_id
+LEFT JOIN levada.attribute o ON o.id = t.owner_attribute_id
 WHERE $1::bigint IS NULL OR t.id = $1;
 
 -- name: read_attributes
@@ -71,6 +72,15 @@ RETURNING id;
 -- name: update_make
 -- The class of an existing table may gain or lose its `make`, and change its key source and its retry policy.
 UPDATE levada.table SET has_make = $2, key_source = $3, max_attempts = $4, retry_delay = $5, definer_id = $6 WHERE id = $1;
+
+-- name: update_ownership
+UPDATE levada.table AS t SET
+    owner_attribute_id = (SELECT a.id FROM levada.attribute a WHERE a.table_id = t.id AND a.name = $2), rows_hidden = $3
+WHERE t.id = $1;
+
+-- name: touch_tables
+-- A trigger sets the version to the catalog's.
+UPDATE levada.table SET version = 0 WHERE id = ANY($1::bigint[]);
 
 -- name: update_source_key
 UPDATE levada.table SET source_key = $2 WHERE id = $1;

@@ -26,6 +26,11 @@ NOT EXISTS (SELECT FROM {master_doomed} AS p WHERE {same})
 -- A part to delete whose master stays.
 SELECT {key} FROM {doomed} AS t WHERE {stays} LIMIT 1;
 
+-- name: others
+-- The guarded rows to delete, by team.
+SELECT t.{owner}::text AS owner, count(*) AS count FROM {doomed} AS d JOIN {owning} AS t ON {same}
+WHERE (t.{owner} = ANY(${place}::text[])) IS NOT TRUE GROUP BY 1
+
 -- name: digest
 -- A digest of all keys in any order: their number, and sums over two hashes of each.
 SELECT {position} AS position,
@@ -64,7 +69,7 @@ EXISTS (SELECT FROM {parent_doomed} AS q WHERE {same})
 DELETE FROM {jobs} AS t WHERE {free} AND {orphaned};
 
 -- name: collected
--- This and the next four are parts of the statement that does everything at once. No part sees changes of another.
+-- This and the next five are parts of the statement that does everything at once. No part sees changes of another.
 {doomed} AS MATERIALIZED ({rows})
 
 -- name: changed
@@ -75,6 +80,9 @@ SELECT 'count' AS kind, {position} AS position, count(*)::text AS content FROM {
 
 -- name: strayed
 SELECT 'stray', {position}, to_jsonb(s)::text FROM ({stray}) AS s
+
+-- name: guarded
+SELECT 'others', {position}, jsonb_agg(o)::text FROM ({others}) AS o HAVING count(*) > 0
 
 -- name: identified
 SELECT 'digest', d.position, d.digest FROM ({digest}) AS d

@@ -263,7 +263,9 @@ WHERE j._state = 'reserved' AND {restriction}
 RETURNING {key_and_comma} _job_id, _attempt, _lease_token, _session_id;
 
 -- name: list_jobs
-SELECT * FROM {jobs} WHERE _job_id > $1 AND (cardinality($2::text[]) = 0 OR _state = ANY($2)) ORDER BY _job_id LIMIT $3;
+SELECT j.* FROM {jobs} AS j
+WHERE j._job_id > $1 AND (cardinality($2::text[]) = 0 OR j._state = ANY($2)) AND {restriction} ORDER BY j._job_id LIMIT $3;
 
 -- name: count_states
-SELECT _state, count(*), count(*) FILTER (WHERE _unready > 0) AS unready FROM {jobs} GROUP BY _state;
+SELECT _state, count(*), count(*) FILTER (WHERE _unready > 0) AS unready FROM {jobs} AS j
+WHERE {restriction} GROUP BY _state;

@@ -15,6 +15,9 @@ WHERE t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now())
 SELECT g.user_id, g.team_id, g.token_id, g.role, s.name AS schema, g.table_id
 FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id;
 
+-- name: read_teams
+SELECT id, name FROM levada.team;
+
 -- name: list_users
 SELECT u.name, u.administrator, u.prefixes, u.disable_time IS NOT NULL AS disabled, u.create_time,
     ARRAY(

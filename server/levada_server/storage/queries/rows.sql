@@ -61,3 +61,23 @@ ORDER BY r._row LIMIT 1;
 SELECT r._row FROM {rows}
 WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {same})
 ORDER BY r._row LIMIT 1;
+
+-- name: first_foreign
+-- The first row whose owning row does not belong to some teams.
+SELECT r._row, t.{owner}::text AS owner FROM {rows} {join} {owning} AS t ON {same}
+WHERE (t.{owner} = ANY(${place}::text[])) IS NOT TRUE ORDER BY r._row LIMIT 1;
+
+-- name: rows_of
+-- A part of the two: the rows of a query.
+(SELECT q.*, 0 AS _row FROM ({selected}) AS q) AS r
+
+-- name: first_not_of
+-- A row that names none of some teams.
+SELECT r.{owner}::text AS owner FROM {rows} WHERE (r.{owner} = ANY(${place}::text[])) IS NOT TRUE LIMIT 1;
+
+-- name: lock_against_inserts
+-- Until the end of the transaction; reads go on.
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: names_object
+SELECT EXISTS (SELECT FROM ({selected}) AS q WHERE {named});

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
 from levada_server.errors import ValueOutOfRange
+from levada_server.model.kinds import Kind
+from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.spool import Pipe
 from levada_server.storage.postgres.sql_files import fill, statements
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from uuid import UUID
 
     import asyncpg
     import pyarrow as pa
@@ -82,6 +85,18 @@ async def digest_rows(connection: Connection, selected: Statement) -> str:
     """Return a digest of the rows of a query that does not depend on their order."""
     digest: str = await connection.fetchval(fill(_SQL["digest"], selected=selected.text), *selected.values)
     return digest
+
+
+async def find_object(connection: Connection, query: Query, id_: UUID) -> bool:
+    """Return whether a row of a query names an object."""
+    names = [attribute.name for attribute in query.heading if attribute.type.kind is Kind.OBJECT]
+    if not names:
+        return False
+    selected = query.fetch()
+    place = f"${len(selected.values) + 1}"
+    named = " OR ".join(f"q.{quote_name(name)} ->> 'id' = {place}" for name in names)
+    statement = fill(_SQL["names_object"], selected=selected.text, named=named)
+    return bool(await connection.fetchval(statement, *selected.values, str(id_)))
 
 
 class _CopyStream:
