@@ -28,6 +28,7 @@ from levada_server.operations.access.gate import Gate
 from levada_server.operations.audit import FLUSH_S
 from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
+from levada_server.operations.quota import Quota
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.reach import EVERY_S, Reach
 from levada_server.rpc.decoding.relations import stored_relation
@@ -143,12 +144,14 @@ async def running(
             settings.value_bytes,
             spool,
             issuer=issuer,
+            quota=Quota(settings.schema_bytes),
         )
         server = RpcServer(
             engine,
             version("levada"),
             embedded=settings.database_url is None,
             transaction_limits=settings.transaction_limits,
+            user_streams=settings.user_streams,
             shared_port=settings.shared_port or settings.processes > 1,
         )
         stack.push_async_callback(_flush, engine)

@@ -34,6 +34,7 @@ from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.user_shares import USER_STREAMS
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.objects.storage import StoreFolders
 
@@ -189,6 +190,19 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         help="how many seconds a transaction may be open (default: %(default)g)",
     )
     serve_parser.add_argument(
+        "--user-streams",
+        type=_count,
+        default=USER_STREAMS,
+        help="how many streams of small calls, and how many sessions, one user may have open in one process "
+        "(default: %(default)s)",
+    )
+    serve_parser.add_argument(
+        "--schema-gigabytes",
+        type=_count,
+        metavar="GB",
+        help="how many gigabytes of 2^30 bytes the rows, indexes and objects of a schema may take (default: no limit)",
+    )
+    serve_parser.add_argument(
         "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"], help="default: INFO"
     )
     serve_parser.add_argument(
@@ -301,6 +315,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         spool_folder=arguments.spool_dir,
         value_bytes=arguments.max_value,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
+        user_streams=arguments.user_streams,
+        schema_bytes=None if arguments.schema_gigabytes is None else arguments.schema_gigabytes << 30,
         log_level=arguments.log_level,
         log_format=arguments.log_format,
         issuer=read_issuer(issuer_file) if arguments.issuer or issuer_file.exists() else None,

@@ -16,6 +16,7 @@ from levada_server.issuer import check_url
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.id_tokens import IssuerSettings
+from levada_server.rpc.user_shares import USER_STREAMS
 from levada_server.storage.objects.storage import StoreFolders
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Settings:
             for temporary files.
         value_bytes: The maximum size of a value in a row.
         transaction_limits: How long a client's transaction may be idle and open.
+        user_streams: The most streams of each kind that one user may have open in one process.
+        schema_bytes: The most bytes of a schema's rows and objects; None for no limit.
         certificate: The files of a certificate and of its key, to serve TLS on TCP; None to serve without.
         processes: How many processes serve the port.
         shared_port: Others listen on it too.
@@ -119,6 +122,8 @@ class Settings:
     spool_folder: Path | None = None
     value_bytes: int = VALUE_BYTES
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
+    user_streams: int = USER_STREAMS
+    schema_bytes: int | None = None
     certificate: tuple[Path, Path] | None = None
     processes: int = 1
     shared_port: bool = False

@@ -9,6 +9,7 @@ from levada_server.errors import Conflict, InvalidRequest, NotFound, PermissionD
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.audit import Audit
 from levada_server.operations.memory import RowMemory
+from levada_server.operations.quota import Quota
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Engine:
         memory: The memory for the rows that are decoded.
         issuer: The issuer of identities at which users log in; None if there is none.
         audit: The entries of calls that changed nothing.
+        quota: The limit on the storage of a schema.
     """
 
     scope: Scope
@@ -71,3 +73,4 @@ class Engine:
     memory: RowMemory = field(default_factory=RowMemory)
     issuer: Issuer | None = None
     audit: Audit = field(default_factory=Audit)
+    quota: Quota = field(default_factory=Quota)

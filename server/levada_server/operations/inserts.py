@@ -86,6 +86,7 @@ async def insert(
         target = view.insertable(name, replace=options.replace)
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
+        await engine.quota.admit(engine.scope, table.name.schema)
         rows = read_rows(content, table, options)
         upcoming = Upcoming(content, rows, _check_key(view, table), memory, engine.scope.patience_s)
         count = await _insert_batches(engine, view, target, upcoming, options)
@@ -238,6 +239,7 @@ async def insert_relation(
         target = view.insertable(name, replace=options.replace)
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
+        await engine.quota.admit(engine.scope, table.name.schema)
         query = await view.query(Action.FETCH, relation)
         attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
         select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select

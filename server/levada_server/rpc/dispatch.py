@@ -269,7 +269,10 @@ class Dispatcher(grpc.GenericRpcHandler):
             return self._engine
         found = self._engines.get(user_id)
         if found is None:
-            found = self._engines[user_id] = replace(self._engine, signer=self._engine.signer.of(user_id))
+            engine = self._engine
+            found = self._engines[user_id] = replace(
+                engine, scope=engine.scope.of_user(user_id), signer=engine.signer.of(user_id)
+            )
         return found
 
     async def _caller(self, context: Context, method: Method) -> Caller:

@@ -12,7 +12,7 @@ from levada_server.operations.make_contract import begin_read
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
-from levada_server.rpc.time_limit import end_call_later
+from levada_server.rpc.time_limit import FETCH_LIMIT_S, end_call_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
 
-FETCH_LIMIT_S = 6 * 3600.0
-"""The longest time, in seconds, that a client may take to read a result."""
 FEW_BYTES = 2**20
 """The largest answer, in bytes, that goes in one piece."""
 

@@ -22,6 +22,7 @@ from levada_server.rpc.schema_service import SchemaService
 from levada_server.rpc.server_service import MESSAGE_BYTES, ServerService
 from levada_server.rpc.streams.call_streams import CallStreams
 from levada_server.rpc.streams.session_service import SessionService
+from levada_server.rpc.user_shares import USER_STREAMS
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -43,10 +44,11 @@ class RpcServer:
         *,
         embedded: bool,
         transaction_limits: TransactionLimits,
+        user_streams: int = USER_STREAMS,
         shared_port: bool = False,
     ) -> None:
         self.activity = Activity()
-        self._call_streams = CallStreams(self.activity)
+        self._call_streams = CallStreams(self.activity, user_streams)
         self._health = CountedHealth(self.activity)
         self._ready = True
         self._server = grpc.aio.server(
@@ -60,11 +62,11 @@ class RpcServer:
             ],
         )
         services = (
-            ServerService(version, embedded=embedded),
+            ServerService(version, transaction_limits, user_streams, embedded=embedded),
             SchemaService(),
             QueryService(),
             RowService(),
-            SessionService(transaction_limits, self._call_streams),
+            SessionService(transaction_limits, self._call_streams, user_streams),
             JobService(),
             ObjectService(),
             AccessService(),

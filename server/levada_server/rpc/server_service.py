@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from levada_api.v1 import server_service_pb2 as pb
 from levada_server.jobs.limits import COMPLETION_BYTES, COMPLETION_JOBS, FEW_JOBS_BYTES, MAX_JOBS
 from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
+from levada_server.rpc import encode
 from levada_server.rpc.client_version import OLDEST_CLIENT
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
+from levada_server.rpc.time_limit import FETCH_LIMIT_S
+from levada_server.storage.postgres.database import POOL_SIZE, STATEMENT_TIMEOUT_S, TRANSACTIONS
+from levada_server.storage.postgres.fair_shares import user_places
 
 if TYPE_CHECKING:
+    from levada_server.operations.transactions import TransactionLimits
     from levada_server.rpc.dispatch import Call
 
 MESSAGE_BYTES = 64 * 2**20
@@ -24,11 +30,15 @@ class ServerService:
 
     Args:
         version: The server's version.
+        transactions: How long a client's transaction may be idle and open.
+        user_streams: The most streams of each kind of one user.
         embedded: Whether the server runs its own PostgreSQL.
     """
 
-    def __init__(self, version: str, *, embedded: bool) -> None:
+    def __init__(self, version: str, transactions: TransactionLimits, user_streams: int, *, embedded: bool) -> None:
         self._version = version
+        self._transactions = transactions
+        self._user_streams = user_streams
         self._embedded = embedded
 
     async def GetServerInfo(self, _request: pb.GetServerInfoRequest, call: Call) -> pb.GetServerInfoResponse:
@@ -50,5 +60,13 @@ class ServerService:
                 completion_jobs=COMPLETION_JOBS,
                 completion_bytes=COMPLETION_BYTES,
                 few_jobs_bytes=FEW_JOBS_BYTES,
+                statement_time=encode.duration(timedelta(seconds=STATEMENT_TIMEOUT_S)),
+                fetch_time=encode.duration(timedelta(seconds=FETCH_LIMIT_S)),
+                transaction_idle_time=encode.duration(timedelta(seconds=self._transactions.idle_s)),
+                transaction_open_time=encode.duration(timedelta(seconds=self._transactions.open_s)),
+                user_streams=self._user_streams,
+                user_connections=user_places(POOL_SIZE),
+                user_transactions=user_places(TRANSACTIONS),
+                schema_bytes=call.engine.quota.schema_bytes or 0,
             ),
         )

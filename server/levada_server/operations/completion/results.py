@@ -79,6 +79,8 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         if rows that it read have changed; or the error of a row, which names the row and the insert.
     """
     view = await engine.gate.open(caller)
+    for name in dict.fromkeys(insert.table.schema for job in jobs for insert in job.inserts):
+        await engine.quota.admit(engine.scope, name)
     if len(jobs) > 1:
         try:
             done = await _commit(engine, view, jobs)

@@ -72,6 +72,7 @@ async def stage(
     """
     view = await engine.gate.open(caller)
     table, attribute = _target(view, target)
+    await engine.quota.admit(engine.scope, table.name.schema)
     codec = attribute.type.codec
     store = engine.objects.store(attribute.type.store)
     if codec == "filepath":

@@ -11,6 +11,7 @@ from levada_api.v1 import session_service_pb2 as pb
 from levada_server.errors import InvalidRequest, LevadaError, LimitReached, Unavailable
 from levada_server.rpc.time_limit import this_call
 from levada_server.rpc.told import WARNING
+from levada_server.rpc.user_shares import USER_STREAMS, UserShares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,10 @@ _METHODS = {method.call_field: method for method in METHODS.values() if method.c
 class CallStreams:
     """The open streams; on a stop the server ends streams that wait for a client, and waits for the others."""
 
-    def __init__(self, activity: Activity) -> None:
+    def __init__(self, activity: Activity, user_streams: int = USER_STREAMS) -> None:
         self._activity = activity
         self._open: set[_Stream] = set()
+        self._shares = UserShares("call streams", user_streams)
         self.stopping = False  # no stream may wait for another call
 
     def end(self) -> None:
@@ -41,11 +43,14 @@ class CallStreams:
             stream.end_if_idle(_stopping())
 
     @contextmanager
-    def opened(self) -> Iterator[_Stream]:
+    def opened(self, user_id: int | None) -> Iterator[_Stream]:
         """Count the stream of this task within the block.
 
+        Args:
+            user_id: The user who opened it; None for the server's own.
+
         Raises:
-            LimitReached: Too many streams are open.
+            LimitReached: Too many streams are open, of all or of the user.
         """
         if len(self._open) >= MAX_STREAMS:
             raise LimitReached(
@@ -53,13 +58,14 @@ class CallStreams:
                 limit="call streams",
                 value=MAX_STREAMS,
             )
-        stream = _Stream(self, this_call(), self._activity)
-        self._open.add(stream)
-        try:
-            yield stream
-        finally:
-            self._open.discard(stream)
-            stream.close()
+        with self._shares.taken(user_id):
+            stream = _Stream(self, this_call(), self._activity)
+            self._open.add(stream)
+            try:
+                yield stream
+            finally:
+                self._open.discard(stream)
+                stream.close()
 
 
 class _Stream:

@@ -19,6 +19,7 @@ from levada_server.rpc.dispatch import Call, request_named
 from levada_server.rpc.streams.call_streams import answered
 from levada_server.rpc.streams.inbox import Inbox
 from levada_server.rpc.streams.transaction_guard import TransactionGuard
+from levada_server.rpc.user_shares import USER_STREAMS, UserShares
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -37,14 +38,15 @@ _METHODS = {method.session_field: method for method in METHODS.values() if metho
 class SessionService:
     """Carries transactions and small calls."""
 
-    def __init__(self, limits: TransactionLimits, streams: CallStreams) -> None:
+    def __init__(self, limits: TransactionLimits, streams: CallStreams, user_streams: int = USER_STREAMS) -> None:
         self._limits = limits
         self._streams = streams
+        self._shares = UserShares("sessions", user_streams)
         self._open = 0
 
     async def OpenCalls(self, request_iterator: AsyncIterator[pb.OpenCallsRequest], call: Call) -> None:
         """Serve small calls one after the other."""
-        with self._streams.opened() as stream:
+        with self._streams.opened(call.caller.identity.user_id) as stream:
             async for request in request_iterator:
                 stream.carry()
                 await call.send(await answered(call, request))
@@ -54,7 +56,7 @@ class SessionService:
         """Serve requests one after the other."""
         guard = TransactionGuard(call.engine, self._limits)
         inbox = Inbox(request_iterator, guard)
-        with self._counted():
+        with self._counted(), self._shares.taken(call.caller.identity.user_id):
             async with open_transaction_session(call.engine) as session, inbox, guard:
                 while (request := await inbox.next()) is not None:
                     await call.send(await _answered(call, session, request, inbox))

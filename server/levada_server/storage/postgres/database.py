@@ -14,6 +14,7 @@ import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
 from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
+from levada_server.storage.postgres.fair_shares import FairShares
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from levada_server.storage.postgres.pool import Connection as Connection
 from levada_server.storage.postgres.pool import Pool
@@ -68,16 +69,17 @@ class _Connections:
     used: int = 0
     wait_count: int = 0
     wait_s: float = 0.0
-    free: asyncio.Semaphore = field(init=False)
+    free: FairShares = field(init=False)
 
     def __post_init__(self) -> None:
-        self.free = asyncio.Semaphore(self.size)
+        self.free = FairShares(self.size)
 
-    def exhausted(self) -> LimitReached:
-        """Return the error of work that has waited in vain."""
+    def exhausted(self, user_id: int | None) -> LimitReached:
+        """Return the error of work of a user that has waited in vain."""
+        own = "" if user_id is None else f" ({self.free.most} for one user)"
         return LimitReached(
-            f"The server's {self.size} connections to PostgreSQL for {self.name} are all in use; try again, with fewer "
-            "at once.",
+            f"The server's {self.size} connections to PostgreSQL for {self.name}{own} are all in use; try again, with "
+            "fewer at once.",
             limit="connections",
             value=self.size,
             share=self.name,
@@ -135,6 +137,7 @@ class Database:
         self._pool = pool
         self._shares = _connections(size or POOL_SIZE)
         self._share = self._shares["calls"]
+        self._user_id: int | None = None
         self._lent: set[Pipe] = set()
         self.postgresql_version = postgresql_version
         self.spool_space = spool_space or SpoolSpace()
@@ -194,6 +197,12 @@ class Database:
         chosen._share = self._shares[share]  # noqa: SLF001  # it is of this class
         return chosen
 
+    def of_user(self, user_id: int | None) -> Database:
+        """Return the same database for the work of a user, who shares the connections with the others."""
+        chosen = copy(self)
+        chosen._user_id = user_id  # noqa: SLF001  # it is of this class
+        return chosen
+
     async def probe(self) -> None:
         """Ask PostgreSQL for a sign of life.
 
@@ -237,22 +246,22 @@ class Database:
                 self._pool.give(connection)
             finally:
                 share.used -= 1
-                share.free.release()
+                share.free.give(self._user_id)
         finally:
             share.wanted -= 1
 
     async def _wait_for(self, share: _Connections) -> None:
-        if share.wanted <= share.size:  # no timer where nobody waits
-            await share.free.acquire()
+        if not share.free.full(self._user_id):  # no timer where nobody waits
+            await share.free.take(self._user_id)
             return
         for pipe in self._lent:
             pipe.hurry()
         began = time.monotonic()
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
-                await share.free.acquire()
+                await share.free.take(self._user_id)
         except TimeoutError:
-            raise share.exhausted() from None
+            raise share.exhausted(self._user_id) from None
         finally:
             share.wait_count += 1
             share.wait_s += time.monotonic() - began

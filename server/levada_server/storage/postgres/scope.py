@@ -47,6 +47,10 @@ class Scope(Protocol):
         """Return where one kind of work is done: on connections of its own, or in the transaction that is open."""
         ...
 
+    def of_user(self, user_id: int | None) -> Scope:
+        """Return where the work of a user is done, who shares the connections with the others."""
+        ...
+
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection; for single statements.
 
@@ -114,6 +118,10 @@ class OpenTransaction:
         return
 
     def share(self, share: Share) -> OpenTransaction:
+        """Return this transaction."""
+        return self
+
+    def of_user(self, user_id: int | None) -> OpenTransaction:
         """Return this transaction."""
         return self
 

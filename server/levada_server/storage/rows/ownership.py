@@ -66,7 +66,7 @@ class Guard:
         return replace(table, heading=Heading(tuple(attributes)))
 
     async def admit_columns(self, connection: Connection, table: Table, columns: Columns, *, replaced: bool) -> None:
-        """Check that the rows of an insert belong to the caller's teams, and that those which they replace do.
+        """Check that the rows of an insert belong to the caller's teams, and so do the rows that they replace.
 
         Args:
             connection: The connection, in a transaction if rows are replaced.
@@ -175,11 +175,11 @@ class Guard:
         )
 
     async def _lock(self, connection: Connection, table: Table) -> None:
-        """Let nobody insert a row that would be replaced after the look at those that exist."""
+        """Let nobody insert a row that would be replaced after the look at the existing rows."""
         await connection.execute(fill(_SQL["lock_against_inserts"], table=qualified(table.name)))
 
     def marked(self, table: Table, columns: Columns) -> Columns:
-        """Return rows in which those that name no team have the caller's, if there is just one."""
+        """Return the rows, of which the ones without a team have the caller's, if there is just one."""
         if not self.names_teams(table) or len(self.teams) != 1:
             return columns
         attribute = table.heading[self.attribute]

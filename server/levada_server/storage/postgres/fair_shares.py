@@ -1,0 +1,84 @@
+"""Places that several users share, so that none of them takes the places of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+USER_SHARE = 0.75
+"""The share of the places that one user may have; the server's own user may have all."""
+
+
+def user_places(size: int) -> int:
+    """Return how many of some places one user may have."""
+    return max(1, int(size * USER_SHARE))
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    user: Hashable
+    turn: asyncio.Future[None]
+
+
+class FairShares:
+    """A number of places. If all are taken, the next goes to the user who waits and has the fewest.
+
+    Args:
+        size: The number of places.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.most = user_places(size)
+        self._size = size
+        self._taken: Counter[Hashable] = Counter()
+        self._waiting: list[_Waiting] = []
+
+    @property
+    def short(self) -> bool:
+        """Return whether somebody waits."""
+        return bool(self._waiting)
+
+    def full(self, user: Hashable) -> bool:
+        """Return whether a user has to wait for a place."""
+        return self._taken.total() >= self._size or not self._may_take(user)
+
+    def _may_take(self, user: Hashable) -> bool:
+        return user is None or self._taken[user] < self.most
+
+    async def take(self, user: Hashable) -> None:
+        """Take a place for a user, who may have to wait for it; None for the server's own user."""
+        if not self.full(user):
+            self._taken[user] += 1
+            return
+        waiting = _Waiting(user, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        try:
+            await waiting.turn
+        except asyncio.CancelledError:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+            else:
+                self.give(user)  # the place came too late
+            raise
+
+    def give(self, user: Hashable) -> None:
+        """Give a place back."""
+        self._taken[user] -= 1
+        if not self._taken[user]:
+            del self._taken[user]
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._taken.total() < self._size:
+            ready = [waiting for waiting in self._waiting if self._may_take(waiting.user)]
+            if not ready:
+                return
+            chosen = min(ready, key=lambda waiting: self._taken[waiting.user])
+            self._waiting.remove(chosen)
+            self._taken[chosen.user] += 1
+            chosen.turn.set_result(None)

@@ -1,0 +1,149 @@
+"""Limits of one user and of a schema: each is reached, named, and told by GetServerInfo."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pytest_asyncio
+from google.rpc import error_details_pb2, status_pb2
+
+from levada_api.v1 import server_service_pb2, server_service_pb2_grpc
+from levada_api.v1 import session_service_pb2 as pb
+from levada_api.v1 import session_service_pb2_grpc as pb_grpc
+from levada_server.errors import LimitReached
+from levada_server.operations import users
+from levada_server.operations.quota import Quota
+from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.server import RpcServer
+from levada_server.storage.postgres import database
+from tests.operations.test_users import refusal
+from tests.support import make
+from tests.support.make import ME
+from tests.support.private_address import private_address
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from google.protobuf.message import Message
+
+    from levada_server.operations.context import Engine
+
+STREAMS = 2
+NOTHING = pb.OpenCallsRequest()
+"""A call that is unset: its answer is an error, and the stream goes on."""
+
+
+@pytest_asyncio.fixture
+async def channel(engine: Engine) -> AsyncIterator[grpc.aio.Channel]:
+    limits = TransactionLimits(idle_s=30.0, open_s=90.0)
+    server = RpcServer(engine, "0", embedded=False, transaction_limits=limits, user_streams=STREAMS)
+    address = server.listen(private_address())
+    await server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield channel
+    await server.stop(0.1)
+
+
+async def token(engine: Engine, name: str) -> tuple[tuple[str, str], ...]:
+    """Add a user, and return the metadata of the user's calls."""
+    await users.create_user(engine, ME, name, (), administrator=False)
+    secret, _ = await users.create_token(engine, ME, name, "", None, ())
+    return (("authorization", f"Bearer {secret}"),)
+
+
+def limit_of(error: grpc.aio.AioRpcError) -> tuple[str, str, str]:
+    """Return the code of an error, and the name and value of the limit."""
+    trailers = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(bytes(trailers["grpc-status-details-bin"]))
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return error.code().name, info.metadata["limit"], info.metadata["value"]
+
+
+async def opened(call: grpc.aio.StreamStreamCall[Message, Message], request: Message) -> tuple[str, str, str] | None:
+    """Send a request on a stream; return the limit that ends it, or None."""
+    try:
+        await call.write(request)
+        await call.read()
+    except grpc.aio.AioRpcError as error:
+        return limit_of(error)
+    return None
+
+
+async def test_one_user_does_not_take_the_streams_of_others(engine: Engine, channel: grpc.aio.Channel) -> None:
+    stub = pb_grpc.SessionServiceStub(channel)
+    greedy, modest = await token(engine, "greedy"), await token(engine, "modest")
+    begin = pb.OpenSessionRequest(begin=pb.Begin())
+    for method, request, name in ((stub.OpenCalls, NOTHING, "call streams"), (stub.OpenSession, begin, "sessions")):
+        held = [method(metadata=greedy) for _ in range(STREAMS)]
+        assert [await opened(call, request) for call in held] == [None] * STREAMS
+        assert await opened(method(metadata=greedy), request) == (
+            "RESOURCE_EXHAUSTED",
+            f"{name} of a user",
+            str(STREAMS),
+        )
+        others = [
+            method(metadata=modest),
+            *(method() for _ in range(STREAMS + 1)),
+        ]  # the server's own user has no limit
+        assert not any([await opened(call, request) for call in others])
+        held[0].cancel()
+        for _ in range(50):  # until the server has seen that it ended
+            again = method(metadata=greedy)
+            if await opened(again, request) is None:
+                break
+        else:
+            raise AssertionError("a stream that ended still counts")
+
+
+async def test_the_server_tells_its_limits(channel: grpc.aio.Channel, engine: Engine) -> None:
+    engine.quota.schema_bytes = 5_000
+    stub = server_service_pb2_grpc.ServerServiceStub(channel)
+    told = (await stub.GetServerInfo(server_service_pb2.GetServerInfoRequest())).limits
+    assert told.user_streams == STREAMS
+    assert (told.transaction_idle_time.seconds, told.transaction_open_time.seconds) == (30, 90)
+    assert told.statement_time.seconds == database.STATEMENT_TIMEOUT_S
+    assert told.user_connections == told.user_transactions == 15
+    assert told.schema_bytes == 5_000
+    unset = [field.name for field in told.DESCRIPTOR.fields if not getattr(told, field.name)]
+    assert not unset
+
+
+async def test_one_user_does_not_take_the_transactions_of_others(engine: Engine, channel: grpc.aio.Channel) -> None:
+    begin = pb.OpenSessionRequest(begin=pb.Begin())
+    stub = pb_grpc.SessionServiceStub(channel)
+    greedy, modest = await token(engine, "greedy"), await token(engine, "modest")
+    assert isinstance(engine.scope, database.Database)
+    places = engine.scope.share("transactions")._share.free  # noqa: SLF001  # as if they were all taken by one user
+    greedy_id = engine.gate.permissions.current.identify(
+        dict(greedy)["authorization"].split()[1], "", dt.datetime.now(dt.UTC)
+    ).user_id
+    for _ in range(places.most):
+        await places.take(greedy_id)
+    answered = stub.OpenSession(metadata=modest)
+    await answered.write(begin)
+    assert not (await answered.read()).HasField("error")
+    for _ in range(places.most):
+        places.give(greedy_id)
+
+
+async def test_a_schema_takes_no_more_than_it_may(engine: Engine, channel: grpc.aio.Channel) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n---\nnote : varchar(200)\n")
+    await make.insert(engine, "Subject", [{"subject": 0, "note": "x"}])
+    engine.quota.schema_bytes = 8_192
+    kind, text = await refusal(make.insert(engine, "Subject", [{"subject": 1, "note": "x"}]))
+    assert kind is LimitReached and "`lab`" in text and "8192" in text
+    engine.quota.schema_bytes = 10 * 2**20
+    assert await make.insert(engine, "Subject", [{"subject": 1, "note": "x"}]) == 1
+
+
+async def test_the_size_of_a_schema_is_not_measured_for_each_insert(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    quota = Quota(2**40)
+    await quota.admit(engine.scope, "lab")
+    measured = dict(quota._measured)  # noqa: SLF001  # the time of the look
+    await quota.admit(engine.scope, "lab")
+    assert quota._measured == measured  # noqa: SLF001
+    assert measured["lab"][1] > 0

@@ -1,0 +1,91 @@
+"""Places that users share: nobody takes those of the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from levada_server.errors import LimitReached
+from levada_server.storage.postgres import database as database_module
+from levada_server.storage.postgres.database import Database
+from levada_server.storage.postgres.fair_shares import FairShares, user_places
+
+GREEDY, MODEST, OTHER = 1, 2, 3
+
+
+async def turns() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_one_user_leaves_places_for_the_others() -> None:
+    shares = FairShares(8)
+    greedy = [asyncio.create_task(shares.take(GREEDY)) for _ in range(20)]
+    await turns()
+    assert sum(task.done() for task in greedy) == user_places(8) == 6
+    for _ in range(2):
+        await asyncio.wait_for(shares.take(MODEST), 1)
+    for task in greedy:
+        task.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
+
+
+async def test_the_next_place_goes_to_whoever_has_the_fewest() -> None:
+    shares = FairShares(4)
+    for user in (GREEDY, GREEDY, GREEDY, MODEST):
+        await shares.take(user)
+    order: list[int] = []
+
+    async def wait(user: int) -> None:
+        await shares.take(user)
+        order.append(user)
+
+    waiting = [asyncio.create_task(wait(user)) for user in (GREEDY, MODEST, OTHER)]
+    await turns()
+    for _ in range(3):
+        shares.give(GREEDY)
+        await turns()
+    assert order[0] == OTHER
+    await asyncio.gather(*waiting)
+
+
+async def test_a_place_that_comes_after_its_user_has_left_goes_to_the_next() -> None:
+    shares = FairShares(1)
+    await shares.take(GREEDY)
+    left, stays = asyncio.create_task(shares.take(MODEST)), asyncio.create_task(shares.take(OTHER))
+    await turns()
+    shares.give(GREEDY)  # it is now the place of the first, who leaves in the same turn
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    await asyncio.wait_for(stays, 1)
+    shares.give(OTHER)
+    await asyncio.wait_for(shares.take(GREEDY), 1)
+
+
+async def test_the_servers_own_user_may_have_all_places() -> None:
+    shares = FairShares(4)
+    for _ in range(4):
+        await asyncio.wait_for(shares.take(None), 1)
+
+
+async def test_a_user_waits_for_connections_while_others_get_theirs(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "ACQUIRE_TIMEOUT_S", 0.1)
+    pool = await Database.connect(database_url, size=4)
+    greedy, modest = pool.of_user(GREEDY), pool.of_user(MODEST)
+    held = [greedy.connection() for _ in range(3)]
+    try:
+        for one in held:
+            await one.__aenter__()
+        with pytest.raises(LimitReached, match=r"4 connections .* \(3 for one user\)"):
+            async with greedy.connection():
+                pass
+        async with modest.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+    finally:
+        for one in held:
+            await one.__aexit__(None, None, None)
+        await pool.close()
