@@ -179,7 +179,7 @@ class Guard:
         await connection.execute(fill(_SQL["lock_against_inserts"], table=qualified(table.name)))
 
     def marked(self, table: Table, columns: Columns) -> Columns:
-        """Return the rows, of which the ones without a team have the caller's, if there is just one."""
+        """Return the rows; rows without a team get the caller's, if there is just one."""
         if not self.names_teams(table) or len(self.teams) != 1:
             return columns
         attribute = table.heading[self.attribute]
