@@ -193,11 +193,15 @@ def served_by(python: str, database_url: str, stores: StoreFolders, folder: Path
 
 @contextmanager
 def served(
-    database_url: str, limits: TransactionLimits | None = None, stores: StoreFolders | None = None
+    database_url: str,
+    limits: TransactionLimits | None = None,
+    stores: StoreFolders | None = None,
+    owner_url: str | None = None,
 ) -> Iterator[str]:
     """Serve a database on a private socket for the length of the block."""
     settings = Settings(
         database_url=database_url,
+        owner_url=owner_url,
         data_folder=Path(),
         listen=private_address(),
         grace_s=0.1,

@@ -44,6 +44,7 @@ from levada_server.storage.postgres.audit import keep_audit
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate
 from levada_server.storage.postgres.request_outcomes import forget_past_days
+from levada_server.storage.postgres.second_role import let_in
 from levada_server.storage.postgres.spool import SpoolSpace
 from levada_server.supervision import Supervision
 
@@ -117,10 +118,9 @@ async def running(
             database_url = postgres.dsn
         spool = SpoolSpace(settings.spool_folder)
         await asyncio.to_thread(spool.remove_leftovers)
-        database = await Database.connect(database_url, spool)
+        database = await Database.connect(database_url, spool, owner_url=settings.owner_url)
         stack.push_async_callback(database.close)
-        await migrate(database)
-        await forget_past_days(database)
+        await _prepare(database)
         cache, permissions, downstream = CatalogCache(database), PermissionsCache(database), Downstream()
         await cache.current()
         await permissions.read()
@@ -195,7 +195,7 @@ def _tidy(supervision: Supervision, engine: Engine, database: Database, settings
     supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
     supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
-    supervision.repeat("audit-months", partial(keep_audit, database, settings.audit_months), TIDY_INTERVAL_S)
+    supervision.repeat("audit-months", partial(_keep_audit, database, settings.audit_months), TIDY_INTERVAL_S)
     if settings.alerts is not None and not settings.shared_port:  # one of several processes tells
         supervision.repeat("alerts", Alerts(engine, settings.alerts).round, alerts.EVERY_S)
 
@@ -221,6 +221,19 @@ def _metrics(
         yield
     finally:
         pages.close()
+
+
+async def _prepare(database: Database) -> None:
+    """Bring the database up to date as its owner, and let the role of calls in."""
+    await migrate(database.share("declarations"))
+    await let_in(database)
+    await forget_past_days(database)
+
+
+async def _keep_audit(database: Database, months: int) -> None:
+    """Make and drop the months of the audit as their owner, and let the server's role insert alone."""
+    await keep_audit(database.share("declarations"), months)
+    await let_in(database)
 
 
 async def _flush(engine: Engine) -> None:

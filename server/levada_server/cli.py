@@ -154,6 +154,10 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         default=1,
         help="how many processes serve the port; each opens up to 20 connections to PostgreSQL (default: 1)",
     )
+    serve_parser.add_argument(
+        "--owner-url",
+        help="the database of --database-url with the role that owns the tables, if the role there may not change them",
+    )
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after this many seconds without a call")
     serve_parser.add_argument(
         "--grace", type=float, default=10.0, help="how many seconds running calls may take after a stop signal"
@@ -303,11 +307,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
             "proxy encrypts all that comes from outside."
         )
+    if arguments.owner_url is not None and arguments.database_url is None:
+        raise InvalidRequest("--owner-url goes with --database-url; the embedded database has one role.")
     issuer_file: Path = arguments.issuer or arguments.data_dir / ISSUER_FILE
     alerts_file: Path = arguments.alerts or arguments.data_dir / ALERTS_FILE
     return replace(
         _data_settings(arguments),
         listen=listen,
+        owner_url=arguments.owner_url,
         certificate=certificate,
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,

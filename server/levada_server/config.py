@@ -91,6 +91,8 @@ class Settings:
 
     Args:
         database_url: An external PostgreSQL; None for the embedded one.
+        owner_url: The same database with the role that owns the tables, if the other role may not change them; None
+            if it is the same role.
         data_folder: The folder of the embedded PostgreSQL and the server's own files.
         listen: `host:port` or `unix:/path`; None for a private socket of the data folder.
         idle_timeout_s: Stop after this many seconds without a call; None to run for ever.
@@ -117,6 +119,7 @@ class Settings:
     database_url: str | None = field(repr=False)  # it may have a password
     data_folder: Path
     listen: str | None = None
+    owner_url: str | None = None
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
     spool_folder: Path | None = None

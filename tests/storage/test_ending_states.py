@@ -190,7 +190,7 @@ async def idle_session(url: str) -> asyncpg.PostgresError:
 
 
 async def broken_protocol(url: str) -> asyncpg.PostgresError:
-    """Send what is no message of the protocol."""
+    """Send bytes that are not a message of the protocol."""
     return await ended(url, "SELECT 1", message=b"\x01" + struct.pack("!i", 4))
 
 

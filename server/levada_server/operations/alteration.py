@@ -186,7 +186,7 @@ async def _change(
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            async with engine.scope.transaction() as connection:
+            async with engine.scope.share("declarations").transaction() as connection:
                 await table_alteration.limit_lock_wait(connection)
                 result, made = await change(connection, await engine.gate.lock(connection, caller))
                 catalog = await read_catalog(connection)

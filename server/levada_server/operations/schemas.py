@@ -138,7 +138,7 @@ def find_summary(listed: Iterable[SchemaSummary], name: str, then: SchemaSummary
 async def _create_schema(
     engine: Engine, caller: Caller, name: str, *, allow_existing: bool
 ) -> tuple[SchemaSummary, bool]:
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("declarations").transaction() as connection:
         existing = {row[0]: row for row in await stored_catalog.list_schemas(connection)}
         if not (name in existing and allow_existing and engine.gate.rights(caller).sees_schema(name)):
             engine.gate.admit_creator(caller, name)
@@ -178,7 +178,7 @@ async def update_schema(
     Raises:
         UnknownSchema: The schema does not exist.
     """
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("declarations").transaction() as connection:
         (await engine.gate.lock(connection, caller)).admit_to_schema(Action.CONFIGURE, name)
         await stored_catalog.update_schema(connection, name, contract, confidential)
         made = entry(caller, name, contract=contract and contract.value, confidential=confidential)
@@ -198,7 +198,7 @@ async def set_ownership(engine: Engine, caller: Caller, name: TableName, ownersh
         UnknownAttribute: The table has no such attribute.
         InvalidRequest: The attribute does not hold text, or the rows are a part's or a job's.
     """
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("declarations").transaction() as connection:
         view = await engine.gate.lock(connection, caller)
         table = view.table(Action.GRANT, name)
         if ownership is not None:
@@ -247,7 +247,7 @@ async def drop_schema(engine: Engine, caller: Caller, name: str) -> int:
         return recorded
 
     async def work() -> int:
-        async with engine.scope.transaction() as connection:
+        async with engine.scope.share("declarations").transaction() as connection:
             view = await engine.gate.lock(connection, caller)
             view.admit_to_schema(Action.DROP, name)
             catalog = view.catalog
@@ -329,7 +329,7 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
                 f"{caller.identity.user} may not alter the table."
             )
             return declared
-    async with engine.scope.transaction() as connection:
+    async with engine.scope.share("declarations").transaction() as connection:
         view = await engine.gate.lock(connection, caller, view)
         catalog = view.catalog
         existing = catalog.tables.get(declaration.name)
@@ -626,7 +626,7 @@ async def drop_tables(
         return tuple(TableName(schema, table) for schema, table in recorded)
 
     async def work() -> tuple[TableName, ...]:
-        async with engine.scope.transaction() as connection:
+        async with engine.scope.share("declarations").transaction() as connection:
             doomed = _doomed_tables(await engine.gate.lock(connection, caller), names, ignore_masters)
             if digest and digest != _drop_digest(doomed):
                 raise PlanChanged(

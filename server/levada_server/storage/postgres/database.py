@@ -8,6 +8,7 @@ import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import asyncpg
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.spool import Pipe
 
-Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes"]
+Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes", "declarations"]
 """A kind of work that has connections of its own."""
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -41,6 +42,7 @@ TRANSACTIONS = 20
 COMPLETIONS = 8
 LEASES = 4
 PROBES = 1
+DECLARATIONS = 4
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 60.0
@@ -112,6 +114,7 @@ def _connections(calls: int) -> dict[Share, _Connections]:
         "completions": _Connections("completing jobs", COMPLETIONS),
         "leases": _Connections("leases of jobs", LEASES),
         "probes": _Connections("signs of life", PROBES),
+        "declarations": _Connections("declarations", DECLARATIONS),
     }
 
 
@@ -132,9 +135,11 @@ class Database:
         postgresql_version: str,
         spool_space: SpoolSpace | None = None,
         size: int | None = None,
+        owner_pool: Pool | None = None,
     ) -> None:
-        """Use an open pool; `close` closes it."""
-        self._pool = pool
+        """Use an open pool, and another one for declarations if these have a role of their own; `close` closes them."""
+        self._pool = self._common_pool = pool
+        self._owner_pool = owner_pool or pool
         self._shares = _connections(size or POOL_SIZE)
         self._share = self._shares["calls"]
         self._user_id: int | None = None
@@ -143,7 +148,9 @@ class Database:
         self.spool_space = spool_space or SpoolSpace()
 
     @classmethod
-    async def connect(cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None) -> Database:
+    async def connect(
+        cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None, owner_url: str | None = None
+    ) -> Database:
         """Open a pool.
 
         Args:
@@ -151,12 +158,13 @@ class Database:
             spool_space: The disk space in which results wait for slow readers; by default in the system's temporary
                 folder.
             size: How many connections calls may use; by default `POOL_SIZE`.
+            owner_url: The URL by which tables are declared and altered, with the role that owns them; None for `url`.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
         """
 
-        async def connect() -> Connection:
+        async def connect(url: str) -> Connection:
             connection = await asyncpg.connect(
                 url,
                 timeout=CONNECT_TIMEOUT_S,
@@ -176,7 +184,8 @@ class Database:
             return connection
 
         try:
-            first = await connect()
+            first = await connect(url)
+            owner = None if owner_url is None else await connect(owner_url)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable(f"The database cannot be reached: {error or type(error).__name__}") from error
         except ValueError:  # its text may have parts of a password
@@ -185,16 +194,20 @@ class Database:
         if version.major < MIN_POSTGRESQL:
             await first.close()
             raise Unavailable(f"The database is PostgreSQL {version.major}; Levada needs {MIN_POSTGRESQL} or later.")
-        return cls(Pool(connect, first), f"{version.major}.{version.minor}", spool_space, size)
+        pool = Pool(partial(connect, url), first)
+        owner_pool = None if owner is None or owner_url is None else Pool(partial(connect, owner_url), owner)
+        return cls(pool, f"{version.major}.{version.minor}", spool_space, size, owner_pool)
 
     async def close(self) -> None:
         """Close all connections, also those in use after a while: a server must be able to stop."""
-        await self._pool.close()
+        for pool in {self._common_pool, self._owner_pool}:
+            await pool.close()
 
     def share(self, share: Share) -> Database:
         """Return the same database with the connections for one kind of work."""
         chosen = copy(self)
         chosen._share = self._shares[share]  # noqa: SLF001  # it is of this class
+        chosen._pool = self._owner_pool if share == "declarations" else self._common_pool  # noqa: SLF001
         return chosen
 
     def of_user(self, user_id: int | None) -> Database:
@@ -221,7 +234,8 @@ class Database:
 
     def forget_plans(self) -> None:
         """Replace every connection, because its plans are for tables that have changed."""
-        self._pool.expire()
+        for pool in {self._common_pool, self._owner_pool}:
+            pool.expire()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
