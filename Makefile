@@ -10,7 +10,7 @@ BUF := build/buf/node_modules/.bin/buf
 # The inputs of an installation: when one of these changes, it is repeated.
 SOURCES := bootstrap.py pyproject.toml proto/build_hook.py $(wildcard proto/levada_api/v1/*.proto)
 
-.PHONY: help demo test lint docs bench drills soak fuzz clean
+.PHONY: help demo test lint docs bench drills soak misbehaviour fuzz clean
 
 help:
 	@echo "make demo   run the example pipeline, with its own server and database"
@@ -90,6 +90,9 @@ drills: .venv/installed-dev
 
 soak: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),330)
+
+misbehaviour: .venv/installed-dev
+	@$(BIN)/python -m benchmarks.misbehaviour --seconds $(or $(SECONDS),60)
 
 fuzz: .venv/installed-dev
 	@$(BIN)/python -m tests.fuzz $(or $(TARGET),arrow) --seconds $(or $(SECONDS),60)

@@ -378,7 +378,7 @@ async def test_large_messages_are_not_read_far_ahead() -> None:
             rows = row_service_pb2.InsertRowsRequest(arrow_ipc=bytes(inbox.READ_AHEAD_BYTES // 2 - 1_000))
             yield pb.OpenSessionRequest(insert_rows=rows, more=number < 5)
 
-    guard: Any = SimpleNamespace(silence_s=5.0)  # Any: a guard that knows how long a client may be silent
+    guard: Any = SimpleNamespace(look_s=lambda _: 5.0)  # Any: a guard that knows how long a client may be silent
     async with inbox.Inbox(messages(), guard) as reader:
         first = await reader.next()
         assert first is not None

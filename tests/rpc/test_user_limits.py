@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING
 
 import grpc.aio
+import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2, status_pb2
 
@@ -17,6 +19,7 @@ from levada_server.operations import users
 from levada_server.operations.quota import Quota
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
+from levada_server.rpc.streams import transaction_guard
 from levada_server.storage.postgres import database
 from tests.operations.test_users import refusal
 from tests.support import make
@@ -127,6 +130,32 @@ async def test_one_user_does_not_take_the_transactions_of_others(engine: Engine,
     assert not (await answered.read()).HasField("error")
     for _ in range(places.most):
         places.give(greedy_id)
+
+
+async def test_an_idle_transaction_gives_way_to_users_who_have_fewer(
+    engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction_guard, "GIVE_WAY_S", 0.2)
+    monkeypatch.setattr(transaction_guard, "LOOK_S", 0.1)
+    begin = pb.OpenSessionRequest(begin=pb.Begin())
+    stub = pb_grpc.SessionServiceStub(channel)
+    greedy, modest = await token(engine, "greedy"), await token(engine, "modest")
+    assert isinstance(engine.scope, database.Database)
+    places = engine.scope.share("transactions")._share.free  # noqa: SLF001
+    places._size = places.most = 2  # noqa: SLF001  # instead of twenty sessions
+    held = [stub.OpenSession(metadata=greedy) for _ in range(2)]
+    assert [await opened(call, begin) for call in held] == [None, None]
+    assert await opened(stub.OpenSession(metadata=modest), begin) is None  # it waited for one of the two
+    codes = []
+    for call in held:
+        call_ended = asyncio.ensure_future(call.read())
+        done, _ = await asyncio.wait({call_ended}, timeout=1.0)
+        if done:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                call_ended.result()
+            codes.append(limit_of(caught.value))
+        call_ended.cancel()
+    assert codes == [("RESOURCE_EXHAUSTED", "transaction", "0.2")]
 
 
 async def test_a_schema_takes_no_more_than_it_may(engine: Engine, channel: grpc.aio.Channel) -> None:

@@ -91,11 +91,16 @@ class Inbox:
             self._insert_ends = message is None or not message.more
 
     async def _take(self) -> pb.OpenSessionRequest | None:
-        try:
-            async with asyncio.timeout(self._guard.silence_s), self._changed:
-                await self._changed.wait_for(lambda: self._waiting or self._ended)
-        except TimeoutError:
-            raise self._guard.silent() from None
+        silent_s = 0.0
+        while not (self._waiting or self._ended):
+            pause_s = self._guard.look_s(silent_s)
+            try:
+                async with asyncio.timeout(pause_s), self._changed:
+                    await self._changed.wait_for(lambda: self._waiting or self._ended)
+            except TimeoutError:
+                assert pause_s is not None
+                silent_s += pause_s
+                self._guard.check_silence(silent_s)
         if not self._waiting:
             return None
         message, size = self._waiting.popleft()

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 SILENCE_S = 60.0
 """How long a session without an open transaction waits for its client."""
+GIVE_WAY_S = 5.0
+"""How long, in seconds, an open transaction may wait for its client while others wait for a transaction."""
+LOOK_S = 1.0
+"""How often, in seconds, to look whether others wait."""
 _LOG = logging.getLogger("levada.server")
 
 
@@ -38,18 +42,35 @@ class TransactionGuard:
         if watch is not None:
             await asyncio.gather(watch, return_exceptions=True)
 
-    @property
-    def silence_s(self) -> float | None:
-        """Return how many seconds the client may be silent now; None under a lease, which it renews elsewhere."""
-        if self._timer is None:
-            return SILENCE_S
-        return None if self._watch is not None else self._limits.idle_s
+    def look_s(self, silent_s: float) -> float | None:
+        """Return after how many seconds to ask `check_silence` again; None under a lease, which the client renews.
 
-    def silent(self) -> LevadaError:
-        """Return the error for a client that was silent for too long."""
-        if self._timer is not None:
-            return self.too_long()
-        return Unavailable(f"The session was silent for {SILENCE_S:g} s and has ended; open another.")
+        Args:
+            silent_s: How long the client has been silent.
+        """
+        if self._timer is None:
+            return SILENCE_S - silent_s
+        return None if self._watch is not None else min(LOOK_S, self._limits.idle_s - silent_s)
+
+    def check_silence(self, silent_s: float) -> None:
+        """Check that a client may be silent for longer.
+
+        Raises:
+            LimitReached: Its transaction has waited for too long, or others wait for one.
+            Unavailable: Without a transaction, it was silent for too long.
+        """
+        if self._timer is None:
+            if silent_s >= SILENCE_S:
+                raise Unavailable(f"The session was silent for {SILENCE_S:g} s and has ended; open another.")
+        elif silent_s >= self._limits.idle_s:
+            raise self.too_long()
+        elif silent_s >= GIVE_WAY_S and self._engine.scope.share("transactions").should_give_way:
+            raise LimitReached(
+                f"A transaction may wait {GIVE_WAY_S:g} s for a request while others wait for a transaction; it was "
+                "rolled back.",
+                limit="transaction",
+                value=GIVE_WAY_S,
+            )
 
     def follow(self, session: TransactionSession) -> None:
         """Record, after each request, whether a transaction is open."""

@@ -216,6 +216,11 @@ class Database:
         chosen._user_id = user_id  # noqa: SLF001  # it is of this class
         return chosen
 
+    @property
+    def should_give_way(self) -> bool:
+        """Return whether others wait for a connection, and nobody has more of them than this user."""
+        return self._share.free.should_give_way(self._user_id)
+
     async def probe(self) -> None:
         """Ask PostgreSQL for a sign of life.
 

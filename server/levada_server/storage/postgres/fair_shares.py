@@ -38,10 +38,10 @@ class FairShares:
         self._taken: Counter[Hashable] = Counter()
         self._waiting: list[_Waiting] = []
 
-    @property
-    def short(self) -> bool:
-        """Return whether somebody waits."""
-        return bool(self._waiting)
+    def should_give_way(self, user: Hashable) -> bool:
+        """Return whether others wait for a place, and nobody has more of them than a user."""
+        wanted = any(self._may_take(waiting.user) for waiting in self._waiting)
+        return wanted and self._taken[user] == max(self._taken.values(), default=0)
 
     def full(self, user: Hashable) -> bool:
         """Return whether a user has to wait for a place."""
@@ -67,7 +67,7 @@ class FairShares:
             raise
 
     def give(self, user: Hashable) -> None:
-        """Give a place back."""
+        """Return a place of a user to the others."""
         self._taken[user] -= 1
         if not self._taken[user]:
             del self._taken[user]

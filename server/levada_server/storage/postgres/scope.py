@@ -51,6 +51,11 @@ class Scope(Protocol):
         """Return where the work of a user is done, who shares the connections with the others."""
         ...
 
+    @property
+    def should_give_way(self) -> bool:
+        """Return whether others wait for a connection, and nobody has more of them than the user."""
+        ...
+
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a connection; for single statements.
 
@@ -124,6 +129,11 @@ class OpenTransaction:
     def of_user(self, user_id: int | None) -> OpenTransaction:
         """Return this transaction."""
         return self
+
+    @property
+    def should_give_way(self) -> bool:
+        """Return False, because the connection belongs to this transaction."""
+        return False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

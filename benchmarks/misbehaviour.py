@@ -1,0 +1,304 @@
+"""`python -m benchmarks.misbehaviour`: users who behave badly beside many who do not; do these notice it?
+
+Most clients make small calls: they fetch, count, insert, and now and then use a transaction. In a second round others
+leave transactions idle, read no results, send giant requests, connect again and again, or try wrong tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pyarrow as pa
+
+import levada as lv
+from benchmarks.client import message
+from benchmarks.drills import databases
+from levada_api.v1 import access_pb2, query_service_pb2, relation_pb2, row_service_pb2, schema_pb2
+from levada_api.v1 import access_service_pb2 as access
+from levada_api.v1 import query_service_pb2_grpc as queries_grpc
+from levada_api.v1 import row_service_pb2_grpc as rows_grpc
+from levada_api.v1 import session_service_pb2 as session
+from levada_api.v1 import session_service_pb2_grpc as session_grpc
+from tests.support.processes import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+NAME = schema_pb2.TableName(schema="crowd", table="Crowd")
+PAUSE_S = 0.5
+"""How long a client rests between two calls."""
+TRANSACTION_EVERY = 10
+"""Every which call of a client is a transaction."""
+TIMEOUT_S = 30.0
+ROWS = 20_000
+GIANT_BYTES = 40 * 2**20
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Round:
+    """The seconds of the calls of one round, and the statuses of the calls that failed."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def shown(self) -> str:
+        """Return the figures in a line."""
+        median, late = statistics.median(self.seconds), quantile(self.seconds)
+        calls, errors = len(self.seconds), len(self.errors)
+        return f"{calls} calls, median {median * 1000:.1f} ms, 99 % within {late * 1000:.0f} ms, {errors} errors"
+
+
+def quantile(seconds: Sequence[float]) -> float:
+    """Return the time within which 99 of 100 calls end."""
+    return statistics.quantiles(seconds, n=100)[98]
+
+
+def rows_of(first: int, count: int, text: str = "x") -> bytes:
+    """Write rows of the table as an Arrow IPC stream."""
+    content = io.BytesIO()
+    batch = pa.record_batch({"id": pa.array(range(first, first + count)), "note": pa.array([text] * count)})
+    with pa.ipc.new_stream(content, batch.schema) as writer:
+        writer.write_batch(batch)
+    return content.getvalue()
+
+
+# ------------------------------------------------------------------------------------------ clients that behave well
+
+
+async def behave(
+    channel: grpc.aio.Channel, metadata: Metadata, relation: relation_pb2.Relation, first: int, ends: float, told: Round
+) -> None:
+    """Make small calls until a moment of `time.monotonic`."""
+    queries = queries_grpc.QueryServiceStub(channel)
+    table, sessions = rows_grpc.RowServiceStub(channel), session_grpc.SessionServiceStub(channel)
+
+    async def fetch(_: int) -> None:
+        request = query_service_pb2.FetchRelationRequest(relation=relation)
+        async for _piece in queries.FetchRelation(request, metadata=metadata, timeout=TIMEOUT_S):
+            pass
+
+    async def count(_: int) -> None:
+        request = query_service_pb2.CountRelationRequest(relation=relation)
+        await queries.CountRelation(request, metadata=metadata, timeout=TIMEOUT_S)
+
+    async def insert(number: int) -> None:
+        header = row_service_pb2.InsertHeader(name=NAME)
+        request = row_service_pb2.InsertFewRowsRequest(header=header, arrow_ipc=rows_of(number, 1))
+        await table.InsertFewRows(request, metadata=metadata, timeout=TIMEOUT_S)
+
+    async def transact(_: int) -> None:
+        call = sessions.OpenSession(metadata=metadata, timeout=TIMEOUT_S)
+        for request in (
+            session.OpenSessionRequest(begin=session.Begin()),
+            session.OpenSessionRequest(count_relation=query_service_pb2.CountRelationRequest(relation=relation)),
+            session.OpenSessionRequest(commit=session.Commit()),
+        ):
+            await call.write(request)
+            answer = await call.read()
+            if answer.HasField("error"):
+                raise RuntimeError(answer.error.message)
+        await call.done_writing()
+        await call.read()
+
+    number = first
+    while time.monotonic() < ends:
+        number += 1
+        work = transact if number % TRANSACTION_EVERY == 0 else (fetch, count, insert)[number % 3]
+        began = time.perf_counter()
+        try:
+            await work(number)
+        except grpc.aio.AioRpcError as error:
+            told.errors.append(f"{work.__name__}: {error.code().name}: {error.details()}")
+        except RuntimeError as error:
+            told.errors.append(f"{work.__name__}: {error}")
+        told.seconds.append(time.perf_counter() - began)
+        await asyncio.sleep(PAUSE_S)
+
+
+# ------------------------------------------------------------------------------------------ clients that do not
+
+
+async def leave_transactions_idle(address: str, metadata: Metadata) -> None:
+    """Begin transactions and forget them."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = session_grpc.SessionServiceStub(channel)
+        calls = [stub.OpenSession(metadata=metadata) for _ in range(10)]
+        await asyncio.gather(*(call.write(session.OpenSessionRequest(begin=session.Begin())) for call in calls))
+        await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
+        await asyncio.sleep(2.0)
+
+
+async def read_nothing(address: str, metadata: Metadata) -> None:
+    """Ask for large results and do not read them."""
+    everything = relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))])
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = queries_grpc.QueryServiceStub(channel)
+        request = query_service_pb2.FetchRelationRequest(relation=everything)
+        calls = [stub.FetchRelation(request, metadata=metadata) for _ in range(20)]
+        await asyncio.gather(*(call.read() for call in calls), return_exceptions=True)
+        await asyncio.sleep(3.0)
+
+
+async def send_giants(address: str, metadata: Metadata) -> None:
+    """Send requests that are as large as may be, or larger."""
+    content = rows_of(0, 8, "x" * (GIANT_BYTES // 8))
+    header = row_service_pb2.InsertHeader(name=NAME)
+    async with grpc.aio.insecure_channel(address, [("grpc.max_send_message_length", -1)]) as channel:
+        stub = rows_grpc.RowServiceStub(channel)
+        await stub.InsertFewRows(
+            row_service_pb2.InsertFewRowsRequest(header=header, arrow_ipc=content), metadata=metadata, timeout=TIMEOUT_S
+        )
+
+
+async def connect_again(address: str, metadata: Metadata) -> None:
+    """Open connections and streams, and leave at once."""
+    for _ in range(20):
+        channel = grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
+        call = session_grpc.SessionServiceStub(channel).OpenCalls(metadata=metadata)
+        await call.write(session.OpenCallsRequest())
+        await channel.close(None)
+
+
+async def try_tokens(address: str, _: Metadata) -> None:
+    """Try tokens that nobody has."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = queries_grpc.QueryServiceStub(channel)
+        wrong = (("authorization", "Bearer lev_" + "x" * 43),)
+        request = query_service_pb2.CountRelationRequest()
+        await asyncio.gather(*(stub.CountRelation(request, metadata=wrong) for _ in range(50)), return_exceptions=True)
+
+
+KINDS: tuple[Callable[[str, Metadata], Awaitable[None]], ...] = (
+    leave_transactions_idle,
+    read_nothing,
+    send_giants,
+    connect_again,
+    try_tokens,
+)
+
+
+async def misbehave(address: str, tokens: Sequence[str]) -> None:
+    """Misbehave in all ways, one for each user in turn, until this process is ended."""
+
+    async def go_on(number: int, token: str) -> None:
+        while True:
+            try:
+                await KINDS[number % len(KINDS)](address, metadata_of(token))
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError, grpc.aio.UsageError):
+                await asyncio.sleep(0.1)
+
+    await asyncio.gather(*(go_on(number, token) for number, token in enumerate(tokens)))
+
+
+def metadata_of(token: str) -> Metadata:
+    """Return what goes with the calls of a user."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+# ------------------------------------------------------------------------------------------ the drill
+
+
+def free_address() -> str:
+    """Return a TCP address of this machine at which nobody listens."""
+    with socket.socket() as peer:
+        peer.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{peer.getsockname()[1]}"
+
+
+def add_users(connection: lv.Connection, kind: str, count: int) -> list[str]:
+    """Add users who may edit the table; return a token of each."""
+    tokens = []
+    for number in range(count):
+        name = f"{kind}{number}"
+        connection.call("AccessService/CreateUser", access.CreateUserRequest(name=name), access.CreateUserResponse)
+        grant = access_pb2.Grant(grantee=name, role=access_pb2.ROLE_EDITOR, schema=NAME.schema)
+        connection.call("AccessService/GrantRole", access.GrantRoleRequest(grant=grant), access.GrantRoleResponse)
+        made = access.CreateTokenRequest(user=name, label="drill")
+        made.lifetime.FromSeconds(86_400)
+        tokens.append(connection.call("AccessService/CreateToken", made, access.CreateTokenResponse).secret)
+    return tokens
+
+
+async def behave_all(
+    address: str, tokens: Sequence[str], relations: Sequence[relation_pb2.Relation], first: int, seconds: float
+) -> Round:
+    """Let all clients behave well for some seconds."""
+    told, ends = Round(), time.monotonic() + seconds
+    channels = [grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in tokens]
+    clients = zip(channels, tokens, strict=True)
+    await asyncio.gather(
+        *(
+            behave(channel, metadata_of(token), relations[number], first + number * 100_000, ends, told)
+            for number, (channel, token) in enumerate(clients)
+        )
+    )
+    for channel in channels:
+        await channel.close()
+    return told
+
+
+def drill(dsn: str, good: int, bad: int, seconds: float) -> tuple[Round, Round]:
+    """Run both rounds on an empty database; return what the clients who behave well met in each."""
+    address = free_address()
+    with Server(dsn, address), lv.Connection(address) as connection:
+        schema = lv.Schema(NAME.schema, connection=connection)
+
+        @schema
+        class Crowd(lv.Manual):
+            definition = "id : int64\n---\nnote : text\n"
+
+        table = Crowd()
+        table.insert([{"id": -1 - number, "note": "x" * 500} for number in range(ROWS)])
+        tokens, others = add_users(connection, "good", good), add_users(connection, "bad", bad)
+        relations = [message(table & {"id": -1 - number}) for number in range(good)]
+        alone = asyncio.run(behave_all(address, tokens, relations, 0, seconds))
+        command = [sys.executable, "-m", "benchmarks.misbehaviour", "--misbehave", address]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as culprits:
+            assert culprits.stdin is not None
+            culprits.stdin.write(f"{json.dumps(others)}\n")
+            culprits.stdin.flush()
+            try:
+                beside = asyncio.run(behave_all(address, tokens, relations, 10**9, seconds))
+                assert culprits.poll() is None, "the clients that misbehave have ended"
+            finally:
+                culprits.kill()
+    return alone, beside
+
+
+def main() -> int:
+    """Run the drill, and print what it found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.misbehaviour", description=__doc__)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--bad", type=int, default=20, help="how many of them misbehave")
+    parser.add_argument("--seconds", type=float, default=60.0, help="the length of each of the two rounds")
+    parser.add_argument("--misbehave", metavar="ADDRESS", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.misbehave:
+        asyncio.run(misbehave(arguments.misbehave, json.loads(sys.stdin.readline())))
+        return 0
+    with databases() as new_database:
+        alone, beside = drill(new_database(), arguments.clients - arguments.bad, arguments.bad, arguments.seconds)
+    print(f"alone:  {alone.shown()}")
+    print(f"beside: {beside.shown()}")
+    for error in sorted(set(beside.errors))[:20]:
+        print(f"  {error}")
+    medians = [statistics.median(told.seconds) for told in (alone, beside)]
+    late = [quantile(told.seconds) for told in (alone, beside)]
+    print(f"the median took {medians[1] / medians[0]:.1f} times as long, the 99th of 100 {late[1] / late[0]:.1f} times")
+    return 1 if beside.errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
