@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from levada_api.v1 import access_service_pb2, access_service_pb2_grpc
 from levada_server.app import running
 from levada_server.certificates import make_certificates
 from levada_server.config import Settings
+from tests.support.client import forget_default_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -203,6 +205,39 @@ async def test_tls_with_an_authority_of_ones_own(database_url: str, tmp_path: Pa
         pair[1].write_bytes(key)
         make_certificates(tmp_path / "tls", ["localhost"])
         assert await asyncio.to_thread(names)
+
+
+async def test_a_login_in_a_notebook_asks_for_the_authority_and_a_token(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_certificates(tmp_path / "tls", ["localhost", "127.0.0.1"])
+    forget_default_connection(monkeypatch)
+    monkeypatch.setenv("LEVADA_CREDENTIALS", str(tmp_path / "credentials.json"))
+    answers = iter(["no", "yes"])
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # a notebook replaces these two
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    async with serving(database_url, tmp_path, certificate=(made.certificate, tmp_path / "tls" / "server.key")) as (
+        _,
+        address,
+    ):
+        good = await token(address)
+        monkeypatch.setattr("getpass.getpass", lambda _: good)
+        monkeypatch.setenv("LEVADA_URL", there := f"https://localhost:{address.rpartition(':')[2]}")
+        with pytest.raises(InvalidRequest, match="nothing was sent"):
+            await asyncio.to_thread(lv.login)
+        (await asyncio.to_thread(lv.login)).close()
+        connection = await asyncio.to_thread(lv.connect)
+        connection.close()
+    told = capsys.readouterr()
+    assert told.err.count(f"SHA-256 {made.fingerprint}") == 2
+    assert told.out == f"You are anna at {there}; the token is kept for this address.\n"
+
+
+def test_a_login_needs_the_name_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LEVADA_URL", raising=False)
+    with pytest.raises(InvalidRequest, match="No server is named"):
+        lv.login()
 
 
 def test_a_token_never_travels_in_the_clear() -> None:

@@ -327,7 +327,13 @@ async def test_a_client_with_a_secret_sends_it(database_url: str, tmp_path: Path
         assert (await client.log_in()).token.user == "anna"
 
 
-async def test_levada_login_shows_the_page_and_keeps_the_token(client: Client, tmp_path: Path) -> None:
+BY_PYTHON = "import sys, levada as lv; print(lv.login(sys.argv[1]) is lv.conn())"
+
+
+@pytest.mark.parametrize("command", [("-m", "levada", "login"), ("-c", BY_PYTHON)], ids=["command", "function"])
+async def test_a_login_shows_the_page_and_keeps_the_token(
+    command: tuple[str, ...], client: Client, tmp_path: Path
+) -> None:
     environment = {
         **{name: text for name, text in os.environ.items() if not name.startswith("LEVADA_")},
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
@@ -335,9 +341,7 @@ async def test_levada_login_shows_the_page_and_keeps_the_token(client: Client, t
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "levada",
-        "login",
+        *command,
         client.address,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
@@ -349,7 +353,12 @@ async def test_levada_login_shows_the_page_and_keeps_the_token(client: Client, t
     assert f"{client.provider.url}/activate" in told
     client.provider.approve(told.rstrip(".\n").rpartition(" ")[2], preferred_username="anna")
     output, errors = await process.communicate()
-    assert (process.returncode, output.decode().startswith(f"You are anna at {client.address}")) == (0, True), errors
+    first, *more = output.decode().splitlines()
+    assert (process.returncode, first) == (
+        0,
+        f"You are anna at {client.address}; the token is kept for this address.",
+    ), errors
+    assert more == (["True"] if command[0] == "-c" else [])
     file = tmp_path / "config" / "levada" / "credentials.json"
     assert file.stat().st_mode & 0o777 == 0o600
     assert await client.user_of(json.loads(file.read_text())[0]["token"]) == "anna"

@@ -16,6 +16,7 @@ from levada._base.prompt import user_choice
 from levada._base.tracebacks import install as _shorten_tracebacks
 from levada._net.address import conn, connect
 from levada._net.connection import Connection
+from levada._net.login import login
 from levada._net.versions import own_version
 from levada._objects.handles import StoredArray, StoredFile, StoredFolder
 from levada._pipeline.schema import (
@@ -83,6 +84,7 @@ __all__ = [
     "list_codecs",
     "list_schemas",
     "logger",
+    "login",
     "schema",
     "user_choice",
     "utils",

@@ -18,6 +18,7 @@
 #include "error.hpp"
 #include "heartbeat.hpp"
 #include "messages.hpp"
+#include "private_file.hpp"
 #include "private_socket.hpp"
 #include "protocol.hpp"
 #include "values.hpp"
@@ -300,6 +301,9 @@ void folder_rights_of(const Arguments& in) {
   if (in.result_count > 1) in.give(1, logical_array(found.others_write));
 }
 
+// ('keepPrivately', file, text): replaces a file by one that nobody else can ever open.
+void keep_privately(const Arguments& in) { write_private_file(in.text(0, "The file"), in.text(1, "The text")); }
+
 // error = ('lastError'): the last error that the gateway raised: identifier, message, reason, metadata.
 void last_error(const Arguments& in) { in.give(0, struct_of_error(state->last_error)); }
 
@@ -347,6 +351,7 @@ const std::unordered_map<std::string, Command>& commands() {
       {"beatStop", beat_stop},
       {"requestId", request_id},
       {"folderRights", folder_rights_of},
+      {"keepPrivately", keep_privately},
       {"lastError", last_error},
       {"decodeValue", decode_value},
       {"encodeValue", encode_value},

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 from levada._cli.output import print_table
 from levada._net.address import open_connection
-from levada._net.credentials import Credential, forget_credential, keep_credential, parse_address
-from levada._net.login import log_in
+from levada._net.credentials import forget_credential
+from levada._net.login import login
 from levada._net.pages import pages
-from levada._net.unverified import Unverified, ask_authority
 from levada_api.v1 import access_pb2, schema_pb2, schema_service_pb2
 from levada_api.v1 import access_service_pb2 as pb
 
@@ -286,51 +284,9 @@ def _ownership(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _login(options: argparse.Namespace) -> int:
-    """Keep a token for a server, after one look at the certificate of an unknown authority."""
-    authority = None
-    if parse_address(options.server).encrypted and (unknown := ask_authority(options.server)) is not None:
-        authority = _trusted(options.server, unknown)
-    answer = log_in(options.server, authority, _show_page)
-    token = _typed_token(options.server) if answer is None else answer.secret
-    with open_connection(options.server, token, authority=authority) as connection:
-        caller = connection.call("AccessService/GetCaller", pb.GetCallerRequest(), pb.GetCallerResponse)
-    keep_credential(options.server, Credential(token, authority))
-    print(f"You are {caller.user.name} at {options.server}; the token is kept for this address.")
+    """Keep a token for a server."""
+    login(options.server).close()
     return 0
-
-
-def _show_page(started: pb.StartLoginResponse) -> None:
-    page, code, direct = (
-        "".join(filter(str.isprintable, text)) for text in (started.page, started.code, started.page_with_code)
-    )
-    print(f"Log in at {page} in any browser, and type the code {code}.", file=sys.stderr)
-    if direct:
-        print(f"This address has the code typed in: {direct}", file=sys.stderr)
-
-
-def _typed_token(server: str) -> str:
-    return (getpass.getpass(f"Token for {server}: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
-
-
-def _trusted(server: str, unknown: Unverified) -> str:
-    """Return the certificate of an authority after the user has confirmed it.
-
-    Raises:
-        InvalidRequest: The user has not.
-    """
-    print(
-        f"No authority that this system trusts has signed the certificate of {server}. Its own authority is\n"
-        f"  {unknown.name}\n  SHA-256 {unknown.fingerprint}\n"
-        "Compare it with what `levada certificates` printed on the server.",
-        file=sys.stderr,
-    )
-    try:
-        answer = input("Trust it for this server? [yes, No]: ") if sys.stdin.isatty() else ""
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() != "yes":
-        raise InvalidRequest("The certificate was not confirmed, and nothing was sent.")
-    return unknown.pem
 
 
 def _logout(options: argparse.Namespace) -> int:

@@ -1,39 +1,71 @@
-"""Log in at the issuer of identities that a server trusts; the server alone speaks to it."""
+"""Log in to a server, and keep the token; at an issuer of identities if the server trusts one."""
 
 from __future__ import annotations
 
+import getpass
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada._base.errors import Unauthenticated, Unsupported
+from levada._base.errors import InvalidRequest, Unauthenticated, Unsupported
+from levada._net.address import open_connection, use
+from levada._net.credentials import Credential, keep_credential, parse_address
 from levada._net.transport import Transport
+from levada._net.unverified import Unverified, ask_authority
 from levada_api.v1 import access_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from levada._net.connection import Connection
 
 
-def log_in(
-    address: str, authority: str | None, show: Callable[[pb.StartLoginResponse], None]
-) -> pb.PollLoginResponse | None:
-    """Return a new token once the user has logged in; None if the server has no issuer.
+def login(url: str | None = None) -> Connection:
+    """Log in to a server, keep the token for its address, and make it the one that schemas use from now on.
+
+    If the server trusts an issuer of identities, this shows the address of the issuer's page and a code, and waits
+    until you have logged in there, in any browser. Otherwise it asks for a token. If this system does not know the
+    authority of the server, it first shows its fingerprint, and sends nothing until you have confirmed it.
 
     Args:
-        address: The server's address.
-        authority: The certificate of its authority in PEM; None for the authorities of this system.
-        show: Shows the user the page on which to log in, and the code to type there.
+        url: The server's address; None for the one that LEVADA_URL or `levada.toml` names, as for `connect`.
 
     Raises:
         Unauthenticated: The issuer, or the server, refuses the user; or the user took too long.
         Unavailable: The server, or the issuer, does not answer.
+        InvalidRequest: No server is named, or the authority was not confirmed.
     """
+    source = Source(url) if url else find_source()
+    if source.url is None:
+        raise InvalidRequest(
+            'No server is named. Call levada.login("host:port"), or set LEVADA_URL, or name it in levada.toml.'
+        )
+    authority = None
+    if source.certificates is not None:
+        authority = Path(source.certificates).read_text(encoding="utf-8")
+    elif parse_address(source.url).encrypted and (unknown := ask_authority(source.url)) is not None:
+        authority = _trusted(source.url, unknown)
+    token = _issued_token(source.url, authority) or _typed_token(source.url)
+    connection = open_connection(source.url, token, authority=authority)
+    try:
+        caller = connection.call("AccessService/GetCaller", pb.GetCallerRequest(), pb.GetCallerResponse)
+        keep_credential(source.url, Credential(token, authority))
+    except BaseException:
+        connection.close()
+        raise
+    use(connection)
+    sys.stdout.write(f"You are {caller.user.name} at {source.url}; the token is kept for this address.\n")
+    return connection
+
+
+def _issued_token(address: str, authority: str | None) -> str | None:
+    """Return a new token once the user has logged in; None if the server has no issuer."""
     transport = Transport(address, None, None if authority is None else authority.encode())
     try:
         try:
             started = transport.call("AccessService/StartLogin", pb.StartLoginRequest(), pb.StartLoginResponse)
         except Unsupported:
             return None
-        show(started)
+        _show_page(started)
         deadline = time.monotonic() + started.lifetime.ToTimedelta().total_seconds()
         pause = started.interval
         while time.monotonic() < deadline:
@@ -42,8 +74,51 @@ def log_in(
                 "AccessService/PollLogin", pb.PollLoginRequest(login=started.login), pb.PollLoginResponse
             )
             if answer.secret:
-                return answer
+                return answer.secret
             pause = answer.interval
         raise Unauthenticated("The time to log in is over; begin again.")
     finally:
         transport.close()
+
+
+def _show_page(started: pb.StartLoginResponse) -> None:
+    page, code, direct = (
+        "".join(filter(str.isprintable, text)) for text in (started.page, started.code, started.page_with_code)
+    )
+    _tell(f"Log in at {page} in any browser, and type the code {code}.")
+    if direct:
+        _tell(f"This address has the code typed in: {direct}")
+
+
+def _typed_token(address: str) -> str:
+    return (getpass.getpass(f"Token for {address}: ") if _somebody_types() else sys.stdin.readline()).strip()
+
+
+def _trusted(address: str, unknown: Unverified) -> str:
+    """Return the certificate of an authority after the user has confirmed it.
+
+    Raises:
+        InvalidRequest: The user has not.
+    """
+    _tell(
+        f"No authority that this system trusts has signed the certificate of {address}. Its own authority is\n"
+        f"  {unknown.name}\n  SHA-256 {unknown.fingerprint}\n"
+        "Compare it with what `levada certificates` printed on the server."
+    )
+    try:
+        answer = input("Trust it for this server? [yes, No]: ") if _somebody_types() else ""
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() != "yes":
+        raise InvalidRequest("The certificate was not confirmed, and nothing was sent.")
+    return unknown.pem
+
+
+def _somebody_types() -> bool:
+    """Return whether a person can answer: at a terminal, or in a notebook, whose questions have a way of their own."""
+    return sys.stdin.isatty() or "ipykernel" in sys.modules
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

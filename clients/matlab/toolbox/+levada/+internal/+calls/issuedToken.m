@@ -1,0 +1,44 @@
+function token = issuedToken(url, authority)
+%ISSUEDTOKEN Show the page on which to log in, and return the token that the server makes then.
+%
+%   token = issuedToken(url, authority)
+%
+%   authority  the certificate of the server's authority in PEM, or '' for the authorities of this system
+%
+%   See also levada.login
+
+client = levada.internal.calls.clientName();
+caller = struct('Channel', levada.internal.calls.gateway('connect', url, '', authority, client));
+closing = onCleanup(@() levada.internal.calls.gateway('close', caller.Channel));
+started = levada.internal.api.startLogin(caller, struct());
+printable = @(text) text(text >= ' ' & text ~= char(127));
+show('Log in at %s in any browser, and type the code %s.\n', printable(started.page), printable(started.code));
+if ~isempty(started.page_with_code)
+    show('This address has the code typed in: %s\n', printable(started.page_with_code));
+end
+began = tic;
+wait = started.interval;
+token = '';
+while isempty(token)
+    if toc(began) > secondsOf(started.lifetime)
+        levada.internal.errors.fail('Unauthenticated', 'The time to log in is over; begin again.');
+    end
+    pause(secondsOf(wait));
+    answer = levada.internal.api.pollLogin(caller, struct('login', started.login));
+    token = answer.secret;
+    if isempty(token)
+        wait = answer.interval;
+    end
+end
+end
+
+function show(varargin)
+fprintf(varargin{:});
+if exist('OCTAVE_VERSION', 'builtin')
+    fflush(stdout());  % Octave shows a line at once only on a terminal
+end
+end
+
+function seconds = secondsOf(duration)
+seconds = double(duration.seconds) + double(duration.nanos) / 1e9;
+end

@@ -1,0 +1,13 @@
+function credential = keptCredential(url)
+%KEPTCREDENTIAL Return what is kept for a server, a struct with address, token and authority; [] for nothing.
+%
+%   See also levada.internal.calls.findCredential
+
+credential = [];
+kept = levada.internal.calls.keptCredentials();
+for index = 1:numel(kept)
+    if strcmp(kept{index}.address, levada.internal.calls.credentialAddress(url))
+        credential = kept{index};
+    end
+end
+end
