@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 import struct
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ MAX_SHOWN_BITS = 400
 """A larger integer is not written out in messages: Python refuses to where it has thousands of digits."""
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
+_SPAN = re.compile(r"(-)?(\d{1,8}):([0-5]?\d)(?::([0-5]?\d)(\.\d{1,6})?)?", re.ASCII)
 
 
 def coerce(value: object, type_: AttributeType) -> object:
@@ -145,6 +147,16 @@ def _text(value: object, type_: AttributeType) -> str:
     return text
 
 
+def read_span(text: str) -> dt.timedelta | None:
+    """Read a span of time as MySQL spells it, `[-]h:mm[:ss[.ffffff]]`; None if it is not one."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        return None
+    seconds = (int(match[2]) * 60 + int(match[3])) * 60 + int(match[4] or 0)
+    span = dt.timedelta(seconds=seconds, microseconds=int((match[5] or ".")[1:].ljust(6, "0")))
+    return -span if match[1] else span
+
+
 def _moment(value: object, family: Family) -> object:
     if isinstance(value, str):
         value = _read_moment(value.strip(), family)
@@ -153,6 +165,11 @@ def _moment(value: object, family: Family) -> object:
             return value.replace(tzinfo=None)
         case Family.TIME, dt.timedelta() if dt.timedelta(0) <= value < dt.timedelta(days=1):
             return (dt.datetime.min + value).time()
+        case Family.TIME, dt.timedelta():
+            raise WrongValue(
+                f"{show(value)} is not a time of day, from 00:00:00 to 23:59:59.999999, as `time` holds; declare spans "
+                "of time as numbers, such as seconds in a float64."
+            )
         case Family.DATE, dt.datetime():
             if value.time() != dt.time(0):
                 raise ValueOutOfRange(f"{value} has a time of day, and `date` holds whole days.")
@@ -172,7 +189,10 @@ def _moment(value: object, family: Family) -> object:
 
 
 def _read_moment(text: str, family: Family) -> object:
-    return dt.time.fromisoformat(text) if family is Family.TIME else dt.datetime.fromisoformat(text)
+    if family is not Family.TIME:
+        return dt.datetime.fromisoformat(text)
+    span = read_span(text)
+    return dt.time.fromisoformat(text) if span is None else span
 
 
 def _uuid(value: object) -> UUID:

@@ -241,6 +241,35 @@ def test_integers_are_rounded(server_address: str, tmp_path: Path) -> None:
     check(script, server_address, tmp_path)
 
 
+def test_times_are_spans_since_midnight(server_address: str, tmp_path: Path) -> None:
+    script = """
+        import datetime as dt
+
+        @schema
+        class Feeding(dj.Lookup):
+            definition = "-> Subject\\nat : time\\n---\\nuntil = '9:30' : time"
+            contents = [{"subject": 1, "at": "9:05"}]
+
+        @schema
+        class Fed(dj.Computed):
+            definition = "-> Feeding"
+
+            def make(self, key):
+                assert dt.datetime(2020, 1, 1) + key["at"] == dt.datetime(2020, 1, 1, 9, 5)
+                self.insert1(key)
+
+        at, until = dt.timedelta(hours=9, minutes=5), dt.timedelta(hours=9, minutes=30)
+        assert Feeding.fetch1() == {"subject": 1, "at": at, "until": until} and Feeding.fetch("until")[0] == until
+        assert Feeding.fetch(format="frame")["until"].tolist() == [until]
+        assert len(Feeding & Feeding.fetch1("KEY")) == len(Feeding & "until > '9:29:59'") == 1
+        Fed.populate()
+        assert Fed.fetch1("at") == at
+        with pytest.raises(dj.DataJointError, match="as seconds in a float64"):
+            Feeding.insert1((1, dt.timedelta(hours=30), until))
+    """
+    check(script, server_address, tmp_path)
+
+
 def test_errors_and_ancestors_are_those_of_older_code(server_address: str, tmp_path: Path) -> None:
     script = """
         assert Session.ancestors() == [Session.full_table_name, Subject.full_table_name]

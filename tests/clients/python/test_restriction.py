@@ -15,6 +15,7 @@ import pytest
 
 import levada as lv
 from levada._query.nodes import encode_relation, restrict, table, universal_set
+from levada._query.relation import Relation
 from levada._query.restriction import condition_node, order_terms, top_node
 from levada_api.v1 import value_pb2
 from levada_server.rpc.decoding import values
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from levada_api.v1 import relation_pb2 as pb
 
-TESTS = ("levada._query.nodes",)
+TESTS = ("levada._query.nodes", "levada._query.relation")
 
 TABLE = table("lab", "Subject")
+ANYTHING = Relation(None, TABLE)
 
 
 def encoded(condition: object) -> pb.Relation:
@@ -168,8 +170,8 @@ def test_a_limit_that_is_no_number_of_entities_is_refused(name: str, count: Any)
         lambda text: lv.U("a").proj(text),
         lambda text: lv.U("a").proj(b=text),
         lambda text: lv.U("a").proj(**{text: "a"}),
-        lambda text: lv.U("a") & lv.Top(order_by=text),
-        lambda text: lv.U("a") & lv.Not(text),
+        lambda text: ANYTHING & lv.Top(order_by=text),
+        lambda text: ANYTHING & lv.Not(text),
     ],
 )
 def test_text_that_is_not_unicode_is_refused_wherever_it_stands(use: Callable[[str], object]) -> None:
@@ -320,7 +322,7 @@ CYCLIC: dict[str, object] = {
 
 @pytest.mark.parametrize("condition", CYCLIC.values(), ids=CYCLIC.keys())
 def test_conditions_within_themselves_are_refused(condition: object) -> None:
-    query = lv.U("a") & "a > 0"
+    query = ANYTHING & "a > 0"
     with pytest.raises(lv.errors.InvalidRequest, match=r"contains itself|nests too deep"):
         _ = query & condition
     with pytest.raises(lv.errors.InvalidRequest, match=r"contains itself|nests too deep"):
@@ -345,3 +347,13 @@ def test_an_order_that_is_not_text_is_refused(order: object) -> None:
 def test_a_name_that_is_not_text_is_refused() -> None:
     with pytest.raises(lv.errors.InvalidRequest, match="is text, not a value of class list"):
         lv.U(["a"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("condition", [{"a": 1}, "a = 1", True, [{"a": 1}], lv.AndList([]), lv.Top()])
+def test_a_universal_set_is_restricted_by_queries_alone(condition: object) -> None:
+    with pytest.raises(
+        lv.errors.InvalidRequest, match=rf"restricted by a {type(condition).__name__}: .* U\('a'\) & Table"
+    ):
+        _ = lv.U("a") & condition
+    with pytest.raises(lv.errors.InvalidRequest, match="cannot be antirestricted"):
+        _ = lv.U("a") - ANYTHING

@@ -40,7 +40,11 @@ classdef Relation
 
         function result = restrict(self, varargin)
             %RESTRICT Keep the entities that meet all of some conditions; the word 'not' negates the next one.
-            result = restricted(self, varargin, false, true);
+            condition = varargin;
+            if isscalar(varargin)
+                condition = varargin{1};
+            end
+            result = restricted(self, condition, false, true);
         end
 
         function opposite = not(self)
@@ -280,6 +284,11 @@ classdef Relation
             end
             result = self;
             operand = node(self);
+            if strcmp(operand.arm, 'universal_set') && (negated || ~isa(condition, 'levada.Relation'))
+                levada.internal.errors.fail('InvalidRequest', ...
+                    ['levada.U has entities without end: restrict it by a table or query, and the result by more, as ' ...
+                    'in levada.U(...) & table & condition.']);
+            end
             if isa(condition, 'levada.Top') && ~negated
                 result.Node = levada.internal.query.topNode(operand, condition.clause());
                 return

@@ -55,7 +55,7 @@ ABSENT: dict[str, str] = {
     "external": "stores are the server's: `levada objects collect` deletes what no row names",
     "fs": "`store` and `open` say where to write: on this machine",
     "lineage_table_exists": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",
-    "log": "`table.definition_history()` has the definitions of a table, and jobs keep who computed what and when",
+    "log": "the audit has who changed what: `FreeTable('levada.Audit')`; `table.definition_history()` the definitions",
     "make": "define it in the class of the table",
     "merge": "restrict by one `Top` after the other",
     "rebuild_lineage": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",

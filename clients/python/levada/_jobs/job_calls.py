@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from levada._base.config import config
 from levada._net.backoff import PASSING
-from levada._values.message_decoding import decode_value
+from levada._values.message_decoding import decode_key_value
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -144,7 +144,7 @@ def reserve(
         Lease(
             table=lease.table,
             job_id=lease.job_id,
-            key={entry.name: decode_value(entry.value) for entry in lease.key},
+            key={entry.name: decode_key_value(entry.value) for entry in lease.key},
             token=lease.lease_token,
             attempt=lease.attempt,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import InvalidRequest, Unauthenticated, Unsupported
 from levada._net.address import open_connection, use
 from levada._net.credentials import Credential, keep_credential, parse_address
+from levada._net.source import Source, find_source
 from levada._net.transport import Transport
 from levada._net.unverified import Unverified, ask_authority
 from levada_api.v1 import access_service_pb2 as pb

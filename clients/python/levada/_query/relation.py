@@ -533,7 +533,7 @@ class Relation(Explained, Operand):
 
 
 class U(Relation):
-    """All possible entities with some attributes; useful only together with another relation.
+    """All possible entities with some attributes; useful only together with a table or query.
 
     `U("a", "b") & A` yields the distinct pairs of A; `U("a") * A` is A with `a` in its key too; `U("a").aggr(A,
     n="count(*)")` groups by `a`; `U().aggr(A, n="count(*)")` has one entity.
@@ -547,6 +547,16 @@ class U(Relation):
     def primary_key(self) -> list[str]:
         """The names that it was created with."""
         return list(self._attributes)
+
+    def _restricted(self, condition: object, *, negated: bool, unchecked: bool) -> Relation:  # type: ignore[override]
+        condition = as_operand(condition)
+        if negated or not isinstance(condition, Operand):
+            what = "antirestricted" if negated else f"restricted by a {type(condition).__name__}"
+            raise InvalidRequest(
+                f"{self!r} has entities without end and cannot be {what}: restrict it by a table or query, and the "
+                f"result by more, as in {self!r} & Table & condition."
+            )
+        return super()._restricted(condition, negated=negated, unchecked=unchecked)
 
     def _with_node(self, node: nodes.Node, connection: Connection | None) -> Relation:  # type: ignore[override]
         return Relation(connection, node)  # restricted, it is no longer a U

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from levada._base import rules
 from levada._base.errors import WrongValue
 from levada._values.message_arrays import decode_cells, decode_sparse, decode_structs, decode_tensor
 from levada._values.message_encoding import MAX_INTEGER_DIGITS
@@ -40,6 +41,16 @@ def decode_value(message: pb.Value) -> Stored:
         return _decode(message)
     except _DAMAGE as error:
         raise WrongValue(f"The value is damaged: {error}.") from None
+
+
+def decode_key_value(message: pb.Value) -> Stored:
+    """Read the value of an attribute of a key, as fetches return it.
+
+    Raises:
+        WrongValue: It cannot be represented here.
+    """
+    of_span = message.WhichOneof("kind") == "time" and rules.are_of_datajoint()
+    return decode_duration(message.time) if of_span else decode_value(message)
 
 
 def _decode(message: pb.Value) -> Stored:

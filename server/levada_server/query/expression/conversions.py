@@ -11,7 +11,7 @@ from uuid import UUID
 from levada_server.errors import ValueOutOfRange, WrongValue
 from levada_server.model.kinds import MOMENTS, NUMBERS, NUMERIC, Family, Kind
 from levada_server.model.types import AttributeType
-from levada_server.model.values import coerce
+from levada_server.model.values import coerce, read_span
 from levada_server.query import sql
 from levada_server.query.expression.operands import (
     ANY_FLOAT,
@@ -34,7 +34,6 @@ from levada_server.query.expression.operands import (
 from levada_server.query.postgres_types import value_type
 
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?\s*", re.ASCII)
-_SPAN = re.compile(r"\s*(-)?(\d{1,8}):(\d{1,2})(?::(\d{1,2})(\.\d{1,6})?)?\s*", re.ASCII)
 
 MAX_INTEGER = 10**100
 """Whole numbers beyond this are read as floats."""
@@ -193,17 +192,15 @@ def microseconds(site: Site, constant: Constant) -> int:
         return value // dt.timedelta(microseconds=1)
     if isinstance(value, dt.time):
         value = value.isoformat()
-    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    span = read_span(value.strip()) if isinstance(value, str) else None
+    if span is None:
         raise site.refusal(
             constant.position,
             f"{shown(constant)} is not a span of time",
             "text such as '00:10:00'; for a number of seconds use timestampdiff(second, a, b)",
             WrongValue,
         )
-    seconds = (int(match[2]) * 60 + int(match[3])) * 60 + int(match[4] or 0)
-    span = seconds * 1_000_000 + int((match[5] or ".")[1:].ljust(6, "0") or 0)
-    return -span if match[1] else span
+    return span // dt.timedelta(microseconds=1)
 
 
 def natural_family(site: Site, constant: Constant) -> Family | None:

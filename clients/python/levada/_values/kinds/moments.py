@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from levada._base.errors import ValueOutOfRange
+from levada._base import rules
+from levada._base.errors import ValueOutOfRange, WrongValue
 from levada._values.condition_values import counts_nanoseconds, plain_scalar, rounded_column
-from levada._values.kinds.value_kind import ValueKind
+from levada._values.kinds.value_kind import ValueKind, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from levada._values.types import AttributeType
 
 _DAY_US = 86_400 * 10**6
+_SPAN = re.compile(r"(-)?(\d{1,8}):([0-5]?\d)(?::([0-5]?\d)(\.\d{1,6})?)?", re.ASCII)
 _UTC = pa.timestamp("us", "UTC")
 _NO_TIME = np.iinfo(np.int64).min
 """The count that NumPy reads as NaT."""
@@ -26,13 +29,29 @@ _NO_TIME = np.iinfo(np.int64).min
 
 def _time(value: object, _: AttributeType) -> dt.time:
     value = plain_scalar(value)
-    match dt.time.fromisoformat(value.strip()) if isinstance(value, str) else value:
+    match _read_time(value.strip()) if isinstance(value, str) else value:
         case dt.time() as time:
             return time.replace(tzinfo=None)
         case dt.timedelta() as span if dt.timedelta(0) <= span < dt.timedelta(days=1):
             return (dt.datetime.min + span).time()
+        case dt.timedelta() as span:
+            raise WrongValue(
+                f"{span} is not a time of day, from 00:00:00 to 23:59:59.999999; declare spans of time as numbers, "
+                "such as seconds in a float64."
+            )
         case _:
             raise TypeError
+
+
+def _read_time(text: str) -> dt.time | dt.timedelta:
+    """Read a time of day, or a span as MySQL spells it: `9:30` and `30:00:00` too."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        return dt.time.fromisoformat(text)
+    hours, minutes, seconds = (int(part or 0) for part in match.group(2, 3, 4))
+    microseconds = int((match[5] or ".")[1:].ljust(6, "0"))
+    span = dt.timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+    return -span if match[1] else span
 
 
 def _date(value: object, _: AttributeType) -> dt.date:
@@ -122,12 +141,20 @@ def _to_moments(column: Column, _: AttributeType) -> list[Any]:
     return moments
 
 
+def _to_times(column: Column, type_: AttributeType) -> list[Any]:
+    """Read times of day; spans since midnight after `import levada.as_datajoint`, as DataJoint returns them."""
+    if rules.are_of_datajoint():
+        spans: list[Any] = column.cast(pa.int64()).cast(pa.duration("us")).to_pylist()
+        return spans
+    return stored_values(column, type_)
+
+
 def _to_zoned_moments(column: Column, type_: AttributeType) -> list[Any]:
     moments = _to_moments(column, type_)
     return [None if moment is None else moment.replace(tzinfo=dt.UTC) for moment in moments]
 
 
 DATES = ValueKind(_date, _dates_at_once, _cast_to_dates, _to_moments)
-TIMES = ValueKind(_time, _times_at_once, _cast_to_times)
+TIMES = ValueKind(_time, _times_at_once, _cast_to_times, _to_times)
 MOMENTS = ValueKind(_moment, _moments_at_once, _cast_to_moments, _to_moments)
 ZONED_MOMENTS = ValueKind(_zoned_moment, _moments_at_once, _cast_to_moments, _to_zoned_moments)
