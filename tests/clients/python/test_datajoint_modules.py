@@ -370,6 +370,16 @@ def test_submodules_are_attributes_of_the_package() -> None:
     assert module().schema is lv.Schema
 
 
+class _Unregistered(lv.Codec, register=False):
+    name = "unregistered"
+
+    def encode(self, value: object) -> object:
+        return value
+
+    def decode(self, stored: object) -> object:
+        return stored
+
+
 def test_missing_members_are_explained(lab: lv.VirtualModule) -> None:
     for owner, name, text in (
         (lab.Subject, "make_sql", "the server alone writes SQL"),
@@ -379,7 +389,10 @@ def test_missing_members_are_explained(lab: lv.VirtualModule) -> None:
         (lab.Subject.heading["name"], "adapter", "only the server speaks to it"),
         (lab.Subject.connection, "register", "a schema knows its connection"),
         (lab.schema, "external", "levada objects collect"),
-        (lab.schema, "log", "definition_history"),
+        (lab.schema, "log", "levada.Audit"),
+        (lv.Top(), "merge", "one `Top` after the other"),
+        (lv.DataJointError("x"), "suggest", "the whole text"),
+        (_Unregistered(), "referenced_paths", "its path and size"),
     ):
         with pytest.raises(AttributeError, match=f"no attribute '{name}', unlike DataJoint: .*{text}") as caught:
             getattr(owner, name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.rpc import error_details_pb2
 
+from levada._base.absent_names import Explained
 from levada._base.user_code import stack_level
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _DOMAIN = "levada"
 _LOG = logging.getLogger("levada")
 
 
-class LevadaError(Exception):
+class LevadaError(Explained, Exception):
     """An error reported to the caller; DataJoint calls it `DataJointError`.
 
     Args:

@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
+from levada._base.absent_names import Explained
 from levada._base.errors import InvalidRequest
 from levada._base.text import sendable, shown
 from levada._query import nodes
@@ -59,7 +60,7 @@ class Not:
 
 
 @dataclass(frozen=True)
-class Top:
+class Top(Explained):
     """The first entities in an order.
 
     Args:

@@ -13,6 +13,7 @@ from functools import partial, reduce
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from levada._base.absent_names import Explained
 from levada._base.errors import InvalidDefinition, Unsupported, WrongValue
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NAMED = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:@\s*([A-Za-z0-9_-]*)\s*)
 _BUILT_IN = frozenset({"array", "attach", "blob", "filepath", "hash", "npy", "object"})
 
 
-class Codec(ABC):
+class Codec(Explained, ABC):
     """A conversion for one kind of values: a subclass with a `name` is registered when its class is defined.
 
     An attribute of type `<name>` then takes such values. Define `dtype`, or `get_dtype` if it depends on whether the
@@ -67,7 +68,7 @@ class Codec(ABC):
     def decode(self, stored: Any) -> Any:  # noqa: ANN401  # as above
         """Convert a value of `dtype` back."""
 
-    def validate(self, value: Any) -> None:  # noqa: ANN401, B027  # optional, for values of the user's kind
+    def validate(self, value: Any) -> None:  # noqa: ANN401  # optional, for values of the user's kind
         """Raise a TypeError or ValueError for a value that `encode` cannot take."""
 
 
