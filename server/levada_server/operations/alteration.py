@@ -214,7 +214,8 @@ async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     )
     table = await parsed(view, declaration)
     admit_references(view, table, existing)
-    check_master(catalog, table)
+    if existing.name.master is None or catalog.master_columns(existing) is not None:
+        check_master(catalog, table)
     check_stores(engine, (a for a in table.heading if a.name not in existing.heading), existing.name)
     return await asyncio.to_thread(alteration, existing, replace(table, name=name), wanted.renames)
 

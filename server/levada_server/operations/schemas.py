@@ -41,7 +41,7 @@ from levada_server.storage.catalog import stored_catalog
 from levada_server.storage.permissions.grants import insert_grant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from levada_server.model.dependencies import Catalog
     from levada_server.operations.access.gate import View
@@ -75,6 +75,7 @@ class Declaration:
             `UNKNOWN_SOURCE` if the class could not evaluate its own.
         retry: The policy for retrying its jobs.
         codecs: The type in which each codec of the client stores its values, by the name in `<…>`.
+        lone_part: Whether a part may be without a reference to its master.
     """
 
     name: TableName
@@ -85,6 +86,7 @@ class Declaration:
     key_source: bytes | None = None
     retry: RetryPolicy = DEFAULT_RETRY
     codecs: Mapping[str, str] = field(default_factory=dict)
+    lone_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +429,8 @@ async def _create_table(
         catalog.table(name.master)
     table = replace(await parsed(view, declaration), definer=view.caller.identity.user_id)
     admit_references(view, table)
-    check_master(catalog, table)
+    if not declaration.lone_part:
+        check_master(catalog, table)
     check_stores(engine, table.heading, table.name)
     table = await stored_catalog.insert_table(connection, catalog, table, declaration.definition)
     fault = ""
@@ -647,13 +650,23 @@ async def drop_tables(
 def _doomed_tables(view: View, names: Iterable[TableName], ignore_masters: bool) -> list[Table]:
     catalog = view.catalog
     roots = {view.table(Action.DROP, name).name for name in names}
-    doomed = catalog.sorted(roots | catalog.descendants(*roots))
+    doomed = catalog.sorted(_reached_by_drop(catalog, roots))
     view.admit_cascade(Action.DROP, [(name, None) for name in doomed])
     gone = set(doomed)
     for name in doomed:
         if name.master is not None and name.master not in gone and not ignore_masters:
             raise HasChildren(_left_master(name, name.master, chosen=name in roots), table=name.master, child=name)
     return [catalog.tables[name] for name in reversed(doomed)]
+
+
+def _reached_by_drop(catalog: Catalog, names: Collection[TableName]) -> set[TableName]:
+    """Return tables, all that depend on them, and all their parts: some may not refer to their master."""
+    found: set[TableName] = set()
+    further = set(names)
+    while further:
+        found |= further | catalog.descendants(*further)
+        further = {part for name in found for part in catalog.own_tables(name)} - found
+    return found
 
 
 def _left_master(part: TableName, master: TableName, *, chosen: bool) -> str:

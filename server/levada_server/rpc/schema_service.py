@@ -79,6 +79,7 @@ class SchemaService:
             has_make=request.has_make,
             retry=values.retry_policy(request.retry_policy),
             key_source=source,
+            lone_part=request.lone_part,
         )
         declared = await schemas.declare_table(call.engine, call.caller, declaration)
         call.told.warn(declared.warnings)

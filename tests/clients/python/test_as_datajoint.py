@@ -270,6 +270,36 @@ def test_times_are_spans_since_midnight(server_address: str, tmp_path: Path) -> 
     check(script, server_address, tmp_path)
 
 
+def test_a_part_need_not_refer_to_its_master(server_address: str, tmp_path: Path) -> None:
+    script = """
+        @schema
+        class Port(dj.Manual):
+            definition = "port : int"
+
+            class Test(dj.Part):
+                definition = "port : int\\nat : date\\n---\\nresult = null : int"
+
+            class Detail(dj.Part):
+                definition = "-> Port.Test\\ndetail : int"
+
+        dj.config["safemode"] = False
+        Port.insert([(1,), (2,)])
+        Port.Test.insert([(1, "2020-01-01", 5), (3, "2020-01-02", 6)])
+        Port.Detail.insert1((1, "2020-01-01", 7))
+        (Port & "port=1").delete()
+        assert (len(Port()), len(Port.Test()), len(Port.Detail())) == (1, 2, 1)
+        with pytest.raises(dj.DataJointError, match="would be deleted without its master"):
+            dj.FreeTable(dj.conn(), Port.Test.full_table_name).delete()
+        for integrity, port in (("cascade", 1), ("ignore", 3)):
+            chosen = dj.FreeTable(dj.conn(), Port.Test.full_table_name) & {"port": port}
+            chosen.delete(part_integrity=integrity)
+            assert (len(Port()), len(Port.Test & {"port": port})) == (1, 0)
+        Port.drop()
+        assert not {"port", "port__test", "port__detail"} & set(schema.list_tables())
+    """
+    check(script, server_address, tmp_path)
+
+
 def test_errors_and_ancestors_are_those_of_older_code(server_address: str, tmp_path: Path) -> None:
     script = """
         assert Session.ancestors() == [Session.full_table_name, Subject.full_table_name]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from levada._base import rules
 from levada._base.errors import InvalidDefinition, NotFound, PermissionDenied, warn
 from levada._base.text import text_of
 from levada._jobs.computing import declare as send_declaration
@@ -106,6 +107,7 @@ def declare_bound(schema: Home, table: type[Table], namespaces: Namespaces) -> N
         definition=definition,
         has_make=issubclass(table, AutoPopulated) and has_make(table),
         request_id=uuid4().hex,
+        lone_part=rules.are_of_datajoint(),
     )
     request.codecs.update(codecs_of(definition, namespaces))
     for written in references(definition):

@@ -163,8 +163,8 @@ class DoomedKeys:
         return self.catalog.tables[part.name.master]
 
     def _same_as_master(self, part: Table, part_alias: str, master_alias: str) -> str:
-        columns = self.catalog.master_columns(part)
-        assert columns is not None  # no other part can be declared
+        # A part that does not refer to its master goes with any of the master's rows, as in DataJoint.
+        columns = self.catalog.master_columns(part) or ()
         return same((f"{part_alias}.{quote_name(c)}", f"{master_alias}.{quote_name(p)}") for c, p in columns)
 
 

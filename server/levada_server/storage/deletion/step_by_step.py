@@ -96,6 +96,8 @@ class StepByStep:
         """Add the masters of deleted parts; return the tables that got more rows."""
         extended = []
         for part in self._parts():
+            if self.catalog.master_columns(part) is None:
+                continue
             assert part.name.master is not None
             master = self.catalog.tables[part.name.master]
             if await self._add(master, self._keys.masters(part)):

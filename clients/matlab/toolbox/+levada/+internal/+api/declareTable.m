@@ -21,6 +21,8 @@ function response = declareTable(connection, request, varargin)
 %           such as `graph` or `graph@store`, to the type that the codec stores, such as `<blob>`, which may name
 %           another codec. From then on the attribute's type is spelled `<graph: <blob>>`, which a definition may also
 %           use directly.
+%       lone_part  logical: A part need not refer to its master, as in DataJoint: deleting entities of the master then
+%           leaves those of the part.
 %
 %   Response: DeclareTableResponse
 %       table  Table: The table as it is now.
