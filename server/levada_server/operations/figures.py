@@ -42,6 +42,6 @@ async def read_figures(engine: Engine) -> Figures:
     async with engine.scope.connection() as connection:
         for table in view.catalog.tables.values():
             if table.tier.auto_populated:
-                states, _ = await count_states(connection, table)
+                states, _ = await count_states(connection, table, None)
                 jobs.update(states)
         return Figures(dict(jobs), *await count_sessions(connection), await last_success(connection))
