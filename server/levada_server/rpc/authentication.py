@@ -27,13 +27,21 @@ _SOCKET = "unix:"
 
 
 async def identify(context: Context, metadata: Mapping[str, str | bytes], permissions: PermissionsCache) -> Identity:
-    """Return who makes a call.
+    """Return who makes a call; if it is one of many that are refused, wait first.
 
     A token counts also on the private socket; without one, the socket's caller is administrator.
 
     Raises:
         Unauthenticated: There is no valid token, and the call came by another way than the private socket.
     """
+    try:
+        return await _identified(context, metadata, permissions)
+    except Unauthenticated:
+        await permissions.hold_back()
+        raise
+
+
+async def _identified(context: Context, metadata: Mapping[str, str | bytes], permissions: PermissionsCache) -> Identity:
     peer = context.peer()
     text = str(metadata.get(AUTHORIZATION, ""))
     if not text and peer.startswith(_SOCKET):

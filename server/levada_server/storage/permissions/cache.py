@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from levada_server.permissions.pace import Pace
 from levada_server.storage.permissions.stored_permissions import read_permissions, read_version
 from levada_server.storage.permissions.tokens import note_use
 
@@ -32,6 +33,7 @@ class PermissionsCache:
         self._database = database
         self._reading = asyncio.Lock()
         self._looked_at = float("-inf")
+        self._pace = Pace()
         self._current: Permissions | None = None
         self._used: dict[UUID, dt.datetime] = {}
 
@@ -68,6 +70,10 @@ class PermissionsCache:
         if used:
             async with self._database.connection() as connection:
                 await note_use(connection, used)
+
+    async def hold_back(self) -> None:
+        """Wait before a call is refused, if many are: trying tokens must not take the server from others."""
+        await asyncio.sleep(self._pace.delay(time.monotonic()))
 
     async def look_again(self) -> bool:
         """Catch up before a call is refused, but not for each of many refused calls; return whether there was news."""
