@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 import pytest
 
 from levada_server import errors
+from levada_server.embedded import embedded
 from levada_server.storage.postgres.failures import translate
 
 if TYPE_CHECKING:
@@ -194,6 +197,20 @@ async def broken_protocol(url: str) -> asyncpg.PostgresError:
     return await ended(url, "SELECT 1", message=b"\x01" + struct.pack("!i", 4))
 
 
+async def out_of_memory(_: str) -> asyncpg.PostgresError:
+    """Take every lock that a PostgreSQL has memory for, one of its own: others would have none meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        await asyncio.to_thread(Path(name).chmod, 0o711)  # for root, PostgreSQL runs as another user
+        postgres = await asyncio.to_thread(embedded.start, Path(name))
+        try:
+            one = await asyncpg.connect(postgres.dsn)
+            raised = await raised_by(one.execute("SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 9999999) n"))
+            await one.close()
+            return raised
+        finally:
+            await asyncio.to_thread(postgres.stop)
+
+
 CASES: dict[str, tuple[Callable[[str], Awaitable[asyncpg.PostgresError]], type[errors.LevadaError], str]] = {
     "25P02": (failed_transaction, errors.PreconditionFailed, "roll it back"),
     "25P03": (idle_transaction, errors.LimitReached, "idle"),
@@ -201,6 +218,7 @@ CASES: dict[str, tuple[Callable[[str], Awaitable[asyncpg.PostgresError]], type[e
     "28000": (unknown_role, errors.PermissionDenied, "credentials"),
     "40001": (changed_meanwhile, errors.Conflict, "repeat the whole transaction"),
     "40P01": (deadlock, errors.Conflict, "repeat the whole transaction"),
+    "53200": (out_of_memory, errors.LimitReached, "max_locks_per_transaction"),
     "53300": (too_many, errors.LimitReached, "connections"),
     "55P03": (locked, errors.Conflict, "holds a lock"),
     "57P01": (terminated, errors.Unavailable, "stopping or starting"),

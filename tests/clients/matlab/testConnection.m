@@ -118,18 +118,18 @@ cd(fullfile(folder, 'deeper'));
 file = fullfile(folder, 'credentials.json');
 write(file, '[{"address": "https://host:1", "token": "kept", "authority": "ca"}]');
 setenv('LEVADA_CREDENTIALS', file);
-failure = checkError('InvalidRequest', @() levada.internal.calls.findCredential('host:1', ''));
+failure = checkError('InvalidRequest', @() levada.internal.credentials.findCredential('host:1', ''));
 check(~isempty(strfind(failure.message, 'chmod 600')), failure.message);
 check(system(sprintf('chmod 600 "%s"', file)) == 0, 'chmod');
-checkEqual(levada.internal.calls.findCredential('host:1', ''), struct('token', 'kept', 'authority', 'ca'));
-checkEqual(levada.internal.calls.findCredential('HTTPS://host:1/path', ''), struct('token', 'kept', 'authority', 'ca'));
-checkEqual(levada.internal.calls.findCredential('http://host:1', ''), struct('token', '', 'authority', ''));
-checkEqual(levada.internal.calls.findCredential('host:2', ''), struct('token', '', 'authority', ''));
+checkEqual(levada.internal.credentials.findCredential('host:1', ''), struct('token', 'kept', 'authority', 'ca'));
+checkEqual(levada.internal.credentials.findCredential('HTTPS://host:1/path', ''), struct('token', 'kept', 'authority', 'ca'));
+checkEqual(levada.internal.credentials.findCredential('http://host:1', ''), struct('token', '', 'authority', ''));
+checkEqual(levada.internal.credentials.findCredential('host:2', ''), struct('token', '', 'authority', ''));
 setenv('LEVADA_TOKEN', 'mine');
-checkEqual(getfield(levada.internal.calls.findCredential('host:1', ''), 'token'), 'kept');
+checkEqual(getfield(levada.internal.credentials.findCredential('host:1', ''), 'token'), 'kept');
 setenv('LEVADA_URL', 'host:1');
-checkEqual(getfield(levada.internal.calls.findCredential('host:1', ''), 'token'), 'mine');
-checkEqual(getfield(levada.internal.calls.findCredential('host:1', 'given'), 'token'), 'given');
+checkEqual(getfield(levada.internal.credentials.findCredential('host:1', ''), 'token'), 'mine');
+checkEqual(getfield(levada.internal.credentials.findCredential('host:1', 'given'), 'token'), 'given');
 end
 
 function leave(home)

@@ -37,7 +37,7 @@ if isempty(positional{1})
 else
     source = struct('url', positional{1}, 'certificates', '');
 end
-credential = levada.internal.calls.findCredential(source.url, positional{2});
+credential = levada.internal.credentials.findCredential(source.url, positional{2});
 if ~isempty(named.Certificates)
     source.certificates = named.Certificates;
 end

@@ -33,17 +33,17 @@ if ~isempty(named.Certificates)
     source.certificates = named.Certificates;
 end
 credential = struct('token', '', 'authority', '');
-kept = levada.internal.calls.keptCredential(source.url);
+kept = levada.internal.credentials.keptCredential(source.url);
 if ~isempty(kept)
     credential.authority = kept.authority;
 end
 if ~isempty(source.certificates)
     credential.authority = fileread(source.certificates);
 end
-credential.token = levada.internal.calls.issuedToken(source.url, credential.authority);
+credential.token = levada.internal.credentials.issuedToken(source.url, credential.authority);
 opened = levada.Connection(source.url, credential.token, '', credential.authority);
 caller = opened.request('AccessService/GetCaller', struct());
-levada.internal.calls.keepCredential(source.url, credential);
+levada.internal.credentials.keepCredential(source.url, credential);
 levada.internal.calls.defaultConnection(opened);
 fprintf('You are %s at %s; the token is kept for this address.\n', caller.user.name, source.url);
 if nargout > 0

@@ -3,7 +3,7 @@ function responses = watchProgress(connection, request)
 %   RESPONSES = WATCHPROGRESS(CONNECTION, REQUEST) calls JobService.WatchProgress. RESPONSES is a cell.
 %
 %   Request: WatchProgressRequest
-%       names  cell of TableName: The tables.
+%       names  cell of TableName: The tables, at least one.
 %
 %   Response: WatchProgressResponse
 %       progress  cell of Progress: One per table, in the order of the request.

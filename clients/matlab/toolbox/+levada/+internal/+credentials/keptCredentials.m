@@ -6,7 +6,7 @@ function [kept, file] = keptCredentials()
 %   kept  a cell column of structs with address, token and authority
 %   file  the path of the file, which need not exist
 %
-%   See also levada.internal.calls.findCredential, levada.internal.calls.keepCredential
+%   See also levada.internal.credentials.findCredential, levada.internal.credentials.keepCredential
 
 kept = {};
 file = credentialsFile();

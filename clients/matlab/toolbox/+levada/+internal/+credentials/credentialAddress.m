@@ -1,7 +1,7 @@
 function address = credentialAddress(url)
 %CREDENTIALADDRESS Write the address of a server as the file of credentials has it: with its scheme and port.
 %
-%   See also levada.internal.calls.findCredential
+%   See also levada.internal.credentials.findCredential
 
 if strncmp(url, 'unix:', 5)
     address = url;

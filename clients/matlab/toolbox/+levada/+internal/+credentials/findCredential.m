@@ -17,7 +17,7 @@ end
 if ~isempty(credential.token)
     return
 end
-kept = levada.internal.calls.keptCredential(url);
+kept = levada.internal.credentials.keptCredential(url);
 if isempty(kept)
     return
 end

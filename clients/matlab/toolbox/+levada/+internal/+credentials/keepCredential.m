@@ -5,10 +5,10 @@ function keepCredential(url, credential)
 %
 %   credential  a struct with token and authority, as findCredential returns it
 %
-%   See also levada.internal.calls.findCredential
+%   See also levada.internal.credentials.findCredential
 
-address = levada.internal.calls.credentialAddress(url);
-[kept, file] = levada.internal.calls.keptCredentials();
+address = levada.internal.credentials.credentialAddress(url);
+[kept, file] = levada.internal.credentials.keptCredentials();
 isOther = cellfun(@(one) ~strcmp(one.address, address), kept);
 added = struct('address', address, 'token', credential.token, 'authority', credential.authority);
 levada.internal.calls.gateway('keepPrivately', file, jsonencode([kept(isOther); {added}]));
