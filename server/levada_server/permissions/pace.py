@@ -7,7 +7,7 @@ LONGEST_S = 2.0
 
 
 class Pace:
-    """Lets so many things happen at once, and holds back the others."""
+    """Lets things happen at a rate, a second's worth at once, and holds back the others."""
 
     def __init__(self, a_second: float = REFUSALS_A_SECOND, longest_s: float = LONGEST_S) -> None:
         """Begin with a second's worth that need not wait.
