@@ -152,7 +152,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=_count,
         default=1,
-        help="how many processes serve the port; each opens up to 20 connections to PostgreSQL (default: 1)",
+        help="how many processes serve the port; each opens up to 65 connections to PostgreSQL (default: 1)",
     )
     serve_parser.add_argument(
         "--owner-url",

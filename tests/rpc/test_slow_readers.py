@@ -34,7 +34,7 @@ ROW_BYTES = 400_000
 
 @pytest.fixture(autouse=True)
 def few_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "POOL_SIZE", CONNECTIONS)
+    monkeypatch.setattr(database, "RESULTS", CONNECTIONS)
     monkeypatch.setattr(database, "TRANSACTIONS", CONNECTIONS)
 
 
@@ -84,7 +84,7 @@ async def assert_all_is_free(engine: Engine) -> None:
     """Use all connections at once; find nothing that still runs."""
     async with AsyncExitStack() as held:
         for _ in range(CONNECTIONS):
-            connection = await held.enter_async_context(engine.scope.connection())
+            connection = await held.enter_async_context(engine.scope.share("results").connection())
         running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
         assert await connection.fetchval(running) == 1
 
@@ -137,7 +137,7 @@ async def test_a_result_that_nobody_reads_in_time_is_ended(
     calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]
     for call in calls:
         await call.read()
-    assert await count(stub) == ROWS
+    assert await stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())).read() is not grpc.aio.EOF
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await size(calls[0])
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

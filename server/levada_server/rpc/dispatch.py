@@ -33,6 +33,7 @@ from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS
 from levada_server.rpc.status import identified, reason_of, shortened, status_of
 from levada_server.rpc.time_limit import can_be_ended
 from levada_server.rpc.told import MAX_FAILURE_TOLD_BYTES, MAX_TOLD_BYTES, Told
+from levada_server.rpc.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -215,6 +216,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         }
         self._engines: dict[int, Engine] = {}
         self._streams: dict[Call, RunningCall] = {}
+        self._turns = Turns()
         self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._refuse_unknown)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
@@ -406,6 +408,7 @@ class Dispatcher(grpc.GenericRpcHandler):
                 await context.write(content)
             except grpc.aio.InternalError:
                 raise asyncio.CancelledError from None  # nobody reads any more
+            await self._turns.take(len(content))
 
         return write
 

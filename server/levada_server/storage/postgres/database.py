@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.spool import Pipe
 
-Share: TypeAlias = Literal["calls", "transactions", "completions", "leases", "probes", "declarations"]
+Share: TypeAlias = Literal["calls", "results", "transactions", "completions", "leases", "probes", "declarations"]
 """A kind of work that has connections of its own."""
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -37,6 +37,8 @@ _LOG = logging.getLogger("levada.postgresql")
 
 POOL_SIZE = 20
 """Connections for calls."""
+RESULTS = 8
+"""Connections for results of any size, which hold one each while PostgreSQL sends them."""
 TRANSACTIONS = 20
 """Connections for the open transactions of clients, which hold one each until they end."""
 COMPLETIONS = 8
@@ -110,6 +112,7 @@ class ShareUse:
 def _connections(calls: int) -> dict[Share, _Connections]:
     return {
         "calls": _Connections("calls", calls),
+        "results": _Connections("results", RESULTS),
         "transactions": _Connections("open transactions", TRANSACTIONS),
         "completions": _Connections("completing jobs", COMPLETIONS),
         "leases": _Connections("leases of jobs", LEASES),
