@@ -21,6 +21,7 @@ from levada_server.config import (
     AUDIT_MONTHS,
     CERTIFICATE_FILES,
     ISSUER_FILE,
+    OWNER_URL,
     STORES_FILE,
     Settings,
     database_url,
@@ -152,11 +153,12 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=_count,
         default=1,
-        help="how many processes serve the port; each opens up to 65 connections to PostgreSQL (default: 1)",
+        help="how many processes serve the port; each opens up to 69 connections to PostgreSQL (default: 1)",
     )
     serve_parser.add_argument(
         "--owner-url",
-        help="the database of --database-url with the role that owns the tables, if the role there may not change them",
+        help="the database of --database-url, without a password and with the role that owns the tables, if the role "
+        "there may not change them (default: LEVADA_OWNER_URL of the environment)",
     )
     serve_parser.add_argument("--idle-timeout", type=float, help="stop after this many seconds without a call")
     serve_parser.add_argument(
@@ -307,14 +309,16 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
             "proxy encrypts all that comes from outside."
         )
-    if arguments.owner_url is not None and arguments.database_url is None:
+    data = _data_settings(arguments)
+    owner_url = database_url(arguments.owner_url, OWNER_URL)
+    if owner_url is not None and data.database_url is None:
         raise InvalidRequest("--owner-url goes with --database-url; the embedded database has one role.")
     issuer_file: Path = arguments.issuer or arguments.data_dir / ISSUER_FILE
     alerts_file: Path = arguments.alerts or arguments.data_dir / ALERTS_FILE
     return replace(
-        _data_settings(arguments),
+        data,
         listen=listen,
-        owner_url=arguments.owner_url,
+        owner_url=owner_url,
         certificate=certificate,
         idle_timeout_s=arguments.idle_timeout,
         grace_s=arguments.grace,

@@ -28,6 +28,8 @@ ISSUER_FILE = "issuer.toml"
 """The file in the data folder that names the issuer of identities."""
 DATABASE_URL = "LEVADA_DATABASE_URL"
 """The variable of the environment that holds the address of the database."""
+OWNER_URL = "LEVADA_OWNER_URL"
+"""The one that holds this address with the role that owns the tables."""
 ALERTS_FILE = "alerts.toml"
 """The file in the data folder that says whom to tell of troubles."""
 WEBHOOK_URL = "LEVADA_WEBHOOK_URL"
@@ -119,7 +121,7 @@ class Settings:
     database_url: str | None = field(repr=False)  # it may have a password
     data_folder: Path
     listen: str | None = None
-    owner_url: str | None = None
+    owner_url: str | None = field(default=None, repr=False)  # as well
     idle_timeout_s: float | None = None
     grace_s: float = 10.0
     spool_folder: Path | None = None
@@ -139,23 +141,24 @@ class Settings:
     issuer: IssuerSettings | None = None
 
 
-def database_url(given: str | None) -> str | None:
-    """Return the address of the database: the given one, else that of the environment; None for the embedded one.
+def database_url(given: str | None, variable: str = DATABASE_URL) -> str | None:
+    """Return an address of the database: the given one, else that of the environment; None if there is none.
 
     Args:
         given: The address on the command line, where everybody on the machine can read it.
+        variable: The variable of the environment.
 
     Raises:
         InvalidRequest: There is a password in it, or it is not an address.
     """
-    url = given or os.environ.get(DATABASE_URL)
+    url = given or os.environ.get(variable)
     if url is None:
         return None
     _, password = without_password(url)
     if given and password is not None:
         raise InvalidRequest(
             "Everybody on this machine can see the database's password on the command line. Leave it out, and write it "
-            f"into ~/.pgpass or the file that PGPASSFILE names; or set the whole address as {DATABASE_URL} in the "
+            f"into ~/.pgpass or the file that PGPASSFILE names; or set the whole address as {variable} in the "
             "environment."
         )
     return url

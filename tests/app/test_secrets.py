@@ -23,6 +23,7 @@ import pytest
 import levada as lv
 from levada_api.v1 import access_service_pb2 as pb
 from levada_api.v1 import access_service_pb2_grpc
+from levada_server import cli
 from levada_server.backup.backup import back_up
 from levada_server.config import database_url as address_of
 from levada_server.config import without_password
@@ -250,6 +251,20 @@ def test_a_password_on_the_command_line_is_refused_with_advice(url: str, monkeyp
     assert address_of("postgresql://other/lab") == "postgresql://other/lab"
     plain, password = without_password(url)
     assert (password, "secret" in plain) == ("secret", False)
+
+
+def test_the_owners_password_is_refused_there_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls, owner = ["--database-url", "postgresql://calls@db/lab"], "postgresql://owner:secret@db/lab"
+    assert cli.main(["serve", *calls, "--owner-url", owner]) == cli.EXIT_FAILED
+    error = capsys.readouterr().err
+    assert "LEVADA_OWNER_URL" in error
+    assert "secret" not in error
+    monkeypatch.delenv("LEVADA_DATABASE_URL", raising=False)
+    monkeypatch.setenv("LEVADA_OWNER_URL", owner)
+    assert cli.main(["serve"]) == cli.EXIT_FAILED
+    assert "the embedded database has one role" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

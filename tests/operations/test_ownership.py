@@ -17,7 +17,18 @@ from levada_server.errors import (
 )
 from levada_server.jobs.lease import Worker
 from levada_server.model.table import Ownership, PartIntegrity, Tier
-from levada_server.operations import alteration, deletes, inserts, job_refresh, jobs, queries, schemas, updates, users
+from levada_server.operations import (
+    alteration,
+    deletes,
+    erasure,
+    inserts,
+    job_refresh,
+    jobs,
+    queries,
+    schemas,
+    updates,
+    users,
+)
 from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import (
@@ -43,6 +54,8 @@ from tests.support import make
 from tests.support.make import ME, named
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
@@ -245,6 +258,23 @@ async def test_a_delete_of_ones_own_takes_all_that_belongs_with_it(engine: Engin
     for relation in (of(SUBJECT, 2), of(SESSION, 2), SUBJECT):
         kind, text = await refusal(delete(engine, callers["anna"], relation))
         assert kind is PermissionDenied and "team b" in text
+
+
+async def test_the_owner_of_a_table_below_erases_no_rows_of_other_teams(
+    engine: Engine, callers: dict[str, Caller]
+) -> None:
+    await own(engine)
+    eve = await member(engine, "eve", Role.VIEWER)
+    for table in ("Session", "Stat"):
+        await users.grant_role(engine, ME, "eve", Role.OWNER, named(table))
+    await users.set_team(engine, ME, "a", ["anna", "adam", "both", "eve"])
+
+    def erased(subject: int) -> Awaitable[erasure.Erased]:
+        return erasure.erase(engine, eve, of(SESSION, subject), PartIntegrity.ENFORCE, digest="")
+
+    kind, text = await refusal(erased(2))
+    assert kind is PermissionDenied and "team b" in text
+    assert {name.table: count for name, count in (await erased(1)).counts} == {"Session.Trial": 1, "Session": 1}
 
 
 async def test_many_tables_are_deleted_by_the_same_rule(

@@ -87,7 +87,7 @@ async def _erase(
         await require_current(connection, catalog.basis(reached, with_children=True))
         await object_rows.find_named(connection, (catalog.tables[name] for name in reached), ERASED)
         taken = await deletion.delete(connection, catalog, chosen, digest)
-        view.admit_cascade(Action.ERASE, taken.counts)
+        view.admit_cascade(Action.ERASE, taken.counts, taken.others)
         await object_rows.find_named(connection, catalog.tables.values())
         doomed = await object_rows.doom_erased(connection)
         counts = {str(name): count for name, count in taken.counts}

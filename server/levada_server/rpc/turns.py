@@ -11,7 +11,7 @@ ROUNDS = 10
 
 
 class Turns:
-    """Gives large answers one turn in some rounds of the event loop; everything else that is ready runs between two."""
+    """Turns of large answers, one in some rounds of the event loop; everything else that is ready runs between two."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()

@@ -58,7 +58,7 @@ class Previewed(Protocol):
 
 @dataclass(frozen=True)
 class _Preview:
-    """Args: rows: The values as text; None for a NULL."""
+    """The content of a preview; `rows` has the values as text, None for NULL."""
 
     title: tuple[str, str]
     attributes: Sequence[Attribute]
