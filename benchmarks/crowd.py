@@ -15,7 +15,7 @@ import grpc.aio
 import pyarrow as pa
 
 import levada as lv
-from benchmarks.client import message
+from benchmarks.client import bare_target, message
 from levada_api.v1 import (
     query_service_pb2,
     query_service_pb2_grpc,
@@ -62,7 +62,8 @@ async def _crowd(address: str, clients: int, calls: int, first: int) -> None:
         table = lv.FreeTable(connection, "crowd.Crowd")
         relations = [message(table & {"id": number}) for number in range(calls)]
     # A connection for each, as another process would have.
-    channels = [grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(clients)]
+    target = bare_target(address)
+    channels = [grpc.aio.insecure_channel(target, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(clients)]
     for channel in channels:
         await channel.channel_ready()
     print("ready", flush=True)

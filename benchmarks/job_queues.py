@@ -16,6 +16,7 @@ from pgqueuer import AsyncpgDriver, PgQueuer, Queries
 from pgqueuer.types import QueueExecutionMode
 
 import levada as lv
+from benchmarks.client import bare_target
 from benchmarks.place import declare
 from benchmarks.timing import Line, at_least, at_most, interleaved, seconds
 from levada_api.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, schema_pb2
@@ -98,7 +99,7 @@ async def _drain(address: str, schema: str, most: int = sys.maxsize) -> float:
     """Reserve and complete until nothing is left, or until a number of jobs is done; return the seconds."""
     taken = 0
     name = schema_pb2.TableName(schema=schema, table="Target")
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with grpc.aio.insecure_channel(bare_target(address)) as channel:
         stub = job_service_pb2_grpc.JobServiceStub(channel)
 
         async def work(number: int) -> None:
