@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from levada_api.v1 import job_pb2, job_service_pb2_grpc, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
+from levada_server.jobs.limits import MAX_OUTPUT
 from levada_server.model.table import Tier
 from levada_server.operations import jobs
 from tests.support import make
@@ -98,6 +99,24 @@ async def test_a_lease_that_nobody_gave_is_refused(stub: job_service_pb2_grpc.Jo
         with pytest.raises(grpc.aio.AioRpcError, match=r"lease_token|read_receipt") as refused:
             await stub.CompleteJobs(iter([pb.CompleteJobsRequest(job=job)]))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_too_much_output_of_a_job_is_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:
+    completed, failed = await reserve(stub, 2)
+    error = job_pb2.JobError(type="E", message="m", stack="s")
+    fail = pb.FailJobRequest(name=NAME, job_id=failed.job_id, lease_token=failed.lease_token, error=error)
+    header = pb.JobHeader(name=NAME, job_id=completed.job_id, lease_token=completed.lease_token)
+    fail.output = header.output = "x" * (MAX_OUTPUT + 1)
+    few = pb.CompleteFewJobsRequest(groups=[pb.JobGroup(jobs=[header])])
+    for call in (stub.FailJob(fail), stub.CompleteFewJobs(few)):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    fail.output = few.groups[0].jobs[0].output = "x" * MAX_OUTPUT
+    await stub.FailJob(fail)
+    assert (await stub.CompleteFewJobs(few)).outcomes[0].unready
+    listed = await stub.ListJobs(pb.ListJobsRequest(name=NAME))
+    assert [len(job.output) for job in listed.jobs] == [MAX_OUTPUT, MAX_OUTPUT, 0]
 
 
 async def test_rows_before_any_job_are_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:

@@ -14,6 +14,8 @@ MAX_RECEIPTS = 1_000
 """The maximum number of receipts of one job."""
 MAX_VERIFIED_READS = 1_000
 """The maximum number of reads of one job that are repeated before its commit."""
+MAX_OUTPUT = 2**20
+"""The maximum number of characters that a job keeps of what its `make` printed."""
 
 COMPLETION_JOBS = 64
 COMPLETION_BYTES = 16 * 2**20

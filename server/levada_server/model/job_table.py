@@ -38,6 +38,7 @@ FIXED = (
     Attribute("error_type", _TEXT, nullable=True, comment="class of the exception"),
     Attribute("error_message", _TEXT, nullable=True, comment="its message"),
     Attribute("error_stack", _TEXT, nullable=True, comment="its stack"),
+    Attribute("output", _TEXT, nullable=True, comment="what make printed"),
 )
 """The attributes of every job besides its key. They are stored with `_` before the name, so that they cannot clash with
 a key attribute."""

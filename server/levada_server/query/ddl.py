@@ -223,6 +223,7 @@ def create_job_table(table: Table) -> list[str]:
         "_error_type text",
         "_error_message text",
         "_error_stack text",
+        "_output text",
         "CHECK ((_lease_token IS NOT NULL) = (_state IN ('reserved', 'success', 'error')))",
         "CHECK ((_finished_time IS NOT NULL) = (_state IN ('success', 'error')))",
     ]

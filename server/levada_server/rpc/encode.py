@@ -165,6 +165,7 @@ def job(source: Table, row: Mapping[str, Any]) -> job_pb2.Job:  # Any: the value
         code_version=row["_code_version"] or "",
         reads=_reads(row["_reads"]),
         writes=_writes(row["_writes"]),
+        output=row["_output"] or "",
     )
     if row["_reserved_time"] is not None:
         message.reserve_time.CopyFrom(timestamp(row["_reserved_time"]))

@@ -16,7 +16,7 @@ from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.operations.job_refresh import refresh
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
-from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups
+from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups, output_of
 from levada_server.rpc.decoding.relations import received_relation
 from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.status import status
@@ -134,6 +134,7 @@ class JobService:
             Failure(request.error.type, request.error.message, request.error.stack),
             duration=values.duration(request.duration),
             code_version=request.code_version,
+            output=output_of(request),
             interrupted=request.interrupted,
         )
         return pb.FailJobResponse(state=encode.job_state(state))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, error_from_status
 from levada._jobs.buffered_insert import few_rows_stream
-from levada._jobs.job_calls import duration
+from levada._jobs.job_calls import duration, storable
 from levada._net.backoff import PASSING, repeat
 from levada_api.v1 import job_service_pb2 as pb
 
@@ -37,6 +37,7 @@ class CompletedJob:
         code_version: The version of the code of the class with the `make`.
         receipts: The server's signed record of its reads.
         verified: Its fetches to repeat before the commit, which must give the same rows.
+        output: The output of `make`.
         committed: Whether its own transaction has completed it already.
         unready: Whether that transaction inserted nothing.
     """
@@ -47,13 +48,14 @@ class CompletedJob:
     code_version: str = ""
     receipts: Sequence[bytes] = ()
     verified: Sequence[pb.VerifiedRead] = ()
+    output: str = ""
     committed: bool = False
     unready: bool = False
 
     @property
     def byte_count(self) -> int:
-        """The size of its rows in bytes."""
-        return sum(insert.byte_count for insert in self.inserts)
+        """The size of its rows in bytes, and the most that its output may take."""
+        return sum(insert.byte_count for insert in self.inserts) + 4 * len(self.output)
 
     @property
     def is_small(self) -> bool:
@@ -75,6 +77,7 @@ class CompletedJob:
             code_version=self.code_version,
             read_receipts=self.receipts,
             verified_reads=self.verified,
+            output=storable(self.output),
         )
 
 

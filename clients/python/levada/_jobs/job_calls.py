@@ -159,6 +159,7 @@ def fail(
     seconds: float,
     patience: float,
     code_version: str = "",
+    output: str = "",
     *,
     interrupted: bool = False,
 ) -> bool:
@@ -167,6 +168,7 @@ def fail(
     Args:
         seconds: How long it ran.
         patience: Seconds to keep trying while the server is out of reach.
+        output: Its output.
         interrupted: One of the errors `PASSING` ended the `make`, which is not a fault of the code.
 
     Raises:
@@ -179,10 +181,11 @@ def fail(
         job_id=lease.job_id,
         lease_token=lease.token,
         error=job_pb2.JobError(
-            type=_storable(failure.type), message=_storable(failure.message), stack=_storable(failure.stack)
+            type=storable(failure.type), message=storable(failure.message), stack=storable(failure.stack)
         ),
         duration=duration(timedelta(seconds=seconds)),
         code_version=code_version,
+        output=storable(output),
         interrupted=interrupted,
     )
     answer = connection.call("JobService/FailJob", request, pb.FailJobResponse, patience=patience)
@@ -202,7 +205,7 @@ def lease_names(leases: Iterable[Lease]) -> list[pb.LeaseName]:
     return [pb.LeaseName(table=lease.table, job_id=lease.job_id, lease_token=lease.token) for lease in leases]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Return text that a database can store: without NUL and lone surrogates, and cut to a length."""
     cut = text if len(text) <= _TEXT_LETTERS else text[:_TEXT_LETTERS] + " …"
     return cut.replace("\0", "\\0").encode(errors="backslashreplace").decode()

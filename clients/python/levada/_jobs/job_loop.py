@@ -145,7 +145,7 @@ class JobLoop:
                 count += 1
                 yield from self._outcomes(queue.flush() if failed else queue.completed(), held)
                 if failed:
-                    yield self._outcome(lease, failed.seconds, failed.cause, held)
+                    yield self._outcome(lease, failed.seconds, failed.cause, failed.output, held)
             yield from self._outcomes(queue.flush(), held)
         except GeneratorExit:  # nobody asks for more, but finished computations are kept
             with suppress(*PASSING):
@@ -159,9 +159,11 @@ class JobLoop:
         return self.tables[lease.table.schema, stored_name(lease.table.table)]
 
     def _outcomes(self, completed: Completed, held: dict[str, Lease]) -> list[Outcome]:
-        return [self._outcome(job.lease, job.seconds, error, held) for job, error in completed]
+        return [self._outcome(job.lease, job.seconds, error, job.output, held) for job, error in completed]
 
-    def _outcome(self, lease: Lease, seconds: float, error: BaseException | None, held: dict[str, Lease]) -> Outcome:
+    def _outcome(
+        self, lease: Lease, seconds: float, error: BaseException | None, output: str, held: dict[str, Lease]
+    ) -> Outcome:
         """Report an error to the server, if there is one that it does not know."""
         released = False
         if error is not None and not isinstance(error, (*_LOST, Unready)):
@@ -169,7 +171,7 @@ class JobLoop:
                 version = code_version(type(self._table(lease)))
                 told, passing = failure(error), isinstance(error, PASSING)
                 again = job_calls.fail(
-                    self.connection, lease, told, seconds, self.patience, version, interrupted=passing
+                    self.connection, lease, told, seconds, self.patience, version, output, interrupted=passing
                 )
                 released = passing and again
             except _LOST as lost:

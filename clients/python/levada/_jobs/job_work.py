@@ -233,7 +233,7 @@ class JobWork:
 
     # ----------------------------------------------------------------------------------------------------- end
 
-    def finish(self, seconds: float, code_version: str) -> CompletedJob:
+    def finish(self, seconds: float, code_version: str, output: str) -> CompletedJob:
         """Return the job with all its inserts; if it has a transaction, complete it there.
 
         Raises:
@@ -246,6 +246,7 @@ class JobWork:
             code_version,
             self._receipts,
             self._verified,
+            output,
             committed=self._transaction is not None,
         )
         if self._transaction is not None:

@@ -15,6 +15,7 @@ from levada._jobs.code_version import code_version
 from levada._jobs.computing import own_names, whole_step
 from levada._jobs.job_calls import Failure
 from levada._jobs.job_work import JobWork
+from levada._jobs.output import kept
 from levada._net.job_context import reset_job, set_job
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ class MakeFailed(Exception):
     Args:
         cause: The exception that it raised.
         seconds: How long it ran.
+        output: Its output.
     """
 
-    def __init__(self, cause: BaseException, seconds: float) -> None:
+    def __init__(self, cause: BaseException, seconds: float, output: str) -> None:
         super().__init__(text_of(cause))
         self.cause = cause
         self.seconds = seconds
+        self.output = output
 
 
 def make(
@@ -60,14 +63,15 @@ def make(
     started = time.monotonic()
     token = set_job((table.connection, work))
     try:
-        _run(table, work, make_kwargs)
-        return work.finish(time.monotonic() - started, version)
+        with kept() as output:
+            _run(table, work, make_kwargs)
+        return work.finish(time.monotonic() - started, version, output.text())
     except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
         # The frames of this function and of the next are not part of the user's code.
         first = error.__traceback__.tb_next if error.__traceback__ else None
         error.__traceback__ = first.tb_next if first and first.tb_next else first
-        raise MakeFailed(error, time.monotonic() - started) from None
+        raise MakeFailed(error, time.monotonic() - started, output.text()) from None
     finally:
         reset_job(token)
 

@@ -76,6 +76,7 @@ class CompletedJob:
         inserts: Its inserts, in order.
         receipts: The receipts of its reads.
         inputs: The reads to repeat within the commit, each with the digest of its rows when they were fetched.
+        output: The output of `make`; None if there is none.
     """
 
     table: TableName
@@ -87,6 +88,7 @@ class CompletedJob:
     inserts: tuple[BufferedInsert, ...]
     receipts: tuple[Receipt, ...] = ()
     inputs: tuple[tuple[Relation, str], ...] = ()
+    output: str | None = None
 
     def finished(self, written: dict[str, int]) -> Finished:
         """Return its record, with the number of rows that it wrote to each table."""
@@ -95,7 +97,12 @@ class CompletedJob:
             for name, read in merged(receipt.reads for receipt in self.receipts).items()
         }
         return Finished(
-            self.job_id, self.duration.total_seconds(), self.code_version, _JSON.encode(reads), _JSON.encode(written)
+            self.job_id,
+            self.duration.total_seconds(),
+            self.code_version,
+            _JSON.encode(reads),
+            _JSON.encode(written),
+            self.output,
         )
 
 

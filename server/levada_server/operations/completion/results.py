@@ -274,6 +274,7 @@ async def fail(
     *,
     duration: timedelta,
     code_version: str,
+    output: str | None = None,
     interrupted: bool = False,
 ) -> str:
     """Record that `make` failed; return the job's new state: error, or pending if it is tried again.
@@ -289,6 +290,7 @@ async def fail(
         failure: The error of `make`.
         duration: The time that `make` ran.
         code_version: The version of the code that computed it.
+        output: The output of `make`; None if there is none.
         interrupted: Whether the code is not at fault; the attempt then counts like one of a lost worker.
 
     Raises:
@@ -300,7 +302,8 @@ async def fail(
         if judge(standing, token, final=ERROR) is Answer.REPEATED:
             return standing.state if standing.token == token else PENDING
         pause = (next_try_of_interrupted if interrupted else next_try)(table.retry, standing.attempt)
-        await job_rows.fail_job(connection, table, job_id, duration.total_seconds(), code_version, failure, pause)
+        seconds = duration.total_seconds()
+        await job_rows.fail_job(connection, table, job_id, seconds, code_version, output, failure, pause)
         made = entry(caller, table.name, jobs={str(table.name): [job_id]}, error=failure.type)
         await record(engine, connection, caller, made)
         return ERROR if pause is None else PENDING

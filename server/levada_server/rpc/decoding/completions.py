@@ -14,6 +14,7 @@ from levada_server.jobs.limits import (
     COMPLETION_BYTES,
     COMPLETION_JOBS,
     MAX_JOBS,
+    MAX_OUTPUT,
     MAX_RECEIPTS,
     MAX_VERIFIED_READS,
 )
@@ -172,4 +173,16 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         inputs=tuple(
             [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
         ),
+        output=output_of(header),
     )
+
+
+def output_of(told: pb.JobHeader | pb.FailJobRequest) -> str | None:
+    """Return what `make` printed; None if nothing.
+
+    Raises:
+        LimitReached: It is too long.
+    """
+    if len(told.output) > MAX_OUTPUT:
+        raise LimitReached(f"The output of a job may have at most {MAX_OUTPUT} characters.", limit="output")
+    return told.output or None

@@ -57,6 +57,7 @@ async def complete_jobs(
         [job.code_version for job in jobs],
         [job.reads for job in jobs],
         [job.writes for job in jobs],
+        [job.output for job in jobs],
         basis.version,
     ]
     parts = []
@@ -70,7 +71,7 @@ async def complete_jobs(
         "jobs",
         "complete_jobs",
         table,
-        here=current("$7::bigint", basis),
+        here=current("$8::bigint", basis),
         inserts="".join(parts),
         key=", ".join(f"j.{name}" for name in key_names(table)) or "true",
     )

@@ -205,13 +205,14 @@ async def absent_results(connection: Connection, table: Table, job_ids: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The record of a job whose `make` has run: its seconds, version of its code, and its reads and writes as JSON."""
+    """The record of a job whose `make` has run: seconds, version of the code, reads and writes as JSON, and output."""
 
     job_id: int
     duration_s: float
     code_version: str
     reads: str
     writes: str
+    output: str | None
 
 
 async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finished]) -> None:
@@ -223,6 +224,7 @@ async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finis
         [job.code_version for job in jobs],
         [job.reads for job in jobs],
         [job.writes for job in jobs],
+        [job.output for job in jobs],
     )
 
 
@@ -232,11 +234,12 @@ async def fail_job(
     job_id: int,
     duration_s: float,
     code_version: str,
+    output: str | None,
     failure: Failure,
     retry_after: timedelta | None,
 ) -> None:
     """Mark a locked job as failed, or let it wait for its next attempt."""
-    values = (job_id, duration_s, code_version, failure.type, failure.message, failure.stack)
+    values = (job_id, duration_s, code_version, output, failure.type, failure.message, failure.stack)
     if retry_after is None:
         await connection.execute(job_statement(_FILE, "fail_job", table), *values)
     else:
@@ -245,7 +248,7 @@ async def fail_job(
 
 async def ask_later(connection: Connection, table: Table, job: Finished, message: str, pause: timedelta) -> None:
     """Let a locked job, whose `make` inserted nothing, wait until it is asked again."""
-    values = (job.job_id, pause, job.duration_s, job.code_version, NOTHING_INSERTED, message)
+    values = (job.job_id, pause, job.duration_s, job.code_version, job.output, NOTHING_INSERTED, message)
     await connection.execute(job_statement(_FILE, "ask_later", table), *values)
 
 

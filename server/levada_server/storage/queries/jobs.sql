@@ -153,7 +153,7 @@ reserved AS (
     SET _state = 'reserved', _attempt = j._attempt + chosen.counted::integer, _lease_token = gen_random_uuid(),
         _failed_token = NULL, _session_id = holder.id, _reserved_time = {now}, _shared = (SELECT count(*) > 1 FROM chosen),
         _host = holder.host, _pid = holder.pid, _username = holder.username,
-        _error_type = NULL, _error_message = NULL, _error_stack = NULL
+        _error_type = NULL, _error_message = NULL, _error_stack = NULL, _output = NULL
     FROM chosen, holder WHERE chosen._job_id = j._job_id
     RETURNING j.*, chosen.waited
 )
@@ -184,8 +184,8 @@ SELECT true FROM {jobs} AS j WHERE j._job_id = $1 AND j._lease_token = $2 AND {s
 -- Finish jobs with few rows, together with the rows. The jobs are locked first, in the fixed order. Nothing is done
 -- unless each job still belongs to its holder, and the catalog is the one for which the statement was made.
 WITH done AS MATERIALIZED (
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[])
-        AS d(job_id, token, duration, code_version, reads, writes)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[],
+        $7::text[]) AS d(job_id, token, duration, code_version, reads, writes, output)
 ),
 held AS MATERIALIZED (
     SELECT j._job_id FROM {jobs} AS j JOIN done ON done.job_id = j._job_id AND done.token = j._lease_token
@@ -209,25 +209,26 @@ WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHE
 -- A part of other statements: the changes to a job that succeeded, by its record `d`.
 _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
     _reads = d.reads::jsonb, _writes = d.writes::jsonb, _unready = 0,
-    _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL
+    _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL, _output = d.output
 
 -- name: finish_jobs
-UPDATE {jobs} AS j SET {succeed} FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[])
-    AS d(job_id, duration, code_version, reads, writes)
+UPDATE {jobs} AS j SET {succeed}
+FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[], $6::text[])
+    AS d(job_id, duration, code_version, reads, writes, output)
 WHERE j._job_id = d.job_id;
 
 -- name: fail_job
 UPDATE {jobs}
-SET _state = 'error', _finished_time = {now}, _duration = $2, _code_version = $3,
-    _error_type = $4, _error_message = $5, _error_stack = $6, _shared = false
+SET _state = 'error', _finished_time = {now}, _duration = $2, _code_version = $3, _output = $4,
+    _error_type = $5, _error_message = $6, _error_stack = $7, _shared = false
 WHERE _job_id = $1;
 
 -- name: postpone_job
--- A job that failed and is tried again after $7. It keeps its error until then.
+-- A job that failed and is tried again after $8. It keeps its error until then.
 UPDATE {jobs}
 SET _state = 'pending', _failed_token = _lease_token, _lease_token = NULL, _session_id = NULL, _finished_time = NULL,
-    _scheduled_time = {now} + $7::interval, _duration = $2, _code_version = $3,
-    _error_type = $4, _error_message = $5, _error_stack = $6, _shared = false
+    _scheduled_time = {now} + $8::interval, _duration = $2, _code_version = $3, _output = $4,
+    _error_type = $5, _error_message = $6, _error_stack = $7, _shared = false
 WHERE _job_id = $1;
 
 -- name: ask_later
@@ -235,7 +236,7 @@ WHERE _job_id = $1;
 UPDATE {jobs}
 SET _state = 'pending', _failed_token = _lease_token, _lease_token = NULL, _session_id = NULL, _finished_time = NULL,
     _attempt = _attempt - 1, _unready = _unready + 1, _scheduled_time = {now} + $2::interval, _duration = $3,
-    _code_version = $4, _error_type = $5, _error_message = $6, _error_stack = '', _shared = false
+    _code_version = $4, _output = $5, _error_type = $6, _error_message = $7, _error_stack = '', _shared = false
 WHERE _job_id = $1;
 
 -- name: ask_unready

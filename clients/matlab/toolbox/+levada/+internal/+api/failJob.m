@@ -15,6 +15,7 @@ function response = failJob(connection, request, varargin)
 %       interrupted  logical: The code itself did not fail: something it needed was temporarily out of reach or in
 %           conflict with others. The job is pending again at once, like a job whose worker was lost, and becomes an
 %           error after as many attempts as such a job.
+%       output  char: The output of `make`, at most 2^20 characters. Optional.
 %
 %   Response: FailJobResponse
 %       state  JobState: The job's state now: error, or pending if it is tried again.
