@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc.aio
 import pyarrow as pa
@@ -45,6 +45,7 @@ TIMEOUT_S = 30.0
 ROWS = 20_000
 GIANT_BYTES = 40 * 2**20
 Metadata = tuple[tuple[str, str], ...]
+SmallCalls: TypeAlias = "grpc.aio.StreamStreamCall[session.OpenCallsRequest, session.OpenCallsResponse]"
 
 
 @dataclass(slots=True)
@@ -81,51 +82,63 @@ def rows_of(first: int, count: int, text: str = "x") -> bytes:
 async def behave(
     channel: grpc.aio.Channel, metadata: Metadata, relation: relation_pb2.Relation, first: int, ends: float, told: Round
 ) -> None:
-    """Make small calls until a moment of `time.monotonic`."""
-    queries = queries_grpc.QueryServiceStub(channel)
-    table, sessions = rows_grpc.RowServiceStub(channel), session_grpc.SessionServiceStub(channel)
+    """Make small calls on a stream, as Levada's clients do, until a moment of `time.monotonic`."""
+    sessions = session_grpc.SessionServiceStub(channel)
+    fetching = query_service_pb2.FetchRelationRequest(relation=relation)
+    fetch = session.OpenCallsRequest(fetch_few_rows=query_service_pb2.FetchFewRowsRequest(fetch=fetching))
+    count = session.OpenCallsRequest(count_relation=query_service_pb2.CountRelationRequest(relation=relation))
+    calls: SmallCalls | None = None
 
-    async def fetch(_: int) -> None:
-        request = query_service_pb2.FetchRelationRequest(relation=relation)
-        async for _piece in queries.FetchRelation(request, metadata=metadata, timeout=TIMEOUT_S):
-            pass
-
-    async def count(_: int) -> None:
-        request = query_service_pb2.CountRelationRequest(relation=relation)
-        await queries.CountRelation(request, metadata=metadata, timeout=TIMEOUT_S)
-
-    async def insert(number: int) -> None:
-        header = row_service_pb2.InsertHeader(name=NAME)
+    def insertion(number: int) -> session.OpenCallsRequest:
+        header = row_service_pb2.InsertHeader(name=NAME, request_id=f"insert-{number}")
         request = row_service_pb2.InsertFewRowsRequest(header=header, arrow_ipc=rows_of(number, 1))
-        await table.InsertFewRows(request, metadata=metadata, timeout=TIMEOUT_S)
+        return session.OpenCallsRequest(insert_few_rows=request)
 
-    async def transact(_: int) -> None:
+    async def transact() -> None:
+        counting = query_service_pb2.CountRelationRequest(relation=relation)
         call = sessions.OpenSession(metadata=metadata, timeout=TIMEOUT_S)
         for request in (
             session.OpenSessionRequest(begin=session.Begin()),
-            session.OpenSessionRequest(count_relation=query_service_pb2.CountRelationRequest(relation=relation)),
+            session.OpenSessionRequest(count_relation=counting),
             session.OpenSessionRequest(commit=session.Commit()),
         ):
             await call.write(request)
-            answer = await call.read()
-            if answer.HasField("error"):
-                raise RuntimeError(answer.error.message)
+            answered(await call.read())
         await call.done_writing()
         await call.read()
 
     number = first
     while time.monotonic() < ends:
         number += 1
-        work = transact if number % TRANSACTION_EVERY == 0 else (fetch, count, insert)[number % 3]
         began = time.perf_counter()
         try:
-            await work(number)
+            if number % TRANSACTION_EVERY == 0:
+                await transact()
+            else:
+                calls = calls or sessions.OpenCalls(metadata=metadata)
+                async with asyncio.timeout(TIMEOUT_S):
+                    await calls.write((fetch, count, insertion(number))[number % 3])
+                    answered(await calls.read())
         except grpc.aio.AioRpcError as error:
-            told.errors.append(f"{work.__name__}: {error.code().name}: {error.details()}")
-        except RuntimeError as error:
-            told.errors.append(f"{work.__name__}: {error}")
+            told.errors.append(f"{error.code().name}: {error.details()}")
+            calls = None
+        except (RuntimeError, TimeoutError) as error:
+            told.errors.append(repr(error))
+            calls = None
         told.seconds.append(time.perf_counter() - began)
         await asyncio.sleep(PAUSE_S)
+
+
+def answered(answer: object) -> None:
+    """Check that an answer of a stream is one.
+
+    Raises:
+        RuntimeError: It is an error, or the stream has ended.
+    """
+    if not isinstance(answer, (session.OpenCallsResponse, session.OpenSessionResponse)):
+        raise RuntimeError("the stream has ended")  # the server ended it
+    if answer.HasField("error"):
+        raise RuntimeError(answer.error.message)
 
 
 # ------------------------------------------------------------------------------------------ clients that do not

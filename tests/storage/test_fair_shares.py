@@ -51,6 +51,20 @@ async def test_the_next_place_goes_to_whoever_has_the_fewest() -> None:
     await asyncio.gather(*waiting)
 
 
+async def test_a_place_does_not_go_to_a_user_who_was_cancelled_in_the_same_turn() -> None:
+    shares = FairShares(1)
+    await shares.take(GREEDY)
+    left, stays = asyncio.create_task(shares.take(MODEST)), asyncio.create_task(shares.take(OTHER))
+    await turns()
+    left.cancel()  # it still waits in the list when the place is given back
+    assert shares.should_give_way(GREEDY)
+    shares.give(GREEDY)
+    await asyncio.wait_for(stays, 1)
+    assert left.cancelled()
+    shares.give(OTHER)
+    await asyncio.wait_for(shares.take(MODEST), 1)
+
+
 async def test_a_place_that_comes_after_its_user_has_left_goes_to_the_next() -> None:
     shares = FairShares(1)
     await shares.take(GREEDY)

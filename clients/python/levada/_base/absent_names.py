@@ -52,6 +52,9 @@ ABSENT: dict[str, str] = {
     "declaration_context": "names after `->` are looked up in the module of the class, and in `Schema(context=…)`",
     "definition": "it is not a table of the schema: the server keeps it",
     "drop": "only tables and schemas can be dropped; jobs go with their table",
+    **dict.fromkeys(
+        ("edge_key_dict_factory", "new_edge_key"), "a diagram only draws; `conn().dependencies` is a graph of NetworkX"
+    ),
     "external": "stores are the server's: `levada objects collect` deletes what no row names",
     "fs": "`store` and `open` say where to write: on this machine",
     "lineage_table_exists": "the catalog always knows where attributes originate: `table.heading['name'].lineage`",

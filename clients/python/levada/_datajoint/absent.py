@@ -63,6 +63,7 @@ ABSENT: dict[str, str] = {
     **dict.fromkeys(
         ("codecs.decode_attribute", "codecs.lookup_codec", "codecs.parse_type_spec", "codecs.resolve_dtype"), _CODECS
     ),
+    "codecs.ABC": "Python's module `abc` has it",
     "codecs.unregister_codec": "a codec stays as long as its process; defining its class again replaces it",
     **dict.fromkeys(
         ("condition.JSON_PATTERN", "condition.PromiscuousOperand", "condition.translate_attribute"), _INTERNALS
@@ -129,6 +130,7 @@ ABSENT: dict[str, str] = {
         ),
         "`logger` is the logger `levada` of Python's logging; add handlers to it",
     ),
+    "schemas.ExternalMapping": _STORES,
     "schemas.ordered_dir": _INTERNALS,
     **dict.fromkeys(
         (
@@ -161,6 +163,9 @@ ABSENT: dict[str, str] = {
         ),
         _SETTINGS,
     ),
+    "staged_insert.IO": "Python's module `typing` has it",
+    "staged_insert.build_object_path": _STORES,
+    "staged_insert.get_store_backend": _STORES,
     "table.Log": "`table.definition_history()` has a table's definitions, and jobs keep who computed what and when",
     "table.constraint_info_query": _DATABASE,
     "table.foreign_key_error_regexp": _DATABASE,

@@ -40,8 +40,7 @@ class FairShares:
 
     def should_give_way(self, user: Hashable) -> bool:
         """Return whether others wait for a place, and nobody has more of them than a user."""
-        wanted = any(self._may_take(waiting.user) for waiting in self._waiting)
-        return wanted and self._taken[user] == max(self._taken.values(), default=0)
+        return bool(self._ready()) and self._taken[user] == max(self._taken.values(), default=0)
 
     def full(self, user: Hashable) -> bool:
         """Return whether a user has to wait for a place."""
@@ -75,10 +74,13 @@ class FairShares:
 
     def _pass_on(self) -> None:
         while self._taken.total() < self._size:
-            ready = [waiting for waiting in self._waiting if self._may_take(waiting.user)]
-            if not ready:
+            if not (ready := self._ready()):
                 return
             chosen = min(ready, key=lambda waiting: self._taken[waiting.user])
             self._waiting.remove(chosen)
             self._taken[chosen.user] += 1
             chosen.turn.set_result(None)
+
+    def _ready(self) -> list[_Waiting]:
+        """Return the waiting users who may have a place now, without the cancelled ones, which are about to leave."""
+        return [waiting for waiting in self._waiting if not waiting.turn.done() and self._may_take(waiting.user)]
