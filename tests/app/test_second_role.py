@@ -13,6 +13,7 @@ import pytest
 import levada as lv
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.second_role import let_in
+from tests.app.test_serve import serving
 from tests.conftest import served
 
 if TYPE_CHECKING:
@@ -158,3 +159,22 @@ async def test_one_role_needs_no_grants(database_url: str) -> None:
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM pg_default_acl") == 0
     await database.close()
+
+
+def test_several_processes_work_with_the_second_role(
+    database_url: str, role_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEVADA_OWNER_URL", database_url)
+    arguments = ("--database-url", role_url, "--listen", "127.0.0.1:0", "--processes", "2", "--grace", "0.1")
+    with serving(*arguments) as (_, address):
+        connection = lv.connect(address)
+        schema = lv.Schema("lab", connection=connection)
+
+        @schema
+        class Session(lv.Manual):
+            definition = "session : int32\n"
+
+        Session.insert([(number,) for number in range(3)])
+        assert len(Session()) == 3
+        roles = run(database_url, "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database()")
+        assert role_url.partition("://")[2].partition("@")[0] in {row["usename"] for row in roles}

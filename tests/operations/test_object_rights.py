@@ -10,8 +10,8 @@ import pytest
 from blake3 import blake3
 
 from levada_server.errors import PermissionDenied, UnknownObject
-from levada_server.model.table import TableName, Tier
-from levada_server.operations import inserts, updates, users
+from levada_server.model.table import Ownership, TableName, Tier
+from levada_server.operations import inserts, schemas, updates, users
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.objects import downloads, objects
 from levada_server.operations.objects.objects import Target
@@ -89,6 +89,31 @@ async def test_an_object_is_read_through_a_table_whose_rows_name_it(lab: Engine)
     await refusal(lab, other, id_)
     await users.revoke_role(lab, ME, "ben", Role.VIEWER, named("Mine"))
     await refusal(lab, reader, id_)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_the_objects_of_hidden_rows_are_hidden_too(engine: Engine, hidden: bool) -> None:
+    await make.make_table(engine, "Mine", f"{DEFINITION}team : varchar(8)\n")
+    owner = await user(engine, "ann", (Role.EDITOR, "Mine"))
+    reader, other = await user(engine, "ben", (Role.EDITOR, "Mine")), await user(engine, "eve", (Role.EDITOR, "Mine"))
+    await users.set_team(engine, ME, "a", ["ann", "ben"])
+    await users.set_team(engine, ME, "e", ["eve"])
+    await schemas.set_ownership(engine, ME, named("Mine"), Ownership("team", hidden))
+    id_ = await put(engine, owner, "Mine")
+    await insert(engine, owner, "Mine", id_)
+    assert await read(engine, reader, id_) == CONTENT
+    if not hidden:
+        assert await read(engine, other, id_) == CONTENT
+        return
+    assert await refusal(engine, other, id_) == await refusal(engine, other, UUID(int=7))
+    with pytest.raises(UnknownObject):
+        await insert(engine, other, "Mine", id_, 2)
+    # The same bytes do not tell that they are there, and whoever sends them reads what was sent.
+    assert isinstance(await staged(engine, other, "Mine", blake3(CONTENT).hexdigest()), UUID)
+    # The row changes hands, and its object with it.
+    await updates.update(engine, ME, named("Mine"), {"id": 1, "team": "e"})
+    assert await read(engine, other, id_) == CONTENT
+    await refusal(engine, reader, id_)
 
 
 async def test_a_row_names_only_what_its_writer_may_read(lab: Engine) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.errors import (
+    DuplicateEntity,
     InvalidRequest,
     MissingParent,
     NotFound,
@@ -220,6 +221,31 @@ async def test_a_relation_is_inserted_for_ones_own_team(engine: Engine, callers:
     moved = Project(of(SUBJECT, 2), (Named("subject", ExpressionText("subject + 10")), Keep("team")))
     kind, _ = await refusal(inserts.insert_relation(engine, callers["anna"], named("Subject"), moved, InsertOptions()))
     assert kind is not None
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_a_relation_that_replaces_rows_leaves_those_of_others(
+    engine: Engine, callers: dict[str, Caller], hidden: bool
+) -> None:
+    await own(engine, hidden=hidden)
+    await make.make_table(engine, "Change", "subject : int32\n---\nteam : varchar(32)\nname : varchar(8)\n")
+    changes = TableOperand(named("Change"))
+    await make.insert(
+        engine,
+        "Change",
+        [{"subject": 1, "team": "a", "name": "x"}, {"subject": 2, "team": "a", "name": "x"}],
+    )
+
+    async def replace(subject: int) -> int:
+        return await inserts.insert_relation(
+            engine, callers["anna"], named("Subject"), of(changes, subject), InsertOptions(replace=True)
+        )
+
+    assert await replace(1) == 1
+    kind, text = await refusal(replace(2))
+    assert kind is (DuplicateEntity if hidden else PermissionDenied)
+    assert ("team b" in text) != hidden
+    assert await rows(engine, callers["boss"], SUBJECT) == [(1, "a", "x"), (2, "b", "")]
 
 
 @pytest.mark.parametrize("hidden", [False, True])
