@@ -118,7 +118,9 @@ async def running(
             database_url = postgres.dsn
         spool = SpoolSpace(settings.spool_folder)
         await asyncio.to_thread(spool.remove_leftovers)
-        database = await Database.connect(database_url, spool, owner_url=settings.owner_url)
+        database = await Database.connect(
+            database_url, spool, owner_url=settings.owner_url, statement_s=settings.call_limits.statement_s
+        )
         stack.push_async_callback(database.close)
         await _prepare(database)
         cache, permissions, downstream = CatalogCache(database), PermissionsCache(database), Downstream()
@@ -145,6 +147,7 @@ async def running(
             spool,
             issuer=issuer,
             quota=Quota(settings.schema_bytes),
+            call_limits=settings.call_limits,
         )
         server = RpcServer(
             engine,

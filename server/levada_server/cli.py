@@ -34,10 +34,12 @@ from levada_server.embedded import embedded
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
+from levada_server.operations.call_limits import FETCH_S, CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.user_shares import USER_STREAMS
 from levada_server.storage.objects.folder_store import FolderStore
 from levada_server.storage.objects.storage import StoreFolders
+from levada_server.storage.postgres.database import STATEMENT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
 LAST_PORT = 65535
+LEAST_S, MOST_S = 1.0, 7 * 86_400.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -203,6 +206,32 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     serve_parser.add_argument(
+        "--call-rows",
+        type=_count,
+        metavar="N",
+        help="how many rows one call may fetch or insert (default: no limit)",
+    )
+    serve_parser.add_argument(
+        "--call-gigabytes",
+        type=_count,
+        metavar="GB",
+        help="how many gigabytes of 2^30 bytes these rows may take (default: no limit)",
+    )
+    serve_parser.add_argument(
+        "--statement-time",
+        type=_seconds,
+        default=STATEMENT_S,
+        metavar="S",
+        help="how many seconds a statement of PostgreSQL may run (default: %(default)g)",
+    )
+    serve_parser.add_argument(
+        "--fetch-time",
+        type=_seconds,
+        default=FETCH_S,
+        metavar="S",
+        help="how many seconds a client may take to read a result (default: %(default)g)",
+    )
+    serve_parser.add_argument(
         "--schema-gigabytes",
         type=_count,
         metavar="GB",
@@ -327,6 +356,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         value_bytes=arguments.max_value,
         transaction_limits=TransactionLimits(arguments.transaction_idle, arguments.transaction_open),
         user_streams=arguments.user_streams,
+        call_limits=CallLimits(
+            arguments.call_rows,
+            None if arguments.call_gigabytes is None else arguments.call_gigabytes << 30,
+            arguments.statement_time,
+            arguments.fetch_time,
+        ),
         schema_bytes=None if arguments.schema_gigabytes is None else arguments.schema_gigabytes << 30,
         log_level=arguments.log_level,
         log_format=arguments.log_format,
@@ -351,6 +386,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not LEAST_S <= seconds <= MOST_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from {LEAST_S:g} to {MOST_S:g}")
+    return seconds
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from levada_server.errors import InvalidRequest
 from levada_server.issuer import check_url
 from levada_server.model.sizes import VALUE_BYTES
+from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.id_tokens import IssuerSettings
 from levada_server.rpc.user_shares import USER_STREAMS
@@ -104,6 +105,7 @@ class Settings:
         value_bytes: The maximum size of a value in a row.
         transaction_limits: How long a client's transaction may be idle and open.
         user_streams: The most streams of each kind that one user may have open in one process.
+        call_limits: How much one call may read or insert, and for how long.
         schema_bytes: The most bytes of a schema's rows and objects; None for no limit.
         certificate: The files of a certificate and of its key, to serve TLS on TCP; None to serve without.
         processes: How many processes serve the port.
@@ -128,6 +130,7 @@ class Settings:
     value_bytes: int = VALUE_BYTES
     transaction_limits: TransactionLimits = field(default_factory=TransactionLimits)
     user_streams: int = USER_STREAMS
+    call_limits: CallLimits = field(default_factory=CallLimits)
     schema_bytes: int | None = None
     certificate: tuple[Path, Path] | None = None
     processes: int = 1

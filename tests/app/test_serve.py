@@ -317,3 +317,31 @@ sys.exit(cli.main())
     assert process.returncode == 1
     assert "did not stop within 0 s and is ended" in log
     assert ("task levada-downstream in Event.wait" if stuck == "task" else " in Condition.wait") in log
+
+
+def test_the_limits_of_its_calls_are_those_of_the_command_line(database_url: str) -> None:
+    limits = ("--statement-time", "1", "--fetch-time", "90", "--call-rows", "2000", "--call-gigabytes", "1")
+    arguments = ("--database-url", database_url, "--listen", "127.0.0.1:0", *limits)
+    with serving(*arguments) as (_, address), lv.connect(address) as connection:
+        told = connection.limits
+        assert (told.statement_time.seconds, told.fetch_time.seconds) == (1, 90)
+        assert (told.call_rows, told.call_bytes) == (2000, 2**30)
+        schema = lv.Schema("lab", connection=connection)
+
+        @schema
+        class Number(lv.Lookup):
+            definition = "n : int32"
+
+        Number.insert([(n,) for n in range(2000)])
+        with pytest.raises(lv.errors.LimitReached, match="at most 2000 rows"):
+            Number.insert([(n,) for n in range(2000, 4001)])
+        products = Number() * Number.proj(m="n") * Number.proj(k="n") & "n * m * k = -1"
+        with pytest.raises(lv.errors.DeadlineExceeded, match="ran out of time"):
+            len(products)
+
+
+@pytest.mark.parametrize("seconds", ["0", "soon", "1e9", "nan"])
+def test_a_limit_that_is_no_time_is_refused(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--statement-time", seconds])
+    assert "not a number of seconds from 1 to 604800" in capsys.readouterr().err

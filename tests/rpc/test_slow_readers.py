@@ -128,10 +128,8 @@ async def test_readers_that_leave_free_their_connections(engine: Engine, stub: p
     await assert_all_is_free(engine)
 
 
-async def test_a_result_that_nobody_reads_in_time_is_ended(
-    engine: Engine, stub: pb_grpc.QueryServiceStub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("levada_server.rpc.query_service.FETCH_LIMIT_S", 0.2)
+async def test_a_result_that_nobody_reads_in_time_is_ended(engine: Engine, stub: pb_grpc.QueryServiceStub) -> None:
+    engine.call_limits.fetch_s = 0.2
     assert isinstance(engine.scope, Database)
     engine.scope.spool_space = None  # so that only the limit frees a connection
     calls = [stub.FetchRelation(pb.FetchRelationRequest(relation=pictures())) for _ in range(CONNECTIONS)]

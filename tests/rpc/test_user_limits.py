@@ -11,7 +11,14 @@ import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2, status_pb2
 
-from levada_api.v1 import server_service_pb2, server_service_pb2_grpc
+from levada_api.v1 import (
+    query_service_pb2,
+    query_service_pb2_grpc,
+    relation_pb2,
+    schema_pb2,
+    server_service_pb2,
+    server_service_pb2_grpc,
+)
 from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.errors import LimitReached
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
 
 STREAMS = 2
+NAME = schema_pb2.TableName(schema="lab", table="Session")
 NOTHING = pb.OpenCallsRequest()
 """A call that is unset: its answer is an error, and the stream goes on."""
 
@@ -93,7 +101,7 @@ async def test_one_user_does_not_take_the_streams_of_others(engine: Engine, chan
         ]  # the server's own user has no limit
         assert not any([await opened(call, request) for call in others])
         held[0].cancel()
-        for _ in range(50):  # until the server has seen that it ended
+        for _ in range(1_000):  # until the server has seen that it ended
             again = method(metadata=greedy)
             if await opened(again, request) is None:
                 break
@@ -103,15 +111,46 @@ async def test_one_user_does_not_take_the_streams_of_others(engine: Engine, chan
 
 async def test_the_server_tells_its_limits(channel: grpc.aio.Channel, engine: Engine) -> None:
     engine.quota.schema_bytes = 5_000
+    engine.call_limits.rows, engine.call_limits.size_bytes = 6_000, 7_000
     stub = server_service_pb2_grpc.ServerServiceStub(channel)
     told = (await stub.GetServerInfo(server_service_pb2.GetServerInfoRequest())).limits
     assert told.user_streams == STREAMS
     assert (told.transaction_idle_time.seconds, told.transaction_open_time.seconds) == (30, 90)
-    assert told.statement_time.seconds == database.STATEMENT_TIMEOUT_S
+    assert told.statement_time.seconds == database.STATEMENT_S
     assert told.user_connections == told.user_transactions == 15
-    assert told.schema_bytes == 5_000
+    assert (told.schema_bytes, told.call_rows, told.call_bytes) == (5_000, 6_000, 7_000)
     unset = [field.name for field in told.DESCRIPTOR.fields if not getattr(told, field.name)]
     assert not unset
+
+
+@pytest.mark.parametrize("limit", ["rows", "bytes"])
+@pytest.mark.parametrize("count", [30, 3_000])
+async def test_a_call_reads_and_inserts_only_so_much(
+    engine: Engine, channel: grpc.aio.Channel, limit: str, count: int
+) -> None:
+    await make.make_table(engine, "Session", "session : int32\n---\nnote : varchar(100)\n")
+    first, more = ([{"session": i + number, "note": "x" * 50} for number in range(count)] for i in (0, count))
+    await make.insert(engine, "Session", first)
+    if limit == "rows":
+        engine.call_limits.rows = count - 1
+    else:
+        engine.call_limits.size_bytes = count * 20
+    table = relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))
+    top = relation_pb2.RelationNode(top=relation_pb2.Top(operand=0, limit=count))
+    queries = query_service_pb2_grpc.QueryServiceStub(channel)
+    for nodes in ([table], [table, top]):
+        request = query_service_pb2.FetchRelationRequest(relation=relation_pb2.Relation(nodes=nodes))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            async for _ in queries.FetchRelation(request):
+                pass
+        assert limit_of(refused.value)[:2] == ("RESOURCE_EXHAUSTED", f"call {limit}")
+    kind, text = await refusal(make.insert(engine, "Session", more))
+    assert kind is LimitReached and "insert fewer rows at once" in text
+    engine.call_limits.rows = engine.call_limits.size_bytes = None
+    counted = await queries.CountRelation(
+        query_service_pb2.CountRelationRequest(relation=relation_pb2.Relation(nodes=[table]))
+    )
+    assert counted.entity_count == count
 
 
 async def test_one_user_does_not_take_the_transactions_of_others(engine: Engine, channel: grpc.aio.Channel) -> None:

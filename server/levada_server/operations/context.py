@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from levada_server.errors import Conflict, InvalidRequest, NotFound, PermissionDenied, Unauthenticated
 from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.audit import Audit
+from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.memory import RowMemory
 from levada_server.operations.quota import Quota
 from levada_server.storage.postgres.spool import SpoolSpace
@@ -59,6 +60,7 @@ class Engine:
         issuer: The issuer of identities at which users log in; None if there is none.
         audit: The entries of calls that changed nothing.
         quota: The limit on the storage of a schema.
+        call_limits: The limits of a call that reads or inserts rows.
     """
 
     scope: Scope
@@ -74,3 +76,4 @@ class Engine:
     issuer: Issuer | None = None
     audit: Audit = field(default_factory=Audit)
     quota: Quota = field(default_factory=Quota)
+    call_limits: CallLimits = field(default_factory=CallLimits)

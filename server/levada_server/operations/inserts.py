@@ -17,6 +17,7 @@ from levada_server.model.dependencies import is_within
 from levada_server.model.kinds import Kind
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.arrival import Arrival
+from levada_server.operations.call_limits import Meter
 from levada_server.operations.incoming_rows import Stalled, Upcoming, until_whole
 from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
@@ -140,6 +141,8 @@ async def _insert_batches(
     columns = await upcoming.first()
     if columns is None:
         return 0
+    meter = Meter(engine.call_limits)
+    meter.add(columns.row_count, columns.size)
     basis = view.catalog.basis((target.table.name,))
     looks_first = options.replace and target.guard is not None  # at the rows to be replaced, in the same transaction
     plan = _plan(columns, options, alone=await upcoming.at_end() and not looks_first)
@@ -161,6 +164,8 @@ async def _insert_batches(
                 tried += columns.row_count
                 columns = None  # its memory is for the next
                 columns = await following()
+                if columns is not None:
+                    meter.add(columns.row_count, columns.size)
         await require_current(connection, basis)
         changed = view.entry(target.table.name, count) if count else None
         record = Record(changed, await _recorded(engine, view.caller, upcoming.content))

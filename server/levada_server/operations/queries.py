@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
 from levada_server.arrow.types import arrow_schema
+from levada_server.operations.call_limits import Meter
 from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.permissions.roles import Action
-    from levada_server.storage.postgres.scope import Scope
 
 FEW_ROWS = 100
 FEW_HEAVY_ROWS = 2
@@ -52,13 +52,15 @@ async def fetch(
         take_digest: Called at the end with a digest of exactly these rows; None for no digest.
     """
     if has_few_rows(readable):
-        for piece in await _fetch_few(engine.scope, readable, count_rows, take_digest):
+        for piece in await _fetch_few(engine, readable, count_rows, take_digest):
             yield piece
         return
+    meter = Meter(engine.call_limits)
     writer = StreamWriter(arrow_schema(readable.heading))
     async with readable.batches(engine.scope, take_digest) as batches:
         async for batch in batches:
             count_rows(batch.num_rows)
+            meter.add(batch.num_rows, batch.nbytes)
             for piece in writer.write(batch):
                 yield piece
     for piece in writer.finish():
@@ -69,15 +71,16 @@ async def fetch_few(
     engine: Engine, readable: Readable, count_rows: Callable[[int], None] = lambda _: None
 ) -> list[Piece]:
     """Fetch the rows of a query with few rows, as `fetch` does, by one plain statement held in memory."""
-    return await _fetch_few(engine.scope, readable, count_rows)
+    return await _fetch_few(engine, readable, count_rows)
 
 
 async def _fetch_few(
-    scope: Scope,
+    engine: Engine,
     readable: Readable,
     count_rows: Callable[[int], None],
     take_digest: Callable[[str], None] | None = None,
 ) -> list[Piece]:
+    scope = engine.scope
     if take_digest is None:
         rows = await readable.rows(scope)
     else:
@@ -85,7 +88,9 @@ async def _fetch_few(
             rows = await readable.rows(OpenTransaction(connection, scope.postgresql_version))
             take_digest(await readable.digest(connection))
     count_rows(len(rows))
-    return whole_stream(rows, readable.heading)
+    pieces = whole_stream(rows, readable.heading)
+    Meter(engine.call_limits).add(len(rows), sum(len(part) for piece in pieces for part in piece))
+    return pieces
 
 
 def has_few_rows(readable: Readable) -> bool:

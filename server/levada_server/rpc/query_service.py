@@ -12,7 +12,7 @@ from levada_server.operations.make_contract import begin_read
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
-from levada_server.rpc.time_limit import FETCH_LIMIT_S, end_call_later
+from levada_server.rpc.time_limit import end_call_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class QueryService:
 
     async def FetchRelation(self, request: pb.FetchRelationRequest, call: Call) -> None:
         """Send the entities of a relation as one Arrow IPC stream."""
-        timer = end_call_later(FETCH_LIMIT_S, _too_long())
+        timer = end_call_later(call.engine.call_limits.fetch_s, _too_long(call.engine.call_limits.fetch_s))
         try:
             readable, reading = await _read(request, call)
             digests: list[str] = []
@@ -133,9 +133,7 @@ def _counter(call: Call, reading: Reading | None) -> Callable[[int], None]:
     return add
 
 
-def _too_long() -> LimitReached:
+def _too_long(most_s: float) -> LimitReached:
     return LimitReached(
-        f"A result must be read within {FETCH_LIMIT_S:.0f} s; read it faster, or in parts.",
-        limit="fetch",
-        value=FETCH_LIMIT_S,
+        f"A result must be read within {most_s:g} s; read it faster, or in parts.", limit="fetch", value=most_s
     )

@@ -11,8 +11,7 @@ from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
 from levada_server.rpc import encode
 from levada_server.rpc.client_version import OLDEST_CLIENT
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
-from levada_server.rpc.time_limit import FETCH_LIMIT_S
-from levada_server.storage.postgres.database import POOL_SIZE, STATEMENT_TIMEOUT_S, TRANSACTIONS
+from levada_server.storage.postgres.database import POOL_SIZE, TRANSACTIONS
 from levada_server.storage.postgres.fair_shares import user_places
 
 if TYPE_CHECKING:
@@ -60,13 +59,15 @@ class ServerService:
                 completion_jobs=COMPLETION_JOBS,
                 completion_bytes=COMPLETION_BYTES,
                 few_jobs_bytes=FEW_JOBS_BYTES,
-                statement_time=encode.duration(timedelta(seconds=STATEMENT_TIMEOUT_S)),
-                fetch_time=encode.duration(timedelta(seconds=FETCH_LIMIT_S)),
+                statement_time=encode.duration(timedelta(seconds=call.engine.call_limits.statement_s)),
+                fetch_time=encode.duration(timedelta(seconds=call.engine.call_limits.fetch_s)),
                 transaction_idle_time=encode.duration(timedelta(seconds=self._transactions.idle_s)),
                 transaction_open_time=encode.duration(timedelta(seconds=self._transactions.open_s)),
                 user_streams=self._user_streams,
                 user_connections=user_places(POOL_SIZE),
                 user_transactions=user_places(TRANSACTIONS),
                 schema_bytes=call.engine.quota.schema_bytes or 0,
+                call_rows=call.engine.call_limits.rows or 0,
+                call_bytes=call.engine.call_limits.size_bytes or 0,
             ),
         )

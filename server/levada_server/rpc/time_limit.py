@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from levada_server.errors import LevadaError
 
-FETCH_LIMIT_S = 6 * 3600.0
-"""The longest time, in seconds, that a client may take to read a result."""
 _CALL: ContextVar[RunningCall] = ContextVar("levada_call")
 
 

@@ -49,7 +49,7 @@ CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
 ACQUIRE_TIMEOUT_S = 60.0
 """The time, in seconds, that a call waits for a connection while others use them all."""
-STATEMENT_TIMEOUT_S = 600
+STATEMENT_S = 600.0
 ATTEMPTS = 10
 """How often to try a change that conflicts with concurrent ones."""
 PATIENCE_S = 0.5
@@ -152,7 +152,13 @@ class Database:
 
     @classmethod
     async def connect(
-        cls, url: str, spool_space: SpoolSpace | None = None, *, size: int | None = None, owner_url: str | None = None
+        cls,
+        url: str,
+        spool_space: SpoolSpace | None = None,
+        *,
+        size: int | None = None,
+        owner_url: str | None = None,
+        statement_s: float = STATEMENT_S,
     ) -> Database:
         """Open a pool.
 
@@ -162,6 +168,7 @@ class Database:
                 folder.
             size: How many connections calls may use; by default `POOL_SIZE`.
             owner_url: The URL by which tables are declared and altered, with the role that owns them; None for `url`.
+            statement_s: The longest time, in seconds, that a statement may run.
 
         Raises:
             Unavailable: The database cannot be reached, or is older than PostgreSQL 15.
@@ -176,7 +183,7 @@ class Database:
                     "timezone": "UTC",
                     "jit": "off",
                     "search_path": "pg_catalog",
-                    "statement_timeout": str(STATEMENT_TIMEOUT_S * 1000),
+                    "statement_timeout": str(round(statement_s * 1000)),
                 },
             )
             try:
