@@ -13,6 +13,7 @@ from levada_server.operations import deletes, inserts, updates
 from levada_server.operations.inserts import InsertOptions
 from levada_server.query import algebra
 from levada_server.query.algebra import Equalities, ExpressionText, Match, Named, Project, Restrict, TableOperand
+from levada_server.storage.rows.insert_plan import BULK_ROWS
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -87,6 +88,16 @@ async def test_a_missing_parent_is_named(lab: Engine) -> None:
     assert caught.value.details["parent"] == "lab.Subject"
     assert (caught.value.details["row"], caught.value.details["key"]) == ("1", "b=77")
     assert await make.fetch(lab, "Pair") == []
+
+
+@pytest.mark.parametrize("skip_duplicates", [False, True])
+async def test_a_missing_parent_is_named_among_many_rows(lab: Engine, skip_duplicates: bool) -> None:
+    rows = [{"subject": 1, "session": number} for number in range(BULK_ROWS)]
+    with pytest.raises(errors.MissingParent) as caught:
+        content = make.arrow([*rows, {"subject": 77, "session": 0}])
+        await inserts.insert(lab, ME, named("Session"), InsertOptions(skip_duplicates=skip_duplicates), content)
+    assert (caught.value.details["row"], caught.value.details["key"]) == (str(BULK_ROWS), "subject=77")
+    assert await make.fetch(lab, "Session") == []
 
 
 async def test_missing_values_take_the_default(lab: Engine) -> None:

@@ -24,7 +24,9 @@ _REFUSALS = (
     asyncpg.NotNullViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-"""The errors that PostgreSQL raises for values that do not fit; for violated keys the rows are searched."""
+"""The errors that PostgreSQL raises for values that do not fit."""
+VIOLATIONS = (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError)
+"""The errors that it raises for violated keys, whose row is searched for."""
 
 
 async def change(
@@ -47,7 +49,7 @@ async def change(
     """
     try:
         return await attempt(connection, table, columns, work)
-    except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
+    except VIOLATIONS as error:
         raise await find_violation(connection, table, columns, error) from error
 
 

@@ -20,7 +20,7 @@ class Way(Enum):
     COPY = "copy"
     """COPY into the table."""
     COPY_OR_STAGE = "copy_or_stage"
-    """COPY; if a row exists, `STAGE` instead."""
+    """COPY; if a row exists, or lacks its parent, `STAGE` instead."""
     STAGE = "stage"
     """COPY into a temporary table, from which a statement inserts."""
 

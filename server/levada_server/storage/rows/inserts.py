@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from levada_server.arrow.ipc.ingest import filled
 from levada_server.query import ddl
 from levada_server.query.ddl import qualified
@@ -17,7 +15,7 @@ from levada_server.storage.postgres.audit import recorded_values, recording
 from levada_server.storage.postgres.sql_files import fill, statements
 from levada_server.storage.rows.bound_rows import bound_rows
 from levada_server.storage.rows.bulk import STAGED_ROWS, copy_rows, insert_staged
-from levada_server.storage.rows.changes import attempt, change, change_and_record
+from levada_server.storage.rows.changes import VIOLATIONS, attempt, change, change_and_record
 from levada_server.storage.rows.insert_plan import InsertPlan, Way
 
 if TYPE_CHECKING:
@@ -84,7 +82,7 @@ async def insert_columns(
         case Way.COPY_OR_STAGE:
             try:
                 return await attempt(connection, table, columns, copied)
-            except asyncpg.UniqueViolationError:
+            except VIOLATIONS:  # `staged` skips rows that exist, and names any other one
                 return await change(connection, table, columns, staged)
 
 
