@@ -37,8 +37,7 @@ from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.call_limits import FETCH_S, CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.user_shares import USER_STREAMS
-from levada_server.storage.objects.folder_store import FolderStore
-from levada_server.storage.objects.storage import StoreFolders
+from levada_server.storage.objects.storage import StoreFolders, open_stores
 from levada_server.storage.postgres.database import STATEMENT_S
 
 if TYPE_CHECKING:
@@ -267,7 +266,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace) -> int:
     settings = _data_settings(options)
     with _database_of(settings) as url:
-        made = asyncio.run(back_up(url, _stores(settings), options.folder))
+        made = asyncio.run(back_up(url, open_stores(store_folders(settings)), options.folder))
     _print_backup("saved", made, options.folder)
     for named in made.damaged:
         print(f"levada backup: the store `{named.store}` lacks {named.path} as it was stored", file=sys.stderr)
@@ -282,12 +281,16 @@ def _verify(options: argparse.Namespace) -> int:
 def _restore(options: argparse.Namespace) -> int:
     settings = _data_settings(options)
     if settings.database_url is not None:
-        made = asyncio.run(restore(options.folder, settings.database_url, _stores(settings), copy=options.copy))
+        made = asyncio.run(
+            restore(options.folder, settings.database_url, open_stores(store_folders(settings)), copy=options.copy)
+        )
     else:
         read_manifest(options.folder)  # before a data folder is made
         postgres = embedded.start(settings.data_folder)
         try:
-            made = asyncio.run(restore(options.folder, postgres.dsn, _stores(settings), copy=options.copy))
+            made = asyncio.run(
+                restore(options.folder, postgres.dsn, open_stores(store_folders(settings)), copy=options.copy)
+            )
         finally:
             postgres.stop()
     _print_backup("restored", made, options.folder)
@@ -314,10 +317,6 @@ def _database_of(settings: Settings) -> Iterator[str]:
         return
     with embedded.reached(settings.data_folder) as url:
         yield url
-
-
-def _stores(settings: Settings) -> dict[str, FolderStore]:
-    return {name: FolderStore(name, folder) for name, folder in store_folders(settings).folders.items()}
 
 
 def _certificates(options: argparse.Namespace) -> int:

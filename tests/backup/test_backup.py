@@ -24,12 +24,13 @@ from levada_server.backup.backup import back_up, restore, verify
 from levada_server.backup.manifest import MANIFEST, OBJECTS
 from levada_server.embedded import embedded
 from levada_server.errors import AlreadyExists, DamagedObject, InvalidRequest, LevadaError, NotFound, PreconditionFailed
-from levada_server.storage.objects.folder_store import FolderStore
+from levada_server.storage.objects.storage import open_stores
 from tests.conftest import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from levada_server.storage.objects.folder_store import FolderStore
     from levada_server.storage.objects.storage import StoreFolders
 
 SESSION_COUNT = 12
@@ -52,7 +53,7 @@ def empty_url(database_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def stores(store_folders: StoreFolders) -> dict[str, FolderStore]:
-    return opened(store_folders)
+    return open_stores(store_folders)
 
 
 @pytest.fixture
@@ -104,10 +105,6 @@ async def attempts(database_url: str) -> list[str]:
     return [row[0] for row in found]
 
 
-def opened(folders: StoreFolders) -> dict[str, FolderStore]:
-    return {name: FolderStore(name, folder) for name, folder in folders.folders.items()}
-
-
 def fetched(table: lv.Table) -> list[str]:
     """All rows as text, in which NaN is NaN; their objects are read to their ends and compared with their hashes."""
     for row in table.to_dicts():
@@ -145,7 +142,7 @@ async def test_a_restored_database_fetches_identically(
     assert not made.damaged
     assert await attempts(database_url) == [""]
     assert await verify(tmp_path / "backups" / "first") == made
-    assert await restore(tmp_path / "backups" / "first", empty_url, opened(other_folders), copy=False) == made
+    assert await restore(tmp_path / "backups" / "first", empty_url, open_stores(other_folders), copy=False) == made
 
     def compare() -> None:
         with served(empty_url, stores=other_folders) as address, lv.Connection(address) as connection:
@@ -263,7 +260,7 @@ async def test_nothing_is_replaced(
         await restore(backup, database_url, stores, copy=False)
     with pytest.raises(PreconditionFailed, match="stores `main`, `raw`, which are not here"):
         await restore(backup, empty_url, {}, copy=False)
-    other = opened(other_folders)
+    other = open_stores(other_folders)
     (other["raw"].folder / "movie_4.avi").write_bytes(b"mine")
     with pytest.raises(InvalidRequest, match=r"has another content at 'movie_4\.avi'"):
         await restore(backup, empty_url, other, copy=False)

@@ -37,6 +37,15 @@ class StoreFolders:
     file: str = "the server's file stores.toml"
 
 
+def open_stores(stores: StoreFolders) -> dict[str, FolderStore]:
+    """Open stores; return them by their names.
+
+    Raises:
+        PreconditionFailed: The folder of a store does not exist.
+    """
+    return {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
+
+
 class ObjectStorage:
     """The stores, and connections apart from the shared pool.
 
@@ -50,7 +59,7 @@ class ObjectStorage:
         Raises:
             PreconditionFailed: The folder of a store does not exist.
         """
-        self.stores = {name: FolderStore(name, folder) for name, folder in sorted(stores.folders.items())}
+        self.stores = open_stores(stores)
         self.preferred = stores.preferred
         self._file = stores.file
         self._database_url = database_url
