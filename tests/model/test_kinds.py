@@ -8,7 +8,6 @@ import pytest
 
 from levada_server.model.kinds import Family, Kind
 from levada_server.model.types import parse_type
-from tests.support.pipelines import KEY_WORDS
 
 
 def test_no_two_kinds_share_a_spelling() -> None:
@@ -26,10 +25,6 @@ def test_whole_numbers_alone_have_limits() -> None:
         *(k for k in Kind if k.traits.family is Family.INTEGER),
         Kind.UINT64,
     }
-
-
-def test_there_are_values_of_every_kind_that_keys_hold() -> None:
-    assert {parse_type(word).kind for word in KEY_WORDS} == {kind for kind in Kind if kind.traits.keyable}
 
 
 def test_no_attribute_holds_a_span_of_time() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from levada_api.v1 import query_service_pb2, schema_pb2
 from levada_api.v1 import relation_pb2 as pb
-from levada_api.v1 import schema_pb2
 from levada_server.errors import InvalidRequest, QueryTooDeep
 from levada_server.query import algebra
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES, relation
+from tests.fuzz.relations import seeds
+from tests.support import make
 
 TABLE = pb.RelationNode(table=pb.TableOperand(name=schema_pb2.TableName(schema="lab", table="Subject")))
 
@@ -17,6 +19,17 @@ def restricted(times: int) -> pb.Relation:
     nodes = [TABLE]
     nodes += [pb.RelationNode(restrict=pb.Restrict(operand=i, condition=0)) for i in range(times)]
     return pb.Relation(nodes=nodes, conditions=[pb.Condition(constant=True)])
+
+
+def test_every_operator_and_condition_is_read() -> None:
+    sent, entities = set(), make.arrow([{"id": 1}]).getvalue()
+    for seed in seeds(entities):
+        message = query_service_pb2.FetchRelationRequest.FromString(seed).relation
+        relation("relation", message)
+        sent |= {node.WhichOneof("operator") for node in message.nodes}
+        sent |= {condition.WhichOneof("kind") for condition in message.conditions}
+    shapes = (pb.RelationNode, "operator"), (pb.Condition, "kind")
+    assert sent == {field.name for kind, oneof in shapes for field in kind.DESCRIPTOR.oneofs_by_name[oneof].fields}
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:

@@ -12,21 +12,7 @@ import asyncpg
 from hypothesis import HealthCheck, Phase, settings
 
 from levada_server.errors import LevadaError
-from levada_server.query.algebra import (
-    Aggregate,
-    AllOf,
-    AnyOf,
-    Complement,
-    Condition,
-    Join,
-    Match,
-    Project,
-    Relation,
-    Restrict,
-    Top,
-    Union,
-    UniversalSet,
-)
+from levada_server.query.algebra import Relation, UniversalSet, nodes
 from levada_server.query.compile import compile_relation
 from tests.support.entities import Ambiguous, seen
 from tests.support.oracle_operators import compare_rows
@@ -128,31 +114,5 @@ def assert_agreement(held: Held, pipeline: Pipeline, relation: Relation) -> None
 
 
 def parts(relation: Relation) -> Iterator[Relation]:
-    """Yield a relation and all relations within it."""
-    match relation:
-        case UniversalSet():
-            return
-        case Restrict(operand, condition):
-            inner: tuple[Relation, ...] = (operand, *_relations(condition))
-        case Project(operand) | Top(operand):
-            inner = (operand,)
-        case Join(left, right) | Aggregate(left, right) | Union(left, right):
-            inner = (left, right)
-        case _:
-            inner = ()
-    yield relation
-    for operand in inner:
-        yield from parts(operand)
-
-
-def _relations(condition: Condition) -> Iterator[Relation]:
-    match condition:
-        case Match(relation):
-            yield relation
-        case AnyOf(conditions) | AllOf(conditions):
-            for inner in conditions:
-                yield from _relations(inner)
-        case Complement(inner):
-            yield from _relations(inner)
-        case _:
-            return
+    """Yield a relation and all relations within it that have rows."""
+    return (node for node in nodes(relation) if isinstance(node, Relation) and not isinstance(node, UniversalSet))

@@ -1,0 +1,29 @@
+"""The tables of kinds of attribute types in the server, in the client and in the tests have the same rows."""
+
+from __future__ import annotations
+
+from levada._values.types import KINDS
+from levada._values.types import parse_type as parsed_by_client
+from levada_server.model.kinds import Kind
+from levada_server.model.types import parse_type
+from tests.clients.python.test_round_trip import GENERATORS
+from tests.support.pipelines import POOLS
+
+TESTS = ("levada._values.types",)
+
+IN_STORES = {Kind.ATTACH, Kind.OBJECT}
+"""The kinds whose values are files or objects, which have tests of their own."""
+
+
+def test_the_client_has_a_row_for_each_kind() -> None:
+    assert set(KINDS) == {kind.value for kind in Kind}
+
+
+def test_the_client_knows_the_kind_of_each_spelling() -> None:
+    for spelling in GENERATORS:
+        assert parsed_by_client(str(parse_type(spelling))).kind == parse_type(spelling).kind.value
+
+
+def test_values_of_each_kind_are_drawn() -> None:
+    assert {parse_type(word).kind for word in POOLS} == set(Kind) - IN_STORES - {Kind.ARRAY}
+    assert {parse_type(word).kind for word in GENERATORS} == set(Kind) - IN_STORES
