@@ -1,8 +1,10 @@
-"""`python -m benchmarks.soak`: every kind of load beside kills of clients and a server, and a comparison at the end.
+"""`python -m benchmarks.soak`: every kind of load beside all kinds of faults, and a comparison at the end.
 
 Clients insert, delete, declare, alter, drop, leave transactions idle, stop reading and attack, while workers compute.
 Their answers are compared with the rows in PostgreSQL. One server lives throughout, and its memory is measured;
-another one is killed again and again. A test runs a shorter version.
+another one is killed again and again, and so are clients. With `--harsh` PostgreSQL is killed too, the network of half
+of the clients is cut, broken off and stalled, and the disk of the servers' spool is full now and then. A test runs a
+shorter version.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from benchmarks.drills import PATIENCE_SECONDS, ROOT, DrillFailed, databases
 from benchmarks.ledger import Difference, Ledger
 from tests.support.attacks import declare_target
 from tests.support.processes import Server
+from tests.support.proxy import Proxy
+from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +78,11 @@ KINDS = (
 SAMPLE_SECONDS = 1.0
 BEGIN_SECONDS = 300.0
 """How long a client may take to begin on a machine that has much to do."""
+STALL_SECONDS = (0.5, 5.0)
+"""How long a network may stall."""
+FULL_SECONDS = (1.0, 4.0)
+"""How long a disk may be full."""
+DISK_MB = 1024
 END_SECONDS = 60.0
 """How long a client's last act may take."""
 SHOWN = 30
@@ -116,6 +125,7 @@ class Scale:
         lease_seconds: How long each worker may be silent before others get its jobs. The server of the second one is
             killed, so it may have to be silent for a while.
         crews: The roles of each client.
+        harsh: How often PostgreSQL is killed, how often the network fails, and how often the disk is full.
         seed: The seed of the random choices.
     """
 
@@ -125,6 +135,7 @@ class Scale:
     idle_seconds: float = 3.0
     lease_seconds: tuple[int, ...] = (10, 120)
     crews: tuple[tuple[str, ...], ...] = CREWS
+    harsh: int = 0
     seed: int = 5
 
 
@@ -194,7 +205,7 @@ class Outcome:
         statuses: How many answers with each code the servers gave.
         jobs: How many jobs ended in each state.
         rows: The number of acknowledged rows.
-        kills: How many clients and servers were killed.
+        faults: How often each kind of fault was caused.
         memory: The memory of the server that lives, the other one, and all connections and the largest in PostgreSQL.
     """
 
@@ -204,7 +215,7 @@ class Outcome:
     statuses: dict[str, int]
     jobs: dict[str, int]
     rows: int
-    kills: dict[str, int]
+    faults: dict[str, int]
     memory: dict[str, Memory]
 
     @property
@@ -233,15 +244,17 @@ class Soak:
         self._ledger = Ledger()
         self._jobs: dict[str, int] = {}
         self._wrong: list[str] = []
-        self._kills: dict[str, int] = {"client": 0, "server": 0}
+        self._faults: dict[str, int] = {"client": 0, "server": 0}
         self._memory = {name: Memory() for name in ("server", "killed server", "connections", "largest connection")}
         self._stack = ExitStack()
 
     def __enter__(self) -> Soak:
+        scale = self._scale
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="levada-soak-")))
             self._spool = folder / "spool"
             self._spool.mkdir()
+            self._disk_fills = bool(scale.harsh) and stack.enter_context(small_disk(self._spool, DISK_MB))
             self._logs = [folder / "log-0", folder / "log-1"]
             self._addresses = [f"unix:{folder / name}" for name in ("0", "1")]
             options = ["--log-level", "DEBUG", "--log-format", "json", "--spool-dir", str(self._spool)]
@@ -252,6 +265,8 @@ class Soak:
                 )
                 for address, log in zip(self._addresses, self._logs, strict=True)
             ]
+            self._proxy = stack.enter_context(Proxy(self._addresses[1:])) if scale.harsh else None
+            self._reached = self._addresses if self._proxy is None else [self._addresses[0], self._proxy.address]
             stack.callback(self._kill_children)
             self._stack = stack.pop_all()
         return self
@@ -299,7 +314,7 @@ class Soak:
     def _hire(self, roles: tuple[str, ...], server: int) -> None:
         """Start a client."""
         options = ["--life", str(self._hired + 1), "--idle", str(self._scale.idle_seconds)]
-        options += [] if server else ["--steady"]
+        options += ["--harsh"] if self._scale.harsh else [] if server else ["--steady"]
         self._clients.append(self._start(roles, server, "benchmarks.soak_clients", *roles, *options))
 
     def _hire_worker(self, server: int, lease_seconds: int) -> None:
@@ -312,7 +327,7 @@ class Soak:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=os.environ | {"LEVADA_URL": self._addresses[server]},
+            env=os.environ | {"LEVADA_URL": self._reached[server]},
             stdin=subprocess.DEVNULL,
             stdout=None if works else subprocess.PIPE,
             stderr=subprocess.PIPE if works else None,
@@ -346,7 +361,7 @@ class Soak:
             self._ledger.note(child.number, record)
         elif record["event"] == "job_ended":
             self._jobs[record["state"]] = self._jobs.get(record["state"], 0) + 1
-            if record["state"] in ("lost", "error"):
+            if record["state"] == "error" or (record["state"] == "lost" and not self._scale.harsh):
                 self._wrong.append(f"a job ended as {record['state']}: {record.get('error')}")
         elif record["event"] in ("process_died", "cannot_begin"):
             self._wrong.append(f"a worker: {record}")
@@ -381,19 +396,57 @@ class Soak:
 
     def _disturb(self) -> None:
         """Kill clients and a server until the time is over."""
-        kills = ["client"] * self._scale.client_kills + ["server"] * self._scale.server_kills
-        self._chance.shuffle(kills)
+        harsh = ("postgresql", "network", "disk") if self._disk_fills else ("postgresql", "network")
+        faults = ["client"] * self._scale.client_kills + ["server"] * self._scale.server_kills
+        faults += self._scale.harsh * harsh
+        self._chance.shuffle(faults)
         began = time.monotonic()
-        for number, kind in enumerate(kills, 1):
-            self._rest(began + number * self._scale.seconds / (len(kills) + 1))
+        for number, kind in enumerate(faults, 1):
+            self._rest(began + number * self._scale.seconds / (len(faults) + 1))
             for child in self._clients:
                 child.await_begin()  # until it has, it does not wait for a server
-            self._kills[kind] += 1
-            if kind == "server":
-                self._servers[1].restart()
-            else:
-                self._replace(self._chance.choice(self._clients))
+            self._faults[kind] = self._faults.get(kind, 0) + 1
+            match kind:
+                case "server":
+                    self._servers[1].restart()
+                case "client":
+                    self._replace(self._chance.choice(self._clients))
+                case "postgresql":
+                    self._kill_postgresql()
+                case "network":
+                    self._disturb_network()
+                case _:
+                    self._fill_disk()
         self._rest(began + self._scale.seconds)
+
+    def _kill_postgresql(self) -> None:
+        """Kill a process of PostgreSQL, which then ends all others and recovers from its log."""
+        found = self._sql(_CONNECTIONS)
+        if found:
+            with suppress(ProcessLookupError):
+                os.kill(self._chance.choice(found)[0], signal.SIGKILL)
+
+    def _disturb_network(self) -> None:
+        """Cut the connections of half of the clients, break them off, or stall them for a while."""
+        assert self._proxy is not None
+        match self._chance.choice(("cut", "reset", "stall")):
+            case "cut":
+                self._proxy.cut()
+            case "reset":
+                self._proxy.reset()
+            case _:
+                self._proxy.stall()
+                self._rest(time.monotonic() + self._chance.uniform(*STALL_SECONDS))
+                self._proxy.flow()
+
+    def _fill_disk(self) -> None:
+        """Let the disk of the spool be full for a while."""
+        filler = self._spool / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(bytes(2**20))
+        self._rest(time.monotonic() + self._chance.uniform(*FULL_SECONDS))
+        filler.unlink()
 
     def _told(self, kind: str) -> int:
         with self._lock:
@@ -422,13 +475,10 @@ class Soak:
         over = threading.Event()
 
         async def measure() -> None:
-            connection = await asyncpg.connect(self._database_url)
-            try:
-                while not over.is_set():
-                    self._measure([row["pid"] for row in await connection.fetch(_CONNECTIONS)])
-                    await asyncio.sleep(SAMPLE_SECONDS)
-            finally:
-                await connection.close()
+            while not over.is_set():
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it was killed, and recovers
+                    self._measure([pid for (pid,) in await _sql(self._database_url, _CONNECTIONS)])
+                await asyncio.sleep(SAMPLE_SECONDS)
 
         thread = threading.Thread(target=lambda: asyncio.run(measure()))
         thread.start()
@@ -477,7 +527,7 @@ class Soak:
             statuses,
             self._jobs,
             self._ledger.rows_done(),
-            self._kills,
+            self._faults,
             self._memory,
         )
 
@@ -540,9 +590,19 @@ def main() -> int:
         "--seconds", type=float, default=330.0, help="how long, without begin and end (default: %(default)g)"
     )
     parser.add_argument("--seed", type=int, default=SMALL.seed, help="of the random choices (default: %(default)s)")
+    parser.add_argument(
+        "--harsh", action="store_true", help="kill PostgreSQL too, disturb the network, and fill the disk of the spool"
+    )
     arguments = parser.parse_args()
     seconds = arguments.seconds
-    scale = Scale(seconds, client_kills=round(seconds / 17), server_kills=round(seconds / 33), seed=arguments.seed)
+    scale = Scale(
+        seconds,
+        client_kills=round(seconds / 17),
+        server_kills=round(seconds / 33),
+        harsh=round(seconds / 50) if arguments.harsh else 0,
+        lease_seconds=(120, 120) if arguments.harsh else Scale.lease_seconds,
+        seed=arguments.seed,
+    )
     # When it is told to stop, it also stops what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with databases() as database, Soak(database(), scale) as soak:
@@ -551,7 +611,7 @@ def main() -> int:
 
 
 def _report(scale: Scale, outcome: Outcome) -> int:
-    print(f"{scale.seconds:.0f} s, {_counts(outcome.kills)} kills, {outcome.rows} rows acknowledged")
+    print(f"{scale.seconds:.0f} s, faults: {_counts(outcome.faults)}; {outcome.rows} rows acknowledged")
     for act, answers in sorted(outcome.told.items()):
         print(f"  {act}: {_counts(answers)}")
     print(f"statuses of the servers: {_counts(outcome.statuses)}")

@@ -68,14 +68,16 @@ class Client:
     Args:
         life: Its number, which no other client has.
         steady: Whether its server is never killed.
+        harsh: Whether PostgreSQL, the network and the disk fail too.
         idle_seconds: How long the server lets a transaction be idle.
     """
 
-    def __init__(self, life: int, *, steady: bool, idle_seconds: float) -> None:
+    def __init__(self, life: int, *, steady: bool, harsh: bool, idle_seconds: float) -> None:
         self.chance = random.Random(life)
         self.idle_seconds = idle_seconds
         self.stopping = threading.Event()
         self._steady = steady
+        self._harsh = harsh
         self._acts = count()
         self._numbers = count(life * LIVES)
 
@@ -108,7 +110,8 @@ class Client:
             answer = lost | {"expected": not self._steady}
         except lv.LevadaError as error:
             refused = {"told": "refused", "reason": error.reason, "message": str(error)[:MESSAGE_CHARACTERS]}
-            answer = refused | {"expected": isinstance(error, expected)}
+            full = self._harsh and isinstance(error, LimitReached)
+            answer = refused | {"expected": full or isinstance(error, expected)}
         _say(act=number, **answer)
 
 
@@ -436,8 +439,9 @@ def main() -> None:
     parser.add_argument("--life", type=int, required=True)
     parser.add_argument("--idle", type=float, required=True)
     parser.add_argument("--steady", action="store_true")
+    parser.add_argument("--harsh", action="store_true")
     arguments = parser.parse_args()
-    client = Client(arguments.life, steady=arguments.steady, idle_seconds=arguments.idle)
+    client = Client(arguments.life, steady=arguments.steady, harsh=arguments.harsh, idle_seconds=arguments.idle)
     signal.signal(signal.SIGTERM, lambda *_: client.stopping.set())
     with ThreadPoolExecutor(len(arguments.roles)) as threads:
         playing = [threads.submit(ROLES[role], client) for role in arguments.roles]

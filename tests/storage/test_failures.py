@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,6 +18,7 @@ from levada_server.logs import JsonLines, begin_call
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.failures import STATES, State, translate, translated
 from tests.storage.test_ending_states import CASES, check_translation
+from tests.support.small_disk import small_disk
 
 if TYPE_CHECKING:
     from levada_server.storage.postgres.database import Connection
@@ -58,7 +63,7 @@ SELECT count(*) FROM (SELECT n FROM generate_series(1, 200000) AS n ORDER BY md5
 """
 NOT_PROVOKED = {
     "40003": "PostgreSQL has the code, but raises it nowhere.",
-    "53100": "A disk must be full, which takes a small file system, and root to mount it.",
+    "53100": "A test of its own does, where it may mount a small disk.",
 }
 """The rows of the table that no statement can reach, each with the reason."""
 
@@ -169,6 +174,31 @@ async def test_the_words_of_postgresql_are_in_the_log_under_the_call(
     for words in ["violates check constraint", '"sqlstate": "23514"', '"constraint": "parent_b_check"', '"call": "']:
         assert words in line
     assert "12345" not in line  # the values of a row belong to its owner
+
+
+async def test_a_full_disk_is_a_limit_and_is_over_once_there_is_space(connection: Connection) -> None:
+    with tempfile.TemporaryDirectory(prefix="levada-test-") as folder, small_disk(Path(folder), 2) as mounted:
+        if not mounted:
+            pytest.skip("mounting a disk is not allowed here")
+        other, location = Path(folder) / "other", Path(folder) / "space"
+        other.write_bytes(bytes(2**19))
+        location.mkdir()
+        owner = os.stat(await connection.fetchval("SHOW data_directory"))  # noqa: PTH116  # its sibling counts as slow
+        os.chown(location, owner.st_uid, owner.st_gid)
+        insert = "INSERT INTO public.big SELECT repeat('x', 1000) FROM"
+        name = f"full_{uuid4().hex}"
+        await connection.execute(f"CREATE TABLESPACE {name} LOCATION '{location}'")
+        try:
+            await connection.execute(f"CREATE TABLE public.big (n text) TABLESPACE {name}")
+            with pytest.raises(errors.LimitReached, match="disk is full"), translated():
+                await connection.execute(
+                    "INSERT INTO public.big SELECT repeat('x', 1000) FROM generate_series(1, 9999)"
+                )
+            other.unlink()
+            await connection.execute(f"{insert} generate_series(1, 99)")
+        finally:
+            await connection.execute("DROP TABLE IF EXISTS public.big")
+            await connection.execute(f"DROP TABLESPACE {name}")
 
 
 async def test_a_table_that_is_worked_on_is_named(connection: Connection) -> None:
