@@ -20,7 +20,7 @@ help:
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
 	@echo "make drills kill, stop and cut off 64 workers, and check that each key is committed once"
-	@echo "make soak   load two servers in every way beside kills, and check what is stored; SECONDS=60 chooses how long"
+	@echo "make soak   load two servers in every way beside kills, and check what is stored; SECONDS=60 chooses how long, HARSH=1 adds faults"
 	@echo "make fuzz   try mutated inputs in forked processes; TARGET=values SECONDS=600 chooses what and how long"
 	@echo "make clean  remove everything that the other commands made"
 
@@ -89,7 +89,7 @@ drills: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.drills
 
 soak: .venv/installed-dev
-	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),330)
+	@$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),330) $(if $(HARSH),--harsh)
 
 misbehaviour: .venv/installed-dev
 	@$(BIN)/python -m benchmarks.misbehaviour --seconds $(or $(SECONDS),60)
