@@ -25,12 +25,14 @@ from levada_server.errors import LimitReached
 from levada_server.operations import users
 from levada_server.operations.quota import Quota
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.permissions.roles import Role
+from levada_server.rpc import user_shares
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.streams import transaction_guard
 from levada_server.storage.postgres import database
 from tests.operations.test_users import refusal
 from tests.support import make
-from tests.support.make import ME
+from tests.support.make import ME, named
 from tests.support.private_address import private_address
 
 if TYPE_CHECKING:
@@ -121,6 +123,37 @@ async def test_the_server_tells_its_limits(channel: grpc.aio.Channel, engine: En
     assert (told.schema_bytes, told.call_rows, told.call_bytes) == (5_000, 6_000, 7_000)
     unset = [field.name for field in told.DESCRIPTOR.fields if not getattr(told, field.name)]
     assert not unset
+
+
+async def test_one_user_reads_only_so_many_large_results_at_once(
+    engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make.make_table(engine, "Session", "session : int32\n---\nnote : varchar(1000)\n")
+    await make.insert(engine, "Session", [{"session": number, "note": "x" * 1000} for number in range(10_000)])
+    greedy, modest = await token(engine, "greedy"), await token(engine, "modest")
+    for name in ("greedy", "modest"):
+        await users.grant_role(engine, ME, name, Role.VIEWER, named("", "lab"))
+    stub = query_service_pb2_grpc.QueryServiceStub(channel)
+    table = relation_pb2.RelationNode(table=relation_pb2.TableOperand(name=NAME))
+    request = query_service_pb2.FetchRelationRequest(relation=relation_pb2.Relation(nodes=[table]))
+    held = [stub.FetchRelation(request, metadata=greedy) for _ in range(user_shares.USER_RESULTS)]
+    for call in held:
+        assert (await call.read()) is not grpc.aio.EOF
+    further = stub.FetchRelation(request, metadata=greedy)
+    first = asyncio.ensure_future(further.read())
+    assert (await stub.FetchRelation(request, metadata=modest).read()) is not grpc.aio.EOF
+    top = relation_pb2.RelationNode(top=relation_pb2.Top(operand=0, limit=1))
+    small = query_service_pb2.FetchRelationRequest(relation=relation_pb2.Relation(nodes=[table, top]))
+    assert (await stub.FetchRelation(small, metadata=greedy).read()) is not grpc.aio.EOF
+    assert not first.done()
+    monkeypatch.setattr(user_shares, "RESULT_WAIT_S", 0.0)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        async for _ in stub.FetchRelation(request, metadata=greedy):
+            pass
+    most = str(user_shares.USER_RESULTS)
+    assert limit_of(refused.value) == ("RESOURCE_EXHAUSTED", "results of a user", most)
+    held[0].cancel()
+    assert (await first) is not grpc.aio.EOF
 
 
 @pytest.mark.parametrize("limit", ["rows", "bytes"])

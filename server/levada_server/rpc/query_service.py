@@ -13,6 +13,7 @@ from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later
+from levada_server.rpc.user_shares import UserResults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,9 @@ FEW_BYTES = 2**20
 class QueryService:
     """Answers queries."""
 
+    def __init__(self) -> None:
+        self._results = UserResults()
+
     async def DescribeRelation(self, request: pb.DescribeRelationRequest, call: Call) -> pb.DescribeRelationResponse:
         """Return the heading of a relation."""
         readable = await _compiled(request.relation, call, Action.DESCRIBE)
@@ -44,7 +48,8 @@ class QueryService:
             digests: list[str] = []
             take_digest = digests.append if request.digest else None
             pieces = queries.fetch(call.engine, readable, _counter(call, reading), take_digest)
-            async with aclosing(pieces):
+            user_id = None if queries.has_few_rows(readable) else call.caller.identity.user_id
+            async with self._results.taken(user_id), aclosing(pieces):
                 async for piece in pieces:
                     await call.send(encode.fetched(piece))
             if reading is not None or digests:

@@ -11,6 +11,7 @@ from levada_server.query.expression.tokens import MAX_BYTES as EXPRESSION_BYTES
 from levada_server.rpc import encode
 from levada_server.rpc.client_version import OLDEST_CLIENT
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
+from levada_server.rpc.user_shares import USER_RESULTS
 from levada_server.storage.postgres.database import POOL_SIZE, TRANSACTIONS
 from levada_server.storage.postgres.fair_shares import user_places
 
@@ -67,6 +68,7 @@ class ServerService:
                 user_connections=user_places(POOL_SIZE),
                 user_transactions=user_places(TRANSACTIONS),
                 schema_bytes=call.engine.quota.schema_bytes or 0,
+                user_results=USER_RESULTS,
                 call_rows=call.engine.call_limits.rows or 0,
                 call_bytes=call.engine.call_limits.size_bytes or 0,
             ),
