@@ -50,6 +50,11 @@ NAMES = {
 }
 """SPDX identifiers of licence names in older metadata, in lower case."""
 
+READ = {
+    "resvg-py": "MIT",
+}
+"""The licences of distributions whose metadata state none, as their own files say."""
+
 _CLASSIFIER = "License :: "
 _LONGEST_NAME = 100
 """Longer texts in the field `License` are the licence itself."""
@@ -62,7 +67,7 @@ def main() -> int:
     for name, distribution in checked:
         fields = distribution.metadata
         expression, field = ("".join(fields.get_all(key) or ()) for key in ("License-Expression", "License"))
-        stated = licences(expression, fields.get_all("Classifier") or [], field)
+        stated = licences(expression, fields.get_all("Classifier") or [], field or READ.get(name.replace("_", "-"), ""))
         if not allowed(stated):
             faults.append(f"{name} {distribution.version}: {' AND '.join(stated) or 'no licence in its metadata'}")
     for fault in faults:

@@ -245,6 +245,11 @@ PLACES: dict[str, tuple[str, Build]] = {
         ),
     ),
     "tables to drop": ("PlanDrop", lambda lab, name: schema.PlanDropRequest(names=[lab.name("Doomed"), name])),
+    "a diagram": ("LayOutGraph", lambda lab, name: schema.LayOutGraphRequest(tables=[lab.name("Stat"), name])),
+    "a collapsed table": (
+        "LayOutGraph",
+        lambda lab, name: schema.LayOutGraphRequest(tables=[lab.name("Stat")], collapsed_tables=[name]),
+    ),
     "a graph": ("GetGraph", lambda lab, name: schema.GetGraphRequest(schemas=[lab.schema], tables=[name])),
     "a graph of schemas": (
         "GetGraph",

@@ -102,6 +102,12 @@ MESSAGES: dict[str, tuple[str, Message]] = {
         f"{SCHEMA}/GetGraph",
         schemas.GetGraphRequest(tables=ALL_NAMES, ancestor_steps=-1, descendant_steps=-1),
     ),
+    "a diagram of all tables": (f"{SCHEMA}/LayOutGraph", schemas.LayOutGraphRequest(tables=ALL_NAMES)),
+    "a text of all tables": (
+        f"{SCHEMA}/LayOutGraph",
+        schemas.LayOutGraphRequest(tables=ALL_NAMES, without_places=True),
+    ),
+    "a diagram of many tables": (f"{SCHEMA}/LayOutGraph", schemas.LayOutGraphRequest(tables=ALL_NAMES[:500])),
     "a page of tables": (f"{SCHEMA}/ListTables", schemas.ListTablesRequest(schema="lab", page_size=10**6)),
     "the plan of a delete": (f"{ROW}/PlanDelete", rows.PlanDeleteRequest(relation=whole("T1"))),
     "the plan of a delete with masters": (
@@ -151,6 +157,7 @@ def test_other_calls_are_answered_beside_messages_about_large_catalogs(watched: 
             if past.computed_s > HELD_S:
                 slow[what] = past
     assert {what: answer for what, answer in answers.items() if answer != ("OK", "")} == {
-        "an unknown table": ("NOT_FOUND", "UNKNOWN_TABLE")
+        "an unknown table": ("NOT_FOUND", "UNKNOWN_TABLE"),
+        "a diagram of all tables": ("RESOURCE_EXHAUSTED", "LIMIT_REACHED"),
     }
     assert not slow

@@ -160,6 +160,9 @@ OF_DATA: dict[str, Build] = {
     "ListTables": lambda lab: schema.ListTablesRequest(schema=lab.schema),
     "PlanDrop": lambda lab: schema.PlanDropRequest(names=[lab.name("Doomed")]),
     "DropTables": lambda lab: schema.DropTablesRequest(names=[lab.name("Doomed")]),
+    "LayOutGraph": lambda lab: schema.LayOutGraphRequest(
+        tables=[lab.name("Session"), lab.name("Stat")], include_counts=True
+    ),
     "GetGraph": lambda lab: schema.GetGraphRequest(tables=[lab.name("Session")], ancestor_steps=1),
     "GrantRole": lambda lab: access.GrantRoleRequest(grant=grant(lab)),
     "RevokeRole": lambda lab: access.RevokeRoleRequest(grant=grant(lab)),

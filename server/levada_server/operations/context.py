@@ -10,6 +10,7 @@ from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.audit import Audit
 from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.memory import RowMemory
+from levada_server.operations.pictures import Pictures
 from levada_server.operations.quota import Quota
 from levada_server.storage.postgres.spool import SpoolSpace
 
@@ -61,6 +62,7 @@ class Engine:
         audit: The entries of calls that changed nothing.
         quota: The limit on the storage of a schema.
         call_limits: The limits of a call that reads or inserts rows.
+        pictures: The pictures of diagrams.
     """
 
     scope: Scope
@@ -77,3 +79,4 @@ class Engine:
     audit: Audit = field(default_factory=Audit)
     quota: Quota = field(default_factory=Quota)
     call_limits: CallLimits = field(default_factory=CallLimits)
+    pictures: Pictures = field(default_factory=Pictures)

@@ -33,7 +33,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 _ARROW_IPC_TAG = query_service_pb2.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2
 
-_TIERS = {
+TIERS = {
     Tier.LOOKUP: schema_pb2.TABLE_TIER_LOOKUP,
     Tier.MANUAL: schema_pb2.TABLE_TIER_MANUAL,
     Tier.IMPORTED: schema_pb2.TABLE_TIER_IMPORTED,
@@ -108,7 +108,7 @@ def table(source: Table) -> schema_pb2.Table:
         ownership=None if owned is None else schema_pb2.Ownership(attribute=owned.attribute, hidden=owned.hidden),
         name=table_name(source.name),
         id=source.id,
-        tier=_TIERS[source.tier],
+        tier=TIERS[source.tier],
         comment=source.comment,
         heading=heading(source.heading),
         foreign_keys=(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
 from levada_server.model.table import Ownership
-from levada_server.operations import alteration, schemas
-from levada_server.rpc import encode
+from levada_server.operations import alteration, diagrams, schemas
+from levada_server.rpc import encode, encode_diagram
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import key_source
 from levada_server.rpc.page_token import page
@@ -143,6 +143,20 @@ class SchemaService:
             descendant_steps=request.descendant_steps,
         )
         return pb.GetGraphResponse(tables=await _encoded(tables))
+
+    async def LayOutGraph(self, request: pb.LayOutGraphRequest, call: Call) -> pb.LayOutGraphResponse:
+        """Lay out a diagram of tables."""
+        asked = diagrams.Asked(
+            tables=[values.table_name("tables", name) for name in request.tables],
+            collapsed=[values.table_name("collapsed_tables", name) for name in request.collapsed_tables],
+            expanded=None if request.expand_all else frozenset(request.expanded_schemas),
+            sideways=request.sideways,
+            placed=not request.without_places,
+            status=request.include_line,
+            counted=request.include_counts,
+        )
+        found = await diagrams.lay_out_graph(call.engine, call.caller, asked)
+        return await asyncio.to_thread(encode_diagram.response, found)
 
 
 async def _encoded(tables: Sequence[Table]) -> list[schema_pb2.Table]:

@@ -197,7 +197,7 @@ def test_what_is_no_lineage_is_refused(lab: Lab) -> None:
     with pytest.raises(lv.errors.InvalidRequest, match="part_integrity"):
         lv.Diagram.cascade(lab.Animal, part_integrity="all")
     with pytest.raises(lv.errors.InvalidRequest, match="whole tables"):
-        lv.Diagram(lab.Animal).counts()
+        lv.Diagram(lab.Animal)[lab.Animal]
     with pytest.raises(lv.errors.DataJointError, match="only available inside make"):
         lab.Stat().upstream  # noqa: B018  # raises
 

@@ -101,7 +101,6 @@ _MEANINGLESS = {
         ("jobs.add_job_metadata", "provenance.capture", "provenance.source"),
         "jobs always record their times, their worker, and what they read",
     ),
-    "display.diagram_theme": "drawings are light or dark as the browser asks",
     **dict.fromkeys(
         ("filepath_checksum_size_limit", "filepath_checksum_size_limit_insert"), "every file is always checked"
     ),
@@ -122,7 +121,8 @@ class Config(MutableMapping[str, Any]):
     this machine, `{"raw": {"location": "/mnt/raw"}}`. `cache`: the folder for copies of stored files.
     `jobs.auto_refresh`, `jobs.default_priority`: whether `populate` looks for new keys, and the priority of their jobs.
     `database.create_tables`: whether a schema declares its classes. `display.diagram_direction`: `"TB"` draws parents
-    above their children, `"LR"` to the left of them.
+    above their children, `"LR"` to the left of them. `display.diagram_theme`: `"auto"` draws as the reader's browser
+    prefers, or else `"light"` or `"dark"`.
 
     DataJoint's files and variables are read too: `~/.datajoint_config.json`, then `datajoint.json` and
     `dj_local_conf.json` in the working folder, then `DJ_*`. Settings that have no effect here are kept, with a warning.

@@ -1,27 +1,23 @@
-"""Tables and the foreign keys between them, as diagrams need them: pure functions on what the server describes."""
+"""The tables of a diagram: their order, and what is said about them."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from levada._base.names import stored_name
-from levada_api.v1 import schema_pb2 as pb
+from levada._base.names import full_name, stored_name
+from levada._views.diagram_colours import TIER_NAMES
+from levada._views.diagram_shapes import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from levada_api.v1 import diagram_pb2, job_pb2
+    from levada_api.v1 import schema_pb2 as pb
 
 Name = tuple[str, str]
-"""Schema and stored name of a table; the second is empty for the collapsed tables of a schema."""
-
-TIER_NAMES = {
-    pb.TABLE_TIER_UNSPECIFIED: "schema",  # collapsed tables
-    pb.TABLE_TIER_LOOKUP: "lookup",
-    pb.TABLE_TIER_MANUAL: "manual",
-    pb.TABLE_TIER_IMPORTED: "imported",
-    pb.TABLE_TIER_COMPUTED: "computed",
-    pb.TABLE_TIER_PART: "part",
-}
+"""Schema and stored name of a table."""
+_MAX_ATTRIBUTES = 40
+"""The most attributes of a table that are listed on hover."""
 
 
 def name_of(name: pb.TableName) -> Name:
@@ -29,21 +25,9 @@ def name_of(name: pb.TableName) -> Name:
     return name.schema, stored_name(name.table)
 
 
-def parents_of(table: pb.Table, among: Mapping[Name, pb.Table]) -> dict[Name, bool]:
-    """Return the parents of a table, and whether its primary key refers to them."""
-    parents: dict[Name, bool] = {}
-    for key in table.foreign_keys:
-        name = name_of(key.parent)
-        if name in among:
-            parents[name] = parents.get(name, False) or key.primary_key
-    return parents
-
-
-def master_of(table: pb.Table, among: Mapping[Name, pb.Table]) -> Name | None:
-    """Return the master of a part, if it is in the diagram too."""
-    above = table.name.table.rpartition(".")[0]
-    name = (table.name.schema, stored_name(above))
-    return name if above and name in among else None
+def parents_of(table: pb.Table, among: Mapping[Name, pb.Table]) -> list[Name]:
+    """Return the parents of a table."""
+    return list(dict.fromkeys(name for key in table.foreign_keys if (name := name_of(key.parent)) in among))
 
 
 def parents_first(tables: Mapping[Name, pb.Table]) -> Mapping[Name, pb.Table]:
@@ -53,7 +37,7 @@ def parents_first(tables: Mapping[Name, pb.Table]) -> Mapping[Name, pb.Table]:
     pending = list(tables)[::-1]
     while pending:
         name = pending[-1]
-        missing = [p for p in parents_of(tables[name], tables) if p not in ordered]
+        missing = [parent for parent in parents_of(tables[name], tables) if parent not in ordered]
         if name in ordered or not missing:
             pending.pop()
             ordered[name] = tables[name]
@@ -62,45 +46,77 @@ def parents_first(tables: Mapping[Name, pb.Table]) -> Mapping[Name, pb.Table]:
     return ordered
 
 
-def with_groups(tables: Mapping[Name, pb.Table], collapsed: frozenset[Name]) -> Mapping[Name, pb.Table]:
-    """Replace the collapsed tables of each schema by one that has all their foreign keys.
+def is_part_of_another(table: pb.Table, among: Mapping[Name, pb.Table]) -> bool:
+    """Return whether a table is a part whose master is among some tables."""
+    master = table.name.table.rpartition(".")[0]
+    return bool(master) and (table.name.schema, stored_name(master)) in among
 
-    A table that depends on a group and on which the same group depends stays below it: there is no cycle.
 
-    Args:
-        tables: Parents first.
-    """
-    result: dict[Name, pb.Table] = {}
-    below: set[Name] = set()
-    counts = Counter(schema for schema, _ in collapsed)
-    for name, table in tables.items():
-        schema = name[0]
-        if name in collapsed:
-            count = counts[schema]
-            comment = f"{count} table{'s' if count > 1 else ''}"
-            drawn = result.setdefault((schema, ""), pb.Table(name=pb.TableName(schema=schema), comment=comment))
-        else:
-            drawn = result[name] = pb.Table()
-            drawn.CopyFrom(table)
-            del drawn.foreign_keys[:]
-            if any(p in below or p in collapsed for p in parents_of(table, tables) if p[0] == schema):
-                below.add(name)
-        for key in table.foreign_keys:
-            parent = name_of(key.parent)
-            inner = name in collapsed and parent[0] == schema and (parent in collapsed or parent in below)
-            if parent in tables and not inner:
-                added = drawn.foreign_keys.add(primary_key=key.primary_key)
-                added.parent.CopyFrom(pb.TableName(schema=parent[0]) if parent in collapsed else key.parent)
+def title(box: diagram_pb2.DiagramBox, tables: Mapping[Name, pb.Table]) -> str:
+    """Return what is shown when the pointer rests on a box: its table with its attributes, and those of its parts."""
+    if not box.tier:
+        return "\n".join([f"schema {box.schema}", *(f"  {name.table}" for name in box.tables[:_MAX_ATTRIBUTES])])
+    comment = f": {box.comment}" if box.comment else ""
+    lines = [f"{box.name} ({TIER_NAMES[box.tier]}){comment}"]
+    for name in box.tables:
+        table = tables[name_of(name)]
+        lines += [name.table] if name.table != box.name.partition(".")[2] else []
+        lines += _attributes(table)
+    return "\n".join(lines)
+
+
+def _attributes(table: pb.Table) -> Iterator[str]:
+    attributes = table.heading.attributes
+    for attribute in attributes[:_MAX_ATTRIBUTES]:
+        mark = "*" if attribute.primary_key else " "
+        comment = f"  # {attribute.comment}" if attribute.comment else ""
+        yield f"{mark} {attribute.name} : {attribute.type}{comment}"
+    if len(attributes) > _MAX_ATTRIBUTES:
+        yield f"  and {len(attributes) - _MAX_ATTRIBUTES} more"
+
+
+def counted(counts: Sequence[diagram_pb2.DiagramCount], boxes: Sequence[diagram_pb2.DiagramBox]) -> dict[str, Status]:
+    """Return the lines about the rows and jobs of boxes, by what the server counted."""
+    by_name = {name_of(count.table): count for count in counts}
+    result = {}
+    for box in boxes:
+        found = [by_name[name_of(name)] for name in box.tables if name_of(name) in by_name]
+        own = [count for count in found if not box.tier or f"{count.table.schema}.{count.table.table}" == box.name]
+        progress = [count.progress for count in own if count.HasField("progress")]
+        if progress:
+            result[box.name] = _of_jobs(progress)
+        elif own:
+            result[box.name] = rows_status(sum(count.entity_count for count in own))
     return result
 
 
-def labels_of(tables: Mapping[Name, pb.Table]) -> dict[Name, str]:
-    """Return the text that a diagram shows for each table."""
-    several = len({table.name.schema for table in tables.values()}) > 1
-    return {name: _label(table, several) for name, table in tables.items()}
+def rows_status(count: int) -> Status:
+    """Return the line about a number of rows."""
+    return Status(f"{_short(count)} row{'' if count == 1 else 's'}")
 
 
-def _label(table: pb.Table, several: bool) -> str:
-    if not table.name.table:
-        return f"{table.name.schema} ({table.comment})"
-    return f"{table.name.schema}.{table.name.table}" if several else table.name.table
+def _of_jobs(progress: Sequence[job_pb2.Progress]) -> Status:
+    total = sum(one.total_count for one in progress)
+    done = total - sum(one.remaining_count for one in progress)
+    failed = sum(one.error_count for one in progress)
+    running = sum(one.reserved_count for one in progress)
+    text = f"{_short(done)} of {_short(total)}"
+    if failed:
+        text += f", {_short(failed)} error{'' if failed == 1 else 's'}"
+    elif running:
+        text += f", {_short(running)} running"
+    share = done / total if total else 0.0
+    return Status(text, share, min(failed / total, 1.0 - share) if total else 0.0)
+
+
+def _short(count: int) -> str:
+    """Write a number in at most five characters, up to a billion."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if count >= 10 * size:
+            return f"{count / size:.1f}{unit}" if count < 100 * size else f"{count // size}{unit}"
+    return str(count)
+
+
+def full_names(counts: Sequence[diagram_pb2.DiagramCount]) -> dict[str, diagram_pb2.DiagramCount]:
+    """Return counts by the full names of their tables."""
+    return {full_name(count.table): count for count in counts}

@@ -90,6 +90,7 @@ methods.SchemaService_DescribeTable = described(true, true, '', '', false, false
 methods.SchemaService_ListTables = described(true, true, '', '', false, false);
 methods.SchemaService_PlanDrop = described(true, true, '', '', false, false);
 methods.SchemaService_DropTables = described(false, false, 'request_id', '', false, false);
+methods.SchemaService_LayOutGraph = described(true, true, '', '', false, false);
 methods.SchemaService_GetGraph = described(true, true, '', '', false, false);
 methods.ServerService_GetServerInfo = described(true, true, '', '', false, false);
 methods.SessionService_OpenSession = described(false, false, '', '', false, false);

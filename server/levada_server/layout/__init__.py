@@ -1,0 +1,1 @@
+"""Pictures of graphs: which box stands where, and how the lines between them run. Pure."""
