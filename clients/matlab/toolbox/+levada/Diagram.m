@@ -8,8 +8,9 @@ classdef Diagram
 %   draw(diagram, 'pipeline.svg')             as a file
 %   text = svg(diagram)
 %
-%   Colours are tiers; parts stand in the box of their master. A solid line leads to a table whose primary key contains
-%   that of the parent, a dashed line to any other.
+%   The server lays it out. Colours are tiers, frames are schemas, and parts stand in the box of their master. A thick line
+%   leads to a table whose whole primary key is that of the parent, a solid line to one whose primary key contains it, a
+%   dashed line to any other. With more than 120 boxes, whole schemas become one box.
 
     properties (Hidden, SetAccess = private)
         Connection
@@ -73,7 +74,7 @@ classdef Diagram
 
         function text = svg(self)
             %SVG Return the diagram as SVG.
-            text = levada.internal.diagrams.svgText(levada.internal.diagrams.placeBoxes(self.Tables));
+            text = levada.internal.diagrams.svgText(layout(self));
         end
 
         function draw(self, file)
@@ -82,7 +83,7 @@ classdef Diagram
             %   draw(diagram)
             %   draw(diagram, 'pipeline.svg')
             if nargin < 2 && levada.internal.diagrams.hasDisplay()
-                levada.internal.diagrams.drawFigure(levada.internal.diagrams.placeBoxes(self.Tables));
+                levada.internal.diagrams.drawFigure(layout(self));
                 return
             end
             if nargin < 2
@@ -102,6 +103,10 @@ classdef Diagram
     end
 
     methods (Access = private)
+        function result = layout(self)
+            result = levada.internal.diagrams.layOut(self.Connection, self.Tables);
+        end
+
         function result = widened(self, ancestorSteps, descendantSteps)
             result = self;
             given = cellfun(@(t) t.name, self.Tables, 'UniformOutput', false);

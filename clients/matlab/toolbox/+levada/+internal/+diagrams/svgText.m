@@ -1,49 +1,61 @@
-function text = svgText(boxes)
-%SVGTEXT Write a layout of levada.internal.diagrams.placeBoxes as SVG.
+function text = svgText(layout)
+%SVGTEXT Write a layout of levada.internal.diagrams.layOut as SVG, on a white ground.
 
-lineHeight = 18;
-width = max([boxes.x + boxes.widths / 2, 0]) + 20;
-height = max([boxes.y + boxes.heights, 0]) + 20;
+margin = 16;
+width = layout.width + 2 * margin;
+height = layout.height + 2 * margin;
 lines = {
-    sprintf('<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">', ...
-        width, height, width, height)
-    '<style>text{font:13px sans-serif}.part{font-size:11px;fill-opacity:.75}.edge{fill:none;stroke:#888}</style>'};
-for edge = boxes.edges'
-    lines{end + 1, 1} = edgePath(boxes, edge); %#ok<AGROW>
+    sprintf('<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="%d %d %.0f %.0f">', ...
+        width, height, -margin, -margin, width, height)
+    ['<style>text{font:13px Helvetica,Arial,sans-serif;fill:#1f2328}.part{font-size:11px;fill:#59636e}' ...
+        '.schema{font-size:12px;font-weight:bold;fill:#59636e}.line{fill:none;stroke:#7d8590}</style>']
+    sprintf('<rect x="%d" y="%d" width="%.0f" height="%.0f" fill="#fff"/>', -margin, -margin, width, height)};
+for frame = layout.frames
+    lines{end + 1, 1} = rectangle(frame{1}.place, 10, '#f6f8fa', '#d1d9e0'); %#ok<AGROW>
 end
-for index = 1:numel(boxes.names)
-    colour = levada.internal.diagrams.tierColour(boxes.tiers{index});
-    left = boxes.x(index) - boxes.widths(index) / 2;
-    lines{end + 1, 1} = sprintf('<g><title>%s: %s</title>', boxes.tiers{index}, ...
-        escaped(boxes.comments{index})); %#ok<AGROW>
-    lines{end + 1, 1} = sprintf(['<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="5" fill="%s" ' ...
-        'fill-opacity=".18" stroke="%s"/>'], left, boxes.y(index), boxes.widths(index), boxes.heights(index), ...
-        colour, colour); %#ok<AGROW>
-    labels = [boxes.names(index), boxes.parts{index}];
-    for row = 1:numel(labels)
-        style = '';
-        if row > 1
-            style = ' class="part"';
-        end
-        lines{end + 1, 1} = sprintf('<text%s x="%.1f" y="%.1f" text-anchor="middle">%s</text>', style, ...
-            boxes.x(index), boxes.y(index) + lineHeight * row, escaped(labels{row})); %#ok<AGROW>
-    end
-    lines{end + 1, 1} = '</g>'; %#ok<AGROW>
+for line = layout.lines
+    lines{end + 1, 1} = pathOf(line{1}); %#ok<AGROW>
+end
+for frame = layout.frames
+    lines{end + 1, 1} = sprintf('<text class="schema" x="%.1f" y="%.1f">%s</text>', frame{1}.place(1) + 12, ...
+        frame{1}.place(2) + 18, frame{1}.schema); %#ok<AGROW>
+end
+for box = layout.boxes
+    lines{end + 1, 1} = boxText(box{1}); %#ok<AGROW>
 end
 lines{end + 1, 1} = '</svg>';
 text = strjoin(lines', char(10));
 end
 
-function path = edgePath(boxes, edge)
-from = [boxes.x(edge(1)), boxes.y(edge(1)) + boxes.heights(edge(1))];
-to = [boxes.x(edge(2)), boxes.y(edge(2))];
-middle = (from(2) + to(2)) / 2;
-dashes = '';
-if ~edge(3)
-    dashes = ' stroke-dasharray="5 4"';
+function text = boxText(box)
+[edge, fill] = levada.internal.diagrams.tierColour(box.tier);
+texts = [{box.label}, box.parts];
+pieces = {sprintf('<g><title>%s: %s</title>', box.tier, escaped(box.comment)), rectangle(box.place, 6, fill, edge)};
+for row = 1:numel(texts)
+    style = '';
+    if row > 1
+        style = ' class="part"';
+    end
+    pieces{end + 1} = sprintf('<text%s x="%.1f" y="%.1f" text-anchor="middle">%s</text>', style, ...
+        box.place(1) + box.place(3) / 2, box.place(2) + 18 + 15 * (row - 1), escaped(texts{row})); %#ok<AGROW>
 end
-path = sprintf('<path class="edge" d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f"%s/>', ...
-    from, from(1), middle, to(1), middle, to, dashes);
+text = strjoin([pieces, {'</g>'}], char(10));
+end
+
+function text = rectangle(place, radius, fill, edge)
+text = sprintf('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%d" fill="%s" stroke="%s"/>', place, radius, ...
+    fill, edge);
+end
+
+function text = pathOf(line)
+style = ' stroke-width="1.3"';
+if strcmp(line.strength, 'extends')
+    style = ' stroke-width="2.6"';
+elseif strcmp(line.strength, 'secondary')
+    style = [style ' stroke-dasharray="5 4"'];
+end
+curves = sprintf('C%.1f %.1f %.1f %.1f %.1f %.1f', line.points(2:end, :)');
+text = sprintf('<path class="line" d="M%.1f %.1f%s"%s/>', line.points(1, :), curves, style);
 end
 
 function text = escaped(text)

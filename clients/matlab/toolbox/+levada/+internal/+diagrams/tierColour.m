@@ -1,16 +1,18 @@
-function colour = tierColour(tier)
-%TIERCOLOUR Return the colour of a tier in diagrams, as '#rrggbb'.
+function [edge, fill] = tierColour(tier)
+%TIERCOLOUR Return the colours of the boxes of a tier in diagrams, as '#rrggbb'.
 
 switch tier
     case 'lookup'
-        colour = '#7f8c8d';
+        [edge, fill] = deal('#7f8c8d', '#eef0f1');
     case 'manual'
-        colour = '#27ae60';
+        [edge, fill] = deal('#27ae60', '#e2f5ea');
     case 'imported'
-        colour = '#2980b9';
+        [edge, fill] = deal('#2980b9', '#e1eefa');
     case 'computed'
-        colour = '#c0392b';
+        [edge, fill] = deal('#c0392b', '#fbe6e3');
+    case 'schema'
+        [edge, fill] = deal('#7d5fb2', '#ece7f6');
     otherwise
-        colour = '#8e6b3d';
+        [edge, fill] = deal('#8e6b3d', '#f4ece2');
 end
 end
