@@ -108,7 +108,7 @@ def test_frames_hold_their_boxes_if_some_have_none(graph: tuple[dict[str, Box], 
     ("tables", "expanded", "frames", "crossings", "width"),
     [
         (laboratory(8), (), 0, 0, 400),
-        (laboratory(44), (), 6, 0, 1000),
+        (laboratory(44), (), 6, 0, 850),
         (laboratory(60), (), 8, 6, 1300),
         (random_pipeline(300), (), 0, 20, 400),
         (random_pipeline(300), None, 0, 760, 3600),

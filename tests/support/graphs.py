@@ -48,7 +48,6 @@ ephys.Waveform computed = ephys.Units + PeakWaveform Waveform
 ephys.QualityMetrics computed = ephys.Units
 imaging.Scanner lookup
 imaging.Method lookup
-imaging.ActivityMethod lookup
 imaging.Scan manual > session.Session - imaging.Scanner
 imaging.ScanInfo imported = imaging.Scan + Field File
 imaging.ParamSet manual - imaging.Method
@@ -56,6 +55,7 @@ imaging.Processing manual > imaging.ScanInfo imaging.ParamSet
 imaging.MotionCorrection computed = imaging.Processing
 imaging.Segmentation computed = imaging.MotionCorrection + Mask Roi
 imaging.Fluorescence computed = imaging.Segmentation + Trace
+imaging.Spikes computed = imaging.Fluorescence
 event.EventType lookup
 event.TrialType lookup
 event.Recording imported = session.Session
@@ -63,7 +63,8 @@ event.Trial manual > event.Recording - event.TrialType
 event.Event imported > event.Recording event.EventType
 event.AlignType manual - event.EventType
 event.Alignment manual > event.AlignType event.Trial
-imaging.Activity computed > imaging.Fluorescence imaging.ActivityMethod
+imaging.ActivityMethod lookup
+imaging.Activity computed > imaging.Spikes imaging.ActivityMethod
 analysis.FigureSpec lookup
 analysis.DecoderParam lookup
 analysis.Psth computed > ephys.Units event.Alignment
@@ -71,7 +72,6 @@ analysis.Tuning computed = analysis.Psth - event.TrialType + Curve
 analysis.Decoding computed > analysis.Psth analysis.DecoderParam - imaging.Activity
 analysis.Population computed = analysis.Tuning - ephys.QualityMetrics
 analysis.Report computed > analysis.Population analysis.FigureSpec session.Session - analysis.Decoding
-analysis.Archive computed = analysis.Report
 """
 """Name and tier; `=` the whole key, `>` parents in the key, `-` parents below it, `+` parts; parents first."""
 _FEW = (

@@ -64,12 +64,11 @@ def inside(point: Point, place: Rectangle, *, edge: float = 0.01) -> bool:
 
 def count_crossings(lines: Sequence[Sequence[Point]]) -> int:
     """Count the places where lines cross; pieces that several lines share count once, common ends not at all."""
-    pieces = sorted({piece for line in lines for piece in pairwise(line)})
+    pieces = sorted({(min(piece), max(piece)) for line in lines for piece in pairwise(line)})
     crossings = 0
     for index, (a, b) in enumerate(pieces):
-        right = max(a[0], b[0])
         for c, d in pieces[index + 1 :]:
-            if min(c[0], d[0]) > right and c[0] > right:
+            if c[0] > b[0]:
                 break
             if _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0:
                 crossings += 1

@@ -57,7 +57,8 @@ class Diagram(Explained):
     from. In a notebook a diagram draws itself; `save` writes it into a file.
 
     Args:
-        sources: Schemas, modules with schemas, tables or their classes, or names such as `"lab"` and `"lab.Session"`.
+        source: A schema, a module with schemas, a table or its class, or a name such as `"lab"` or `"lab.Session"`.
+        more: Further ones.
         context: Not needed, because tables are shown by the names of their classes. Older code passes it.
     """
 
@@ -66,13 +67,11 @@ class Diagram(Explained):
     _expanded: frozenset[str] | None = frozenset()
     _counted = False
 
-    def __init__(self, *sources: object, context: Mapping[str, object] | None = None) -> None:
-        shown = [source for source in sources if source is not None and not isinstance(source, Mapping)]
-        if not shown:
-            raise InvalidRequest("A diagram shows something: name a schema or a table, as Diagram(schema) does.")
-        self._connection, self._tables = _found(shown[0])
-        for source in shown[1:]:
-            self._tables = {**self._tables, **_found(source)[1]}
+    def __init__(self, source: object, *more: object, context: Mapping[str, object] | None = None) -> None:
+        self._connection, self._tables = _found(source)
+        for other in more:
+            if not isinstance(other, Mapping):  # older code passes a context
+                self._tables = {**self._tables, **_found(other)[1]}
 
     @classmethod
     def path(cls, first: object, second: object) -> Diagram:

@@ -186,7 +186,8 @@ def _box(box: pb.DiagramBox, status: Status | None) -> Iterator[Shape]:
     place, tier = box.place, TIER_NAMES[box.tier]
     middle = place.left + place.width / 2
     yield Rectangle(place.left, place.top, place.width, place.height, tier, f"{tier}-edge", radius=6)
-    baseline = place.top + _BASELINE
+    # Without a bar, its room is shared out above and below.
+    baseline = place.top + _BASELINE + (3 if status is not None and status.done is None else 0)
     yield Text(middle, baseline, box.label, _LABEL, underlined=box.own_key)
     for part in box.parts:
         baseline += _LINE_HEIGHT
