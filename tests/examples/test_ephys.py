@@ -385,7 +385,7 @@ def test_delete_of_a_parent_goes_through_the_renamed_key(laboratory: ModuleType)
 
 def test_demo_computes_deletes_and_can_be_repeated(server_address: str, tmp_path: Path) -> None:
     outputs = [run_demo("ephys", server_address, tmp_path) for _ in range(2)]
-    assert "ephys_probes.Clustering            computed; also from ephys_probes.ParameterSet" in outputs[0]
+    assert "ephys_probes.Clustering        computed; also from ephys_probes.ParameterSet" in outputs[0]
     assert "Behavior 4, Recording 6, Clustering 12, UnitActivity 88" in outputs[0]
     assert "Deleted 1 animal; 46 units of others stay." in outputs[0]
     assert "Behavior 2, Recording 3, Clustering 6, UnitActivity 42" in outputs[1]

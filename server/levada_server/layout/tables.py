@@ -203,15 +203,15 @@ def _edges(
             if edge[0] != edge[1] and not circle:
                 strength = Strength.SECONDARY
                 if key.primary_key:
-                    strength = Strength.EXTENDS if _extends(table, key, collapsed) else Strength.PRIMARY
+                    strength = Strength.EXTENDS if _extends(table, key, home) else Strength.PRIMARY
                 edges[edge] = max(edges.get(edge, Strength.SECONDARY), strength)
     return edges
 
 
-def _extends(table: Table, key: ForeignKey, collapsed: Collection[TableName]) -> bool:
-    """Return whether a table has at most one row for each of a parent; boxes of several tables do not say so."""
-    alone = table.name.master is None and not {table.name, key.parent} & set(collapsed)
-    return alone and set(key.child_columns) == set(table.heading.primary_key)
+def _extends(table: Table, key: ForeignKey, home: Mapping[TableName, str]) -> bool:
+    """Return whether a table has at most one row for each of a parent, and both give their boxes the name."""
+    named = all(home[name] == str(name) for name in (table.name, key.parent))
+    return named and set(key.child_columns) == set(table.heading.primary_key)
 
 
 def _parents_first(boxes: Mapping[str, TableBox], edges: Iterable[Edge]) -> dict[str, TableBox]:
