@@ -16,6 +16,7 @@ from levada_server.model.declaration import (
     referenced_names,
     warnings,
 )
+from levada_server.model.definition.lines import is_divided
 from levada_server.model.definition.text import MAX_DEFINITION_CHARACTERS
 from levada_server.model.heading import Attribute, Default
 from levada_server.model.kinds import Kind
@@ -144,7 +145,7 @@ def test_a_singleton_has_no_primary_key() -> None:
 @pytest.mark.parametrize("kind", ["int8", "decimal(3,1)", "bool", "text", "enum('a')", "date", "time", "datetime"])
 def test_types_that_a_key_may_have(kind: str) -> None:
     assert declared(f"a : {kind}").heading.primary_key == ("a",)
-    assert warnings(declared(f"a : {kind}")) == ()
+    assert warnings(declared(f"a : {kind}"), divided=False) == ()
 
 
 def test_a_key_attribute_may_count_and_have_a_default() -> None:
@@ -242,7 +243,7 @@ def test_a_nullable_foreign_key_leaves_the_key_as_it_is() -> None:
     table = declared("-> lab.Subject\n---\n-> [nullable] lab.Session")
     assert not table.heading["subject_id"].nullable
     assert table.heading["session"].nullable
-    assert warnings(table) == ()
+    assert warnings(table, divided=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_an_attribute_is_nullable_only_if_all_its_lines_say_so(lines: str) -> No
     table = declared(f"a : int8\n---\n{lines}")
     assert not table.heading["subject_id"].nullable
     assert table.heading["subject_id"].default is None
-    assert "lab.Subject is nullable" in warnings(table)[0]
+    assert "lab.Subject is nullable" in warnings(table, divided=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -342,8 +343,8 @@ def test_index_line(line: str, expected: Index) -> None:
 def test_a_float_key_warns_once() -> None:
     parents = lab()
     depth = stored(declared("depth : float64", "lab.Depth", parents), parents)
-    assert "`depth` is a float64 in the primary key" in warnings(depth)[0]
-    assert warnings(declared("-> lab.Depth", tables=parents)) == ()
+    assert "`depth` is a float64 in the primary key" in warnings(depth, divided=False)[0]
+    assert warnings(declared("-> lab.Depth", tables=parents), divided=False) == ()
 
 
 # ---------------------------------------------------------------------------------------------------- errors
@@ -360,8 +361,8 @@ REFUSED = [
     ("xmin : float64", 1, 1, "PostgreSQL keeps `xmin`", "xmin_"),
     ("a : int8\na : int8", 2, 1, "`a` is on line 1 already", "another name"),
     # types
-    ("weight : int33   # g", 1, 10, "`int33` is not a type", "a type such as int32"),
-    ("\n\n   weight : int33   # g", 3, 13, "`int33` is not a type", "a type such as int32"),
+    ("weight : int33   # g", 1, 10, "`int33` is not a type", "int32, or another type"),
+    ("\n\n   weight : int33   # g", 3, 13, "`int33` is not a type", "int32, or another type"),
     ("a :", 1, 4, "the type is missing", "a type"),
     ("a :  # comment", 1, 6, "the type is missing", "a type"),
     ("a # comment : int32", 1, 3, "`a` has no type", "`:`"),
@@ -444,7 +445,7 @@ REFUSED = [
     ("# only a comment", 1, 1, "no attributes", "subject_id"),
     ("a : int8\n  b : int8 # \0", 2, 14, "a control character", "text"),
     ("a : int8 # \ud800", 1, 12, "a control character", "text"),
-    ("a : \\\n   int33", 2, 4, "`int33` is not a type", "a type"),
+    ("a : \\\n   int33", 2, 4, "`int33` is not a type", "another type"),
     ("a : enum('b', \\\n   'b', \\\n 'c') ; d", 1, 5, "is not a type", "a type"),
     ("\\\n a :", 2, 5, "the type is missing", "a type"),
 ]
@@ -468,8 +469,7 @@ def test_the_message_quotes_the_line_and_points_at_the_column() -> None:
     with pytest.raises(InvalidDefinition) as caught:
         declared("subject_id : int32\n---\n    weight : int33   # g\n")
     assert caught.value.message == (
-        "line 3, column 14: `int33` is not a type; expected a type such as int32, float64, varchar(40), "
-        "date or <blob>\n"
+        "line 3, column 14: `int33` is not a type; expected int32, or another type\n"
         "    weight : int33   # g\n"
         "             ^"
     )
@@ -608,3 +608,19 @@ def test_no_text_raises_anything_but_our_errors(definition: str) -> None:
         else:
             assert isinstance(table, Table)
             assert referenced_names(definition) is not None
+
+
+def test_a_default_after_the_colon_and_types_of_other_languages_are_explained() -> None:
+    with pytest.raises(InvalidDefinition, match="a default before the colon, as in `name = 5 : int32`"):
+        declared("a : int8\n---\nb : int32 = 5")
+    with pytest.raises(InvalidDefinition, match=r"`str` is not a type; expected varchar\(40\), text, or another type"):
+        declared("a : str")
+
+
+def test_a_definition_without_a_divider_is_doubted() -> None:
+    table = declared("a : int32\nname : varchar(20)\nval : int16")
+    assert "name, val too, because the definition has no line `---`" in warnings(table, divided=False)[0]
+    assert warnings(table, divided=True) == ()
+    assert warnings(declared("a : int32"), divided=False) == ()
+    assert is_divided("a : int32\n  ---  # the key\n")
+    assert not is_divided("a : int32  # --- \n# ---")

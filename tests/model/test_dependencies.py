@@ -29,7 +29,7 @@ def test_a_table_is_found_by_its_class_and_by_its_stored_name() -> None:
 def test_what_is_unknown_is_told() -> None:
     with pytest.raises(UnknownSchema, match="no schema `lap`"):
         catalog().table(TableName("lap", "Subject"))
-    with pytest.raises(UnknownTable, match="no table `Subjects`; it has Subject"):
+    with pytest.raises(UnknownTable, match="no table `Subjects`; did you mean `Subject`\\? It has Subject"):
         catalog().table(TableName("other", "Subjects"))
 
 

@@ -108,7 +108,7 @@ def test_a_type_reads_back_as_itself(type_: AttributeType) -> None:
 @pytest.mark.parametrize(
     ("text", "wrong", "expected"),
     [
-        ("int33", "`int33` is not a type", "a type such as int32"),
+        ("int33", "`int33` is not a type", "int32, or another type"),
         ("varchar", "says too little", "varchar(40)"),
         ("enum", "says too little", "enum('first', 'second')"),
         ("varchar(0)", "takes one length", "from 1 to"),

@@ -8,7 +8,7 @@ import pytest
 
 from levada_server.errors import InvalidExpression, LevadaError, UnknownAttribute, WrongValue
 from levada_server.query.expression.computed import compute, condition
-from levada_server.query.expression.functions import FUNCTIONS
+from levada_server.query.expression.functions import COMMON, ELSEWHERE, FUNCTIONS
 from tests.support.expression_scope import AGGREGATE, PLAIN
 
 SYNTAX = [
@@ -189,10 +189,33 @@ def test_a_long_text_is_quoted_around_the_place() -> None:
     assert quoted[caret.index("^") :].startswith("numbr")
 
 
-def test_an_unknown_function_names_those_that_exist() -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mean(number)", "avg"),
+        ("len(note)", "length"),
+        ("sbstr(note, 1)", "substr or substring"),
+        ("sleep(10)", "another"),
+    ],
+)
+def test_an_unknown_function_names_those_that_may_be_meant(text: str, expected: str) -> None:
     with pytest.raises(InvalidExpression) as caught:
-        condition("sleep(10)", (), PLAIN)
-    assert all(name in caught.value.details["expected"] for name in FUNCTIONS)
+        condition(text, (), PLAIN)
+    assert expected in caught.value.details["expected"]
+    assert len(caught.value.details["expected"]) < 120
+
+
+def test_functions_that_are_named_exist() -> None:
+    assert {name for names in ELSEWHERE.values() for name in names} - {"count(DISTINCT x)"} <= FUNCTIONS.keys()
+    assert set(COMMON) - {"another function"} <= FUNCTIONS.keys()
+
+
+def test_a_text_without_quotes_is_doubted() -> None:
+    with pytest.raises(UnknownAttribute, match="a text stands in quotes: 'Ann'"):
+        condition("note = Ann", (), PLAIN)
+    with pytest.raises(UnknownAttribute, match="did you mean `number`") as caught:
+        condition("numbr = 1", (), PLAIN)
+    assert "quotes" not in caught.value.message
 
 
 @pytest.mark.parametrize(

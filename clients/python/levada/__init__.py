@@ -36,11 +36,13 @@ from levada._values.attached import AttachedFile
 from levada._values.codecs import AttributeAdapter, Codec, get_codec, list_codecs
 from levada._values.heading import Attribute, Heading
 from levada._views.diagram import Diagram
+from levada._views.ipython import teach_shell as _teach_shell
 
 schema = Schema
 logger = logging.getLogger("levada")
 __version__ = own_version()
 _shorten_tracebacks()
+_teach_shell()
 
 __all__ = [
     "AndList",
@@ -90,6 +92,12 @@ __all__ = [
     "utils",
     "virtual_schema",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the names that are for users."""
+    return sorted(__all__)
+
 
 # Only at run time: type checkers would take every name for a member.
 if not TYPE_CHECKING:

@@ -103,8 +103,12 @@ def referenced_names(definition: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.parent.text for line in parsed.lines if isinstance(line, ForeignKeyLine)))
 
 
-def warnings(table: Table) -> tuple[str, ...]:
-    """List warnings about a definition that is valid but unwise."""
+def warnings(table: Table, *, divided: bool) -> tuple[str, ...]:
+    """List warnings about a definition that is valid but unwise.
+
+    Args:
+        divided: It has a line that divides the key from other attributes.
+    """
     inherited = {child for key in table.foreign_keys for child in key.child_columns}
     found = [
         f"`{attribute.name}` is a {attribute.type} in the primary key: what should be equal may differ "
@@ -117,6 +121,13 @@ def warnings(table: Table) -> tuple[str, ...]:
         for key in table.foreign_keys
         if key.nullable and not any(table.heading[child].nullable for child in key.child_columns)
     ]
+    own = [attribute.name for attribute in table.heading if attribute.name not in inherited]
+    if not divided and len(own) > 1:
+        named = f"{', '.join(own[1:4])}{', …' if len(own) > 4 else ''}"
+        found.append(
+            f"All attributes are in the primary key, {named} too, because the definition has no line `---`. Put one "
+            "below the key: at the end, if all of them are meant to be in it."
+        )
     return tuple(found)
 
 

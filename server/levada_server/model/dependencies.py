@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from levada_server.errors import InvalidDefinition, UnknownSchema, UnknownTable
+from levada_server.model.near_names import meant
 from levada_server.model.table import PartIntegrity
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from levada_server.model.table import ForeignKey, Ownership, Table, TableName
 
 
-MAX_SHOWN = 50
 """How many names of tables a message shows."""
 
 
@@ -87,10 +87,8 @@ class Catalog:
             return found
         self.check_schema(name.schema)
         known = sorted(t.table for t in self.tables if t.schema == name.schema)
-        more = f" and {len(known) - MAX_SHOWN} more" if len(known) > MAX_SHOWN else ""
         raise UnknownTable(
-            f"The schema `{name.schema}` has no table `{name.table}`; it has "
-            f"{', '.join(known[:MAX_SHOWN]) or 'none'}{more}.",
+            f"The schema `{name.schema}` has no table `{name.table}`; {meant(name.table, known, 'it has')}.",
             schema=name.schema,
             table=name.table,
         )

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from levada_server.errors import UnknownAttribute
+from levada_server.model.near_names import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +115,7 @@ class Heading:
             return self._by_name[name]
         except KeyError:
             raise UnknownAttribute(
-                f"There is no attribute `{name}`; there are {', '.join(self.names) or 'none'}.", attribute=name
+                f"There is no attribute `{name}`; {meant(name, self.names)}.", attribute=name
             ) from None
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidDefinition
 from levada_server.model.kinds import Family, Kind
+from levada_server.model.near_names import near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +154,16 @@ _NEEDS_ARGUMENTS = {
 }
 """Words that are not a type by themselves, and what they lack."""
 
+_ELSEWHERE = {
+    **dict.fromkeys(("str", "string"), "varchar(40), text"),
+    **dict.fromkeys(("dict", "object"), "json, <blob>"),
+    **dict.fromkeys(("array", "list", "matrix", "ndarray", "numeric array"), "<blob>, <array float64 (3, 4)>"),
+    "complex": "<blob>, <array complex128 (2)>",
+    "file": "<attach>",
+    "path": "<filepath@>, varchar(255)",
+}
+"""The types here for those of other languages."""
+
 _FLAGS = re.IGNORECASE | re.ASCII
 _WITH_ARGUMENTS = re.compile(r"([a-z]+[0-9]*)\s*\(([^()]*)\)(\s*unsigned)?", _FLAGS)
 _ENUM = re.compile(r"enum\s*\((.*)\)", _FLAGS | re.DOTALL)
@@ -200,8 +211,19 @@ def parse_type(text: str, codecs: Mapping[str, str] = NO_CODECS, within: int = 0
         return _parse_with_arguments(match[1].lower() + (" unsigned" if match[3] else ""), match[2])
     if plain in _NEEDS_ARGUMENTS:
         raise InvalidDefinition(f"`{plain}` says too little", expected=_NEEDS_ARGUMENTS[plain])
-    raise InvalidDefinition(
-        f"`{excerpt(text)}` is not a type", expected="a type such as int32, float64, varchar(40), date or <blob>"
+    raise InvalidDefinition(f"`{excerpt(text)}` is not a type", expected=_expected(plain))
+
+
+def _expected(plain: str) -> str:
+    """Return which type may be meant by a text that is none."""
+    type_, equals, default = (part.strip() for part in plain.partition("="))
+    if equals:
+        return f"a default before the colon, as in `name = {excerpt(default) or '5'} : {excerpt(type_) or 'int32'}`"
+    close = _ELSEWHERE.get(plain) or near(plain, [*_NAMES, *_NEEDS_ARGUMENTS])
+    return (
+        f"{close}, or another type"
+        if close and not plain.startswith("<")
+        else "a type such as int32, float64, varchar(40), date or <blob>"
     )
 
 

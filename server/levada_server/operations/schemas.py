@@ -18,6 +18,7 @@ from levada_server.errors import (
 )
 from levada_server.jobs.retry import check_policy
 from levada_server.model.declaration import declare, warnings
+from levada_server.model.definition.lines import is_divided
 from levada_server.model.differences import differences
 from levada_server.model.kinds import Family
 from levada_server.model.table import (
@@ -96,19 +97,21 @@ class Declared:
     Args:
         table: The table as it is now.
         created: Whether it is new.
+        divided: Whether its definition divides the key from other attributes.
         differences: The differences between the definition and an existing table, a line each.
         key_source_error: Why the key source cannot be used; empty if it can, or is unknown.
     """
 
     table: Table
     created: bool
+    divided: bool = True
     differences: tuple[str, ...] = ()
     key_source_error: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return the warnings for the caller about a new table that is allowed."""
-        return warnings(self.table) if self.created else ()
+        return warnings(self.table, divided=self.divided) if self.created else ()
 
 
 async def create_schema(
@@ -337,7 +340,8 @@ async def declare_table(engine: Engine, caller: Caller, declaration: Declaration
         existing = catalog.tables.get(declaration.name)
         if existing is None:
             table, fault = await _create_table(engine, connection, view, declaration)
-            declared = Declared(table, created=True, key_source_error=fault)
+            divided = is_divided(declaration.definition)
+            declared = Declared(table, created=True, divided=divided, key_source_error=fault)
             catalog = catalog.with_table(table)
             await record(engine, connection, caller, entry(caller, table.name))
         else:

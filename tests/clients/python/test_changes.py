@@ -209,7 +209,7 @@ def test_a_computed_table_takes_no_direct_insert(connection: lv.Connection, lab:
 def test_delete_cascades_and_counts(lab: lv.VirtualModule) -> None:
     plan = (lab.Subject & {"subject_id": 1}).delete(dry_run=True)
     assert plan.counts == {"`lab`.`session__trial`": 4, "`lab`.`session`": 2, "`lab`.`subject`": 1}
-    assert "4 from `lab`.`session__trial`" in str(plan)
+    assert "4 from lab.Session.Trial" in str(plan)
     assert len(lab.Subject()) == 3
     assert plan.confirm() == 1
     assert (len(lab.Subject()), len(lab.Session()), len(lab.Session.Trial())) == (2, 1, 0)
@@ -228,7 +228,7 @@ def test_delete_asks_first(
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _: "")
     assert lab.Session.delete() == 0
-    assert "3 from `lab`.`session`" in capsys.readouterr().out
+    assert "3 from lab.Session" in capsys.readouterr().out
     monkeypatch.setattr("builtins.input", lambda _: "yes")
     assert lab.Session.delete() == 3
     assert (lab.Subject & False).delete() == 0

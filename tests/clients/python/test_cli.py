@@ -191,7 +191,7 @@ def test_objects_are_collected(
     assert main.main(["objects", "collect", "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "0 objects would be removed (0.00B)" in told
-    assert "1 objects would be put into quarantine (2.00kB)" in told
+    assert "1 objects would be put into quarantine (2.05 kB)" in told
     for quarantined, removed in ((1, 0), (0, 1)):
         assert main.main(["objects", "collect"]) == 0
         told = capsys.readouterr().out

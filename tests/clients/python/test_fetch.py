@@ -188,7 +188,9 @@ def test_every_form_has_the_same_rows(lab: lv.VirtualModule) -> None:
     assert arrow.to_pylist() == dicts
     frame = session.to_pandas(order_by="KEY")
     assert isinstance(frame, pd.DataFrame)
-    assert frame.reset_index().to_dict("records") == dicts
+    assert frame.reset_index().astype({"day": object}).to_dict("records") == [
+        {**row, "day": pd.Timestamp(row["day"])} for row in dicts
+    ]
     polars = session.to_polars(order_by="KEY")
     assert isinstance(polars, pl.DataFrame)
     assert polars.to_dicts() == dicts
@@ -285,3 +287,64 @@ def test_a_large_result_comes_in_batches(connection: lv.Connection) -> None:
     assert next(rows)["sample"] == 0
     rows.close()  # the call is given up
     assert len(Sample()) == count
+
+
+@pytest.fixture
+def typed(connection: lv.Connection) -> type[lv.Manual]:
+    schema = lv.Schema("typed", connection=connection)
+
+    @schema
+    class Typed(lv.Manual):
+        definition = r"""
+        name : varchar(5)
+        ---
+        whole : int16
+        maybe = null : int16
+        single = null : float32
+        day = null : date
+        sex = null : enum('F', 'M', 'isn\'t')
+        ok : bool
+        """
+
+    Typed.insert(
+        [
+            ("c", 1, 2, 0.5, "2026-01-05", "M", True),
+            ("a", 2, 3, 1.5, "1582-10-14", "isn't", False),
+            ("b", 3, None, None, None, None, True),
+        ]
+    )
+    return Typed
+
+
+def test_the_types_of_a_data_frame_are_those_of_the_attributes(typed: type[lv.Manual]) -> None:
+    expected = {
+        "whole": "int64",
+        "maybe": "Int64",
+        "single": "float32",
+        "day": "datetime64[us]",
+        "sex": pd.CategoricalDtype(["F", "M", "isn't"]),
+        "ok": "bool",
+    }
+    for query in (typed, typed & {"name": "c"}, typed & False):
+        frame = query.to_pandas()
+        assert {name: dtype == expected[name] for name, dtype in frame.dtypes.items()} == dict.fromkeys(expected, True)
+    assert typed.to_pandas().loc["a", "day"] == pd.Timestamp("1582-10-14")
+    assert typed.to_polars().schema["sex"] == pl.Enum(["F", "M", "isn't"])
+    assert typed.to_polars().schema["day"] == pl.Date
+    assert typed.fetch(format="frame").loc["a", "day"] == dt.date(1582, 10, 14)
+
+
+def test_data_frames_come_in_the_order_of_the_key_or_of_a_top(typed: type[lv.Manual]) -> None:
+    assert typed.to_pandas().index.tolist() == ["a", "b", "c"]
+    assert typed.to_polars("whole")["whole"].to_list() == [2, 3, 1]
+    assert (typed & lv.Top(None, "whole")).to_pandas().index.tolist() == ["c", "a", "b"]
+    assert typed.to_pandas(order_by="whole DESC").index.tolist() == ["b", "a", "c"]
+
+
+def test_data_frames_can_be_inserted_and_restrict(typed: type[lv.Manual]) -> None:
+    before = typed.to_dicts(order_by="KEY")
+    for frame in (typed.to_pandas(), typed.to_polars(), typed.to_arrow(), typed.fetch(format="frame")):
+        assert len(typed & frame) == 3
+        assert len(typed & (frame.reset_index() if isinstance(frame, pd.DataFrame) else frame)[:1]) == 1
+        typed.insert(frame, replace=True)
+        assert typed.to_dicts(order_by="KEY") == before

@@ -70,7 +70,10 @@ FIRST = {
 
 @pytest.fixture
 def table() -> pa.Table:
-    fields = [pa.field(name, array.type, metadata={"levada.type": type_}) for name, (type_, array) in COLUMNS.items()]
+    fields = [
+        pa.field(name, array.type, nullable=name != "key", metadata={"levada.type": type_})
+        for name, (type_, array) in COLUMNS.items()
+    ]
     schema = pa.schema(fields, metadata={"levada.primary_key": "key"})
     return pa.Table.from_arrays([array for _, array in COLUMNS.values()], schema=schema)
 
@@ -116,15 +119,22 @@ def test_a_data_frame_has_the_key_as_index(table: pa.Table) -> None:
     frame = fetching.to_pandas(table)
     assert frame.index.names == ["key"]
     assert frame.index.dtype == np.int64
-    assert (frame["i"].dtype, frame["ok"].dtype, frame["f"].dtype) == ("Int64", "boolean", "float64")
+    assert (frame["i"].dtype, frame["ok"].dtype, frame["f"].dtype) == ("Int64", "boolean", "float32")
     assert frame["i"].isna().tolist() == [False, True]
     assert frame["at"].dtype == "datetime64[us]"
     assert frame["tz"].dtype == "datetime64[us, UTC]"
     assert frame["t"].tolist()[0] == "x"
     assert frame.loc[1, "b"] == {"x": 1}
-    assert frame.loc[1, "day"] == MOMENT.date()
-    whole = fetching.to_pandas(table.slice(0, 1))
+    assert frame["day"].dtype == "datetime64[us]"
+    assert frame.loc[1, "day"] == pd.Timestamp(MOMENT.date())
+    assert list(fetching.to_pandas(table.slice(0, 1)).dtypes) == list(frame.dtypes)
+
+
+def test_an_older_data_frame_has_the_types_of_its_values(table: pa.Table) -> None:
+    frame, whole = fetching.to_frame(table), fetching.to_frame(table.slice(0, 1))
+    assert (frame["i"].dtype, frame["f"].dtype, frame["day"].dtype) == ("Int64", "float64", "object")
     assert (whole["i"].dtype, whole["ok"].dtype) == ("int64", "bool")
+    assert frame.loc[1, "day"] == MOMENT.date()
 
 
 def test_polars_keeps_the_width_of_numbers(table: pa.Table) -> None:
@@ -139,7 +149,7 @@ def test_polars_keeps_the_width_of_numbers(table: pa.Table) -> None:
 def test_an_empty_result_has_full_types(table: pa.Table) -> None:
     empty = table.slice(0, 0)
     assert fetching.to_dicts(empty) == []
-    assert fetching.to_pandas(empty)["i"].dtype == "int64"
+    assert fetching.to_pandas(empty)["i"].dtype == "Int64"
     assert fetching.to_records(empty).dtype["a"].shape == (2,)
     assert fetching.to_polars(empty)["i"].dtype == pl.Int32
 

@@ -102,7 +102,8 @@ def test_fetched_values_restrict_to_their_row_again(tables: tuple[type[lv.Manual
 def test_a_float32_is_given_by_its_shortest_digits(tables: tuple[type[lv.Manual], type[lv.Manual]]) -> None:
     table = tables[0] & {"single": 15.3}
     assert table.fetch1("single") == table.to_dicts()[0]["single"] == table.fetch("single").tolist()[0] == 15.3
-    assert table.to_pandas()["single"].tolist() == [15.3]
+    assert table.to_pandas()["single"].dtype == np.float32
+    assert table.fetch(format="frame")["single"].tolist() == [15.3]
     assert next(iter(table))["single"] == 15.3
     assert "15.3 " in table.preview()
     assert "15.3<" in table._repr_html_()

@@ -332,7 +332,7 @@ def test_late_result_is_welcome_where_nobody_took_over(bench: Bench, database_ur
 def test_progress_is_shown(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     squares = bench.squares()
     squares.populate("n < 4", display_progress=True)
-    assert "4/4" in capsys.readouterr().err
+    assert "Square: 4 of 4" in capsys.readouterr().err
     squares.progress(display=True)
     assert "completed 4 of 5 (80.0 %)" in capsys.readouterr().out
 
@@ -452,7 +452,7 @@ def test_jobs_of_a_schema_are_those_of_its_tables(bench: Bench) -> None:
     ]
     assert [len(jobs) for jobs in bench.schema.jobs] == [5]
     assert bench.schema.jobs.progress() == {**squares.jobs.progress(), "total": 5}
-    assert repr(bench.schema.jobs).splitlines()[1].split() == ["square", "0", "0", "3", "2", "0", "5"]
+    assert repr(bench.schema.jobs).splitlines()[2].split() == ["square", "0", "0", "3", "2", "0", "5"]
     for chosen in (
         bench.schema.jobs & 'status = "error"' & f'table_name = "{squares.table_name}"',
         bench.schema.jobs & {"table_name": "Square"} & {"status": "error"},

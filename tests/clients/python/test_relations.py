@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pandas as pd
 import pytest
 
@@ -146,83 +144,6 @@ def test_relations_of_two_servers_do_not_mix(
         for mixed in (lambda: lab.Subject * theirs, lambda: lab.Subject & theirs, lambda: lab.Subject & [theirs]):
             with pytest.raises(lv.LevadaError, match="Two servers"):
                 mixed()
-
-
-def test_a_preview_shows_the_first_rows_and_the_key(lab: lv.VirtualModule) -> None:
-    text = repr(lab.Session.Trial())
-    assert text.splitlines()[0].split() == ["*subject_id", "*session", "*trial", "correct"]
-    assert "(Total: 4)" in text
-    with lv.config.override(display__limit=2):
-        text = repr(lab.Session.Trial())
-        assert text.count("True") + text.count("False") == 2
-        assert "..." in text
-        assert "(Total: 4)" in text
-    html = (lab.Subject & {"subject_id": 1})._repr_html_()
-    assert "<u>subject_id</u>" in html
-    assert ">Ann</td>" in html
-    assert "<b>lab.Subject</b>" in html
-    assert " · 1 row</caption>" in html
-    assert "<b>" not in lab.Subject.proj()._repr_html_()
-
-
-def test_a_preview_of_a_table_says_its_name_and_how_many_rows_it_shows(connection: lv.Connection) -> None:
-    schema = lv.Schema("shown", connection=connection)
-
-    @schema
-    class Mouse(lv.Manual):
-        definition = """
-        # Animals & cages
-        mouse : int32
-        ---
-        born = null : datetime  # at night
-        tag = null : uuid
-        notes = null : varchar(200)
-        movie = null : <array uint8 (2, 3)>
-        """
-
-    @schema
-    class Weight(lv.Manual):
-        definition = """
-        -> Mouse
-        ---
-        weight : float32  # g
-        """
-
-    tag = uuid4()
-    Mouse.insert1({"mouse": 1, "born": "2025-06-02 09:30:01", "tag": tag, "notes": "\x1b[31mred\u202e" + "n" * 90})
-    Mouse.insert([{"mouse": n} for n in range(2, 5)])
-    with lv.config.override(display__limit=2):
-        html, text = Mouse()._repr_html_(), Mouse().preview()
-    assert "<b>shown.Mouse</b> · Animals &amp; cages · 2 of 4 rows" in html
-    assert html.count(">NULL<") == 3
-    assert "uint8 (2, 3)" in text
-    assert "2025-06-02 09:30:01" in text
-    assert str(tag) in text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
-    assert [line.split()[0] for line in text.splitlines()[2:4]] == ["1", "2"]
-    assert 'title="datetime  at night"' in html
-    Weight.insert1({"mouse": 1, "weight": 15.3})
-    assert "<u><i>mouse</i></u>" in Weight()._repr_html_()
-    assert 'text-align:right">15.3<' in Weight()._repr_html_()
-
-
-def test_a_preview_escapes_what_people_wrote(lab: lv.VirtualModule) -> None:
-    lab.Subject.insert1({"subject_id": 9, "name": "<script>"})
-    assert "<script>" not in lab.Subject()._repr_html_()
-
-
-def test_a_preview_tells_an_error_instead_of_raising(lab: lv.VirtualModule) -> None:
-    assert "nmae" in repr(lab.Subject.proj("nmae"))
-
-
-def test_a_preview_keeps_the_order_of_a_top(lab: lv.VirtualModule) -> None:
-    def keys(relation: lv.Table) -> list[str]:
-        return [line.split()[0] for line in relation.preview().splitlines()[2:-1]]
-
-    assert keys(lab.Subject & lv.Top(2, "subject_id DESC")) == ["3", "2"]
-    assert keys(lab.Subject & lv.Top(None, "name DESC")) == ["3", "2", "1"]
-    assert keys((lab.Subject & lv.Top(None, "name DESC")).proj()) == ["3", "2", "1"]
 
 
 def test_limits_follow_the_order_of_a_top(lab: lv.VirtualModule) -> None:

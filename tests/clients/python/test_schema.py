@@ -275,7 +275,7 @@ def test_dropping_asks_first(
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _: "no")
     lab.Session.drop()
-    assert "`lab`.`session__trial`" in capsys.readouterr().out
+    assert "4 rows of lab.Session.Trial" in capsys.readouterr().out
     assert len(lab.schema.list_tables()) == 4
     monkeypatch.setattr("builtins.input", lambda _: "yes")
     lab.Session.drop()

@@ -27,7 +27,7 @@ class Counted:
 
 def test_counts_stand_below_their_states_if_only_some_tables_have_a_state() -> None:
     tables = [Counted("square", {"pending": 1, "total": 1}), Counted("cube", {"pending": 2, "held": 3, "total": 5})]
-    header, *rows = repr(SchemaJobs(cast("Any", tables))).splitlines()
+    header, _, *rows = repr(SchemaJobs(cast("Any", tables))).splitlines()
     assert [dict(zip(header.split(), row.split(), strict=True)) for row in rows] == [
         {"table_name": "square", "pending": "1", "held": "0", "total": "1"},
         {"table_name": "cube", "pending": "2", "held": "3", "total": "5"},

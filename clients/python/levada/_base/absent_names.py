@@ -73,6 +73,13 @@ ABSENT: dict[str, str] = {
 """The replacement of each member, by its name."""
 
 
+_ONLY_COMPUTED = (
+    "only Imported and Computed tables compute their rows. Insert into this one, or declare its class as one of those, "
+    "with a method `make`."
+)
+_OF_COMPUTING = frozenset({"jobs", "key_source", "populate", "progress"})
+
+
 class Explained:
     """A class whose missing members are explained if DataJoint has them."""
 
@@ -96,6 +103,8 @@ def defines(classes: Iterable[type], name: str) -> bool:
 def missing(owner: type, name: str) -> AttributeError:
     """Return the error for a member that a class does not have."""
     text = f"{owner.__name__!r} has no attribute {name!r}"
-    if name in ABSENT:
+    if name in _OF_COMPUTING and "insert1" in dir(owner):
+        text += f": {_ONLY_COMPUTED}"
+    elif name in ABSENT:
         text += f", unlike DataJoint: {ABSENT[name]}."
     return AttributeError(text, name=name)

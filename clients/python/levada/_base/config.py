@@ -8,11 +8,13 @@ import getpass
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from levada._base.display import Cell, Column, Table
 from levada._base.errors import InvalidRequest, warn
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _logger = logging.getLogger("levada")
 DEFAULTS: dict[str, Any] = {
     "safemode": True,
     "display.limit": 12,
-    "display.width": 14,
+    "display.width": 24,
     "display.show_tuple_count": True,
     "display.full_tracebacks": False,
     "display.diagram_direction": "TB",
@@ -109,6 +111,9 @@ _MEANINGLESS = {
 """DataJoint's settings that are kept but have no effect, with the reason."""
 
 
+_SECRET = re.compile(r"pass(word|wd)?$|secret|token|credential|(access|api|private)_?key", re.IGNORECASE)
+
+
 class Config(MutableMapping[str, Any]):
     """Settings by name: `config["display.limit"]` or `config.display.limit`. Unknown names are kept.
 
@@ -161,7 +166,16 @@ class Config(MutableMapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name} = {value!r}" for name, value in self._values.items())
+        return "\n".join(f"{name} = {value!r}" for name, value in self._effective())
+
+    def _repr_html_(self) -> str:
+        rows = [[Cell(name), Cell(repr(value))] for name, value in self._effective()]
+        return Table([Column("setting"), Column("value", width=80)], rows).html()
+
+    def _effective(self) -> list[tuple[str, Setting]]:
+        """The settings that have an effect, or that a user made up, without secrets."""
+        kept = {name: value for name, value in self._values.items() if name not in _MEANINGLESS}
+        return [(name, _without_secrets(name, value)) for name, value in kept.items()]
 
     @contextmanager
     def override(self, **settings: Setting) -> Iterator[Config]:
@@ -271,6 +285,13 @@ def _check(name: str, value: Setting) -> None:
             )
     elif near := difflib.get_close_matches(name, DEFAULTS, n=1, cutoff=0.85):
         warn(f"There is no setting `{name}`, but it is kept. Did you mean `{near[0]}`?")
+
+
+def _without_secrets(name: str, value: Setting) -> Setting:
+    """Return a setting to be shown, with `***` for what its name calls a secret."""
+    if isinstance(value, Mapping):
+        return {inner: _without_secrets(str(inner), one) for inner, one in value.items()}
+    return "***" if value and _SECRET.search(name) else value
 
 
 class _Section:

@@ -42,6 +42,11 @@ def schema_name_of(text: str) -> str:
     return text.lower()
 
 
+def class_path(name: pb.TableName) -> str:
+    """Write a table's name as people and the catalog do: `lab.Session.Trial`."""
+    return f"{name.schema}.{name.table}"
+
+
 def full_name(name: pb.TableName) -> str:
     """Write a table's name as DataJoint does: `` `lab`.`session__trial` ``."""
     return f"`{name.schema}`.`{stored_name(name.table)}`"

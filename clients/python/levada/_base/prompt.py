@@ -25,7 +25,7 @@ def user_choice(prompt: str, choices: Sequence[str] = ("yes", "no"), default: st
     while True:
         try:
             answer = input(f"{prompt} [{shown}]: ").strip().lower() or (default or "")
-        except EOFError:
+        except (EOFError, NotImplementedError):  # the latter where a kernel runs a notebook that nobody reads
             raise PreconditionFailed(
                 f"Nobody can answer {prompt!r} here. Pass prompt=False, or set config['safemode'] = False."
             ) from None

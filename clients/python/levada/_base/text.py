@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
+_NAMED = 30
+"""The most names that a message lists."""
 _SHOWN = 80
 """The most characters of a value in a message."""
 
@@ -25,9 +29,41 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def in_notebook() -> bool:
+    """Return whether a kernel of Jupyter runs this code."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    return getattr(shell, "kernel", None) is not None
+
+
 def tell(line: str) -> None:
     """Write a line to the user: to standard error, but to the output of a notebook, which frames errors in red."""
-    print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)  # said to a person
+    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)  # said to a person
+
+
+@cache
+def tell_once(line: str) -> None:
+    """Write a line to the user, unless this process has written it before."""
+    tell(line)
+
+
+class Lines(str):
+    """A text of several lines, which a prompt shows as it is written, without quotes and escapes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def meant(name: str, known: Iterable[str], verb: str = "there are") -> str:
+    """Return the end of a message about a name that does not exist: what may be meant, and what there is."""
+    known = list(known)
+    by_letters = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_letters, n=1)
+    listed = f"{', '.join(known[:_NAMED])}{', …' if len(known) > _NAMED else ''}"
+    found = f"{verb} {listed or 'none'}"
+    return f"did you mean `{by_letters[close[0]]}`? {found[0].upper()}{found[1:]}" if close else found
 
 
 def shown(value: object) -> str:
@@ -54,6 +90,15 @@ def sendable(text: str) -> str:
     except UnicodeEncodeError:
         raise InvalidRequest(f"{shown(text)} has a lone surrogate, which is not valid Unicode.") from None
     return text
+
+
+def size_text(size: float) -> str:
+    """Write a number of bytes for people: `12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:

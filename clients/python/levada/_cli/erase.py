@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada._base.prompt import confirm
-from levada._cli.output import size_text
+from levada._base.text import size_text
 from levada._tables.table import FreeTable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, NotFound
-from levada._cli.output import size_text
+from levada._base.text import size_text
 from levada._net import embedded
 from levada._net.address import connect_to_existing
 from levada._net.pages import pages

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from levada._base.errors import LevadaError
 from levada._base.installation import install_command
 from levada._base.names import parse_full_name
+from levada._base.text import size_text
 from levada._cli import access, audit, erase, jobs, local, worker
-from levada._cli.output import print_table, safe_terminal, size_text
+from levada._cli.output import print_table, safe_terminal
 from levada._net.address import connect, connect_to_existing
 from levada._net.backoff import repeat
 from levada._net.pages import pages

@@ -18,14 +18,6 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         print(line)
 
 
-def size_text(size: int) -> str:
-    """Write a number of bytes for people."""
-    from tqdm import tqdm
-
-    text: str = tqdm.format_sizeof(size, "B", divisor=1024)
-    return text
-
-
 @contextmanager
 def safe_terminal() -> Iterator[None]:
     """Replace what a terminal would obey in the texts of others, within the block; files get it unchanged."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base import rules
 from levada._base.errors import InvalidRequest
-from levada._base.names import stored_name
+from levada._base.names import class_path, stored_name
 from levada._jobs import job_calls
 from levada._jobs.held_jobs import held_jobs
 from levada._query import nodes
@@ -16,7 +16,7 @@ from levada_api.v1 import job_pb2, relation_pb2, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from levada._net.connection import Connection
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _MESSAGE_WITH_TYPE = (
     "ifnull(if(error_message = '', error_type, concat(error_type, ': ', error_message)), error_message)"
 )
+_PREVIEWED = ("error_type", "error_message", "attempt", "finished_time", "duration", "host")
+"""The attributes that a preview shows besides the key and the state; `.proj(...)` shows all."""
 _STATES = [name.removeprefix("JOB_STATE_").lower() for name, number in job_pb2.JobState.items() if number]
 
 
@@ -64,6 +66,12 @@ class Jobs(Relation):
                 items.append(relation_pb2.ProjectItem(named=named_expression))
         self._whole = nodes.project(self._whole, items)
         super().__init__(connection, self._whole)
+
+    def _title(self) -> tuple[str, str]:
+        return f"jobs of {class_path(self.connection.describe_table(self._name).table.name)}", ""
+
+    def _previewed(self) -> Sequence[str]:
+        return [*self.primary_key, self._state, *_PREVIEWED]
 
     @property
     def table_name(self) -> str:

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from levada._base.errors import NotFound
+from levada._base.errors import InvalidRequest, NotFound
 from levada._net import embedded
 from levada._net.connection import Connection
 from levada._net.credentials import find_credential
@@ -118,12 +118,18 @@ def use(connection: Connection) -> None:
         _default.connection = connection
 
 
-def conn(url: str | None = None, token: str | None = None, *, reset: bool = False) -> Connection:
+def conn(url: str | None = None, token: str | None = None, *more: object, reset: bool = False) -> Connection:
     """Return the connection that schemas use; connect first if there is none.
 
     Args:
+        more: Refused, with what to use instead of a user and a password.
         reset: Connect anew.
     """
+    if more:
+        raise InvalidRequest(
+            "conn takes the address of a server and a token, not a user and a password: conn('host:port', token). "
+            "`levada login host:port` gets a token and keeps it, and then conn('host:port') is enough."
+        )
     with _default.lock:
         if _default.connection is None or reset or url is not None:
             return connect(url, token)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from levada._base.absent_names import Explained
 from levada._base.config import config
+from levada._base.display import html_line
 from levada._base.errors import InvalidRequest, LostConnectionError, PreconditionFailed, Unsupported
 from levada._net.few_rows import fetch_few_rows
 from levada._net.job_context import job_of
@@ -123,6 +124,14 @@ class Connection(Explained):
         except LostConnectionError:
             return False
         return True
+
+    def _repr_html_(self) -> str:
+        return html_line(f"connection to {self._place()}, server {self.server_version}")
+
+    def _place(self) -> str:
+        """The address, without a password that a user may have written into it."""
+        scheme, found, rest = self.address.rpartition("://")
+        return f"{scheme}{found}{rest.rpartition('@')[2]}"
 
     # ----------------------------------------------------------------------------------- names of DataJoint
 

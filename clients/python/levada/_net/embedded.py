@@ -16,7 +16,7 @@ from typing import IO
 
 from levada._base.errors import LevadaError, Unavailable, Unsupported
 from levada._base.installation import install_command
-from levada._base.text import tell
+from levada._base.text import tell, tell_once
 from levada._net.backoff import Backoff
 from levada._net.transport import Transport
 from levada_api.v1 import server_service_pb2 as pb
@@ -65,7 +65,7 @@ def join_or_start(folder: Path) -> str:
         )
         return address
     if folder.parent != Path.cwd():
-        tell(f"levada: the data are in {folder}.")
+        tell_once(f"levada: the data are in {folder}.")
     return joined.address
 
 

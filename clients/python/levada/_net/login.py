@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import InvalidRequest, Unauthenticated, Unsupported
+from levada._base.text import in_notebook, tell
 from levada._net.address import open_connection, use
 from levada._net.credentials import Credential, keep_credential, parse_address
 from levada._net.source import Source, find_source
@@ -86,9 +87,9 @@ def _show_page(started: pb.StartLoginResponse) -> None:
     page, code, direct = (
         "".join(filter(str.isprintable, text)) for text in (started.page, started.code, started.page_with_code)
     )
-    _tell(f"Log in at {page} in any browser, and type the code {code}.")
+    tell(f"Log in at {page} in any browser, and type the code {code}.")
     if direct:
-        _tell(f"This address has the code typed in: {direct}")
+        tell(f"This address has the code typed in: {direct}")
 
 
 def _typed_token(address: str) -> str:
@@ -101,7 +102,7 @@ def _trusted(address: str, unknown: Unverified) -> str:
     Raises:
         InvalidRequest: The user has not.
     """
-    _tell(
+    tell(
         f"No authority that this system trusts has signed the certificate of {address}. Its own authority is\n"
         f"  {unknown.name}\n  SHA-256 {unknown.fingerprint}\n"
         "Compare it with what `levada certificates` printed on the server."
@@ -117,9 +118,4 @@ def _trusted(address: str, unknown: Unverified) -> str:
 
 def _somebody_types() -> bool:
     """Return whether a person can answer: at a terminal, or in a notebook, whose questions have a way of their own."""
-    return sys.stdin.isatty() or "ipykernel" in sys.modules
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    return sys.stdin.isatty() or in_notebook()

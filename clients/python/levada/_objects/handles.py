@@ -12,7 +12,7 @@ import numpy as np
 from blake3 import blake3
 
 from levada._base.errors import DamagedObject, NotFound
-from levada._objects.transfer import CHUNK_BYTES, FileSource, bar, download, download_file, hash_of
+from levada._objects.transfer import CHUNK_BYTES, FileSource, download, download_file, hash_of, progress_of
 from levada._values.files import cache_folder, check_name, download_place, put
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class StoredFile(StoredObject):
         return self._is_whole(place) and hash_of(FileSource(place, "", self.size)) == self.hash
 
     def _fetch(self, draft: Path, *, progress: bool) -> None:
-        with bar(self.name, self.size, shown=progress) as shown:
+        with progress_of(self.name, self.size, shown=progress) as shown:
             download_file(self.connection, self.id, self.member, draft, self.hash, shown)
 
     def _cached(self) -> Path:
@@ -221,7 +221,7 @@ class StoredFolder(StoredObject):
 
     def _fetch(self, draft: Path, *, progress: bool) -> None:
         draft.mkdir()
-        with bar(self.name, self.size, shown=progress) as shown:
+        with progress_of(self.name, self.size, shown=progress) as shown:
             for file in self.files():
                 for part in file.member.split("/"):
                     check_name(part)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from blake3 import blake3
 
 from levada._base.errors import DamagedObject, LostConnectionError, UnknownObject
+from levada._base.progress import Progress
 from levada._net.backoff import RETRY, wait
+from levada._net.job_context import running_job
 from levada_api.v1 import object_pb2
 from levada_api.v1 import object_service_pb2 as pb
 
@@ -18,15 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tqdm import tqdm
-
     from levada._net.connection import Connection
 
 CHUNK_BYTES = 2**20
 PATIENCE_SECONDS = 60.0
 """How long a transfer is retried without any progress: a server may be restarting."""
-_BAR_BYTES = 16 * 2**20
-"""From this size on a transfer shows its progress on a terminal."""
 
 
 class Source(Protocol):
@@ -91,12 +89,10 @@ def hash_of(source: Source) -> str:
     return hasher.hexdigest()
 
 
-def bar(title: str, size: int, *, shown: bool = True) -> tqdm[None]:
-    """Create the progress bar of a transfer; small ones, and those outside a terminal, have none."""
-    from tqdm import tqdm  # slow to import, and rarely needed
-
-    hidden = None if shown and size >= _BAR_BYTES else True
-    return tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc=title, disable=hidden, leave=False)
+def progress_of(title: str, size: int, *, shown: bool = True) -> Progress:
+    """Show the progress of a transfer to people, unless it is short, or a `make` runs, whose progress is another."""
+    hidden = not shown or running_job() is not None
+    return Progress(title, size, "bytes", shown=False if hidden else None)
 
 
 def upload(
@@ -129,7 +125,7 @@ def _upload(
     staged = connection.call("ObjectService/StageObject", request, pb.StageObjectResponse, patience=PATIENCE_SECONDS)
     if staged.WhichOneof("outcome") == "object":
         return staged.object
-    with bar(request.file_name or request.attribute, size) as progress:
+    with progress_of(request.file_name or request.attribute, size) as progress:
         _Upload(connection, staged.upload_id, sources, progress).run()
     commit = pb.CommitObjectRequest(upload_id=staged.upload_id, hash=request.hash, size_bytes=size)
     return connection.call(
@@ -140,7 +136,7 @@ def _upload(
 class _Upload:
     """The files of one upload, sent in order; after a break it resumes with the missing bytes."""
 
-    def __init__(self, connection: Connection, upload_id: str, sources: Sequence[Source], progress: tqdm[None]) -> None:
+    def __init__(self, connection: Connection, upload_id: str, sources: Sequence[Source], progress: Progress) -> None:
         self._connection = connection
         self._id = upload_id
         self._sources = sources
@@ -165,7 +161,7 @@ class _Upload:
                 pauses = RETRY.pauses(PATIENCE_SECONDS)
 
     def _requests(self, first: int, offset: int) -> Iterator[pb.UploadObjectRequest]:
-        self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.n)
+        self._progress.update(sum(s.size for s in self._sources[:first]) + offset - self._progress.done)
         for index, source in enumerate(self._sources[first:], first):
             self._reached = index
             yield pb.UploadObjectRequest(header=pb.UploadHeader(upload_id=self._id, path=source.path, offset=offset))
@@ -221,7 +217,7 @@ class _Garbled(DamagedObject):
 
 
 def download_file(
-    connection: Connection, object_id: str, path: str, target: Path, hash_: str, progress: tqdm[None]
+    connection: Connection, object_id: str, path: str, target: Path, hash_: str, progress: Progress
 ) -> None:
     """Write a file of an object, and check its hash.
 

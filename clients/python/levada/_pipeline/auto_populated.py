@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from levada._base.config import config
 from levada._base.errors import InvalidDefinition, InvalidRequest, PreconditionFailed
+from levada._base.progress import is_for_people
 from levada._jobs import job_calls
 from levada._jobs.computing import Computing, has_make, own_key_source
 from levada._jobs.job_table import Jobs
@@ -95,7 +96,7 @@ class AutoPopulated(Computing):
         return_exception_objects: bool = False,
         reserve_jobs: bool = False,
         max_calls: int | None = None,
-        display_progress: bool = False,
+        display_progress: bool | None = None,
         processes: int | None = 1,
         make_kwargs: Mapping[str, Any] | None = None,
         priority: int | None = None,
@@ -117,7 +118,7 @@ class AutoPopulated(Computing):
             return_exception_objects: Return exceptions rather than their messages.
             reserve_jobs: Skip keys that failed before; otherwise they are tried again.
             max_calls: Call `make` at most this often.
-            display_progress: Show a progress bar.
+            display_progress: Show the progress, with the number of errors; None: in a notebook and on a terminal.
             processes: Compute in this many processes, None for one per processor core; they must be able to import the
                 class.
             make_kwargs: Further arguments of `make`.
@@ -168,10 +169,11 @@ class AutoPopulated(Computing):
             populating = populate_here(selection)
         else:
             populating = populate_in_processes(selection, processes)
+        progress = is_for_people() if display_progress is None else display_progress
         with populating as outcomes:
             return collect(
                 outcomes,
-                progress_bar=selection.progress_bar() if display_progress else None,
+                progress=selection.progress() if progress else None,
                 suppress_errors=suppress_errors,
                 return_exception_objects=return_exception_objects,
             )

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada._base import signals
 from levada._base.errors import InvalidRequest, UnknownWorkerSession
 from levada._base.names import class_name, stored_name
-from levada._base.text import shown
+from levada._base.progress import Progress
+from levada._base.text import shown, tell
 from levada._crew import activations
 from levada._crew.crew import Crew, shares
 from levada._crew.engine import EnginePopulate
@@ -85,13 +86,11 @@ class Selection:
             random.shuffle(keys)
         return keys
 
-    def progress_bar(self) -> ProgressBar:
-        """Create a progress bar over the pending jobs."""
-        from tqdm.auto import tqdm  # slow to import, and rarely needed
-
+    def progress(self) -> Progress | None:
+        """Show the progress of the pending jobs, if there are any."""
         limits = [n for n in (self.limit, self.max_calls) if n is not None]
-        bar: ProgressBar = tqdm(total=min(len(self.jobs.pending), *limits, sys.maxsize), desc=type(self.table).__name__)
-        return bar
+        total = min(len(self.jobs.pending), *limits, sys.maxsize)
+        return Progress(type(self.table).__name__, total, shown=True, at_once=True) if total else None
 
 
 class Reserve(Protocol):
@@ -101,20 +100,10 @@ class Reserve(Protocol):
         """Take them."""
 
 
-class ProgressBar(Protocol):
-    """The used part of tqdm's bar."""
-
-    def update(self) -> object:
-        """Advance by one."""
-
-    def close(self) -> object:
-        """Leave the bar as it is."""
-
-
 def collect(
     outcomes: Iterable[Outcome],
     *,
-    progress_bar: ProgressBar | None,
+    progress: Progress | None,
     suppress_errors: bool,
     return_exception_objects: bool,
 ) -> dict[str, Any]:  # Any: a number and a list
@@ -127,8 +116,8 @@ def collect(
     errors: list[tuple[dict[str, Any], object]] = []
     try:
         for outcome in outcomes:
-            if progress_bar is not None and not outcome.released:
-                progress_bar.update()
+            if progress is not None and not outcome.released:
+                progress.update(failed=outcome.state == "error")
             if outcome.error is None:
                 success_count += 1
             elif outcome.state == "error":
@@ -137,8 +126,8 @@ def collect(
                     raise outcome.error
                 errors.append((outcome.lease.key, outcome.error if return_exception_objects else outcome.message))
     finally:
-        if progress_bar is not None:
-            progress_bar.close()
+        if progress is not None:
+            progress.close()
     return {"success_count": success_count, "error_list": errors}
 
 
@@ -201,7 +190,7 @@ def _finishing_on_interrupt() -> Iterator[Callable[[], bool]]:
         count += 1
         if count > 1:
             raise KeyboardInterrupt
-        sys.stderr.write("populate stops after the current key; interrupt again to stop at once\n")
+        tell("\npopulate stops after the current key; interrupt again to stop at once")
 
     signals.handle(signal.SIGINT, interrupt)
     try:

@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from levada._base.absent_names import Explained
 from levada._base.config import config
-from levada._base.errors import InvalidRequest, NotFound, UnknownTable, warn
-from levada._base.names import full_name, schema_name_of
+from levada._base.display import html_line, is_shown_alone
+from levada._base.errors import InvalidRequest, LevadaError, NotFound, UnknownTable, warn
+from levada._base.names import class_path, schema_name_of
 from levada._base.prompt import confirm
-from levada._base.text import sendable
+from levada._base.text import Lines, meant, sendable, shown
 from levada._crew.activations import record as record_activation
 from levada._jobs.job_table import has_jobs, job_table
 from levada._net.address import conn
@@ -23,6 +24,7 @@ from levada._pipeline.declaration import bind, declare, declare_bound, own_names
 from levada._pipeline.saving import source_of
 from levada._pipeline.saving_matlab import files_of
 from levada._pipeline.schema_jobs import SchemaJobs
+from levada._pipeline.schema_overview import AUTO_POPULATED, overview
 from levada._pipeline.tiers import TIERS, Part
 from levada._tables.table import FreeTable, Table, TableMeta, free_table
 from levada._values.codecs import register_adapters
@@ -33,10 +35,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
+    from levada._base.display import Printer
     from levada._net.connection import Connection
     from levada._net.transaction import TransactionBlock
-
-_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
 
 _T = TypeVar("_T", bound="type[Table]")
 
@@ -66,6 +67,11 @@ class Schema(Explained):
         create_tables: bool | None = None,
         add_objects: Mapping[str, Any] | None = None,
     ) -> None:
+        if schema_name is not None and not isinstance(schema_name, str):
+            raise InvalidRequest(
+                "A schema has a name: schema = levada.Schema('lab'); the line above a class is then @schema, with this "
+                f"variable. Here it is called with {shown(schema_name)}."
+            )
         self.database = ""
         self.context = context
         self.create_schema = create_schema
@@ -124,7 +130,7 @@ class Schema(Explained):
         found = []
         for table in self._tables():
             known = self._classes.get(table.name.table)
-            if table.tier not in _AUTO_POPULATED or not has_jobs(self.connection, table.name):
+            if table.tier not in AUTO_POPULATED or not has_jobs(self.connection, table.name):
                 continue
             # The class has a key source that only Python can evaluate.
             found.append(
@@ -238,8 +244,9 @@ class Schema(Explained):
         for table in self._tables():
             if name in (table.name.table, table.stored_name):
                 return free_table(self.connection, table.name)
+        known = meant(name, [table.name.table for table in self._tables()], "it has")
         raise UnknownTable(
-            f"The schema `{self.database}` has no table `{name}`.", {"schema": self.database, "table": name}
+            f"The schema `{self.database}` has no table `{name}`; {known}.", {"schema": self.database, "table": name}
         )
 
     def __getitem__(self, name: str) -> FreeTable:
@@ -285,13 +292,13 @@ class Schema(Explained):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     if not file.exists():
                         file.write_text(text, encoding="utf-8")
-            return "\n".join(f"%% {name}\n{text}" for name, text in files.items())
+            return Lines("\n".join(f"%% {name}\n{text}" for name, text in files.items()))
         if language != "python":
             raise InvalidRequest(f"A schema can be saved as 'python' or 'matlab', not {language!r}.")
         source = source_of(self._active_name(), self._tables())
         if path is not None:
             Path(path).write_text(source, encoding="utf-8")
-        return source
+        return Lines(source)
 
     def rename(self, new_name: str) -> None:
         """Rename the schema; references to its tables follow.
@@ -317,10 +324,30 @@ class Schema(Explained):
         if not self.exists:
             warn(f"There is no schema `{name}`; nothing was dropped.")
             return
-        lines = [f"About to drop the schema `{name}` with:", *(full_name(table.name) for table in self._tables())]
-        if confirm(lines, f"Drop the schema `{name}`?", False if force else prompt):
+        tables = [f"  {class_path(table.name)}" for table in self._tables()]
+        if confirm(
+            [f"About to drop the schema `{name}` with:", *tables],
+            f"Drop the schema `{name}`?",
+            False if force else prompt,
+        ):
             request = pb.DropSchemaRequest(name=name, request_id=uuid4().hex)
             self.connection.call("SchemaService/DropSchema", request, pb.DropSchemaResponse)
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
+        """Show the tables where IPython shows a schema by itself, and elsewhere its name."""
+        printer.text(self._shown(html=False) if is_shown_alone(printer) else repr(self))
+
+    def _repr_html_(self) -> str:
+        return self._shown(html=True)
+
+    def _shown(self, *, html: bool) -> str:
+        if not self.database:
+            return html_line(repr(self)) if html else repr(self)
+        try:
+            table = overview(self.connection, self.database, self._tables())
+        except LevadaError as error:
+            return html_line(str(error)) if html else f"<{self!r}: {error}>"
+        return table.html() if html else table.text()
 
     def __repr__(self) -> str:
         return f"Schema `{self.database}`" if self.database else "Schema, not activated"
@@ -409,8 +436,16 @@ class VirtualModule(ModuleType):
         self.__dict__.update(add_objects or {})
         self.schema.make_classes(self.__dict__)
 
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
+        self.schema._repr_pretty_(printer, cycle)
+
+    def _repr_html_(self) -> str:
+        return self.schema._repr_html_()
+
     def __getattr__(self, name: str) -> type[Table]:
-        raise AttributeError(f"The schema `{self.__dict__['schema'].database}` has no table `{name}`.")
+        schema = self.__dict__["schema"].database
+        known = [one for one, value in self.__dict__.items() if isinstance(value, TableMeta)]
+        raise AttributeError(f"The schema `{schema}` has no table `{name}`; {meant(name, known, 'it has')}.")
 
 
 create_virtual_module = VirtualModule

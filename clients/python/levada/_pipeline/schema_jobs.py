@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from levada._base.absent_names import Explained
+from levada._base.display import Cell, Column, Table, html_line
 from levada._base.errors import InvalidRequest, NotFound
 from levada._base.names import stored_form, without_tier_mark
-from levada._base.text import aligned
 from levada._query.restriction import AndList, Not
 from levada._values.tabular import is_tabular, row_mapping, row_mappings
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Fetched: TypeAlias = Any  # dictionaries, or one or several lists of values, depending on the arguments
 
+_NONE = "no table of the schema computes"
 _LITERAL = r"""'[^']*'|"[^"]*\""""
 _TABLE_NAMES = re.compile(
     rf"(?P<operator>\btable_name`?\s*(?:<=>|<>|!=|=|(?:NOT\s+)?(?:IN|LIKE)\b)\s*)"
@@ -63,11 +64,19 @@ class SchemaJobs(Explained):
         return self & Not(condition)
 
     def __repr__(self) -> str:
+        return self._overview().text().rstrip() if self._jobs else _NONE
+
+    def _repr_html_(self) -> str:
+        return self._overview().html() if self._jobs else html_line(_NONE)
+
+    def _overview(self) -> Table:
+        """Count the jobs of each table by their state."""
         counts = [jobs.progress() for jobs in self._jobs]
         # A newer server may have more states than this client knows, which only some tables then show.
-        names = dict.fromkeys(name for found in counts for name in found)
-        rows = [(j.table_name, *(found.get(n, 0) for n in names)) for j, found in zip(self._jobs, counts, strict=True)]
-        return "\n".join(aligned(("table_name", *names), rows)) if rows else "no table of the schema computes"
+        names = list(dict.fromkeys(name for found in counts for name in found))
+        rows = [[j.table_name, *(found.get(n, 0) for n in names)] for j, found in zip(self._jobs, counts, strict=True)]
+        columns = [Column("table_name"), *(Column(name, right=True) for name in names)]
+        return Table(columns, [[Cell(str(value)) for value in row] for row in rows])
 
     @property
     def pending(self) -> SchemaJobs:

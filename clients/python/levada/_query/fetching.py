@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from levada._base.display import Printer
     from levada._net.connection import Connection
     from levada._query.nodes import Node
 
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 
 
 _ARROW_IPC_TAG = bytes([pb.FetchRelationResponse.ARROW_IPC_FIELD_NUMBER << 3 | 2])
+_BETWEEN = ",\n "
+_SHOWN = 25
+"""How many entities a prompt shows."""
+_FEW_ELEMENTS = 10
+"""An array of more elements is shown by its type and shape."""
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of an Arrow IPC stream, though they may also occur elsewhere."""
 
@@ -66,6 +72,24 @@ class Cursor:
     def fetchall(self) -> list[Any]:
         """Return all remaining rows."""
         return list(self._rows)
+
+
+class Entities(list[dict[str, Any]]):
+    """Rows as dictionaries. A prompt of IPython shows the first, and of an array only its type and shape."""
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
+        lines = [
+            f"{{{', '.join(f'{name!r}: {_short(value)}' for name, value in row.items())}}}" for row in self[:_SHOWN]
+        ]
+        if len(self) > _SHOWN:
+            lines.append(f"… {len(self) - _SHOWN} more")
+        printer.text(f"[{_BETWEEN.join(lines)}]")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, np.ndarray) and value.size > _FEW_ELEMENTS:
+        return f"<array {value.dtype} {value.shape}>"
+    return repr(value)
 
 
 class Result:
@@ -273,39 +297,71 @@ def to_records(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDL
 
 
 def to_pandas(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
-    """Convert rows to a DataFrame whose index is the primary key.
+    """Convert rows to a DataFrame whose index is the primary key; the type of a column depends on its attribute alone.
 
-    Integers become int64, or Int64 if some are missing (UInt64 for uint64); floats float64; dates and moments
-    datetime64[us]; the rest objects or text.
+    Integers become int64, or Int64 if the attribute is nullable (uint64, UInt64 for uint64); floats keep their width,
+    with NaN for NULL; bool becomes bool or boolean; dates and moments datetime64[us]; enums categories; the rest
+    objects or text.
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {}  # Any: anything that pandas takes as a column
-    for index, field in enumerate(table.schema):
-        column, type_ = table.column(index), type_read(field)
-        if type_.codecs:
-            columns[field.name] = to_array(column, field, opener=opener)
-        elif type_.integer and column.null_count:
-            columns[field.name] = pd.array(column.to_pylist(), dtype="UInt64" if type_.wide is np.uint64 else "Int64")
-        elif type_.family is Family.BOOL and column.null_count:
-            columns[field.name] = pd.array(column.to_pylist(), dtype="boolean")
-        elif type_.textual:
-            columns[field.name] = column.cast(pa.utf8()).to_pandas().array
-        elif type_.family is Family.MOMENT:
-            columns[field.name] = column.to_pandas().array
-        elif type_.family is Family.ARRAY:
-            columns[field.name] = _objects(python_values(column, field, squeeze=squeeze, opener=opener))
-        else:
-            columns[field.name] = to_array(column, field, squeeze=squeeze, opener=opener)
+    def column_of(column: pa.ChunkedArray, field: pa.Field) -> object:
+        type_ = type_read(field)
+        match "codec" if type_.codecs else type_.family:
+            case Family.INTEGER if field.nullable:
+                return pd.array(column.to_pylist(), dtype="UInt64" if type_.wide is np.uint64 else "Int64")
+            case Family.BOOL if field.nullable:
+                return pd.array(column.to_pylist(), dtype="boolean")
+            case Family.FLOAT:
+                return float_array(column, type_).astype(column.type.to_pandas_dtype())
+            case Family.TEXT if type_.labels:
+                return pd.Categorical(column.cast(pa.utf8()).to_pylist(), categories=list(type_.labels))
+            case Family.PLAIN if pa.types.is_date32(column.type):
+                return column.cast(pa.timestamp("us")).to_pandas().array
+            case _:
+                return _pandas_column(column, field, squeeze=squeeze, opener=opener)
+
+    return _frame(table, column_of)
+
+
+def to_frame(table: pa.Table, *, squeeze: bool = False, opener: Opener = HANDLES) -> pd.DataFrame:
+    """Convert rows to a DataFrame as DataJoint's `fetch` returns it: with float64, and objects for dates and enums."""
+    return _frame(table, lambda column, field: _pandas_column(column, field, squeeze=squeeze, opener=opener))
+
+
+def _frame(table: pa.Table, column_of: Callable[[pa.ChunkedArray, pa.Field], object]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {field.name: column_of(table.column(index), field) for index, field in enumerate(table.schema)}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), columns=table.schema.names)
     key = primary_key_of(table.schema)
     return frame.set_index(key) if key else frame
 
 
+def _pandas_column(column: pa.ChunkedArray, field: pa.Field, *, squeeze: bool, opener: Opener) -> Any:  # noqa: ANN401
+    # Any: anything that pandas takes as a column
+    import pandas as pd
+
+    type_ = type_read(field)
+    match "codec" if type_.codecs else type_.family:
+        case Family.INTEGER if column.null_count:
+            return pd.array(column.to_pylist(), dtype="UInt64" if type_.wide is np.uint64 else "Int64")
+        case Family.BOOL if column.null_count:
+            return pd.array(column.to_pylist(), dtype="boolean")
+        case Family.TEXT:
+            return column.cast(pa.utf8()).to_pandas().array
+        case Family.MOMENT:
+            return column.to_pandas().array
+        case Family.ARRAY:
+            return _objects(python_values(column, field, squeeze=squeeze, opener=opener))
+        case _:
+            return to_array(column, field, squeeze=squeeze, opener=opener)
+
+
 def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
     """Convert rows to a polars DataFrame with the exact width of every number.
 
-    UUIDs become text; JSON and blobs objects; fixed-shape arrays polars' own arrays.
+    UUIDs become text; enums polars' Enum; JSON and blobs objects; fixed-shape arrays polars' own arrays.
     """
     import polars as pl
 
@@ -323,6 +379,8 @@ def to_polars(table: pa.Table, *, opener: Opener = HANDLES) -> pl.DataFrame:
                 series.append(pl.Series(field.name, stacked_tensors(column, type_)))
             case Family.ARRAY:
                 series.append(pl.Series(field.name, python_values(column, field), dtype=pl.Object))
+            case Family.TEXT if type_.labels:
+                series.append(pl.Series(field.name, column.cast(pa.utf8()).to_pylist(), dtype=pl.Enum(type_.labels)))
             case _:
                 plain = column.cast(pa.utf8()) if type_.textual else storage_of(column)
                 if type_.floating:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from levada._base.config import config
+from levada._base.display import Cell, Column, Table, html_line
 from levada._base.errors import LevadaError
-from levada._base.text import printable
 from levada._query import fetching, nodes
+from levada._query.samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +17,8 @@ if TYPE_CHECKING:
     from levada._values.heading import Attribute, Heading
     from levada._values.types import AttributeType
 
-_MAX_CELL = 80
-"""The length of a text in HTML; its cell shows what fits."""
-_MAX_HOVER = 1000
-_NULL = "NULL"
-
-# A notebook that is opened again has lost its style sheets, so each element has its own style, and marks are elements.
-_TABLE = "border-collapse:collapse;font-size:90%;margin:0"
-_CAPTION = "text-align:left;caption-side:top;padding:.2em 0;opacity:.75"
-_CELL = "padding:.2em .7em;border-bottom:1px solid #8884;white-space:nowrap;text-align:"
-_LONG = "max-width:24em;overflow:hidden;text-overflow:ellipsis"
+_MOST_CHARACTERS = 1000
+"""How much of a text is fetched."""
 
 
 class Previewed(Protocol):
@@ -49,142 +40,107 @@ class Previewed(Protocol):
         """Its full name and its comment, if it is a table."""
         ...
 
-    def proj(self, /, *attributes: str) -> Previewed:
-        """Keep the key and some attributes."""
+    def _previewed(self) -> Sequence[str]:
+        """The names of the attributes to show."""
         ...
 
+    def proj(self, /, *attributes: str, **named_attributes: str) -> Previewed:
+        """Keep the key and some attributes, and compute others."""
+        ...
+
+    def __and__(self, condition: object) -> Previewed: ...
+
     def __len__(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class _Preview:
-    """The content of a preview; `rows` has the values as text, None for NULL."""
-
-    title: tuple[str, str]
-    attributes: Sequence[Attribute]
-    rows: list[list[str | None]]
-    entity_count: int
-
-    @property
-    def complete(self) -> bool:
-        return self.entity_count == len(self.rows)
 
 
 def text(relation: Previewed, limit: int | None = None, width: int | None = None) -> str:
     """Show the first rows; a star marks the attributes of the primary key. Never raises an error from the server."""
     try:
-        preview = _load(relation, limit)
+        return _load(relation, limit, width, pictures=False).text()
     except LevadaError as error:
         return f"<{type(relation).__name__}: {error}>"
-    names = [f"*{attribute.name}" if attribute.in_key else attribute.name for attribute in preview.attributes]
-    rows = [[printable(_NULL if cell is None else cell) for cell in row] for row in preview.rows]
-    columns = list(zip(names, *rows, strict=True)) if names else []
-    most = width or config["display.width"]
-    widths = []
-    for attribute, column in zip(preview.attributes, columns, strict=True):
-        longest = max(map(len, column))
-        cut = min(longest, most) if _is_text(attribute.parsed_type) else longest
-        widths.append(max(cut, len(column[0]), len("...")))
-    right = [attribute.numeric for attribute in preview.attributes]
-    lines = [
-        _line(names, widths, right),
-        " ".join(f"+{'-' * (w - 2)}+" for w in widths),
-        *(_line(row, widths, right) for row in rows),
-    ]
-    if not preview.complete:
-        lines.append(_line(["..."] * len(names), widths, right))
-    if config["display.show_tuple_count"]:
-        lines.append(f" (Total: {preview.entity_count})")
-    return "\n".join(lines) + "\n"
 
 
 def html(relation: Previewed) -> str:
     """Show the first rows as a table; the key is underlined, foreign keys are slanted, and types appear on hover."""
     try:
-        preview = _load(relation, None)
+        return _load(relation, None, None, pictures=True).html()
     except LevadaError as error:
-        return f"<pre>{escape(str(error))}</pre>"
-    name, comment = preview.title
-    sides = ["right" if attribute.numeric else "left" for attribute in preview.attributes]
-    head = "".join(
-        f'<th style="{_CELL}{side}" title="{escape(_about(attribute))}">{_marked(attribute, name)}</th>'
-        for attribute, side in zip(preview.attributes, sides, strict=True)
-    )
-    rows = "".join("<tr>" + "".join(map(_html_cell, row, preview.attributes, sides)) + "</tr>" for row in preview.rows)
-    about = [f"<b>{escape(name)}</b>"] if name else []
-    about += [escape(comment)] if comment else []
-    if config["display.show_tuple_count"]:
-        shown = "" if preview.complete else f"{len(preview.rows)} of "
-        about.append(f"{shown}{preview.entity_count} {'row' if preview.entity_count == 1 else 'rows'}")
-    elif not preview.complete:
-        about.append(f"the first {len(preview.rows)} rows")
-    caption = f'<caption style="{_CAPTION}">{" · ".join(about)}</caption>' if about else ""
-    return (
-        f'<div class="levada-preview" style="overflow-x:auto"><table style="{_TABLE}">{caption}'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+        return html_line(str(error))
 
 
-def _about(attribute: Attribute) -> str:
-    origin = f"  from {attribute.origin}" if attribute.origin else ""
-    return f"{attribute.type}  {attribute.comment}".strip() + origin
-
-
-def _marked(attribute: Attribute, table: str) -> str:
-    name = escape(attribute.name)
-    if table and attribute.origin and attribute.origin.rpartition(".")[0] != table:
-        name = f"<i>{name}</i>"
-    return f"<u>{name}</u>" if attribute.in_key else name
-
-
-def _html_cell(cell: str | None, attribute: Attribute, side: str) -> str:
-    if cell is None:
-        return f'<td style="{_CELL}{side}"><span style="opacity:.45">{_NULL}</span></td>'
-    if not _is_text(attribute.parsed_type):
-        return f'<td style="{_CELL}{side}">{escape(cell)}</td>'
-    hover, shown = escape(_cut(cell, _MAX_HOVER)), escape(_cut(cell, _MAX_CELL))
-    return f'<td style="{_CELL}{side};{_LONG}" title="{hover}">{shown}</td>'
-
-
-def _load(relation: Previewed, limit: int | None) -> _Preview:
+def _load(relation: Previewed, limit: int | None, width: int | None, *, pictures: bool) -> Table:
     heading = relation.heading
+    names = [name for name in relation._previewed() if name in heading]
+    types = {name: heading[name].parsed_type for name in {*heading.primary_key, *names}}
     most = limit or config["display.limit"]
-    types = {name: heading[name].parsed_type for name in heading.names}
-    light = [name for name, type_ in types.items() if not type_.heavy and not type_.codecs]
+    computed = {name: expression for name in names if (expression := _instead(name, types[name]))}
+    aliases = {name: _unused(f"preview_{number}", heading) for number, name in enumerate(computed)}
+    light = [name for name in types if name not in computed and not _is_large(types[name])]
     # One row more than shown tells whether there are more, mostly without counting.
-    node = nodes.top(relation.proj(*light)._node, most + 1, (), 0)
-    values = fetching.to_dicts(fetching.Result(relation.connection, node).table())
-    rows = [
-        [_cell(row[name]) if name in row else _label(types[name]) for name in heading.names] for row in values[:most]
-    ]
-    attributes = list(heading.attributes.values())
-    return _Preview(relation._title(), attributes, rows, len(values) if len(values) <= most else len(relation))
+    query = relation.proj(*light, **{aliases[name]: expression for name, expression in computed.items()})
+    values = fetching.to_dicts(fetching.Result(relation.connection, nodes.top(query._node, most + 1, (), 0)).table())
+    rows = values[:most]
+    samples = Samples(relation, [{name: row[name] for name in heading.primary_key} for row in rows], pictures=pictures)
+    columns = []
+    for name in names:
+        found = [row.get(aliases.get(name, name)) for row in rows]
+        columns.append(samples.cells(name, types[name], found) if _is_large(types[name]) else list(map(_cell, found)))
+    title, comment = relation._title()
+    more = len(values) > most
+    left_out = len(heading) - len(names)
+    return Table(
+        [_column(heading[name], title, width or config["display.width"]) for name in names],
+        list(zip(*columns, strict=True)),
+        title,
+        [
+            comment,
+            _count(relation, len(rows), more=more),
+            f"{left_out} more attributes by .proj(...)" if left_out else "",
+        ],
+        more,
+    )
 
 
-def _label(type_: AttributeType) -> str:
-    """Stand for a value that may be large and is not fetched."""
-    if type_.codecs:
-        return f"={type_.codecs[0].upper()}="
-    if type_.dtype is not None:
-        return f"{type_.dtype} ({', '.join(map(str, type_.shape))})"
-    return f"={(type_.codec or type_.kind).upper()}="
+def _count(relation: Previewed, shown: int, *, more: bool) -> str:
+    if not config["display.show_tuple_count"]:
+        return f"the first {shown} rows" if more else ""
+    count = len(relation) if more else shown
+    return f"{f'{shown} of ' if more else ''}{count} {'row' if count == 1 else 'rows'}"
 
 
-def _is_text(type_: AttributeType) -> bool:
-    """Return whether values may be long, so that cells are cut and their lines broken."""
-    return type_.textual or type_.kind == "json"
+def _column(attribute: Attribute, table: str, width: int) -> Column:
+    origin = attribute.origin
+    return Column(
+        attribute.name,
+        hover=f"{attribute.type}  {attribute.comment}".strip() + (f"  from {origin}" if origin else ""),
+        right=attribute.numeric,
+        key=attribute.in_key,
+        foreign=bool(table and origin and origin.rpartition(".")[0] != table),
+        width=width if attribute.parsed_type.textual or attribute.json else None,
+    )
 
 
-def _cell(value: object) -> str | None:
-    return None if value is None else str(value).replace("\n", " ")
+def _instead(name: str, type_: AttributeType) -> str:
+    """Return the expression that is fetched in place of an attribute whose values may be large; empty for others."""
+    if type_.kind == "object":
+        return ""
+    if _is_large(type_):
+        return f"length(`{name}`)"
+    return f"left(`{name}`, {_MOST_CHARACTERS})" if type_.kind in ("text", "json") else ""
 
 
-def _cut(cell: str, width: int) -> str:
-    return cell if len(cell) <= width else cell[: width - 1] + "…"
+def _is_large(type_: AttributeType) -> bool:
+    return type_.heavy or bool(type_.codecs)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    return " ".join(
-        f"{_cut(cell, width):{'>' if to_right else '<'}{width}}"
-        for cell, width, to_right in zip(cells, widths, right, strict=True)
-    ).rstrip()
+def _unused(name: str, heading: Heading) -> str:
+    while name in heading:
+        name += "_"
+    return name
+
+
+def _cell(value: Any) -> Cell:  # noqa: ANN401  # an attribute's value
+    if value is None:
+        return Cell(None)
+    return Cell((value if isinstance(value, str) else str(value)).replace("\n", " "))

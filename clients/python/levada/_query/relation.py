@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from levada._base.absent_names import Explained
 from levada._base.config import config
 from levada._base.errors import InvalidRequest, NotFound, warn
-from levada._base.text import sendable, shown
+from levada._base.text import Lines, sendable, shown
 from levada._objects.fetched_handles import Opener
 from levada._query import fetching, nodes
 from levada._query import preview as _preview
@@ -46,6 +46,8 @@ Restricted: TypeAlias = Any  # a relation of the operand's own class
 Fetched: TypeAlias = Any  # one or several arrays, values or dictionaries, depending on the arguments
 Argument: TypeAlias = Any  # an argument of `to_dicts`
 
+_ALL = 2**63 - 1
+"""More rows than there can be: a limit orders by the key."""
 HEAD_ROWS = 25
 """The number of rows of `head` and `tail`."""
 
@@ -230,6 +232,8 @@ class Relation(Explained, Operand):
     ) -> pa.Table:
         """Fetch as an Arrow table with the exact type of every attribute.
 
+        Without `order_by` the order is any: the quickest way to many rows.
+
         Blobs are fetched as their stored bytes; each field's metadata has `levada.type`.
 
         Args:
@@ -255,7 +259,7 @@ class Relation(Explained, Operand):
             squeeze: Remove dimensions of length 1 from arrays.
         """
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
-        return fetching.to_dicts(table, squeeze=squeeze, opener=self._opener())
+        return fetching.Entities(fetching.to_dicts(table, squeeze=squeeze, opener=self._opener()))
 
     @on_class
     def to_pandas(
@@ -266,8 +270,13 @@ class Relation(Explained, Operand):
         offset: int | None = None,
         squeeze: bool = False,
     ) -> pd.DataFrame:
-        """Fetch as a DataFrame whose index is the primary key. Arguments as for `to_dicts`."""
-        table = self._table(attributes, order_by, limit, offset)
+        """Fetch as a DataFrame whose index is the primary key. Arguments as for `to_dicts`.
+
+        The type of a column depends on its attribute alone: int64, or Int64 if it is nullable; float32 and float64 with
+        NaN for NULL; datetime64[us] for dates and moments; categories for enums. The order is that of the key, unless
+        the relation or `order_by` has another.
+        """
+        table = self._by_key()._table(attributes, order_by, limit, offset)
         # The key is the index, so it is always included.
         wanted = (*fetching.primary_key_of(table.schema), *attributes) if attributes else ()
         return fetching.to_pandas(_selected(table, wanted), squeeze=squeeze, opener=self._opener())
@@ -280,8 +289,8 @@ class Relation(Explained, Operand):
         limit: int | None = None,
         offset: int | None = None,
     ) -> pl.DataFrame:
-        """Fetch as a polars DataFrame. Arguments as for `to_arrow`."""
-        table = _selected(self._table(attributes, order_by, limit, offset), attributes)
+        """Fetch as a polars DataFrame, in the order of `to_pandas`. Arguments as for `to_arrow`."""
+        table = _selected(self._by_key()._table(attributes, order_by, limit, offset), attributes)
         return fetching.to_polars(table, opener=self._opener())
 
     @on_class
@@ -332,7 +341,8 @@ class Relation(Explained, Operand):
     @on_class
     def tail(self, /, limit: int = HEAD_ROWS, **fetch_arguments: Argument) -> Any:  # noqa: ANN401  # as asked for
         """Fetch the last entities by key, in the order of the key, in the same forms as `head`."""
-        return self._some_rows({"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
+        rows = self._some_rows({"order_by": "KEY DESC", **fetch_arguments, "limit": limit})[::-1]
+        return fetching.Entities(rows) if isinstance(rows, list) else rows
 
     def _some_rows(self, arguments: Mapping[str, Argument]) -> Any:  # noqa: ANN401  # as asked for
         return self.fetch(**arguments) if arguments.keys() & {"as_dict", "format"} else self.to_dicts(**arguments)
@@ -400,9 +410,9 @@ class Relation(Explained, Operand):
             raise InvalidRequest(f"fetch supports the formats 'array' and 'frame', not {form!r}.")
         table = _selected(self._table(attributes, order_by, limit, offset), attributes)
         if as_dict:
-            return fetching.to_dicts(table, squeeze=squeeze, opener=opener)
+            return fetching.Entities(fetching.to_dicts(table, squeeze=squeeze, opener=opener))
         if form == "frame":
-            return fetching.to_pandas(table, squeeze=squeeze, opener=opener)
+            return fetching.to_frame(table, squeeze=squeeze, opener=opener)
         return fetching.to_records(table, squeeze=squeeze, opener=opener)
 
     # -------------------------------------------------------------------------------------------- display
@@ -421,12 +431,17 @@ class Relation(Explained, Operand):
             return f"<{type(self).__name__}>"
         return _preview.text(self)
 
+    @on_class
     def _repr_html_(self) -> str:
         return _preview.html(self)
 
     def _title(self) -> tuple[str, str]:
         """The full name and the comment, if this is a table; else empty."""
         return "", ""
+
+    def _previewed(self) -> Sequence[str]:
+        """The names of the attributes that a preview shows."""
+        return self.heading.names
 
     @on_class
     def preview(self, limit: int | None = None, width: int | None = None) -> str:
@@ -436,7 +451,7 @@ class Relation(Explained, Operand):
             limit: At most this many; by default the setting `display.limit`.
             width: Width of a column in characters; by default the setting `display.width`.
         """
-        return _preview.text(self, limit, width)
+        return Lines(_preview.text(self, limit, width))
 
     # --------------------------------------------------------------------------------------------- inside
 
@@ -495,6 +510,10 @@ class Relation(Explained, Operand):
 
     def _result(self) -> fetching.Result:
         return fetching.Result(self._server(), self._node)
+
+    def _by_key(self) -> Relation:
+        """The same in the order of the key, unless it has another: that of a `Top`."""
+        return Relation(self._connection, nodes.top(self._node, _ALL, (), 0))
 
     def _table(
         self, names: Sequence[str], order_by: str | Sequence[str] | None, limit: int | None, offset: int | None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from levada._base.errors import InvalidRequest, UnknownAttribute
+from levada._base.errors import InvalidRequest, LevadaError, UnknownAttribute
 from levada._values.condition_values import encode_condition_value
 
 if TYPE_CHECKING:
@@ -166,6 +166,15 @@ class Columns:
 
     def __dir__(self) -> list[str]:
         return self._names()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self._names()
+
+    def __repr__(self) -> str:
+        try:
+            return f"<attributes: {', '.join(self._names())}>"
+        except LevadaError as error:
+            return f"<attributes: {error}>"
 
 
 def _term(value: object) -> Term:

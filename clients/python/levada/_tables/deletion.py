@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from levada._base.config import config
+from levada._base.display import Cell, Column, Table, html_line
 from levada._base.errors import HasChildren, InvalidRequest
-from levada._base.names import full_name
+from levada._base.names import class_path, full_name
 from levada._base.prompt import confirm
 from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2
@@ -116,9 +117,19 @@ class DeletePlan:
     def __str__(self) -> str:
         if not self:
             return "Nothing to delete."
-        return "\n".join(["About to delete:", *(f"{count:>9} from {name}" for name, count in self.counts.items())])
+        return "\n".join(["About to delete:", *(f"{count:>9} from {name}" for name, count in self._rows())])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html_line(str(self))
+        rows = [[Cell(name), Cell(str(count))] for name, count in self._rows()]
+        about = ["about to delete; .confirm() deletes exactly these rows"]
+        return Table([Column("table"), Column("rows", right=True)], rows, about=about).html()
+
+    def _rows(self) -> list[tuple[str, int]]:
+        return [(class_path(table.name), table.entity_count) for table in self.tables]
 
     def confirm(self) -> int:
         """Delete exactly these rows; return how many of the table's own were deleted.
@@ -145,7 +156,7 @@ def drop_table(
     ignoring = part_integrity == "ignore"
     request = schema_service_pb2.PlanDropRequest(names=[name], ignore_masters=ignoring)
     plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
-    lines = [f"{table} ({count} entities)" for table, count in counts(plan.tables).items()]
+    lines = [f"{table.entity_count:>9} rows of {class_path(table.name)}" for table in plan.tables]
     if confirm(["About to drop:", *lines], "Proceed?", prompt):
         _drop(connection, name, plan.digest, ignoring)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from levada._base.errors import InvalidRequest, LevadaError
+from levada._base.progress import Progress
 from levada._base.user_code import user_location
-from levada._net.job_context import job_of
+from levada._net.job_context import job_of, running_job
 from levada._objects.staging import Stager
 from levada._query.relation import Relation
 from levada._query.restriction import as_operand
@@ -54,12 +56,21 @@ def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: i
     rows = as_operand(rows)
     if chunk_size is not None and isinstance(rows, Relation):
         raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
+    total = len(rows) if isinstance(rows, Sized) and not isinstance(rows, (str, Mapping, Relation)) else None
+    shown = False if running_job() is not None else None
+    with Progress(f"insert into {table._name.table}", total, "rows", shown=shown) as progress:
+        _insert_chunks(table, rows, options, chunk_size, progress)
+
+
+def _insert_chunks(
+    table: Target, rows: object, options: pb.InsertOptions, chunk_size: int | None, progress: Progress
+) -> None:
     if chunk_size is None:
-        _insert_chunk(table, rows, options)
+        _insert_chunk(table, rows, options, progress)
         return
     for number, chunk in enumerate(_chunks(rows, chunk_size)):
         try:
-            _insert_chunk(table, chunk, options)
+            _insert_chunk(table, chunk, options, progress)
         except LevadaError as error:
             if number == 0:
                 raise
@@ -91,7 +102,7 @@ def frame_with_key(table: Target, frame: Any, index_as_pk: bool | None) -> Any: 
     return frame.reset_index(drop=not (matches if index_as_pk is None else index_as_pk))
 
 
-def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions) -> None:
+def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions, progress: Progress) -> None:
     name = table._name
     job = job_of(table.connection)
     buffered = job is not None and job.buffers(name)
@@ -108,7 +119,8 @@ def _insert_chunk(table: Target, rows: object, options: pb.InsertOptions) -> Non
     else:
         token = job.open_transaction() if job is not None else ""
         header = pb.InsertHeader(name=name, options=options, request_id=uuid4().hex, lease_token=token)
-        _send(table.connection, header, typed.ipc_pieces())
+        counted = replace(typed, batches=progress.counted(typed.batches, len))
+        _send(table.connection, header, counted.ipc_pieces())
 
 
 def _send(connection: Connection, header: pb.InsertHeader, pieces: Iterator[bytes]) -> None:

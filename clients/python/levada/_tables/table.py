@@ -12,8 +12,10 @@ import numpy as np
 
 from levada._base import rules
 from levada._base.absent_names import defines, missing
+from levada._base.display import is_shown_alone
 from levada._base.errors import InvalidRequest, NotFound, UnknownAttribute
-from levada._base.names import full_name, parse_full_name, stored_name
+from levada._base.names import class_path, full_name, parse_full_name, stored_name
+from levada._base.text import Lines, meant
 from levada._net.address import conn
 from levada._objects.staging import Stager
 from levada._query import nodes
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from levada._base.display import Printer
     from levada._net.connection import Connection
     from levada._values.heading import Heading
 
@@ -111,6 +114,12 @@ class TableMeta(type):
     def __add__(cls, other: object) -> Relation:
         result: Relation = cls() + other
         return result
+
+    def _repr_pretty_(cls, printer: Printer, cycle: bool) -> None:
+        """Show the rows where IPython shows a class by itself; within a list or as the value of a setting its name."""
+        alone = is_shown_alone(printer) and cls._schema is not None
+        place = f"{cls._schema.database}.{cls._class_name}" if cls._schema else f"{cls.__module__}.{cls.__qualname__}"
+        printer.text(cls().preview() if alone else place)
 
     def __len__(cls) -> int:
         return len(cls())
@@ -192,7 +201,7 @@ class Table(Relation, metaclass=TableMeta):
 
     def _title(self) -> tuple[str, str]:
         table = self._server().describe_table(self._name).table
-        return f"{table.name.schema}.{table.name.table}", table.comment
+        return class_path(table.name), table.comment
 
     @property_on_class
     def is_declared(self) -> bool:
@@ -221,7 +230,7 @@ class Table(Relation, metaclass=TableMeta):
         definition = self._server().describe_table(self._name).table.definition
         if printout:
             print(definition)  # noqa: T201  # asked for
-        return definition
+        return Lines(definition)
 
     @on_class
     def parents(
@@ -531,7 +540,7 @@ class Table(Relation, metaclass=TableMeta):
         """Convert a value to its attribute's stored form, if that is bytes or an object in a store."""
         if name not in self.heading:
             raise UnknownAttribute(
-                f"`{self._name.table}` has no attribute `{name}`; it has {', '.join(self.heading.names)}.",
+                f"`{self._name.table}` has no attribute `{name}`; {meant(name, self.heading.names, 'it has')}.",
                 {"attribute": name},
             )
         attribute = self.heading[name]

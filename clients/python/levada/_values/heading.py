@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.absent_names import Explained
+from levada._base.display import Cell, Column, Table
 from levada._values.types import AttributeType, Family, parse_type
 
 if TYPE_CHECKING:
@@ -204,6 +205,20 @@ class Heading(Explained):
             line = f"{attribute.name + default:<20} : {attribute.type:<28} # {attribute.comment}"
             lines.append(line if attribute.comment else line.rpartition("#")[0].rstrip())
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        columns = [Column("attribute"), Column("type"), Column("default"), Column("comment"), Column("from")]
+        rows = [
+            [
+                Cell(f"*{attribute.name}" if attribute.in_key else attribute.name),
+                Cell(attribute.type),
+                Cell("" if attribute.default is None else attribute.default),
+                Cell(attribute.comment),
+                Cell(attribute.origin, dim=True),
+            ]
+            for attribute in self.attributes.values()
+        ]
+        return Table(columns, rows, about=["* primary key"]).html()
 
 
 def _element(attribute_type: AttributeType) -> type:

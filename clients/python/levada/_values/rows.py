@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from levada._base.errors import InvalidRequest, UnknownAttribute
+from levada._base.text import meant
 from levada._values.attached import AttachedFile
 from levada._values.columns import Place, arrow_column
 from levada._values.condition_values import counts_nanoseconds, rounded_column
@@ -275,9 +276,10 @@ class _Reader:
             return row
         if isinstance(row, (list, tuple, np.ndarray)):
             if len(row) != len(self.heading):
+                nested = any(isinstance(value, (Mapping, tuple)) for value in row)
                 raise InvalidRequest(
                     f"`{self.table}`, row {number}: {len(row)} values for {len(self.heading)} attributes "
-                    f"({', '.join(self.heading.names)}).",
+                    f"({', '.join(self.heading.names)}).{' A list of rows goes to `insert`.' if nested else ''}",
                     {"table": self.table, "row": number},
                 )
             return dict(zip(self.heading.names, row, strict=True))
@@ -291,8 +293,8 @@ class _Reader:
         if unknown and not self.ignore_extra_fields:
             where = f"`{self.table}`" if row is None else f"`{self.table}`, row {row}"
             raise UnknownAttribute(
-                f"{where}: there is no attribute {', '.join(f'`{name}`' for name in unknown)}; there are "
-                f"{', '.join(self.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
+                f"{where}: there is no attribute {', '.join(f'`{name}`' for name in unknown)}; "
+                f"{meant(str(unknown[0]), self.heading.names)}. Pass ignore_extra_fields=True to insert the rest.",
                 {"table": self.table, "attribute": str(unknown[0]), **({} if row is None else {"row": row})},
             )
 

@@ -74,6 +74,8 @@ _UNKNOWN = Traits(pa.utf8())
 
 _WORD = re.compile(r"<?\s*([a-z]+[0-9]*)")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_LABEL = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _OBJECT = re.compile(r"<([a-z]+)@([A-Za-z0-9_-]*)>")
 _CODEC = re.compile(r"<\s*([A-Za-z_][A-Za-z0-9_]*)\s*:\s*(.*?)\s*>", re.DOTALL)
 _ARRAY = re.compile(r"<array\s+([a-z0-9]+)\s*\(([\d\s,]*)\)>")
@@ -93,6 +95,7 @@ class AttributeType:
         codec: The codec of an object: `blob`, `hash`, `attach`, `filepath`, `object` or `npy`.
         store: The store of an object; empty for the server's default store.
         codecs: Names of the codecs that convert values to this type, in the order in which they encode.
+        labels: The values of an enum, in order.
     """
 
     spelling: str
@@ -104,6 +107,7 @@ class AttributeType:
     codec: str = ""
     store: str = ""
     codecs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.spelling
@@ -173,6 +177,8 @@ def parse_type(spelling: str) -> AttributeType:
         return AttributeType(spelling, "decimal", precision=int(match[1]), scale=int(match[2]))
     word = _WORD.match(text)
     kind = word[1] if word else text
+    if kind == "enum":
+        return AttributeType(spelling, kind, labels=tuple(_ESCAPED.sub(r"\1", label) for label in _LABEL.findall(text)))
     if match := _OBJECT.fullmatch(text):
         return AttributeType(spelling, "object", codec=match[1], store=match[2])
     return AttributeType(spelling, kind)

@@ -34,6 +34,11 @@ class Definition:
     lines: tuple[AttributeLine | ForeignKeyLine | IndexLine, ...]
 
 
+def is_divided(definition: str) -> bool:
+    """Return whether a definition has a line that divides the primary key from other attributes."""
+    return any(_DIVIDER.fullmatch(line.text) for line in lines(definition))
+
+
 def parse_definition(definition: str, codecs: Mapping[str, str] = NO_CODECS) -> Definition:
     """Read the lines of a definition.
 

@@ -49,6 +49,23 @@ class Function:
     aggregate: bool = False
 
 
+ELSEWHERE = {
+    "average": ["avg"],
+    "len": ["length"],
+    "mean": ["avg"],
+    "median": ["avg"],
+    "nunique": ["count(DISTINCT x)"],
+    "sd": ["std"],
+    "size": ["count", "length"],
+    "stdev": ["std"],
+    "string_agg": ["group_concat"],
+    "to_date": ["str_to_date"],
+}
+"""The functions here that do what other languages call by another name."""
+COMMON = ["abs", "round", "concat", "length", "if", "date", "count", "sum", "avg", "min", "max", "another function"]
+"""The functions that are named where none is close; the reference of expressions has all."""
+
+
 def call_function(site: Site, call: syntax.Call) -> Operand:
     """Type a call.
 
@@ -57,7 +74,7 @@ def call_function(site: Site, call: syntax.Call) -> Operand:
     """
     found = FUNCTIONS.get(call.name)
     if found is None:
-        close = difflib.get_close_matches(call.name, FUNCTIONS) or FUNCTIONS
+        close = ELSEWHERE.get(call.name) or difflib.get_close_matches(call.name, FUNCTIONS) or COMMON
         raise site.refusal(call.position, f"there is no function `{call.name}`", " or ".join(close))
     count = len(call.arguments)
     if call.star:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from levada_server.errors import QueryTooDeep, UnknownAttribute, WrongValue
 from levada_server.model.kinds import Family
+from levada_server.model.near_names import meant, near
 from levada_server.query import sql
 from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import calculate, negate
@@ -33,8 +33,8 @@ from levada_server.query.expression.unification import unify
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_NAMED = 60
-"""How many attributes a message lists."""
+MAX_SHOWN = 60
+"""How many letters of a name a message shows."""
 
 _COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
@@ -116,11 +116,10 @@ def _name(node: syntax.Name, site: Site) -> Typed:
     found = site.scope.columns.get(name)
     if found is None:
         known = sorted(site.scope.columns)
-        close = difflib.get_close_matches(name.lower(), known, n=1)
-        advice = f"did you mean `{close[0]}`? There are " if close else "there are "
-        listed = ", ".join(known[:MAX_NAMED]) + (", …" if len(known) > MAX_NAMED else "")
-        shown_name = name if len(name) <= MAX_NAMED else name[:MAX_NAMED] + "…"
-        problem = f"there is no attribute `{shown_name}`; {advice}{listed or 'none'}"
+        shown_name = name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
+        problem = f"there is no attribute `{shown_name}`; {meant(name, known)}"
+        if near(name, known) is None:
+            problem += f"; a text stands in quotes: '{shown_name}'"
         raise site.refusal(node.position, problem, kind=UnknownAttribute, attribute=name)
     if site.scope.aggregates and not site.aggregated and name not in site.scope.grouped:
         raise site.refusal(
