@@ -211,7 +211,7 @@ def test_functions_that_are_named_exist() -> None:
 
 
 def test_a_text_without_quotes_is_doubted() -> None:
-    with pytest.raises(UnknownAttribute, match="a text stands in quotes: 'Ann'"):
+    with pytest.raises(UnknownAttribute, match="a text needs quotes: 'Ann'"):
         condition("note = Ann", (), PLAIN)
     with pytest.raises(UnknownAttribute, match="did you mean `number`") as caught:
         condition("numbr = 1", (), PLAIN)

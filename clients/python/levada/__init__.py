@@ -36,7 +36,7 @@ from levada._values.attached import AttachedFile
 from levada._values.codecs import AttributeAdapter, Codec, get_codec, list_codecs
 from levada._values.heading import Attribute, Heading
 from levada._views.diagram import Diagram
-from levada._views.ipython import teach_shell as _teach_shell
+from levada._views.shells import teach_shell as _teach_shell
 
 schema = Schema
 logger = logging.getLogger("levada")

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import levada as lv
-from levada._views import ipython
-from levada._views.ipython import completions
+from levada._views import shells
+from levada._views.shells import completions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TESTS = ("levada._views.ipython",)
+TESTS = ("levada._views.shells",)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_server_that_does_not_answer_completes_nothing(
     assert isinstance(subject, type)
     assert issubclass(subject, lv.Table)
     slow = Slow(subject.connection, lv.U("a")._node)  # noqa: SLF001  # any relation of a server
-    monkeypatch.setattr(ipython, "_COMPLETION_SECONDS", 0.01)
+    monkeypatch.setattr(shells, "_COMPLETION_SECONDS", 0.01)
     assert completions("slow.c.na", {"slow": slow}) == ("na", [])
     assert asked.wait(60)
     waiting.set()

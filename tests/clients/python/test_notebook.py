@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +108,37 @@ def test_a_question_that_nobody_can_answer_says_what_to_do(notebook: Kernel) -> 
     assert "Pass prompt=False" in output.traceback
     assert "StdinNotImplementedError" not in output.traceback
     assert "4 from shown.Mouse" in output.stdout
+
+
+def test_pythons_own_prompt_shows_the_same(server_address: str) -> None:
+    lines = [
+        "Mouse",
+        "Mouse.proj",
+        "schema",
+        "Mouse.describe()",
+        "Mouse.head(1)",
+        "len(_)",
+        "1 + 1",
+        "[Mouse]",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-i", "-q", "-c", SETUP],
+        input="\n".join([*lines, ""]),
+        env={**os.environ, "LEVADA_URL": server_address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    shown = done.stdout.splitlines()
+    assert shown[0] == "shown.Mouse · Animals in the colony · 4 rows"
+    assert shown[7:9] == ["<method proj of Mouse; call it: proj(…)>", "shown · 2 tables"]
+    assert shown[13:15] == ["# Animals in the colony", "mouse : int32  # ear tag"]
+    assert shown[-4:] == [
+        "[{'mouse': 0, 'weight': 18.8333, 'trace': <array float32 (100,)>}]",
+        "1",
+        "2",
+        "[<class '__main__.Mouse'>]",
+    ]
 
 
 @pytest.mark.parametrize("jedi", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
+from html import unescape
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ def images(html: str) -> list[bytes]:
 
 def labels(html: str) -> list[str]:
     """The texts of the cells in a table, without their marks."""
-    return [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html)]
+    return [unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html)]
 
 
 def test_a_preview_shows_the_first_rows_and_the_key(lab: lv.VirtualModule) -> None:
@@ -253,3 +254,67 @@ def half(schema: lv.Schema) -> type[lv.Computed]:
             self.insert1({**key, "half": key["number"] / 2})
 
     return Half
+
+
+def test_objects_in_stores_are_shown_by_their_description(schema: lv.Schema, tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    (folder / "run.txt").write_text("text", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("x" * 2000, encoding="utf-8")
+
+    class Seen(lv.Codec):
+        name = "seen"
+        dtype = "<blob@>"
+
+        def encode(self, value: object) -> object:
+            return value
+
+        def decode(self, stored: object) -> object:
+            pytest.fail("a preview decodes nothing")
+
+    @schema
+    class Kept(lv.Manual):
+        definition = """
+        kept : int32
+        ---
+        trace = null : <blob@>
+        image = null : <npy@>
+        movie = null : <npy@>
+        notes = null : <attach@>
+        folder = null : <object@>
+        coded = null : <seen>
+        """
+
+    row = {
+        "kept": 1,
+        "trace": np.arange(100) % 7,
+        "image": np.eye(5),
+        "movie": np.zeros((100, 100, 100)),
+        "notes": tmp_path / "notes.txt",
+        "folder": folder,
+        "coded": [1],
+    }
+    Kept.insert([row, {"kept": 2}])
+    html = Kept()._repr_html_()
+    assert labels(html)[:7] == [
+        "1",
+        "int64 (100,)",
+        "float64 (5, 5)",
+        "float64 (100, 100, 100)",
+        "notes.txt, 2 kB",
+        "session/, 1 file, 4 B",
+        "<seen>",
+    ]
+    assert labels(html)[7:] == ["2"] + ["NULL"] * 6
+    assert len(images(html)) == 2
+
+
+def test_a_narrow_terminal_shows_the_columns_that_fit(lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "24")
+    lines = lab.Subject.preview().splitlines()
+    assert lines[0] == "lab.Subject · an animal · 3 rows · not shown: name, weight"
+    assert lines[1] == "*subject_id  species"
+    assert max(map(len, lines[1:])) <= 24
+    monkeypatch.setenv("COLUMNS", "5")
+    assert lab.Subject.preview().splitlines()[1] == "*subject_id"

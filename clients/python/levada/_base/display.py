@@ -123,7 +123,7 @@ def is_shown_alone(printer: Printer) -> bool:
 
 def html_line(text: str) -> str:
     """Write a dim text, in letters of one width: an error has a mark below its place."""
-    return f'<pre style="margin:0;opacity:.75">{escape(text)}</pre>'
+    return f'<pre style="margin:0;opacity:.75;white-space:pre-wrap">{escape(text)}</pre>'
 
 
 class _TextColumn:

@@ -335,7 +335,7 @@ class Schema(Explained):
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
         """Show the tables where IPython shows a schema by itself, and elsewhere its name."""
-        printer.text(self._shown(html=False) if is_shown_alone(printer) else repr(self))
+        printer.text(self._shown(html=False).rstrip() if is_shown_alone(printer) else repr(self))
 
     def _repr_html_(self) -> str:
         return self._shown(html=True)

@@ -124,7 +124,7 @@ def _column(attribute: Attribute, table: str, width: int) -> Column:
 def _instead(name: str, type_: AttributeType) -> str:
     """Return the expression that is fetched in place of an attribute whose values may be large; empty for others."""
     if type_.kind == "object":
-        return ""
+        return f"(`{name}` IS NOT NULL)" if type_.codecs else ""
     if _is_large(type_):
         return f"length(`{name}`)"
     return f"left(`{name}`, {_MOST_CHARACTERS})" if type_.kind in ("text", "json") else ""

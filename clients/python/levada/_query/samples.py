@@ -72,10 +72,11 @@ class Samples:
         """Return the cells of an attribute.
 
         Args:
-            sizes: The bytes of each row's value; None for NULL. Not needed for objects in stores.
+            sizes: The bytes of each row's value, None for NULL; of objects that a codec decodes, whether it is
+                not NULL, and nothing of other objects.
         """
         if type_.codecs:
-            return [Cell(None) if size is None else _label(f"<{type_.codecs[0]}>") for size in sizes]
+            return [Cell(None) if size in (None, False) else _label(f"<{type_.codecs[0]}>") for size in sizes]
         if type_.family is Family.OBJECT:
             return self._of_objects(name, type_)
         numbers = [number for number, size in enumerate(sizes) if size is not None and self._affords(size)]
@@ -137,7 +138,8 @@ class Samples:
             case StoredArray():
                 return _label(_of_array(value.dtype, value.shape))
             case StoredFolder():
-                return _label(f"{value.name}/, {value.file_count} files, {size_text(value.size)}")
+                files = f"{value.file_count} {'file' if value.file_count == 1 else 'files'}"
+                return _label(f"{value.name}/, {files}, {size_text(value.size)}")
             case StoredFile() | AttachedFile():
                 return _label(f"{value.name or 'a file'}, {size_text(value.size)}")
             case bytes():

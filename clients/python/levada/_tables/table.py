@@ -119,7 +119,7 @@ class TableMeta(type):
         """Show the rows where IPython shows a class by itself; within a list or as the value of a setting its name."""
         alone = is_shown_alone(printer) and cls._schema is not None
         place = f"{cls._schema.database}.{cls._class_name}" if cls._schema else f"{cls.__module__}.{cls.__qualname__}"
-        printer.text(cls().preview() if alone else place)
+        printer.text(cls().preview().rstrip() if alone else place)
 
     def __len__(cls) -> int:
         return len(cls())

@@ -119,7 +119,7 @@ def _name(node: syntax.Name, site: Site) -> Typed:
         shown_name = name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
         problem = f"there is no attribute `{shown_name}`; {meant(name, known)}"
         if near(name, known) is None:
-            problem += f"; a text stands in quotes: '{shown_name}'"
+            problem += f"; a text needs quotes: '{shown_name}'"
         raise site.refusal(node.position, problem, kind=UnknownAttribute, attribute=name)
     if site.scope.aggregates and not site.aggregated and name not in site.scope.grouped:
         raise site.refusal(

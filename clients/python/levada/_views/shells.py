@@ -1,7 +1,8 @@
-"""Extensions of the shell of IPython and the kernel of Jupyter: they complete names, and show methods."""
+"""Extensions of interactive shells: objects show themselves, and IPython and Jupyter complete names."""
 
 from __future__ import annotations
 
+import builtins
 import sys
 import threading
 from types import MethodType
@@ -11,12 +12,13 @@ from levada._query.relation import Relation
 from levada._views.attribute_names import names_at, place_at_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from levada._base.display import Printer
 
 _COMPLETION_SECONDS = 1.0
 """How long a completion may ask a server."""
+_SHOW = "_repr_pretty_"
 _MATCHER = "levada.attributes"
 
 
@@ -29,9 +31,11 @@ class _Context(Protocol):
 
 
 def teach_shell() -> None:
-    """Let the shell that runs this code, if it is one of IPython, complete attributes."""
+    """Let the shell that runs this code show classes, schemas and methods well; IPython also completes names."""
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
+    if shell is None and (hasattr(sys, "ps1") or sys.flags.interactive):
+        sys.displayhook = _display_before(sys.displayhook)
     if shell is None or getattr(shell, "Completer", None) is None:
         return
     shell.display_formatter.formatters["text/plain"].for_type(MethodType, _show_method)
@@ -77,6 +81,40 @@ def completions(code: str, namespace: Mapping[str, object]) -> tuple[str, list[s
     asking.start()
     asking.join(_COMPLETION_SECONDS)
     return place.start, list(found)
+
+
+class _Prompt:
+    """A printer for Python's own prompt; IPython's has the same methods."""
+
+    def __init__(self) -> None:
+        self.stack: Sequence[object] = ()
+        self.written = ""
+
+    def text(self, text: str) -> None:
+        """Keep a text."""
+        self.written += text
+
+
+def _display_before(show_other: Callable[[object], object]) -> Callable[[object], None]:
+    """Return a function that shows an object at the prompt: as IPython does, or else by another function."""
+
+    def show(value: object) -> None:
+        printer = _Prompt()
+        if isinstance(value, MethodType) and isinstance(value.__self__, Relation):
+            _show_method(value, printer, False)
+        elif show_itself := next((vars(one)[_SHOW] for one in type(value).__mro__ if _is_ours(one)), None):
+            show_itself(value, printer, False)
+        else:
+            show_other(value)
+            return
+        builtins._ = value  # type: ignore[attr-defined]  # as Python's own prompt does
+        sys.stdout.write(f"{printer.written}\n")
+
+    return show
+
+
+def _is_ours(one: type) -> bool:
+    return _SHOW in vars(one) and one.__module__.startswith("levada.")
 
 
 def _show_method(method: MethodType, printer: Printer, cycle: bool) -> None:
