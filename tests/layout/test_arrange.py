@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from levada_server.errors import LimitReached
 from levada_server.layout.arrange import MAX_BOXES, arrange
+from levada_server.layout.layered import MAX_POINTS
 from levada_server.layout.letters import text_width
 from levada_server.layout.shapes import Box, Picture, Rectangle, Strength
 from tests.support.graphs import laboratory, random_pipeline
@@ -198,3 +199,12 @@ def test_widths_of_texts_are_no_less_than_those_of_common_fonts() -> None:
     for text, width in helvetica.items():
         assert text_width(text, 1.0) >= width
     assert text_width("脳", 13) == 13
+
+
+def test_lines_that_pass_too_many_boxes_are_refused() -> None:
+    boxes = {f"{index:03}": Box(50, 20) for index in range(200)}
+    edges = dict.fromkeys(pairwise(boxes), Strength.PRIMARY)
+    names = list(boxes)
+    edges |= dict.fromkeys(zip(names[:100], names[100:], strict=True), Strength.SECONDARY)
+    with pytest.raises(LimitReached, match=f"more than {MAX_POINTS} places; collapse its schemas"):
+        arrange(boxes, edges)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from levada_server.layout.shapes import Edge, Strength
 
-MAX_BOXES, MAX_LINES = 600, 3_000
+MAX_BOXES, MAX_LINES = 600, 1_500
 """The most of one picture: a second or two of work, and more than anybody can read."""
+MAX_FRAMED_LINES = 450
+"""With more lines there are no frames: they take several times the work, and would not help to read the picture."""
 _MORE_CROSSINGS, _MORE_AREA = 1.5, 3.0
 """How much worse a picture with frames may be."""
 
@@ -43,7 +45,7 @@ def arrange(
             axes of their stops are exchanged.
 
     Raises:
-        LimitReached: There are too many boxes or lines.
+        LimitReached: There are too many boxes or lines, or the lines are too long.
     """
     for kind, count, most in (("boxes", len(boxes), MAX_BOXES), ("lines", len(edges), MAX_LINES)):
         if count > most:
@@ -52,10 +54,13 @@ def arrange(
                 "show fewer tables."
             )
     picture = _flat(_sizes(boxes, sideways), edges)
-    if in_frames is not None and titles:
+    if in_frames is not None and titles and len(edges) <= MAX_FRAMED_LINES:
         groups = {name: box.group for name, box in in_frames.items() if box.group}
         paddings = Paddings.sideways() if sideways else Paddings.upright()
-        with_frames = framed(_sizes(in_frames, sideways), edges, groups, titles, paddings)
+        try:
+            with_frames = framed(_sizes(in_frames, sideways), edges, groups, titles, paddings)
+        except LimitReached:  # lines pass more rows where each group has its own
+            with_frames = None
         if with_frames is not None and _good_enough(with_frames, picture):
             picture = with_frames
     return picture.turned() if sideways else picture

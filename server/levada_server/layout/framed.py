@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from levada_server.layout.shapes import Edge, Strength
 
 _ROUNDS, _LARGE_ROUNDS, _LARGE = 6, 2, 120
-"""How often groups and frames are fitted to each other; less often from that many boxes on."""
+"""How often groups and frames are fitted to each other; less often from that many boxes or lines on."""
 _TOP, _BOTTOM = "\0top", "\0bottom"
 """No box has such a name."""
 
@@ -161,7 +161,7 @@ def _connected(
         }
     )
     ranks = find_ranks(parts, sorted({(upper, lower) for upper, lower, _ in trunks}))
-    large = sum(len(group.sizes) for group in parts.values()) >= _LARGE
+    large = max(sum(len(group.sizes) for group in parts.values()), len(edges)) >= _LARGE
     best: Picture | None = None
     for entries_first in (True,) if large else (True, False):
         entries: dict[str, list[_Port]] = {}

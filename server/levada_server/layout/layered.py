@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from levada_server.errors import LimitReached
 from levada_server.layout.coordinates import place_nodes
 from levada_server.layout.order import count_crossings, order_rows
 from levada_server.layout.rows import Node, Rows, connect
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from levada_server.layout.rows import Link
 
+MAX_POINTS = 8_000
+"""The most points at which lines pass rows."""
 BOX_GAP, LINE_GAP = 24.0, 10.0
 """The room between two boxes, and between two lines."""
 MIN_ROW_GAP, MAX_ROW_GAP = 34.0, 76.0
@@ -87,6 +90,9 @@ def lay_out(
         ranks: The row of each box, from 0.
         first: All boxes of the first row in their order, if it is settled.
         last: All boxes of the last row in their order, if it is settled.
+
+    Raises:
+        LimitReached: The lines are too long.
     """
     nodes = {name: Node(ranks[name], *size, BOX_GAP if size.width else LINE_GAP) for name, size in sizes.items()}
     rows = Rows([] for _ in range(max(ranks.values(), default=-1) + 1))
@@ -110,7 +116,11 @@ def lay_out(
 
 
 def _chains(nodes: Mapping[str, Node], lines: Sequence[Line]) -> list[list[Node]]:
-    """Return the nodes of each line: its ends, and a point in each row between; lines of one trunk share points."""
+    """Return the nodes of each line: its ends, and a point in each row between; lines of one trunk share points.
+
+    Raises:
+        LimitReached: There are too many points.
+    """
     points: dict[tuple[str, Hashable, int], Node] = {}
     chains = []
     for line in lines:
@@ -120,6 +130,11 @@ def _chains(nodes: Mapping[str, Node], lines: Sequence[Line]) -> list[list[Node]
             key = (line.parent, line.trunk, row)
             if key not in points:
                 points[key] = Node(row, 0.0, 0.0, LINE_GAP)
+                if len(points) > MAX_POINTS:
+                    raise LimitReached(
+                        f"The lines of this diagram pass boxes in more than {MAX_POINTS} places; collapse its schemas, "
+                        "or show fewer tables."
+                    )
             chain.append(points[key])
         chains.append([*chain, child])
     return chains
