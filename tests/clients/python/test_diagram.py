@@ -398,6 +398,7 @@ def test_chosen_schemas_collapse_and_expand(pipeline: Sequence[type[lv.Table]]) 
     assert set(boxes_in(diagram.collapse("lab").make_svg())) == {"lab (3 tables)", "analysis.Spikes", "analysis.Method"}
     assert str(diagram.collapse().expand("analysis")) == str(diagram.collapse("lab"))
     assert str(diagram.collapse().expand()) == str(diagram)
+    assert ">3 rows<" in (lv.Diagram(spikes) + lv.Diagram(pipeline[2]).with_counts()).make_svg()
     with pytest.raises(lv.errors.InvalidRequest, match="no schema `labs`; it has analysis, lab"):
         diagram.collapse("labs")
 

@@ -215,6 +215,9 @@ class Diagram(Explained):
         result = self._with({**self._tables, **added._tables})
         expanded = (self._tables.keys() - self._collapsed) | (added._tables.keys() - added._collapsed)
         result._collapsed = frozenset(result._tables.keys() - expanded)
+        wholes = (self._expanded, added._expanded)
+        result._expanded = None if None in wholes else frozenset().union(*(whole or () for whole in wholes))
+        result._counted = self._counted or added._counted
         return result
 
     def __sub__(self, other: object) -> Diagram:
@@ -318,13 +321,14 @@ class Diagram(Explained):
     svg_string = make_svg
 
     def make_png(self, theme: Theme | None = None, *, legend: bool = True) -> BytesIO:
-        """Draw the diagram as a PNG, like `make_svg`, two pixels for each of the SVG; `"auto"` is light.
+        """Draw the diagram as a PNG, like `make_svg`, with two pixels for each of the SVG; `"auto"` is light.
 
         Raises:
             Unsupported: The package resvg-py is not installed.
         """
-        drawn = diagram_svg.svg(self._picture(legend), _fixed(theme))
-        return BytesIO(diagram_png.png(drawn, sharpness=_SHARPNESS))
+        picture = self._picture(legend)
+        sharpness = min(_SHARPNESS, (_MAX_PIXELS / (picture.width * picture.height)) ** 0.5)
+        return BytesIO(diagram_png.png(diagram_svg.svg(picture, _fixed(theme)), sharpness=sharpness))
 
     def make_pdf(self, theme: Theme | None = None, *, legend: bool = True) -> bytes:
         """Draw the diagram as a PDF of one page, in vectors, like `make_svg`; `"auto"` is light."""
@@ -448,8 +452,8 @@ class Diagram(Explained):
         return parents_first(self._tables)
 
 
-_SHARPNESS = 2
-"""Pixels of a PNG for each of the drawing."""
+_SHARPNESS, _MAX_PIXELS = 2.0, 100_000_000
+"""Pixels of a PNG for each of the drawing, on a side; fewer if there would be too many in all."""
 
 
 def _sideways() -> bool:
