@@ -28,7 +28,7 @@ def svg(picture: Picture, theme: Theme) -> str:
     colours = DARK if theme == "dark" else LIGHT
     page = Rectangle(0, 0, picture.width, picture.height, "page")
     groups = "".join(_group(group, colours) for group in picture.groups)
-    style = f"<style>{_dark_style()}</style>" if theme == "auto" else ""
+    style = f"<style>{_style(picture)}</style>" if theme == "auto" else ""
     return (
         f'<svg class="levada-diagram" xmlns="http://www.w3.org/2000/svg" width="{picture.width:.0f}" '
         f'height="{picture.height:.0f}" viewBox="0 0 {picture.width:.0f} {picture.height:.0f}" '
@@ -37,15 +37,26 @@ def svg(picture: Picture, theme: Theme) -> str:
     )
 
 
-def _dark_style() -> str:
-    rules = {
-        f".levada-diagram .{name}-{kind}{{{prop}:{DARK[name]}}}"
-        for name in DARK
-        for kind, prop in (("fill", "fill"), ("stroke", "stroke"))
-    }
-    ordered = sorted(rules)
-    jupyter = "".join(f"[data-jp-theme-light=false] {rule}" for rule in ordered)
-    return f"@media(prefers-color-scheme:dark){{{''.join(ordered)}}}{jupyter}"
+def _style(picture: Picture) -> str:
+    """Write the rules for dark pages: where the browser or a notebook is dark, but not where a notebook is light."""
+    used = {"page-fill"}
+    for group in picture.groups:
+        for shape in group.shapes:
+            used.add(f"{shape.colour}-{'stroke' if isinstance(shape, Curve) else 'fill'}")
+            if isinstance(shape, Rectangle) and shape.edge:
+                used.add(f"{shape.edge}-stroke")
+    dark, light = (_rules(used, colours) for colours in (DARK, LIGHT))
+    dark_notebook = "".join(f"[data-jp-theme-light=false] {rule}" for rule in dark)
+    light_notebook = "".join(f"[data-jp-theme-light=true] {rule}" for rule in light)
+    return f"@media(prefers-color-scheme:dark){{{''.join(dark)}}}{dark_notebook}{light_notebook}"
+
+
+def _rules(used: set[str], colours: dict[str, str]) -> list[str]:
+    rules = []
+    for name in sorted(used):
+        role, _, attribute = name.rpartition("-")
+        rules.append(f".levada-diagram .{name}{{{attribute}:{colours[role]}}}")
+    return rules
 
 
 def _group(group: Group, colours: dict[str, str]) -> str:
