@@ -42,12 +42,19 @@ def check(name: str, query: lv.Relation, registry: Registry) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Convert every value to text, a float or None, because the libraries represent dates and gaps differently."""
+    """Convert every value to text, a float or None, because the libraries represent dates and gaps differently.
+
+    The rows are in the order of the key.
+    """
+    key = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index() if key else frame
     columns = {name: [_plain_value(value) for value in frame[name].tolist()] for name in frame.columns}
-    return pd.DataFrame(columns, index=frame.index)
+    return pd.DataFrame(columns).sort_values(key, ignore_index=True) if key else pd.DataFrame(columns)
 
 
 def _plain_value(value: object) -> object:
     if pd.isna(value):
         return None
+    if isinstance(value, pd.Timestamp):
+        return str(value.date())
     return float(value) if isinstance(value, (int, float, Decimal)) else str(value)

@@ -57,7 +57,7 @@ def ask(console: Console, drawn: registry.Registry) -> None:
         found = question.query().to_pandas()
         elapsed = time.monotonic() - started
         check(question.name, question.query(), drawn)
-        first = found.sort_index().reset_index().iloc[0].tolist()
+        first = list(question.query().to_dicts(limit=1)[0].values())
         table.add_row(question.words, str(len(found)), ", ".join(map(str, first[:4])), f"{1000 * elapsed:.0f}")
     console.print(table)
     console.print(f"  pandas computes the same {len(QUESTIONS)} answers from the registry.")

@@ -106,7 +106,7 @@ def test_settings_are_attributes_too(folder: Path) -> None:
     config = Config()
     config.display.limit = 4
     config.safemode = False
-    assert (config["display.limit"], config["safemode"], config.display.width) == (4, False, 24)
+    assert (config["display.limit"], config["safemode"], config.display.width) == (4, False, 14)
     for name in ("nothing", "_nothing"):
         with pytest.raises(AttributeError, match="nothing"):
             getattr(config, name)

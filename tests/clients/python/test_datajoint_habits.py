@@ -83,7 +83,7 @@ def test_a_definition_is_read_from_an_instance(connection: lv.Connection) -> Non
 
         @property
         def definition(self) -> str:  # type: ignore[override]  # as older code has it
-            return "\n".join(f"key_{number} : int" for number in range(self.count))
+            return "\n".join([*(f"key_{number} : int" for number in range(self.count)), "---"])
 
     class Pair(Model):
         count = 2

@@ -316,5 +316,11 @@ def test_a_narrow_terminal_shows_the_columns_that_fit(lab: lv.VirtualModule, mon
     assert lines[0] == "lab.Subject · an animal · 3 rows · not shown: name, weight"
     assert lines[1] == "*subject_id  species"
     assert max(map(len, lines[1:])) <= 24
+    lab.Subject.update1({"subject_id": 1, "name": "A name of many letters"})
+    for width, shown in ((44, "A name of man…"), (47, "A name of many l…"), (90, "A name of many letters")):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = lab.Subject.preview().splitlines()
+        assert f"  {shown}" in lines[3]
+        assert len(lines[2]) <= width
     monkeypatch.setenv("COLUMNS", "5")
     assert lab.Subject.preview().splitlines()[1] == "*subject_id"

@@ -27,7 +27,7 @@ _logger = logging.getLogger("levada")
 DEFAULTS: dict[str, Any] = {
     "safemode": True,
     "display.limit": 12,
-    "display.width": 24,
+    "display.width": 14,
     "display.show_tuple_count": True,
     "display.full_tracebacks": False,
     "display.diagram_direction": "TB",

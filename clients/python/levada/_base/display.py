@@ -86,7 +86,7 @@ class Table:
     def text(self) -> str:
         """Write it as lines: on a terminal only the columns that fit beside each other."""
         columns = [_TextColumn(column, [row[n] for row in self.rows]) for n, column in enumerate(self.columns)]
-        kept = _fitting(columns)
+        kept = _fitting(columns) if sys.stdout is not None and sys.stdout.isatty() else columns
         lines = [_GAP.join(column.line(n) for column in kept).rstrip() for n in range(len(self.rows) + 2)]
         if self.more:
             lines.append(_GAP.join("…".ljust(column.width) for column in kept).rstrip())
@@ -134,8 +134,8 @@ class _TextColumn:
         self._right = column.right
         head = f"*{column.name}" if column.key else column.name
         self._lines = [head, "", *(printable(NULL if cell.text is None else cell.text) for cell in cells)]
-        longest = max(map(len, self._lines))
-        self.width = max(longest if column.width is None else min(longest, column.width), len(head), _NARROW)
+        self.longest = max(*map(len, self._lines), _NARROW)
+        self.width = max(min(self.longest, column.width or self.longest), len(head), _NARROW)
 
     def line(self, number: int) -> str:
         if number == 1:
@@ -145,14 +145,16 @@ class _TextColumn:
 
 
 def _fitting(columns: list[_TextColumn]) -> list[_TextColumn]:
-    """Keep the columns that fit into the terminal beside each other, at least one; all if it is not a terminal."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return columns
+    """Keep the columns that fit into the terminal beside each other, at least one, and widen cut ones into its rest."""
     room = shutil.get_terminal_size().columns + len(_GAP)
     for number, column in enumerate(columns):
         room -= column.width + len(_GAP)
         if room < 0:
             return columns[: max(number, 1)]
+    for column in columns:
+        more = min(column.longest - column.width, room)
+        column.width += more
+        room -= more
     return columns
 
 

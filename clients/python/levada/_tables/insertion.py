@@ -56,9 +56,8 @@ def insert(table: Target, rows: object, options: pb.InsertOptions, chunk_size: i
     rows = as_operand(rows)
     if chunk_size is not None and isinstance(rows, Relation):
         raise InvalidRequest("chunk_size is not supported with a query: the server inserts its rows all or none.")
-    total = len(rows) if isinstance(rows, Sized) and not isinstance(rows, (str, Mapping, Relation)) else None
     shown = False if running_job() is not None else None
-    with Progress(f"insert into {table._name.table}", total, "rows", shown=shown) as progress:
+    with Progress(f"insert into {table._name.table}", _count(rows), "rows", shown=shown) as progress:
         _insert_chunks(table, rows, options, chunk_size, progress)
 
 
@@ -79,6 +78,16 @@ def _insert_chunks(
                 f"{error} Rows are counted from row {first}, where this chunk begins; earlier rows are inserted.",
                 {**error.details, "first_row": first},
             ) from None
+
+
+def _count(rows: object) -> int | None:
+    """Return how many rows there are, if they say so without being read."""
+    if isinstance(rows, (str, Mapping, Relation)) or not isinstance(rows, Sized):
+        return None
+    try:
+        return len(rows)
+    except TypeError:  # an array without dimensions
+        return None
 
 
 def frame_with_key(table: Target, frame: Any, index_as_pk: bool | None) -> Any:  # noqa: ANN401  # a DataFrame of pandas
