@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -78,11 +80,12 @@ class Kernel:
 
 @contextmanager
 def kernel(folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
-    """Start a kernel with this Python, whose files are in a folder, and stop it at the end."""
+    """Start a kernel with this Python, which works in a folder, and stop it at the end."""
+    sockets = Path(tempfile.mkdtemp(prefix="lv-"))  # nobody else enters it, and its path is short enough for a socket
     manager = KernelManager()
-    manager.connection_file = str(folder / "kernel.json")
-    manager.transport = "ipc"  # sockets in the folder: nobody else reaches them
-    manager.ip = str(folder / "kernel")
+    manager.connection_file = str(sockets / "kernel.json")
+    manager.transport = "ipc"
+    manager.ip = str(sockets / "k")
     assert manager.kernel_spec is not None
     manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager.start_kernel(cwd=str(folder), env={**environment, "IPYTHONDIR": str(folder / "ipython")})
@@ -95,3 +98,4 @@ def kernel(folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+        shutil.rmtree(sockets, ignore_errors=True)
