@@ -76,6 +76,8 @@ def test_everything_shows_itself(notebook: Kernel) -> None:
         (shown,) = output.shown
         assert html in shown["text/html"], code
         assert text in shown["text/plain"], code
+    assert notebook.run("lv.U('mouse')").shown[0]["text/plain"] == "U('mouse')"
+    assert "does not belong to a schema yet" in notebook.run("class X(lv.Manual): pass\nX").shown[0]["text/html"]
     texts = {
         "Mouse.c": "<attributes: mouse, weight, trace>",
         "Mouse.proj": "<method proj of Mouse; call it: proj(…)>",

@@ -57,12 +57,14 @@ class Cell:
 
     Args:
         text: A text; None for NULL.
-        picture: Markup that stands above the text.
+        picture: Markup that stands above the text in HTML.
+        spark: A few characters that stand before it on a terminal.
         dim: The text is only a label.
     """
 
     text: str | None
     picture: str = ""
+    spark: str = ""
     dim: bool = False
 
 
@@ -133,7 +135,7 @@ class _TextColumn:
         self.name = column.name
         self._right = column.right
         head = f"*{column.name}" if column.key else column.name
-        self._lines = [head, "", *(printable(NULL if cell.text is None else cell.text) for cell in cells)]
+        self._lines = [head, "", *(printable(_as_text(cell)) for cell in cells)]
         self.longest = max(*map(len, self._lines), _NARROW)
         self.width = max(min(self.longest, column.width or self.longest), len(head), _NARROW)
 
@@ -156,6 +158,10 @@ def _fitting(columns: list[_TextColumn]) -> list[_TextColumn]:
         column.width += more
         room -= more
     return columns
+
+
+def _as_text(cell: Cell) -> str:
+    return NULL if cell.text is None else f"{cell.spark} {cell.text}".lstrip()
 
 
 def _head(column: Column) -> str:

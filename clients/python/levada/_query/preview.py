@@ -56,7 +56,7 @@ class Previewed(Protocol):
 def text(relation: Previewed, limit: int | None = None, width: int | None = None) -> str:
     """Show the first rows; a star marks the attributes of the primary key. Never raises an error from the server."""
     try:
-        return _load(relation, limit, width, pictures=False).text()
+        return _load(relation, limit, width).text()
     except LevadaError as error:
         return f"<{type(relation).__name__}: {error}>"
 
@@ -64,12 +64,21 @@ def text(relation: Previewed, limit: int | None = None, width: int | None = None
 def html(relation: Previewed) -> str:
     """Show the first rows as a table; the key is underlined, foreign keys are slanted, and types appear on hover."""
     try:
-        return _load(relation, None, None, pictures=True).html()
+        return _load(relation, None, None).html()
     except LevadaError as error:
         return html_line(str(error))
 
 
-def _load(relation: Previewed, limit: int | None, width: int | None, *, pictures: bool) -> Table:
+def both(relation: Previewed) -> dict[str, str]:
+    """Show the first rows as text and as a table, by media type; they are fetched once."""
+    try:
+        table = _load(relation, None, None)
+    except LevadaError:
+        return {}
+    return {"text/plain": table.text().rstrip(), "text/html": table.html()}
+
+
+def _load(relation: Previewed, limit: int | None, width: int | None) -> Table:
     heading = relation.heading
     names = [name for name in relation._previewed() if name in heading]
     types = {name: heading[name].parsed_type for name in {*heading.primary_key, *names}}
@@ -81,7 +90,7 @@ def _load(relation: Previewed, limit: int | None, width: int | None, *, pictures
     query = relation.proj(*light, **{aliases[name]: expression for name, expression in computed.items()})
     values = fetching.to_dicts(fetching.Result(relation.connection, nodes.top(query._node, most + 1, (), 0)).table())
     rows = values[:most]
-    samples = Samples(relation, [{name: row[name] for name in heading.primary_key} for row in rows], pictures=pictures)
+    samples = Samples(relation, [{name: row[name] for name in heading.primary_key} for row in rows])
     columns = []
     for name in names:
         found = [row.get(aliases.get(name, name)) for row in rows]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from levada._base.absent_names import Explained
 from levada._base.config import config
+from levada._base.display import html_line
 from levada._base.errors import InvalidRequest, NotFound, warn
 from levada._base.text import Lines, sendable, shown
 from levada._objects.fetched_handles import Opener
@@ -435,6 +436,10 @@ class Relation(Explained, Operand):
     def _repr_html_(self) -> str:
         return _preview.html(self)
 
+    @on_class
+    def _repr_mimebundle_(self, /, **_: object) -> dict[str, str]:
+        return _preview.both(self)
+
     def _title(self) -> tuple[str, str]:
         """The full name and the comment, if this is a table; else empty."""
         return "", ""
@@ -582,6 +587,9 @@ class U(Relation):
 
     def __repr__(self) -> str:
         return f"U({', '.join(map(repr, self._attributes))})"
+
+    def _repr_html_(self) -> str:
+        return html_line(repr(self))
 
 
 def _selected(table: pa.Table, names: Sequence[str]) -> pa.Table:

@@ -59,13 +59,11 @@ class Samples:
     Args:
         relation: The relation of the rows.
         keys: The primary key of each row.
-        pictures: Whether to draw them as markup, rather than as characters.
     """
 
-    def __init__(self, relation: Sampled, keys: Sequence[Row], *, pictures: bool) -> None:
+    def __init__(self, relation: Sampled, keys: Sequence[Row]) -> None:
         self._relation = relation
         self._keys = keys
-        self._pictures = pictures
         self._rest = _PREVIEW_BYTES
 
     def cells(self, name: str, type_: AttributeType, sizes: Sequence[int | None]) -> list[Cell]:
@@ -131,10 +129,8 @@ class Samples:
 
     def _cell(self, value: object) -> Cell:
         match value:
-            case np.ndarray() if self._pictures:
-                return Cell(_of_array(value.dtype, value.shape), picture(value), dim=True)
             case np.ndarray():
-                return _label(f"{spark(value)} {_of_array(value.dtype, value.shape)}".strip())
+                return Cell(_of_array(value.dtype, value.shape), picture(value), spark(value), dim=True)
             case StoredArray():
                 return _label(_of_array(value.dtype, value.shape))
             case StoredFolder():
