@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ import asyncpg
 import pytest
 
 import levada as lv
+from levada._base import installation
 from levada._cli import main, output
 from tests.support.client import give_up_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.main", "levada._cli.output")
+TESTS = ("levada._cli.main", "levada._cli.output", "levada._base.installation")
 
 
 @pytest.fixture
@@ -38,7 +40,14 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for command in ("serve", "worker", "connect", "schemas", "describe", "objects", "jobs"):
-        assert f"\n    {command} " in text
+        assert f"\n  {command} " in text
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main([]) == 0
+    assert "Exit codes:" in capsys.readouterr().out
+    assert main.main(["jobs"]) == 0
+    assert "\n    errors " in capsys.readouterr().out
 
 
 def test_erase_asks_and_prints_what_it_erased(
@@ -87,7 +96,7 @@ def test_serve_is_the_server_itself() -> None:
 
 
 def test_serve_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(main, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
+    monkeypatch.setattr(installation, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
     assert main.main(["serve"]) == 1
     error = capsys.readouterr().err
     assert "a_module_that_is_missing" in error
@@ -230,9 +239,9 @@ def test_failed_jobs_are_shown_and_acted_upon(
 
     Weight.populate(suppress_errors=True)
     assert main.main(["jobs", "errors", "lab"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)
-    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == [f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)]
+    assert all(re.fullmatch(rf"    {re.escape(__file__)}:\d+ in make", line) for line in lines[1::2])
     assert main.main(["jobs", "errors", "lab.Weight", "--json"]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (record["key"], record["attempt"]) == ({"subject_id": 2}, 1)
@@ -347,7 +356,7 @@ def test_status_tells_about_a_server_by_address(
 
 
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
+    for words in (["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
         with pytest.raises(SystemExit) as ended:
             main.main(words)
         assert ended.value.code == 2

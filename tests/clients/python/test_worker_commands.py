@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 import levada as lv
-from levada._cli.worker import _stays_here
+from levada._cli.commands.worker import _stays_here
 from levada._worker.job_token import make_job_token
 from levada._worker.slurm import ArrayJob, submit
 from levada_api.v1 import access_pb2
@@ -27,7 +28,7 @@ from tests.support.processes import TIMEOUT, Worker, write_pipeline
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.worker", "levada._worker.job_token", "levada._worker.slurm")
+TESTS = ("levada._cli.commands.worker", "levada._worker.job_token", "levada._worker.slurm")
 
 PIPELINE = '''
 import os
@@ -101,15 +102,28 @@ def test_run_brings_a_pipeline_to_its_end_and_lists_what_failed(folder: Path, se
     (folder / "bad").mkdir()
     failed = run(folder, server_address, "run", "commands", "--processes", "2")
     assert failed.returncode == 1
-    assert failed.stdout == 'commands.Square {"n": 5}: ValueError: 5 is bad\n'
-    assert "1 job failed" in failed.stderr
+    listed, place = failed.stdout.splitlines()
+    assert listed == 'commands.Square {"n": 5}: ValueError: 5 is bad'
+    assert re.fullmatch(r"    \S*commands\.py:\d+ in make", place)
+    assert re.search(r"levada run: \d+ computed, 1 failed in [\d.]+ s; \d+ of \d+ keys done", failed.stderr)
     (folder / "bad").rmdir()
 
-    assert run(folder, server_address, "run", "commands").returncode == 1
+    again = run(folder, server_address, "run", "commands")
+    assert again.returncode == 1
+    assert "there was nothing to compute for 2 tables" in again.stderr
+    assert "1 failed earlier (see `levada jobs errors`" in again.stderr
     done = run(folder, server_address, "run", "commands", "--retry")
     assert (done.returncode, done.stdout) == (0, "")
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+    told = run(folder, server_address, "run", "commands", "--json")
+    assert json.loads(told.stdout) | {"seconds": 0} == {
+        "success_count": 0,
+        "error_count": 0,
+        "seconds": 0,
+        "tables": ["commands.Square", "commands.Root"],
+        "errors": [],
+    }
     assert run(folder, server_address, "run", "no_such_module").returncode == 1
 
 

@@ -82,7 +82,7 @@ def stop(server: LocalServer) -> None:
     except ProcessLookupError:
         return
     for pause in _POLL.pauses(_END_SECONDS):
-        if not _alive(server.pid):
+        if not is_alive(server.pid):
             return
         time.sleep(pause)
     raise Unavailable(f"The server (process {server.pid}) has not ended after {_END_SECONDS:.0f} s.")
@@ -95,7 +95,7 @@ def running(folder: Path) -> LocalServer | None:
         address, pid = served["address"], int(served["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not _alive(pid):
+    if not is_alive(pid):
         return None
     transport = Transport(str(address))
     try:
@@ -109,7 +109,8 @@ def running(folder: Path) -> LocalServer | None:
     return LocalServer(str(address), pid)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs, whosever it is."""
     try:
         os.kill(pid, 0)
     except PermissionError:

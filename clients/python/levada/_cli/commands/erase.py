@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from levada._base.prompt import confirm
+from levada._cli.asking import agreed
 from levada._cli.output import size_text
 from levada._tables.table import FreeTable
 
@@ -16,34 +16,15 @@ if TYPE_CHECKING:
     from levada_api.v1 import schema_pb2
 
 
-def add_commands(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], server: argparse.ArgumentParser
-) -> None:
-    """Add it to the command line.
-
-    Args:
-        server: The options of every command that contacts a server.
-    """
-    erase = commands.add_parser(
-        "erase", parents=[server], help="delete rows for good, with all that depends on them, their jobs and objects"
-    )
-    erase.add_argument("table", help="its name, such as lab.Subject")
-    erase.add_argument("condition", help='which rows, such as "subject = 12"')
-    erase.add_argument(
-        "--with-masters", action="store_true", help="also the masters of parts that go, with all that depends on these"
-    )
-    erase.add_argument("--yes", action="store_true", help="do not ask")
-    erase.set_defaults(run=_erase)
-
-
-def _erase(connection: Connection, options: argparse.Namespace) -> int:
+def erase(connection: Connection, options: argparse.Namespace) -> int:
+    """Delete rows for good, with all that depends on them, their jobs and objects."""
     chosen = FreeTable(connection, options.table) & options.condition
     deletion = chosen._deletion("cascade" if options.with_masters else "enforce")
     plan = deletion.plan()
     if not plan:
         print("No row has this condition.")
         return 1
-    if not confirm(["About to erase, for good:", *_counts(plan.tables)], "Erase?", not options.yes):
+    if not agreed(["About to erase, for good:", *_counts(plan.tables)], "Erase?", options):
         return 1
     erased = deletion.erase(plan.digest)
     print("\n".join(_counts(erased.tables)))
