@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +55,7 @@ EXIT_FAILED = 1
 EXIT_IN_USE = 2
 EXIT_INTERRUPTED = 130
 LAST_PORT = 65535
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^]]+]|[^:\[\]]+)(?::(?P<port>\d{0,9}))?")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -418,13 +420,11 @@ def _data_settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _listen(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if text.startswith("unix:/"):
+    found = _HOST_AND_PORT.fullmatch(text)
+    if text.startswith("unix:/") or (found is not None and int(found["port"] or LAST_PORT + 1) <= LAST_PORT):
         return text
-    if not colon or not host or not port.isdecimal() or int(port) > LAST_PORT:
-        host = text.removesuffix(":") if "]" in text or text.count(":") <= 1 else f"[{text}]"
-        raise argparse.ArgumentTypeError(f"{text} has no port; use HOST:PORT, such as {host}:50051, or unix:/path")
-    return text
+    host = found["host"] if found is not None else f"[{text.strip('[]')}]"  # an address of IPv6 without brackets
+    raise argparse.ArgumentTypeError(f"{text} has no port; use HOST:PORT, such as {host}:50051, or unix:/path")
 
 
 def _count(text: str) -> int:

@@ -265,6 +265,31 @@ def test_failed_jobs_are_shown_and_acted_upon(
     assert main.main(["jobs", "retry", "lab.Nothing"]) == 1
 
 
+def test_all_jobs_are_ignored_only_after_asking(
+    url: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = "-> Subject"
+
+        def make(self, key: dict[str, object]) -> None: ...
+
+    Weight.jobs.refresh()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main.main(["jobs", "ignore", "lab.Weight"]) == 1
+    said = capsys.readouterr()
+    assert "About to ignore all jobs of lab.Weight: 3 pending." in said.out
+    assert "Nobody can answer here; add --yes" in said.err
+    assert len(Weight.jobs.ignored) == 0
+    assert main.main(["jobs", "ignore", "lab.Weight", "subject_id = 2"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert main.main(["jobs", "ignore", "lab.Weight"]) == 0
+    assert len(Weight.jobs.ignored) == 3
+    assert main.main(["jobs", "retry", "lab.Weight"]) == 0
+    assert main.main(["jobs", "ignore", "lab.Weight", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["jobs"] == 3
+
+
 def test_progress_is_watched(url: str, lab: lv.VirtualModule) -> None:
     @lab.schema
     class Weight(lv.Computed):
@@ -325,6 +350,11 @@ class Half(lv.Computed):
         "success_count": 0,
         "errors": [{"key": {"n": 1}, "error": "ValueError: odd"}],
     }
+    assert populate("Half") == 1
+    error = capsys.readouterr().err
+    assert "typed_pipeline.py" in error
+    assert "ValueError: odd" in error
+    assert f"{os.sep}levada{os.sep}_" not in error  # no lines of this package
     assert populate("Half", "--reserve-jobs") == 0
     assert populate("Number") == 1
     assert main.main(["populate", "no_such_module", "Half"]) == 1
@@ -355,6 +385,48 @@ def test_status_tells_about_a_server_by_address(
     assert "out of reach" in capsys.readouterr().out
 
 
+def test_a_mistyped_command_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["qurey", "lab.Session"])
+    assert ended.value.code == 2
+    assert "there is no command `qurey`; did you mean `query`?" in capsys.readouterr().err
+
+
+def test_a_module_that_fails_shows_its_own_lines(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "failing_module.py").write_text("def deep():\n    return 1 / 0\n\ndeep()\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert main.main(["populate", "failing_module", "Half"]) == 1
+    error = capsys.readouterr().err
+    lines = [line.strip() for line in error.splitlines() if line.startswith("  File ")]
+    assert lines == [
+        f'File "{tmp_path}/failing_module.py", line {n}, in {name}' for n, name in ((4, "<module>"), (2, "deep"))
+    ]
+    assert error.endswith("levada populate: ZeroDivisionError: division by zero\n")
+    assert main.main(["populate", "failing_module.py", "Half"]) == 1
+    assert "Name the module, not its file: `failing_module`" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_quietly(url: str, lab: lv.VirtualModule) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = "-> Subject"
+
+        def make(self, key: dict[str, object]) -> None: ...
+
+    command = [sys.executable, "-m", "levada", "jobs", "watch", "lab"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"LEVADA_URL": url}
+    ) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.communicate(timeout=60)[1] == ""
+        assert watching.returncode == 130
+
+
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
         with pytest.raises(SystemExit) as ended:
@@ -375,6 +447,44 @@ def test_output_may_be_cut_off(url: str) -> None:
     process.stdout.close()
     _, error = process.communicate(timeout=60)
     assert "Traceback" not in error
+
+
+def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    for stream, setting, shown in (
+        (Terminal(), "", "\x1b[31mred\ufffd\x1b[0m"),
+        (Terminal(), "1", "red\ufffd"),
+        (io.StringIO(), "", "red\x1b"),
+    ):
+        monkeypatch.setenv("NO_COLOR", setting)
+        monkeypatch.setattr(sys, "stdout", stream)
+        with output.safe_terminal():
+            output.write_styled("red\x1b", "red")
+        assert stream.getvalue() == shown
+
+
+def test_tables_fit_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    rows = [("lab.Session", 12, "a long comment " * 9), ("lab.Trial", 3, "")]
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal, file = Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    output.print_table(("table", "rows", "comment"), rows)
+    head, first, second = terminal.getvalue().splitlines()
+    assert head.split() == ["table", "rows", "comment"]
+    assert len(first) == 60
+    assert first.endswith("…")
+    assert second == "lab.Trial       3"
+    monkeypatch.setattr(sys, "stdout", file)
+    output.print_table(("table", "rows", "comment"), rows)
+    assert rows[0][2].strip() in file.getvalue()
 
 
 def test_a_terminal_gets_no_control_characters_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     from argcomplete import autocomplete
     from argcomplete.completers import SuppressCompleter
 
-    autocomplete(parser, default_completer=SuppressCompleter())
+    autocomplete(parser, default_completer=SuppressCompleter(), always_complete_options=False)
 
 
 def file_names(prefix: str, **_others: object) -> list[str]:
@@ -52,7 +52,10 @@ def table_names(prefix: str, parsed_args: argparse.Namespace, **_others: object)
 
 def schema_or_table_names(prefix: str, parsed_args: argparse.Namespace, **_others: object) -> list[str]:
     """Complete the name of a schema, or once it is there with a dot, the full name of a table."""
-    return table_names(prefix, parsed_args) if "." in prefix else schema_names(parsed_args)
+    if "." in prefix:
+        return table_names(prefix, parsed_args)
+    found = [name for name in schema_names(parsed_args) if name.startswith(prefix)]
+    return found + table_names(prefix, parsed_args) if len(found) == 1 else found
 
 
 def _asked(options: argparse.Namespace, ask: Callable[[Connection], Iterator[_T]]) -> list[_T]:

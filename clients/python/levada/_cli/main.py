@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from levada._base.installation import missing_server_modules
 from levada._cli.completion import complete
 from levada._cli.grammar import parsing
 from levada._cli.grammar.root import root
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if "_ARGCOMPLETE" in os.environ:
-            complete(root())
+            _complete()
+            return 0
         if words[0:1] and words[0] in SERVER_COMMANDS:
             from levada._cli.commands.server import become_server
 
@@ -49,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python flushes it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _complete() -> None:
+    """Complete the line of a shell; the server knows the options of its commands."""
+    line = os.environ.get("COMP_LINE", "")
+    _, *words = line.split() or [""]
+    if words and words[0] in SERVER_COMMANDS and line.partition(words[0])[2]:
+        if not missing_server_modules():
+            os.execv(sys.executable, [sys.executable, "-m", "levada_server"])
+        return
+    complete(root())
 
 
 def command_of(options: argparse.Namespace) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO
 
-from levada._base.errors import LevadaError, Unavailable, Unsupported
+from levada._base.errors import LevadaError, PreconditionFailed, Unavailable, Unsupported
 from levada._base.installation import install_command
 from levada._base.text import tell
 from levada._net.backoff import Backoff
@@ -49,6 +49,7 @@ def join_or_start(folder: Path) -> str:
     Raises:
         Unavailable: The server could not be started; the message has the server's own words.
         Unsupported: This machine cannot run it.
+        PreconditionFailed: The folder cannot be written.
     """
     folder = folder.absolute()
     joined = running(folder)
@@ -121,8 +122,16 @@ def is_alive(pid: int) -> bool:
 
 
 def _start(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        raise PreconditionFailed(
+            f"The local server keeps its data in {folder}, which cannot be written "
+            f"({(error.strerror or str(error)).lower()}). Work in a folder of your own, or name a server: "
+            'set LEVADA_URL, or call levada.connect("host:port").'
+        ) from None
     command = [sys.executable, "-m", "levada_server", "serve", "--data-dir", str(folder)]
     command += ["--idle-timeout", str(_IDLE_SECONDS)]
     with log.open("ab") as errors:
