@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,10 @@ def test_a_command_has_an_example_that_it_takes_and_a_function(command: argparse
     examples = [line.strip() for line in command.epilog.splitlines()[1:]]
     assert examples
     assert all(command.prog in line for line in examples)
+    for line in examples:
+        words = shlex.split(line)
+        end = min((words.index(mark) for mark in ("|", ">", ">>") if mark in words), default=len(words))
+        root().parse_args(words[1:end])
 
 
 def test_roles_are_those_of_the_api() -> None:

@@ -71,7 +71,7 @@ def test_erase_asks_and_prints_what_it_erased(
     assert [line.split() for line in said.splitlines()[:3]] == [
         ["4", "rows", "of", "lab.Session.Trial"],
         ["2", "rows", "of", "lab.Session"],
-        ["1", "rows", "of", "lab.Subject"],
+        ["1", "row", "of", "lab.Subject"],
     ]
     assert "0 objects" in said
     assert len(lab.Subject()) == before - 1
@@ -474,7 +474,7 @@ def test_tables_fit_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
     rows = [("lab.Session", 12, "a long comment " * 9), ("lab.Trial", 3, "")]
     monkeypatch.setenv("COLUMNS", "60")
-    terminal, file = Terminal(), io.StringIO()
+    terminal, narrow, file = Terminal(), Terminal(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", terminal)
     output.print_table(("table", "rows", "comment"), rows)
     head, first, second = terminal.getvalue().splitlines()
@@ -482,6 +482,10 @@ def test_tables_fit_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(first) == 60
     assert first.endswith("…")
     assert second == "lab.Trial       3"
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    output.print_table(("table", "rows", "comment"), rows[1:])
+    assert narrow.getvalue() == "lab.Trial\n  rows 3\n"
     monkeypatch.setattr(sys, "stdout", file)
     output.print_table(("table", "rows", "comment"), rows)
     assert rows[0][2].strip() in file.getvalue()

@@ -8,13 +8,16 @@ import math
 import os
 import shutil
 import sys
+import textwrap
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from levada._base.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from levada_api.v1 import schema_pb2
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 _NARROWEST = 8
@@ -30,10 +33,23 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     ]
     numeric = numeric or [False] * len(head)
     widths = fitted_widths([max(map(len, column)) for column in zip(head, *cells, strict=True)], head)
+    if sum(widths) + 2 * (len(widths) - 1) > terminal_width():
+        _print_blocks(head, cells)
+        return
     write_styled(table_line(head, widths, numeric), "bold")
     print()
     for row in cells:
         print(table_line(row, widths, numeric))
+
+
+def _print_blocks(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows for a terminal that is too narrow for a table: the first value, and below it the others by name."""
+    for first, *others in rows:
+        write_styled(first, "bold")
+        print()
+        told = ", ".join(f"{name} {value}" for name, value in zip(head[1:], others, strict=True) if value)
+        for line in textwrap.wrap(told, max(terminal_width() - 2, _NARROWEST)):
+            print(f"  {line}")
 
 
 def table_line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
@@ -100,6 +116,15 @@ def size_text(size: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Write a number with its noun: `1 job`, `2 jobs`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def row_lines(tables: Iterable[schema_pb2.TableCount]) -> list[str]:
+    """Write how many rows of each table a plan takes, a line for each."""
+    lines = []
+    for table in tables:
+        noun = "row" if table.entity_count == 1 else "rows"
+        lines.append(f"{table.entity_count:>9} {noun} of {table.name.schema}.{table.name.table}")
+    return lines
 
 
 def write_styled(text: str, style: str, stream: IO[str] | None = None) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada._cli.asking import agreed
-from levada._cli.output import size_text
+from levada._cli.output import row_lines, size_text
 from levada._tables.table import FreeTable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
 
     from levada._net.connection import Connection
-    from levada_api.v1 import schema_pb2
 
 
 def erase(connection: Connection, options: argparse.Namespace) -> int:
@@ -24,10 +22,10 @@ def erase(connection: Connection, options: argparse.Namespace) -> int:
     if not plan:
         print("No row has this condition.")
         return 1
-    if not agreed(["About to erase, for good:", *_counts(plan.tables)], "Erase?", options):
+    if not agreed(["About to erase, for good:", *row_lines(plan.tables)], "Erase?", options):
         return 1
     erased = deletion.erase(plan.digest)
-    print("\n".join(_counts(erased.tables)))
+    print("\n".join(row_lines(erased.tables)))
     print(f"{erased.object_count:>9} objects ({size_text(erased.object_bytes)})")
     if erased.kept_file_count:
         print(f"{erased.kept_file_count} registered files stay where they are; remove them yourself.")
@@ -35,7 +33,3 @@ def erase(connection: Connection, options: argparse.Namespace) -> int:
         print(f"{erased.remaining_object_count} objects are still in their stores; run `levada objects collect`.")
     print("Backups still have all of it; the audit has numbers of rows and ids of jobs.")
     return 1 if erased.remaining_object_count else 0
-
-
-def _counts(tables: Iterable[schema_pb2.TableCount]) -> list[str]:
-    return [f"{table.entity_count:>9} rows of {table.name.schema}.{table.name.table}" for table in tables]

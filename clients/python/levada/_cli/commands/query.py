@@ -35,6 +35,8 @@ _TABLE_ROWS = 100
 _MEASURED_ROWS = 200
 """The first rows, which decide how wide the columns of a table are."""
 _MOST_CELL = 40
+_LONG, _LONGEST = 1e6, 1e15
+"""From here to there a float has no exponent in a table."""
 _CSV_CANNOT = (Family.BLOB, Family.FILE, Family.OBJECT, Family.ARRAY)
 
 
@@ -54,7 +56,9 @@ def query(connection: Connection, options: argparse.Namespace) -> int:
     if form == "csv":
         _check_for_csv(heading)
     with _target(options.output, binary=form == "parquet") as file:
-        _WRITERS[form](ordered, heading, file)
+        count = _WRITERS[form](ordered, heading, file)
+    if options.output is not None and str(options.output) != "-":
+        print(f"wrote {plural(count, 'row')} into {options.output}", file=sys.stderr)
     return 0
 
 
@@ -90,12 +94,15 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:  # Any: values of every k
 # ----------------------------------------------------------------------------------------------------- files
 
 
-def _write_csv(relation: Relation, heading: Heading, file: IO[Any]) -> None:
+def _write_csv(relation: Relation, heading: Heading, file: IO[Any]) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(heading.names)
     kinds = [attribute.parsed_type.family for attribute in heading.attributes.values()]
+    count = 0
     for row in _rows(relation._result()):
+        count += 1
         writer.writerow([_csv_cell(value, family) for value, family in zip(row.values(), kinds, strict=True)])
+    return count
 
 
 def _csv_cell(value: object, family: Family) -> object:
@@ -121,16 +128,22 @@ def _check_for_csv(heading: Heading) -> None:
         )
 
 
-def _write_json(relation: Relation, heading: Heading, file: IO[Any]) -> None:
+def _write_json(relation: Relation, _heading: Heading, file: IO[Any]) -> int:
+    count = 0
     for row in _rows(relation._result()):
+        count += 1
         file.write(json_text(row) + "\n")
+    return count
 
 
-def _write_parquet(relation: Relation, heading: Heading, file: IO[Any]) -> None:
+def _write_parquet(relation: Relation, _heading: Heading, file: IO[Any]) -> int:
     result = relation._result()
+    count = 0
     with pq.ParquetWriter(file, result.schema) as writer:
         for batch in result.batches():
             writer.write_batch(batch)
+            count += batch.num_rows
+    return count
 
 
 _WRITERS = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
@@ -190,9 +203,17 @@ def _cells(row: dict[str, object], attributes: Iterable[Attribute]) -> list[str]
             cells.append(f"<{attribute.parsed_type.codec or attribute.parsed_type.kind}>")
             continue
         value = row[attribute.name]
-        text = "NULL" if value is None else json_text(value) if isinstance(value, (dict, list)) else str(value)
-        cells.append(printable(text).replace("\n", " ").replace("\t", " "))
+        cells.append(printable(_cell(value)).replace("\n", " ").replace("\t", " "))
     return cells
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, float):
+        # Enough for the eye; the other forms have every digit.
+        return f"{value:.1f}" if _LONG <= abs(value) < _LONGEST else f"{value:.6g}"
+    return json_text(value) if isinstance(value, (dict, list)) else str(value)
 
 
 def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

@@ -8,7 +8,7 @@ from levada._base.errors import InvalidRequest
 from levada._base.names import parse_full_name
 from levada._cli.asking import agreed
 from levada._cli.commands.catalog import restricted
-from levada._cli.output import plural, print_json
+from levada._cli.output import plural, print_json, row_lines
 from levada._pipeline.schema import Schema
 from levada._tables.deletion import drop_planned, plan_drop
 
@@ -90,4 +90,4 @@ def _counted(tables: Iterable[schema_pb2.TableCount]) -> list[dict[str, object]]
 
 
 def _lines(head: str, tables: Iterable[schema_pb2.TableCount]) -> list[str]:
-    return [head, *(f"{t.entity_count:>9} rows of {t.name.schema}.{t.name.table}" for t in tables)]
+    return [head, *row_lines(tables)]

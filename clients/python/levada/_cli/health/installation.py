@@ -27,13 +27,15 @@ _MATLAB_PROGRAMS = ("matlab", "octave", "octave-cli")
 
 def check_installation() -> Iterator[Finding]:
     """Check everything that does not depend on a folder or a server."""
-    yield Finding("python", OK, f"{platform.python_version()} in {sys.prefix} on {platform.platform(terse=True)}")
+    yield Finding(
+        "python", OK, f"{platform.python_version()} in {sys.prefix}, {platform.system()} on {platform.machine()}"
+    )
     yield from _packages()
     yield _server()
     yield from _command()
     absent = [f"{name} ({use})" for name, use in _OPTIONAL.items() if importlib.util.find_spec(name) is None]
     if absent:
-        yield Finding("optional packages", OK, f"not installed: {', '.join(absent)}")
+        yield Finding("extras", OK, f"not installed: {', '.join(absent)}")
     yield _keyring()
     yield from _gateway()
 
