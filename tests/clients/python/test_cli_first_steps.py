@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import select
 import shutil
 import subprocess
@@ -242,6 +241,8 @@ def test_zsh_completes_names(
     folder: Path, server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEVADA_URL", server_address)
+    import pty  # Windows has none
+
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvp("zsh", ["zsh", "-f", "-i"])

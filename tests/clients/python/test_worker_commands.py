@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,32 @@ def test_run_brings_a_pipeline_to_its_end_and_lists_what_failed(folder: Path, se
         "errors": [],
     }
     assert run(folder, server_address, "run", "no_such_module").returncode == 1
+
+
+@pytest.mark.parametrize("words", [["run", "commands"], ["populate", "commands", "Square", "--suppress-errors"]])
+def test_progress_is_drawn_on_a_terminal(folder: Path, server_address: str, words: list[str]) -> None:
+    import pty  # Windows has none
+    import termios
+
+    reader, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    with subprocess.Popen(
+        [sys.executable, "-m", "levada", *words],
+        cwd=folder,
+        env=os.environ | {"LEVADA_URL": server_address, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # Linux reports the end of a terminal so
+            while piece := os.read(reader, 4096):
+                shown += piece
+        os.close(reader)
+        assert process.wait(TIMEOUT) == 0
+    assert "\N{REPLACEMENT CHARACTER}".encode() not in shown
+    mark = b"\x1b[" if words[0] == "run" else b"\rSquare: "
+    assert mark in shown, shown
 
 
 # ---------------------------------------------------------------------------------------------------- SLURM

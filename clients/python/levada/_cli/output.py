@@ -147,6 +147,22 @@ def safe_terminal() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Let what draws in place, such as a progress bar, reach the terminal within a block of `safe_terminal`."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (unguarded(stream) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def unguarded(stream: IO[str]) -> IO[str]:
+    """Return a stream of `safe_terminal` as it was before it."""
+    return stream._stream if isinstance(stream, _Safe) else stream
+
+
 class _Safe:
     """A stream of a terminal."""
 

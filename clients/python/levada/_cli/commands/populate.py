@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada._base.errors import InvalidRequest
 from levada._cli.modules import import_module, tables_of
-from levada._cli.output import json_text, print_json
+from levada._cli.output import drawing, json_text, print_json
 from levada._net.address import use
 from levada._pipeline.auto_populated import AutoPopulated
 
@@ -22,14 +22,15 @@ def populate(connection: Connection, options: argparse.Namespace) -> int:
     """Compute a table's missing keys."""
     use(connection)
     table = _class(import_module(options.module), options.table)
-    result: dict[str, Any] = table.populate(  # Any: a number and a list
-        *options.restriction,
-        suppress_errors=options.suppress_errors,
-        reserve_jobs=options.reserve_jobs,
-        max_calls=options.max_calls,
-        processes=options.processes,
-        display_progress=sys.stderr.isatty(),
-    )
+    with drawing():  # the progress bar, and what `make` itself prints
+        result: dict[str, Any] = table.populate(  # Any: a number and a list
+            *options.restriction,
+            suppress_errors=options.suppress_errors,
+            reserve_jobs=options.reserve_jobs,
+            max_calls=options.max_calls,
+            processes=options.processes,
+            display_progress=sys.stderr.isatty(),
+        )
     if options.json:
         errors = [{"key": key, "error": message} for key, message in result["error_list"]]
         print_json({"success_count": result["success_count"], "errors": errors})

@@ -7,6 +7,7 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 import levada as lv
+from levada._cli.output import drawing
 
 if TYPE_CHECKING:
     import argparse
@@ -20,13 +21,14 @@ def shell(connection: Connection, options: argparse.Namespace) -> int:
     schemas = {_variable(name): lv.VirtualModule(name, name, connection=connection) for name in names}
     loaded: dict[str, Any] = {"lv": lv, **schemas}  # Any: modules
     banner = f"Levada {lv.__version__} at {connection.address}: lv = levada; schemas: {', '.join(schemas) or 'none'}"
-    try:
-        import IPython
-    except ImportError:
-        code.interact(banner, local=loaded, exitmsg="")
-        return 0
-    print(banner)
-    IPython.start_ipython(argv=["--no-banner"], user_ns=loaded)
+    with drawing():
+        try:
+            import IPython
+        except ImportError:
+            code.interact(banner, local=loaded, exitmsg="")
+        else:
+            print(banner)
+            IPython.start_ipython(argv=["--no-banner"], user_ns=loaded)
     return 0
 
 

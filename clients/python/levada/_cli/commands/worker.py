@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError
 from levada._cli.commands.jobs import location, print_error
-from levada._cli.output import plural, print_json
+from levada._cli.output import plural, print_json, unguarded
 from levada._crew.limits import Limits
 from levada._crew.member import load
 from levada._crew.reports import Assignment, Finished
@@ -213,7 +213,7 @@ def _observer(options: argparse.Namespace, tally: _Tally) -> Observer:
 
         from levada._worker.view import View  # rich is slow to import
 
-        view = View(Console(stderr=True))
+        view = View(Console(file=unguarded(sys.stderr)))
         observers.append(view)
         log = TextLog(options.command, view.write)
     else:
