@@ -78,6 +78,10 @@ def test_erase_asks_and_prints_what_it_erased(
     assert not lab.Subject & "subject_id = 1"
     assert main.main([*arguments, "--yes"]) == 1
     assert "No row has this condition." in capsys.readouterr().out
+    assert main.main(["erase", "lab.Subject", "subject_id = 2", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tables"][-1] == {"table": "lab.Subject", "rows": 1}
+    assert (told["object_count"], told["remaining_object_count"]) == (0, 0)
     assert main.main(["erase", "lab.Subject", "weight = 1", "--yes"]) == 1
 
 
@@ -156,6 +160,8 @@ def test_ownership_of_rows_is_set_and_shown(
     ):
         assert main.main(["ownership", name, *arguments]) == 0
         assert words in capsys.readouterr().out
+    assert main.main(["ownership", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"table": name, "attribute": None, "hidden": False}
     assert main.main(["ownership", name, "--hidden"]) == 1
     assert main.main(["ownership", name, "--attribute", "absent"]) == 1
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TESTS = ("levada._base.installation", "levada._cli.main")
 PATIENCE_S = 60
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no server, and neither of the shells, runs on Windows")
 BIN = Path(sys.executable).parent
 
 

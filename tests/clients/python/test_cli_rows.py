@@ -278,6 +278,8 @@ def test_diagrams_go_to_the_terminal_and_into_files(run: Run, zoo: lv.Schema, tm
     assert run("diagram", "zoo", "-o", "zoo.svg")[0] == 0
     assert (tmp_path / "zoo.svg").read_text(encoding="utf-8").startswith("<svg")
     assert run("diagram", "zoo", "-o", "zoo.doc")[0] == 1
+    told = [json.loads(line) for line in run("diagram", "zoo", "--json")[1].splitlines()]
+    assert told[1] == {"table": "zoo.Trace", "tier": "manual", "parents": ["zoo.Animal"]}
     assert run("diagram", "nothing")[0] == 1
 
 

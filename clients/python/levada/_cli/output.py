@@ -118,6 +118,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def counted(tables: Iterable[schema_pb2.TableCount]) -> list[dict[str, object]]:
+    """Return how many rows of each table a plan takes, for JSON."""
+    return [{"table": f"{t.name.schema}.{t.name.table}", "rows": t.entity_count} for t in tables]
+
+
 def row_lines(tables: Iterable[schema_pb2.TableCount]) -> list[str]:
     """Write how many rows of each table a plan takes, a line for each."""
     lines = []

@@ -77,8 +77,9 @@ def add_user(connection: Connection, options: argparse.Namespace) -> int:
         name=options.name, administrator=options.administrator, schema_prefixes=options.schemas or ()
     )
     connection.call("AccessService/CreateUser", request, pb.CreateUserResponse)
-    print(f"{options.name} was added.")
-    return _show_token(connection, pb.CreateTokenRequest(user=options.name, label="first"), options.days)
+    if not options.json:
+        print(f"{options.name} was added.")
+    return _show_token(connection, pb.CreateTokenRequest(user=options.name, label="first"), options)
 
 
 def change_user(connection: Connection, options: argparse.Namespace) -> int:
@@ -131,12 +132,17 @@ def list_tokens(connection: Connection, options: argparse.Namespace) -> int:
 def make_token(connection: Connection, options: argparse.Namespace) -> int:
     """Make a token, and show it once."""
     request = pb.CreateTokenRequest(user=options.user, label=options.label, scopes=map(_scope, options.scope))
-    return _show_token(connection, request, options.days)
+    return _show_token(connection, request, options)
 
 
-def _show_token(connection: Connection, request: pb.CreateTokenRequest, days: int) -> int:
-    request.lifetime.FromSeconds(days * _DAY_S)
+def _show_token(connection: Connection, request: pb.CreateTokenRequest, options: argparse.Namespace) -> int:
+    request.lifetime.FromSeconds(options.days * _DAY_S)
     answer = connection.call("AccessService/CreateToken", request, pb.CreateTokenResponse)
+    if options.json:
+        until = answer.token.expire_time.ToDatetime() if answer.token.HasField("expire_time") else None
+        about = {"user": answer.token.user, "token": answer.token.id, "valid_until": until}
+        print_json(about | {"secret": answer.secret})
+        return 0
     print(f"Token of {answer.token.user}, valid {_until(answer.token)}. It is shown only now:", file=sys.stderr)
     print(answer.secret)
     return 0
@@ -148,7 +154,10 @@ def revoke_tokens(connection: Connection, options: argparse.Namespace) -> int:
         return 1
     request = pb.RevokeTokensRequest(id=options.id, user=options.user, all=options.all)
     answer = connection.call("AccessService/RevokeTokens", request, pb.RevokeTokensResponse)
-    print(f"{plural(answer.count, 'token')} revoked")
+    if options.json:
+        print_json({"revoked": answer.count})
+    else:
+        print(f"{plural(answer.count, 'token')} revoked")
     return 0
 
 
@@ -188,8 +197,11 @@ def ownership(connection: Connection, options: argparse.Namespace) -> int:
         if options.attribute is not None:
             request.ownership.attribute, request.ownership.hidden = options.attribute, options.hidden
         found = connection.call("SchemaService/SetOwnership", request, schema_service_pb2.SetOwnershipResponse).table
-    if found.HasField("ownership"):
-        rule = found.ownership
+    rule = found.ownership if found.HasField("ownership") else None
+    if options.json:
+        names = (rule.attribute, rule.hidden) if rule else (None, False)
+        print_json({"table": options.table, "attribute": names[0], "hidden": names[1]})
+    elif rule:
         others = "others do not read them" if rule.hidden else "others read them"
         print(f"rows of {options.table} belong to the team that `{rule.attribute}` names; {others}")
     else:

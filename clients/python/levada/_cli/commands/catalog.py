@@ -61,7 +61,7 @@ def schemas(connection: Connection, options: argparse.Namespace) -> int:
         return 0
     asked = schema_service_pb2.ListTablesRequest(schema=options.schema)
     found = pages(connection, "SchemaService/ListTables", asked, schema_service_pb2.ListTablesResponse)
-    tables = [(f"{t.name.schema}.{t.name.table}", _tier(t), t.comment) for page in found for t in page.tables]
+    tables = [(_name(t.name), _tier(t), t.comment) for page in found for t in page.tables]
     print_records(("table", "tier", "comment"), tables, as_json=options.json)
     return 0
 
@@ -87,12 +87,12 @@ def describe(connection: Connection, options: argparse.Namespace) -> int:
     ]
     print_json(
         {
-            "table": f"{table.name.schema}.{table.name.table}",
+            "table": _name(table.name),
             "tier": _tier(table),
             "comment": table.comment,
             "definition": table.definition,
             "attributes": attributes,
-            "parents": [f"{key.parent.schema}.{key.parent.table}" for key in table.foreign_keys],
+            "parents": _parents(table),
         }
     )
     return 0
@@ -103,11 +103,15 @@ def diagram(connection: Connection, options: argparse.Namespace) -> int:
     drawn = reduce(add, (Diagram(_source(connection, name)) for name in options.names))
     drawn = drawn - options.up if options.up else drawn
     drawn = drawn + options.down if options.down else drawn
-    if options.output is None:
-        print(repr(drawn))
-    else:
+    if options.output is not None:
         drawn.save(options.output)
         print(f"wrote {options.output}", file=sys.stderr)
+    if options.json:
+        for name in drawn.topo_sort():
+            table = connection.describe_table(parse_full_name(name)).table
+            print_json({"table": _name(table.name), "tier": _tier(table), "parents": _parents(table)})
+    elif options.output is None:
+        print(repr(drawn))
     return 0
 
 
@@ -140,6 +144,14 @@ def _source(connection: Connection, name: str) -> object:
     if not schema.list_tables():
         raise InvalidRequest(f"The schema `{name}` has no tables to draw.")
     return schema
+
+
+def _name(name: schema_pb2.TableName) -> str:
+    return f"{name.schema}.{name.table}"
+
+
+def _parents(table: schema_pb2.Table) -> list[str]:
+    return [_name(key.parent) for key in table.foreign_keys]
 
 
 def _tier(table: schema_pb2.Table) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada._cli.asking import agreed
-from levada._cli.output import row_lines, size_text
+from levada._cli.output import counted, print_json, row_lines, size_text
 from levada._tables.table import FreeTable
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ def erase(connection: Connection, options: argparse.Namespace) -> int:
     if not agreed(["About to erase, for good:", *row_lines(plan.tables)], "Erase?", options):
         return 1
     erased = deletion.erase(plan.digest)
+    if options.json:
+        names = ("object_count", "object_bytes", "kept_file_count", "remaining_object_count")
+        print_json({"tables": counted(erased.tables)} | {name: getattr(erased, name) for name in names})
+        return 1 if erased.remaining_object_count else 0
     print("\n".join(row_lines(erased.tables)))
     print(f"{erased.object_count:>9} objects ({size_text(erased.object_bytes)})")
     if erased.kept_file_count:

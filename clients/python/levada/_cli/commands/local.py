@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, NotFound
-from levada._cli.output import print_facts, size_text
+from levada._cli.output import print_facts, print_json, size_text
 from levada._net import embedded
 from levada._net.address import connect_to_existing
 from levada._net.pages import pages
@@ -81,14 +81,18 @@ def _size(folder: Path) -> str:
     return size_text(total)
 
 
-def stop(_options: argparse.Namespace) -> int:
+def stop(options: argparse.Namespace) -> int:
     """Stop the local server of this folder."""
     source = find_source()
     if source.data_folder is None:
         raise NotFound(f"This folder uses the server {source.url}, named by {source.found_in}; it is not a local one.")
     if (found := embedded.running(source.data_folder)) is None:
-        print(f"no local server runs; the data are in {source.data_folder}" if source.found_in else "no data here")
-        return 0
-    embedded.stop(found)
-    print(f"stopped the local server; the data are in {source.data_folder}")
+        said = f"no local server runs; the data are in {source.data_folder}" if source.found_in else "no data here"
+    else:
+        embedded.stop(found)
+        said = f"stopped the local server; the data are in {source.data_folder}"
+    if options.json:
+        print_json({"stopped": found is not None, "data": str(source.data_folder) if source.found_in else None})
+    else:
+        print(said)
     return 0

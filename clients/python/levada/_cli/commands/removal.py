@@ -8,7 +8,7 @@ from levada._base.errors import InvalidRequest
 from levada._base.names import parse_full_name
 from levada._cli.asking import agreed
 from levada._cli.commands.catalog import restricted
-from levada._cli.output import plural, print_json, row_lines
+from levada._cli.output import counted, plural, print_json, row_lines
 from levada._pipeline.schema import Schema
 from levada._tables.deletion import drop_planned, plan_drop
 
@@ -28,7 +28,7 @@ def delete(connection: Connection, options: argparse.Namespace) -> int:
     plan = chosen._deletion("cascade" if options.with_masters else "enforce").plan()
     if options.dry_run or not plan:
         if options.json:
-            print_json({"table": options.table, "deleted": 0, "tables": _counted(plan.tables)})
+            print_json({"table": options.table, "deleted": 0, "tables": counted(plan.tables)})
         else:
             print("\n".join(_lines("Would delete:", plan.tables)) if plan else "No row meets this; nothing to delete.")
         return 0 if plan else 1
@@ -36,7 +36,7 @@ def delete(connection: Connection, options: argparse.Namespace) -> int:
         return 1
     count = plan.confirm()
     if options.json:
-        print_json({"table": options.table, "deleted": count, "tables": _counted(plan.tables)})
+        print_json({"table": options.table, "deleted": count, "tables": counted(plan.tables)})
     else:
         others = sum(table.entity_count for table in plan.tables) - count
         print(
@@ -78,15 +78,11 @@ def _drop_schema(connection: Connection, options: argparse.Namespace) -> int:
 
 def _tell(options: argparse.Namespace, *, dropped: bool, tables: Iterable[schema_pb2.TableCount]) -> None:
     if options.json:
-        print_json({"dropped": dropped, "tables": _counted(tables)})
+        print_json({"dropped": dropped, "tables": counted(tables)})
     elif dropped:
         print(f"dropped {options.name}")
     else:
         print("\n".join(_lines("Would drop:", tables)))
-
-
-def _counted(tables: Iterable[schema_pb2.TableCount]) -> list[dict[str, object]]:
-    return [{"table": f"{t.name.schema}.{t.name.table}", "rows": t.entity_count} for t in tables]
 
 
 def _lines(head: str, tables: Iterable[schema_pb2.TableCount]) -> list[str]:

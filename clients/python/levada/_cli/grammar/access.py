@@ -54,6 +54,7 @@ def _add_users(commands: Commands) -> None:
         "add a user, and show a token for that user, once",
         run="access:add_user",
         examples=("users add anna --schemas anna_",),
+        json="one object: user, token, valid_until, secret",
     )
     added.add_argument("name", help="the user's name, such as anna")
     _add_user_options(added)
@@ -125,6 +126,7 @@ def _add_tokens(commands: Commands) -> None:
         "make a token, and show it, once",
         run="access:make_token",
         examples=("tokens make --label laptop --days 90", "tokens make --scope viewer:lab"),
+        json="one object: user, token, valid_until, secret",
     )
     made.add_argument("--user", default="", help="for whom, as an administrator (default: yourself)")
     made.add_argument("--label", default="", help="what it is for")
@@ -142,6 +144,7 @@ def _add_tokens(commands: Commands) -> None:
         "revoke tokens at once",
         run="access:revoke_tokens",
         examples=("tokens revoke 3f2a", "tokens revoke --user anna"),
+        json="one object: revoked",
     )
     chosen = revoked.add_mutually_exclusive_group(required=True)
     chosen.add_argument("id", nargs="?", default="", help="the id of one token")
@@ -185,6 +188,7 @@ def _add_ownership(commands: Commands) -> None:
         "let the rows of a table belong to teams, as its owner",
         run="access:ownership",
         examples=("ownership lab.Subject", "ownership lab.Subject --attribute team --hidden"),
+        json="one object: table, attribute, hidden",
     )
     parsing.table(rows, "schema.Table")
     rule = rows.add_mutually_exclusive_group()

@@ -49,6 +49,7 @@ def _add_catalog(commands: Commands) -> None:
         "draw which tables depend on which, here or into a file",
         run="catalog:diagram",
         examples=("diagram lab", "diagram lab.Session --up 1 --down 2", "diagram lab -o lab.svg"),
+        json="one object per table, parents first: table, tier, parents",
     )
     parsing.complete(
         diagram.add_argument("names", nargs="+", metavar="NAME", help="schemas, or tables as schema.Table"),
@@ -173,6 +174,7 @@ def _add_removal(commands: Commands) -> None:
         "delete rows for good, with all that depends on them, their jobs and objects",
         run="erase:erase",
         examples=('erase lab.Subject "subject = 12"',),
+        json="one object: tables (table, rows), object_count, object_bytes, kept_file_count, remaining_object_count",
     )
     parsing.table(erase)
     erase.add_argument("condition", metavar="CONDITION", help='which rows, such as "subject = 12"')

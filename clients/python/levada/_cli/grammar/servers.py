@@ -38,6 +38,7 @@ def add_commands(commands: Commands) -> None:
         run="local:stop",
         examples=("stop",),
         server=parsing.NONE,
+        json="one object: stopped, data",
     )
     connections = parsing.add_group(commands, "connect", "check the connection")
     parsing.add(
