@@ -166,6 +166,28 @@ def test_ownership_of_rows_is_set_and_shown(
     assert main.main(["ownership", name, "--attribute", "absent"]) == 1
 
 
+def test_users_and_tokens_are_told_to_programs(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> list[dict[str, object]]:
+        assert main.main([*words, "--json"]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    (made,) = told("users", "add", "anna", "--schemas", "anna_")
+    assert made["user"] == "anna"
+    assert str(made["secret"]).startswith("lev_")
+    anna = {"user": "anna", "administrator": False, "disabled": False, "creates": ["anna_"], "teams": []}
+    assert anna in told("users", "list")
+    (listed,) = told("tokens", "list")
+    assert (listed["token"], listed["user"], listed["used"]) == (made["token"], "anna", None)
+    (caller,) = told("whoami")
+    assert (caller["administrator"], caller["token"]) == (True, None)
+    assert told("tokens", "revoke", "--user", "anna") == [{"revoked": 1}]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main.main(["tokens", "revoke", "--all"]) == 1  # nobody can answer
+    assert "add --yes" in capsys.readouterr().err
+
+
 def test_jobs_shows_how_far_each_table_is(
     url: str, connection: lv.Connection, lab: lv.VirtualModule, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,12 @@ def whoami(connection: Connection, options: argparse.Namespace) -> int:
 def list_users(connection: Connection, options: argparse.Namespace) -> int:
     """List the users."""
     listed = pages(connection, "AccessService/ListUsers", pb.ListUsersRequest(), pb.ListUsersResponse)
+    users = [user for page in listed for user in page.users]
+    if options.json:
+        for user in users:
+            rights = {"administrator": user.administrator, "disabled": user.disabled}
+            print_json({"user": user.name, **rights, "creates": list(user.schema_prefixes), "teams": list(user.teams)})
+        return 0
     rows = [
         (
             user.name,
@@ -64,10 +70,9 @@ def list_users(connection: Connection, options: argparse.Namespace) -> int:
             ", ".join(f"{prefix}…" for prefix in user.schema_prefixes),
             ", ".join(user.teams),
         )
-        for page in listed
-        for user in page.users
+        for user in users
     ]
-    print_records(("user", "state", "creates", "teams"), rows, as_json=options.json)
+    print_table(("user", "", "creates", "teams"), rows)
     return 0
 
 
@@ -113,6 +118,20 @@ def set_team(connection: Connection, options: argparse.Namespace) -> int:
 def list_tokens(connection: Connection, options: argparse.Namespace) -> int:
     """List valid tokens."""
     listed = pages(connection, "AccessService/ListTokens", pb.ListTokensRequest(), pb.ListTokensResponse)
+    tokens = [token for page in listed for token in page.tokens]
+    if options.json:
+        for token in tokens:
+            print_json(
+                {
+                    "token": token.id,
+                    "user": token.user,
+                    "label": token.label,
+                    "valid_until": token.expire_time.ToDatetime() if token.HasField("expire_time") else None,
+                    "used": token.use_time.ToDatetime() if token.HasField("use_time") else None,
+                    "scopes": _scopes(token) if token.scoped else None,
+                }
+            )
+        return 0
     rows = [
         (
             token.id,
@@ -120,13 +139,16 @@ def list_tokens(connection: Connection, options: argparse.Namespace) -> int:
             token.label,
             _until(token),
             f"{token.use_time.ToDatetime():%Y-%m-%d}" if token.HasField("use_time") else "never",
-            ", ".join(f"{_role(s.role)}:{_thing(s.schema, s.table)}" for s in token.scopes) if token.scoped else "",
+            ", ".join(_scopes(token)) if token.scoped else "",
         )
-        for page in listed
-        for token in page.tokens
+        for token in tokens
     ]
-    print_records(("token", "user", "label", "valid", "used", "scopes"), rows, as_json=options.json)
+    print_table(("token", "user", "label", "valid", "used", "scopes"), rows)
     return 0
+
+
+def _scopes(token: access_pb2.Token) -> list[str]:
+    return [f"{_role(scope.role)}:{_thing(scope.schema, scope.table)}" for scope in token.scopes]
 
 
 def make_token(connection: Connection, options: argparse.Namespace) -> int:

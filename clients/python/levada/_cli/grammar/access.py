@@ -46,7 +46,7 @@ def _add_users(commands: Commands) -> None:
         "list the users",
         run="access:list_users",
         examples=("users list",),
-        json="one object per user: user, state, creates, teams",
+        json="one object per user: user, administrator, disabled, creates, teams",
     )
     added = parsing.add(
         actions,
@@ -118,7 +118,7 @@ def _add_tokens(commands: Commands) -> None:
         "list your valid tokens; all, as an administrator",
         run="access:list_tokens",
         examples=("tokens list",),
-        json="one object per token: token, user, label, valid, used, scopes",
+        json="one object per token: token, user, label, valid_until, used, scopes",
     )
     made = parsing.add(
         actions,
