@@ -220,6 +220,20 @@ print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
         usage[limit] = int(kilobytes)
     assert usage["all"] - usage["1000"] < 80_000  # the rows are more than 150 MB as objects of Python
 
+    for form in ("csv", "json", "table"):  # as with `| head -1`
+        with subprocess.Popen(
+            [sys.executable, "-m", "levada", "query", "zoo.Tick", "--format", form, "--limit", "all"],
+            env=os.environ | {"LEVADA_URL": server_address},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as reading:
+            assert reading.stdout is not None
+            assert reading.stderr is not None
+            assert reading.stdout.readline()
+            reading.stdout.close()
+            assert reading.stderr.read() == b""
+            assert reading.wait(60) == 0
+
 
 def test_deleting_shows_its_plan_and_asks(run: Run, zoo: lv.Schema) -> None:
     animals(zoo).insert(ROWS)
