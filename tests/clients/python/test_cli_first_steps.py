@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import pytest
 import levada as lv
 from levada._base import installation
 from levada._cli.main import main
+from tests.support.processes import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +187,30 @@ def test_the_doctor_names_the_server_and_who_named_it(
     assert (code, found["TLS"]["state"]) == (1, "problem")
 
 
+def test_the_doctor_looks_at_certificates(folder: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = folder.parent / "server"
+    made = levada("certificates", "localhost", "--data-dir", str(data)).stdout
+    authority = next(line.split()[1] for line in made.splitlines() if line.startswith("authority"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with Server(database_url, f"localhost:{port}", "--data-dir", str(data)):
+        code, found = findings("--url", f"https://localhost:{port}")
+        assert (code, found["TLS"]["state"]) == (1, "problem")
+        assert "is not trusted" in found["TLS"]["message"]
+        settings = f'url = "https://localhost:{port}"\ncertificates = "{authority}"\n'
+        (folder / "levada.toml").write_text(settings, encoding="utf-8")
+        code, found = findings()
+        assert found["address"]["message"] == f"https://localhost:{port}, named by {folder / 'levada.toml'}"
+        assert found["TLS"]["state"] == "ok"
+        assert "is valid until 20" in found["TLS"]["message"]
+        assert found["connection"]["state"] == "ok"  # this user's own server needs no token
+        assert code == 0
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder))  # as from another machine
+        code, found = findings()
+        assert (code, found["connection"]["state"]) == (1, "problem")
+
+
 # --------------------------------------------------------------------------------------------- shell, completion
 
 
@@ -192,6 +219,15 @@ def test_the_shell_has_the_schemas(folder: Path, server_address: str, lab: lv.Vi
     assert told.returncode == 0, told.stderr
     assert "schemas: lab" in told.stdout
     assert f"3 {lv.__version__}" in told.stdout
+
+
+def test_without_ipython_the_shell_is_pythons(
+    server_address: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    monkeypatch.setattr("sys.stdin", io.StringIO("print(len(lab.Subject()))\n"))
+    assert main(["shell", "lab", "--url", server_address]) == 0
+    assert "\n3\n" in f"\n{capsys.readouterr().out.replace('>>> ', '')}"
 
 
 BASH = """
