@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from levada._base.errors import PreconditionFailed
@@ -26,6 +27,7 @@ def agreed(lines: Sequence[str], question: str, options: argparse.Namespace) -> 
     stream.write("\n".join([*lines, ""]))
     stream.flush()
     try:
-        return user_choice(question, default="no") == "yes"
+        with redirect_stdout(stream):
+            return user_choice(question, default="no") == "yes"
     except PreconditionFailed:
         raise PreconditionFailed("Nobody can answer here; add --yes if it is what you want.") from None

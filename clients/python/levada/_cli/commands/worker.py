@@ -25,9 +25,8 @@ from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
-    from levada._crew.reports import Report, ServedTable
+    from levada._crew.reports import Report
     from levada._net.connection import Connection
 
 _LISTED_ERRORS = 20
@@ -54,7 +53,7 @@ def worker(connection: Connection, options: argparse.Namespace) -> int:
     tally = _Tally()
     ending = workers.work(connection, settings, _observer(options, tally))
     if ending.code == workers.EXIT_OK:
-        _summarize(connection, options, ending.tables, tally)
+        _summarize(connection, options, ending, tally)
     return ending.code
 
 
@@ -76,27 +75,26 @@ class _Tally(Observer):
             self.counts[report.state] += 1
 
 
-def _summarize(
-    connection: Connection, options: argparse.Namespace, tables: Sequence[ServedTable], tally: _Tally
-) -> None:
+def _summarize(connection: Connection, options: argparse.Namespace, ending: workers.Ending, tally: _Tally) -> None:
     """Report how many jobs were computed and failed, and how many keys are left, as the last line of the log."""
-    names = [schema_pb2.TableName(schema=table.schema, table=table.table) for table in tables]
-    found = job_calls.progress(connection, names)
-    total = sum(progress.total_count for progress in found)
-    failed = sum(progress.error_count for progress in found)
-    left = sum(progress.remaining_count for progress in found) - failed
     done, failures = tally.counts["success"], tally.counts["error"]
-    if tally.counts:
-        text = f"{done} computed, {failures} failed in {tally.seconds:.1f} s"
-    else:
-        text = f"there was nothing to compute for {plural(len(names), 'table')}"
-    text += f"; {total - failed - left} of {plural(total, 'key')} done"
-    earlier = failed - failures
-    text += f", {earlier} failed earlier (see `levada jobs errors`, and repeat them with `levada jobs retry`)" * (
-        earlier > 0
-    )
-    text += f", {left} left" * (left > 0)
-    counts = {"success_count": done, "error_count": failures, "total_count": total, "remaining_count": left + failed}
+    text = f"{done} computed, {failures} failed in {tally.seconds:.1f} s"
+    counts = {"success_count": done, "error_count": failures}
+    if not ending.stopped:  # a worker that is told to stop may have no server any more, and does not wait for one
+        names = [schema_pb2.TableName(schema=table.schema, table=table.table) for table in ending.tables]
+        found = job_calls.progress(connection, names)
+        total = sum(progress.total_count for progress in found)
+        remaining = sum(progress.remaining_count for progress in found)
+        if not tally.counts:
+            text = f"there was nothing to compute for {plural(len(names), 'table')}"
+        earlier = sum(progress.error_count for progress in found) - failures
+        left = remaining - earlier - failures
+        text += f"; {total - remaining} of {plural(total, 'key')} done"
+        if earlier > 0:
+            text += f", {earlier} failed earlier (see `levada jobs errors`, and repeat them with `levada jobs retry`)"
+        if left > 0:
+            text += f", {left} left"
+        counts |= {"total_count": total, "remaining_count": remaining}
     log = JsonLog(options.command) if options.log_format == "json" else TextLog(options.command)
     log.happened("summary", text, seconds=round(tally.seconds, 3), **counts)
 
@@ -177,7 +175,7 @@ def run(connection: Connection, options: argparse.Namespace) -> int:
             }
         )
     sys.stdout.flush()
-    _summarize(connection, options, ending.tables, tally)
+    _summarize(connection, options, ending, tally)
     return workers.EXIT_FAILED if failed or ending.stopped else workers.EXIT_OK
 
 
