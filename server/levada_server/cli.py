@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from argcomplete import autocomplete
 
 from levada_server.app import serve
 from levada_server.backup.backup import back_up, end_leases, restore, verify
@@ -30,6 +34,7 @@ from levada_server.config import (
     read_stores,
     store_folders,
 )
+from levada_server.data_place import DATA_FOLDER, found_data_folder
 from levada_server.embedded import embedded
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
@@ -41,20 +46,30 @@ from levada_server.storage.objects.storage import StoreFolders, open_stores
 from levada_server.storage.postgres.database import STATEMENT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from levada_server.backup.manifest import Manifest
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # it has no public name
+
 EXIT_FAILED = 1
 EXIT_IN_USE = 2
+EXIT_INTERRUPTED = 130
 LAST_PORT = 65535
 LEAST_S, MOST_S = 1.0, 7 * 86_400.0
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^]]+]|[^:\[\]]+)(?::(?P<port>\d{0,9}))?")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command of the server, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = command_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        autocomplete(parser)
+    options = parser.parse_args(arguments)
     try:
+        if "data_dir" in options:
+            makes_one = options.command == "restore"
+            options.data_dir = options.data_dir or (DATA_FOLDER if makes_one else found_data_folder())
         if options.command != "serve":
             code: int = options.run(options)
             return code
@@ -62,6 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
     except LevadaError as error:
         print(f"levada {options.command}: {error.message}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:
+        return _report(options.command, error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     configure(settings.log_level, settings.log_format)
 
     def ready(address: str) -> None:
@@ -73,10 +92,21 @@ def main(arguments: list[str] | None = None) -> int:
     except LevadaError as error:
         print(f"levada serve: {error.message}", file=sys.stderr)
         return EXIT_IN_USE if error.details.get("pid") else EXIT_FAILED
+    except OSError as error:
+        return _report("serve", error)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _report(command: str, error: OSError) -> int:
+    """Report a file or folder that cannot be used, such as one that is read-only."""
+    if error.filename is None:
+        raise error
+    print(f"levada {command}: {error.filename}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return the server's command line."""
     parser = argparse.ArgumentParser(prog="levada", description="Scientific data pipelines over PostgreSQL.")
     commands = parser.add_subparsers(dest="command", required=True)
     data = argparse.ArgumentParser(add_help=False)
@@ -85,47 +115,87 @@ def _parser() -> argparse.ArgumentParser:
         help="a PostgreSQL 15 or newer, as postgresql://user@host/database without a password "
         "(default: LEVADA_DATABASE_URL of the environment, else an embedded one)",
     )
-    data.add_argument(
-        "--data-dir", type=Path, default=Path(".levada"), help="folder of the embedded database (default: .levada)"
-    )
+    _add_data_dir(data)
     data.add_argument(
         "--stores",
         type=Path,
         help="the file that names the stores of objects (default: stores.toml in the data folder)",
     )
-    _add_serve(commands.add_parser("serve", parents=[data], help="run a server"))
+    serve_examples = (
+        "serve",
+        "serve --database-url postgresql://levada@db.example.org/levada --listen 127.0.0.1:50051",
+    )
+    _add_serve(_add(commands, "serve", "run a server", serve_examples, parents=[data]))
     _add_backup(commands, data)
-    certificates = commands.add_parser(
-        "certificates", help="make an authority, and a certificate that a running server takes at once"
+    certificates = _add(
+        commands,
+        "certificates",
+        "make an authority, and a certificate that a running server takes at once",
+        ("certificates lab.example.org 10.0.0.5",),
     )
-    certificates.add_argument(
-        "--data-dir", type=Path, default=Path(".levada"), help="the server's data folder (default: .levada)"
-    )
+    _add_data_dir(certificates)
     certificates.add_argument("names", nargs="+", help="names and addresses under which clients call the server")
     certificates.set_defaults(run=_certificates)
     return parser
 
 
-def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], data: argparse.ArgumentParser) -> None:
-    backup = commands.add_parser(
-        "backup", parents=[data], help="save the database and its objects to a new folder, while the server goes on"
+def _add(
+    commands: Commands, name: str, about: str, examples: Sequence[str], parents: Sequence[argparse.ArgumentParser] = ()
+) -> argparse.ArgumentParser:
+    """Add a command with examples, which are calls without the word `levada`."""
+    head = "example:" if len(examples) == 1 else "examples:"
+    return commands.add_parser(
+        name,
+        parents=parents,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog="\n".join((head, *(f"  levada {line}" for line in examples))),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="the server's data folder (default: .levada in this folder or above it; for a restore, a new one here)",
+    )
+
+
+def _add_backup(commands: Commands, data: argparse.ArgumentParser) -> None:
+    backup = _add(
+        commands,
+        "backup",
+        "save the database and its objects to a new folder, while the server goes on",
+        ("backup backups/monday",),
+        parents=[data],
     )
     backup.add_argument("folder", type=Path, help="the folder to make")
     backup.set_defaults(run=_backup)
-    verify = commands.add_parser(
-        "verify", help="restore a backup into a database of its own, compare every table, and read every object"
+    verify = _add(
+        commands,
+        "verify",
+        "restore a backup into a database of its own, compare every table, and read every object",
+        ("verify backups/monday",),
     )
     verify.add_argument("folder", type=Path, help="the folder of the backup")
     verify.set_defaults(run=_verify)
-    restore = commands.add_parser(
-        "restore", parents=[data], help="load a backup into a new data folder or an empty database"
+    restore = _add(
+        commands,
+        "restore",
+        "load a backup into a new data folder or an empty database",
+        ("restore backups/monday --data-dir /srv/levada/data",),
+        parents=[data],
     )
     restore.add_argument("folder", type=Path, help="the folder of the backup")
     restore.set_defaults(run=_restore)
-    recovered = commands.add_parser(
+    recovered = _add(
+        commands,
         "recovered",
+        "end leases in a database that PostgreSQL recovered to an earlier moment, before it is served",
+        ("recovered --database-url postgresql://levada@db.example.org/levada",),
         parents=[data],
-        help="end leases in a database that PostgreSQL recovered to an earlier moment, before it is served",
     )
     recovered.set_defaults(run=_recovered)
     for parser in (restore, recovered):
@@ -137,6 +207,8 @@ def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser], d
 def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
     serve_parser.add_argument(
         "--listen",
+        type=_listen,
+        metavar="ADDRESS",
         help="host:port or unix:/path (default: a private socket with the embedded database, else 127.0.0.1:50051)",
     )
     serve_parser.add_argument(
@@ -379,6 +451,14 @@ def _data_settings(arguments: argparse.Namespace) -> Settings:
         data_folder=arguments.data_dir,
         stores=read_stores(stores_file) if arguments.stores or stores_file.exists() else StoreFolders(),
     )
+
+
+def _listen(text: str) -> str:
+    found = _HOST_AND_PORT.fullmatch(text)
+    if text.startswith("unix:/") or (found is not None and int(found["port"] or LAST_PORT + 1) <= LAST_PORT):
+        return text
+    host = found["host"] if found is not None else f"[{text.strip('[]')}]"  # an address of IPv6 without brackets
+    raise argparse.ArgumentTypeError(f"{text} has no port; use HOST:PORT, such as {host}:50051, or unix:/path")
 
 
 def _count(text: str) -> int:

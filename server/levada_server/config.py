@@ -307,5 +307,7 @@ def _check_private(file: Path) -> None:
 def _read(file: Path) -> dict[str, Any]:  # Any: TOML
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidRequest(f"{file} cannot be read as TOML: {error}.") from None
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRequest(f"{file} is not valid TOML: {error}.") from None

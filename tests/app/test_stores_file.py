@@ -33,7 +33,7 @@ def test_each_store_has_a_folder_and_one_is_preferred(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("stores", "cannot be read as TOML"),
+        ("stores", "is not valid TOML"),
         ("stores = 1", "tables"),
         ("other = 1", "nothing else"),
         ("[stores]\na = 1", "needs one line: folder"),

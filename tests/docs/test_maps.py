@@ -59,7 +59,7 @@ def test_the_clients_map_names_its_modules_and_nothing_else() -> None:
     assert {name for names in named.values() for name in names if not name.endswith("…")} - modules == set()
     placed = _PLACED_MODULE.findall(text)
     assert [name for name in placed if not ((CLIENT / f"{name}.py").exists() or (CLIENT / name).exists())] == []
-    packages = {folder.name: {file.stem for file in folder.glob("[!_]*.py")} for folder in CLIENT.glob("_[!_]*")}
+    packages = {folder.name: {file.stem for file in folder.glob("[!_]*.py")} for folder in CLIENT.glob("_[!_]*/")}
     unnamed = {
         f"{package}/{module}"
         for package, found in packages.items()

@@ -1,111 +1,35 @@
 """Scientific data pipelines: tables, queries and computations on a Levada server.
 
-`import levada as lv` provides the names below. Pipelines written for DataJoint run with `import levada as dj`.
+`import levada as lv` provides the names of `__all__`. Pipelines written for DataJoint run with `import levada as dj`.
+
+The names are loaded when one of them is first used, so that the command `levada` answers before Arrow and gRPC are
+loaded.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib
 from typing import TYPE_CHECKING
 
-from levada import blob, errors, utils
-from levada._base.config import config
-from levada._base.errors import DataJointError, LevadaError, LevadaWarning
-from levada._base.hash import key_hash
-from levada._base.prompt import user_choice
-from levada._base.tracebacks import install as _shorten_tracebacks
-from levada._net.address import conn, connect
-from levada._net.connection import Connection
-from levada._net.login import login
-from levada._net.versions import own_version
-from levada._objects.handles import StoredArray, StoredFile, StoredFolder
-from levada._pipeline.schema import (
-    Schema,
-    VirtualModule,
-    create_virtual_module,
-    list_schemas,
-    virtual_schema,
-)
-from levada._pipeline.tiers import Computed, Imported, Lookup, Manual, Part
-from levada._query.relation import Relation, U
-from levada._query.restriction import AndList, Not, Top
-from levada._tables.deletion import DeletePlan
-from levada._tables.table import FreeTable, Table
-from levada._tables.validation import ValidationResult
-from levada._values.attached import AttachedFile
-from levada._values.codecs import AttributeAdapter, Codec, get_codec, list_codecs
-from levada._values.heading import Attribute, Heading
-from levada._views.diagram import Diagram
-from levada._views.shells import teach_shell as _teach_shell
-
-schema = Schema
-logger = logging.getLogger("levada")
-__version__ = own_version()
-_shorten_tracebacks()
-_teach_shell()
-
-__all__ = [
-    "AndList",
-    "AttachedFile",
-    "Attribute",
-    "AttributeAdapter",
-    "Codec",
-    "Computed",
-    "Connection",
-    "DataJointError",
-    "DeletePlan",
-    "Diagram",
-    "FreeTable",
-    "Heading",
-    "Imported",
-    "LevadaError",
-    "LevadaWarning",
-    "Lookup",
-    "Manual",
-    "Not",
-    "Part",
-    "Relation",
-    "Schema",
-    "StoredArray",
-    "StoredFile",
-    "StoredFolder",
-    "Table",
-    "Top",
-    "U",
-    "ValidationResult",
-    "VirtualModule",
-    "__version__",
-    "blob",
-    "config",
-    "conn",
-    "connect",
-    "create_virtual_module",
-    "errors",
-    "get_codec",
-    "key_hash",
-    "list_codecs",
-    "list_schemas",
-    "logger",
-    "login",
-    "schema",
-    "user_choice",
-    "utils",
-    "virtual_schema",
-]
-
-
-def __dir__() -> list[str]:
-    """List the names that are for users."""
-    return sorted(__all__)
-
-
-# Only at run time: type checkers would take every name for a member.
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from levada._public import *  # noqa: F403  # they are in `__all__`
+    from levada._public import __all__ as __all__
+    from levada._public import __version__ as __version__
+else:
+    # Only at run time: type checkers would take every name for a member.
+    _MODULES = ("blob", "errors", "utils")
 
     def __getattr__(name: str) -> object:
-        """Find a name that only code written for DataJoint uses."""
-        if name.startswith("_"):
+        """Load the public names, or find a name that only code written for DataJoint uses."""
+        if name in _MODULES:
+            return importlib.import_module(f"levada.{name}")
+        if name.startswith("_") and name not in ("__all__", "__version__"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-        from levada._datajoint.modules import native
+        public = importlib.import_module("levada._public")
+        globals().update({known: getattr(public, known) for known in public.__all__}, __all__=public.__all__)
+        if name in globals():
+            return globals()[name]
+        return importlib.import_module("levada._datajoint.modules").native(name)
 
-        return native(name)
+    def __dir__() -> list[str]:
+        return sorted(__getattr__("__all__"))

@@ -122,7 +122,9 @@ def start(folder: Path) -> EmbeddedPostgres:
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         return _start(folder.resolve())
     except OSError as error:
-        raise PreconditionFailed(f"The data folder {folder} cannot be used: {error}.", folder=folder) from error
+        place = f" ({error.filename})" if error.filename not in (None, str(folder)) else ""
+        reason = f"{(error.strerror or str(error)).lower()}{place}"
+        raise PreconditionFailed(f"The data folder {folder} cannot be used: {reason}.", folder=folder) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,14 @@ import asyncpg
 import pytest
 
 import levada as lv
+from levada._base import installation
 from levada._cli import main, output
 from tests.support.client import give_up_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.main", "levada._cli.output")
+TESTS = ("levada._cli.main", "levada._cli.output", "levada._base.installation")
 
 
 @pytest.fixture
@@ -38,7 +40,14 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for command in ("serve", "worker", "connect", "schemas", "describe", "objects", "jobs"):
-        assert f"\n    {command} " in text
+        assert f"\n  {command} " in text
+
+
+def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main([]) == 0
+    assert "Exit codes:" in capsys.readouterr().out
+    assert main.main(["jobs"]) == 0
+    assert "\n    errors " in capsys.readouterr().out
 
 
 def test_erase_asks_and_prints_what_it_erased(
@@ -62,13 +71,17 @@ def test_erase_asks_and_prints_what_it_erased(
     assert [line.split() for line in said.splitlines()[:3]] == [
         ["4", "rows", "of", "lab.Session.Trial"],
         ["2", "rows", "of", "lab.Session"],
-        ["1", "rows", "of", "lab.Subject"],
+        ["1", "row", "of", "lab.Subject"],
     ]
     assert "0 objects" in said
     assert len(lab.Subject()) == before - 1
     assert not lab.Subject & "subject_id = 1"
     assert main.main([*arguments, "--yes"]) == 1
     assert "No row has this condition." in capsys.readouterr().out
+    assert main.main(["erase", "lab.Subject", "subject_id = 2", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tables"][-1] == {"table": "lab.Subject", "rows": 1}
+    assert (told["object_count"], told["remaining_object_count"]) == (0, 0)
     assert main.main(["erase", "lab.Subject", "weight = 1", "--yes"]) == 1
 
 
@@ -87,7 +100,7 @@ def test_serve_is_the_server_itself() -> None:
 
 
 def test_serve_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(main, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
+    monkeypatch.setattr(installation, "_SERVER_MODULES", ("levada_server", "a_module_that_is_missing"))
     assert main.main(["serve"]) == 1
     error = capsys.readouterr().err
     assert "a_module_that_is_missing" in error
@@ -147,8 +160,32 @@ def test_ownership_of_rows_is_set_and_shown(
     ):
         assert main.main(["ownership", name, *arguments]) == 0
         assert words in capsys.readouterr().out
+    assert main.main(["ownership", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"table": name, "attribute": None, "hidden": False}
     assert main.main(["ownership", name, "--hidden"]) == 1
     assert main.main(["ownership", name, "--attribute", "absent"]) == 1
+
+
+def test_users_and_tokens_are_told_to_programs(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> list[dict[str, object]]:
+        assert main.main([*words, "--json"]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    (made,) = told("users", "add", "anna", "--schemas", "anna_")
+    assert made["user"] == "anna"
+    assert str(made["secret"]).startswith("lev_")
+    anna = {"user": "anna", "administrator": False, "disabled": False, "creates": ["anna_"], "teams": []}
+    assert anna in told("users", "list")
+    (listed,) = told("tokens", "list")
+    assert (listed["token"], listed["user"], listed["used"]) == (made["token"], "anna", None)
+    (caller,) = told("whoami")
+    assert (caller["administrator"], caller["token"]) == (True, None)
+    assert told("tokens", "revoke", "--user", "anna") == [{"revoked": 1}]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main.main(["tokens", "revoke", "--all"]) == 1  # nobody can answer
+    assert "add --yes" in capsys.readouterr().err
 
 
 def test_jobs_shows_how_far_each_table_is(
@@ -230,9 +267,9 @@ def test_failed_jobs_are_shown_and_acted_upon(
 
     Weight.populate(suppress_errors=True)
     assert main.main(["jobs", "errors", "lab"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)
-    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == [f'lab.Weight {{"subject_id": {n}}}: ValueError: no weight' for n in (2, 3)]
+    assert all(re.fullmatch(rf"    {re.escape(__file__)}:\d+ in make", line) for line in lines[1::2])
     assert main.main(["jobs", "errors", "lab.Weight", "--json"]) == 0
     record = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (record["key"], record["attempt"]) == ({"subject_id": 2}, 1)
@@ -254,6 +291,31 @@ def test_failed_jobs_are_shown_and_acted_upon(
     assert (unmade["table"], unmade["pending"]) == ("lab.Unmade", None)
     assert (weight["table"], weight["pending"]) == ("lab.Weight", 2)
     assert main.main(["jobs", "retry", "lab.Nothing"]) == 1
+
+
+def test_all_jobs_are_ignored_only_after_asking(
+    url: str, lab: lv.VirtualModule, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = "-> Subject"
+
+        def make(self, key: dict[str, object]) -> None: ...
+
+    Weight.jobs.refresh()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main.main(["jobs", "ignore", "lab.Weight"]) == 1
+    said = capsys.readouterr()
+    assert "About to ignore all jobs of lab.Weight: 3 pending." in said.out
+    assert "Nobody can answer here; add --yes" in said.err
+    assert len(Weight.jobs.ignored) == 0
+    assert main.main(["jobs", "ignore", "lab.Weight", "subject_id = 2"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert main.main(["jobs", "ignore", "lab.Weight"]) == 0
+    assert len(Weight.jobs.ignored) == 3
+    assert main.main(["jobs", "retry", "lab.Weight"]) == 0
+    assert main.main(["jobs", "ignore", "lab.Weight", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["jobs"] == 3
 
 
 def test_progress_is_watched(url: str, lab: lv.VirtualModule) -> None:
@@ -316,6 +378,11 @@ class Half(lv.Computed):
         "success_count": 0,
         "errors": [{"key": {"n": 1}, "error": "ValueError: odd"}],
     }
+    assert populate("Half") == 1
+    error = capsys.readouterr().err
+    assert "typed_pipeline.py" in error
+    assert "ValueError: odd" in error
+    assert f"{os.sep}levada{os.sep}_" not in error  # no lines of this package
     assert populate("Half", "--reserve-jobs") == 0
     assert populate("Number") == 1
     assert main.main(["populate", "no_such_module", "Half"]) == 1
@@ -346,8 +413,50 @@ def test_status_tells_about_a_server_by_address(
     assert "out of reach" in capsys.readouterr().out
 
 
+def test_a_mistyped_command_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["qurey", "lab.Session"])
+    assert ended.value.code == 2
+    assert "there is no command `qurey`; did you mean `query`?" in capsys.readouterr().err
+
+
+def test_a_module_that_fails_shows_its_own_lines(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "failing_module.py").write_text("def deep():\n    return 1 / 0\n\ndeep()\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert main.main(["populate", "failing_module", "Half"]) == 1
+    error = capsys.readouterr().err
+    lines = [line.strip() for line in error.splitlines() if line.startswith("  File ")]
+    assert lines == [
+        f'File "{tmp_path}/failing_module.py", line {n}, in {name}' for n, name in ((4, "<module>"), (2, "deep"))
+    ]
+    assert error.endswith("levada populate: ZeroDivisionError: division by zero\n")
+    assert main.main(["populate", "failing_module.py", "Half"]) == 1
+    assert "Name the module, not its file: `failing_module`" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_quietly(url: str, lab: lv.VirtualModule) -> None:
+    @lab.schema
+    class Weight(lv.Computed):
+        definition = "-> Subject"
+
+        def make(self, key: dict[str, object]) -> None: ...
+
+    command = [sys.executable, "-m", "levada", "jobs", "watch", "lab"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"LEVADA_URL": url}
+    ) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.communicate(timeout=60)[1] == ""
+        assert watching.returncode == 130
+
+
 def test_wrong_arguments_have_a_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
+    for words in (["worker"], ["worker", "m", "--processes", "0"], ["worker", "m", "--lease", "soon"], ["nothing"]):
         with pytest.raises(SystemExit) as ended:
             main.main(words)
         assert ended.value.code == 2
@@ -366,6 +475,48 @@ def test_output_may_be_cut_off(url: str) -> None:
     process.stdout.close()
     _, error = process.communicate(timeout=60)
     assert "Traceback" not in error
+
+
+def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    for stream, setting, shown in (
+        (Terminal(), "", "\x1b[31mred\ufffd\x1b[0m"),
+        (Terminal(), "1", "red\ufffd"),
+        (io.StringIO(), "", "red\x1b"),
+    ):
+        monkeypatch.setenv("NO_COLOR", setting)
+        monkeypatch.setattr(sys, "stdout", stream)
+        with output.safe_terminal():
+            output.write_styled("red\x1b", "red")
+        assert stream.getvalue() == shown
+
+
+def test_tables_fit_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    rows = [("lab.Session", 12, "a long comment " * 9), ("lab.Trial", 3, "")]
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal, narrow, file = Terminal(), Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    output.print_table(("table", "rows", "comment"), rows)
+    head, first, second = terminal.getvalue().splitlines()
+    assert head.split() == ["table", "rows", "comment"]
+    assert len(first) == 60
+    assert first.endswith("…")
+    assert second == "lab.Trial       3"
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    output.print_table(("table", "rows", "comment"), rows[1:])
+    assert narrow.getvalue() == "lab.Trial\n  rows 3\n"
+    monkeypatch.setattr(sys, "stdout", file)
+    output.print_table(("table", "rows", "comment"), rows)
+    assert rows[0][2].strip() in file.getvalue()
 
 
 def test_a_terminal_gets_no_control_characters_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

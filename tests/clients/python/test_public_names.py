@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import levada as lv
@@ -47,3 +50,24 @@ def test_settings_are_a_mapping_that_takes_any_name() -> None:
         assert lv.config["safemode"] is True
     assert lv.config["custom"] == {}
     assert lv.config.get("nothing") is None
+
+
+LAZY = """
+import sys
+import levada as lv
+assert not {"grpc", "numpy", "pyarrow"} & set(sys.modules), "the import is slow"
+assert {"Schema", "errors", "__version__"} <= set(dir(lv))
+assert "Schema" in vars(lv)
+from levada import *
+assert Schema is lv.Schema
+try:
+    lv.nothing_of_this_name
+except AttributeError as error:
+    print(error)
+"""
+
+
+def test_names_are_loaded_when_they_are_used() -> None:
+    told = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "nothing_of_this_name" in told.stdout

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ import psutil
 import pytest
 
 import levada as lv
-from levada._cli.worker import _stays_here
+from levada._cli.commands.worker import _stays_here
 from levada._worker.job_token import make_job_token
 from levada._worker.slurm import ArrayJob, submit
 from levada_api.v1 import access_pb2
@@ -27,7 +29,7 @@ from tests.support.processes import TIMEOUT, Worker, write_pipeline
 if TYPE_CHECKING:
     from pathlib import Path
 
-TESTS = ("levada._cli.worker", "levada._worker.job_token", "levada._worker.slurm")
+TESTS = ("levada._cli.commands.worker", "levada._worker.job_token", "levada._worker.slurm")
 
 PIPELINE = '''
 import os
@@ -101,16 +103,55 @@ def test_run_brings_a_pipeline_to_its_end_and_lists_what_failed(folder: Path, se
     (folder / "bad").mkdir()
     failed = run(folder, server_address, "run", "commands", "--processes", "2")
     assert failed.returncode == 1
-    assert failed.stdout == 'commands.Square {"n": 5}: ValueError: 5 is bad\n'
-    assert "1 job failed" in failed.stderr
+    listed, place = failed.stdout.splitlines()
+    assert listed == 'commands.Square {"n": 5}: ValueError: 5 is bad'
+    assert re.fullmatch(r"    \S*commands\.py:\d+ in make", place)
+    assert re.search(r"levada run: \d+ computed, 1 failed in [\d.]+ s; \d+ of \d+ keys done", failed.stderr)
     (folder / "bad").rmdir()
 
-    assert run(folder, server_address, "run", "commands").returncode == 1
+    again = run(folder, server_address, "run", "commands")
+    assert again.returncode == 1
+    assert "there was nothing to compute for 2 tables" in again.stderr
+    assert "1 failed earlier (see `levada jobs errors`" in again.stderr
     done = run(folder, server_address, "run", "commands", "--retry")
     assert (done.returncode, done.stdout) == (0, "")
     with lv.Connection(server_address) as connection:
         assert len(lv.FreeTable(connection, "commands.Root")) == 8
+    told = run(folder, server_address, "run", "commands", "--json")
+    assert json.loads(told.stdout) | {"seconds": 0} == {
+        "success_count": 0,
+        "error_count": 0,
+        "seconds": 0,
+        "tables": ["commands.Square", "commands.Root"],
+        "errors": [],
+    }
     assert run(folder, server_address, "run", "no_such_module").returncode == 1
+
+
+@pytest.mark.parametrize("words", [["run", "commands"], ["populate", "commands", "Square", "--suppress-errors"]])
+def test_progress_is_drawn_on_a_terminal(folder: Path, server_address: str, words: list[str]) -> None:
+    import pty  # Windows has none
+    import termios
+
+    reader, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    with subprocess.Popen(
+        [sys.executable, "-m", "levada", *words],
+        cwd=folder,
+        env=os.environ | {"LEVADA_URL": server_address, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # Linux reports the end of a terminal so
+            while piece := os.read(reader, 4096):
+                shown += piece
+        os.close(reader)
+        assert process.wait(TIMEOUT) == 0
+    assert "\N{REPLACEMENT CHARACTER}".encode() not in shown
+    mark = b"\x1b[" if words[0] == "run" else b"\rSquare: "
+    assert mark in shown, shown
 
 
 # ---------------------------------------------------------------------------------------------------- SLURM

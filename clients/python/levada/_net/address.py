@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from levada._base.errors import InvalidRequest, NotFound
+from levada._base.errors import InvalidRequest, NotFound, Unavailable
 from levada._net import embedded
 from levada._net.connection import Connection
 from levada._net.credentials import find_credential
@@ -65,6 +65,25 @@ def connect_to_existing(url: str | None = None) -> Connection:
     connection = _open(source)
     use(connection)
     return connection
+
+
+def connect_to_running(url: str | None = None) -> Connection:
+    """Connect to a server that runs already, without making it the one that schemas use; nothing is started.
+
+    Args:
+        url: Its address; None: the one that `connect()` finds.
+
+    Raises:
+        Unavailable: None runs.
+        LevadaError: As by `connect`.
+    """
+    source = Source(url) if url else find_source()
+    if source.data_folder is None:
+        return _open(source)
+    found = embedded.running(source.data_folder)
+    if found is None:
+        raise Unavailable(f"No server of {source.data_folder} runs.")
+    return Connection(found.address)
 
 
 def open_found(host: str | None = None) -> Connection:

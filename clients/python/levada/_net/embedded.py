@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO
 
-from levada._base.errors import LevadaError, Unavailable, Unsupported
+from levada._base.errors import LevadaError, PreconditionFailed, Unavailable, Unsupported
 from levada._base.installation import install_command
 from levada._base.text import tell, tell_once
 from levada._net.backoff import Backoff
@@ -49,6 +49,7 @@ def join_or_start(folder: Path) -> str:
     Raises:
         Unavailable: The server could not be started; the message has the server's own words.
         Unsupported: This machine cannot run it.
+        PreconditionFailed: The folder cannot be written.
     """
     folder = folder.absolute()
     joined = running(folder)
@@ -82,7 +83,7 @@ def stop(server: LocalServer) -> None:
     except ProcessLookupError:
         return
     for pause in _POLL.pauses(_END_SECONDS):
-        if not _alive(server.pid):
+        if not is_alive(server.pid):
             return
         time.sleep(pause)
     raise Unavailable(f"The server (process {server.pid}) has not ended after {_END_SECONDS:.0f} s.")
@@ -95,7 +96,7 @@ def running(folder: Path) -> LocalServer | None:
         address, pid = served["address"], int(served["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not _alive(pid):
+    if not is_alive(pid):
         return None
     transport = Transport(str(address))
     try:
@@ -109,7 +110,8 @@ def running(folder: Path) -> LocalServer | None:
     return LocalServer(str(address), pid)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs, whosever it is."""
     try:
         os.kill(pid, 0)
     except PermissionError:
@@ -120,8 +122,16 @@ def _alive(pid: int) -> bool:
 
 
 def _start(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        raise PreconditionFailed(
+            f"The local server keeps its data in {folder}, which cannot be written "
+            f"({(error.strerror or str(error)).lower()}). Work in a folder of your own, or name a server: "
+            'set LEVADA_URL, or call levada.connect("host:port").'
+        ) from None
     command = [sys.executable, "-m", "levada_server", "serve", "--data-dir", str(folder)]
     command += ["--idle-timeout", str(_IDLE_SECONDS)]
     with log.open("ab") as errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,17 +22,55 @@ if TYPE_CHECKING:
     Namespaces = Sequence[Mapping[str, Any]]  # Any: anything in a module
 
 
-def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_name: str, prompt: bool | None) -> bool:
-    """Alter a table to the definition of its class, after asking.
+@dataclass(frozen=True)
+class Alteration:
+    """The changes that a table needs to have the definition of its class.
+
+    Args:
+        table: An instance of the class.
+        wanted: The request that planned them.
+        changes: A line for each; empty if there are none.
+        digest: Identifies exactly these changes.
+    """
+
+    table: Table
+    wanted: pb.PlanAlterationRequest
+    changes: Sequence[str]
+    digest: str
+
+    def lines(self) -> list[str]:
+        """Describe the changes for a person."""
+        return [f"About to alter {full_name(self.table._name)}:", *(f"  {line}" for line in self.changes)]
+
+    def run(self) -> None:
+        """Make exactly these changes.
+
+        Raises:
+            PlanChanged: The table has changed since.
+        """
+        wanted = self.wanted
+        request = pb.AlterTableRequest(
+            name=wanted.name,
+            definition=wanted.definition,
+            references=wanted.references,
+            renames=wanted.renames,
+            new_name=wanted.new_name,
+            tier=wanted.tier,
+            codecs=wanted.codecs,
+            digest=self.digest,
+            request_id=uuid4().hex,
+        )
+        answer = self.table.connection.call("SchemaService/AlterTable", request, pb.AlterTableResponse)
+        _bind_again(type(self.table), answer.table.name.table)
+
+
+def plan_alteration(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_name: str) -> Alteration:
+    """Compare a table with the definition of its class.
 
     Args:
         namespaces: Looked up in this order for the names after `->`.
         renames: The old name of an attribute by its new one.
         new_name: The new name of the class; empty: unchanged.
-        prompt: Whether to ask first; None: according to the setting `safemode`.
-
-    Returns:
-        Whether anything was altered.
     """
     cls = type(table)
     definition = definition_of(table)
@@ -52,22 +91,25 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         if (found := resolve(written, places)) is not None:
             wanted.references[written].CopyFrom(found)
     plan = table.connection.call("SchemaService/PlanAlteration", wanted, pb.PlanAlterationResponse)
-    lines = [f"About to alter {full_name(table._name)}:", *(f"  {line}" for line in plan.changes)]
-    if not plan.changes or not confirm(lines, "Proceed?", prompt):
+    return Alteration(table, wanted, tuple(plan.changes), plan.digest)
+
+
+def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_name: str, prompt: bool | None) -> bool:
+    """Alter a table to the definition of its class, after asking.
+
+    Args:
+        namespaces: As for `plan_alteration`.
+        renames: As for `plan_alteration`.
+        new_name: As for `plan_alteration`.
+        prompt: Whether to ask first; None: according to the setting `safemode`.
+
+    Returns:
+        Whether anything was altered.
+    """
+    planned = plan_alteration(table, namespaces, renames, new_name)
+    if not planned.changes or not confirm(planned.lines(), "Proceed?", prompt):
         return False
-    request = pb.AlterTableRequest(
-        name=wanted.name,
-        definition=wanted.definition,
-        references=wanted.references,
-        renames=wanted.renames,
-        new_name=wanted.new_name,
-        tier=wanted.tier,
-        codecs=wanted.codecs,
-        digest=plan.digest,
-        request_id=uuid4().hex,
-    )
-    answer = table.connection.call("SchemaService/AlterTable", request, pb.AlterTableResponse)
-    _bind_again(cls, answer.table.name.table)
+    planned.run()
     return True
 
 

@@ -111,6 +111,11 @@ class Result:
         self._reader = pa.ipc.open_stream(source)
         check_schema(self._reader.schema)
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, with their types."""
+        return self._reader.schema
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches one by one; closing the iterator stops the query."""
         try:

@@ -15,7 +15,7 @@ from levada_api.v1 import row_service_pb2 as pb
 from levada_api.v1 import schema_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from levada._net.connection import Connection
     from levada_api.v1 import relation_pb2, schema_pb2
@@ -154,11 +154,10 @@ def drop_table(
     if part_integrity not in ("enforce", "ignore"):
         raise InvalidRequest(f"part_integrity of a drop must be 'enforce' or 'ignore', not {part_integrity!r}.")
     ignoring = part_integrity == "ignore"
-    request = schema_service_pb2.PlanDropRequest(names=[name], ignore_masters=ignoring)
-    plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+    plan = plan_drop(connection, [name], ignore_masters=ignoring)
     lines = [f"{table.entity_count:>9} rows of {class_path(table.name)}" for table in plan.tables]
     if confirm(["About to drop:", *lines], "Proceed?", prompt):
-        _drop(connection, name, plan.digest, ignoring)
+        drop_planned(connection, name, plan.digest, ignore_masters=ignoring)
 
 
 def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None:
@@ -167,16 +166,35 @@ def drop_table_quick(connection: Connection, name: schema_pb2.TableName) -> None
     Raises:
         HasChildren: A table does.
     """
-    request = schema_service_pb2.PlanDropRequest(names=[name])
-    plan = connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+    plan = plan_drop(connection, [name])
     if len(plan.tables) > 1:
         child, own = full_name(plan.tables[0].name), full_name(plan.tables[-1].name)
         raise HasChildren(f"{child} depends on {own}; use drop() to drop both.", {"table": own, "child": child})
-    _drop(connection, name, plan.digest)
+    drop_planned(connection, name, plan.digest)
 
 
-def _drop(connection: Connection, name: schema_pb2.TableName, digest: str, ignore_masters: bool = False) -> None:
-    """Drop the planned tables."""
+def plan_drop(
+    connection: Connection, names: Sequence[schema_pb2.TableName], *, ignore_masters: bool = False
+) -> schema_service_pb2.PlanDropResponse:
+    """Ask the server which tables would go with some tables, and how many rows each has.
+
+    Args:
+        connection: The connection.
+        names: The tables.
+        ignore_masters: Let a part go whose master stays.
+    """
+    request = schema_service_pb2.PlanDropRequest(names=names, ignore_masters=ignore_masters)
+    return connection.call("SchemaService/PlanDrop", request, schema_service_pb2.PlanDropResponse)
+
+
+def drop_planned(
+    connection: Connection, name: schema_pb2.TableName, digest: str, *, ignore_masters: bool = False
+) -> None:
+    """Drop the tables that were planned for one.
+
+    Raises:
+        PlanChanged: The tables or their rows have changed.
+    """
     request = schema_service_pb2.DropTablesRequest(
         names=[name], digest=digest, request_id=uuid4().hex, ignore_masters=ignore_masters
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from levada._base.errors import InvalidRequest, LevadaError
 from levada._query.relation import Relation
@@ -13,7 +18,7 @@ from levada._tables.insertion import insert
 from levada._values.tabular import is_arrow, is_sliceable, slice_rows, to_arrow_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from levada._tables.insertion import Target
     from levada_api.v1 import row_service_pb2 as pb
@@ -59,13 +64,13 @@ class ValidationResult:
 
 def validate(table: Target, rows: object, options: pb.InsertOptions) -> ValidationResult:
     """Find the rows that an insert would refuse, without keeping any."""
-    count, part = _sliced(as_operand(rows))
     result = ValidationResult()
     with suppress(_Undone), table.connection.transaction:
-        for start in range(0, count, _CHUNK_ROWS):
-            _try_rows(table, part, start, min(start + _CHUNK_ROWS, count), options, result)
-            if len(result.errors) >= MAX_ERRORS:
-                break
+        for first, count, part in _pieces(as_operand(rows)):
+            for start in range(0, count, _CHUNK_ROWS):
+                _try_rows(table, part, first, start, min(start + _CHUNK_ROWS, count), options, result)
+                if len(result.errors) >= MAX_ERRORS:
+                    raise _Undone
         raise _Undone
     return result
 
@@ -77,6 +82,7 @@ class _Undone(Exception):
 def _try_rows(
     table: Target,
     part: Callable[[int, int], object],
+    first: int,
     start: int,
     stop: int,
     options: pb.InsertOptions,
@@ -86,32 +92,50 @@ def _try_rows(
         try:
             with table.connection.transaction:
                 insert(table, part(start, stop), options, None)
-            result.rows_checked = stop
+            result.rows_checked = first + stop
             return
         except LevadaError as error:
             number = error.details.get("row")
             if number is None:  # it concerns all of them, such as a column that is not an attribute
                 result.errors.append((None, error.details.get("attribute"), str(error)))
-                result.rows_checked = stop
+                result.rows_checked = first + stop
                 return
             row = start + int(number)
-            message = str(error).replace(f"row {number}", f"row {row}", 1)
+            message = str(error).replace(f"row {number}", f"row {first + row}", 1)
             # A wrong value is found before the server sees any row: the rows before it are still to be tried.
-            _try_rows(table, part, start, row, options, result)
-            result.errors.append((row, error.details.get("attribute"), message))
-            start = result.rows_checked = row + 1
+            _try_rows(table, part, first, start, row, options, result)
+            result.errors.append((first + row, error.details.get("attribute"), message))
+            start = row + 1
+            result.rows_checked = first + start
 
 
-def _sliced(rows: object) -> tuple[int, Callable[[int, int], object]]:
-    """Return the number of rows of any form, and a function that slices them."""
+def _pieces(rows: object) -> Iterator[tuple[int, int, Callable[[int, int], object]]]:
+    """Yield rows of any form in pieces: the number of the first row, how many there are, and a function that slices."""
     if isinstance(rows, Relation):
         rows = rows.to_arrow()
     if is_sliceable(rows):
-        return len(rows), lambda start, stop: slice_rows(rows, start, stop)
-    if is_arrow(rows):
+        yield 0, len(rows), partial(slice_rows, rows)
+    elif isinstance(rows, pa.RecordBatchReader):
+        first = 0
+        for batch in rows:
+            table = pa.Table.from_batches([batch])
+            yield first, table.num_rows, _arrow_slices(table)
+            first += table.num_rows
+    elif is_arrow(rows):
         table = to_arrow_table(rows)
-        return table.num_rows, lambda start, stop: table.slice(start, stop - start)
-    if isinstance(rows, (str, bytes, dict)) or not hasattr(rows, "__iter__"):
+        yield 0, table.num_rows, _arrow_slices(table)
+    elif isinstance(rows, (str, bytes, dict)) or not isinstance(rows, Iterable):
         raise InvalidRequest("validate takes rows like insert, but not a file: read it first, for example with pandas.")
-    listed: list[Any] = list(rows)  # Any: rows of any form
-    return len(listed), lambda start, stop: listed[start:stop]
+    else:
+        first, iterator = 0, iter(rows)
+        while listed := list(islice(iterator, _CHUNK_ROWS)):
+            yield first, len(listed), _slices(listed)
+            first += len(listed)
+
+
+def _arrow_slices(table: pa.Table) -> Callable[[int, int], object]:
+    return lambda start, stop: table.slice(start, stop - start)
+
+
+def _slices(listed: list[object]) -> Callable[[int, int], object]:
+    return lambda start, stop: listed[start:stop]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from levada._values.dataframes import numpy_column, pandas_column, polars_column
 from levada._values.files import is_file
 from levada._values.kinds.value_kind import storage_of
 from levada._values.missing import is_unknown_nan
+from levada._values.row_files import csv_rows
 from levada._values.tabular import (
     DataFrame,
     is_pandas,
@@ -111,7 +110,7 @@ def read_rows(
     if isinstance(rows, Mapping):
         raise InvalidRequest(f"insert takes many rows; one mapping is one row: {table}.insert1({{…}}).")
     if isinstance(rows, (str, os.PathLike)):
-        return reader.from_rows(_read_csv(Path(rows), heading))
+        return reader.from_rows(csv_rows(Path(rows), heading))
     if is_pandas(rows):
         return reader.from_pandas(rows)
     if is_polars(rows):
@@ -442,33 +441,3 @@ def _byte_count(value: object) -> int:
             return value.size
         case _:
             return int(getattr(value, "nbytes", 0))
-
-
-def _read_csv(path: Path, heading: Heading) -> Iterator[Mapping[str, object]]:
-    """Read a CSV file with a header; an empty cell is missing, except in text without a default, where it is empty."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = next(reader, [])
-            if not header or len(set(header)) < len(header):
-                raise InvalidRequest(f"{path}: the first line must name the attributes, each once.")
-            attributes = [heading.attributes.get(name) for name in header]
-            for cells in reader:
-                if len(cells) != len(header):
-                    if not cells:  # an empty line
-                        continue
-                    raise InvalidRequest(
-                        f"{path}, line {reader.line_num}: {len(cells)} cells for {len(header)} names in the first line."
-                    )
-                yield {n: _read_cell(c, a) for n, c, a in zip(header, cells, attributes, strict=True)}
-        except (csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InvalidRequest(f"{path}, after line {reader.line_num}: {error}.") from None
-
-
-def _read_cell(cell: str, attribute: Attribute | None) -> object:
-    if attribute is None:
-        return cell
-    if not cell:
-        required = not attribute.nullable and attribute.default is None
-        return cell if attribute.parsed_type.textual and required else None
-    return json.loads(cell) if attribute.parsed_type.family is Family.JSON else cell

@@ -74,7 +74,9 @@ class View(Observer):
                 continue
             lease, begun = job
             key = json.dumps(lease.key, default=str, ensure_ascii=False)
-            table.add_row(str(pid), f"{lease.table.schema}.{lease.table.table}", Text(key), f"{now - begun:.0f} s")
+            table.add_row(
+                str(pid), f"{lease.table.schema}.{lease.table.table}", Text(printable(key)), f"{now - begun:.0f} s"
+            )
         counts = Text()
         for state, style in _STYLES.items():
             counts.append(f"{state} {self._counts[state]}   ", style=style if self._counts[state] else "dim")

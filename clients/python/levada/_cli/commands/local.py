@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, NotFound
 from levada._base.text import size_text
+from levada._cli.output import print_facts, print_json
 from levada._net import embedded
 from levada._net.address import connect_to_existing
 from levada._net.pages import pages
@@ -22,20 +22,8 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
 
 
-def add_commands(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], server: argparse.ArgumentParser
-) -> None:
-    """Add the commands `status` and `stop`."""
-    status = commands.add_parser(
-        "status", parents=[server], help="show which server this folder uses, and start nothing"
-    )
-    status.add_argument("--json", action="store_true", help="print JSON")
-    status.set_defaults(run_alone=_status)
-    stop = commands.add_parser("stop", help="stop the local server of this folder; the next program starts it again")
-    stop.set_defaults(run_alone=_stop)
-
-
-def _status(options: argparse.Namespace) -> int:
+def status(options: argparse.Namespace) -> int:
+    """Show which server this folder uses."""
     source = Source(options.url, found_in="--url") if options.url else find_source()
     told = {"client": own_version()} | _described(source)
     failed = "error" in told
@@ -46,12 +34,7 @@ def _status(options: argparse.Namespace) -> int:
         except LevadaError as error:
             told |= {"error": str(error)}
             failed = True
-    if options.json:
-        print(json.dumps(told))
-    else:
-        width = max(map(len, told))
-        for name, value in told.items():
-            print(f"{name:{width}}  {value}")
+    print_facts(told, as_json=options.json)
     return int(failed)
 
 
@@ -99,13 +82,18 @@ def _size(folder: Path) -> str:
     return size_text(total)
 
 
-def _stop(_options: argparse.Namespace) -> int:
+def stop(options: argparse.Namespace) -> int:
+    """Stop the local server of this folder."""
     source = find_source()
     if source.data_folder is None:
         raise NotFound(f"This folder uses the server {source.url}, named by {source.found_in}; it is not a local one.")
     if (found := embedded.running(source.data_folder)) is None:
-        print(f"no local server runs; the data are in {source.data_folder}" if source.found_in else "no data here")
-        return 0
-    embedded.stop(found)
-    print(f"stopped the local server; the data are in {source.data_folder}")
+        said = f"no local server runs; the data are in {source.data_folder}" if source.found_in else "no data here"
+    else:
+        embedded.stop(found)
+        said = f"stopped the local server; the data are in {source.data_folder}"
+    if options.json:
+        print_json({"stopped": found is not None, "data": str(source.data_folder) if source.found_in else None})
+    else:
+        print(said)
     return 0

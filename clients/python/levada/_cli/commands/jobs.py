@@ -1,0 +1,149 @@
+"""The commands `levada jobs`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from levada._base.names import parse_full_name
+from levada._cli.asking import agreed
+from levada._cli.output import json_text, plural, print_json, print_table, write_styled
+from levada._jobs import job_calls
+from levada._jobs.job_table import has_jobs, job_table
+from levada._net.pages import pages
+from levada_api.v1 import job_service_pb2, schema_pb2, schema_service_pb2
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from levada._jobs.job_table import Jobs
+    from levada._net.connection import Connection
+    from levada_api.v1 import job_pb2
+
+_AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
+_COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored")
+_ASKED_ABOUT = {"ignore": ("pending", "error"), "cancel": ("reserved",)}
+"""The actions that ask first if they touch all jobs of a table, and the states of the jobs that they change."""
+_LISTED_ERRORS = 100
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+_NOT_THE_USERS = re.compile(r"[/\\](?:levada[/\\]_\w+|site-packages|lib[/\\]python3[^/\\]*|<frozen)[/\\]?")
+
+
+def progress(connection: Connection, options: argparse.Namespace) -> int:
+    """Show the progress of the tables of a schema."""
+    rows: list[Sequence[object]] = []
+    for table in _computed(connection, options.name):
+        if has_jobs(connection, table):
+            (found,) = job_calls.progress(connection, [table])
+            rows.append((_show(table), *_counts(found)))
+        else:
+            rows.append((_show(table), *[None] * len(_COUNTS)))
+    _print_progress(rows, as_json=options.json)
+    return 0
+
+
+def watch(connection: Connection, options: argparse.Namespace) -> int:
+    """Show the progress again whenever it changes."""
+    request = job_service_pb2.WatchProgressRequest(names=_with_jobs(connection, options.name))
+    for answer in connection.receive("JobService/WatchProgress", request, job_service_pb2.WatchProgressResponse):
+        _print_progress([(_show(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
+        sys.stdout.flush()
+    return 0
+
+
+def _counts(progress: job_pb2.Progress) -> Sequence[int]:
+    return [getattr(progress, f"{name}_count") for name in _COUNTS]
+
+
+def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
+    if not as_json:
+        shown = [["-" if value is None else value for value in row] for row in rows]
+        print_table(("table", "keys", *_COUNTS[1:]), shown)
+        return
+    for name, *counts in rows:
+        print_json({"table": name, **dict(zip(_COUNTS, counts, strict=True))})
+
+
+def errors(connection: Connection, options: argparse.Namespace) -> int:
+    """Show failed jobs, with their keys and the place in the code."""
+    for table in _with_jobs(connection, options.name):
+        failed = job_table(connection, table.schema, table.table).errors
+        rows = failed.to_dicts(order_by="KEY", limit=_LISTED_ERRORS)
+        for row in rows:
+            key = {name: row[name] for name in failed.primary_key}
+            place = location(row["error_stack"] or "")
+            if options.json:
+                told = {name: row[name] for name in ("error_type", "error_message", "error_stack")}
+                about = {"location": place or None, "attempt": row["attempt"], "host": row["host"]}
+                print_json({"table": _show(table), "key": key, **told, **about})
+            else:
+                print_error(_show(table), key, f"{row['error_type']}: {row['error_message']}", place)
+        if len(rows) == _LISTED_ERRORS and (more := len(failed) - len(rows)):
+            print(f"{_show(table)}: {more} more", file=sys.stderr)
+    return 0
+
+
+def print_error(table: str, key: Mapping[str, object], message: str, place: str) -> None:
+    """Print the error of a job: its table and key, the message, and the place in the user's code."""
+    write_styled(f"{table} {json_text(key)}", "bold")
+    print(f": {message}")
+    if place:
+        write_styled(f"    {place}", "dim")
+        print()
+
+
+def location(stack: str) -> str:
+    """Return the innermost line of the user's own code in a stack, as `file:line in function`; empty if it has none."""
+    frames = [match for match in _FRAME.finditer(stack)]
+    own = [match for match in frames if not _NOT_THE_USERS.search(match["file"])] or frames
+    return f"{own[-1]['file']}:{own[-1]['line']} in {own[-1]['function']}" if own else ""
+
+
+def act(connection: Connection, options: argparse.Namespace) -> int:
+    """Retry, ignore or cancel jobs."""
+    name = parse_full_name(options.table)
+    chosen: Jobs = job_table(connection, name.schema, name.table)
+    for condition in options.conditions:
+        chosen &= condition
+    if not options.conditions and options.action in _ASKED_ABOUT and not _agreed(chosen, options):
+        return 1
+    count: int = getattr(chosen, options.action)()
+    if options.json:
+        print_json({"table": _show(name), "action": options.action, "jobs": count})
+    else:
+        print(plural(count, "job"))
+    return 0
+
+
+def _agreed(jobs: Jobs, options: argparse.Namespace) -> bool:
+    """Ask before all jobs of a table are changed."""
+    counts = jobs.progress()
+    states = {state: counts[state] for state in _ASKED_ABOUT[options.action] if counts[state]}
+    if not states:
+        return True
+    told = " and ".join(f"{count} {state}" for state, count in states.items())
+    lines = [f"About to {options.action} all jobs of {options.table}: {told}."]
+    return agreed(lines, f"{options.action.title()} them?", options)
+
+
+def _with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
+    """Return the tables of a schema that compute, or only the named one."""
+    for table in _computed(connection, name):
+        if "." in name or has_jobs(connection, table):
+            yield table
+
+
+def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
+    """Return the Imported and Computed tables of a schema, or only the named one."""
+    if "." in name:
+        yield parse_full_name(name)
+        return
+    request = schema_service_pb2.ListTablesRequest(schema=name)
+    for page in pages(connection, "SchemaService/ListTables", request, schema_service_pb2.ListTablesResponse):
+        yield from (table.name for table in page.tables if table.tier in _AUTO_POPULATED)
+
+
+def _show(table: schema_pb2.TableName) -> str:
+    return f"{table.schema}.{table.table}"
