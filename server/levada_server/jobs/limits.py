@@ -14,6 +14,10 @@ MAX_RECEIPTS = 1_000
 """The maximum number of receipts of one job."""
 MAX_VERIFIED_READS = 1_000
 """The maximum number of reads of one job that are repeated before its commit."""
+MAX_REPLACED = 10_000
+"""Results that one call may replace, in one transaction."""
+MAX_INPUTS = 1_000
+"""The most reads of one job that are kept, to see later whether they changed."""
 
 COMPLETION_JOBS = 64
 COMPLETION_BYTES = 16 * 2**20

@@ -10,16 +10,18 @@ from levada_server.model.sizes import VALUE_BYTES
 from levada_server.operations.audit import Audit
 from levada_server.operations.memory import RowMemory
 from levada_server.operations.quota import Quota
+from levada_server.operations.read_shapes import ReadShapes
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from levada_server.issuer import Issuer
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Key
     from levada_server.model.table import TableName
     from levada_server.operations.access.gate import Gate
+    from levada_server.operations.access.plans import Asked
     from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.storage.jobs.notifications import Lookout
     from levada_server.storage.objects.storage import ObjectStorage
@@ -53,12 +55,14 @@ class Engine:
         objects: The stores.
         downstream: Creates the jobs that depend on committed keys.
         refreshes: Shares refreshes among callers that ask at the same time.
+        decode_read: Reads a relation that a job read, with the values that were stored of it.
         value_bytes: The most bytes of a value in a row.
         spool: The disk space in which the rows of inserts wait.
         memory: The memory for the rows that are decoded.
         issuer: The issuer of identities at which users log in; None if there is none.
         audit: The entries of calls that changed nothing.
         quota: The limit on the storage of a schema.
+        shapes: The shapes of reads that are known to be stored.
     """
 
     scope: Scope
@@ -68,9 +72,11 @@ class Engine:
     objects: ObjectStorage
     downstream: Listener
     refreshes: Refreshes
+    decode_read: Callable[[bytes, Sequence[str]], Asked]
     value_bytes: int = VALUE_BYTES
     spool: SpoolSpace = field(default_factory=SpoolSpace)
     memory: RowMemory = field(default_factory=RowMemory)
     issuer: Issuer | None = None
     audit: Audit = field(default_factory=Audit)
     quota: Quota = field(default_factory=Quota)
+    shapes: ReadShapes = field(default_factory=ReadShapes)

@@ -70,6 +70,7 @@ def add_commands(
     populate.add_argument("--processes", type=int, default=1, metavar="N", help="compute in N processes (default: 1)")
     populate.add_argument("--max-calls", type=int, metavar="N", help="call make at most this often")
     populate.add_argument("--suppress-errors", action="store_true", help="continue after an error, and list all errors")
+    populate.add_argument("--stale", action="store_true", help="also recompute stale results, and replace them")
     populate.add_argument("--reserve-jobs", action="store_true", help="skip keys that failed before")
     populate.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     populate.set_defaults(run=_populate, declares=True)
@@ -83,17 +84,17 @@ def _list(connection: Connection, options: argparse.Namespace) -> int:
     for table in _computed(connection, options.name):
         if has_jobs(connection, table):
             (found,) = job_calls.progress(connection, [table])
-            rows.append((_show(table), *_counts(found)))
+            rows.append((shown_name(table), *_counts(found)))
         else:
-            rows.append((_show(table), *[None] * len(_COUNTS)))
+            rows.append((shown_name(table), *[None] * len(_COUNTS)))
     _print_progress(rows, as_json=options.json)
     return 0
 
 
 def _watch(connection: Connection, options: argparse.Namespace) -> int:
-    request = job_service_pb2.WatchProgressRequest(names=_with_jobs(connection, options.name))
+    request = job_service_pb2.WatchProgressRequest(names=tables_with_jobs(connection, options.name))
     for answer in connection.receive("JobService/WatchProgress", request, job_service_pb2.WatchProgressResponse):
-        _print_progress([(_show(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
+        _print_progress([(shown_name(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
         sys.stdout.flush()
     return 0
 
@@ -112,19 +113,19 @@ def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
 
 
 def _errors(connection: Connection, options: argparse.Namespace) -> int:
-    for table in _with_jobs(connection, options.name):
+    for table in tables_with_jobs(connection, options.name):
         errors = job_table(connection, table.schema, table.table).errors
         rows = errors.to_dicts(order_by="KEY", limit=_LISTED_ERRORS)
         for row in rows:
             key = {name: row[name] for name in errors.primary_key}
             told = {name: row[name] for name in ("error_type", "error_message", "error_stack", "attempt", "host")}
             if options.json:
-                print(json.dumps({"table": _show(table), "key": key, **told}, default=str, ensure_ascii=False))
+                print(json.dumps({"table": shown_name(table), "key": key, **told}, default=str, ensure_ascii=False))
             else:
                 shown = json.dumps(key, default=str, ensure_ascii=False)
-                print(f"{_show(table)} {shown}: {told['error_type']}: {told['error_message']}")
+                print(f"{shown_name(table)} {shown}: {told['error_type']}: {told['error_message']}")
         if len(rows) == _LISTED_ERRORS and (more := len(errors) - len(rows)):
-            print(f"{_show(table)}: {more} more", file=sys.stderr)
+            print(f"{shown_name(table)}: {more} more", file=sys.stderr)
     return 0
 
 
@@ -135,13 +136,13 @@ def _act(connection: Connection, options: argparse.Namespace) -> int:
         chosen &= restriction
     count: int = getattr(chosen, options.action)()
     if options.json:
-        print(json.dumps({"table": _show(name), "action": options.action, "jobs": count}))
+        print(json.dumps({"table": shown_name(name), "action": options.action, "jobs": count}))
     else:
         print(f"{count} {'job' if count == 1 else 'jobs'}")
     return 0
 
 
-def _with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
+def tables_with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
     """Return the tables of a schema that compute, or only the named one."""
     for table in _computed(connection, name):
         if "." in name or has_jobs(connection, table):
@@ -158,7 +159,8 @@ def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableNam
         yield from (table.name for table in page.tables if table.tier in _AUTO_POPULATED)
 
 
-def _show(table: schema_pb2.TableName) -> str:
+def shown_name(table: schema_pb2.TableName) -> str:
+    """Return the name of a table as the command line takes it."""
     return f"{table.schema}.{table.table}"
 
 
@@ -168,13 +170,14 @@ def _show(table: schema_pb2.TableName) -> str:
 def _populate(connection: Connection, options: argparse.Namespace) -> int:
     sys.path.insert(0, str(Path.cwd()))
     use(connection)
-    table = _class(options.module, options.table)
+    table = imported_class(options.module, options.table)
     result: dict[str, Any] = table.populate(  # Any: a number and a list
         *options.restriction,
         suppress_errors=options.suppress_errors,
         reserve_jobs=options.reserve_jobs,
         max_calls=options.max_calls,
         processes=options.processes,
+        stale=options.stale,
         display_progress=sys.stderr.isatty(),
     )
     if options.json:
@@ -187,7 +190,7 @@ def _populate(connection: Connection, options: argparse.Namespace) -> int:
     return 1 if result["error_list"] else 0
 
 
-def _class(module: str, name: str) -> type[AutoPopulated]:
+def imported_class(module: str, name: str) -> type[AutoPopulated]:
     """Import a class.
 
     Raises:

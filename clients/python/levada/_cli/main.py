@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import LevadaError
 from levada._base.installation import install_command
 from levada._base.names import parse_full_name
-from levada._cli import access, audit, erase, jobs, local, worker
+from levada._cli import access, audit, erase, jobs, local, staleness, worker
 from levada._cli.output import print_table, safe_terminal, size_text
 from levada._net.address import connect, connect_to_existing
 from levada._net.backoff import repeat
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.set_defaults(run=_collect)
 
     jobs.add_commands(commands, server)
+    staleness.add_commands(commands, server)
     access.add_commands(commands, server)
     audit.add_commands(commands, server)
     erase.add_commands(commands, server)

@@ -44,6 +44,8 @@ def make(
     lease: Lease,
     make_kwargs: Mapping[str, Any],  # Any: the user's own
     cancelled: Callable[[str], bool],
+    *,
+    beside: bool = False,
 ) -> CompletedJob:
     """Run a table's `make` for the key of a lease.
 
@@ -51,17 +53,18 @@ def make(
         make_kwargs: Further arguments of `make`, or of `make_fetch`.
         cancelled: Returns whether the job of a lease's token was cancelled; its `make` ends at its next call to the
             server.
+        beside: Whether a result is stored that this one is to be compared with: nothing may be written.
 
     Raises:
         MakeFailed: `make` raised an exception of whatever class.
     """
-    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
-    version = code_version(type(table))
+    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled, beside=beside)
+    code = code_version(type(table))
     started = time.monotonic()
     token = set_job((table.connection, work))
     try:
         _run(table, work, make_kwargs)
-        return work.finish(time.monotonic() - started, version)
+        return work.finish(time.monotonic() - started, code)
     except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
         # The frames of this function and of the next are not part of the user's code.
