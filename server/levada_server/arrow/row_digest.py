@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ class RowDigest:
         self._held_bytes = 0
         self._count = 0
         self._hashes: list[xxhash.xxh3_128] = []
-        self._nullable: list[bool] | None = None
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a batch."""
@@ -43,7 +42,7 @@ class RowDigest:
             self._hash(batch)
             return
         self._held.append(batch)
-        self._held_bytes += batch.nbytes
+        self._held_bytes += batch.get_total_buffer_size()
         if self._held_bytes > HELD_BYTES:
             held, self._held = self._held, None
             for earlier in held:
@@ -53,22 +52,26 @@ class RowDigest:
         """Return the digest of all rows."""
         if self._held:
             batch = self._held[0] if len(self._held) == 1 else pa.concat_batches(self._held)
-            self._hash(_ordered(batch, self._key))
-        whole = xxhash.xxh3_128()
-        for part in self._hashes:
-            whole.update(part.digest())
-        return f"{self._count} {whole.hexdigest()}"
+            parts = [xxhash.xxh3_128_digest(content) for content in _all_contents(_ordered(batch, self._key))]
+        else:
+            parts = [part.digest() for part in self._hashes]
+        return f"{self._count} {xxhash.xxh3_128_hexdigest(b''.join(parts))}"
 
     def _hash(self, batch: pa.RecordBatch) -> None:
-        number = 0
-        if self._nullable is None:
-            self._nullable = [field.nullable for field in batch.schema]
-        for nullable, column in zip(self._nullable, batch.columns, strict=True):
-            for content in _contents(column, nullable=nullable):
-                if number == len(self._hashes):
-                    self._hashes.append(xxhash.xxh3_128())
-                self._hashes[number].update(content)
-                number += 1
+        for number, content in enumerate(_all_contents(batch)):
+            if number == len(self._hashes):
+                self._hashes.append(xxhash.xxh3_128())
+            self._hashes[number].update(content)
+
+
+def _all_contents(batch: pa.RecordBatch) -> Iterator[memoryview | bytes]:
+    for nullable, column in zip(_nullable(batch.schema), batch.columns, strict=True):
+        yield from _contents(column, nullable=nullable)
+
+
+@lru_cache(maxsize=1_000)
+def _nullable(schema: pa.Schema) -> tuple[bool, ...]:
+    return tuple(field.nullable for field in schema)
 
 
 def _ordered(batch: pa.RecordBatch, key: Sequence[str]) -> pa.RecordBatch:
