@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from levada_api.v1 import relation_pb2 as pb
 from levada_api.v1 import value_pb2
 from levada_server.jobs.limits import MAX_INPUTS
+from levada_server.operations.access.plans import Asked, Shape
+from levada_server.rpc.decoding import values as decode
 from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation
-from levada_server.rpc.decoding.relations import is_parameter
+from levada_server.rpc.decoding.relations import is_parameter, received_relation
 from levada_server.storage.jobs.inputs import NOT_REPEATABLE, Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from levada_server.jobs.signing import Input, Receipt
-    from levada_server.operations.access.plans import Asked
 
 _KEY_BYTES = 16
 _JSON = json.JSONEncoder(separators=(",", ":"))
@@ -77,7 +78,19 @@ def asked_again(relation: bytes, values: Sequence[str]) -> Asked:
         relation: One relation of the shape.
         values: The values that were stored.
     """
-    message = pb.Relation.FromString(relation)
-    for place, value in zip(_places(message) if values else (), values, strict=True):
-        place.ParseFromString(base64.b64decode(value))
-    return asked_relation("relation", message)
+    if not values:
+        return asked_relation("relation", pb.Relation.FromString(relation))
+    held = [base64.b64decode(value) for value in values]
+
+    def message() -> pb.Relation:
+        whole = pb.Relation.FromString(relation)
+        for place, content in zip(_places(whole), held, strict=True):
+            place.ParseFromString(content)
+        return whole
+
+    # Thousands are asked for at once, mostly for their values alone, so the relation waits until it is wanted.
+    return Asked(
+        lambda: received_relation("relation", message()),
+        lambda: received_relation("relation", message(), parameters=True),
+        Shape((), tuple(decode.value(value_pb2.Value.FromString(content)) for content in held)),
+    )
