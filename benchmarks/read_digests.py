@@ -18,13 +18,11 @@ import pyarrow as pa
 
 import levada as lv
 from benchmarks.timing import Line, at_most, seconds
-from levada_api.v1 import query_service_pb2
+from levada_api.v1 import query_service_pb2, relation_pb2, schema_pb2
 from levada_server.embedded import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-    from levada._query.relation import Relation
 
 ROWS = 100_000
 BLOBS = 20
@@ -62,10 +60,14 @@ def measure(connection: lv.Connection, server: psutil.Process) -> Iterator[Line]
     columns = {"a": places, "b": np.sqrt(places), "c": pa.array(places % 1000, pa.int32()), "d": names}
     Number.insert(pa.table(columns))
     Trace.insert([{"a": place, "x": np.sqrt(np.arange(BLOB_FLOATS) + place)} for place in range(BLOBS)])
-    one = Number & {"a": 7}
+    number, trace = (_table(kind.__name__) for kind in (Number, Trace))
+    one = relation_pb2.Relation(
+        nodes=[*number.nodes, relation_pb2.RelationNode(restrict=relation_pb2.Restrict(operand=0, condition=0))],
+        conditions=[relation_pb2.Condition(expression=relation_pb2.Expression(text="a = 7"))],
+    )
     for work, relation, count in (
-        (f"{ROWS} rows", Number(), 1),
-        (f"{BLOBS} arrays of 1 MB", Trace(), 1),
+        (f"{ROWS} rows", number, 1),
+        (f"{BLOBS} arrays of 1 MB", trace, 1),
         ("one row", one, SMALL_READS),
     ):
         ways = {
@@ -90,8 +92,13 @@ def _work(server: psutil.Process, ways: Mapping[str, Callable[[], object]]) -> d
     return work
 
 
-def _read(connection: lv.Connection, relation: Relation, count: int, *, digest: bool) -> None:
-    request = query_service_pb2.FetchRelationRequest(relation=relation._message(), digest=digest)  # noqa: SLF001  # as a fetch does
+def _table(name: str) -> relation_pb2.Relation:
+    operand = relation_pb2.TableOperand(name=schema_pb2.TableName(schema="digests", table=name))
+    return relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=operand)])
+
+
+def _read(connection: lv.Connection, relation: relation_pb2.Relation, count: int, *, digest: bool) -> None:
+    request = query_service_pb2.FetchRelationRequest(relation=relation, digest=digest)
     for _ in range(count):
         if count == 1:
             for _answer in connection.receive(

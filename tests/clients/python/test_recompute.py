@@ -102,7 +102,8 @@ def test_differences_are_shown_and_replaced_only_when_confirmed(pipeline: Pipeli
     assert told["", 2] == ("(no row)", {"session": 1, "bin": 2, "height": 7.0})
     assert "rate: 1.0 → 5.0" in repr(done)
     assert "Nothing is replaced yet" in repr(done)
-    assert "<td>5.0</td>" in done._repr_html_()
+    assert ">5.0</td>" in done._repr_html_()
+    assert done.differences[0].table == "rates.Rate"
     assert (pipeline.Rate & {"session": 1}).fetch1("rate") == 1.0
     assert done.confirm() == 1
     assert (pipeline.Rate & {"session": 1}).fetch1("rate") == 5.0

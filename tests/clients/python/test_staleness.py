@@ -155,16 +155,35 @@ def test_imported_results_and_rows_by_hand_are_unknown(connection: lv.Connection
     assert table.recompute().equal_count == 1, "rows by hand have no make to run"
 
 
-COMMANDS = """
-import sys
-from levada._cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
+def test_a_read_that_is_not_finished_leaves_the_result_unknown(connection: lv.Connection) -> None:
+    schema = lv.Schema("halves", connection=connection)
+
+    @schema
+    class Number(lv.Manual):
+        definition = "n : int32"
+
+    @schema
+    class First(lv.Computed):
+        definition = """
+        -> Number
+        ---
+        first : int32
+        """
+
+        def make(self, key: dict[str, int]) -> None:
+            for row in Number():
+                self.insert1({**key, "first": row["n"]})
+                break
+
+    Number.insert([(n,) for n in range(200_000)])
+    First.populate({"n": 7})
+    told = First.staleness().fetch1()
+    assert (told["state"], told["reason"]) == ("unknown", "not all that its make read is on record")
 
 
 def test_commands_show_and_recompute_stale_results(module: ModuleType, tmp_path: Path) -> None:
     def levada(*words: str) -> tuple[int, str]:
-        done = subprocess.run([sys.executable, "-c", COMMANDS, *words], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "levada", *words], cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, done.stdout
 
     module.Square.populate([{"n": 3}, {"n": 4}])

@@ -42,6 +42,7 @@ class CompletedJob:
         verified: Its fetches to repeat before the commit, which must give the same rows.
         committed: Whether its own transaction has completed it already.
         unready: Whether that transaction inserted nothing.
+        unrecorded_reads: Whether a read ended before its receipt came.
     """
 
     lease: Lease
@@ -52,6 +53,7 @@ class CompletedJob:
     verified: Sequence[pb.VerifiedRead] = ()
     committed: bool = False
     unready: bool = False
+    unrecorded_reads: bool = False
 
     @property
     def byte_count(self) -> int:
@@ -79,6 +81,7 @@ class CompletedJob:
             code_commit=self.code.commit,
             read_receipts=self.receipts,
             verified_reads=self.verified,
+            unrecorded_reads=self.unrecorded_reads,
         )
 
 

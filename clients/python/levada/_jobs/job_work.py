@@ -76,6 +76,7 @@ class JobWork:
         self._stored = stored_name(lease.table.table)
         self._inserts: list[BufferedInsert] = []
         self._receipts: list[bytes] = []
+        self._unrecorded = False
         self._verified: list[job_service_pb2.VerifiedRead] = []
         self._transaction: Transaction | None = None
 
@@ -239,15 +240,19 @@ class JobWork:
         if verified:
             marked.digest = True
 
+        recorded = "read_receipt" not in fields
+
         def take(answer: object) -> None:
-            nonlocal receipt
-            receipt = getattr(answer, "read_receipt", b"") or receipt
+            nonlocal receipt, recorded
+            told = getattr(answer, "read_receipt", b"")
+            receipt, recorded = told or receipt, recorded or bool(told)
             if verified and (digest := getattr(answer, "digest", "")):
                 self._verified.append(job_service_pb2.VerifiedRead(relation=marked.relation, digest=digest))
 
         try:
             yield take
         finally:
+            self._unrecorded = self._unrecorded or not recorded
             if receipt:
                 self._receipts.append(receipt)
 
@@ -275,6 +280,7 @@ class JobWork:
             self._receipts,
             self._verified,
             committed=self._transaction is not None,
+            unrecorded_reads=self._unrecorded,
         )
         if self._transaction is not None:
             job = replace(job, unready=self._transaction.complete_job(job.header()))

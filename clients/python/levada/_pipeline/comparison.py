@@ -29,7 +29,7 @@ class Difference:
     """One value that differs.
 
     Args:
-        table: The full name of the table or part.
+        table: The name of the table or part.
         key: The primary key of the row.
         attribute: The attribute; empty if only one side has the row.
         stored: The stored value; `MISSING` if there is no such row.
@@ -66,7 +66,7 @@ def differences(
     is not compared.
 
     Args:
-        table: The full name of the table or part.
+        table: The name of the table or part.
         heading: Its attributes.
         stored: The stored rows.
         computed: The computed rows.

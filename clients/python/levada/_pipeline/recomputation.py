@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
     from levada._query.relation import Relation
+    from levada._tables.table import Table
 
     Key = dict[str, Any]  # Any: an attribute's value
 
 _SHOWN = 12
 """The most differences of a printed comparison."""
 _LEASE = timedelta(minutes=1)
+_CELL = "padding:.2em .7em;text-align:left;vertical-align:top"
 
 
 class Recomputation:
@@ -130,7 +132,7 @@ class Recomputation:
         if self.errors:
             parts.append(f"{len(self.errors)} failed")
         state = "" if not self._confirmed else "; confirmed"
-        return f"{self._table.full_table_name} recomputed: {', '.join(parts)}{state}"
+        return f"{_shown(self._table)} recomputed: {', '.join(parts)}{state}"
 
     def _lines(self) -> Iterator[tuple[str, str, str, str]]:
         for one in self.differences[:_SHOWN]:
@@ -149,10 +151,11 @@ class Recomputation:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in line) + "</tr>" for line in self._lines()
+            "<tr>" + "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in line) + "</tr>"
+            for line in self._lines()
         )
-        head = "<tr><th>row</th><th>attribute</th><th>stored</th><th>computed</th></tr>"
-        table = f"<table>{head}{rows}</table>" if rows else ""
+        head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("row", "attribute", "stored", "computed"))
+        table = f'<div style="overflow-x:auto"><table><tr>{head}</tr>{rows}</table></div>' if rows else ""
         more = len(self.differences) - _SHOWN
         rest = f"<p>and {more} more differences</p>" if more > 0 else ""
         failed = "".join(
@@ -204,7 +207,12 @@ def _compare(table: Computing, lease: Lease, job: CompletedJob, tolerance: Mappi
         stored = (free_table(connection, name) & lease.key).to_arrow()
         inserts = [insert for insert in job.inserts if _same_table(insert.table, described.table.name)]
         batches = [batch for insert in inserts for batch in _batches(insert.ipc_pieces())]
-        yield from differences(full_name(name), described.heading, stored, batches, tolerance)
+        yield from differences(_shown(target), described.heading, stored, batches, tolerance)
+
+
+def _shown(table: Table) -> str:
+    name = table.connection.describe_table(table._name).table.name
+    return f"{name.schema}.{name.table}"
 
 
 def _same_table(one: Any, other: Any) -> bool:  # noqa: ANN401  # names of tables

@@ -22,6 +22,7 @@ from levada_server.operations.completion.completed_jobs import BufferedInsert, C
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.read_shapes import stored_inputs
 from levada_server.rpc.decoding.relations import received_relation
+from levada_server.storage.jobs.inputs import NOT_REPEATABLE
 from levada_server.storage.postgres.spool import Spooled
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         code_commit=header.code_commit,
         inserts=inserts,
         receipts=receipts,
-        reads=stored_inputs(receipts),
+        reads=NOT_REPEATABLE if header.unrecorded_reads else stored_inputs(receipts),
         replaces=lease.replaces,
         unchanged=header.unchanged,
         worker_session=values.uuid("worker_session", header.worker_session) if header.worker_session else None,
