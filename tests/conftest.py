@@ -28,6 +28,7 @@ from levada_server.operations.context import Engine
 from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.operations.transactions import TransactionLimits
+from levada_server.rpc.decoding.read_shapes import asked_again
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.jobs.notifications import Lookout
@@ -151,7 +152,7 @@ async def engine(database_url: str, store_folders: StoreFolders) -> AsyncIterato
     gate = Gate(CatalogCache(database), permissions, stored_relation)
     supervision = Supervision()
     supervision.repeat("downstream", downstream.refresh)
-    yield Engine(database, gate, lookout, signer, objects, downstream, Refreshes())
+    yield Engine(database, gate, lookout, signer, objects, downstream, Refreshes(), asked_again)
     await supervision.close()
     await objects.close()
     await lookout.close()

@@ -31,6 +31,7 @@ from levada_server.operations.downstream import Downstream
 from levada_server.operations.quota import Quota
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.reach import EVERY_S, Reach
+from levada_server.rpc.decoding.read_shapes import asked_again
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.tls import Certificate
@@ -143,6 +144,7 @@ async def running(
             objects,
             downstream,
             Refreshes(),
+            asked_again,
             settings.value_bytes,
             spool,
             issuer=issuer,

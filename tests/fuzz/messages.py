@@ -25,6 +25,7 @@ from levada_server.operations.downstream import Downstream
 from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.permissions.permissions import Permissions
+from levada_server.rpc.decoding.read_shapes import asked_again
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.storage.catalog.cache import CatalogCache
@@ -207,6 +208,7 @@ class Dispatching:
             ObjectStorage("postgresql://nobody@127.0.0.1:1/none", StoreFolders()),
             Downstream(),
             Refreshes(),
+            asked_again,
         )
         return RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
 

@@ -24,7 +24,7 @@ from levada_server.operations import alteration, audit, deletes, erasure, insert
 from levada_server.operations.alteration import WantedTable
 from levada_server.operations.audit import Audit
 from levada_server.operations.caller import Traces
-from levada_server.operations.completion import results
+from levada_server.operations.completion import recomputation, results
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.objects import collection, downloads
 from levada_server.operations.transactions import open_transaction_session
@@ -112,6 +112,13 @@ async def _complete(engine: Engine, caller: Caller) -> object:
     return await results.complete(engine, caller, [make.completed(lease, rows)])
 
 
+async def _replace(engine: Engine, caller: Caller) -> object:
+    await _complete(engine, ME)
+    (lease,) = await recomputation.lease_results(engine, ME, named("Stat"), None, after=0, limit=1)
+    again = replace(make.completed(lease, {"Stat": [{**dict(lease.key), "rate": 2}]}), replaces=lease.replaces)
+    return await recomputation.replace_results(engine, caller, [again])
+
+
 async def _leased(engine: Engine) -> Lease:
     session = await make.make_session(engine)
     await make.refresh(engine, "Stat")
@@ -174,6 +181,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
         "EraseRows": (lambda c: _erase(lab, c, 1), "lab.Subject"),
         "CompleteJobs": (lambda c: _complete(lab, c), "lab.Stat"),
         "CompleteFewJobs": (lambda c: _complete(lab, c), "lab.Stat"),
+        "ReplaceResults": (lambda c: _replace(lab, c), "lab.Stat"),
         "FailJob": (lambda c: _fail(lab, c), "lab.Stat"),
         "IgnoreJobs": (lambda c: _manage(lab, c, jobs.ignore, "pending"), "lab.Stat"),
         "RetryJobs": (lambda c: _manage(lab, c, jobs.retry, "error"), "lab.Stat"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from levada_server.operations import queries, updates
+from levada_server.operations import updates
 from levada_server.query.algebra import EntitySet, Equalities, ExpressionText, Restrict, TableOperand
 from tests.support import make
 from tests.support.make import ME, named
@@ -41,7 +41,7 @@ async def test_a_restriction_finds_all_of_them(engine: Engine, values: dict[str,
     conditions += [EntitySet(tuple(values), tuple((value,) for value in values.values()))]
     for condition in conditions:
         query = await make.query(engine, Restrict(TableOperand(named("Visit")), condition))
-        assert await queries.count(engine, query) == MANY + 2, condition
+        assert await query.count(engine.scope) == MANY + 2, condition
     assert [row for row in await make.fetch(engine, "Visit") if row["id"] == -2] == [{"id": -2, **values}]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import deletes, inserts, queries, schemas, updates
+from levada_server.operations import deletes, inserts, schemas, updates
 from levada_server.operations.access.gate import Gate, View
 from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.rights import Rights
@@ -65,7 +65,7 @@ def asked(engine: Engine) -> set[tuple[Action, str]]:
 
 async def test_all_tables_of_a_query_are_asked_for_its_conditions_included(lab: Engine) -> None:
     relation = Restrict(TableOperand(named("Subject")), Match(TableOperand(named("Session"))))
-    assert await queries.count(lab, await make.query(lab, relation)) == 1
+    assert await (await make.query(lab, relation)).count(lab.scope) == 1
     assert asked(lab) == {(Action.FETCH, "lab.Subject"), (Action.FETCH, "lab.Session")}
 
 

@@ -88,7 +88,7 @@ async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
         query = await make.query(engine, Restrict(TableOperand(table.name), condition))
         plan, _ = await queries.explain(engine, ME, query, analyze=False)
         assert index_name(table, 0) in plan
-        assert await queries.count(engine, query) == 1
+        assert await query.count(engine.scope) == 1
 
 
 async def _declare(engine: Engine, schema: str, table: str, definition: str) -> None:

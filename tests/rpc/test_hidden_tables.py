@@ -20,7 +20,7 @@ from levada_server.operations import schemas, users
 from levada_server.permissions.roles import Role
 from tests.support.calls import BY_NAME, METHODS, outcome, served, told
 from tests.support.make import ME
-from tests.support.minimal_requests import LAST, OF_DATA, header_of_job
+from tests.support.minimal_requests import LAST, OF_DATA, header_of_job, replacement
 from tests.support.roles import TABLES, Lab, make_caller, make_lab, make_tables, relation_of, rows
 
 if TYPE_CHECKING:
@@ -237,6 +237,26 @@ PLACES: dict[str, tuple[str, Build]] = {
     ),
     "a table that a job writes": ("CompleteJobs", lambda lab, name: completed(lab, into=name)),
     "a table that a job has read": ("CompleteJobs", lambda lab, name: completed(lab, read=name)),
+    "results to compute again": (
+        "LeaseResults",
+        lambda lab, name: job.LeaseResultsRequest(name=lab.name("Stat"), results=relation_of(name)),
+    ),
+    "results to replace": (
+        "ReplaceResults",
+        lambda lab, name: [
+            job.ReplaceResultsRequest(job=replacement(lab, lab.leases[0])[0].job),  # type: ignore[attr-defined]  # a header
+            job.ReplaceResultsRequest(rows=job.JobRows(name=name)),
+            job.ReplaceResultsRequest(arrow_ipc=rows("Subject", 5)),
+        ],
+    ),
+    "verdicts": (
+        "FetchRelation",
+        lambda _, name: query.FetchRelationRequest(
+            relation=relation_pb2.Relation(
+                nodes=[relation_pb2.RelationNode(staleness=relation_pb2.Staleness(name=name))]
+            )
+        ),
+    ),
     "a started lease": (
         "DeleteWorkerSession",
         lambda lab, name: job.DeleteWorkerSessionRequest(

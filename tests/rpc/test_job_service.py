@@ -130,9 +130,11 @@ async def test_progress_counts_a_table_once_however_often_it_is_named(
     counted: list[object] = []
     progress = jobs.progress
 
-    async def counting(engine: Engine, caller: Caller, name: TableName, source: Relation | None) -> jobs.Progress:
+    async def counting(
+        engine: Engine, caller: Caller, name: TableName, source: Relation | None, *, count_stale: bool
+    ) -> jobs.Progress:
         counted.append(name)
-        return await progress(engine, caller, name, source)
+        return await progress(engine, caller, name, source, count_stale=count_stale)
 
     monkeypatch.setattr(jobs, "progress", counting)
     answer = await stub.GetProgress(pb.GetProgressRequest(names=[NAME] * 5_000))

@@ -115,10 +115,12 @@ async def test_no_more_are_kept_than_the_limit(compiler: Compiler, monkeypatch: 
     assert compiler.compilations == 4
 
 
-async def test_large_relations_are_not_kept(compiler: Compiler) -> None:
-    for _ in range(2):
-        await compiler.ask(name=text("x" * MAX_BYTES))
-    assert compiler.compilations == 2
+def test_large_relations_and_verdicts_have_no_shape() -> None:
+    large = pb.Condition(expression=pb.Expression(text="x" * MAX_BYTES))
+    verdicts = pb.RelationNode(staleness=pb.Staleness(name=TABLE.table.name))
+    assert asked_relation("relation", pb.Relation(nodes=[TABLE])).shape is not None
+    assert asked_relation("relation", pb.Relation(nodes=[TABLE], conditions=[large])).shape is None
+    assert asked_relation("relation", pb.Relation(nodes=[verdicts])).shape is None
 
 
 async def test_a_value_that_is_unset_is_refused(compiler: Compiler) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
 
 from blake3 import blake3
 from grpc_health.v1 import health_pb2
@@ -55,6 +57,14 @@ def completion(lab: Lab, lease: Lease) -> list[Message]:
         job.CompleteJobsRequest(rows=job.JobRows(name=lab.name("Stat"))),
         job.CompleteJobsRequest(arrow_ipc=rows("Stat", number)),
     ]
+
+
+def replacement(lab: Lab, lease: Lease) -> list[Message]:
+    """Return the messages that replace the result of a completed job of `Stat` by the same."""
+    again = replace(lease, token=UUID(int=lease.job_id), replaces=lease.token)
+    header = header_of_job(lab, again)
+    header.unchanged = True
+    return [job.ReplaceResultsRequest(job=header)]
 
 
 def few_completions(lab: Lab, lease: Lease) -> job.CompleteFewJobsRequest:
@@ -139,6 +149,8 @@ OF_DATA: dict[str, Build] = {
     "IgnoreJobs": lambda lab: job.IgnoreJobsRequest(name=lab.name("Stat")),
     "RetryJobs": lambda lab: job.RetryJobsRequest(name=lab.name("Stat")),
     "CancelJobs": lambda lab: job.CancelJobsRequest(name=lab.name("Stat")),
+    "LeaseResults": lambda lab: job.LeaseResultsRequest(name=lab.name("Stat")),
+    "ReplaceResults": lambda lab: replacement(lab, lab.leases[0]),
     "ListJobs": lambda lab: job.ListJobsRequest(name=lab.name("Stat")),
     "GetProgress": lambda lab: job.GetProgressRequest(names=[lab.name("Stat")]),
     "WatchProgress": lambda lab: job.WatchProgressRequest(names=[lab.name("Stat")]),

@@ -29,6 +29,7 @@ from levada_server.query.algebra import (
     Project,
     Relation,
     Restrict,
+    StalenessOperand,
     TableOperand,
     Top,
     Union,
@@ -86,6 +87,10 @@ class Oracle:
                 return _table(self.tables, name)
             case JobOperand(name):
                 return _table(self.jobs, name)
+            case StalenessOperand():
+                raise NotImplementedError(
+                    "what is stale depends on more than rows; see tests/operations/test_staleness.py"
+                )
             case Restrict(UniversalSet(names), Match(operand), False):
                 return distinct(names, self.evaluate(operand))
             case Restrict(operand, condition, negated):

@@ -28,6 +28,14 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """The language and packages of a worker, as JSON, and a digest of that."""
+
+    digest: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSession:
     """A worker session, as the caller names it: only the user who began it can use it.
 
@@ -51,6 +59,7 @@ class Lease:
         key: Names and values of the entity's primary key, in heading order.
         token: Distinguishes this lease from every other one of the job.
         attempt: The number of this attempt, from 1.
+        replaces: The token of the lease whose result is computed again; None for a first result.
     """
 
     table: TableName
@@ -59,6 +68,7 @@ class Lease:
     key: tuple[tuple[str, object], ...]
     token: UUID
     attempt: int
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ MAX_VERIFIED_READS = 1_000
 """The maximum number of reads of one job that are repeated before its commit."""
 MAX_OUTPUT = 2**20
 """The maximum number of characters that a job keeps of what its `make` printed."""
+MAX_REPLACED = 10_000
+"""Results that one call may replace, in one transaction."""
+MAX_INPUTS = 1_000
+"""The most reads of one job that are kept, to see later whether they changed."""
 
 COMPLETION_JOBS = 64
 COMPLETION_BYTES = 16 * 2**20

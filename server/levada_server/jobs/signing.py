@@ -38,6 +38,7 @@ class LeaseContent:
         attempt: The number of the attempt, from 1.
         token: Distinguishes this lease from every other one of the job.
         key: Names and values of the job's key, as written by `spelled`.
+        replaces: The token of the lease whose result is computed again; None if there is none yet.
     """
 
     table_id: int
@@ -45,6 +46,7 @@ class LeaseContent:
     attempt: int
     token: UUID
     key: Mapping[str, str]
+    replaces: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,28 @@ Reads = dict[str, TableRead]
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """One read of a job, so that it can be repeated and compared.
+
+    Args:
+        relation: The relation, as the client sent it.
+        kind: Whether its `rows` were read, or only their `count`, or whether one `exists`.
+        digest: The digest of the rows, or the answer; empty if it cannot be repeated.
+        names: The attributes of the rows; none for the other kinds.
+        tables: The ids of the tables that it read, by their name then.
+        insight: Whose rows the reader could reach, where rows of others are hidden: teams, and ids of tables all of
+            whose rows could be read. None if that was no limit.
+    """
+
+    relation: bytes
+    kind: str
+    digest: str
+    names: tuple[str, ...]
+    tables: Mapping[str, int]
+    insight: tuple[tuple[str, ...], tuple[int, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A login that has begun.
 
@@ -80,15 +104,17 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The reads under a lease."""
+    """The reads under a lease: their counts by table, and each one of them."""
 
     token: UUID
     reads: Reads
+    inputs: tuple[Input, ...] = ()
 
 
 def lease_content(lease: Lease) -> LeaseContent:
     """Build the content of a lease's token."""
-    return LeaseContent(lease.table_id, lease.job_id, lease.attempt, lease.token, {n: spelled(v) for n, v in lease.key})
+    key = {name: spelled(value) for name, value in lease.key}
+    return LeaseContent(lease.table_id, lease.job_id, lease.attempt, lease.token, key, lease.replaces)
 
 
 def spelled(value: object) -> str:
@@ -113,6 +139,17 @@ def merged(all_reads: Iterable[Reads]) -> Reads:
     return total
 
 
+def _told_input(read: Input) -> list[object]:
+    relation = base64.b64encode(read.relation).decode()
+    return [relation, read.kind, read.digest, read.names, dict(read.tables), read.insight]
+
+
+def _input_told(said: list) -> Input:  # type: ignore[type-arg]  # as `_told_input` made it
+    relation, kind, digest, names, tables, insight = said
+    reach = None if insight is None else (tuple(insight[0]), tuple(insight[1]))
+    return Input(base64.b64decode(relation), kind, digest, tuple(names), tables, reach)
+
+
 class Signer:
     """Writes and reads the signed texts of one user; no other user's are accepted.
 
@@ -131,7 +168,8 @@ class Signer:
 
     def lease(self, lease: LeaseContent) -> str:
         """Write the token of a lease."""
-        said = [lease.table_id, lease.job_id, lease.attempt, lease.token.hex, dict(lease.key)]
+        replaces = None if lease.replaces is None else lease.replaces.hex
+        said = [lease.table_id, lease.job_id, lease.attempt, lease.token.hex, dict(lease.key), replaces]
         return self._sign(_LEASE, said).decode()
 
     def read_lease(self, text: str) -> LeaseContent:
@@ -140,13 +178,14 @@ class Signer:
         Raises:
             InvalidRequest: No server of this database wrote it.
         """
-        table_id, job_id, attempt, token, key = self._read(_LEASE, text.encode(), "lease_token")
-        return LeaseContent(table_id, job_id, attempt, UUID(token), key)
+        table_id, job_id, attempt, token, key, replaces = self._read(_LEASE, text.encode(), "lease_token")
+        earlier = None if replaces is None else UUID(replaces)
+        return LeaseContent(table_id, job_id, attempt, UUID(token), key, earlier)
 
     def receipt(self, receipt: Receipt) -> bytes:
         """Write a receipt."""
         reads = {table: [read.rows, read.key_restricted] for table, read in receipt.reads.items()}
-        return self._sign(_RECEIPT, [receipt.token.hex, reads])
+        return self._sign(_RECEIPT, [receipt.token.hex, reads, [_told_input(read) for read in receipt.inputs]])
 
     def read_receipt(self, content: bytes, token: UUID) -> Receipt:
         """Read a receipt that was issued under a lease.
@@ -154,10 +193,11 @@ class Signer:
         Raises:
             InvalidRequest: No server of this database wrote it, or it belongs to another lease.
         """
-        under, reads = self._read(_RECEIPT, content, "read_receipt")
+        under, reads, inputs = self._read(_RECEIPT, content, "read_receipt")
         if under != token.hex:
             raise InvalidRequest("`read_receipt` belongs to another lease.", field="read_receipt")
-        return Receipt(token, {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()})
+        counts = {table: TableRead(rows, restricted) for table, (rows, restricted) in reads.items()}
+        return Receipt(token, counts, tuple(map(_input_told, inputs)))
 
     def login(self, login: Login) -> str:
         """Write a login."""

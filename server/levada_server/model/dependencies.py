@@ -12,12 +12,12 @@ import networkx as nx
 
 from levada_server.errors import InvalidDefinition, UnknownSchema, UnknownTable
 from levada_server.model.near_names import meant
-from levada_server.model.table import PartIntegrity
+from levada_server.model.table import PartIntegrity, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from levada_server.model.table import ForeignKey, Ownership, Table, TableName
+    from levada_server.model.table import ForeignKey, Ownership, Table
 
 
 """How many names of tables a message shows."""
@@ -137,6 +137,22 @@ class Catalog:
     def with_table(self, table: Table) -> Catalog:
         """Return the catalog at the same version with one table added or replaced."""
         return Catalog(self.version, self.schemas, {**self.tables, table.name: table}, self.confidential)
+
+    def renamed(self, ids: Mapping[str, int]) -> Catalog:
+        """Return a catalog in which some tables also have the names that they had, by their id.
+
+        A name whose table is gone has none, even if another table has it now.
+        """
+        if all(str(table.name) == name for name, id_ in ids.items() if (table := self.by_id.get(id_))) and all(
+            id_ in self.by_id for id_ in ids.values()
+        ):
+            return self
+        tables = {name: table for name, table in self.tables.items() if str(name) not in ids}
+        for name, id_ in ids.items():
+            if id_ in self.by_id:
+                schema, _, rest = name.partition(".")
+                tables[TableName(schema, rest)] = self.by_id[id_]
+        return Catalog(self.version, self.schemas, tables, self.confidential)
 
     def stored_as(self, schema: str, stored: str) -> Table | None:
         """Return the table that PostgreSQL has under a name."""

@@ -12,16 +12,18 @@ from levada_server.operations.call_limits import CallLimits
 from levada_server.operations.memory import RowMemory
 from levada_server.operations.pictures import Pictures
 from levada_server.operations.quota import Quota
+from levada_server.operations.read_shapes import ReadShapes
 from levada_server.storage.postgres.spool import SpoolSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from levada_server.issuer import Issuer
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Key
     from levada_server.model.table import TableName
     from levada_server.operations.access.gate import Gate
+    from levada_server.operations.access.plans import Asked
     from levada_server.operations.shared_refreshes import Refreshes
     from levada_server.storage.jobs.notifications import Lookout
     from levada_server.storage.objects.storage import ObjectStorage
@@ -55,6 +57,7 @@ class Engine:
         objects: The stores.
         downstream: Creates the jobs that depend on committed keys.
         refreshes: Shares refreshes among callers that ask at the same time.
+        decode_read: Reads a relation that a job read, with the values that were stored of it.
         value_bytes: The most bytes of a value in a row.
         spool: The disk space in which the rows of inserts wait.
         memory: The memory for the rows that are decoded.
@@ -63,6 +66,7 @@ class Engine:
         quota: The limit on the storage of a schema.
         call_limits: The limits of a call that reads or inserts rows.
         pictures: The pictures of diagrams.
+        shapes: The shapes of reads that are known to be stored.
     """
 
     scope: Scope
@@ -72,6 +76,7 @@ class Engine:
     objects: ObjectStorage
     downstream: Listener
     refreshes: Refreshes
+    decode_read: Callable[[bytes, Sequence[str]], Asked]
     value_bytes: int = VALUE_BYTES
     spool: SpoolSpace = field(default_factory=SpoolSpace)
     memory: RowMemory = field(default_factory=RowMemory)
@@ -80,3 +85,4 @@ class Engine:
     quota: Quota = field(default_factory=Quota)
     call_limits: CallLimits = field(default_factory=CallLimits)
     pictures: Pictures = field(default_factory=Pictures)
+    shapes: ReadShapes = field(default_factory=ReadShapes)

@@ -8,6 +8,7 @@ from levada_server.errors import InvalidRequest
 from levada_server.model.table import TableName
 from levada_server.operations.admission import admit_write, note_written
 from levada_server.operations.request_ids import once, record, through_conflicts
+from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Restrict, TableOperand
 from levada_server.storage.catalog.stored_catalog import require_current
@@ -31,6 +32,7 @@ async def plan_delete(engine: Engine, caller: Caller, relation: Relation, part_i
         PermissionDenied: The caller may not delete all these rows.
     """
     view = await engine.gate.open(caller)
+    await compare_inputs(engine, view, relation)
     chosen = await chosen_rows(view, Action.DELETE, relation, part_integrity)
     async with engine.gate.concealing(caller, Action.DELETE), engine.scope.transaction() as connection:
         doomed = await deletion.plan(connection, view.catalog, chosen)
@@ -70,6 +72,7 @@ async def delete(
 
     async def work() -> Doomed:
         view = await engine.gate.open(caller)
+        await compare_inputs(engine, view, relation)
         chosen = await chosen_rows(view, Action.DELETE, relation, part_integrity)
         return await _delete(engine, view, chosen, digest=digest, quick=quick)
 

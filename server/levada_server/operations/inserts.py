@@ -23,6 +23,7 @@ from levada_server.operations.make_contract import judge_key, leased_table
 from levada_server.operations.objects.claims import claim_columns, claim_copied
 from levada_server.operations.own_keys import stray_key
 from levada_server.operations.request_ids import once, record, record_all, through_conflicts
+from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Keep, Project
 from levada_server.storage.catalog.stored_catalog import require_current
@@ -245,6 +246,7 @@ async def insert_relation(
         table = target.table
         await admit_write(engine, view, table, allow_direct_insert=options.allow_direct_insert)
         await engine.quota.admit(engine.scope, table.name.schema)
+        await compare_inputs(engine, view, relation)
         query = await view.query(Action.FETCH, relation)
         attributes = insertable(table, query.heading, ignore_extra_fields=options.ignore_extra_fields)
         select = (await view.query(Action.FETCH, Project(relation, tuple(Keep(a) for a in attributes)))).select

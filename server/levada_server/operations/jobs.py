@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada_server.errors import InvalidRequest, LimitReached
-from levada_server.jobs.lease import Lease, Worker, WorkerSession, check_lease_duration
+from levada_server.jobs.lease import Environment, Lease, Worker, WorkerSession, check_lease_duration
 from levada_server.jobs.limits import MAX_JOBS, MAX_SESSIONS, MAX_WAIT
 from levada_server.jobs.signing import lease_content
 from levada_server.jobs.state import ERROR, IGNORED
+from levada_server.model.staleness import STALE, staleness_heading
 from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import record
+from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action
-from levada_server.query.algebra import JobOperand, Match, Restrict
+from levada_server.query.algebra import Equalities, JobOperand, Match, Restrict, StalenessOperand
 from levada_server.query.key_source import keys_of, remaining_keys
 from levada_server.storage.jobs import job_rows, worker_sessions
 from levada_server.storage.jobs.job_rows import FIRST_PLACE
@@ -42,7 +44,12 @@ LeaseName = tuple["TableName", int, "UUID"]
 
 
 async def create_session(
-    engine: Engine, caller: Caller, worker: Worker, lease_duration: timedelta | None, code_version: str
+    engine: Engine,
+    caller: Caller,
+    worker: Worker,
+    lease_duration: timedelta | None,
+    code_version: str,
+    environment: Environment | None = None,
 ) -> tuple[UUID, timedelta]:
     """Begin a worker session; return its id and the length of its leases."""
     engine.gate.rights(caller)
@@ -50,7 +57,7 @@ async def create_session(
     async with engine.scope.share("leases").transaction() as connection:
         identity = caller.identity
         session = await worker_sessions.create_session(
-            connection, worker, duration, code_version, identity.user_id, identity.token_id
+            connection, worker, duration, code_version, identity.user_id, identity.token_id, environment
         )
     return session, duration
 
@@ -187,7 +194,7 @@ async def reserve(
             raise InvalidRequest("Name the tables to reserve from; with a restriction, name one table.", field="names")
         for table in tables:
             view.check_source(table)
-        chosen = {table.name: await _jobs_in_reach(view, table, restriction) for table in tables}
+        chosen = {table.name: await jobs_in_reach(view, table, restriction) for table in tables}
         taking = _Taking(worker_session, max(max_jobs, 1), chosen, held, except_unready)
         leases = await taking.one_table(engine, tables[0]) if len(tables) == 1 else await taking.any(engine, tables)
         left = deadline - asyncio.get_running_loop().time()
@@ -353,10 +360,10 @@ async def _selected(
 ) -> tuple[Table, Select | None]:
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.MANAGE_JOBS, name)
-    return table, await _jobs_in_reach(view, table, None if jobs is None else keys_of(jobs, table))
+    return table, await jobs_in_reach(view, table, None if jobs is None else keys_of(jobs, table))
 
 
-async def _jobs_in_reach(view: View, table: Table, jobs: Relation | None) -> Select | None:
+async def jobs_in_reach(view: View, table: Table, jobs: Relation | None) -> Select | None:
     """Return a query for the jobs in a relation, or of a table, that the caller may reach; None for all jobs."""
     if view.hides_rows(table):
         whole = JobOperand(table.name)
@@ -380,7 +387,7 @@ async def list_jobs(
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.FETCH, name)
     view.note_read(table.name.schema, table.name)
-    jobs = await _jobs_in_reach(view, table, None)
+    jobs = await jobs_in_reach(view, table, None)
     async with engine.scope.connection() as connection:
         rows = await job_rows.list_jobs(connection, table, states, after, limit, jobs)
     caller.traces.row_count += len(rows)
@@ -399,7 +406,8 @@ def _seen(shown: Collection[str], trace: str | None) -> dict[str, Any]:  # Any: 
 class Progress:
     """The progress of a table: the number of keys of its source, of keys it lacks, and of jobs by state.
 
-    `unready` is the number of pending jobs whose `make` inserted nothing.
+    `unready` is the number of pending jobs whose `make` inserted nothing, `stale` that of stale results; None if they
+    were not counted.
     """
 
     table: TableName
@@ -407,12 +415,22 @@ class Progress:
     remaining: int
     states: dict[str, int]
     unready: int
+    stale: int | None = None
 
 
-async def progress(engine: Engine, caller: Caller, name: TableName, key_source: Relation | None) -> Progress:
+async def progress(
+    engine: Engine, caller: Caller, name: TableName, key_source: Relation | None, *, count_stale: bool = False
+) -> Progress:
     """Count the keys that a table has to compute and the keys it lacks, of its own key source or of some keys.
 
     A table whose class has no `make` has no jobs, but keys that it lacks.
+
+    Args:
+        engine: The parts to work with.
+        caller: The caller.
+        name: The table.
+        key_source: The keys; None for the table's own source.
+        count_stale: Whether to count stale results too, of all keys.
 
     Raises:
         InvalidRequest: The table is not auto-populated, or has no key source.
@@ -423,11 +441,21 @@ async def progress(engine: Engine, caller: Caller, name: TableName, key_source: 
         raise _without_jobs(table)
     total = (await source_query(view, table, key_source, keys_of, shown=True)).query.count()
     remaining = (await source_query(view, table, key_source, remaining_keys, shown=True)).query.count()
-    jobs = await _jobs_in_reach(view, table, None) if table.has_make else None
+    jobs = await jobs_in_reach(view, table, None) if table.has_make else None
+    stale = await _count_stale(engine, view, table) if count_stale and table.has_make else None
     async with engine.scope.transaction(read_only=True) as connection:
         return Progress(
             table.name,
             await connection.fetchval(total.text, *total.values),
             await connection.fetchval(remaining.text, *remaining.values),
             *await job_rows.count_states(connection, table, jobs),
+            stale,
         )
+
+
+async def _count_stale(engine: Engine, view: View, table: Table) -> int:
+    verdicts = StalenessOperand(table.name)
+    await compare_inputs(engine, view, verdicts)
+    *_, state, _ = staleness_heading(table).names
+    readable = await view.query(Action.FETCH, Restrict(verdicts, Equalities(((state, STALE),))))
+    return await readable.count(engine.scope)

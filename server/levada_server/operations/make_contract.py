@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LeaseLost, MakeContract
-from levada_server.jobs.signing import Receipt, TableRead, merged, spelled
+from levada_server.jobs.signing import Input, Receipt, TableRead, merged, spelled
+from levada_server.model.audit import SCHEMA as SERVER_SCHEMA
 from levada_server.model.table import Contract
 from levada_server.model.values import show_key
 from levada_server.permissions.roles import Action
-from levada_server.query.analysis.reads import bound_names, tables_in
+from levada_server.query.analysis.reads import bound_names, reads_rows_alone, tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +25,19 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.query.algebra import Relation
 
+_UNTRACKED = "untracked"
+"""A read whose changes nothing tells of: of jobs, or of a table of the server."""
 _SHOWN = 12
 """The most names of tables in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """A read that can be repeated: the relation as the client sent it, and two fields of `Input`."""
+
+    relation: bytes
+    kind: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -34,30 +46,41 @@ class Reading:
 
     Args:
         rows: The number of rows that it returned so far.
+        input: The read as it can be repeated, without its digest; None if it reads what the job itself writes.
     """
 
     _signer: Signer
     _earlier: Receipt
     _tables: dict[str, bool]
+    input: Input | None
     rows: int = 0
 
     def add(self, rows: int) -> None:
         """Count rows that it returned."""
         self.rows += rows
 
+    def take_digest(self, digest: str) -> None:
+        """Take the digest of the rows, or the answer."""
+        if self.input is not None and self.input.kind != _UNTRACKED:
+            self.input = replace(self.input, digest=digest)
+
     def receipt(self) -> bytes:
         """Return the receipt of all reads of the job, this one included."""
         reads = {name: TableRead(self.rows, restricted) for name, restricted in self._tables.items()}
-        return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads))))
+        inputs = self._earlier.inputs if self.input is None else (*self._earlier.inputs, self.input)
+        return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads)), inputs))
 
 
-async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier: bytes) -> Reading:
+async def begin_read(
+    engine: Engine, caller: Caller, relation: Relation, earlier: bytes, repeatable: Repeatable
+) -> Reading:
     """Check that a job may read a relation.
 
     Args:
         engine: The parts to work with.
         caller: The caller, under the lease of the job.
         relation: The relation to read.
+        repeatable: The read, as it can be repeated.
         earlier: The receipt of the job's earlier reads; empty if there were none.
 
     Raises:
@@ -75,7 +98,22 @@ async def begin_read(engine: Engine, caller: Caller, relation: Relation, earlier
     tables = {view.table(Action.FETCH, name).name: names for name, names in bound.items()}
     caller.told.extend(_judge_reads(view, table, tables))
     read = {str(name): _is_restricted(catalog.tables[name], names, lease) for name, names in tables.items()}
-    return Reading(engine.signer, before, read)
+    own = catalog.own_tables(table.name)
+    return Reading(engine.signer, before, read, None if own & tables.keys() else _input(view, relation, repeatable))
+
+
+def _input(view: View, relation: Relation, repeatable: Repeatable) -> Input:
+    tables = [(str(name), view.catalog.table(name)) for name in tables_in(relation)]
+    tracked = reads_rows_alone(relation) and all(table.name.schema != SERVER_SCHEMA for _, table in tables)
+    insight = view.insight if any(view.hides_rows(table) for _, table in tables) else None
+    return Input(
+        repeatable.relation,
+        repeatable.kind if tracked else _UNTRACKED,
+        "",
+        repeatable.names,
+        {name: table.id for name, table in tables},
+        None if insight is None else (insight.teams, tuple(sorted(insight.overseen))),
+    )
 
 
 def leased_table(catalog: Catalog, lease: LeaseContent) -> Table:

@@ -58,7 +58,7 @@ def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns
         target: The table itself or a part of it.
         columns: The rows.
     """
-    pairs = _key_columns(catalog, table, target)
+    pairs = key_columns(catalog, table, target)
     given = {
         attribute.name: (attribute, array) for attribute, array in zip(columns.attributes, columns.arrays, strict=True)
     }
@@ -73,7 +73,7 @@ def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns
     return {tuple(map(spelled, row)): row for row in zip(*values, strict=True)}
 
 
-def _key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
+def key_columns(catalog: Catalog, table: Table, target: Table) -> tuple[str, ...]:
     """Return the attributes of a table or part that hold a job's key, in the key's order; () if none do."""
     if target.name == table.name:
         return table.job_key

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.arrow.ipc.batches import StreamWriter, whole_stream
+from levada_server.arrow.row_digest import RowDigest
 from levada_server.arrow.types import arrow_schema
 from levada_server.operations.call_limits import Meter
-from levada_server.storage.postgres.scope import OpenTransaction
+from levada_server.operations.staleness import compare_inputs
+from levada_server.permissions.roles import Action
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
-    from levada_server.permissions.roles import Action
-
-FEW_ROWS = 100
-FEW_HEAVY_ROWS = 2
 
 
 async def compile_query(engine: Engine, caller: Caller, action: Action, asked: Asked) -> Readable:
@@ -32,6 +30,8 @@ async def compile_query(engine: Engine, caller: Caller, action: Action, asked: A
         LevadaError: The relation breaks a rule of the algebra.
     """
     view = await engine.gate.open(caller)
+    if asked.shape is None and action is Action.FETCH:
+        await compare_inputs(engine, view, await asked.relation())
     return await view.asked(action, asked)
 
 
@@ -51,7 +51,7 @@ async def fetch(
         count_rows: Called with the number of rows of each batch.
         take_digest: Called at the end with a digest of exactly these rows; None for no digest.
     """
-    if has_few_rows(readable):
+    if readable.has_few_rows:
         for piece in await _fetch_few(engine, readable, count_rows, take_digest):
             yield piece
         return
@@ -68,10 +68,13 @@ async def fetch(
 
 
 async def fetch_few(
-    engine: Engine, readable: Readable, count_rows: Callable[[int], None] = lambda _: None
+    engine: Engine,
+    readable: Readable,
+    count_rows: Callable[[int], None] = lambda _: None,
+    take_digest: Callable[[str], None] | None = None,
 ) -> list[Piece]:
     """Fetch the rows of a query with few rows, as `fetch` does, by one plain statement held in memory."""
-    return await _fetch_few(engine, readable, count_rows)
+    return await _fetch_few(engine, readable, count_rows, take_digest)
 
 
 async def _fetch_few(
@@ -80,41 +83,16 @@ async def _fetch_few(
     count_rows: Callable[[int], None],
     take_digest: Callable[[str], None] | None = None,
 ) -> list[Piece]:
-    scope = engine.scope
-    if take_digest is None:
-        rows = await readable.rows(scope)
-    else:
-        async with scope.transaction(read_only=True, isolation="repeatable_read") as connection:
-            rows = await readable.rows(OpenTransaction(connection, scope.postgresql_version))
-            take_digest(await readable.digest(connection))
+    rows = await readable.rows(engine.scope)
     count_rows(len(rows))
-    pieces = whole_stream(rows, readable.heading)
+    if take_digest is None:
+        pieces = whole_stream(rows, readable.heading)
+    else:
+        digest = RowDigest(readable.heading.primary_key)
+        pieces = whole_stream(rows, readable.heading, digest.take)
+        take_digest(digest.text())
     Meter(engine.call_limits).add(len(rows), sum(len(part) for piece in pieces for part in piece))
     return pieces
-
-
-def has_few_rows(readable: Readable) -> bool:
-    """Return whether one plain statement is quicker than COPY, which takes a transaction and two or three more trips.
-
-    Only the query's own limit shows it, such as the limit of `fetch1`: to try some rows first would run a query that
-    sorts or groups twice. A plain statement holds all its rows in memory, so large values need a lower limit.
-    """
-    heavy = any(attribute.type.kind.traits.heavy for attribute in readable.heading)
-    return readable.select.limit is not None and readable.select.limit <= (FEW_HEAVY_ROWS if heavy else FEW_ROWS)
-
-
-async def count(engine: Engine, readable: Readable) -> int:
-    """Count the entities of a query."""
-    statement = readable.query.count()
-    async with engine.scope.connection() as connection:
-        return int(await connection.fetchval(statement.text, *statement.values))
-
-
-async def exists(engine: Engine, readable: Readable) -> bool:
-    """Return whether a query has any entity; stop at the first."""
-    statement = readable.query.exists()
-    async with engine.scope.connection() as connection:
-        return bool(await connection.fetchval(statement.text, *statement.values))
 
 
 async def explain(engine: Engine, caller: Caller, readable: Readable, *, analyze: bool) -> tuple[str, str]:

@@ -38,6 +38,19 @@ class JobOperand:
 
 
 @dataclass(frozen=True, slots=True)
+class StalenessOperand:
+    """Whether the results of an auto-populated table are still true.
+
+    Args:
+        name: The table.
+        codes: Pairs of a table and the digest of the code that would compute it now.
+    """
+
+    name: TableName
+    codes: tuple[tuple[TableName, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Restrict:
     """`operand & condition`; negated, `operand - condition`."""
 
@@ -133,7 +146,9 @@ class Top:
     offset: int = 0
 
 
-Relation: TypeAlias = TableOperand | JobOperand | Restrict | Project | Join | Aggregate | Union | UniversalSet | Top
+Relation: TypeAlias = (
+    TableOperand | JobOperand | StalenessOperand | Restrict | Project | Join | Aggregate | Union | UniversalSet | Top
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +225,14 @@ def children(node: Node) -> tuple[Node, ...]:
     """Return the relations and conditions right below a node."""
     match node:
         case (
-            TableOperand() | JobOperand() | UniversalSet() | Constant() | Equalities() | EntitySet() | ExpressionText()
+            TableOperand()
+            | JobOperand()
+            | StalenessOperand()
+            | UniversalSet()
+            | Constant()
+            | Equalities()
+            | EntitySet()
+            | ExpressionText()
         ):
             return ()
         case Restrict(operand, condition):

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def compile_relation(
-    relation: Relation, catalog: Catalog, *, strict: bool = False, insight: Insight | None = None
+    relation: Relation,
+    catalog: Catalog,
+    *,
+    strict: bool = False,
+    insight: Insight | None = None,
+    hidden: frozenset[int] = frozenset(),
 ) -> Query:
     """Compile a relation.
 
@@ -24,11 +29,12 @@ def compile_relation(
         catalog: The catalog in which its tables are looked up.
         strict: Refuse a mapping that restricts nothing; for deletes and updates.
         insight: Whose rows it may read where others' are hidden; None for all.
+        hidden: The ids of tables whose changes it may not reveal.
 
     Raises:
         LevadaError: The relation breaks a rule of the algebra; the message says which.
     """
-    lowering = Lowering(catalog, lower, strict=strict, insight=insight)
+    lowering = Lowering(catalog, lower, strict=strict, insight=insight, hidden=hidden)
     lowered: Lowered = lower(relation, lowering)
     return Query(
         lowered.select,

@@ -95,6 +95,10 @@ def create_table(table: Table) -> list[str]:
     if not table.heading.primary_key:
         statements.append(f"CREATE UNIQUE INDEX {primary_key_constraint(table)} ON {name} ((true))")
     statements += [index.statement for index in stored_indexes(table)]
+    statements.append(
+        f"CREATE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {name} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION levada.note_change({table.id})"
+    )
     if table.comment:
         statements.append(f"COMMENT ON TABLE {name} IS {quote_text(table.comment)}")
     statements += [
@@ -195,7 +199,9 @@ def create_job_table(table: Table) -> list[str]:
     exactly while a worker holds or has finished the job, a finish time exactly in final states. `_shared` jobs were
     reserved together with others, so it is unknown whether a lost worker had begun them. `_failed_token` was held when
     a job failed that will be tried again; it identifies a repeated call. `_unready` counts how often in a row its
-    `make` inserted nothing.
+    `make` inserted nothing. `_inputs` are the reads of its `make`, as far as they can be repeated, of the tables
+    `_input_tables`; `_changed` are the tables whose reads gave something else when they were last compared, which was
+    after all transactions before `_horizon`.
     """
     name = job_table_name(table)
     key = [table.heading[name] for name in table.job_key]
@@ -215,6 +221,12 @@ def create_job_table(table: Table) -> list[str]:
         "_pid bigint",
         "_username text",
         "_code_version text",
+        "_code_commit text",
+        "_environment_id bigint",
+        "_inputs jsonb",
+        "_input_tables bigint[]",
+        "_changed bigint[]",
+        "_horizon xid8 NOT NULL DEFAULT '0'",
         "_reads jsonb",
         "_writes jsonb",
         "_shared boolean NOT NULL DEFAULT false",

@@ -63,6 +63,7 @@ class Lowering:
         compared: How many times an unknown name of a mapping was compared with that of an attribute.
         tables: The tables that were looked up.
         insight: Whose rows the query may read where others' are hidden; None for all.
+        hidden: The ids of tables whose changes the query may not reveal.
     """
 
     catalog: Catalog
@@ -75,6 +76,7 @@ class Lowering:
     compared: int = 0
     tables: set[TableName] = field(default_factory=set)
     insight: Insight | None = None
+    hidden: frozenset[int] = frozenset()
     _aliases: int = 0
     _weight: int = 0
     _weights: dict[sql.Column, int] = field(default_factory=dict)

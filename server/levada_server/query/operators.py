@@ -18,6 +18,7 @@ from levada_server.query.algebra import (
     Project,
     Relation,
     Restrict,
+    StalenessOperand,
     TableOperand,
     Top,
     Union,
@@ -37,6 +38,7 @@ from levada_server.query.headings import (
 from levada_server.query.lowered import Lowered, Lowering, as_source, matches, opened, with_columns, wrap
 from levada_server.query.ownership import owned
 from levada_server.query.projection import Projection, work_out
+from levada_server.query.staleness import lower_staleness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +62,8 @@ def lower(relation: Relation, lowering: Lowering) -> Lowered:
             return _lower_table(relation, lowering)
         case JobOperand():
             return _lower_jobs(relation, lowering)
+        case StalenessOperand():
+            return lower_staleness(relation, lowering, _reached)
         case Restrict(UniversalSet() as universal, Match(operand), False):
             return _lower_distinct(universal, operand, lowering)
         case Restrict():

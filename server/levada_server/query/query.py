@@ -53,11 +53,19 @@ class Query:
             The query; None if such a value needs another query or is not allowed, so that the relation must be
             compiled.
         """
+        coerced = self.coerced(values)
+        return None if coerced is None else replace(self, _values=coerced)
+
+    def coerced(self, values: Sequence[object]) -> tuple[object, ...] | None:
+        """Return values as its parameters take them; None as by `bound`."""
         try:
-            bound = tuple(coerce(values[number], type_) for number, type_ in self.parameters)
+            return tuple(coerce(values[number], type_) for number, type_ in self.parameters)
         except LevadaError:
             return None
-        return replace(self, _values=bound)
+
+    def repeated(self, kind: str) -> sql.Repeated:
+        """Return the statement that runs it for many values of its parameters, as `render_repeated` does."""
+        return sql.render_repeated(self.select, kind)
 
     def fetch(self) -> sql.Statement:
         """Return the statement that returns its rows."""

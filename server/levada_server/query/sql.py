@@ -103,7 +103,15 @@ class Exists:
     negated: bool = False
 
 
-Expression: TypeAlias = Column | Value | Keyword | Operation | Test | Call | Case | Cast | AnyOf | Exists
+@dataclass(frozen=True, slots=True)
+class In:
+    """Whether operands are together a row of a query, which does not depend on them."""
+
+    operands: tuple[Expression, ...]
+    select: Select
+
+
+Expression: TypeAlias = Column | Value | Keyword | Operation | Test | Call | Case | Cast | AnyOf | Exists | In
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,8 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
             return (operand,)
         case AnyOf(operand, array):
             return operand, array
+        case In(operands):
+            return operands
         case Case(branches, otherwise):
             return (*(part for branch in branches for part in branch), otherwise)
         case Call(_, arguments, _, order_by, condition):
@@ -310,6 +320,8 @@ class _Writer:
                 return f"({self.expression(operand)})::{type_name}"
             case AnyOf(operand, array):
                 return f"({self.expression(operand)} = ANY({self.expression(array)}))"
+            case In(operands, select):
+                return f"(({', '.join(map(self.expression, operands))}) IN ({self.select(select)}))"
             case Exists(select, negated):
                 return f"{'NOT ' if negated else ''}EXISTS ({self.select(select)})"
 
@@ -414,6 +426,56 @@ def render_copy(select: Select, types: Mapping[str, str], mark: int, literals: S
     columns = tuple((name, Cast(expression, types[name])) for name, expression in select.columns)
     marked = (("_mark", Cast(Keyword(str(mark)), "integer")), *columns)
     return _Writer(literals=literals).select(replace(select, columns=marked))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A query that runs once for each element of some arrays.
+
+    Args:
+        text: The text. `$1` are the numbers of the runs, `$2` the most rows of each, then come the arrays of its
+            parameters and the values that all runs share.
+        parameters: The numbers of its parameters.
+        shared: The values that all runs share.
+    """
+
+    text: str
+    parameters: tuple[int, ...]
+    shared: tuple[object, ...]
+
+
+def render_repeated(select: Select, kind: str) -> Repeated:
+    """Write a query that returns, for each run, its number and the rows of another query, at most as many as it may.
+
+    Args:
+        select: The other query.
+        kind: `rows`; or `count` for their number, or `exists` for whether there is one.
+    """
+    plain = _Writer()
+    plain.select(select)
+    places = [""] * len(plain.values)
+    types: list[str] = []
+    shared: list[object] = []
+    numbers = dict(plain.parameters)
+    for index, number in numbers.items():
+        places[index] = f"v.p{number}"
+        types.append(f"${3 + len(types)}::{plain.types[index]}[]")
+    for index, value in enumerate(plain.values):
+        if index not in numbers:
+            shared.append(value)
+            places[index] = f"${2 + len(types) + len(shared)}"
+    inner = _Writer(literals=places).select(select)
+    body = {
+        "rows": f"SELECT i.* FROM ({inner}) AS i LIMIT v._most",
+        "count": f"SELECT count(*) FROM ({inner}) AS i",
+        "exists": f"SELECT EXISTS ({inner})",
+    }[kind]
+    names = ", ".join(("_run", "_most", *(f"p{number}" for number in numbers.values())))
+    text = (
+        f"SELECT v._run, q.* FROM unnest({', '.join(('$1::int[]', '$2::bigint[]', *types))}) AS v({names}) "
+        f"CROSS JOIN LATERAL ({body}) AS q"
+    )
+    return Repeated(text, tuple(numbers.values()), tuple(shared))
 
 
 def render_count(select: Select) -> Statement:

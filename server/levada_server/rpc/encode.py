@@ -205,6 +205,7 @@ def progress(source: Progress) -> job_pb2.Progress:
         remaining_count=source.remaining,
         **{f"{state}_count": source.states.get(state, 0) for state in STATES},
         unready_count=source.unready,
+        stale_count=source.stale,
     )
 
 

@@ -11,12 +11,12 @@ from levada_api.v1 import job_service_pb2 as pb
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
 from levada_server.operations import jobs
-from levada_server.operations.completion import results
+from levada_server.operations.completion import recomputation, results
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.operations.job_refresh import refresh
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
-from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups, output_of
+from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups, output_of, replaced_jobs
 from levada_server.rpc.decoding.relations import received_relation
 from levada_server.rpc.page_token import read_number, write_number
 from levada_server.rpc.status import status
@@ -52,7 +52,10 @@ class JobService:
         """Begin a worker session."""
         worker = Worker(request.worker.host, request.worker.process, request.worker.user)
         lease = values.duration(request.lease_duration) if request.HasField("lease_duration") else None
-        session, duration = await jobs.create_session(call.engine, call.caller, worker, lease, request.code_version)
+        environment = values.environment(request.environment) if request.environment else None
+        session, duration = await jobs.create_session(
+            call.engine, call.caller, worker, lease, request.code_version, environment
+        )
         return pb.CreateWorkerSessionResponse(worker_session=str(session), lease_duration=encode.duration(duration))
 
     async def RenewWorkerSessions(
@@ -122,6 +125,28 @@ class JobService:
         for group in await few_jobs_groups(request, call.engine):
             response.outcomes.extend(await _complete(call, group))
         return response
+
+    async def LeaseResults(self, request: pb.LeaseResultsRequest, call: Call) -> pb.LeaseResultsResponse:
+        """Return leases to compute results again."""
+        leases = await recomputation.lease_results(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            await _relation_or_none("results", request),
+            after=request.after_job_id,
+            limit=request.max_results or LISTED_JOBS,
+        )
+        return pb.LeaseResultsResponse(leases=[encode.lease(lease, call.engine.signer) for lease in leases])
+
+    async def ReplaceResults(
+        self, request_iterator: AsyncIterator[pb.ReplaceResultsRequest], call: Call
+    ) -> pb.ReplaceResultsResponse:
+        """Replace results by what was computed again."""
+        async with replaced_jobs(request_iterator, call.engine) as replaced:
+            count = await call.repeat_if_behind(
+                lambda: recomputation.replace_results(call.engine, call.caller, replaced)
+            )
+        return pb.ReplaceResultsResponse(result_count=count)
 
     async def FailJob(self, request: pb.FailJobRequest, call: Call) -> pb.FailJobResponse:
         """Record that `make` failed."""
@@ -194,20 +219,25 @@ class JobService:
             raise InvalidRequest(
                 "`key_source` goes with exactly one table; name one, or leave it out.", field="key_source"
             )
-        return pb.GetProgressResponse(progress=map(encode.progress, await _progress(call, request.names, source)))
+        found = await _progress(call, request.names, source, count_stale=request.count_stale)
+        return pb.GetProgressResponse(progress=map(encode.progress, found))
 
 
 async def _progress(
-    call: Call, messages: Iterable[schema_pb2.TableName], source: Relation | None
+    call: Call, messages: Iterable[schema_pb2.TableName], source: Relation | None, *, count_stale: bool = False
 ) -> list[jobs.Progress]:
     """Return the progress of each table; one that is named more than once is counted once."""
     names = [values.table_name("names", message) for message in messages]
-    found = {name: await jobs.progress(call.engine, call.caller, name, source) for name in dict.fromkeys(names)}
+    found = {
+        name: await jobs.progress(call.engine, call.caller, name, source, count_stale=count_stale)
+        for name in dict.fromkeys(names)
+    }
     return [found[name] for name in names]
 
 
 async def _relation_or_none(
-    name: str, request: pb.RefreshJobsRequest | pb.ReserveJobsRequest | pb.GetProgressRequest
+    name: str,
+    request: pb.RefreshJobsRequest | pb.ReserveJobsRequest | pb.GetProgressRequest | pb.LeaseResultsRequest,
 ) -> Relation | None:
     return await received_relation(name, getattr(request, name)) if request.HasField(name) else None
 

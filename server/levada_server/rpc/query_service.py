@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_api.v1 import query_service_pb2 as pb
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
-from levada_server.operations.make_contract import begin_read
+from levada_server.operations.make_contract import Repeatable, begin_read
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
 from levada_server.rpc.decoding.relation_shape import asked_relation
@@ -45,15 +45,14 @@ class QueryService:
         timer = end_call_later(call.engine.call_limits.fetch_s, _too_long(call.engine.call_limits.fetch_s))
         try:
             readable, reading = await _read(request, call)
-            digests: list[str] = []
-            take_digest = digests.append if request.digest else None
-            pieces = queries.fetch(call.engine, readable, _counter(call, reading), take_digest)
-            user_id = None if queries.has_few_rows(readable) else call.caller.identity.user_id
+            digests = _Digests(reading, wanted=request.digest)
+            pieces = queries.fetch(call.engine, readable, _counter(call, reading), digests.take)
+            user_id = None if readable.has_few_rows else call.caller.identity.user_id
             async with self._results.taken(user_id), aclosing(pieces):
                 async for piece in pieces:
                     await call.send(encode.fetched(piece))
-            if reading is not None or digests:
-                await call.send(pb.FetchRelationResponse(read_receipt=_receipt(reading), digest="".join(digests)))
+            if reading is not None or request.digest:
+                await call.send(pb.FetchRelationResponse(read_receipt=_receipt(reading), digest=digests.told))
         finally:
             timer.cancel()
 
@@ -61,36 +60,37 @@ class QueryService:
         """Return the entities of a relation in one message."""
         readable, reading = await _read(request.fetch, call)
         content = bytearray()
-        digests: list[str] = []
-        if queries.has_few_rows(readable) and not request.fetch.digest:
-            for piece in await queries.fetch_few(call.engine, readable, _counter(call, reading)):
+        digests = _Digests(reading, wanted=request.fetch.digest)
+        if readable.has_few_rows:
+            for piece in await queries.fetch_few(call.engine, readable, _counter(call, reading), digests.take):
                 content += b"".join(piece)
         else:
-            take_digest = digests.append if request.fetch.digest else None
-            async with aclosing(queries.fetch(call.engine, readable, _counter(call, reading), take_digest)) as pieces:
+            async with aclosing(queries.fetch(call.engine, readable, _counter(call, reading), digests.take)) as pieces:
                 async for piece in pieces:
                     content += b"".join(piece)
                     if len(content) > FEW_BYTES:
                         break
         if len(content) > FEW_BYTES:
             return pb.FetchFewRowsResponse(too_large=True)
-        result = pb.FetchRelationResponse(
-            arrow_ipc=bytes(content), read_receipt=_receipt(reading), digest="".join(digests)
-        )
+        result = pb.FetchRelationResponse(arrow_ipc=bytes(content), read_receipt=_receipt(reading), digest=digests.told)
         return pb.FetchFewRowsResponse(result=result)
 
     async def CountRelation(self, request: pb.CountRelationRequest, call: Call) -> pb.CountRelationResponse:
         """Count the entities of a relation."""
-        readable, reading = await _read(request, call)
-        count = await queries.count(call.engine, readable)
+        readable, reading = await _read(request, call, "count")
+        count = await readable.count(call.engine.scope)
         _counter(call, reading)(count)
+        if reading is not None:
+            reading.take_digest(str(count))
         return pb.CountRelationResponse(entity_count=count, read_receipt=_receipt(reading))
 
     async def CheckExistence(self, request: pb.CheckExistenceRequest, call: Call) -> pb.CheckExistenceResponse:
         """Return whether a relation has any entity."""
-        readable, reading = await _read(request, call)
-        found = await queries.exists(call.engine, readable)
+        readable, reading = await _read(request, call, "exists")
+        found = await readable.exists(call.engine.scope)
         _counter(call, reading)(int(found))
+        if reading is not None:
+            reading.take_digest(str(found))
         return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, call: Call) -> pb.ExplainRelationResponse:
@@ -111,7 +111,29 @@ def _tell(readable: Readable, call: Call) -> None:
     call.told.notify(readable.query.notices)
 
 
-async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
+class _Digests:
+    """Takes the digest of a read: for its receipt, and for the answer if the request wants it there.
+
+    Attributes:
+        told: The digest for the answer.
+        take: Takes it; None if nobody needs it.
+    """
+
+    def __init__(self, reading: Reading | None, *, wanted: bool) -> None:
+        self.told = ""
+        self._reading = reading
+        self._wanted = wanted
+        needed = wanted or (reading is not None and reading.input is not None)
+        self.take: Callable[[str], None] | None = self._take if needed else None
+
+    def _take(self, digest: str) -> None:
+        if self._wanted:
+            self.told = digest
+        if self._reading is not None:
+            self._reading.take_digest(digest)
+
+
+async def _read(request: _Read, call: Call, kind: str = "rows") -> tuple[Readable, Reading | None]:
     """Compile the relation to read; under a lease, check it by the contract of `make`."""
     if not request.lease_token:
         return await _compiled(request.relation, call, Action.FETCH), None
@@ -119,7 +141,9 @@ async def _read(request: _Read, call: Call) -> tuple[Readable, Reading | None]:
     asked = asked_relation("relation", request.relation)
     readable = await queries.compile_query(call.engine, who, Action.FETCH, asked)
     _tell(readable, call)
-    return readable, await begin_read(call.engine, who, await asked.relation(), request.read_receipt)
+    names = readable.heading.names if kind == "rows" else ()
+    repeatable = Repeatable(request.relation.SerializeToString(deterministic=True), kind, names)
+    return readable, await begin_read(call.engine, who, await asked.relation(), request.read_receipt, repeatable)
 
 
 def _receipt(reading: Reading | None) -> bytes:

@@ -12,7 +12,7 @@ from levada_api.v1 import row_service_pb2 as pb
 from levada_server.errors import InvalidRequest
 from levada_server.operations import deletes, erasure, inserts, updates
 from levada_server.operations.arrival import Arrival
-from levada_server.operations.make_contract import begin_read
+from levada_server.operations.make_contract import Repeatable, begin_read
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import received_relation
@@ -55,7 +55,11 @@ class RowService:
         """Insert the entities of a relation."""
         who = call.under_lease(request.lease_token)
         relation = await received_relation("relation", request.relation)
-        reading = None if who.job is None else await begin_read(call.engine, who, relation, request.read_receipt)
+        reading = None
+        if who.job is not None:
+            # The rows are copied in the server, which digests none: this read cannot be compared later.
+            copied = Repeatable(request.relation.SerializeToString(deterministic=True), "rows")
+            reading = await begin_read(call.engine, who, relation, request.read_receipt, copied)
         count = await inserts.insert_relation(
             call.engine,
             who,

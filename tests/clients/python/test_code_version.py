@@ -1,10 +1,14 @@
-"""The version of the code that computed a row."""
+"""The version of the code that computed a row: what changes it, and what does not."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING
+
+import pytest
 
 import levada as lv
 from levada._jobs.code_version import code_version
@@ -12,34 +16,232 @@ from levada._jobs.code_version import code_version
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAKE = """
+    import functools
+    import numpy as np
+    import levada as lv
+    from lab_code import helpers
+    from lab_code.constants import WINDOW, unused
+    from lab_code.helpers import smooth as smoothed, traced
 
-def test_the_code_version_is_the_commit_where_the_file_is_as_committed(tmp_path: Path) -> None:
-    module = tmp_path / "versioned.py"
-    module.write_text("class Table:\n    pass\n", encoding="utf-8")
+    LIMIT = {"low": 1, "high": [2, 3]}
+    UNUSED = 5
 
-    def version() -> str:
-        code = (
-            "from levada._jobs.code_version import code_version; import versioned; print(code_version(versioned.Table))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+    class Settings:
+        width = 3
 
-    def git(*arguments: str) -> str:
+        def area(self):
+            return self.width * helpers.scale(2)
+
+    def unrelated():
+        return 1
+
+    class Mixin:
+        def prepare(self, key):
+            return smoothed(WINDOW)
+
+        def not_called(self):
+            return 1
+
+    class Rate(Mixin, lv.Computed):
+        definition = "-> Session"
+        other = 4
+
+        def make(self, key):
+            # a comment
+            "a docstring"
+            from lab_code import late
+            x = self.prepare(key) + LIMIT["low"] + Settings().area() + traced(1) + late.extra()
+            return functools.partial(self.step, x)
+
+        def step(self, x):
+            return np.sqrt(x)
+
+        def plot(self):
+            return unrelated()
+"""
+HELPERS = """
+    import functools
+
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return function(*args)
+        return wrapper
+
+    def made_by(number):
+        def inner(x):
+            return x + number
+        return inner
+
+    def smooth(x):
+        return inside(x)
+
+    def inside(x):
+        return x + 1
+
+    def scale(x):
+        return x * 2
+
+    plus = made_by(3)
+
+    @logged
+    def traced(x):
+        return plus(x)
+
+    def nobody_calls(x):
+        return x
+"""
+FILES = {
+    "lab_code/__init__.py": "",
+    "lab_code/pipeline.py": MAKE,
+    "lab_code/helpers.py": HELPERS,
+    "lab_code/constants.py": "WINDOW = 10\nunused = 3\n",
+    "lab_code/late.py": "def extra():\n    return 1\n\ndef other():\n    return 2\n",
+}
+_PRINT = """
+import json, sys
+from levada._jobs.code_version import code_version
+import lab_code.pipeline as pipeline
+print(json.dumps(vars(code_version(pipeline.Rate))))
+"""
+
+
+class Code:
+    """A package in a folder, whose version another process tells."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name, text in FILES.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / "lab_code" / file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {file}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def version(self) -> dict[str, str]:
+        command = [sys.executable, "-B", "-c", _PRINT]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True)
+        version: dict[str, str] = json.loads(done.stdout)
+        return version
+
+    def git(self, *arguments: str) -> str:
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout.strip()
 
-    before = version()
+
+@pytest.fixture
+def code(tmp_path: Path) -> Code:
+    return Code(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        pytest.param("pipeline.py", "np.sqrt(x)", "np.cbrt(x)", id="a method that make calls"),
+        pytest.param("pipeline.py", "late.extra()", "late.extra() + 1", id="make"),
+        pytest.param("pipeline.py", "smoothed(WINDOW)", "smoothed(WINDOW) * 2", id="a method of a base"),
+        pytest.param("pipeline.py", '"high": [2, 3]', '"high": [2, 4]', id="a constant"),
+        pytest.param("pipeline.py", "width = 3", "width = 4", id="an attribute of a class"),
+        pytest.param("helpers.py", "x + 1\n", "x + 2\n", id="a helper of a helper in another module"),
+        pytest.param("helpers.py", "x * 2", "x * 3", id="a helper named by its module"),
+        pytest.param("helpers.py", "return function(*args)", "return -function(*args)", id="a decorator"),
+        pytest.param("helpers.py", "return plus(x)", "return plus(x) + 1", id="a decorated function"),
+        pytest.param("helpers.py", "made_by(3)", "made_by(4)", id="what a closure holds"),
+        pytest.param("helpers.py", "x + number", "x - number", id="a closure"),
+        pytest.param("constants.py", "WINDOW = 10", "WINDOW = 11", id="an imported constant"),
+        pytest.param("late.py", "return 1", "return 3", id="a module that make imports itself"),
+    ],
+)
+def test_an_edit_that_make_reaches_makes_another_version(code: Code, file: str, old: str, new: str) -> None:
+    before = code.version()
+    assert before == code.version()
+    code.edit(file, old, new)
+    assert code.version()["digest"] != before["digest"]
+
+
+def test_edits_that_make_does_not_reach_keep_the_version(code: Code) -> None:
+    before = code.version()["digest"]
     assert before.startswith("sha256:")
-    git("init", "-q")
-    git("add", "versioned.py")
-    git("commit", "-q", "-m", "first")
-    assert version() == f"git:{git('rev-parse', 'HEAD')}"
-    module.write_text("class Table:\n    x = 1\n", encoding="utf-8")
-    assert version().startswith("sha256:")
-    assert version() != before
+    code.edit("pipeline.py", "return unrelated()", "return unrelated() + 1")
+    code.edit("pipeline.py", "UNUSED = 5", "UNUSED = 6")
+    code.edit("pipeline.py", "def not_called(self):\n        return 1", "def not_called(self):\n        return 2")
+    code.edit("pipeline.py", "# a comment", "#  another")
+    code.edit("pipeline.py", '"a docstring"', '"another docstring"')
+    code.edit("pipeline.py", '"-> Session"', '"-> Session # of one animal"')
+    code.edit("helpers.py", "def nobody_calls(x):\n    return x", "def nobody_calls(x):\n\n    return (x, 1)")
+    code.edit("constants.py", "unused = 3", "unused = 4")
+    code.edit("late.py", "return 2", "return 4")
+    code.edit(
+        "helpers.py", "def inside(x):\n    return x + 1", "\n\ndef inside(x):\n    return (x +\n            1)  # more"
+    )
+    assert code.version()["digest"] == before
 
 
-def test_a_job_records_the_version_of_its_code(connection: lv.Connection) -> None:
+def test_the_commit_stands_beside_and_an_unrelated_one_keeps_the_version(code: Code) -> None:
+    assert code.version()["commit"] == ""
+    code.git("init", "-q")
+    code.git("add", ".")
+    code.git("commit", "-q", "-m", "first")
+    first = code.version()
+    assert first["commit"] == code.git("rev-parse", "HEAD")
+    (code.folder / "readme").write_text("text", encoding="utf-8")
+    code.git("add", ".")
+    code.git("commit", "-q", "-m", "second")
+    second = code.version()
+    assert second["commit"] != first["commit"]
+    assert second["digest"] == first["digest"]
+    code.edit("pipeline.py", "UNUSED = 5", "UNUSED = 6")
+    assert code.version() == {"digest": first["digest"], "commit": ""}
+
+
+CELLS = """
+from IPython.testing.globalipapp import start_ipython
+shell = start_ipython()
+def run(text):
+    done = shell.run_cell(text)
+    done.raise_error()
+run("import levada as lv\\nFACTOR = %s\\ndef helper(x):\\n    return x * FACTOR")
+run("class Rate(lv.Computed):\\n    definition = '-> Session'\\n    def make(self, key):\\n        return helper(%s)")
+run("from levada._jobs.code_version import code_version\\nprint(code_version(Rate).digest)")
+"""
+
+
+def _told(program: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_code_of_a_notebook_has_a_version(tmp_path: Path) -> None:
+    pytest.importorskip("IPython")
+    told = [_told(CELLS % values, tmp_path) for values in ((1, 1), (1, 1), (2, 1), (1, 2))]
+    assert told[0] == told[1]
+    assert len(set(told)) == 3
+
+
+def test_a_script_and_its_module_have_the_same_version(tmp_path: Path) -> None:
+    (tmp_path / "near.py").write_text("def help(x):\n    return x\n", encoding="utf-8")
+    program = (
+        "import levada as lv\nimport near\n"
+        "class Rate(lv.Computed):\n    def make(self, key):\n        near.help(key)\n"
+        "if __name__ == '__main__':\n"
+        "    from levada._jobs.code_version import code_version\n    print(code_version(Rate).digest)\n"
+    )
+    (tmp_path / "script.py").write_text(program, encoding="utf-8")
+    run = [sys.executable, "script.py"]
+    as_script = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+    imported = (
+        "import script; from levada._jobs.code_version import code_version; print(code_version(script.Rate).digest)"
+    )
+    assert as_script == _told(imported, tmp_path)
+    (tmp_path / "near.py").write_text("def help(x):\n    return -x\n", encoding="utf-8")
+    assert as_script != _told(imported, tmp_path)
+
+
+def test_a_job_records_code_commit_and_environment(connection: lv.Connection) -> None:
     schema = lv.Schema("bench", connection=connection)
 
     @schema
@@ -55,4 +257,7 @@ def test_a_job_records_the_version_of_its_code(connection: lv.Connection) -> Non
             self.insert1(key)
 
     Square.populate()
-    assert Square.jobs.fetch1("code_version") == code_version(Square)
+    job = Square.jobs.fetch1()
+    assert job["code_version"] == code_version(Square).digest
+    assert job["code_commit"] == (code_version(Square).commit or None)
+    assert job["environment_id"] is not None

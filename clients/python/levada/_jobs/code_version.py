@@ -1,35 +1,49 @@
-"""The version of the code that computed a result: the commit of its repository, or a digest of the class."""
+"""The version of the code that computes a table: a digest of the source that its `make` reaches, and the commit."""
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from levada._jobs.computing import MAKES
+from levada._jobs.reached_source import reached_source
 
 _GIT_SECONDS = 5.0
 _DIGEST_LETTERS = 40
 
 
-@cache
-def code_version(table: type) -> str:
-    """Return the version of a class's code.
+@dataclass(frozen=True)
+class CodeVersion:
+    """A version of code.
 
-    Returns:
-        `git:` and the commit, if its file is unchanged in a repository; else `sha256:` and a digest of the class's
-        source; empty if the source is not available.
+    Args:
+        digest: `sha256:` and the digest of the source; results of another digest are stale. Empty if there is none.
+        commit: The commit of its repository, if the file of the class is as committed; else empty. Not compared: a
+            commit that changes other code makes nothing stale.
     """
-    module = sys.modules.get(table.__module__)
-    file = getattr(module, "__file__", None)
-    if file is not None and (commit := _commit(Path(file))):
-        return f"git:{commit}"
-    try:
-        source = inspect.getsource(table)
-    except (OSError, TypeError):  # typed into a console
-        return ""
-    return f"sha256:{hashlib.sha256(source.encode(errors='replace')).hexdigest()[:_DIGEST_LETTERS]}"
+
+    digest: str
+    commit: str
+
+
+NO_CODE = CodeVersion("", "")
+"""The version of rows that a program inserts by hand for a job."""
+
+
+@cache
+def code_version(table: type) -> CodeVersion:
+    """Return the version of the code of a class, as it was when this was first asked in this process."""
+    source = reached_source(table, MAKES)
+    digest = hashlib.sha256()
+    for item in source:
+        digest.update(f"{len(item)} {item}".encode(errors="replace"))
+    file = getattr(sys.modules.get(table.__module__), "__file__", None)
+    commit = "" if file is None else _commit(Path(file))
+    return CodeVersion(f"sha256:{digest.hexdigest()[:_DIGEST_LETTERS]}" if source else "", commit)
 
 
 @cache

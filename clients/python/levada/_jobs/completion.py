@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from levada._base.errors import LevadaError, error_from_status
 from levada._jobs.buffered_insert import few_rows_stream
+from levada._jobs.code_version import NO_CODE, CodeVersion
 from levada._jobs.job_calls import duration, storable
 from levada._net.backoff import PASSING, repeat
 from levada_api.v1 import job_service_pb2 as pb
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
     from levada_api.v1.server_service_pb2 import Limits
+
+_Message = TypeVar("_Message", pb.CompleteJobsRequest, pb.ReplaceResultsRequest)
 
 
 class Unready(Exception):
@@ -34,23 +37,25 @@ class CompletedJob:
         lease: The lease that gives the right to complete it.
         seconds: How long `make` ran.
         inserts: Its inserts, in order.
-        code_version: The version of the code of the class with the `make`.
+        code: The version of the code of the class with the `make`.
         receipts: The server's signed record of its reads.
         verified: Its fetches to repeat before the commit, which must give the same rows.
         output: The output of `make`.
         committed: Whether its own transaction has completed it already.
         unready: Whether that transaction inserted nothing.
+        unrecorded_reads: Whether a read ended before its receipt came.
     """
 
     lease: Lease
     seconds: float
     inserts: Sequence[BufferedInsert]
-    code_version: str = ""
+    code: CodeVersion = NO_CODE
     receipts: Sequence[bytes] = ()
     verified: Sequence[pb.VerifiedRead] = ()
     output: str = ""
     committed: bool = False
     unready: bool = False
+    unrecorded_reads: bool = False
 
     @property
     def byte_count(self) -> int:
@@ -74,10 +79,12 @@ class CompletedJob:
             job_id=self.lease.job_id,
             lease_token=self.lease.token,
             duration=duration(timedelta(seconds=self.seconds)),
-            code_version=self.code_version,
+            code_version=self.code.digest,
+            code_commit=self.code.commit,
             read_receipts=self.receipts,
             verified_reads=self.verified,
             output=storable(self.output),
+            unrecorded_reads=self.unrecorded_reads,
         )
 
 
@@ -178,12 +185,16 @@ def _group_message(jobs: Sequence[CompletedJob]) -> pb.JobGroup:
 
 
 def _large_job(job: CompletedJob) -> Iterator[pb.CompleteJobsRequest]:
-    """Yield the messages of a job, with its rows in pieces."""
-    yield pb.CompleteJobsRequest(job=job.header())
+    return job_messages(job, pb.CompleteJobsRequest)
+
+
+def job_messages(job: CompletedJob, kind: type[_Message]) -> Iterator[_Message]:
+    """Yield the messages of a job, of one of the kinds that a stream of jobs has, with its rows in pieces."""
+    yield kind(job=job.header())
     for insert in job.inserts:
-        yield pb.CompleteJobsRequest(rows=_rows(insert))
+        yield kind(rows=_rows(insert))
         for piece in insert.ipc_pieces():
-            yield pb.CompleteJobsRequest(arrow_ipc=piece)
+            yield kind(arrow_ipc=piece)
 
 
 def _rows(insert: BufferedInsert) -> pb.JobRows:

@@ -39,7 +39,9 @@ class Computing(Table):
 
 
 # The classes of tiers are marked `_abstract`; the classes below them are the user's.
-_OVERRIDES = {"key_source", "make", "_make_tuples", "make_fetch", "make_compute", "make_insert"}
+MAKES = ("make", "_make_tuples", "make_fetch", "make_compute", "make_insert")
+"""The methods that compute, whole or in steps."""
+_OVERRIDES = {"key_source", *MAKES}
 
 
 def own_names(table: type) -> set[str]:

@@ -16,12 +16,13 @@ from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from levada._net.connection import Connection
     from levada._query.relation import Relation
     from levada_api.v1 import schema_pb2
 
+_PAGE = 100
 _TEXT_LETTERS = 2**18
 """The highest number of characters to keep of an error's message or stack."""
 
@@ -140,16 +141,34 @@ def reserve(
     if restriction is not None:
         request.restriction.ParseFromString(restriction)
     leases = connection.call("JobService/ReserveJobs", request, pb.ReserveJobsResponse, patience=patience).leases
-    return [
-        Lease(
-            table=lease.table,
-            job_id=lease.job_id,
-            key={entry.name: decode_key_value(entry.value) for entry in lease.key},
-            token=lease.lease_token,
-            attempt=lease.attempt,
-        )
-        for lease in leases
-    ]
+    return list(map(_lease, leases))
+
+
+def leased_results(connection: Connection, table: schema_pb2.TableName, results: Relation | None) -> Iterator[Lease]:
+    """Yield leases to compute results again, which nobody keeps: by the id of their job.
+
+    Args:
+        results: Only these, a relation with attributes of the table's key; None for all.
+    """
+    after = 0
+    chosen = None if results is None else results._message()
+    while True:
+        request = pb.LeaseResultsRequest(name=table, results=chosen, after_job_id=after, max_results=_PAGE)
+        leases = connection.call("JobService/LeaseResults", request, pb.LeaseResultsResponse).leases
+        yield from map(_lease, leases)
+        if len(leases) < _PAGE:
+            return
+        after = leases[-1].job_id
+
+
+def _lease(lease: job_pb2.Lease) -> Lease:
+    return Lease(
+        table=lease.table,
+        job_id=lease.job_id,
+        key={entry.name: decode_key_value(entry.value) for entry in lease.key},
+        token=lease.lease_token,
+        attempt=lease.attempt,
+    )
 
 
 def fail(

@@ -168,7 +168,7 @@ class JobLoop:
         released = False
         if error is not None and not isinstance(error, (*_LOST, Unready)):
             try:
-                version = code_version(type(self._table(lease)))
+                version = code_version(type(self._table(lease))).digest
                 told, passing = failure(error), isinstance(error, PASSING)
                 again = job_calls.fail(
                     self.connection, lease, told, seconds, self.patience, version, output, interrupted=passing

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from levada._base.errors import LeaseLost, LevadaError, MakeContract, MissingAttribute, OutcomeUnknown
+from levada._base.errors import (
+    LeaseLost,
+    LevadaError,
+    MakeContract,
+    MissingAttribute,
+    OutcomeUnknown,
+    PreconditionFailed,
+)
 from levada._base.names import stored_name
 from levada._jobs.buffered_insert import BufferedInsert
 from levada._jobs.completion import CompletedJob
@@ -19,12 +26,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from google.protobuf.message import Message
 
+    from levada._jobs.code_version import CodeVersion
     from levada._jobs.job_calls import Lease
     from levada._net.connection import Connection
     from levada._net.transaction import Transaction
     from levada._values.rows import Rows
     from levada_api.methods import MethodName
 
+_LONG_RECEIPT_BYTES = 2**12
+"""The size from which a receipt is kept as it is, and the next read begins another."""
 _Id = tuple[str, str]
 """The schema and stored name of a table."""
 
@@ -42,22 +52,31 @@ class JobWork:
         lease: The job's lease.
         buffer_inserts: Whether to keep inserts until the job is completed.
         cancelled: Returns whether the job of a lease's token was cancelled.
+        beside: Whether a result is stored that this one is to be compared with: a transaction is an error.
 
     Attributes:
         verifying: Whether current fetches are repeated when the job is completed, and must give the same rows then.
     """
 
     def __init__(
-        self, connection: Connection, lease: Lease, *, buffer_inserts: bool, cancelled: Callable[[str], bool]
+        self,
+        connection: Connection,
+        lease: Lease,
+        *,
+        buffer_inserts: bool,
+        cancelled: Callable[[str], bool],
+        beside: bool = False,
     ) -> None:
         self.verifying = False
         self._connection = connection
         self._lease = lease
-        self._buffer_inserts = buffer_inserts
+        self._buffer_inserts = buffer_inserts or beside
+        self._beside = beside
         self._cancelled = cancelled
         self._stored = stored_name(lease.table.table)
         self._inserts: list[BufferedInsert] = []
         self._receipts: list[bytes] = []
+        self._unrecorded = False
         self._verified: list[job_service_pb2.VerifiedRead] = []
         self._transaction: Transaction | None = None
 
@@ -145,8 +164,16 @@ class JobWork:
         """Open the job's transaction if it is not open; return the token of its lease, which writes carry.
 
         Raises:
+            PreconditionFailed: The result is computed beside a stored one.
             LevadaError: A waiting row cannot be inserted.
         """
+        if self._beside:
+            table = f"{self.table.schema}.{self.table.table}"
+            raise PreconditionFailed(
+                f"make of `{table}` changes rows, or reads what it has inserted, so it cannot be computed beside what "
+                "is stored. Delete the result and populate again.",
+                {"table": table},
+            )
         if self._transaction is None:
             self._transaction = self._connection.begin_transaction("read_committed", self._lease.token)
             inserts, self._inserts = self._inserts, []
@@ -192,7 +219,8 @@ class JobWork:
     def marking(self, method: MethodName, request: Message) -> Iterator[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; yield a function that takes each answer to it.
 
-        A receipt goes with the next read and comes back with that read added, so one receipt covers all reads.
+        A receipt goes with the next read and comes back with that read added, until it is long: else many reads would
+        send all before them again and again.
 
         Raises:
             LeaseLost: The job was cancelled.
@@ -204,22 +232,27 @@ class JobWork:
         fields = request.DESCRIPTOR.fields_by_name
         if "lease_token" in fields:
             marked.lease_token = self._lease.token
-        receipt = self._receipts.pop() if "read_receipt" in fields and self._receipts else b""
+        goes_on = "read_receipt" in fields and self._receipts and len(self._receipts[-1]) < _LONG_RECEIPT_BYTES
+        receipt = self._receipts.pop() if goes_on else b""
         if receipt:
             marked.read_receipt = receipt
         verified = isinstance(request, query_service_pb2.FetchRelationRequest) and self.verifying
         if verified:
             marked.digest = True
 
+        recorded = "read_receipt" not in fields
+
         def take(answer: object) -> None:
-            nonlocal receipt
-            receipt = getattr(answer, "read_receipt", b"") or receipt
+            nonlocal receipt, recorded
+            told = getattr(answer, "read_receipt", b"")
+            receipt, recorded = told or receipt, recorded or bool(told)
             if verified and (digest := getattr(answer, "digest", "")):
                 self._verified.append(job_service_pb2.VerifiedRead(relation=marked.relation, digest=digest))
 
         try:
             yield take
         finally:
+            self._unrecorded = self._unrecorded or not recorded
             if receipt:
                 self._receipts.append(receipt)
 
@@ -233,7 +266,7 @@ class JobWork:
 
     # ----------------------------------------------------------------------------------------------------- end
 
-    def finish(self, seconds: float, code_version: str, output: str) -> CompletedJob:
+    def finish(self, seconds: float, code: CodeVersion, output: str) -> CompletedJob:
         """Return the job with all its inserts; if it has a transaction, complete it there.
 
         Raises:
@@ -243,11 +276,12 @@ class JobWork:
             self._lease,
             seconds,
             self._inserts,
-            code_version,
+            code,
             self._receipts,
             self._verified,
             output,
             committed=self._transaction is not None,
+            unrecorded_reads=self._unrecorded,
         )
         if self._transaction is not None:
             job = replace(job, unready=self._transaction.complete_job(job.header()))

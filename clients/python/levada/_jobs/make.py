@@ -47,6 +47,8 @@ def make(
     lease: Lease,
     make_kwargs: Mapping[str, Any],  # Any: the user's own
     cancelled: Callable[[str], bool],
+    *,
+    beside: bool = False,
 ) -> CompletedJob:
     """Run a table's `make` for the key of a lease.
 
@@ -54,18 +56,19 @@ def make(
         make_kwargs: Further arguments of `make`, or of `make_fetch`.
         cancelled: Returns whether the job of a lease's token was cancelled; its `make` ends at its next call to the
             server.
+        beside: Whether a result is stored that this one is to be compared with: nothing may be written.
 
     Raises:
         MakeFailed: `make` raised an exception of whatever class.
     """
-    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled)
-    version = code_version(type(table))
+    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled, beside=beside)
+    code = code_version(type(table))
     started = time.monotonic()
     token = set_job((table.connection, work))
     try:
         with kept() as output:
             _run(table, work, make_kwargs)
-        return work.finish(time.monotonic() - started, version, output.text())
+        return work.finish(time.monotonic() - started, code, output.text())
     except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
         # The frames of this function and of the next are not part of the user's code.

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada._base.errors import LevadaError, UnknownWorkerSession
+from levada._jobs.environment import environment
 from levada._jobs.job_calls import duration, lease_names
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING
 from levada_api.v1 import job_pb2
@@ -32,7 +33,7 @@ def open_session(connection: Connection, lease: timedelta) -> str:
         lease: How long the worker may be silent before its jobs go to others, from 1 s to 1 h.
     """
     worker = job_pb2.WorkerName(host=socket.gethostname(), process=os.getpid(), user=_user())
-    request = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=duration(lease))
+    request = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=duration(lease), environment=environment())
     return connection.call("JobService/CreateWorkerSession", request, pb.CreateWorkerSessionResponse).worker_session
 
 

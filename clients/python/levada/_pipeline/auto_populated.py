@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from functools import reduce
@@ -17,6 +18,8 @@ from levada._jobs.job_table import Jobs
 from levada._net.job_context import job_of
 from levada._pipeline.lineage import upstream
 from levada._pipeline.populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
+from levada._pipeline.recomputation import Recomputation, recompute, replace_stale
+from levada._pipeline.staleness import Staleness, verdicts
 from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.restriction import AndList
 
@@ -29,11 +32,17 @@ if TYPE_CHECKING:
 
 CLASS_LEVEL.add("key_source")
 
+_LOG = logging.getLogger("levada")
+_FEW_RESULTS = 10_000
+"""Up to this many results of a table, populate looks for stale ones."""
+
 
 class AutoPopulated(Computing):
     """A table whose rows come from its `make` and can be computed from here."""
 
     _abstract: ClassVar[bool] = True
+
+    _told_of_stale: ClassVar[bool] = False
 
     @property
     def key_source(self) -> Relation:
@@ -68,6 +77,63 @@ class AutoPopulated(Computing):
     def jobs(self) -> Jobs:
         """The jobs of this table: their keys, workers and outcomes."""
         return Jobs(self.connection, self._name, self._source)
+
+    @on_class
+    def staleness(self) -> Staleness:
+        """Return whether each result is still true: its key, a `state` and a `reason`.
+
+        The state is `fresh`, `stale` or `unknown`. A result is stale if its code differs from what this process would
+        run, if what its `make` read has changed, or if a result upstream is stale. It is unknown if `make` read data
+        outside the database, or if the result was inserted by hand. The server compares inputs that may have changed
+        since it last looked.
+        """
+        return verdicts(self)
+
+    @on_class
+    def stale(self) -> Staleness:
+        """Return the results that other code or other inputs would compute differently, with the reason."""
+        return verdicts(self).stale
+
+    @on_class
+    def recompute(
+        self,
+        *restrictions: object,
+        tolerance: Mapping[str, float] | None = None,
+        make_kwargs: Mapping[str, Any] | None = None,
+        suppress_errors: bool = False,
+    ) -> Recomputation:
+        """Compute results again, and compare them with what is stored; nothing is replaced until that is confirmed.
+
+        `make` runs under a lease that reserves nothing, and its inserts are kept here. Only results of jobs can be
+        computed again, not rows that were inserted by hand.
+
+        Args:
+            restrictions: Only results that meet these, such as `Rate.stale()`.
+            tolerance: The largest absolute difference that counts as none, by attribute, in its unit; also within
+                arrays and other values of a blob. By default values must be equal.
+            make_kwargs: Further arguments of `make`.
+            suppress_errors: Continue after an error of a `make`; see `errors` of what is returned.
+
+        Returns:
+            The comparison, which shows itself; its `confirm()` replaces the results.
+
+        Raises:
+            InvalidRequest: The table has no `make`, or is restricted.
+            PreconditionFailed: `make` writes by itself, or reads what it has inserted.
+            Exception: The first that a `make` raised, unless `suppress_errors`.
+        """
+        self._check_populate()
+        return recompute(
+            self,
+            self._results(restrictions),
+            tolerance=tolerance or {},
+            make_kwargs=make_kwargs or {},
+            suppress_errors=suppress_errors,
+        )
+
+    def _results(self, restrictions: Sequence[object]) -> Relation | None:
+        """Return the keys of the results that meet some restrictions; None for all."""
+        return self.proj() & AndList(restrictions) if restrictions else None
 
     @on_class
     def progress(self, *restrictions: object, display: bool = False) -> tuple[int, int]:
@@ -105,6 +171,7 @@ class AutoPopulated(Computing):
         limit: int | None = None,
         keys: Sequence[Mapping[str, Any]] | None = None,
         engine: object = None,
+        stale: bool = False,
     ) -> dict[str, Any]:  # Any: a number and a list
         """Call `make` for every key of the key source that is not in the table yet.
 
@@ -130,6 +197,8 @@ class AutoPopulated(Computing):
             keys: Compute only these keys.
             engine: Compute in a Dask client, or an executor of `concurrent.futures`. Its processes must reach the
                 server and be able to import the class.
+            stale: Also compute results again that are stale, here and after the missing ones, and replace each. Without
+                it they stay, and the log says once how many there are.
 
         Returns:
             `success_count`, the number of computed keys, and `error_list`, pairs of a key and its error.
@@ -171,11 +240,48 @@ class AutoPopulated(Computing):
             populating = populate_in_processes(selection, processes)
         progress = is_for_people() if display_progress is None else display_progress
         with populating as outcomes:
-            return collect(
+            summary = collect(
                 outcomes,
                 progress=selection.progress() if progress else None,
                 suppress_errors=suppress_errors,
                 return_exception_objects=return_exception_objects,
+            )
+        if not stale:
+            self._tell_of_stale()
+            return summary
+        results = self.stale()
+        if source is not None:
+            results = results.restrict(source.proj(*results.primary_key), semantic_check=False)
+        left = None if max_calls is None else max_calls - summary["success_count"] - len(summary["error_list"])
+        count, errors = replace_stale(
+            self,
+            results,
+            make_kwargs=make_kwargs or {},
+            suppress_errors=suppress_errors,
+            return_exception_objects=return_exception_objects,
+            max_calls=left,
+        )
+        return {
+            "success_count": summary["success_count"] + count,
+            "error_list": summary["error_list"] + errors,
+        }
+
+    def _tell_of_stale(self) -> None:
+        """Say once for each class that results are stale, if there are few enough to find out quickly."""
+        kind = type(self)
+        if kind._told_of_stale:
+            return
+        if job_calls.progress(self.connection, [self._name])[0].success_count > _FEW_RESULTS:
+            return
+        count = len(self.stale())
+        if count:
+            kind._told_of_stale = True
+            one = (
+                f"{count} result of `{kind.__name__}` is" if count == 1 else f"{count} results of `{kind.__name__}` are"
+            )
+            _LOG.warning(
+                f"{one} stale: other code or other inputs would give another. {kind.__name__}.stale() says why, and "
+                "populate(stale=True) recomputes."
             )
 
     def _check_populate(self) -> None:

@@ -14,7 +14,7 @@ from levada_api.v1 import relation_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from levada_api.v1 import value_pb2
+    from levada_api.v1 import schema_pb2, value_pb2
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +159,17 @@ def job_table(schema: str, name: str) -> Node:
     message.job_table.name.schema = schema
     message.job_table.name.table = name
     return Node(message)
+
+
+def staleness(table: schema_pb2.TableName, codes: Sequence[tuple[schema_pb2.TableName, str]]) -> Node:
+    """Build the node of the verdicts on the results of an auto-populated table.
+
+    Args:
+        table: The table.
+        codes: The tables whose code is known here, with its digest.
+    """
+    known = [pb.TableCode(table=name, code_version=digest) for name, digest in codes]
+    return Node(pb.RelationNode(staleness=pb.Staleness(name=table, codes=known)))
 
 
 def constant(holds: bool) -> Node:

@@ -54,6 +54,10 @@ class Home(Protocol):
     database: str
     create_tables: bool
 
+    def is_activated(self) -> bool:
+        """Return whether the schema is known to a server."""
+        ...
+
     @property
     def connection(self) -> Connection:
         """Its connection."""
@@ -260,6 +264,9 @@ class Table(Relation, metaclass=TableMeta):
         """Return all tables that this one depends on, and itself, parents first; by DataJoint's rules, itself first."""
         found = self._shown([t.name for t in self._graph(ancestor_steps=-1)], as_objects)
         return found[::-1] if rules.are_of_datajoint() else found
+
+    def _upstream_names(self) -> list[schema_pb2.TableName]:
+        return [table.name for table in self._graph(ancestor_steps=-1)]
 
     @on_class
     def descendants(self, as_objects: bool = False) -> list[Any]:  # Any: names or tables

@@ -11,7 +11,7 @@ from levada_server.arrow.types import COLUMN_KINDS, arrow_schema, arrow_type
 from levada_server.errors import ValueOutOfRange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from levada_server.model.heading import Heading
 
@@ -55,14 +55,23 @@ class StreamWriter:
         return self._pending.take()
 
 
-def whole_stream(rows: Sequence[Sequence[object]], heading: Heading) -> list[Piece]:
+def whole_stream(
+    rows: Sequence[Sequence[object]], heading: Heading, take_batch: Callable[[pa.RecordBatch], None] = lambda _: None
+) -> list[Piece]:
     """Convert a few rows, as the driver returns them, to one whole stream.
+
+    Args:
+        rows: The rows.
+        heading: Their attributes.
+        take_batch: Called with the batch of the rows, if there are any.
 
     Raises:
         ValueOutOfRange: Arrow's type of a column cannot hold a value.
     """
     schema = arrow_schema(heading)
     batch = record_batch(rows, heading, schema) if rows else None
+    if batch is not None:
+        take_batch(batch)
     if any(pa.types.is_dictionary(field.type) for field in schema):
         writer = StreamWriter(schema)
         if batch is not None:

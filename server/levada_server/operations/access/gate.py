@@ -27,7 +27,7 @@ from levada_server.operations.audit import entry
 from levada_server.permissions.permissions import Identity
 from levada_server.permissions.roles import Action, roles_for
 from levada_server.query.algebra import TableOperand
-from levada_server.query.analysis.reads import tables_in
+from levada_server.query.analysis.reads import reads_rows_alone, tables_in
 from levada_server.query.compile import compile_relation
 from levada_server.query.key_source import default_key_source
 from levada_server.query.ownership import Insight
@@ -318,7 +318,19 @@ class View:
             LevadaError: The relation breaks a rule of the algebra.
         """
         self._admit_all(action, tables_in(relation))
-        return Readable(await compiled(relation, self.catalog, self.insight, strict=strict))
+        hidden = frozenset[int]() if reads_rows_alone(relation) else self._hidden
+        return Readable(await compiled(relation, self.catalog, self.insight, strict=strict, hidden=hidden))
+
+    @property
+    def _hidden(self) -> frozenset[int]:
+        """Return the ids of the tables not all of whose rows the caller may read."""
+        if self.rights.administers:
+            return frozenset()
+        return frozenset(
+            table.id
+            for table in self.catalog.tables.values()
+            if not self.may(Action.FETCH, table) or self.hides_rows(table)
+        )
 
     async def asked(self, action: Action, asked: Asked) -> Readable:
         """Compile a relation that a client requests; relations that differ only in bound values share a plan.
@@ -326,6 +338,8 @@ class View:
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
         """
+        if asked.shape is None:
+            return await self.query(action, await asked.relation())
         return Readable(
             await self._gate.plans.compiled(
                 asked, self.catalog, self.insight, lambda names: self._admit_all(action, names)

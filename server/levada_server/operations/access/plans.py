@@ -71,10 +71,7 @@ class Plans:
         Raises:
             LevadaError: The relation breaks a rule of the algebra.
         """
-        if asked.shape is None:
-            relation = await asked.relation()
-            admit(tables_in(relation))
-            return await compiled(relation, catalog, insight)
+        assert asked.shape is not None, "a relation without a shape has no plan"
         if catalog is not self._catalog:
             self._catalog = catalog
             self._queries.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levada_server.storage.rows.streams import Row, digest_rows, fetch_rows, find_object, stream_batches
+from levada_server.storage.rows.streams import Row, fetch_rows, find_object, stream_batches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from levada_server.query.sql import Select
     from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope
+
+FEW_ROWS = 100
+FEW_HEAVY_ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Readable:
 
         Args:
             scope: The pool or transaction that runs it.
-            take_digest: Called after the last batch with a digest of exactly these rows; None for none.
+            take_digest: Called after the last batch with the digest of exactly these rows; None for none.
 
         Raises:
             ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
@@ -67,6 +70,36 @@ class Readable:
         """Return whether a row names an object."""
         return await find_object(connection, self.query, id_)
 
-    async def digest(self, connection: Connection) -> str:
-        """Return a digest of its rows."""
-        return await digest_rows(connection, self.query.fetch())
+    @property
+    def has_few_rows(self) -> bool:
+        """Return whether one plain statement is quicker than COPY, which takes a transaction and further trips.
+
+        Only the query's own limit shows it, such as the limit of `fetch1`: to try some rows first would run a query
+        that sorts or groups twice. A plain statement holds all its rows in memory, so large values need a lower limit.
+        """
+        return self.select.limit is not None and self.select.limit <= few_rows(self.heading)
+
+    async def digest(self, scope: Scope) -> str:
+        """Return the digest of its rows."""
+        found: list[str] = []
+        async with self.batches(scope, found.append) as batches:
+            async for _ in batches:
+                pass
+        return found[0]
+
+    async def count(self, scope: Scope) -> int:
+        """Count its entities."""
+        statement = self.query.count()
+        async with scope.connection() as connection:
+            return int(await connection.fetchval(statement.text, *statement.values))
+
+    async def exists(self, scope: Scope) -> bool:
+        """Return whether it has any entity; stop at the first."""
+        statement = self.query.exists()
+        async with scope.connection() as connection:
+            return bool(await connection.fetchval(statement.text, *statement.values))
+
+
+def few_rows(heading: Heading) -> int:
+    """Return how many rows with some attributes are few enough to be held in memory."""
+    return FEW_HEAVY_ROWS if any(attribute.type.kind.traits.heavy for attribute in heading) else FEW_ROWS

@@ -17,6 +17,7 @@ from levada_server.errors import LevadaError
 from levada_server.jobs.limits import MERGED_BYTES
 from levada_server.jobs.signing import merged
 from levada_server.operations.audit import entry
+from levada_server.storage.jobs.inputs import NOT_REPEATABLE
 from levada_server.storage.jobs.job_rows import Finished
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from levada_server.operations.inserts import InsertOptions
     from levada_server.operations.own_keys import Spelled
     from levada_server.query.algebra import Relation
+    from levada_server.storage.jobs.inputs import Inputs
     from levada_server.storage.postgres.spool import Spooled
 
 _JSON = json.JSONEncoder()
@@ -72,10 +74,15 @@ class CompletedJob:
         token: The token of its lease.
         key: The key of the job, as in its lease.
         duration: The time that `make` ran.
-        code_version: The version of the code that computed it.
+        code_version: The digest of the code that computed it.
         inserts: Its inserts, in order.
         receipts: The receipts of its reads.
         inputs: The reads to repeat within the commit, each with the digest of its rows when they were fetched.
+        code_commit: The commit of the code's repository.
+        reads: All its reads, as they are stored.
+        replaces: The token of the lease whose result is replaced.
+        unchanged: Whether the rows stay as they are.
+        worker_session: The session of the worker that replaces it; None if it did not say.
         output: The output of `make`; None if there is none.
     """
 
@@ -88,6 +95,11 @@ class CompletedJob:
     inserts: tuple[BufferedInsert, ...]
     receipts: tuple[Receipt, ...] = ()
     inputs: tuple[tuple[Relation, str], ...] = ()
+    code_commit: str = ""
+    reads: Inputs = NOT_REPEATABLE
+    replaces: UUID | None = None
+    unchanged: bool = False
+    worker_session: UUID | None = None
     output: str | None = None
 
     def finished(self, written: dict[str, int]) -> Finished:
@@ -100,10 +112,18 @@ class CompletedJob:
             self.job_id,
             self.duration.total_seconds(),
             self.code_version,
+            self.code_commit,
             _JSON.encode(reads),
             _JSON.encode(written),
+            self.reads.text,
+            self.reads.tables,
             self.output,
         )
+
+
+def shapes_of(jobs: Iterable[CompletedJob]) -> dict[str, str]:
+    """Return the shapes of the reads of jobs by key."""
+    return {key: content for job in jobs for key, content in job.reads.shapes.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,12 @@ from levada_server.jobs.state import ERROR, PENDING, SUCCESS, Answer, judge
 from levada_server.model.audit import Record
 from levada_server.operations import audit
 from levada_server.operations.audit import entry
-from levada_server.operations.completion.completed_jobs import alike_inserts, needed_bytes, of_completion
+from levada_server.operations.completion.completed_jobs import (
+    alike_inserts,
+    needed_bytes,
+    of_completion,
+    shapes_of,
+)
 from levada_server.operations.completion.few_jobs import complete_at_once
 from levada_server.operations.completion.inserts import Inserting, check_targets
 from levada_server.operations.jobs import computed_table
@@ -24,6 +29,7 @@ from levada_server.permissions.roles import Action
 from levada_server.storage.catalog.stored_catalog import require_current
 from levada_server.storage.jobs import job_rows
 from levada_server.storage.postgres.request_outcomes import insert_record
+from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +46,6 @@ if TYPE_CHECKING:
     from levada_server.operations.context import Engine
     from levada_server.storage.jobs.job_rows import LockedJob
     from levada_server.storage.postgres.database import Connection
-    from levada_server.storage.postgres.scope import OpenTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ async def complete(engine: Engine, caller: Caller, jobs: Sequence[CompletedJob])
         if rows that it read have changed; or the error of a row, which names the row and the insert.
     """
     view = await engine.gate.open(caller)
+    await engine.shapes.store(engine.scope, shapes_of(jobs), lasting=True)
     for name in dict.fromkeys(insert.table.schema for job in jobs for insert in job.inserts):
         await engine.quota.admit(engine.scope, name)
     if len(jobs) > 1:
@@ -170,7 +176,7 @@ async def _commit_results(
     done: _Committed,
 ) -> None:
     for job in jobs:
-        await _check_inputs(connection, view, table, job)
+        await check_inputs(engine, connection, view, table, job)
     warnings = check_targets(view, table, jobs)
     keys = {tuple(spelled(value) for _, value in locked[job.job_id].key) for job in jobs}
     inserting = Inserting(engine, connection, view, table, keys, warnings)
@@ -224,9 +230,16 @@ async def _finish(
     return {job.token for job in unready}, told
 
 
-async def _check_inputs(connection: Connection, view: View, table: Table, job: CompletedJob) -> None:
+async def check_inputs(engine: Engine, connection: Connection, view: View, table: Table, job: CompletedJob) -> None:
+    """Repeat the reads that a job asked to verify, within the transaction that completes it.
+
+    Raises:
+        InputsChanged: One gives other rows.
+    """
+    scope = OpenTransaction(connection, engine.scope.postgresql_version)
     for number, (relation, digest) in enumerate(job.inputs, 1):
-        if await (await view.query(Action.FETCH, relation)).digest(connection) != digest:
+        readable = await view.query(Action.FETCH, relation)
+        if await readable.digest(scope) != digest:
             raise InputsChanged(
                 f"Rows that make_fetch of `{table.name}` fetched (query {number}) changed before its result could be "
                 "committed; nothing of it is kept. Compute it again.",
@@ -249,11 +262,12 @@ async def complete_in_transaction(
     """
     view = await engine.gate.open(caller)
     table = computed_table(view, Action.COMPUTE, job.table)
+    await engine.shapes.store(transaction, job.reads.shapes, lasting=False)
     async with transaction.transaction() as connection:
         locked = await job_rows.lock_jobs(connection, table, (job.job_id,))
         if judge(locked[job.job_id].standing, job.token, final=SUCCESS) is Answer.REPEATED:
             raise PreconditionFailed("The job is already completed; roll back.", job=job.job_id)
-        await _check_inputs(connection, view, table, job)
+        await check_inputs(engine, connection, view, table, job)
         written = Counter({str(name): count for name, count in transaction.written.items()})
         unready, told = await _finish(connection, view, table, (job,), locked, {job.token: written})
         await record(engine, connection, caller, of_completion(caller, table, (job,), (written,)))

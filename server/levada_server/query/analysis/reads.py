@@ -22,6 +22,7 @@ from levada_server.query.algebra import (
     Project,
     Relation,
     Restrict,
+    StalenessOperand,
     TableOperand,
     Top,
     Union,
@@ -42,7 +43,14 @@ _NONE: Names = frozenset()
 
 def tables_in(relation: Relation) -> frozenset[TableName]:
     """Return all tables that a relation reads, its conditions included."""
-    return frozenset(node.name for node in nodes(relation) if isinstance(node, TableOperand | JobOperand))
+    return frozenset(
+        node.name for node in nodes(relation) if isinstance(node, TableOperand | JobOperand | StalenessOperand)
+    )
+
+
+def reads_rows_alone(relation: Relation) -> bool:
+    """Return whether a relation reads rows of tables, and nothing about their jobs."""
+    return not any(isinstance(node, JobOperand | StalenessOperand) for node in nodes(relation))
 
 
 def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) -> dict[TableName, Names]:
@@ -101,7 +109,7 @@ class _Finder:
         """Record the tables of a relation, given the attributes of its result that are fixed."""
         bound = self._present(relation, bound)
         match relation:
-            case TableOperand(name) | JobOperand(name):
+            case TableOperand(name) | JobOperand(name) | StalenessOperand(name):
                 self.found[name] = self.found[name] & bound if name in self.found else bound
             case Restrict(operand, condition, negated):
                 held = bound if negated else bound | self._held(condition)
@@ -171,7 +179,7 @@ class _Finder:
                 return self._binds(left) & self._binds(right)
             case Top(operand):
                 return self._binds(operand)
-            case TableOperand() | JobOperand() | UniversalSet():
+            case TableOperand() | JobOperand() | StalenessOperand() | UniversalSet():
                 return _NONE
 
 

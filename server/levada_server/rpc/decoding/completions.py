@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -16,11 +16,14 @@ from levada_server.jobs.limits import (
     MAX_JOBS,
     MAX_OUTPUT,
     MAX_RECEIPTS,
+    MAX_REPLACED,
     MAX_VERIFIED_READS,
 )
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
 from levada_server.rpc.decoding import values
+from levada_server.rpc.decoding.read_shapes import stored_inputs
 from levada_server.rpc.decoding.relations import received_relation
+from levada_server.storage.jobs.inputs import NOT_REPEATABLE
 from levada_server.storage.postgres.spool import Spooled
 
 if TYPE_CHECKING:
@@ -51,6 +54,31 @@ async def completed_groups(
                     yield await group.jobs(engine)
                     opened.close()
                     group = _Group(opened, engine.spool)
+            group.add(request)
+        yield await group.jobs(engine)
+
+
+@asynccontextmanager
+async def replaced_jobs(
+    requests: AsyncIterator[pb.ReplaceResultsRequest], engine: Engine
+) -> AsyncIterator[list[CompletedJob]]:
+    """Assemble the messages of a call, whose jobs belong to one transaction; leaving the block drops their rows.
+
+    Raises:
+        InvalidRequest: The messages are out of order, or one is malformed.
+        LimitReached: There are too many jobs.
+    """
+    with ExitStack() as opened:
+        group = _Group(opened, engine.spool)
+        count = 0
+        async for request in requests:
+            count += request.HasField("job")
+            if count > MAX_REPLACED:
+                raise LimitReached(
+                    f"A call replaces at most {MAX_REPLACED} results; recompute fewer at once.",
+                    limit="replaced_results",
+                    value=MAX_REPLACED,
+                )
             group.add(request)
         yield await group.jobs(engine)
 
@@ -118,7 +146,7 @@ class _Group:
         """Return whether another job goes into the next group."""
         return len(self._jobs) >= COMPLETION_JOBS or self._bytes >= COMPLETION_BYTES
 
-    def add(self, request: pb.CompleteJobsRequest) -> None:
+    def add(self, request: pb.CompleteJobsRequest | pb.ReplaceResultsRequest) -> None:
         """Add a message: another job, or a part of the last one."""
         kind = request.WhichOneof("content")
         if kind == "job":
@@ -161,6 +189,7 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         )
     lease = engine.signer.read_lease(header.lease_token)
     token = lease.token
+    receipts = tuple([engine.signer.read_receipt(content, token) for content in header.read_receipts])
     return CompletedJob(
         table=values.table_name("name", header.name),
         job_id=header.job_id,
@@ -168,8 +197,13 @@ async def completed_job(engine: Engine, header: pb.JobHeader, inserts: tuple[Buf
         key=tuple(lease.key.values()),
         duration=values.duration(header.duration),
         code_version=header.code_version,
+        code_commit=header.code_commit,
         inserts=inserts,
-        receipts=tuple([engine.signer.read_receipt(content, token) for content in header.read_receipts]),
+        receipts=receipts,
+        reads=NOT_REPEATABLE if header.unrecorded_reads else stored_inputs(receipts),
+        replaces=lease.replaces,
+        unchanged=header.unchanged,
+        worker_session=values.uuid("worker_session", header.worker_session) if header.worker_session else None,
         inputs=tuple(
             [(await received_relation("verified_reads", read.relation), read.digest) for read in header.verified_reads]
         ),

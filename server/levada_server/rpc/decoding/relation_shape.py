@@ -20,7 +20,8 @@ def asked_relation(field: str, message: pb.Relation) -> Asked:
     Raises:
         InvalidRequest: A value is malformed.
     """
-    shape = _shape(message) if message.ByteSize() <= MAX_BYTES else None
+    kept = message.ByteSize() <= MAX_BYTES and not any(node.HasField("staleness") for node in message.nodes)
+    shape = _shape(message) if kept else None  # what staleness tells depends on the rights of the caller
     return Asked(
         partial(received_relation, field, message), partial(received_relation, field, message, parameters=True), shape
     )

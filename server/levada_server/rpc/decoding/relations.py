@@ -135,6 +135,10 @@ class _Decoder:
                 return algebra.TableOperand(values.table_name("table", node.table.name)), 1
             case "job_table":
                 return algebra.JobOperand(values.table_name("job_table", node.job_table.name)), 1
+            case "staleness":
+                said = node.staleness
+                codes = [(values.table_name("staleness", code.table), code.code_version) for code in said.codes]
+                return algebra.StalenessOperand(values.table_name("staleness", said.name), tuple(codes)), 1
             case "restrict":
                 operand, depth = self._operand(node.restrict.operand)
                 condition, condition_depth = self._condition(node.restrict.condition)

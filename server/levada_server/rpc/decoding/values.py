@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from levada_api.v1 import access_pb2, job_pb2, row_service_pb2, schema_pb2, session_service_pb2
 from levada_server.errors import InvalidRequest
+from levada_server.jobs.lease import Environment
 from levada_server.model.table import Contract, PartIntegrity, RetryPolicy, TableName, Tier
 from levada_server.operations.inserts import InsertOptions
 from levada_server.permissions.roles import Role
@@ -26,6 +29,7 @@ _Meaning = TypeVar("_Meaning")
 
 PAGE_SIZE_LIMIT = 1_000
 MAX_CODECS = 1_000
+_ENVIRONMENT_LETTERS = 2**20
 MAX_DURATION = dt.timedelta(days=36_525)
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1)
@@ -134,6 +138,23 @@ def duration(message: Duration) -> dt.timedelta:
     if span < dt.timedelta(0):
         raise InvalidRequest("A duration must not be negative.", field="duration")
     return span
+
+
+def environment(text: str) -> Environment:
+    """Read the environment of a worker.
+
+    Raises:
+        InvalidRequest: It is too long, or is not JSON that can be stored.
+    """
+    if len(text) > _ENVIRONMENT_LETTERS:
+        raise InvalidRequest(f"`environment` may have at most {_ENVIRONMENT_LETTERS} letters.", field="environment")
+    try:
+        content = json.dumps(json.loads(text), sort_keys=True, allow_nan=False)
+    except (ValueError, RecursionError):
+        content = ""
+    if not content or "\\u0000" in content or "\\ud" in content:
+        raise InvalidRequest("`environment` must be JSON, without NUL and lone surrogates.", field="environment")
+    return Environment(hashlib.sha256(content.encode()).hexdigest(), content)
 
 
 def page_size(size: int, *, default: int) -> int:

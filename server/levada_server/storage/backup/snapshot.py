@@ -135,6 +135,9 @@ async def make_independent(database: Database, *, copy: bool) -> None:
     async with database.transaction() as connection:
         await connection.execute(_SQL["replace_signing_key"])
         await connection.execute(_SQL["end_sessions"])
+        await connection.execute(_SQL["reset_changes"])
+        for row in await connection.fetch(_SQL["job_tables"]):
+            await connection.execute(fill(_SQL["reset_horizons"], jobs=row["name"]))
         await connection.execute(_SQL["forget_alerts"])
         if copy:
             await connection.execute(_SQL["revoke_tokens"])

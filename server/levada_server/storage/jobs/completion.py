@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from levada_server.storage.catalog.stored_catalog import current
+from levada_server.storage.jobs.job_rows import columns_of
 from levada_server.storage.jobs.tables import job_statement, key_names, key_of
 from levada_server.storage.postgres.audit import auditing, entry_values
 from levada_server.storage.postgres.failures import committed_alone
@@ -54,10 +55,7 @@ async def complete_jobs(
         [job.job_id for job in jobs],
         tokens,
         [job.duration_s for job in jobs],
-        [job.code_version for job in jobs],
-        [job.reads for job in jobs],
-        [job.writes for job in jobs],
-        [job.output for job in jobs],
+        *columns_of(jobs),
         basis.version,
     ]
     parts = []
@@ -71,7 +69,7 @@ async def complete_jobs(
         "jobs",
         "complete_jobs",
         table,
-        here=current("$8::bigint", basis),
+        here=current("$11::bigint", basis),
         inserts="".join(parts),
         key=", ".join(f"j.{name}" for name in key_names(table)) or "true",
     )

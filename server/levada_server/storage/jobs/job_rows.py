@@ -205,14 +205,42 @@ async def absent_results(connection: Connection, table: Table, job_ids: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The record of a job whose `make` has run: seconds, version of the code, reads and writes as JSON, and output."""
+    """The record of a job whose `make` has run.
+
+    Args:
+        job_id: The job.
+        duration_s: How long it ran, in seconds.
+        code_version: The digest of its code; empty if it is not known.
+        code_commit: The commit of its repository; empty if there is none.
+        reads: How many rows it read, by table, as JSON.
+        writes: How many rows it wrote, by table, as JSON.
+        inputs: Its reads, as JSON; None if they cannot all be repeated.
+        input_tables: The ids of the tables that these read.
+        output: The output of `make`; None if there is none.
+    """
 
     job_id: int
     duration_s: float
     code_version: str
+    code_commit: str
     reads: str
     writes: str
+    inputs: str | None
+    input_tables: tuple[int, ...]
     output: str | None
+
+
+def columns_of(jobs: Sequence[Finished]) -> list[list[str | None]]:
+    """Return the columns of records, from the version of the code on, as statements take them."""
+    return [
+        [job.code_version or None for job in jobs],
+        [job.code_commit or None for job in jobs],
+        [job.reads for job in jobs],
+        [job.writes for job in jobs],
+        [job.inputs for job in jobs],
+        ["{" + ",".join(map(str, job.input_tables)) + "}" for job in jobs],
+        [job.output for job in jobs],
+    ]
 
 
 async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finished]) -> None:
@@ -221,10 +249,7 @@ async def finish_jobs(connection: Connection, table: Table, jobs: Sequence[Finis
         job_statement(_FILE, "finish_jobs", table),
         [job.job_id for job in jobs],
         [job.duration_s for job in jobs],
-        [job.code_version for job in jobs],
-        [job.reads for job in jobs],
-        [job.writes for job in jobs],
-        [job.output for job in jobs],
+        *columns_of(jobs),
     )
 
 

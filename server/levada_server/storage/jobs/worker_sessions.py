@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from levada_server.jobs.lease import Worker, WorkerSession
+    from levada_server.jobs.lease import Environment, Worker, WorkerSession
     from levada_server.storage.postgres.database import Connection, Database
 
 _SQL = statements("jobs")
@@ -32,9 +32,14 @@ async def create_session(
     code_version: str,
     user_id: int | None,
     token_id: UUID | None,
+    environment: Environment | None,
 ) -> UUID:
     """Begin a worker session of a user, by a token, and delete sessions that are long dead."""
     await connection.execute(_SQL["prune_sessions"])
+    environment_id = None
+    if environment is not None:
+        await connection.execute(_SQL["add_environment"], environment.digest, environment.content)
+        environment_id = await connection.fetchval(_SQL["find_environment"], environment.digest)
     session: UUID = await connection.fetchval(
         _SQL["create_session"],
         worker.host,
@@ -44,6 +49,7 @@ async def create_session(
         lease_duration,
         user_id,
         token_id,
+        environment_id,
     )
     return session
 

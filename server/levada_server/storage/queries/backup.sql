@@ -43,6 +43,18 @@ SELECT EXISTS (
 UPDATE levada.signing_key
 SET secret = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 
+-- name: reset_changes
+-- This database counts its transactions from another number: all inputs are to be looked at once more.
+WITH known AS (DELETE FROM levada.table_change RETURNING table_id)
+INSERT INTO levada.table_change (table_id, xid) SELECT DISTINCT table_id, '1'::xid8 FROM known;
+
+-- name: job_tables
+SELECT c.oid::regclass::text AS name FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'levada_jobs' AND c.relkind = 'r';
+
+-- name: reset_horizons
+UPDATE {jobs} SET _horizon = '0' WHERE _state IN ('success', 'reserved');
+
 -- name: end_sessions
 DELETE FROM levada.worker_session;
 

@@ -3,9 +3,15 @@ SELECT secret FROM levada.signing_key;
 
 -- name: create_session
 INSERT INTO levada.worker_session
-    (host, pid, username, code_version, lease_duration, expire_time, user_id, token_id)
-VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5, $6, $7)
+    (host, pid, username, code_version, lease_duration, expire_time, user_id, token_id, environment_id)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $5, $6, $7, $8)
 RETURNING id;
+
+-- name: add_environment
+INSERT INTO levada.environment (digest, content) VALUES ($1, $2::jsonb) ON CONFLICT DO NOTHING;
+
+-- name: find_environment
+SELECT id FROM levada.environment WHERE digest = $1;
 
 -- name: renew_sessions
 -- A session that was silent too long is renewed if nobody ended it, and keeps the jobs that were not taken over.
@@ -98,7 +104,7 @@ SELECT {number} AS number, least(
 WITH holder AS (
     -- The lock prevents the end of the session while it takes jobs. The leases of a batch need not survive a crash of
     -- PostgreSQL, for which a commit would wait long: its jobs are short, and are computed again.
-    SELECT id, host, pid, username, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
+    SELECT id, host, pid, username, environment_id, CASE WHEN $1 > 1 THEN set_config('synchronous_commit', 'off', true) END
     FROM levada.worker_session WHERE id = $2 AND user_id IS NOT DISTINCT FROM $11 FOR KEY SHARE
 ),
 due AS (
@@ -152,7 +158,8 @@ reserved AS (
     UPDATE {jobs} AS j
     SET _state = 'reserved', _attempt = j._attempt + chosen.counted::integer, _lease_token = gen_random_uuid(),
         _failed_token = NULL, _session_id = holder.id, _reserved_time = {now}, _shared = (SELECT count(*) > 1 FROM chosen),
-        _host = holder.host, _pid = holder.pid, _username = holder.username,
+        _host = holder.host, _pid = holder.pid, _username = holder.username, _environment_id = holder.environment_id,
+        _horizon = pg_snapshot_xmin(pg_current_snapshot()),
         _error_type = NULL, _error_message = NULL, _error_stack = NULL, _output = NULL
     FROM chosen, holder WHERE chosen._job_id = j._job_id
     RETURNING j.*, chosen.waited
@@ -184,8 +191,9 @@ SELECT true FROM {jobs} AS j WHERE j._job_id = $1 AND j._lease_token = $2 AND {s
 -- Finish jobs with few rows, together with the rows. The jobs are locked first, in the fixed order. Nothing is done
 -- unless each job still belongs to its holder, and the catalog is the one for which the statement was made.
 WITH done AS MATERIALIZED (
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[],
-        $7::text[]) AS d(job_id, token, duration, code_version, reads, writes, output)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::text[], $9::text[], $10::text[])
+        AS d(job_id, token, duration, code_version, code_commit, reads, writes, inputs, input_tables, output)
 ),
 held AS MATERIALIZED (
     SELECT j._job_id FROM {jobs} AS j JOIN done ON done.job_id = j._job_id AND done.token = j._lease_token
@@ -208,13 +216,14 @@ WHERE j._job_id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {table} AS t WHE
 -- name: succeed
 -- A part of other statements: the changes to a job that succeeded, by its record `d`.
 _state = 'success', _finished_time = {now}, _duration = d.duration, _code_version = d.code_version,
-    _reads = d.reads::jsonb, _writes = d.writes::jsonb, _unready = 0,
+    _code_commit = d.code_commit, _reads = d.reads::jsonb, _writes = d.writes::jsonb, _inputs = d.inputs::jsonb,
+    _input_tables = d.input_tables::bigint[], _changed = NULL, _unready = 0,
     _shared = false, _error_type = NULL, _error_message = NULL, _error_stack = NULL, _output = d.output
 
 -- name: finish_jobs
-UPDATE {jobs} AS j SET {succeed}
-FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[], $6::text[])
-    AS d(job_id, duration, code_version, reads, writes, output)
+UPDATE {jobs} AS j SET {succeed} FROM unnest($1::bigint[], $2::double precision[], $3::text[], $4::text[], $5::text[],
+                                              $6::text[], $7::text[], $8::text[], $9::text[])
+    AS d(job_id, duration, code_version, code_commit, reads, writes, inputs, input_tables, output)
 WHERE j._job_id = d.job_id;
 
 -- name: fail_job

@@ -1,9 +1,3 @@
--- name: digest
--- A digest of the rows of a query in any order: their number, and sums over a hash of each.
-SELECT count(*) || ' ' || coalesce(sum(('x' || left(hash, 16))::bit(64)::bigint::numeric), 0)
-    || ' ' || coalesce(sum(('x' || right(hash, 16))::bit(64)::bigint::numeric), 0)
-FROM (SELECT md5(t::text) AS hash FROM ({selected}) AS t) AS hashed;
-
 -- name: insert
 -- All rows at once; a missing value takes the attribute's default.
 INSERT INTO {table} ({names}) SELECT {values} FROM {rows} {conflict};

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.arrow.copy.binary import LONG_ROW_BYTES, MARK, CopyReader
 from levada_server.arrow.ipc.batches import BATCH_BYTES, MESSAGE_BYTES
+from levada_server.arrow.row_digest import RowDigest
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.kinds import Kind
 from levada_server.query.sql import quote_name
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from levada_server.query.query import Query
-    from levada_server.query.sql import Statement
-    from levada_server.storage.postgres.database import Connection, Isolation
+    from levada_server.storage.postgres.database import Connection
     from levada_server.storage.postgres.scope import Scope
 
 Row: TypeAlias = "asyncpg.Record"
@@ -68,8 +68,7 @@ async def stream_batches(
     Args:
         scope: The pool or transaction that runs it.
         query: The compiled query.
-        take_digest: Called after the last batch with a digest of exactly these rows, which is computed as soon as
-            PostgreSQL has sent them; None for none.
+        take_digest: Called after the last batch with the digest of exactly these rows; None for none.
 
     Raises:
         ValueOutOfRange: Raised by the iterator: a value is outside the range of Arrow or Python.
@@ -79,12 +78,6 @@ async def stream_batches(
         yield stream.batches()
     finally:
         await stream.leave()
-
-
-async def digest_rows(connection: Connection, selected: Statement) -> str:
-    """Return a digest of the rows of a query that does not depend on their order."""
-    digest: str = await connection.fetchval(fill(_SQL["digest"], selected=selected.text), *selected.values)
-    return digest
 
 
 async def find_object(connection: Connection, query: Query, id_: UUID) -> bool:
@@ -110,7 +103,6 @@ class _CopyStream:
     def __init__(self, scope: Scope, query: Query, take_digest: Callable[[str], None] | None) -> None:
         self._query = query
         self._take_digest = take_digest
-        self._digest = ""
         self._pipe = Pipe(scope.spool_space)
         self._connection: Connection | None = None
         self._failed = False
@@ -118,9 +110,7 @@ class _CopyStream:
         self._task.add_done_callback(lambda _: self._pipe.end())
 
     async def _copy(self, scope: Scope) -> None:
-        # A digest of the same rows needs the same snapshot.
-        isolation: Isolation = "read_committed" if self._take_digest is None else "repeatable_read"
-        async with scope.transaction(read_only=True, isolation=isolation) as connection:
+        async with scope.transaction(read_only=True) as connection:
             self._connection = connection
             spelled = self._query.literals()
             literals = [] if spelled is None else await connection.fetchval(spelled.text, *spelled.values)
@@ -131,10 +121,9 @@ class _CopyStream:
                 except BaseException:
                     self._failed = True
                     raise
-            if self._take_digest is not None:
-                self._digest = await digest_rows(connection, self._query.fetch())
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
+        digest = None if self._take_digest is None else RowDigest(self._query.heading.primary_key)
         reader = CopyReader(self._query.heading)
         wide = len(self._query.heading.attributes) > WIDE
         wanted_bytes = 1  # the first rows go out as they come
@@ -143,11 +132,13 @@ class _CopyStream:
             if batch is not None:
                 long = sum(map(len, pieces)) > batch.num_rows * LONG_ROW_BYTES
                 wanted_bytes = MESSAGE_BYTES if long else BATCH_BYTES
+                if digest is not None:
+                    digest.take(batch)
                 yield batch
         await self._task
         reader.finish()
-        if self._take_digest is not None:
-            self._take_digest(self._digest)
+        if self._take_digest is not None and digest is not None:
+            self._take_digest(digest.text())
 
     async def leave(self) -> None:
         """Stop the COPY if it has not ended, and return its connection even if the call is cancelled meanwhile."""

@@ -37,18 +37,18 @@ def progress(connection: Connection, options: argparse.Namespace) -> int:
     for table in _computed(connection, options.name):
         if has_jobs(connection, table):
             (found,) = job_calls.progress(connection, [table])
-            rows.append((_show(table), *_counts(found)))
+            rows.append((shown_name(table), *_counts(found)))
         else:
-            rows.append((_show(table), *[None] * len(_COUNTS)))
+            rows.append((shown_name(table), *[None] * len(_COUNTS)))
     _print_progress(rows, as_json=options.json)
     return 0
 
 
 def watch(connection: Connection, options: argparse.Namespace) -> int:
     """Show the progress again whenever it changes."""
-    request = job_service_pb2.WatchProgressRequest(names=_with_jobs(connection, options.name))
+    request = job_service_pb2.WatchProgressRequest(names=tables_with_jobs(connection, options.name))
     for answer in connection.receive("JobService/WatchProgress", request, job_service_pb2.WatchProgressResponse):
-        _print_progress([(_show(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
+        _print_progress([(shown_name(p.table), *_counts(p)) for p in answer.progress], as_json=options.json)
         sys.stdout.flush()
     return 0
 
@@ -68,20 +68,20 @@ def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
 
 def errors(connection: Connection, options: argparse.Namespace) -> int:
     """Show failed jobs, with their keys and the place in the code."""
-    for table in _with_jobs(connection, options.name):
+    for table in tables_with_jobs(connection, options.name):
         failed = job_table(connection, table.schema, table.table).errors
         rows = failed.to_dicts(order_by="KEY", limit=_LISTED_ERRORS)
         for row in rows:
             key = {name: row[name] for name in failed.primary_key}
             place = location(row["error_stack"] or "")
             if options.json:
-                told = {name: row[name] for name in ("error_type", "error_message", "error_stack")}
+                told = {name: row[name] for name in ("error_type", "error_message", "error_stack", "output")}
                 about = {"location": place or None, "attempt": row["attempt"], "host": row["host"]}
-                print_json({"table": _show(table), "key": key, **told, **about})
+                print_json({"table": shown_name(table), "key": key, **told, **about})
             else:
-                print_error(_show(table), key, f"{row['error_type']}: {row['error_message']}", place)
+                print_error(shown_name(table), key, f"{row['error_type']}: {row['error_message']}", place)
         if len(rows) == _LISTED_ERRORS and (more := len(failed) - len(rows)):
-            print(f"{_show(table)}: {more} more", file=sys.stderr)
+            print(f"{shown_name(table)}: {more} more", file=sys.stderr)
     return 0
 
 
@@ -111,7 +111,7 @@ def act(connection: Connection, options: argparse.Namespace) -> int:
         return 1
     count: int = getattr(chosen, options.action)()
     if options.json:
-        print_json({"table": _show(name), "action": options.action, "jobs": count})
+        print_json({"table": shown_name(name), "action": options.action, "jobs": count})
     else:
         print(plural(count, "job"))
     return 0
@@ -128,7 +128,7 @@ def _agreed(jobs: Jobs, options: argparse.Namespace) -> bool:
     return agreed(lines, f"{options.action.title()} them?", options)
 
 
-def _with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
+def tables_with_jobs(connection: Connection, name: str) -> Iterator[schema_pb2.TableName]:
     """Return the tables of a schema that compute, or only the named one."""
     for table in _computed(connection, name):
         if "." in name or has_jobs(connection, table):
@@ -145,5 +145,6 @@ def _computed(connection: Connection, name: str) -> Iterator[schema_pb2.TableNam
         yield from (table.name for table in page.tables if table.tier in _AUTO_POPULATED)
 
 
-def _show(table: schema_pb2.TableName) -> str:
+def shown_name(table: schema_pb2.TableName) -> str:
+    """Return the name of a table as the command line takes it."""
     return f"{table.schema}.{table.table}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def populate(connection: Connection, options: argparse.Namespace) -> int:
     """Compute a table's missing keys."""
     use(connection)
-    table = _class(import_module(options.module), options.table)
+    table = computing_class(import_module(options.module), options.table)
     with drawing():  # the progress bar, and what `make` itself prints
         result: dict[str, Any] = table.populate(  # Any: a number and a list
             *options.restriction,
@@ -29,6 +29,7 @@ def populate(connection: Connection, options: argparse.Namespace) -> int:
             reserve_jobs=options.reserve_jobs,
             max_calls=options.max_calls,
             processes=options.processes,
+            stale=options.stale,
             display_progress=sys.stderr.isatty(),
         )
     if options.json:
@@ -41,7 +42,7 @@ def populate(connection: Connection, options: argparse.Namespace) -> int:
     return 1 if result["error_list"] else 0
 
 
-def _class(module: ModuleType, name: str) -> type[AutoPopulated]:
+def computing_class(module: ModuleType, name: str) -> type[AutoPopulated]:
     """Return a table of a module.
 
     Raises:

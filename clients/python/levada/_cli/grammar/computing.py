@@ -25,6 +25,7 @@ def add_commands(commands: Commands) -> None:
     _add_run(commands)
     _add_worker(commands)
     _add_jobs(commands)
+    _add_staleness(commands)
     alter = parsing.add(
         commands,
         "alter",
@@ -63,6 +64,7 @@ def _add_populate(commands: Commands) -> None:
     )
     populate.add_argument("--max-calls", type=parsing.count, metavar="N", help="call make at most this often")
     populate.add_argument("--suppress-errors", action="store_true", help="continue after an error, and list all errors")
+    populate.add_argument("--stale", action="store_true", help="also recompute stale results, and replace them")
     populate.add_argument("--reserve-jobs", action="store_true", help="skip keys that failed before")
 
 
@@ -171,7 +173,7 @@ def _add_jobs(commands: Commands) -> None:
             "errors",
             "jobs:errors",
             "show failed jobs, with their keys and the place in the code",
-            "one object per job: table, key, error_type, error_message, error_stack, location, attempt, host",
+            "one object per job: table, key, error_type, error_message, error_stack, output, location, attempt, host",
         ),
     ):
         shown = parsing.add(actions, action, what, run=run, examples=(f"jobs {action} lab",), json=shape)
@@ -193,6 +195,54 @@ def _add_jobs(commands: Commands) -> None:
         parsing.table(acting)
         parsing.conditions(acting, 'only jobs that meet all of these: "subject_id = 5" (default: all, after asking)')
         parsing.yes(acting)
+
+
+def _add_staleness(commands: Commands) -> None:
+    stale = parsing.add(
+        commands,
+        "stale",
+        "show which results other code or other inputs would compute differently, and why",
+        run="staleness:stale",
+        examples=("stale lab", "stale lab.Rate --module my_pipeline.ephys"),
+        json="one object per table: table, stale, unknown, fresh; or of one table, per stale result: key, reason",
+    )
+    parsing.complete(
+        stale.add_argument("name", metavar="NAME", help="a schema to count, or schema.Table to list"),
+        schema_or_table_names,
+    )
+    stale.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="compare with the code of this module (default: with the code of the latest result of each table)",
+    )
+    recompute = parsing.add(
+        commands,
+        "recompute",
+        "compute results again, show what differs, and replace it after asking",
+        run="staleness:recompute",
+        examples=("recompute my_pipeline.ephys Rate --stale", "recompute my_pipeline.ephys Rate --tolerance rate=1e-9"),
+        server=parsing.OWN,
+        json="one object: equal, different, differences, errors (key, error); it asks nothing, and replaces with --yes",
+    )
+    _add_module(recompute)
+    recompute.add_argument("table", metavar="TABLE", help="the name of its class")
+    recompute.add_argument(
+        "restriction", nargs="*", metavar="CONDITION", help='only results that meet all of these: "subject_id = 5"'
+    )
+    recompute.add_argument("--stale", action="store_true", help="only stale results")
+    recompute.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        metavar="ATTRIBUTE=NUMBER",
+        help="the largest absolute difference of an attribute that counts as none",
+    )
+    recompute.add_argument(
+        "--suppress-errors", action="store_true", help="continue after an error, and list all errors"
+    )
+    parsing.yes(recompute)
 
 
 def _seconds(text: str) -> timedelta:

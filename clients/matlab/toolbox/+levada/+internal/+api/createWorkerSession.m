@@ -7,6 +7,8 @@ function response = createWorkerSession(connection, request, varargin)
 %       worker  WorkerName: The worker's machine and process.
 %       lease_duration  Duration: How long it may be silent before its jobs go to others; 1 s to 1 h, unset: 30 s.
 %       code_version  char: Version of its code, a commit or digest. Optional.
+%       environment  char: The language and the packages that it has, with their versions: JSON, at most 1 MB. Its jobs
+%           refer to it. Optional.
 %
 %   Response: CreateWorkerSessionResponse
 %       worker_session  char: Identifies the session.

@@ -1,0 +1,79 @@
+"""Whether the results of a table are still true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from levada._base.names import stored_name
+from levada._jobs.code_version import code_version
+from levada._jobs.computing import Computing, has_make
+from levada._query import nodes
+from levada._query.relation import Relation
+from levada._tables.table import free_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levada._net.connection import Connection
+    from levada_api.v1 import schema_pb2
+
+_Code = tuple["schema_pb2.TableName", str]
+
+
+class Staleness(Relation):
+    """Verdicts on results: their key, a `state` and a `reason`; restrict, join and fetch it as any relation."""
+
+    def __init__(self, connection: Connection, name: schema_pb2.TableName, codes: list[_Code]) -> None:
+        key = {a.name for a in connection.describe_table(name).heading.attributes.values() if a.in_key}
+        # A key attribute keeps its name; one of the verdict with the same is then called staleness_….
+        self._state = "staleness_state" if "state" in key else "state"
+        super().__init__(connection, nodes.staleness(name, codes))
+
+    @property
+    def stale(self) -> Staleness:
+        """The results that other code or other inputs would compute differently."""
+        return self.in_state("stale")
+
+    def in_state(self, state: str) -> Staleness:
+        """Return the results that are `stale`, `fresh` or `unknown`."""
+        return self & {self._state: state}
+
+
+def verdicts(table: Computing) -> Staleness:
+    """Return the verdicts on the results of a table, whose class here says which code would run now."""
+    own = code_version(type(table)).digest if has_make(type(table)) else ""
+    return verdicts_on(table.connection, table._name, own)
+
+
+def verdicts_on(connection: Connection, name: schema_pb2.TableName, own: str = "") -> Staleness:
+    """Return the verdicts on the results of a table, by the code of this process.
+
+    The classes that are loaded count, of the table and of tables upstream. The server compares results of other tables
+    with the code of their latest result.
+
+    Args:
+        connection: The connection.
+        name: The table.
+        own: The digest of its code; empty for the class that is loaded, if there is one.
+    """
+    upstream = free_table(connection, name)._upstream_names()
+    wanted = {(table.schema, stored_name(table.table)): table for table in upstream}
+    codes: dict[tuple[str, str], str] = {}
+    for kind in _computing(Computing):
+        home = kind._schema
+        if home is None or not home.is_activated() or home.connection is not connection or not has_make(kind):
+            continue
+        place = (home.database, stored_name(kind._class_name))
+        if place in wanted and (digest := code_version(kind).digest):
+            codes[place] = digest
+    if own:
+        codes[name.schema, stored_name(name.table)] = own
+    known = [(wanted.get(place, name), digest) for place, digest in sorted(codes.items())]
+    return Staleness(connection, name, known)
+
+
+def _computing(kind: type[Computing]) -> Iterator[type[Computing]]:
+    """Yield the classes below a class, earlier ones first: the last one for a table is the one that counts."""
+    for below in kind.__subclasses__():
+        yield below
+        yield from _computing(below)

@@ -1,0 +1,96 @@
+"""Split the reads of jobs into shapes, which many share, and values; and read them back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from levada_api.v1 import relation_pb2 as pb
+from levada_api.v1 import value_pb2
+from levada_server.jobs.limits import MAX_INPUTS
+from levada_server.operations.access.plans import Asked, Shape
+from levada_server.rpc.decoding import values as decode
+from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation
+from levada_server.rpc.decoding.relations import is_parameter, received_relation
+from levada_server.storage.jobs.inputs import NOT_REPEATABLE, Inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from levada_server.jobs.signing import Input, Receipt
+
+_KEY_BYTES = 16
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+def stored_inputs(receipts: Iterable[Receipt]) -> Inputs:
+    """Return the reads of a job as they are stored."""
+    reads = dict.fromkeys(read for receipt in receipts for read in _hashable(receipt.inputs))
+    if len(reads) > MAX_INPUTS or not all(read[2] for read in reads):
+        return NOT_REPEATABLE
+    shapes: dict[str, str] = {}
+    tables: set[int] = set()
+    stored = []
+    for relation, kind, digest, names, of_tables, insight in reads:
+        bare, values = _split(relation)
+        rest = [kind, names, of_tables, insight]
+        key = hashlib.blake2b(bare + _JSON.encode(rest).encode(), digest_size=_KEY_BYTES).hexdigest()
+        shapes[key] = _JSON.encode([base64.b64encode(relation).decode(), *rest])
+        tables.update(id_ for _, id_ in of_tables)
+        stored.append([key, values, digest])
+    return Inputs(_JSON.encode(stored), tuple(sorted(tables)), shapes)
+
+
+def _hashable(inputs: Iterable[Input]) -> Iterator[tuple]:  # type: ignore[type-arg]  # the fields of Input
+    for read in inputs:
+        yield read.relation, read.kind, read.digest, read.names, tuple(sorted(read.tables.items())), read.insight
+
+
+def _split(relation: bytes) -> tuple[bytes, list[str]]:
+    """Return what a relation shares with others that differ in values only, and its values."""
+    if len(relation) > MAX_BYTES:
+        return relation, []
+    message = pb.Relation.FromString(relation)
+    values, kinds = [], []
+    for value in _places(message):
+        values.append(base64.b64encode(value.SerializeToString()).decode())
+        kinds.append(str(value.WhichOneof("kind")))
+        value.Clear()
+    return message.SerializeToString(deterministic=True) + _JSON.encode(kinds).encode(), values
+
+
+def _places(message: pb.Relation) -> list[value_pb2.Value]:
+    return [
+        entry.value
+        for condition in message.conditions
+        if condition.HasField("mapping")
+        for entry in condition.mapping.entries
+        if is_parameter(entry.value)
+    ]
+
+
+def asked_again(relation: bytes, values: Sequence[str]) -> Asked:
+    """Return a relation with other values, as if a client asked for it.
+
+    Args:
+        relation: One relation of the shape.
+        values: The values that were stored.
+    """
+    if not values:
+        return asked_relation("relation", pb.Relation.FromString(relation))
+    held = [base64.b64decode(value) for value in values]
+
+    def message() -> pb.Relation:
+        whole = pb.Relation.FromString(relation)
+        for place, content in zip(_places(whole), held, strict=True):
+            place.ParseFromString(content)
+        return whole
+
+    # Thousands are asked for at once, mostly for their values alone, so the relation waits until it is wanted.
+    return Asked(
+        lambda: received_relation("relation", message()),
+        lambda: received_relation("relation", message(), parameters=True),
+        Shape((), tuple(decode.value(value_pb2.Value.FromString(content)) for content in held)),
+    )

@@ -1,0 +1,61 @@
+-- name: add_shapes
+-- In a fixed order, so that two sessions that add some of the same do not deadlock.
+INSERT INTO levada.read_shape (key, content)
+SELECT s.key, s.content::jsonb FROM unnest($1::text[], $2::text[]) AS s(key, content) ORDER BY s.key
+ON CONFLICT DO NOTHING;
+
+-- name: read_shapes
+SELECT key, content::text FROM levada.read_shape WHERE key = ANY($1::text[]);
+
+-- name: merge_changes
+-- Of the transactions that are over for everybody, only the last one of each table counts. Rows that others hold are
+-- left to them.
+WITH over AS (
+    SELECT c.table_id, c.xid FROM levada.table_change AS c
+    WHERE c.xid < pg_snapshot_xmin(pg_current_snapshot()) FOR UPDATE SKIP LOCKED
+)
+DELETE FROM levada.table_change AS c USING over AS o
+WHERE c.table_id = o.table_id AND c.xid = o.xid
+  AND EXISTS (SELECT FROM over AS later WHERE later.table_id = o.table_id AND later.xid > o.xid);
+
+-- name: horizon
+-- All transactions before this one are over, and whoever looks from now on sees what they did.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
+
+-- name: jobs_to_compare
+-- Results of which an input may have changed since it was last looked at.
+WITH latest AS (
+    SELECT DISTINCT ON (table_id) table_id, xid FROM levada.table_change ORDER BY table_id, xid DESC
+)
+SELECT j._job_id, j._lease_token, j._inputs::text AS inputs FROM {jobs} AS j
+WHERE j._job_id > $1 AND j._state = 'success' AND j._inputs IS NOT NULL
+  AND EXISTS (SELECT FROM latest AS l WHERE l.table_id = ANY(j._input_tables) AND l.xid >= j._horizon)
+ORDER BY j._job_id LIMIT $2;
+
+-- name: record_comparison
+-- A job that was computed again meanwhile has another token, and other inputs.
+UPDATE {jobs} AS j SET _changed = nullif(d.changed::bigint[], '{}'), _horizon = $4::text::xid8
+FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS d(job_id, token, changed)
+WHERE j._job_id = d.job_id AND j._lease_token = d.token AND j._state = 'success';
+
+-- name: results_to_lease
+SELECT {key_and_comma} j._job_id, j._attempt, j._lease_token FROM {jobs} AS j
+WHERE j._job_id > $1 AND j._state = 'success' AND {restriction} ORDER BY j._job_id LIMIT $2;
+
+-- name: places_of_rows
+-- Rows that are updated later move, so one that is still here then was left alone.
+SELECT t.ctid::text AS place FROM {target} AS t JOIN {jobs} AS j ON {same_key}
+WHERE j._job_id = ANY($1::bigint[]) FOR UPDATE OF t;
+
+-- name: delete_rows
+DELETE FROM {target} WHERE ctid = ANY($1::text[]::tid[]);
+
+-- name: renew_results
+-- What these were computed from may have changed while they waited to be confirmed: it is looked at once more.
+UPDATE {jobs} AS j SET {succeed}, _lease_token = d.token, _horizon = '0', _reserved_time = NULL, _session_id = NULL,
+    _environment_id = s.environment_id, _host = s.host, _pid = s.pid, _username = s.username
+FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::text[], $9::text[], $10::uuid[])
+    AS d(job_id, token, duration, code_version, code_commit, reads, writes, inputs, input_tables, session_id)
+LEFT JOIN levada.worker_session AS s ON s.id = d.session_id
+WHERE j._job_id = d.job_id;
