@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from levada._base import rules
 from levada._base.errors import InvalidRequest
 from levada._base.names import full_name
 from levada._base.prompt import confirm
@@ -45,6 +46,7 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         renames=renames,
         new_name=_with_master(table._name.table, new_name),
         tier=tier_of(cls),
+        mysql_time=rules.are_of_datajoint(),
     )
     places = [*namespaces, *own_namespaces(cls)]
     wanted.codecs.update(codecs_of(definition, places))
@@ -63,6 +65,7 @@ def alter(table: Table, namespaces: Namespaces, renames: Mapping[str, str], new_
         new_name=wanted.new_name,
         tier=wanted.tier,
         codecs=wanted.codecs,
+        mysql_time=wanted.mysql_time,
         digest=plan.digest,
         request_id=uuid4().hex,
     )
