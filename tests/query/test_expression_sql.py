@@ -152,7 +152,7 @@ PROJECTIONS = [
         'levada_functions.within(levada_functions.add(t."span", $1::bigint), $2::bigint, $3::bigint)',
         [93_784_000_000, -MAX_MICROSECONDS, MAX_MICROSECONDS],
     ),
-    ("concat(span)", "text", 'levada_functions.span_text(t."span")', []),
+    ("concat(span)", "text", '(levada_functions.span_text(t."span") COLLATE "C")', []),
 ]
 
 AGGREGATES = [
