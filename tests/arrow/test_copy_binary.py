@@ -17,6 +17,7 @@ from levada_server.arrow.ipc.batches import record_batch
 from levada_server.arrow.types import COLUMN_KINDS, arrow_schema, storage_type
 from levada_server.errors import ValueOutOfRange
 from levada_server.model.kinds import Kind
+from levada_server.model.spans import bindable
 from levada_server.model.types import AttributeType, parse_type
 from tests.support.typed_columns import START_OF_ROW, TABLES, Drawn, drawn_of, heading
 
@@ -66,7 +67,7 @@ def same(found: pa.Table, expected: pa.Table) -> bool:
 def test_rows_are_what_they_were_however_the_bytes_are_cut(drawn: Drawn, data: st.DataObject) -> None:
     content = copied(drawn)
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=4))
-    rows = list(zip(*drawn.columns, strict=True))
+    rows = list(zip(*(map(bindable, column) for column in drawn.columns), strict=True))
     expected = record_batch(rows, drawn.heading, arrow_schema(drawn.heading))
     assert same(read(content, drawn.heading, cuts), pa.Table.from_batches([expected]))
 

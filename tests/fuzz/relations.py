@@ -28,6 +28,7 @@ _VALUES = {
     "price": value_pb2.Value(decimal="1.50"),
     "day": value_pb2.Value(date=20_000),
     "clock": value_pb2.Value(time=10**9),
+    "delay": value_pb2.Value(duration=-(10**12)),
     "time": value_pb2.Value(timestamp=value_pb2.Timestamp(microseconds=10**15)),
     "zoned": value_pb2.Value(timestamp=value_pb2.Timestamp(microseconds=10**15, zone="Europe/Berlin")),
     "guid": value_pb2.Value(uuid=bytes(16)),

@@ -40,6 +40,7 @@ time = null : datetime
 zoned = null : timestamptz
 day = null : date
 clock = null : time
+delay = null : duration
 weight = null : float32
 price = null : decimal(5,2)
 notes = null : json
@@ -84,6 +85,7 @@ def _streams(*, nested: bool) -> list[bytes]:
         "zoned": pa.array([0, 1, None], pa.timestamp("ns", "Europe/Berlin")),
         "day": pa.array([0, 1, None], pa.date32()),
         "clock": pa.array([0, 1, None], pa.time64("us")),
+        "delay": pa.array([0, -1, None], pa.duration("ms")),
         "weight": pa.array([0.5, 1, None], pa.float64()),
         "price": pa.array([1, 2, None], pa.decimal128(7, 2)),
         "notes": pa.array([{"a": [1, 2]}, None, {"a": []}]),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from levada_server.errors import InvalidDefinition
 from levada_server.model.defaults import parse_default
 from levada_server.model.heading import Default
+from levada_server.model.spans import spell_span
 from levada_server.model.types import parse_type
 from levada_server.model.values import coerce
 from tests.support.entities import same
@@ -102,9 +105,13 @@ def test_no_such_default(type_: str, text: str, wrong: str) -> None:
     assert caught.value.details["expected"]
 
 
+def _spelled(value: object) -> str:
+    return spell_span(value) if isinstance(value, dt.timedelta) else str(value)
+
+
 @pytest.mark.parametrize("word", KEY_WORDS)
 def test_a_default_spells_the_values_of_every_type_that_keys_hold(word: str) -> None:
     type_ = parse_type(word)
     for value in POOLS[word]:
-        default = parse_default(str(Default(str(value), quoted=True)), True, type_)
+        default = parse_default(str(Default(_spelled(value), quoted=True)), True, type_)
         assert same(coerce(default.text, type_), value, type_)

@@ -25,7 +25,3 @@ def test_whole_numbers_alone_have_limits() -> None:
         *(k for k in Kind if k.traits.family is Family.INTEGER),
         Kind.UINT64,
     }
-
-
-def test_no_attribute_holds_a_span_of_time() -> None:
-    assert Family.SPAN not in {kind.traits.family for kind in Kind}

@@ -86,7 +86,7 @@ def test_a_key_is_shown_as_a_reader_expects() -> None:
     [
         (dt.datetime(2020, 1, 2, 3, tzinfo=ZoneInfo("UTC")), "'2020-01-02 03:00:00+00:00'"),
         (dt.time(3, 4), "'03:04:00'"),
-        (dt.timedelta(hours=1), "'1:00:00'"),
+        (dt.timedelta(hours=1), "'01:00:00'"),
         (UUID(int=5), "'00000000-0000-0000-0000-000000000005'"),
         (Decimal("1.50"), "1.50"),
         pytest.param(10**5_000, "a number of more than a hundred digits", id="a long number"),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from levada_server.model.spans import MAX_MICROSECONDS
 from levada_server.query import sql
 from levada_server.query.expression.computed import attribute_name, compute, condition, duplicate_name
 from tests.support.expression_scope import AGGREGATE, FILTERED, PLAIN, written
@@ -141,10 +142,17 @@ PROJECTIONS = [
     ("car.a[0]", "text", '((t."car" #>> $1::text[]) COLLATE "C")', [["a", "0"]]),
     (
         "timediff(moment, zoned)",
-        "time",
-        'levada_functions.to_time(levada_functions.microseconds_between(timezone($1::text, t."zoned"), t."moment"))',
+        "duration",
+        'levada_functions.microseconds_between(timezone($1::text, t."zoned"), t."moment")',
         ["UTC"],
     ),
+    (
+        "addtime(span, '1 02:03:04')",
+        "duration",
+        'levada_functions.within(levada_functions.add(t."span", $1::bigint), $2::bigint, $3::bigint)',
+        [93_784_000_000, -MAX_MICROSECONDS, MAX_MICROSECONDS],
+    ),
+    ("concat(span)", "text", '(levada_functions.span_text(t."span") COLLATE "C")', []),
 ]
 
 AGGREGATES = [

@@ -25,6 +25,7 @@ from levada_server.query.expression.operands import Scope
 from levada_server.query.expression.tokens import MAX_DEPTH
 from levada_server.query.postgres_types import value_type
 from tests.support import expression_oracle as oracle
+from tests.support.entities import read
 from tests.support.expression_scope import TYPES
 from tests.support.expression_strategies import EXPRESSIONS, ROWS, SCOPE, Example, booleans, source
 
@@ -210,6 +211,7 @@ def test_aggregates_of_the_other_types(ask: Ask, rows: Sequence[oracle.Row]) -> 
 
 CAR = {
     "name": "Rever",
+    "span": "-30:00",
     "length": 20.5,
     "inspected": True,
     "recalled": False,
@@ -355,11 +357,18 @@ CASES = [
     ("hour + INTERVAL 90 MINUTE", dt.time(11, 30)),
     ("hour + INTERVAL 1 DAY", None),
     ("zoned + INTERVAL 1 MONTH", dt.datetime(2024, 3, 29, 10, tzinfo=dt.UTC)),
-    ("timediff(moment, day)", dt.time(10, 30)),
-    ("timediff(day, moment)", None),
+    ("timediff(moment, day)", dt.timedelta(hours=10, minutes=30)),
+    ("timediff(day, moment)", -dt.timedelta(hours=10, minutes=30)),
+    ("timediff(day + INTERVAL 400 DAY, day)", dt.timedelta(days=400)),
+    ("timediff(span, '-0:00:01')", dt.timedelta(days=40, seconds=1)),
+    ("timediff(hour, span)", dt.timedelta(days=-40, hours=10)),
+    ("addtime(span, hour)", dt.timedelta(days=40, hours=10)),
+    ("span > hour", True),
+    ("span BETWEEN '39 23:59:59' AND '960:00'", True),
+    ("car.span:duration", dt.timedelta(hours=-30)),
     ("timediff(day, moment) = '-10:30:00'", True),
     ("timediff(day + INTERVAL 5 DAY, day) = '120:00:00'", True),
-    ("timediff(hour, '09:30')", dt.time(0, 30)),
+    ("timediff(hour, '09:30')", dt.timedelta(minutes=30)),
     ("timestampdiff(minute, day, moment)", 630),
     ("timestampdiff(month, '2024-01-31', day)", 0),
     ("timestampdiff(year, day, '2025-02-28')", 0),
@@ -399,6 +408,7 @@ ROW: dict[str, object] = {
     "flag": True,
     "day": dt.date(2024, 2, 29),
     "hour": dt.time(10),
+    "span": dt.timedelta(days=40),
     "moment": dt.datetime(2024, 2, 29, 10, 30),
     "zoned": dt.datetime(2024, 2, 29, 10, tzinfo=dt.UTC),
 }
@@ -430,7 +440,9 @@ def test_cases_give_what_is_expected(ask: Ask) -> None:
     arrays = tuple((name, sql.Value([value], value_type(scope.columns[name][1]) + "[]")) for name, value in ROW.items())
     wrong = {}
     for text, expected in CASES:
-        ((found,),) = ask(sql.Select((("x", compute(text, (), scope).sql),), sql.ArraySource(arrays, "t")))
+        computed = compute(text, (), scope)
+        ((driven,),) = ask(sql.Select((("x", computed.sql),), sql.ArraySource(arrays, "t")))
+        found = read(driven, computed.type)
         if not agrees(found, expected):
             wrong[text] = (found, expected)
     assert not wrong

@@ -14,6 +14,7 @@ from levada_server.query.expression.computed import compute
 from levada_server.query.expression.operands import Scope
 from levada_server.query.postgres_types import value_type
 from tests.samples.mysql_expressions import AGGREGATES, COLUMNS, EXPRESSIONS, FILE, ROWS, plain
+from tests.support.entities import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +33,11 @@ async def test_expressions_have_the_values_of_mysql(connection: asyncpg.Connecti
     wrong = {}
     for text, values in expected.items():
         scope = Scope(COLUMN, aggregates=text in AGGREGATES)
-        column = (("x", compute(text, (), scope).sql),)
-        statement = sql.render(sql.Select(column, _rows(), grouped=scope.aggregates))
-        found = [plain(row["x"]) for row in await connection.fetch(statement.text, *statement.values)]
+        computed = compute(text, (), scope)
+        statement = sql.render(sql.Select((("x", computed.sql),), _rows(), grouped=scope.aggregates))
+        found = [
+            plain(read(row["x"], computed.type)) for row in await connection.fetch(statement.text, *statement.values)
+        ]
         if len(found) != len(values) or not all(map(_agree, found, values)):
             wrong[text] = (found, values)
     assert not wrong

@@ -69,12 +69,22 @@ def _moment_utc(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
+def _span(text: str) -> dt.timedelta:
+    hours, minutes, seconds = text.removeprefix("-").split(":")
+    whole, _, fraction = seconds.partition(".")
+    span = dt.timedelta(
+        hours=int(hours), minutes=int(minutes), seconds=int(whole), microseconds=int(fraction.ljust(6, "0"))
+    )
+    return -span if text.startswith("-") else span
+
+
 _TEXTS: dict[str, Any] = {  # Any: each makes a value of its own type
     "integer": int,
     "float": float,
     "decimal": Decimal,
     "date": dt.date.fromisoformat,
     "time": dt.time.fromisoformat,
+    "duration": _span,
     "datetime": dt.datetime.fromisoformat,
     "timestamptz": _moment_utc,
     "uuid": UUID,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import InvalidRequest, MismatchedLineage
 from levada_server.model.kinds import MOMENTS, NUMBERS, Family, Kind
+from levada_server.model.spans import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,11 @@ def seen(value: object, type_: AttributeType) -> tuple[object, ...]:
     if isinstance(value, dt.date):
         return (0, dt.datetime.combine(value, dt.time()))
     return (0, value)
+
+
+def read(value: object, type_: AttributeType) -> object:
+    """Return a value as the server returns it, from the driver, which reads spans of time as microseconds."""
+    return span_of(value) if type_.kind is Kind.DURATION and isinstance(value, int) else value
 
 
 def has_unique_keys(entities: Entities) -> bool:

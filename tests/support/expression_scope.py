@@ -24,6 +24,7 @@ TYPES = {
     "side": "enum('left', 'right')",
     "day": "date",
     "hour": "time",
+    "span": "duration",
     "moment": "datetime",
     "zoned": "timestamptz",
     "id": "uuid",

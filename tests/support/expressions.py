@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from levada_server.model.kinds import Family, Kind
+from levada_server.model.spans import MAX_MICROSECONDS
 from levada_server.model.types import AttributeType
 from tests.support.entities import Entities, Entity, same, seen
 from tests.support.oracle_operators import Aggregated, Computed
@@ -152,6 +155,8 @@ def random_aggregate(chance: Random, group: Entities) -> Aggregated:
     forms += ["count"] if group.heading.names else []
     forms += ["min", "max"] if ordered else []
     forms += ["sum", "avg", "mixed"] if integers else []
+    spans = [attribute for attribute in group.heading if attribute.type.kind is Kind.DURATION]
+    forms += ["whole span", "mean span"] if spans else []
     match chance.choice(forms):
         case "rows":
             return Aggregated("count(*)", type=_INT64, meaning=len)
@@ -176,6 +181,14 @@ def random_aggregate(chance: Random, group: Entities) -> Aggregated:
         case "avg":
             name = chance.choice(integers)
             return Aggregated(f"avg({name})", type=_FLOAT64, meaning=lambda m: _mean(_present(m, name)))
+        case "whole span" | "mean span" as form:
+            span = chance.choice(spans)
+            divided = form == "mean span"
+            return Aggregated(
+                f"{'avg' if divided else 'sum'}({span.name})",
+                type=span.type,
+                meaning=lambda members: _span_of_all(_present(members, span.name), divided=divided),
+            )
         case _:
             name = chance.choice(integers)
             return Aggregated(
@@ -191,6 +204,16 @@ def _present(members: Sequence[Entity], name: str) -> list[object]:
 
 def _total(values: Sequence[object]) -> int | None:
     return sum(map(_integer, values)) if values else None
+
+
+def _span_of_all(spans: Sequence[object], *, divided: bool) -> dt.timedelta | None:
+    """Return the sum or mean of spans, a half microsecond rounded away from zero; None past the longest."""
+    if not spans:
+        return None
+    total = sum(span // dt.timedelta(microseconds=1) for span in spans if isinstance(span, dt.timedelta))
+    exact = Fraction(total, len(spans) if divided else 1)
+    whole = math.floor(abs(exact) + Fraction(1, 2)) * (1 if exact >= 0 else -1)
+    return dt.timedelta(microseconds=whole) if abs(whole) <= MAX_MICROSECONDS else None
 
 
 def _mean(values: Sequence[object]) -> float | None:

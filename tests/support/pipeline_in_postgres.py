@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import asyncpg
 
+from levada_server.model.spans import bindable
 from levada_server.query import ddl
 from levada_server.query.compile import compile_relation
 from levada_server.query.sql import quote_name
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
+from tests.support.entities import read
 from tests.support.pipelines import SCHEMA
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ class Held:
     def fetch(self, relation: Relation) -> tuple[Heading, list[tuple[object, ...]]]:
         """Compile a relation and fetch its rows."""
         query = compile_relation(relation, self.catalog)
-        return query.heading, [tuple(row) for row in self._run(query.fetch())]
+        types = [attribute.type for attribute in query.heading]
+        return query.heading, [tuple(map(read, row, types)) for row in self._run(query.fetch())]
 
     def count(self, relation: Relation) -> object:
         """Count the rows of a relation."""
@@ -97,5 +100,5 @@ async def _fill(connection: Connection, pipeline: Pipeline) -> None:
             marks = ", ".join(f"${i}" for i in range(1, len(table.heading.names) + 1))
             await connection.executemany(
                 f"INSERT INTO {ddl.qualified(table.name)} ({names}) VALUES ({marks})",  # noqa: S608  # names quoted
-                rows,
+                [tuple(map(bindable, row)) for row in rows],
             )

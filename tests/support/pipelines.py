@@ -26,6 +26,8 @@ SCHEMA = "lab"
 
 _NAN = math.nan
 
+MAX_SPAN = dt.timedelta(days=106_751_991)
+
 POOLS: dict[str, tuple[object, ...]] = {
     "int8": (0, 1, -128, 127),
     "int16": (0, 1, -7, 32767),
@@ -52,6 +54,7 @@ POOLS: dict[str, tuple[object, ...]] = {
         dt.datetime(1970, 1, 1, 1, tzinfo=dt.UTC),
         dt.datetime.max.replace(tzinfo=dt.UTC),
     ),
+    "duration": (dt.timedelta(0), -dt.timedelta(hours=12, microseconds=1), dt.timedelta(40), MAX_SPAN, -MAX_SPAN),
     "uuid": (UUID(int=0), UUID(int=2**127), UUID("12345678-1234-5678-1234-567812345678")),
     "json": ('{"part": 1}', '{"part": "x", "other": [1, 2]}', '{"part": null}', "{}", "[]", '"x"', "1.5", "null"),
     "bytes": (b"", b"\0", b"ab"),

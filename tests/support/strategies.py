@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from levada_server.errors import LevadaError
 from levada_server.model.kinds import Family, Kind
+from levada_server.model.spans import spell_span
 from levada_server.query.algebra import (
     Aggregate,
     AllOf,
@@ -167,6 +168,8 @@ def _compared(chance: Random, entities: Entities, name: str) -> object:
         return chance.choice((1, "much too long for most"))
     if kind is Kind.FLOAT32:
         return 0.1
+    if isinstance(value, dt.timedelta):
+        return spell_span(value)
     return value if kind is Kind.BYTES else str(value)
 
 

@@ -75,6 +75,7 @@ TYPES: st.SearchStrategy[AttributeType] = st.sampled_from(
     [
         *(AttributeType(kind) for kind in Kind if kind.traits.limits),
         *(AttributeType(kind) for kind in (Kind.FLOAT32, Kind.FLOAT64, Kind.BOOL, Kind.TEXT, Kind.DATE, Kind.TIME)),
+        AttributeType(Kind.DURATION),
         *(AttributeType(kind) for kind in (Kind.DATETIME, Kind.TIMESTAMPTZ, Kind.UUID, Kind.JSON, Kind.BYTES)),
         *map(
             parse_type, ("varchar(20)", "<blob>", "enum('a', 'b', 'it''s')", "<array int16(2, 3)>", "<array bool(1,)>")
@@ -89,6 +90,7 @@ _LARGE = st.builds(
     st.sampled_from([b"\0", b"\xff", b"\xf7", START_OF_ROW]),
     st.sampled_from([0, 1, 100, 900, 5_000, 300_000, 3_000_000]),
 )
+MAX_SPAN = dt.timedelta(days=106_751_991)
 _MOMENTS = st.datetimes() | st.sampled_from([dt.datetime.min, dt.datetime.max, dt.datetime(2000, 1, 1)])
 
 
@@ -100,6 +102,7 @@ _BY_KIND: dict[Kind, st.SearchStrategy[object]] = {
     Kind.TIME: st.times() | st.sampled_from([dt.time.min, dt.time.max]),
     Kind.DATETIME: _MOMENTS,
     Kind.TIMESTAMPTZ: _MOMENTS.map(lambda moment: moment.replace(tzinfo=dt.UTC)),
+    Kind.DURATION: st.timedeltas(-MAX_SPAN, MAX_SPAN) | st.sampled_from([-MAX_SPAN, dt.timedelta(0), MAX_SPAN]),
     Kind.UUID: st.uuids(),
     Kind.BYTES: st.binary(max_size=20) | _LARGE,
     Kind.BLOB: st.binary(max_size=20) | _LARGE,

@@ -37,6 +37,7 @@ COLUMN_KINDS: dict[Kind, ColumnKind] = {
     Kind.DATETIME: moments.MOMENTS,
     Kind.TIMESTAMP: moments.MOMENTS,
     Kind.TIMESTAMPTZ: moments.ZONED_MOMENTS,
+    Kind.DURATION: moments.SPANS,
     Kind.UUID: uuids.UUIDS,
     Kind.JSON: documents.DOCUMENTS,
     Kind.BYTES: binaries.BINARIES,

@@ -95,7 +95,7 @@ def alteration(existing: Table, wanted: Table, renames: Mapping[str, str]) -> Al
 def convertible(old: AttributeType, new: AttributeType) -> bool:
     """Return whether values of one type may fit another; whether the stored values do, only the rows can show."""
     families = {old.family, new.family}
-    if old == new or families <= NUMERIC or families <= MOMENTS:
+    if old == new or families <= NUMERIC or families <= MOMENTS or families == {Family.TIME, Family.SPAN}:
         return True
     # All but opaque values can be written as text and read from it.
     return Family.OPAQUE not in families and (len(families) == 1 or Family.TEXT in families)

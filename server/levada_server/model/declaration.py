@@ -38,6 +38,7 @@ def declare(
     definition: str,
     resolve: Callable[[str], Table],
     codecs: Mapping[str, str] = NO_CODECS,
+    times_are_spans: Callable[[str], bool] = lambda name: False,
 ) -> Table:
     """Build a table from its definition.
 
@@ -47,6 +48,7 @@ def declare(
         resolve: Returns the table for a name after `->`, as the host language writes it: `lab.Session.Trial`, `master`;
             or raises an error.
         codecs: The client's codecs, as `parse_type` takes them.
+        times_are_spans: Returns whether `time` declares the attribute of a name as a duration.
 
     Raises:
         InvalidDefinition: The definition is not valid; the message quotes the line and points at the column.
@@ -59,7 +61,7 @@ def declare(
             f"`{name}` cannot be {tier.value}: part tables, and only those, are named inside their master.",
             field="tier",
         )
-    parsed = parse_definition(definition, codecs)
+    parsed = parse_definition(definition, codecs, times_are_spans)
     attributes: Attributes = {}
     foreign_keys: dict[ForeignKey, Line] = {}
     index_lines: list[IndexLine] = []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
 from uuid import UUID
 
 from levada_server.errors import InvalidDefinition, WrongValue
 from levada_server.model.heading import Default
 from levada_server.model.kinds import NUMBERS, TIMES
+from levada_server.model.spans import spell_span
 from levada_server.model.types import AttributeType, unquote
 from levada_server.model.values import coerce
 
@@ -67,6 +68,8 @@ def _spelled(value: object, type_: AttributeType) -> Default:
             return Default(value.isoformat(sep=" "), quoted=True)
         case date() | time():
             return Default(value.isoformat(), quoted=True)
+        case timedelta():
+            return Default(spell_span(value), quoted=True)
         case str() | UUID():
             return Default(str(value), quoted=True)
         case _:

@@ -18,8 +18,7 @@ class Family(Enum):
     TIME = "time"
     MOMENT = "datetime"
     ZONED = "timestamptz"
-    SPAN = "span of time"
-    """An expression may compute such a value, but no attribute holds it."""
+    SPAN = "duration"
     UUID = "uuid"
     JSON = "json"
     OPAQUE = "opaque value"
@@ -95,6 +94,7 @@ class Kind(Enum):
     DATETIME = "datetime", Traits(Family.MOMENT, ("datetime",))
     TIMESTAMP = "timestamp", Traits(Family.MOMENT, ("timestamp",))
     TIMESTAMPTZ = "timestamptz", Traits(Family.ZONED, ("timestamptz",))
+    DURATION = "duration", Traits(Family.SPAN, ("duration",))
     UUID = "uuid", Traits(Family.UUID, ("uuid",))
     JSON = "json", Traits(Family.JSON, ("json",), keyable=False)
     BYTES = "bytes", _heavy("bytes", "binary", "varbinary", comparable=True)

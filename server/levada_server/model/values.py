@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-import re
 import struct
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from uuid import UUID
 from levada_server.errors import ValueOutOfRange, WrongValue
 from levada_server.model.kinds import Family, Kind
 from levada_server.model.object_names import MAX_NAME_BYTES, attached_name
+from levada_server.model.spans import MAX_DAYS, MAX_MICROSECONDS, SPELLINGS, microseconds_of, read_span, spell_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,6 @@ MAX_SHOWN_BITS = 400
 """A larger integer is not written out in messages: Python refuses to where it has thousands of digits."""
 _TRUE_WORDS = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE_WORDS = frozenset({"0", "false", "f", "no", "n", "off"})
-_SPAN = re.compile(r"(-)?(\d{1,8}):([0-5]?\d)(?::([0-5]?\d)(\.\d{1,6})?)?", re.ASCII)
 
 
 def coerce(value: object, type_: AttributeType) -> object:
@@ -35,8 +34,8 @@ def coerce(value: object, type_: AttributeType) -> object:
     float32.
 
     Returns:
-        int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), UUID, bytes, JSON text, or
-        the id of an object as text.
+        int, float, bool, Decimal, str, date, time, datetime (aware only for timestamptz), timedelta, UUID, bytes, JSON
+        text, or the id of an object as text.
 
     Raises:
         ValueOutOfRange: The value has the right kind, but the type cannot hold it, so no entity has it.
@@ -63,11 +62,13 @@ def _coerce(value: object, type_: AttributeType) -> object:
             return _text(value, type_)
         case Family.DATE | Family.TIME | Family.MOMENT | Family.ZONED:
             return _moment(value, type_.family)
+        case Family.SPAN:
+            return _span(value)
         case Family.UUID:
             return _uuid(value)
         case Family.JSON:
             return json.dumps(value, allow_nan=False)
-        case Family.OPAQUE | Family.SPAN:
+        case Family.OPAQUE:
             return _opaque(value, type_)
 
 
@@ -147,14 +148,17 @@ def _text(value: object, type_: AttributeType) -> str:
     return text
 
 
-def read_span(text: str) -> dt.timedelta | None:
-    """Read a span of time as MySQL spells it, `[-]h:mm[:ss[.ffffff]]`; None if it is not one."""
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        return None
-    seconds = (int(match[2]) * 60 + int(match[3])) * 60 + int(match[4] or 0)
-    span = dt.timedelta(seconds=seconds, microseconds=int((match[5] or ".")[1:].ljust(6, "0")))
-    return -span if match[1] else span
+def _span(value: object) -> dt.timedelta:
+    match read_span(value.strip()) if isinstance(value, str) else value:
+        case dt.timedelta() as span:
+            pass
+        case dt.time() as since_midnight:
+            span = dt.datetime.combine(dt.date.min, since_midnight.replace(tzinfo=None)) - dt.datetime.min
+        case _:
+            raise WrongValue(f"{show(value)} is not a valid duration: use {SPELLINGS}.")
+    if abs(microseconds_of(span)) > MAX_MICROSECONDS:
+        raise ValueOutOfRange(f"{show(span)} is longer than {MAX_DAYS} days, the longest duration.")
+    return span
 
 
 def _moment(value: object, family: Family) -> object:
@@ -167,8 +171,8 @@ def _moment(value: object, family: Family) -> object:
             return (dt.datetime.min + value).time()
         case Family.TIME, dt.timedelta():
             raise WrongValue(
-                f"{show(value)} is not a time of day, from 00:00:00 to 23:59:59.999999, as `time` holds; declare spans "
-                "of time as numbers, such as seconds in a float64."
+                f"{show(value)} is not a time of day, from 00:00:00 to 23:59:59.999999, as `time` holds; declare "
+                "`duration` for spans of time."
             )
         case Family.DATE, dt.datetime():
             if value.time() != dt.time(0):
@@ -212,6 +216,8 @@ def show(value: object, characters: int = 78) -> str:
         return "a number of more than a hundred digits"
     if isinstance(value, Decimal):
         shown = str(value)
+    elif isinstance(value, dt.timedelta):
+        shown = repr(spell_span(value))
     else:
-        shown = repr(str(value) if isinstance(value, (dt.date, dt.time, dt.timedelta, UUID)) else value)
+        shown = repr(str(value) if isinstance(value, (dt.date, dt.time, UUID)) else value)
     return shown if len(shown) <= characters else shown[: characters - 1] + "…"

@@ -62,6 +62,7 @@ class WantedTable:
         new_name: The class's name afterwards; empty to keep it.
         tier: Its tier afterwards; None to keep it.
         codecs: The client's codecs, as for a declaration.
+        mysql_time: Whether `time` declares a new attribute as a duration.
     """
 
     name: TableName
@@ -71,6 +72,7 @@ class WantedTable:
     new_name: str = ""
     tier: Tier | None = None
     codecs: Mapping[str, str] = field(default_factory=dict)
+    mysql_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,13 @@ async def _find(engine: Engine, view: View, wanted: WantedTable) -> Alteration:
     name = _new_name(view, existing, wanted.new_name)
     # Parse it under its present name, by which its parts and its master refer to it.
     declaration = Declaration(
-        existing.name, wanted.tier or existing.tier, wanted.definition, wanted.references, codecs=wanted.codecs
+        existing.name,
+        wanted.tier or existing.tier,
+        wanted.definition,
+        wanted.references,
+        codecs=wanted.codecs,
+        mysql_time=wanted.mysql_time,
+        renames=wanted.renames,
     )
     table = await parsed(view, declaration)
     admit_references(view, table, existing)

@@ -69,7 +69,7 @@ def keys_of_rows(catalog: Catalog, table: Table, target: Table, columns: Columns
         distinct = pa.table(arrays, names=list(pairs)).group_by(list(pairs)).aggregate([]).combine_chunks()
         arrays = [pa.concat_arrays(distinct.column(name).chunks) for name in pairs]
     attributes = tuple(given[name][0] for name in pairs)
-    values = Columns(0, attributes, tuple(arrays), len(arrays[0])).values(list(pairs))
+    values = Columns(0, attributes, tuple(arrays), len(arrays[0])).python_values(list(pairs))
     return {tuple(map(spelled, row)): row for row in zip(*values, strict=True)}
 
 

@@ -20,7 +20,7 @@ from levada_server.jobs.retry import check_policy
 from levada_server.model.declaration import declare, warnings
 from levada_server.model.definition.lines import is_divided
 from levada_server.model.differences import differences
-from levada_server.model.kinds import Family
+from levada_server.model.kinds import Family, Kind
 from levada_server.model.table import (
     DEFAULT_RETRY,
     UNKNOWN_SOURCE,
@@ -77,6 +77,8 @@ class Declaration:
         retry: The policy for retrying its jobs.
         codecs: The type in which each codec of the client stores its values, by the name in `<…>`.
         lone_part: Whether a part may be without a reference to its master.
+        mysql_time: Whether `time` declares a new attribute as a duration.
+        renames: The old name of an attribute by its new one, if the declaration is of an existing table.
     """
 
     name: TableName
@@ -88,6 +90,8 @@ class Declaration:
     retry: RetryPolicy = DEFAULT_RETRY
     codecs: Mapping[str, str] = field(default_factory=dict)
     lone_part: bool = False
+    mysql_time: bool = False
+    renames: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,8 +402,21 @@ async def parsed(view: View, declaration: Declaration) -> Table:
         view.catalog.check_reference(declaration.name, parent.name, view.seen)
         return parent
 
+    existing = view.catalog.tables.get(declaration.name)
+
+    def times_are_spans(name: str) -> bool:
+        old = declaration.renames.get(name, name)
+        kind = existing.heading[old].type.kind if existing is not None and old in existing.heading else None
+        return kind is Kind.DURATION or (kind is not Kind.TIME and declaration.mysql_time)
+
     table = await asyncio.to_thread(
-        declare, declaration.name, declaration.tier, declaration.definition, resolve, declaration.codecs
+        declare,
+        declaration.name,
+        declaration.tier,
+        declaration.definition,
+        resolve,
+        declaration.codecs,
+        times_are_spans,
     )
     return replace(table, has_make=declaration.has_make, key_source=declaration.key_source, retry=declaration.retry)
 

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from levada_server.model.types import AttributeType
 
 _COLLATION = ' COLLATE "C"'
+_OF_SPANS = {
+    (Family.SPAN, Family.TEXT): "span_text",
+    (Family.TEXT, Family.SPAN): "read_span",
+    (Family.SPAN, Family.TIME): "to_time",
+    (Family.TIME, Family.SPAN): "since_midnight",
+}
+"""Our functions between spans of time and other values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,9 @@ def _retype(name: str, one: RetypeAttribute, checks: Mapping[str, Sequence[str]]
 def _cast(operand: str, old: AttributeType, new: AttributeType) -> str:
     """Write a value of one type as one of another, without the other's length or digits."""
     families = {old.family, new.family}
+    if Family.SPAN in families and len(families) == 2:
+        # Text and times of day; PostgreSQL would read numbers.
+        return f"levada_functions.{_OF_SPANS[old.family, new.family]}({operand})"
     if Family.BOOL in families and Family.TEXT not in families and len(families) == 2:
         # PostgreSQL has no other conversion between booleans and other numbers.
         return f"({operand})::integer::{value_type(new)}"

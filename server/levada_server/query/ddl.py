@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from levada_server.model.job_table import SCHEMA as JOB_SCHEMA
 from levada_server.model.job_table import STATES, stored_name
 from levada_server.model.kinds import Kind
+from levada_server.model.spans import bindable
+from levada_server.model.values import coerce
 from levada_server.query.expression.computed import compute
 from levada_server.query.expression.operands import Scope
 from levada_server.query.postgres_types import column_check, column_type, current_time
@@ -142,6 +144,8 @@ def default_expression(attribute: Attribute) -> str | None:
         return None
     if default.current_timestamp:
         return current_time(attribute.type)
+    if attribute.type.kind is Kind.DURATION:
+        return str(bindable(coerce(default.text, attribute.type)))
     return quote_text(default.text)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.model.kinds import Kind
+from levada_server.model.spans import MAX_MICROSECONDS
 from levada_server.model.types import DATETIME_DIGITS, AttributeType
 from levada_server.query.sql import quote_name, quote_text
 
@@ -58,6 +59,10 @@ def _within_limits(column: str, type_: AttributeType) -> str:
     return f"{column} BETWEEN {limits[0]} AND {limits[1]}"
 
 
+def _within_longest(column: str, _: AttributeType) -> str:
+    return f"{column} BETWEEN {-MAX_MICROSECONDS} AND {MAX_MICROSECONDS}"
+
+
 def _one_of_labels(column: str, type_: AttributeType) -> str:
     return f"{column} IN ({', '.join(map(quote_text, type_.labels))})"
 
@@ -89,6 +94,8 @@ STORED: dict[Kind, _Stored] = {
     Kind.DATETIME: _Stored("timestamp", _datetime),
     Kind.TIMESTAMP: _Stored("timestamp"),
     Kind.TIMESTAMPTZ: _Stored("timestamptz", now="now()"),
+    # In microseconds: an interval has months, and days, which have no fixed length.
+    Kind.DURATION: _Stored("bigint", check=_within_longest),
     Kind.UUID: _Stored("uuid"),
     Kind.JSON: _Stored("jsonb"),
     Kind.BYTES: _Stored("bytea"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
+from levada_server.model.spans import bindable
 from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.postgres_types import wire_type
@@ -59,7 +60,7 @@ class Query:
     def coerced(self, values: Sequence[object]) -> tuple[object, ...] | None:
         """Return values as its parameters take them; None as by `bound`."""
         try:
-            return tuple(coerce(values[number], type_) for number, type_ in self.parameters)
+            return tuple(bindable(coerce(values[number], type_)) for number, type_ in self.parameters)
         except LevadaError:
             return None
 

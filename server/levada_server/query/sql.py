@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_server.errors import QueryTooDeep
+from levada_server.model.spans import bindable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A bound value, written `$n::type`: `value` is what the driver encodes for `type`; a list for an array type."""
+    """A bound value, written `$n::type`: what the driver encodes for `type`, or a span; a list for an array type."""
 
     value: object
     type: str
@@ -280,10 +281,10 @@ class _Writer:
 
     def bind(self, value: Value) -> str:
         if self.constant:
-            return f"{_constant(value.value)}::{value.type}"
+            return f"{_constant(_bound(value))}::{value.type}"
         if value.parameter is not None:
             self.parameters.append((len(self.values), value.parameter))
-        self.values.append(value.value)
+        self.values.append(_bound(value))
         self.types.append(value.type)
         place = f"${len(self.values)}" if self.literals is None else self.literals[len(self.values) - 1]
         return f"{place}::{value.type}"
@@ -493,6 +494,10 @@ def render_exists(select: Select) -> Statement:
 def _unordered(select: Select) -> Select:
     """Leave out the order where it does not decide which rows there are."""
     return replace(select, order_by=()) if select.plain else select
+
+
+def _bound(value: Value) -> object:
+    return bindable(value.value) if value.type in ("bigint", "bigint[]") else value.value
 
 
 def _constant(value: object) -> str:

@@ -248,6 +248,8 @@ def value(plain: object) -> value_pb2.Value:
             return value_pb2.Value(timestamp=_moment(plain))
         case dt.date():
             return value_pb2.Value(date=(plain - _EPOCH_DAY).days)
+        case dt.timedelta():
+            return value_pb2.Value(duration=plain // _MICROSECOND)
         case dt.time():
             return value_pb2.Value(time=(dt.datetime.combine(_EPOCH_DAY, plain) - _EPOCH) // _MICROSECOND)
         case _:

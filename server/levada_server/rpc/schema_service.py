@@ -80,6 +80,7 @@ class SchemaService:
             retry=values.retry_policy(request.retry_policy),
             key_source=source,
             lone_part=request.lone_part,
+            mysql_time=request.mysql_time,
         )
         declared = await schemas.declare_table(call.engine, call.caller, declaration)
         call.told.warn(declared.warnings)
@@ -174,4 +175,5 @@ def _wanted(request: pb.PlanAlterationRequest | pb.AlterTableRequest) -> alterat
         new_name=request.new_name,
         tier=values.tier(request.tier) if request.tier else None,
         codecs=values.codecs(request.codecs),
+        mysql_time=request.mysql_time,
     )

@@ -285,7 +285,7 @@ switch given.kind
         if strcmp(given.text, '-0.0')
             value = -0;
         end
-    case {'decimal', 'date', 'time', 'datetime', 'timestamptz', 'uuid'}
+    case {'decimal', 'date', 'time', 'duration', 'datetime', 'timestamptz', 'uuid'}
         value = given.text;
     case 'json'
         value = jsondecode(given.text);

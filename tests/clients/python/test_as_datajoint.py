@@ -241,7 +241,7 @@ def test_integers_are_rounded(server_address: str, tmp_path: Path) -> None:
     check(script, server_address, tmp_path)
 
 
-def test_times_are_spans_since_midnight(server_address: str, tmp_path: Path) -> None:
+def test_times_are_spans(server_address: str, tmp_path: Path) -> None:
     script = """
         import datetime as dt
 
@@ -264,10 +264,47 @@ def test_times_are_spans_since_midnight(server_address: str, tmp_path: Path) -> 
         assert len(Feeding & Feeding.fetch1("KEY")) == len(Feeding & "until > '9:29:59'") == 1
         Fed.populate()
         assert Fed.fetch1("at") == at
-        with pytest.raises(dj.DataJointError, match="as seconds in a float64"):
-            Feeding.insert1((1, dt.timedelta(hours=30), until))
+        longest = dt.timedelta(hours=838, minutes=59, seconds=59)
+        Feeding.insert([(1, "838:59:59", until), (1, -longest, "-12:30:00"), (1, dt.timedelta(30), dt.time(9, 30))])
+        assert set(Feeding.fetch("at")) == {at, longest, -longest, dt.timedelta(30)}
+        assert len(Feeding & "at > '30:00:00'") == 2 and len(Feeding & {"at": longest}) == 1
+        assert Feeding.heading["at"].type == "duration" and "at : duration" in " ".join(Feeding.describe().split())
+        half = dt.timedelta(minutes=30)
+        assert (Feeding.proj(d="timediff(at, '0:30')") & {"at": -longest}).fetch1("d") == -longest - half
+        assert dj.U().aggr(Feeding, n="sum(at)").fetch1("n") == at + dt.timedelta(30)
+        with pytest.raises(dj.DataJointError, match="is not a span of time"):
+            Feeding.insert1((1, 5, until))
     """
     check(script, server_address, tmp_path)
+
+
+def test_a_table_of_the_other_import_is_used_as_it_is(server_address: str, tmp_path: Path) -> None:
+    declared = """
+        import datetime as dt
+        import levada as lv
+        if {datajoint}:
+            import levada.as_datajoint
+
+        lv.connect({address!r})
+        schema = lv.Schema({name!r})
+
+        @schema
+        class Visit(lv.Manual):
+            definition = "visit : int32\\n---\\nat = null : time"
+
+        assert Visit.heading["at"].type == {type_!r}
+        assert not Visit.alter(prompt=False)
+        Visit.insert1((len(Visit()), dt.timedelta(hours=9)))
+        assert set(Visit().fetch("at") if {datajoint} else Visit().to_arrays("at")) == {{{expected}}}
+    """
+    for name, type_, imports in (("of_days", "time", (False, True)), ("of_spans", "duration", (True, False))):
+        for datajoint in imports:
+            expected = "dt.time(9)" if type_ == "time" and not datajoint else "dt.timedelta(hours=9)"
+            script = declared.format(
+                datajoint=datajoint, address=server_address, name=name, type_=type_, expected=expected
+            )
+            finished = run(script, tmp_path)
+            assert finished.returncode == 0, finished.stderr
 
 
 def test_a_part_need_not_refer_to_its_master(server_address: str, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "enum('a', 'b')": st.sampled_from(["a", "b"]),
     "date": st.dates(),
     "time": st.times(),
+    "duration": st.timedeltas(-dt.timedelta(106_751_991), dt.timedelta(106_751_991)),
     "datetime": st.datetimes() | moments().filter(lambda moment: 1 < moment.year < 9999),
     "timestamptz": st.datetimes() | moments().filter(lambda moment: 1 < moment.year < 9999),
     "uuid": st.uuids(),
@@ -104,6 +105,7 @@ SOME: dict[str, list[Any]] = {
     "date": [MOMENT.date(), None],
     "datetime": [MOMENT, None],
     "timestamptz": [MOMENT.replace(tzinfo=dt.UTC), None],
+    "duration": [dt.timedelta(-2, microseconds=1), None],
     "bytes": [b"x", None],
 }
 

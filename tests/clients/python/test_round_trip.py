@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 2_000
 UTC = dt.UTC
+MAX_SPAN = 106_751_991 * 86_400 * 10**6
 FIRST_DAY, LAST_DAY = dt.date(1, 1, 1).toordinal(), dt.date(9999, 12, 31).toordinal()
 
 
@@ -42,6 +43,10 @@ def clock(r: random.Random) -> dt.time:
 
 def moment(r: random.Random) -> dt.datetime:
     return dt.datetime.combine(day(r), clock(r))
+
+
+def span(r: random.Random) -> dt.timedelta:
+    return dt.timedelta(microseconds=r.choice((-MAX_SPAN, MAX_SPAN, -1, 0, r.randint(-(10**13), 10**13))))
 
 
 def single(r: random.Random) -> float:
@@ -91,6 +96,7 @@ GENERATORS: dict[str, Callable[[random.Random], object]] = {
     "datetime": moment,
     "timestamp": moment,
     "timestamptz": lambda r: moment(r).replace(tzinfo=UTC),
+    "duration": span,
     "uuid": lambda r: UUID(int=r.getrandbits(128)),
     "json": tree,
     "bytes": lambda r: r.randbytes(r.randrange(40)),

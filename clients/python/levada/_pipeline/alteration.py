@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from levada._base import rules
 from levada._base.errors import InvalidRequest
 from levada._base.names import full_name
 from levada._base.prompt import confirm
@@ -57,6 +58,7 @@ class Alteration:
             new_name=wanted.new_name,
             tier=wanted.tier,
             codecs=wanted.codecs,
+            mysql_time=wanted.mysql_time,
             digest=self.digest,
             request_id=uuid4().hex,
         )
@@ -84,6 +86,7 @@ def plan_alteration(table: Table, namespaces: Namespaces, renames: Mapping[str, 
         renames=renames,
         new_name=_with_master(table._name.table, new_name),
         tier=tier_of(cls),
+        mysql_time=rules.are_of_datajoint(),
     )
     places = [*namespaces, *own_namespaces(cls)]
     wanted.codecs.update(codecs_of(definition, places))

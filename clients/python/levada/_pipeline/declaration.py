@@ -108,6 +108,7 @@ def declare_bound(schema: Home, table: type[Table], namespaces: Namespaces) -> N
         has_make=issubclass(table, AutoPopulated) and has_make(table),
         request_id=uuid4().hex,
         lone_part=rules.are_of_datajoint(),
+        mysql_time=rules.are_of_datajoint(),
     )
     request.codecs.update(codecs_of(definition, namespaces))
     for written in references(definition):

@@ -65,17 +65,20 @@ def plain_scalar(value: object) -> object:
 
 
 def counts_nanoseconds(type_: pa.DataType) -> bool:
-    """Return whether columns of Arrow hold moments or times of day as nanoseconds."""
-    return type_ == pa.time64("ns") or bool(pa.types.is_timestamp(type_) and type_.unit == "ns")
+    """Return whether columns of Arrow hold moments, times of day or spans as nanoseconds."""
+    return type_ in (pa.time64("ns"), pa.duration("ns")) or bool(pa.types.is_timestamp(type_) and type_.unit == "ns")
 
 
 def rounded_column(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Round moments or times of day that count nanoseconds to microseconds, with a warning if that changes any."""
+    """Round times that count nanoseconds to microseconds, with a warning if that changes any."""
     nanoseconds = column.cast(pa.int64()).fill_null(0).to_numpy()
     counts = nanoseconds // 1000 + (nanoseconds % 1000 >= 500)
     if (nanoseconds % 1000).any():
         _warn_of_rounding()
-    unit = pa.time64("us") if pa.types.is_time64(column.type) else pa.timestamp("us", column.type.tz)
+    if pa.types.is_timestamp(column.type):
+        unit = pa.timestamp("us", column.type.tz)
+    else:
+        unit = pa.time64("us") if pa.types.is_time64(column.type) else pa.duration("us")
     return pa.array(counts, pa.int64(), mask=np.array(column.is_null())).cast(unit)
 
 

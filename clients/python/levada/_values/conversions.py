@@ -31,6 +31,7 @@ VALUE_KINDS: dict[str, ValueKind] = {
     "datetime": moments.MOMENTS,
     "timestamp": moments.MOMENTS,
     "timestamptz": moments.ZONED_MOMENTS,
+    "duration": moments.SPANS,
     "uuid": texts.UUIDS,
     "json": texts.DOCUMENTS,
     "bytes": binaries.BINARIES,

@@ -19,6 +19,7 @@ class Family(Enum):
     BOOL = "bool"
     TEXT = "text"
     MOMENT = "moment"
+    """A moment or a span of time, for which pandas has a type."""
     UUID = "uuid"
     JSON = "json"
     BLOB = "serialized value"
@@ -58,6 +59,7 @@ KINDS: dict[str, Traits] = {
     "datetime": Traits(pa.timestamp("us"), Family.MOMENT),
     "timestamp": Traits(pa.timestamp("us"), Family.MOMENT),
     "timestamptz": Traits(pa.timestamp("us", "UTC"), Family.MOMENT),
+    "duration": Traits(pa.duration("us"), Family.MOMENT),
     "uuid": Traits(pa.uuid(), Family.UUID),
     "json": Traits(pa.json_(), Family.JSON),
     "bytes": Traits(pa.binary(), heavy=True),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from levada_server.arrow.ipc.reading import BatchSize
+    from levada_server.arrow.kinds.column_kind import ColumnKind
     from levada_server.model.heading import Attribute
     from levada_server.model.table import Table
 
@@ -63,12 +64,15 @@ class Columns:
 
     def values(self, names: Sequence[str]) -> list[list[object]]:
         """Return some columns as lists of the values that the driver binds."""
-        by_name = {a.name: (a, array) for a, array in zip(self.attributes, self.arrays, strict=True)}
-        return [COLUMN_KINDS[a.type.kind].to_driver(array) for a, array in map(by_name.__getitem__, names)]
+        return [kind.to_driver(array) for kind, array in self._named(names)]
+
+    def python_values(self, names: Sequence[str]) -> list[list[object]]:
+        """Return some columns as lists of the values of Python that their types have."""
+        return [(kind.to_python or kind.to_driver)(array) for kind, array in self._named(names)]
 
     def row(self, index: int, names: Sequence[str]) -> list[object]:
         """Return the values that one row has under some names."""
-        return [value for (value,) in self._slice(index).values(names)]
+        return [value for (value,) in self._slice(index).python_values(names)]
 
     def check_sizes(self, table: Table, limit_bytes: int) -> None:
         """Refuse values that are too large for a row.
@@ -78,6 +82,10 @@ class Columns:
         """
         for attribute, array in zip(self.attributes, self.arrays, strict=True):
             check_column(array, attribute, table, self.first_row, limit_bytes)
+
+    def _named(self, names: Sequence[str]) -> list[tuple[ColumnKind, pa.Array]]:
+        by_name = {a.name: (a, array) for a, array in zip(self.attributes, self.arrays, strict=True)}
+        return [(COLUMN_KINDS[a.type.kind], array) for a, array in map(by_name.__getitem__, names)]
 
     def _slice(self, index: int) -> Columns:
         arrays = tuple(array.slice(index, 1) for array in self.arrays)

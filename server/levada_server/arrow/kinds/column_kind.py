@@ -70,6 +70,7 @@ class ColumnKind:
         copied_by_pgpq: Whether the package pgpq writes the same bytes as `encode`.
         from_driver: Converts values that the driver has read to a column of `arrow`.
         to_driver: Converts a column of `storage` to values that the driver can bind.
+        to_python: Converts it to the values of `coerce`; None means that these are what the driver binds.
         fit_value: Converts one value from a client to a value that Arrow takes for `storage`. Raises WrongValue.
         find_fault: Finds the first wrong row of a column that `fit` refused, and describes its fault; for kinds where a
             pass value by value would take too long.
@@ -84,6 +85,7 @@ class ColumnKind:
     copied_by_pgpq: bool = True
     from_driver: Callable[[Sequence[object], pa.DataType, AttributeType], pa.Array] = plain_column
     to_driver: Callable[[pa.Array], list[object]] = plain_values
+    to_python: Callable[[pa.Array], list[object]] | None = None
     fit_value: Callable[[object, AttributeType], object] = coerce
     find_fault: Callable[[pa.Array, AttributeType], tuple[int, str]] | None = None
 

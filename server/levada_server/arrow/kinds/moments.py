@@ -1,7 +1,8 @@
-"""Columns of dates and times."""
+"""Columns of dates, times and spans of time."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,14 @@ from levada_server.arrow.kinds.column_kind import (
     converted,
     fixed_column,
     look_at,
+    plain_values,
     read_fixed,
 )
+from levada_server.model.spans import MAX_MICROSECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from levada_server.arrow.kinds.column_kind import Array, Field
     from levada_server.model.types import AttributeType
 
@@ -83,7 +88,19 @@ def _differ_by_unit(given: pa.DataType, target: pa.DataType) -> bool:
     """
     if pa.types.is_timestamp(given) and pa.types.is_timestamp(target):
         return (given.tz is None) == (target.tz is None)
-    return bool(given == target or (pa.types.is_time(given) and pa.types.is_time(target)))
+    return bool(
+        given == target
+        or (pa.types.is_time(given) and pa.types.is_time(target))
+        or (pa.types.is_duration(given) and pa.types.is_duration(target))
+    )
+
+
+def _span_column(values: Sequence[object], arrow: pa.DataType, _: AttributeType) -> pa.Array:
+    return pa.array(values, pa.int64()).cast(arrow)
+
+
+def _span_values(column: pa.Array) -> list[object]:
+    return plain_values(column.cast(pa.int64()))
 
 
 _MOMENT_BOUNDS = (_FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
@@ -92,3 +109,6 @@ DATES = _kind(pa.date32(), ">i4", (_FIRST_DAY, _LAST_DAY), _EPOCH_DAYS)
 TIMES = _kind(pa.time64("us"), ">i8", (0, _DAY_US - 1), 0)
 MOMENTS = _kind(pa.timestamp("us"), ">i8", _MOMENT_BOUNDS, _EPOCH_DAYS * _DAY_US)
 ZONED_MOMENTS = _kind(pa.timestamp("us", "UTC"), ">i8", _MOMENT_BOUNDS, _EPOCH_DAYS * _DAY_US)
+_COUNTS = _kind(pa.duration("us"), ">i8", (-MAX_MICROSECONDS, MAX_MICROSECONDS), 0)
+SPANS = replace(_COUNTS, copied_by_pgpq=False, from_driver=_span_column, to_driver=_span_values, to_python=plain_values)
+"""Spans of time: PostgreSQL has them as whole numbers, which pgpq would write as intervals."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from levada_server.errors import InvalidDefinition
@@ -14,7 +14,7 @@ from levada_server.model.table import MAX_NAME_BYTES
 from levada_server.model.types import NO_CODECS, AttributeType, excerpt, parse_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from levada_server.model.heading import Default
 
@@ -47,13 +47,19 @@ class AttributeLine:
     primary_key: bool
 
 
-def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = NO_CODECS) -> AttributeLine:
+def parse_attribute(
+    line: Line,
+    primary_key: bool,
+    codecs: Mapping[str, str] = NO_CODECS,
+    times_are_spans: Callable[[str], bool] = lambda name: False,
+) -> AttributeLine:
     """Read the line of an attribute.
 
     Args:
         line: The line.
         primary_key: It is above the divider.
         codecs: The client's codecs, as `parse_type` takes them.
+        times_are_spans: Returns whether `time` declares the attribute of a name as a duration.
 
     Raises:
         InvalidDefinition: The line or its type is not valid, or the type has no such default.
@@ -68,6 +74,8 @@ def parse_attribute(line: Line, primary_key: bool, codecs: Mapping[str, str] = N
         raise refuse(line, colon, f"`{excerpt(name.text)}` has no type", "`:` and a type, as in `: int32`")
     end = next((offset for mark, offset in marks(line, colon + 1) if mark == "#"), len(line.text))
     type_, auto_increment, type_word = _parse_type(line, colon + 1, end, codecs)
+    if type_.kind is Kind.TIME and times_are_spans(name.text):
+        type_ = replace(type_, kind=Kind.DURATION)
     if primary_key and (not type_.kind.traits.keyable or type_.client_codecs):
         raise refuse(
             line,

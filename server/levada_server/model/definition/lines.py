@@ -16,7 +16,7 @@ from levada_server.model.definition.text import lines, refuse
 from levada_server.model.types import NO_CODECS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _DIVIDER = re.compile(r"(?:-{3,}|_{3,})\s*(?:#.*)?")
 
@@ -39,12 +39,17 @@ def is_divided(definition: str) -> bool:
     return any(_DIVIDER.fullmatch(line.text) for line in lines(definition))
 
 
-def parse_definition(definition: str, codecs: Mapping[str, str] = NO_CODECS) -> Definition:
+def parse_definition(
+    definition: str,
+    codecs: Mapping[str, str] = NO_CODECS,
+    times_are_spans: Callable[[str], bool] = lambda name: False,
+) -> Definition:
     """Read the lines of a definition.
 
     Args:
         definition: The text.
         codecs: The client's codecs, as `parse_type` takes them.
+        times_are_spans: Returns whether `time` declares the attribute of a name as a duration.
 
     Raises:
         InvalidDefinition: A line is not valid; the message quotes it and points at the column.
@@ -64,5 +69,5 @@ def parse_definition(definition: str, codecs: Mapping[str, str] = NO_CODECS) -> 
         elif line.text.startswith(("->", "(")):
             parsed.append(parse_foreign_key(line, primary_key=not divided))
         else:
-            parsed.append(parse_attribute(line, not divided, codecs))
+            parsed.append(parse_attribute(line, not divided, codecs, times_are_spans))
     return Definition(comment, tuple(parsed))

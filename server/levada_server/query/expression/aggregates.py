@@ -11,7 +11,7 @@ from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import bounded_decimal
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import by_itself, convert
-from levada_server.query.expression.moments import out_of_span
+from levada_server.query.expression.moments import bounded_span
 from levada_server.query.expression.operands import ANY_INTEGER, Site, Typed, exact_text, function, shown
 from levada_server.query.postgres_types import value_type
 
@@ -46,12 +46,15 @@ def count(site: Site, call: syntax.Call) -> Typed:
 
 
 def total(site: Site, call: syntax.Call) -> Typed:
-    """Sum: of whole numbers an int64, of decimals a decimal, of floats a float64; NULL past its range."""
-    operand = _number(site, call)
+    """Sum: of whole numbers an int64, of others their kind, in its widest type; NULL past its range."""
+    operand = _number(site, call, spans=True)
     position = call.position
+    if operand.family is Family.SPAN:
+        whole = function("to_integer", _aggregate(site, "sum", operand.sql, distinct=call.distinct))
+        return bounded_span(site, position, whole, operand)
     if operand.family is Family.INTEGER:
         # PostgreSQL sums bigint as numeric, and the narrower ones as bigint.
-        whole: sql.Expression = _aggregate(site, "sum", operand.sql, distinct=call.distinct)
+        whole = _aggregate(site, "sum", operand.sql, distinct=call.distinct)
         if value_type(operand.type) == "bigint":
             whole = function("to_integer", whole)
         return site.typed(position, whole, Family.INTEGER, operand, extent=ANY_INTEGER)
@@ -68,8 +71,11 @@ def total(site: Site, call: syntax.Call) -> Typed:
 
 
 def mean(site: Site, call: syntax.Call) -> Typed:
-    """Average, a float64."""
-    operand = _number(site, call)
+    """Average, a float64; of spans a span, rounded to a microsecond."""
+    operand = _number(site, call, spans=True)
+    if operand.family is Family.SPAN:
+        rounded = function("to_integer", _aggregate(site, "avg", operand.sql, distinct=call.distinct))
+        return bounded_span(site, call.position, rounded, operand)
     if operand.family is not Family.FLOAT:
         exact = sql.Cast(_aggregate(site, "avg", operand.sql, distinct=call.distinct), "double precision")
         return site.typed(call.position, exact, Family.FLOAT, operand)
@@ -152,8 +158,6 @@ def joined(site: Site, call: syntax.Call) -> Typed:
     if more:
         first = syntax.Call(call.position, "concat", call.arguments)
     operand = by_itself(inside, inside.operand(first))
-    if operand.family is Family.SPAN:
-        operand = out_of_span(inside, operand)
     text = as_text(inside, operand)
     separator = sql.Value("," if call.separator is None else call.separator, "text")
     terms = [(by_itself(inside, inside.operand(node)), descending) for node, descending in call.order]
@@ -173,7 +177,10 @@ def joined(site: Site, call: syntax.Call) -> Typed:
             value = sql.Cast(value, "integer")
             order = tuple(replace(term, expression=value) for term in order)
         values = _aggregate(site, "array_agg", value, distinct=True, order_by=order, condition=present)
-        expression = exact_text(sql.Call("array_to_string", (values, separator)))
+        if operand.family is Family.SPAN:
+            expression = exact_text(function("joined_spans", values, separator))
+        else:
+            expression = exact_text(sql.Call("array_to_string", (values, separator)))
     return site.typed(call.position, expression, Family.TEXT, *parts)
 
 
@@ -218,16 +225,16 @@ def _inside(site: Site, call: syntax.Call) -> Site:
     return replace(site, aggregated=True)
 
 
-def _number(site: Site, call: syntax.Call) -> Typed:
-    """Type the argument of an aggregate of numbers."""
+def _number(site: Site, call: syntax.Call, *, spans: bool = False) -> Typed:
+    """Type the argument of an aggregate of numbers, or also of spans of time."""
     inside = _inside(site, call)
     operand = by_itself(inside, inside.operand(call.arguments[0]))
     if operand.json is not None:
         return convert(inside, operand, Family.FLOAT)
     if operand.family is Family.BOOL:
         return replace(operand, sql=sql.Cast(operand.sql, "integer"), type=_INTEGER, family=Family.INTEGER)
-    if operand.family not in NUMERIC:
-        advice = "timestampdiff(second, a, b)" if operand.family is Family.SPAN else "a number"
+    if operand.family not in NUMERIC and not (spans and operand.family is Family.SPAN):
+        advice = "time_to_sec(x), whole seconds" if operand.family is Family.SPAN else "a number"
         raise inside.refusal(operand.position, f"`{call.name}` takes numbers, and this is {shown(operand)}", advice)
     return operand
 

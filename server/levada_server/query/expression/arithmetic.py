@@ -106,6 +106,7 @@ def _number(site: Site, operand: Operand, operator: str) -> Operand:
         Family.DATE: "add or subtract INTERVAL 1 DAY, or use timestampdiff",
         Family.MOMENT: "add or subtract INTERVAL 1 DAY, or use timestampdiff",
         Family.ZONED: "add or subtract INTERVAL 1 DAY, or use timestampdiff",
+        Family.SPAN: "addtime, subtime or timediff, or time_to_sec(x) for a number",
         Family.TEXT: "CAST(… AS float), or concat to join text",
     }.get(operand.family, "a number")
     raise site.refusal(operand.position, f"{shown(operand)} cannot be used with `{operator}`", advice)

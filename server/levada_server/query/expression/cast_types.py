@@ -11,7 +11,7 @@ INT64 = AttributeType(Kind.INT64)
 FLOAT64 = AttributeType(Kind.FLOAT64)
 TEXT = AttributeType(Kind.TEXT)
 
-CAST_WORDS = "signed, unsigned, int, float, decimal(p,s), char, char(n), bool, date, time, datetime or uuid"
+CAST_WORDS = "signed, unsigned, int, float, decimal(p,s), char, char(n), bool, date, time, datetime, duration or uuid"
 """The types that a message suggests; every spelling of these kinds in the definition language is accepted too."""
 
 _MYSQL = {
@@ -46,7 +46,7 @@ def cast_type(words: str, numbers: tuple[int, ...]) -> CastType | None:
         case Family.DECIMAL if found.kind.traits.limits is not None:
             low, high = found.kind.traits.limits
             return CastType(found, low=low, high=high)
-        case Family.DECIMAL | Family.BOOL | Family.DATE | Family.TIME | Family.UUID:
+        case Family.DECIMAL | Family.BOOL | Family.DATE | Family.TIME | Family.SPAN | Family.UUID:
             return CastType(found)
         case _:
             return None

@@ -9,6 +9,7 @@ from levada_server.model.kinds import NUMBERS, Family
 from levada_server.query import sql
 from levada_server.query.expression.conversions import by_itself, convert, null
 from levada_server.query.expression.operands import (
+    ANY_SPAN,
     Constant,
     Extent,
     Operand,
@@ -54,6 +55,9 @@ def cast(site: Site, operand: Operand, target: CastType) -> Typed:
             return convert(site, moment, family)
         case Family.TIME:
             return _to_time(site, operand)
+        case Family.SPAN if operand.family is Family.TEXT:
+            span = function("read_span", operand.sql)
+            return site.typed(operand.position, span, family, operand, extent=ANY_SPAN)
         case _:
             return convert(site, operand, family)
 
@@ -123,7 +127,7 @@ def as_text(site: Site, operand: Operand) -> Typed:
             operand = convert(site, operand, Family.MOMENT)
             text = function("to_text", operand.sql)
         case Family.SPAN:
-            text = sql.Cast(function("to_time", operand.sql), "text")
+            text = function("span_text", operand.sql)
         case Family.OPAQUE:
             raise site.refusal(operand.position, f"{shown(operand)} has no text", "another attribute")
         case _:

@@ -16,10 +16,10 @@ from levada_server.query import sql
 from levada_server.query.expression.conversions import (
     coerced,
     convert,
-    microseconds,
     natural_family,
     null,
     number_of,
+    span,
     wrong,
 )
 from levada_server.query.expression.operands import TYPES, Constant, Operand, Site, Typed, shown
@@ -75,7 +75,7 @@ def _compare_with_constant(site: Site, operator: str, left: Typed, constant: Con
         return _compare_number(site, operator, left, constant, position)
     match left.family:
         case Family.SPAN:
-            value: sql.Expression = sql.Value(microseconds(site, constant), "bigint")
+            value: sql.Expression = sql.Value(span(site, constant), "bigint")
         case Family.JSON:
             if not isinstance(constant.value, (dict, list, tuple)) or operator not in ("=", "<>"):
                 raise site.refusal(
@@ -116,7 +116,7 @@ def _compare_number(site: Site, operator: str, left: Typed, constant: Constant, 
         if (number := number_of(site, constant)) in (0, 1):
             return _result(site, operator, left, sql.Value(bool(number), "boolean"), position)
         left = convert(site, left, Family.INTEGER)
-    if isinstance(constant.value, (dt.date, dt.time)):
+    if isinstance(constant.value, (dt.date, dt.time, dt.timedelta)):
         raise wrong(site, constant, str(left.type))
     number = number_of(site, constant)
     if isinstance(number, float) and not math.isfinite(number):
@@ -323,7 +323,7 @@ def _as_array(site: Site, operand: Typed, items: Sequence[Operand]) -> tuple[sql
         if all(isinstance(item.value, str) or item.value is None for item in constants):
             return operand.sql, sql.Value([item.value for item in constants], "text[]")
         return None
-    if operand.family in (Family.SPAN, Family.JSON, Family.OPAQUE):
+    if operand.family in (Family.JSON, Family.OPAQUE):
         return None
     values: list[object] = []
     for item in constants:
@@ -344,7 +344,7 @@ def _array_item(site: Site, operand: Typed, item: Constant) -> object:
         return coerced(site, item, TYPES[Family.TEXT])
     if operand.family not in NUMERIC or (operand.family is Family.BOOL and isinstance(item.value, str)):
         return coerced(site, item, operand.type)
-    if isinstance(item.value, (dt.date, dt.time)):
+    if isinstance(item.value, (dt.date, dt.time, dt.timedelta)):
         raise wrong(site, item, str(operand.type))
     number = number_of(site, item)
     if operand.type.kind is Kind.FLOAT32 and math.isfinite(number):
@@ -361,7 +361,7 @@ def _array_item(site: Site, operand: Typed, item: Constant) -> object:
 def truth(site: Site, operand: Operand) -> Typed:
     """Read an operand as a condition: a number holds if it is not 0."""
     if isinstance(operand, Constant):
-        if isinstance(operand.value, (str, dt.date, dt.time, bytes, list, tuple, dict)):
+        if isinstance(operand.value, (str, dt.date, dt.time, dt.timedelta, bytes, list, tuple, dict)):
             raise wrong(site, operand, "condition; compare it with something")
         try:
             return convert(site, operand, Family.BOOL)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from levada_server.model.kinds import Family
 from levada_server.query.expression.comparison import truth
 from levada_server.query.expression.conversions import by_itself
-from levada_server.query.expression.moments import out_of_span
 from levada_server.query.expression.operands import TYPES, Scope
 from levada_server.query.expression.syntax import Path
 from levada_server.query.expression.typing import type_text
@@ -53,8 +52,6 @@ def compute(text: str, values: Sequence[object], scope: Scope) -> Computed:
     """
     parsed, operand, site = type_text(text, values, scope)
     result = by_itself(site, operand)
-    if result.family is Family.SPAN:
-        result = out_of_span(site, result)
     if result.json is not None and isinstance(parsed.root, Path) and parsed.root.form == "json":
         return Computed(result.json, TYPES[Family.JSON])
     return Computed(result.sql, result.type, result.volatile)

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from levada_server.errors import ValueOutOfRange, WrongValue
 from levada_server.model.kinds import MOMENTS, NUMBERS, NUMERIC, Family, Kind
+from levada_server.model.spans import SPELLINGS
 from levada_server.model.types import AttributeType
-from levada_server.model.values import coerce, read_span
+from levada_server.model.values import coerce
 from levada_server.query import sql
 from levada_server.query.expression.operands import (
     ANY_FLOAT,
-    ANY_INTEGER,
+    ANY_SPAN,
     LARGEST_DOUBLE,
     LARGEST_INTEGER,
     MAX_DECIMAL_DIGITS,
@@ -34,6 +35,8 @@ from levada_server.query.expression.operands import (
 from levada_server.query.postgres_types import value_type
 
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?\s*", re.ASCII)
+
+_FAMILIES = {dt.time: Family.TIME, dt.timedelta: Family.SPAN, UUID: Family.UUID}
 
 MAX_INTEGER = 10**100
 """Whole numbers beyond this are read as floats."""
@@ -86,7 +89,7 @@ def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typ
         return site.typed(operand.position, sql.Cast(moment.sql, "date"), family, moment)
     if family is Family.SPAN and found is Family.TIME:
         since_midnight = function("since_midnight", operand.sql)
-        return site.typed(operand.position, since_midnight, family, operand, extent=ANY_INTEGER)
+        return site.typed(operand.position, since_midnight, family, operand, extent=ANY_SPAN)
     raise site.refusal(
         operand.position,
         f"{shown(operand)} is used as a {family.value}",
@@ -97,7 +100,7 @@ def convert(site: Site, operand: Operand, family: Family, scale: int = 0) -> Typ
 def _widened(site: Site, operand: Typed) -> Typed:
     """Convert a number to the type in which it is computed, and text to plain text."""
     wide = computed_type(operand.type)
-    if operand.type == wide or operand.family is Family.SPAN:
+    if operand.type == wide:
         return operand
     expression = operand.sql
     if operand.family is Family.TEXT:
@@ -119,6 +122,8 @@ def _convert_json_text(site: Site, operand: Typed, family: Family) -> Typed:
         case Family.BOOL | Family.DATE | Family.TIME | Family.UUID as simple:
             name = {"bool": "to_boolean"}.get(simple.value, f"to_{simple.value}")
             return site.typed(position, function(name, text), family, operand)
+        case Family.SPAN:
+            return site.typed(position, function("read_span", text), family, operand, extent=ANY_SPAN)
         case Family.MOMENT:
             return site.typed(position, function("to_moment", text), family, operand)
         case Family.ZONED:
@@ -185,22 +190,20 @@ def coerced(site: Site, constant: Constant, type_: AttributeType) -> object:
         raise wrong(site, constant, str(type_)) from None
 
 
-def microseconds(site: Site, constant: Constant) -> int:
-    """Read a constant as a span of time in microseconds: `'[-]h:mm[:ss[.ffffff]]'` or a time."""
-    value = constant.value
-    if isinstance(value, dt.timedelta):
-        return value // dt.timedelta(microseconds=1)
-    if isinstance(value, dt.time):
-        value = value.isoformat()
-    span = read_span(value.strip()) if isinstance(value, str) else None
-    if span is None:
-        raise site.refusal(
-            constant.position,
-            f"{shown(constant)} is not a span of time",
-            "text such as '00:10:00'; for a number of seconds use timestampdiff(second, a, b)",
-            WrongValue,
-        )
-    return span // dt.timedelta(microseconds=1)
+def span(site: Site, constant: Constant) -> object:
+    """Read a constant as a span of time.
+
+    Raises:
+        WrongValue: It is not one, or is too long.
+    """
+    try:
+        return coerce(constant.value, TYPES[Family.SPAN])
+    except ValueOutOfRange as error:
+        raise site.refusal(constant.position, error.message.removesuffix("."), kind=WrongValue) from None
+    except WrongValue:
+        problem = f"{shown(constant)} is not a span of time"
+        advice = f"{SPELLINGS}; sec_to_time(n) for a number of seconds"
+        raise site.refusal(constant.position, problem, advice, WrongValue) from None
 
 
 def natural_family(site: Site, constant: Constant) -> Family | None:
@@ -224,10 +227,8 @@ def natural_family(site: Site, constant: Constant) -> Family | None:
             return Family.ZONED
         case dt.date():
             return Family.DATE
-        case dt.time():
-            return Family.TIME
-        case UUID():
-            return Family.UUID
+        case dt.time() | dt.timedelta() | UUID() as plain:
+            return _FAMILIES[type(plain)]
         case dict() | list() | tuple():
             return Family.JSON
         case bytes():
@@ -281,7 +282,7 @@ def _convert_constant(site: Site, constant: Constant, family: Family, scale: int
     value: object
     match family:
         case Family.SPAN:
-            value = microseconds(site, constant)
+            value = span(site, constant)
         case Family.JSON:
             value = _json_text(site, constant)
         case Family.OPAQUE:

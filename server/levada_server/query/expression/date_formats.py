@@ -8,7 +8,7 @@ from levada_server.model.kinds import Family
 from levada_server.query import sql
 from levada_server.query.expression.casts import as_text
 from levada_server.query.expression.conversions import convert
-from levada_server.query.expression.operands import ANY_INTEGER, Constant, Operand, Site, Typed, exact_text, function
+from levada_server.query.expression.operands import Constant, Operand, Site, Typed, exact_text, function
 
 MAX_FORMAT = 200
 """The longest format, in characters."""
@@ -143,6 +143,6 @@ def read_format(site: Site, text: Operand, layout: Operand, position: int) -> Ty
     letters = sql.Test(source.sql, 'COLLATE "default"')
     found = function("read_parts", letters, sql.Value(pattern, "text"), sql.Value(parts, "text[]"))
     if not _DAY_PARTS.intersection(parts):
-        return site.typed(position, function("read_time", found), Family.SPAN, source, extent=ANY_INTEGER)
+        return site.typed(position, function("to_time", function("read_time", found)), Family.TIME, source)
     moment = site.typed(position, function("read_moment", found), Family.MOMENT, source)
     return convert(site, moment, Family.DATE) if _DAY_PARTS.issuperset(parts) else moment

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
-from levada_server.model.kinds import NUMERIC, Family
+from levada_server.model.kinds import MOMENTS, NUMERIC, Family
 from levada_server.query import sql
 from levada_server.query.expression import syntax
 from levada_server.query.expression.arithmetic import combine
 from levada_server.query.expression.calls import arguments
-from levada_server.query.expression.conversions import UTC, convert
+from levada_server.query.expression.conversions import UTC, convert, natural_family
 from levada_server.query.expression.date_formats import read_format, write_format
 from levada_server.query.expression.moments import (
+    bounded_span,
     convert_moment,
     moment_of,
     shift,
@@ -22,6 +24,7 @@ from levada_server.query.expression.moments import (
 )
 from levada_server.query.expression.operands import (
     ANY_INTEGER,
+    ANY_SPAN,
     Constant,
     Extent,
     Operand,
@@ -87,8 +90,12 @@ def date(site: Site, call: syntax.Call) -> Typed:
 def time(site: Site, call: syntax.Call) -> Typed:
     """Return the time of day of a datetime, or a span of time as it is."""
     operand = site.operand(call.arguments[0])
-    span = span_of(site, operand)
-    return site.typed(call.position, span.sql, Family.SPAN, span, extent=ANY_INTEGER)
+    if isinstance(operand, Typed) and operand.family is Family.TIME:
+        return operand
+    if (operand.family if isinstance(operand, Typed) else natural_family(site, operand)) in MOMENTS:
+        moment = convert_moment(site, operand)
+        return site.typed(call.position, sql.Cast(moment.sql, "time"), Family.TIME, moment)
+    return span_of(site, operand)
 
 
 def timestamp(site: Site, call: syntax.Call) -> Typed:
@@ -228,17 +235,18 @@ def _moved_by_time(site: Site, call: syntax.Call, *, negated: bool) -> Typed:
     operand, span = site.operand(call.arguments[0]), span_of(site, site.operand(call.arguments[1]))
     if negated:
         opposite = sql.Operation("-", (span.sql,))
-        span = site.typed(span.position, opposite, Family.SPAN, span, extent=ANY_INTEGER)
+        span = site.typed(span.position, opposite, Family.SPAN, span, extent=ANY_SPAN)
     if _is_span(operand):
         start = span_of(site, operand)
-        moved = function("add", start.sql, span.sql)
-        return site.typed(call.position, moved, Family.SPAN, start, span, extent=ANY_INTEGER)
+        return bounded_span(site, call.position, function("add", start.sql, span.sql), start, span)
     return _moved(site, convert_moment(site, operand), span, call.position)
 
 
 def _is_span(operand: Operand) -> bool:
     if isinstance(operand, Typed):
         return operand.family in (Family.SPAN, Family.TIME)
+    if isinstance(operand.value, (dt.time, dt.timedelta)):
+        return True
     return isinstance(operand.value, str) and "-" not in operand.value.lstrip("- ")
 
 
@@ -280,7 +288,7 @@ def seconds_of_time(site: Site, call: syntax.Call) -> Typed:
 def time_of_seconds(site: Site, call: syntax.Call) -> Typed:
     """Return a span of a number of seconds."""
     span = _microseconds(site, site.operand(call.arguments[0]))
-    return site.typed(call.position, span.sql, Family.SPAN, span, extent=ANY_INTEGER)
+    return bounded_span(site, call.position, span.sql, span)
 
 
 def seconds_since_1970(site: Site, call: syntax.Call) -> Typed:

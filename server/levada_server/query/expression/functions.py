@@ -377,7 +377,7 @@ _TABLE = (
     Function(
         ("date",), "date(x)", "The day of a datetime or of a text; NULL if it is not a date.", 1, 1, date_functions.date
     ),
-    Function(("time",), "time(x)", "The time of day of a datetime or of a text.", 1, 1, date_functions.time),
+    Function(("time",), "time(x)", "The time of day of a datetime; of a text a duration.", 1, 1, date_functions.time),
     Function(
         ("timestamp",),
         "timestamp(x[, time])",
@@ -505,7 +505,7 @@ _TABLE = (
     Function(
         ("addtime",),
         "addtime(x, time)",
-        "A datetime or time, and a span of time later.",
+        "A datetime or time, and a span of time later; of a time or duration a duration.",
         2,
         2,
         date_functions.time_later,
@@ -513,7 +513,7 @@ _TABLE = (
     Function(
         ("subtime",),
         "subtime(x, time)",
-        "A datetime or time, and a span of time earlier.",
+        "The same, a span of time earlier.",
         2,
         2,
         date_functions.time_earlier,
@@ -529,8 +529,8 @@ _TABLE = (
     Function(
         ("timediff",),
         "timediff(end, start)",
-        "The span of time between two datetimes or two times. It compares with text such as `'00:10:00'`, also past a "
-        "day. As a result it is a time: NULL if it is negative, or a day or more.",
+        "The span of time between two datetimes, times or durations: a duration, which compares with text such as "
+        "`'-00:10:00'` or `'838:59:59'`.",
         2,
         2,
         date_functions.time_difference_of,
@@ -547,7 +547,14 @@ _TABLE = (
     Function(
         ("time_to_sec",), "time_to_sec(x)", "A span of time in whole seconds.", 1, 1, date_functions.seconds_of_time
     ),
-    Function(("sec_to_time",), "sec_to_time(n)", "A span of `n` seconds.", 1, 1, date_functions.time_of_seconds),
+    Function(
+        ("sec_to_time",),
+        "sec_to_time(n)",
+        "A duration of `n` seconds; NULL past the longest.",
+        1,
+        1,
+        date_functions.time_of_seconds,
+    ),
     Function(
         ("unix_timestamp",),
         "unix_timestamp([x])",
@@ -592,13 +599,22 @@ _TABLE = (
     Function(
         ("sum",),
         "sum([DISTINCT] x)",
-        "The sum; for a comparison, how often it holds. Whole numbers give an int64, NULL past its range.",
+        "The sum; for a comparison, how often it holds. Whole numbers give an int64, durations a duration; NULL past "
+        "its range.",
         1,
         1,
         aggregates.total,
         aggregate=True,
     ),
-    Function(("avg",), "avg([DISTINCT] x)", "The mean, a float64.", 1, 1, aggregates.mean, aggregate=True),
+    Function(
+        ("avg",),
+        "avg([DISTINCT] x)",
+        "The mean, a float64; of durations a duration.",
+        1,
+        1,
+        aggregates.mean,
+        aggregate=True,
+    ),
     Function(("min",), "min(x)", "The smallest value of any ordered type.", 1, 1, aggregates.smallest, aggregate=True),
     Function(("max",), "max(x)", "The largest value of any ordered type.", 1, 1, aggregates.largest, aggregate=True),
     Function(

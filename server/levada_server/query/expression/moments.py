@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import WrongValue
 from levada_server.model.kinds import MOMENTS, NUMERIC, Family, Kind
+from levada_server.model.spans import MAX_MICROSECONDS, read_span
 from levada_server.model.types import AttributeType
 from levada_server.query import sql
 from levada_server.query.expression.conversions import convert, null, number_of, wrong
 from levada_server.query.expression.operands import (
     ANY_INTEGER,
+    ANY_SPAN,
     LARGEST_INTEGER,
     Constant,
     Operand,
@@ -39,18 +41,20 @@ _WHOLE_DAYS = frozenset({"day", "week"}) | frozenset(MONTHS)
 
 
 def shift(site: Site, operand: Operand, interval: syntax.Interval, *, negated: bool) -> Typed:
-    """Move a date or time by an interval; NULL past the years 1 to 9999, and for a time past its day.
+    """Move a date, time or span by an interval; NULL past the years 1 to 9999, and for a time past its day.
 
     A date stays a date if it moves by days, months or years.
     """
-    moment = moment_of(site, operand)
+    moment = operand if isinstance(operand, Typed) and operand.family is Family.SPAN else moment_of(site, operand)
     in_months = interval.unit in MONTHS
     step = MONTHS[interval.unit] if in_months else MICROSECONDS[interval.unit]
     amount = _amount(site, interval, -step if negated else step)
     position = interval.position
+    if in_months and moment.family in (Family.TIME, Family.SPAN):
+        raise site.refusal(position, f"{shown(moment)} cannot move by a {interval.unit}", "microsecond to week")
+    if moment.family is Family.SPAN:
+        return bounded_span(site, position, function("add", moment.sql, amount.sql), moment, amount)
     if moment.family is Family.TIME:
-        if in_months:
-            raise site.refusal(position, f"a time of day cannot move by a {interval.unit}", "microsecond to week")
         since_midnight = function("microseconds_between", sql.Value(dt.time(), "time"), moment.sql)
         whole = function("add", since_midnight, amount.sql)
         return site.typed(position, function("to_time", whole), Family.TIME, moment, amount)
@@ -120,15 +124,36 @@ def moment_of(site: Site, operand: Operand) -> Typed:
 
 
 def time_between(site: Site, start: Operand, end: Operand, position: int) -> Typed:
-    """Count the microseconds from one moment, or time of day, to another."""
-    first, second = moment_of(site, start), moment_of(site, end)
-    if (first.family is Family.TIME) != (second.family is Family.TIME):
-        wanted = first if first.family is Family.TIME else second
+    """Count the microseconds from one moment, time of day or span to another."""
+    first, second = _moment_or_span(site, start), _moment_or_span(site, end)
+    of_day = [side.family in (Family.TIME, Family.SPAN) for side in (first, second)]
+    if any(of_day) and not all(of_day):
+        wanted = first if of_day[0] else second
         raise site.refusal(position, f"{shown(wanted)} and a day cannot be subtracted", "two of one kind")
-    if first.family is not Family.TIME:
+    if Family.SPAN in (first.family, second.family):
+        first, second = convert(site, first, Family.SPAN), convert(site, second, Family.SPAN)
+        return bounded_span(site, position, function("subtract", second.sql, first.sql), first, second)
+    if not any(of_day):
         first, second = convert(site, first, Family.MOMENT), convert(site, second, Family.MOMENT)
     expression = function("microseconds_between", first.sql, second.sql)
-    return site.typed(position, expression, Family.SPAN, first, second, extent=ANY_INTEGER)
+    return site.typed(position, expression, Family.SPAN, first, second, extent=ANY_SPAN)
+
+
+def _moment_or_span(site: Site, operand: Operand) -> Typed:
+    """Return a span of time as it is, or text in quotes that is one; anything else as a moment."""
+    if isinstance(operand, Typed):
+        return operand if operand.family is Family.SPAN else moment_of(site, operand)
+    is_text_of_span = isinstance(operand.value, str) and read_span(operand.value.strip()) is not None
+    if is_text_of_span or isinstance(operand.value, dt.timedelta):
+        return convert(site, operand, Family.SPAN)
+    return moment_of(site, operand)
+
+
+def bounded_span(site: Site, position: int, expression: sql.Expression, *parts: Typed) -> Typed:
+    """Convert a number of microseconds to a span of time; NULL past the longest."""
+    limits = (sql.Value(limit, "bigint") for limit in (-MAX_MICROSECONDS, MAX_MICROSECONDS))
+    bounded = function("within", expression, *limits)
+    return site.typed(position, bounded, Family.SPAN, *parts, extent=ANY_SPAN)
 
 
 def span_of(site: Site, operand: Operand) -> Typed:
@@ -144,9 +169,9 @@ def span_of(site: Site, operand: Operand) -> Typed:
     if operand.family in (Family.SPAN, Family.TIME):
         return convert(site, operand, Family.SPAN)
     if operand.family is Family.TEXT:
-        return site.typed(position, function("to_span", operand.sql), Family.SPAN, operand, extent=ANY_INTEGER)
+        return site.typed(position, function("to_span", operand.sql), Family.SPAN, operand, extent=ANY_SPAN)
     moment = convert_moment(site, operand)
-    return site.typed(position, function("since_midnight", moment.sql), Family.SPAN, moment, extent=ANY_INTEGER)
+    return site.typed(position, function("since_midnight", moment.sql), Family.SPAN, moment, extent=ANY_SPAN)
 
 
 def time_difference(site: Site, unit: str, start: Operand, end: Operand, position: int) -> Typed:
@@ -178,8 +203,3 @@ def unit_of(site: Site, operand: syntax.Node, function_name: str) -> str:
     if isinstance(name, str) and name.lower() in UNITS:
         return name.lower()
     raise site.refusal(operand.position, f"{function_name} begins with a unit", ", ".join(UNITS))
-
-
-def out_of_span(site: Site, operand: Typed) -> Typed:
-    """Convert a span of time to a time, as the expression's result; NULL if it is negative or a day or more."""
-    return site.typed(operand.position, function("to_time", operand.sql), Family.TIME, operand)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from levada_server.errors import InvalidExpression
 from levada_server.model.kinds import Family, Kind, Traits
+from levada_server.model.spans import MAX_MICROSECONDS
 from levada_server.model.types import AttributeType
 from levada_server.model.values import show
 from levada_server.query import sql
@@ -39,11 +40,11 @@ TYPES = {
     Family.TIME: AttributeType(Kind.TIME),
     Family.MOMENT: AttributeType(Kind.DATETIME),
     Family.ZONED: AttributeType(Kind.TIMESTAMPTZ),
-    Family.SPAN: AttributeType(Kind.INT64),
+    Family.SPAN: AttributeType(Kind.DURATION),
     Family.UUID: AttributeType(Kind.UUID),
     Family.JSON: AttributeType(Kind.JSON),
 }
-"""The type of results in each family. A span of time is in microseconds until it leaves the expression."""
+"""The type of results in each family."""
 
 
 def decimal_type(scale: int) -> AttributeType:
@@ -74,6 +75,7 @@ class Extent:
 ANY_FLOAT = Extent(5e-324, LARGEST_DOUBLE)
 ANY_FLOAT32 = Extent(1e-46, 4e38)
 ANY_INTEGER = Extent(1, 2**63)
+ANY_SPAN = Extent(1, MAX_MICROSECONDS)
 
 
 def extent_of(type_: AttributeType) -> Extent:
@@ -83,6 +85,8 @@ def extent_of(type_: AttributeType) -> Extent:
             return Extent(1, max(-low, high))
         case Kind.FLOAT32:
             return ANY_FLOAT32
+        case Kind.DURATION:
+            return ANY_SPAN
         case Kind(traits=Traits(family=Family.DECIMAL)):
             assert type_.precision is not None and type_.scale is not None
             return Extent(10.0**-type_.scale, 10 ** (type_.precision - type_.scale))
@@ -92,7 +96,7 @@ def extent_of(type_: AttributeType) -> Extent:
             return ANY_FLOAT
 
 
-Scalar: TypeAlias = bool | int | float | Decimal | str | dt.date | dt.time | dt.datetime | UUID | bytes
+Scalar: TypeAlias = bool | int | float | Decimal | str | dt.date | dt.time | dt.datetime | dt.timedelta | UUID | bytes
 Value: TypeAlias = Scalar | list[object] | tuple[object, ...] | dict[str, object] | None
 
 
@@ -129,11 +133,6 @@ class Typed:
     weight: int = 1
     json: Expression | None = None
     volatile: bool = False
-
-    @property
-    def word(self) -> str:
-        """Its description in messages."""
-        return "span of time" if self.family is Family.SPAN else str(self.type)
 
 
 Operand: TypeAlias = Constant | Typed
@@ -206,7 +205,8 @@ class Site:
 def shown(operand: Operand) -> str:
     """Describe an operand."""
     if isinstance(operand, Typed):
-        return f"a {operand.word}" if operand.word[:1] not in "aeiou" else f"an {operand.word}"
+        word = str(operand.type)
+        return f"a {word}" if word[:1] not in "aeiou" else f"an {word}"
     return "NULL" if operand.value is None else show(operand.value, 40)
 
 

@@ -77,9 +77,9 @@ prints tuples; `IN ?` takes a list |
   stay whole under `+ - * %` and yield an int64, NULL past its range; a uint64 counts as a decimal there. A decimal
   combined with whole numbers and decimals yields a decimal of at most 38 digits, NULL past them. A number with a
   point is a float, but a decimal beside a decimal. Floats that overflow are NULL. `%` has the sign of its left side.
-* `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, datetime or timestamptz. Units: microsecond,
-  second, minute, hour, day, week, month, quarter, year; an amount other than of seconds is rounded. NULL past the
-  years 1 and 9999. A datetime and a timestamptz are compared in UTC. A function of a date or time reads a
+* `x + INTERVAL 1 DAY`, `x - INTERVAL n MONTH` move a date, time, duration, datetime or timestamptz. Units:
+  microsecond, second, minute, hour, day, week, month, quarter, year; an amount other than of seconds is rounded. NULL
+  past the years 1 and 9999. A datetime and a timestamptz are compared in UTC. A function of a date or time reads a
   text as one; NULL if it cannot.
 
 ## CASE and CAST
@@ -91,8 +91,8 @@ CAST(a AS signed)
 ```
 
 `CAST` converts to `signed`, `unsigned`, `int`, `float`, `decimal(p,s)`, `char`, `char(n)`, `bool`, `date`, `time`,
-`datetime`, `uuid`, or any other name of these types in a definition. A value that cannot be read as the type, or is
-past its range, becomes NULL.
+`datetime`, `duration`, `uuid`, or any other name of these types in a definition. A value that cannot be read as the
+type, or is past its range, becomes NULL.
 
 ## JSON
 

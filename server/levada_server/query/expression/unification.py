@@ -67,6 +67,8 @@ def _common_family(site: Site, operands: list[Operand]) -> Family:
         return families.pop()
     if families <= MOMENTS:
         return Family.MOMENT
+    if families == {Family.TIME, Family.SPAN}:
+        return Family.SPAN
     if {o.family for o in firm if isinstance(o, Typed)} == {Family.TEXT} and families <= NUMERIC | {Family.TEXT}:
         return Family.TEXT
     first = firm[0]
@@ -78,7 +80,7 @@ def _common_family(site: Site, operands: list[Operand]) -> Family:
 
 def _family(site: Site, operand: Operand) -> Family:
     if isinstance(operand, Typed):
-        return operand.family if operand.family is Family.SPAN else operand.type.family
+        return operand.type.family
     family = natural_family(site, operand)
     assert family is not None
     return family

@@ -33,7 +33,20 @@ QUICK_BYTES = 32 * 2**10
 KEY_SOURCE_BYTES = 64 * 2**10
 """The largest key source, in bytes; every replica reads the whole catalog, which holds key sources."""
 _PARAMETERS = frozenset(
-    ("boolean", "integer", "big_integer", "float", "text", "binary", "decimal", "uuid", "date", "time", "timestamp")
+    (
+        "boolean",
+        "integer",
+        "big_integer",
+        "float",
+        "text",
+        "binary",
+        "decimal",
+        "uuid",
+        "date",
+        "time",
+        "duration",
+        "timestamp",
+    )
 )
 
 

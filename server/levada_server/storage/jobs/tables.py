@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from levada_server.model.kinds import Kind
+from levada_server.model.spans import span_of
 from levada_server.query import sql
 from levada_server.query.ddl import job_table_name, qualified
 from levada_server.query.sql import quote_name
@@ -75,7 +76,16 @@ def count_of(tag: str) -> int:
 
 
 def key_of(table: Table, row: asyncpg.Record) -> Key:
-    """Return the key of a job from its row; the driver reads whole numbers past int64 as decimals."""
-    return tuple(
-        (name, int(row[name]) if table.heading[name].type.kind is Kind.UINT64 else row[name]) for name in table.job_key
-    )
+    """Return the key of a job from its row."""
+    return tuple((name, _value(table.heading[name].type.kind, row[name])) for name in table.job_key)
+
+
+def _value(kind: Kind, read: Any) -> object:  # noqa: ANN401  # the driver's class for the kind
+    """Return a value of a key as the driver read it: whole numbers past int64 as decimals, spans as microseconds."""
+    match kind:
+        case Kind.UINT64:
+            return int(read)
+        case Kind.DURATION:
+            return span_of(read)
+        case _:
+            return read

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from levada_server.model.spans import bindable
 from levada_server.query.ddl import qualified
 from levada_server.query.postgres_types import value_type
 from levada_server.query.sql import quote_name
@@ -46,7 +47,8 @@ async def update_row(
     """
     bound = tuple(name for name, value in changes.items() if value is not None)
     statement = _update(table, tuple(key), tuple(changes), bound, basis, requested=record.request is not None)
-    values = [*key.values(), *(changes[name] for name in bound), basis.version, *recorded_values(record)]
+    given = map(bindable, (*key.values(), *(changes[name] for name in bound)))
+    values = [*given, basis.version, *recorded_values(record)]
     count = await change_and_record(connection, table, None, statement, values, 1)
     if not count:
         await require_current(connection, basis)

@@ -1,4 +1,4 @@
-"""Dates and times."""
+"""Dates, times and spans of time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from levada._values.types import AttributeType
 
 _DAY_US = 86_400 * 10**6
-_SPAN = re.compile(r"(-)?(\d{1,8}):([0-5]?\d)(?::([0-5]?\d)(\.\d{1,6})?)?", re.ASCII)
+_SPAN = re.compile(r"(-)?(?:(\d{1,8})\s+)?(\d{1,10}):([0-5]?\d)(?::([0-5]?\d)(\.\d{1,6})?)?", re.ASCII)
+_LONGEST = dt.timedelta(days=106_751_991)
+"""The longest span that the server holds."""
 _UTC = pa.timestamp("us", "UTC")
 _NO_TIME = np.iinfo(np.int64).min
 """The count that NumPy reads as NaT."""
@@ -36,22 +38,44 @@ def _time(value: object, _: AttributeType) -> dt.time:
             return (dt.datetime.min + span).time()
         case dt.timedelta() as span:
             raise WrongValue(
-                f"{span} is not a time of day, from 00:00:00 to 23:59:59.999999; declare spans of time as numbers, "
-                "such as seconds in a float64."
+                f"{span} is not a time of day, from 00:00:00 to 23:59:59.999999, as `time` holds; declare `duration` "
+                "for spans of time."
             )
         case _:
             raise TypeError
 
 
 def _read_time(text: str) -> dt.time | dt.timedelta:
-    """Read a time of day, or a span as MySQL spells it: `9:30` and `30:00:00` too."""
+    span = _read_span(text)
+    return dt.time.fromisoformat(text) if span is None else span
+
+
+def _read_span(text: str) -> dt.timedelta | None:
+    """Read a span as MySQL spells it, `[-][days ]h:mm[:ss[.ffffff]]`; None if it is not one."""
     match = _SPAN.fullmatch(text)
     if match is None:
-        return dt.time.fromisoformat(text)
-    hours, minutes, seconds = (int(part or 0) for part in match.group(2, 3, 4))
-    microseconds = int((match[5] or ".")[1:].ljust(6, "0"))
-    span = dt.timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.group(2, 3, 4, 5))
+    microseconds = int((match[6] or ".")[1:].ljust(6, "0"))
+    span = dt.timedelta(days, hours=hours, minutes=minutes, seconds=seconds, microseconds=microseconds)
     return -span if match[1] else span
+
+
+def _span(value: object, _: AttributeType) -> dt.timedelta:
+    value = plain_scalar(value)
+    match _read_span(value.strip()) if isinstance(value, str) else value:
+        case dt.timedelta() as span:
+            pass
+        case dt.time() as time:
+            span = dt.datetime.combine(dt.date.min, time.replace(tzinfo=None)) - dt.datetime.min
+        case _:
+            raise WrongValue(
+                f"{value!r} is not a span of time; use a timedelta, or text such as '-12:30:00', '838:59:59' or "
+                "'1 02:03:04'."
+            )
+    if abs(span) > _LONGEST:
+        raise ValueOutOfRange(f"{span} is longer than {_LONGEST.days} days, the longest duration.")
+    return span
 
 
 def _date(value: object, _: AttributeType) -> dt.date:
@@ -96,6 +120,10 @@ def _times_at_once(values: Sequence[Any], classes: set[type], type_: AttributeTy
     return pa.array(values, type_.arrow) if classes == {dt.time} and _zones(values) == {None} else None
 
 
+def _spans_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
+    return pa.array(values, type_.arrow) if classes == {dt.timedelta} else None
+
+
 def _moments_at_once(values: Sequence[Any], classes: set[type], type_: AttributeType) -> pa.Array | None:
     if classes != {dt.datetime}:
         return None
@@ -119,6 +147,12 @@ def _cast_to_dates(column: pa.Array, _: AttributeType) -> pa.Array | None:
 
 def _cast_to_times(column: pa.Array, type_: AttributeType) -> pa.Array | None:
     if not pa.types.is_time(column.type):
+        return None
+    return (rounded_column(column) if counts_nanoseconds(column.type) else column).cast(type_.arrow)
+
+
+def _cast_to_spans(column: pa.Array, type_: AttributeType) -> pa.Array | None:
+    if not pa.types.is_duration(column.type):
         return None
     return (rounded_column(column) if counts_nanoseconds(column.type) else column).cast(type_.arrow)
 
@@ -158,3 +192,4 @@ DATES = ValueKind(_date, _dates_at_once, _cast_to_dates, _to_moments)
 TIMES = ValueKind(_time, _times_at_once, _cast_to_times, _to_times)
 MOMENTS = ValueKind(_moment, _moments_at_once, _cast_to_moments, _to_moments)
 ZONED_MOMENTS = ValueKind(_zoned_moment, _moments_at_once, _cast_to_moments, _to_zoned_moments)
+SPANS = ValueKind(_span, _spans_at_once, _cast_to_spans)

@@ -15,6 +15,7 @@ function response = alterTable(connection, request, varargin)
 %       new_name  char: As in PlanAlterationRequest.
 %       tier  TableTier: As in PlanAlterationRequest.
 %       codecs  cell of CodecsEntry: As in DeclareTableRequest.
+%       mysql_time  logical: As in DeclareTableRequest.
 %
 %   Response: AlterTableResponse
 %       table  Table: The table as it is now.

@@ -23,6 +23,8 @@ function response = declareTable(connection, request, varargin)
 %           use directly.
 %       lone_part  logical: A part need not refer to its master, as in DataJoint: deleting entities of the master then
 %           leaves those of the part.
+%       mysql_time  logical: `time` in the definition declares a `duration`, as in MySQL and DataJoint. Either way, an
+%           attribute that exists as one of the two and is `time` in the definition stays what it is.
 %
 %   Response: DeclareTableResponse
 %       table  Table: The table as it is now.

@@ -15,6 +15,7 @@ function response = planAlteration(connection, request, varargin)
 %       tier  TableTier: Its new tier. Unset: unchanged. Manual and Lookup are interchangeable, and so are Imported and
 %           Computed.
 %       codecs  cell of CodecsEntry: As in DeclareTableRequest.
+%       mysql_time  logical: As in DeclareTableRequest.
 %
 %   Response: PlanAlterationResponse
 %       changes  cell of char: The changes, one per line, in order; empty if there are none.

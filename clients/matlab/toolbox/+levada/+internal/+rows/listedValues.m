@@ -26,10 +26,8 @@ switch column.kind
     case 'dictionary'
         words = [{''}; reshape(column.dictionary, [], 1)];
         values = reshape(words(column.values + 1), [], 1);
-    case {'date', 'time', 'timestamp', 'timestamptz'}
+    case {'date', 'time', 'duration', 'timestamp', 'timestamptz'}
         values = levada.internal.values.timeText(column.values, column.kind);
-    case 'duration'
-        values = num2cell(column.values);
     case 'tensor'
         values = splitTensor(column.values, levada.internal.values.arrayShape(column.type));
     case 'struct'

@@ -7,8 +7,8 @@ if isstruct(value)  % a kind that MATLAB does not have; see levada.internal.valu
     switch value.levada_type
         case 'date'
             value = levada.internal.values.timeText(value.days, 'date');
-        case 'time'
-            value = levada.internal.values.timeText(value.microseconds, 'time');
+        case {'time', 'duration'}
+            value = levada.internal.values.timeText(value.microseconds, value.levada_type);
         case 'timestamp'
             value = levada.internal.values.timeText(value.microseconds, kind);
         otherwise  % decimal, uuid

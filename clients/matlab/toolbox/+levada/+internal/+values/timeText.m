@@ -4,7 +4,8 @@ function texts = timeText(counts, kind)
 %   texts = timeText(counts, kind)
 %
 %   counts  int64: days since 1970-01-01 for 'date', else microseconds, since midnight for 'time'
-%   kind    'date': 2026-01-05; 'time': 12:30:00; 'datetime', 'timestamp': 2026-01-05 12:30:00;
+%   kind    'date': 2026-01-05; 'time': 12:30:00; 'duration': -12:30:00, 838:59:59;
+%           'datetime', 'timestamp': 2026-01-05 12:30:00;
 %           'timestamptz': 2026-01-05 12:30:00+00:00. A fraction of a second follows: 12:30:00.250000.
 
 counts = int64(counts(:));
@@ -14,6 +15,9 @@ switch kind
         texts = dateTexts(counts);
     case 'time'
         texts = clockTexts(counts);
+    case 'duration'
+        texts = clockTexts(abs(counts));  % of any number of hours
+        texts(counts < 0) = strcat('-', texts(counts < 0));
     otherwise
         clock = mod(counts, microsecondsPerDay);
         ending = '';
@@ -41,8 +45,10 @@ texts = lines('%04d-%02d-%02d', [year, month, day]);
 end
 
 function texts = clockTexts(microseconds)
-fraction = mod(double(microseconds), 1e6);  % a day of microseconds is exact as double
-seconds = (double(microseconds) - fraction) / 1e6;
+% Seconds are exact as double; microseconds are not, past 285 years.
+fraction = mod(microseconds, int64(1000000));
+seconds = double((microseconds - fraction) ./ int64(1000000));
+fraction = double(fraction);
 texts = lines('%02d:%02d:%02d', [floor(seconds / 3600), mod(floor(seconds / 60), 60), mod(seconds, 60)]);
 broken = fraction ~= 0;
 if any(broken)

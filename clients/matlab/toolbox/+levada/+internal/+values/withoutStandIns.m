@@ -70,18 +70,8 @@ if hasTimes
     value = duration(0, 0, double(microseconds) * 1e-6);
     return
 end
-% A duration may have more than 24 hours.
-sign = '';
-if microseconds < 0
-    sign = '-';
-end
-total = abs(double(microseconds));
-fraction = mod(total, 1e6);
-whole = (total - fraction) / 1e6;
-value = sprintf('%s%02d:%02d:%02d', sign, floor(whole / 3600), mod(floor(whole / 60), 60), mod(whole, 60));
-if fraction > 0
-    value = sprintf('%s.%06d', value, fraction);
-end
+value = levada.internal.values.timeText(microseconds, 'duration');
+value = value{1};
 end
 
 function value = mapOf(keys, values, keyType)
