@@ -25,6 +25,7 @@ from levada_server.rpc.decoding.read_shapes import stored_inputs
 from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.storage.backup.snapshot import make_independent
 from levada_server.storage.jobs import comparison
+from levada_server.storage.jobs.inputs import NOT_REPEATABLE
 from tests.operations.test_users import calling
 from tests.support import make
 from tests.support.make import ME, named
@@ -262,13 +263,18 @@ async def test_nobody_knows_of_rows_inserted_by_hand_or_imported(lab: Engine) ->
 
 
 async def test_reads_that_cannot_be_repeated_are_unknown(lab: Engine) -> None:
-    (first, lease), *_ = (await leases_of(lab)).items()
+    (first, one), (second, other), *_ = (await leases_of(lab)).items()
+    await complete(lab, one, NOT_REPEATABLE)
     jobs_of = pb.RelationNode(job_table=pb.JobTable(name=schema_pb2.TableName(schema="lab", table="Stat")))
-    inputs = await read(lab, lease, pb.Relation(nodes=[jobs_of]))
-    await complete(lab, lease, inputs)
-    assert inputs.text is None or (await verdicts(lab))[first] == "fresh"  # a job table of its own is not an input
-    told = stored_inputs([])
-    assert told.text == "[]"
+    inputs = await read(lab, other, pb.Relation(nodes=[jobs_of]))
+    assert inputs.text == "[]", "the jobs of its own table are no input"
+    await complete(lab, other, inputs)
+    told = await verdicts(lab)
+    assert (told[first].split()[0], told[second]) == ("unknown", "fresh")
+
+
+async def test_a_make_without_reads_has_no_input_that_may_change(lab: Engine) -> None:
+    assert stored_inputs([]).text == "[]"
 
 
 async def test_renamed_tables_and_new_attributes_change_nothing(lab: Engine) -> None:
