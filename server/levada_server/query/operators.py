@@ -174,10 +174,10 @@ def _lower_join(join: Join, lowering: Lowering) -> Lowered:
 
 def _lower_promotion(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:
     """Lower `U(…) * A`: the entities of A, with these attributes in their key too."""
-    lowered = lower(operand, lowering)
+    lowered = opened(lower(operand, lowering), lowering)
     heading = promoted_heading(universal, lowered.heading)
     columns = tuple((name, lowered.select.column(name)) for name in heading.names)
-    return Lowered(replace(lowered.select, columns=columns), heading)
+    return Lowered(replace(lowered.select, columns=columns, order_by=()), heading)  # a join has no order
 
 
 def _lower_distinct(universal: UniversalSet, operand: Relation, lowering: Lowering) -> Lowered:

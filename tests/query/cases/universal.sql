@@ -40,3 +40,19 @@ FROM "lab"."subject" AS t1
 WHERE (t1."weight" > $1::double precision)
 -- $1: 10.0
 ;
+
+-- A join has no order, so the order inside does not choose the first entities outside.
+(U("weight") * Subject.top(5, "name DESC")).top(2)
+
+SELECT t2."subject_id" AS "subject_id", t2."weight" AS "weight", t2."name" AS "name", t2."username" AS "username"
+FROM (
+    SELECT t1."subject_id" AS "subject_id", t1."name" AS "name", t1."weight" AS "weight", t1."username" AS "username"
+    FROM "lab"."subject" AS t1
+    ORDER BY t1."name" DESC, t1."subject_id"
+    LIMIT $1::bigint
+) AS t2
+ORDER BY t2."subject_id", t2."weight"
+LIMIT $2::bigint
+-- $1: 5
+-- $2: 2
+;
