@@ -267,7 +267,7 @@ async def test_reads_that_cannot_be_repeated_are_unknown(lab: Engine) -> None:
     await complete(lab, one, NOT_REPEATABLE)
     jobs_of = pb.RelationNode(job_table=pb.JobTable(name=schema_pb2.TableName(schema="lab", table="Stat")))
     inputs = await read(lab, other, pb.Relation(nodes=[jobs_of]))
-    assert inputs.text == "[]", "the jobs of its own table are no input"
+    assert inputs.text == "[]", "the jobs of its own table do not count"
     await complete(lab, other, inputs)
     told = await verdicts(lab)
     assert (told[first].split()[0], told[second]) == ("unknown", "fresh")
