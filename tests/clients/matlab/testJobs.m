@@ -25,6 +25,18 @@ checkEqual({row.session, row.error_message, row.error_type}, {3, 'Session 3 has 
 check(~isempty(strfind(row.error_stack, 'Stat.m')), row.error_stack);
 end
 
+function test_results_are_stale_once_their_inputs_change(~)
+fill();
+populate(lab.Stat, 'session < 3');
+checkEqual(count(stale(lab.Stat)), 0);
+checkEqual(sort(unique(fetchn(staleness(lab.Stat), 'state'))), {'fresh'});
+update(lab.Session & 'subject_id = 1 and session = 2', 'rate', [8 10]);
+told = fetch(stale(lab.Stat), '*');
+checkEqual({told.subject_id, told.session}, {1, 2});
+check(~isempty(strfind(told.reason, 'lab.Session')), told.reason);
+checkEqual(count(lab.Stat & stale(lab.Stat)), 1);
+end
+
 function test_without_outputs_the_first_error_ends_it_and_is_tried_again(~)
 fill();
 try
@@ -190,7 +202,7 @@ function test_the_make_of_a_cancelled_job_ends_with_its_next_request(connection)
 fill();
 count(lab.Wanderer);
 lease = struct('table', tableName(lab.Wanderer), 'job_id', 1, 'lease_token', 'cancelled');
-work = levada.internal.jobs.JobWork(connection, lease, @(token) strcmp(token, 'cancelled'));
+work = levada.internal.jobs.JobWork(connection, lease, @(token) strcmp(token, 'cancelled'), '');
 before = levada.internal.jobs.currentWork(work);
 restoring = onCleanup(@() levada.internal.jobs.currentWork(before));
 failure = checkError('LeaseLost', @() count(lab.Session));

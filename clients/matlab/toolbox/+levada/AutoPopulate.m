@@ -3,6 +3,7 @@ classdef AutoPopulate < levada.Table
 %
 %   populate, parpopulate   compute the missing entities
 %   progress, jobs          report how much is done
+%   stale, staleness        report which results are still true
 %
 %   A class has a public method make(self, key), or the older makeTuples(self, key) with protected access. It is called
 %   with the key of one entity, and inserts into its own table and its parts; its rows are committed when
@@ -72,6 +73,32 @@ classdef AutoPopulate < levada.Table
             reference = getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference');
             made = levada.internal.query.makeNode('nodes', 'job_table', struct('reference', reference));
             relation = levada.Relation(made);
+        end
+
+        function relation = staleness(self)
+            %STALENESS Return whether each result is still true, as a relation: its key, state and reason.
+            %
+            %   fetch(staleness(lab.Stat) & 'state = "unknown"', '*')
+            %
+            %   A result is stale if other code or other inputs would compute it now, or if a result that it read is
+            %   stale; unknown if that cannot be said, as of rows that were inserted by hand; else fresh. The code of a
+            %   class is its file and the functions beside it.
+            body = struct('reference', getfield(getfield(levada.internal.query.tableNode(node(self)), 'body'), 'reference'));
+            digest = '';
+            if hasMake(self)
+                digest = levada.internal.jobs.codeDigest(self);
+            end
+            if ~isempty(digest)
+                body.codes = {struct('table', tableName(self), 'code_version', digest)};
+            end
+            relation = levada.Relation(levada.internal.query.makeNode('nodes', 'staleness', body));
+        end
+
+        function relation = stale(self)
+            %STALE Return the results that other code or other inputs would compute differently, with the reason.
+            %
+            %   fetch(stale(lab.Stat), '*')
+            relation = staleness(self) & 'state = "stale"';
         end
 
         function source = getKeySource(self)

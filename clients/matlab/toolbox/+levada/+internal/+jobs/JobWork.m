@@ -15,15 +15,17 @@ classdef JobWork < handle
     properties (Access = private)
         Connection
         IsCancelled   % function of a lease token: whether the job was cancelled
+        Code          % the digest of the code that computes it, or ''
         Busy = false  % whether a request of this object is under way; it must not be marked again
     end
 
     methods
-        function self = JobWork(connection, lease, isCancelled)
+        function self = JobWork(connection, lease, isCancelled, code)
             %JOBWORK Begin the work of one job.
             self.Connection = connection;
             self.Lease = lease;
             self.IsCancelled = isCancelled;
+            self.Code = code;
         end
 
         function answer = asks(self, connection)
@@ -151,7 +153,7 @@ classdef JobWork < handle
             %HEADER Return the header of the job for CompleteJobs.
             header = struct('name', self.Lease.table, 'job_id', self.Lease.job_id, 'lease_token', ...
                 self.Lease.lease_token, ...
-                'duration', levada.internal.values.durationMessage(seconds));
+                'duration', levada.internal.values.durationMessage(seconds), 'code_version', self.Code);
             if ~isempty(self.Receipt)
                 header.read_receipts = {self.Receipt};
             end

@@ -6,7 +6,8 @@ function job = runJob(session, table, lease)
 
 connection = session.Connection;
 key = levada.internal.jobs.leaseKey(connection, lease);
-work = levada.internal.jobs.JobWork(connection, lease, @(token) session.isCancelled(token));
+code = levada.internal.jobs.codeDigest(table);
+work = levada.internal.jobs.JobWork(connection, lease, @(token) session.isCancelled(token), code);
 job = struct('lease', lease, 'key', key, 'seconds', 0, 'header', struct(), 'inserts', {{}}, 'committed', false, ...
     'unready', false, 'error', []);
 before = levada.internal.jobs.currentWork(work);

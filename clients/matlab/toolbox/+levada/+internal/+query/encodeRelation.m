@@ -47,7 +47,9 @@ end
 function body = resolved(current)
 body = current.body;
 if isstruct(body) && isfield(body, 'reference')
-    body = struct('name', levada.internal.schema.tableName(body.reference));
+    name = levada.internal.schema.tableName(body.reference);
+    body = rmfield(body, 'reference');
+    body.name = name;
 end
 end
 
