@@ -97,8 +97,10 @@ def _relations(entities: bytes) -> Iterator[pb.Relation]:
     yield pb.Relation(
         nodes=[_table("Thing"), *renamed, pb.RelationNode(union=pb.Union(left=1, right=1))], match_by_name=True
     )
-    job_table = pb.RelationNode(job_table=pb.JobTable(name=schema_pb2.TableName(schema="lab", table="Result")))
-    yield pb.Relation(nodes=[job_table])
+    result = schema_pb2.TableName(schema="lab", table="Result")
+    yield pb.Relation(nodes=[pb.RelationNode(job_table=pb.JobTable(name=result))])
+    code = pb.TableCode(table=result, code_version="sha256:0")
+    yield pb.Relation(nodes=[pb.RelationNode(staleness=pb.Staleness(name=result, codes=[code]))])
     top = pb.RelationNode(top=pb.Top(operand=0, limit=3, order=["weight desc", "KEY"], offset=1))
     yield pb.Relation(nodes=[_table("Thing"), top, top])
 

@@ -30,6 +30,10 @@ MAX_COUNTED = 500
 """The most tables whose rows are counted for one diagram."""
 
 
+FEW_RESULTS = 10_000
+"""Up to this many results of a table, its stale ones are counted too, which may read their inputs again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A diagram that a client asks for.
@@ -111,11 +115,11 @@ async def _count(engine: Engine, view: View, table: Table) -> Count:
     counted = (await view.query(Action.FETCH, TableOperand(table.name))).query.count()
     async with engine.scope.connection() as connection:
         rows: int = await connection.fetchval(counted.text, *counted.values)
-    return Count(table.name, rows, await _progress(engine, view, table) if table.tier.auto_populated else None)
+    return Count(table.name, rows, await _progress(engine, view, table, rows) if table.tier.auto_populated else None)
 
 
-async def _progress(engine: Engine, view: View, table: Table) -> Progress | None:
+async def _progress(engine: Engine, view: View, table: Table, rows: int) -> Progress | None:
     try:
-        return await progress(engine, view.caller, table.name, None)
+        return await progress(engine, view.caller, table.name, None, count_stale=rows <= FEW_RESULTS)
     except (InvalidRequest, PreconditionFailed):  # its key source is not known, or cannot be read any more
         return None

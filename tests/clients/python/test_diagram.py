@@ -372,7 +372,7 @@ def test_any_diagram_counts_rows_and_jobs(pipeline: Sequence[type[lv.Table]]) ->
     assert diagram.counts() == {"`lab`.`session`": 3, "`analysis`.`spikes`": 0, "`analysis`.`method`": 0}
     assert diagram.progress() == {
         "`analysis`.`spikes`": {
-            **dict.fromkeys(("pending", "reserved", "success", "error", "ignored"), 0),
+            **dict.fromkeys(("pending", "reserved", "success", "error", "ignored", "stale"), 0),
             "total": 3,
             "remaining": 3,
         }

@@ -75,6 +75,12 @@ def test_results_are_stale_once_their_inputs_change(connection: lv.Connection) -
     Session.update1({"session": 1, "spikes": 10})
     assert Rate.stale().to_dicts() == [{"session": 1, "state": "stale", "reason": "changed input: rates.Session"}]
     assert Mean.stale().to_dicts() == [{"session": 1, "state": "stale", "reason": "stale result upstream: rates.Rate"}]
+    drawn = lv.Diagram(schema)
+    assert [drawn.progress()[f"`rates`.`{name}`"]["stale"] for name in ("rate", "mean")] == [1, 1]
+    assert drawn.with_counts().svg_string().count("4 of 4, 1 stale") == 2
+    shown = schema._repr_html_()
+    assert shown.count(">4 of 4<") == 2
+    assert "stale" in shown
     Session.Trial.insert1({"session": 2, "trial": 2, "count": 1})
     (Session.Trial & {"session": 3}).delete(part_integrity="ignore", prompt=False)
     assert list(Rate.stale().to_arrays("session")) == [1, 2, 3]

@@ -93,10 +93,14 @@ def refresh(
 
 
 def progress(
-    connection: Connection, tables: Iterable[schema_pb2.TableName], key_source: Relation | None = None
+    connection: Connection,
+    tables: Iterable[schema_pb2.TableName],
+    key_source: Relation | None = None,
+    *,
+    count_stale: bool = False,
 ) -> Sequence[job_pb2.Progress]:
     """Return the progress of some tables; with a key source, the progress of one table with these keys."""
-    request = pb.GetProgressRequest(names=tables)
+    request = pb.GetProgressRequest(names=tables, count_stale=count_stale)
     if key_source is not None:
         request.key_source.CopyFrom(key_source._message())
     return connection.call("JobService/GetProgress", request, pb.GetProgressResponse).progress

@@ -19,7 +19,7 @@ from levada._net.job_context import job_of
 from levada._pipeline.lineage import upstream
 from levada._pipeline.populate import Selection, collect, populate_here, populate_in_processes, populate_on_engine
 from levada._pipeline.recomputation import Recomputation, recompute, replace_stale
-from levada._pipeline.staleness import Staleness, verdicts
+from levada._pipeline.staleness import FEW_RESULTS, Staleness, verdicts
 from levada._query.class_level import CLASS_LEVEL, on_class, property_on_class
 from levada._query.restriction import AndList
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 CLASS_LEVEL.add("key_source")
 
 _LOG = logging.getLogger("levada")
-_FEW_RESULTS = 10_000
-"""Up to this many results of a table, populate looks for stale ones."""
 
 
 class AutoPopulated(Computing):
@@ -271,7 +269,7 @@ class AutoPopulated(Computing):
         kind = type(self)
         if kind._told_of_stale:
             return
-        if job_calls.progress(self.connection, [self._name])[0].success_count > _FEW_RESULTS:
+        if job_calls.progress(self.connection, [self._name])[0].success_count > FEW_RESULTS:
             return
         count = len(self.stale())
         if count:

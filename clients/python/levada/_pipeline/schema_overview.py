@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from levada._base.display import Cell, Column, Table
 from levada._base.errors import LevadaError
 from levada._jobs import job_calls
+from levada._pipeline.staleness import FEW_RESULTS
 from levada._tables.table import free_table
-from levada_api.v1 import job_pb2, schema_pb2
+from levada_api.v1 import schema_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ _COLUMNS = (
     Column("rows", right=True),
     Column("computed", right=True),
     Column("failed", right=True),
+    Column("stale", right=True),
     Column("comment", width=60),
 )
 
@@ -38,24 +39,23 @@ def overview(connection: Connection, name: str, tables: Sequence[schema_pb2.Tabl
         name: The schema's name.
         tables: As the catalog has them.
     """
-    progress = _progress(connection, [table.name for table in tables if table.tier in AUTO_POPULATED])
     end = time.monotonic() + _COUNTING_SECONDS
     rows = []
     for table in tables:
-        counted = str(len(free_table(connection, table.name))) if time.monotonic() < end else _UNKNOWN
-        done = progress.get(table.name.table, ("", ""))
+        count = len(free_table(connection, table.name)) if time.monotonic() < end else None
+        counted = _UNKNOWN if count is None else str(count)
+        few = count is not None and count <= FEW_RESULTS
+        done = _progress(connection, table.name, count_stale=few) if table.tier in AUTO_POPULATED else ("", "", "")
         tier = schema_pb2.TableTier.Name(table.tier).removeprefix("TABLE_TIER_").lower()
         rows.append([Cell(text) for text in (table.name.table, tier, counted, *done, table.comment)])
     return Table(_COLUMNS, rows, name, [f"{len(rows)} {'table' if len(rows) == 1 else 'tables'}"])
 
 
-def _progress(connection: Connection, names: Sequence[schema_pb2.TableName]) -> dict[str, tuple[str, str]]:
-    """Return for each table that computes how many of its keys are computed, and how many jobs failed."""
-    found: list[job_pb2.Progress] = []
-    for name in names:  # one by one, because a table without a `make` is refused
-        with suppress(LevadaError):
-            found += job_calls.progress(connection, [name])
-    return {
-        one.table.table: (f"{one.total_count - one.remaining_count} of {one.total_count}", str(one.error_count or ""))
-        for one in found
-    }
+def _progress(connection: Connection, name: schema_pb2.TableName, *, count_stale: bool) -> tuple[str, str, str]:
+    """Return how many keys of a table are computed, and how many jobs failed and how many results are stale, if any."""
+    try:
+        (found,) = job_calls.progress(connection, [name], count_stale=count_stale)
+    except LevadaError:  # a table without a `make` is refused
+        return "", "", ""
+    done = f"{found.total_count - found.remaining_count} of {found.total_count}"
+    return done, str(found.error_count or ""), str(found.stale_count or "" if count_stale else _UNKNOWN)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from levada._net.connection import Connection
     from levada_api.v1 import schema_pb2
 
+FEW_RESULTS = 10_000
+"""Up to this many results of a table, the stale ones are counted unasked: their inputs may have to be read again."""
+
 _Code = tuple["schema_pb2.TableName", str]
 
 

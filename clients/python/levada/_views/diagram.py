@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from levada._views.diagram_svg import Theme
 
 _FORMATS = ("svg", "png", "pdf", "mmd", "mermaid", "md", "dot", "txt")
-_JOB_COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored")
+_JOB_COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored", "stale")
 
 
 class Diagram(Explained):
@@ -180,7 +180,7 @@ class Diagram(Explained):
         """Count keys and jobs of each table that computes, by its full name.
 
         Each has `total` and `remaining` keys, and jobs by their state: `pending`, `reserved`, `success`, `error` and
-        `ignored`.
+        `ignored`. `stale` counts results that are not true any more, of tables with at most 10,000 results.
         """
         found = full_names(self._answer(with_places=False, with_counts=True).counts)
         return {

@@ -100,9 +100,12 @@ def _of_jobs(progress: Sequence[job_pb2.Progress]) -> Status:
     done = total - sum(one.remaining_count for one in progress)
     failed = sum(one.error_count for one in progress)
     running = sum(one.reserved_count for one in progress)
+    stale = sum(one.stale_count for one in progress)
     text = f"{_short(done)} of {_short(total)}"
     if failed:
         text += f", {_short(failed)} error{'' if failed == 1 else 's'}"
+    elif stale:
+        text += f", {_short(stale)} stale"
     elif running:
         text += f", {_short(running)} running"
     share = done / total if total else 0.0

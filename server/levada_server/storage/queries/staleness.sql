@@ -55,7 +55,7 @@ DELETE FROM {target} WHERE ctid = ANY($1::text[]::tid[]);
 UPDATE {jobs} AS j SET {succeed}, _lease_token = d.token, _horizon = '0', _reserved_time = NULL, _session_id = NULL,
     _environment_id = s.environment_id, _host = s.host, _pid = s.pid, _username = s.username
 FROM unnest($1::bigint[], $2::uuid[], $3::double precision[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::uuid[])
-    AS d(job_id, token, duration, code_version, code_commit, reads, writes, inputs, input_tables, session_id)
+            $8::text[], $9::text[], $10::text[], $11::uuid[])
+    AS d(job_id, token, duration, code_version, code_commit, reads, writes, inputs, input_tables, output, session_id)
 LEFT JOIN levada.worker_session AS s ON s.id = d.session_id
 WHERE j._job_id = d.job_id;
