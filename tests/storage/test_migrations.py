@@ -11,6 +11,11 @@ from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.migrations import migrate, migration_files
 
 
+def test_migrations_are_numbered_from_one_without_a_gap_or_a_repeat() -> None:
+    numbers = [number for number, _, _ in migration_files()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 async def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:
     database = await Database.connect(database_url)
     async with database.transaction() as connection:
