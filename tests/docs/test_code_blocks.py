@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codeop
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = ROOT / "docs" / "reference" / "command-line.md"
 """Its commands come from the command line itself, and `test_command_line.py` reads them all."""
+FIRST_PAGES = ["README.md", "docs/quickstart.md"]
 PAGE_TIMEOUT_S = 120
 COMMAND_TIMEOUT_S = 60
 
@@ -126,7 +128,18 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("name", FIRST_PAGES)
+def test_the_first_pages_can_be_pasted_at_the_plain_prompt(name: str) -> None:
+    entered: list[str] = []
+    for block in blocks(ROOT / name):
+        for line in [*block.code.splitlines(), ""] if block.language == "python" else ():
+            entered.append(line)
+            if codeop.compile_command("\n".join(entered), f"{name}, block at line {block.line}") is not None:
+                entered.clear()
+    assert entered == []
+
+
+@pytest.mark.parametrize("name", FIRST_PAGES)
 def test_the_first_pages_run_a_second_time(name: str, server_address: str, tmp_path: Path) -> None:
     for _ in range(2):
         run_page(ROOT / name, server_address, tmp_path)

@@ -85,6 +85,12 @@ def test_erase_asks_and_prints_what_it_erased(
     assert main.main(["erase", "lab.Subject", "weight = 1", "--yes"]) == 1
 
 
+def test_only_arguments_that_are_needed_are_called_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["jobs", "retry"])
+    assert capsys.readouterr().err.endswith("the following arguments are required: SCHEMA.TABLE\n")
+
+
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main.main(["--version"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import files, requires
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +21,14 @@ import pytest
 
 import levada as lv
 from levada._base import installation
+from levada._cli.health import installation as health
 from levada._cli.main import main
 from tests.support.processes import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TESTS = ("levada._base.installation", "levada._cli.main")
+TESTS = ("levada._base.installation", "levada._cli.health.installation", "levada._cli.main")
 PATIENCE_S = 60
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no server, and neither of the shells, runs on Windows")
 BIN = Path(sys.executable).parent
@@ -69,7 +72,7 @@ def test_a_new_project_runs_with_its_notebook(folder: Path) -> None:
             [sys.executable, "-m", "my_project_2.pipeline"], capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert said.returncode == 0, said.stderr
-        assert "(Total: 4)" in said.stdout
+        assert "· 4 rows\n" in said.stdout
         rows = levada("query", "my_project_2.FiringRate", "--json").stdout.splitlines()
         assert len(rows) == 4
         cells = json.loads((project / "first_look.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -130,6 +133,17 @@ def test_the_doctor_finds_nothing_wrong_and_starts_nothing(folder: Path) -> None
     assert not any(folder.iterdir())
     told = levada("doctor")
     assert told.stdout.endswith("\nno problem\n")
+
+
+def test_the_doctor_imports_one_module_of_each_required_package_and_no_others() -> None:
+    required = {re.split(r"[^\w-]", line)[0] for line in requires("levada") or () if "extra ==" not in line}
+    provided = {name: {file.with_suffix("").as_posix() for file in files(name) or ()} for name in required}
+    for module in health.NEEDED:
+        path = module.replace(".", "/")
+        providers = [name for name, paths in provided.items() if not paths.isdisjoint({path, f"{path}/__init__"})]
+        assert len(providers) == 1, module
+        required.discard(providers[0])
+    assert required == set()
 
 
 def test_the_doctor_mends_rights_and_remains(folder: Path) -> None:

@@ -261,3 +261,19 @@ def test_a_job_records_code_commit_and_environment(connection: lv.Connection) ->
     assert job["code_version"] == code_version(Square).digest
     assert job["code_commit"] == (code_version(Square).commit or None)
     assert job["environment_id"] is not None
+
+
+@pytest.mark.parametrize("place", ["<stdin>", "<string>"])
+def test_code_that_was_typed_without_a_file_has_no_digest(place: str) -> None:
+    names: dict[str, object] = {"__name__": "__main__", "lv": lv}
+    source = """
+        class Rate(lv.Computed):
+            definition = "-> Session"
+
+            def make(self, key):
+                self.insert1(key)
+    """
+    exec(compile(textwrap.dedent(source), place, "exec"), names)
+    table = names["Rate"]
+    assert isinstance(table, type)
+    assert code_version(table).digest == ""

@@ -79,8 +79,10 @@ levada query {name}.FiringRate  # look at the results
 levada diagram {name}           # the tables, and which depends on which
 ```
 
-`first_look.ipynb` does the same in a notebook. The data are in the folder `.levada`, which belongs to the database:
-copy them by `levada backup`. To work with a server of your lab instead, set `LEVADA_URL` to its address.
+`first_look.ipynb` does the same in a notebook. If JupyterLab is missing: `pip install jupyterlab`, then `jupyter lab`.
+
+The data are in the folder `.levada`, which belongs to the database: copy them by `levada backup`. To work with a server
+of your lab instead, set `LEVADA_URL` to its address.
 """
 
 _GITIGNORE = """# The database of the local server.

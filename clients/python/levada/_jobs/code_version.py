@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from levada._jobs.reached_source import reached_source
 
 _GIT_SECONDS = 5.0
 _DIGEST_LETTERS = 40
+_WITHOUT_SOURCE = ("<stdin>", "<string>")
+"""The names that Python gives to what is typed at its prompt, up to Python 3.12, and to `python -c`."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class CodeVersion:
     """A version of code.
 
     Args:
-        digest: `sha256:` and the digest of the source; results of another digest are stale. Empty if there is none.
+        digest: `sha256:` and the digest of the source; results of another digest are stale. Empty if there is none, or
+            if it is not at hand.
         commit: The commit of its repository, if the file of the class is as committed; else empty. Not compared: a
             commit that changes other code makes nothing stale.
     """
@@ -37,13 +41,19 @@ NO_CODE = CodeVersion("", "")
 @cache
 def code_version(table: type) -> CodeVersion:
     """Return the version of the code of a class, as it was when this was first asked in this process."""
-    source = reached_source(table, MAKES)
+    source = [] if _typed(table) else reached_source(table, MAKES)
     digest = hashlib.sha256()
     for item in source:
         digest.update(f"{len(item)} {item}".encode(errors="replace"))
     file = getattr(sys.modules.get(table.__module__), "__file__", None)
     commit = "" if file is None else _commit(Path(file))
     return CodeVersion(f"sha256:{digest.hexdigest()[:_DIGEST_LETTERS]}" if source else "", commit)
+
+
+def _typed(table: type) -> bool:
+    """Return whether Python kept no source of a method, so that it would differ from the same code in a file."""
+    makes = (inspect.unwrap(getattr(table, name)) for name in MAKES if callable(getattr(table, name, None)))
+    return any(getattr(make, "__code__", None) and make.__code__.co_filename in _WITHOUT_SOURCE for make in makes)
 
 
 @cache

@@ -91,7 +91,7 @@ def _add_users(commands: Commands) -> None:
         examples=("teams set ephys anna ben",),
     )
     team.add_argument("name", help="the team's name")
-    team.add_argument("members", nargs="*", help="all its members; with none the team ends")
+    team.add_argument("members", nargs="*", default=[], help="all its members; with none the team ends")
 
 
 def _add_user_options(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,9 @@ def add_commands(commands: Commands) -> None:
         json="one object per table that differs: table, changes, altered",
     )
     _add_module(alter)
-    alter.add_argument("tables", nargs="*", metavar="TABLE", help="only the tables of these classes (default: all)")
+    alter.add_argument(
+        "tables", nargs="*", default=[], metavar="TABLE", help="only the tables of these classes (default: all)"
+    )
     alter.add_argument("--dry-run", action="store_true", help="only show the differences; exit with 1 if there are any")
     parsing.yes(alter)
 
@@ -57,7 +59,11 @@ def _add_populate(commands: Commands) -> None:
     _add_module(populate)
     populate.add_argument("table", metavar="TABLE", help="the name of its class")
     populate.add_argument(
-        "restriction", nargs="*", metavar="CONDITION", help='only keys that meet all of these: "subject_id = 5"'
+        "restriction",
+        nargs="*",
+        default=[],
+        metavar="CONDITION",
+        help='only keys that meet all of these: "subject_id = 5"',
     )
     populate.add_argument(
         "--processes", type=parsing.count, default=1, metavar="N", help="compute in N processes (default: 1)"
@@ -229,7 +235,11 @@ def _add_staleness(commands: Commands) -> None:
     _add_module(recompute)
     recompute.add_argument("table", metavar="TABLE", help="the name of its class")
     recompute.add_argument(
-        "restriction", nargs="*", metavar="CONDITION", help='only results that meet all of these: "subject_id = 5"'
+        "restriction",
+        nargs="*",
+        default=[],
+        metavar="CONDITION",
+        help='only results that meet all of these: "subject_id = 5"',
     )
     recompute.add_argument("--stale", action="store_true", help="only stale results")
     recompute.add_argument(

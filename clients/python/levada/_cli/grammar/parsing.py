@@ -92,7 +92,8 @@ def table(parser: argparse.ArgumentParser, help: str = "its name, such as lab.Se
 
 def conditions(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the arguments that choose rows."""
-    parser.add_argument("conditions", nargs="*", metavar="CONDITION", help=what)
+    # Without a default, argparse names them among what is missing.
+    parser.add_argument("conditions", nargs="*", default=[], metavar="CONDITION", help=what)
 
 
 def yes(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,19 @@ from levada._net.versions import own_version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NEEDED = ("blake3", "google.rpc.status_pb2", "grpc", "grpc_status", "networkx", "numpy", "pyarrow", "rich", "tqdm")
-_OPTIONAL = {"pandas": "DataFrames", "polars": "polars' DataFrames", "matplotlib": "diagrams as PNG"}
+NEEDED = (
+    "argcomplete",
+    "blake3",
+    "google.protobuf",
+    "google.rpc.status_pb2",
+    "grpc",
+    "grpc_status",
+    "networkx",
+    "numpy",
+    "pyarrow",
+    "rich",
+)
+_OPTIONAL = {"pandas": "DataFrames", "polars": "polars' DataFrames", "resvg_py": "diagrams as PNG"}
 _GATEWAYS = Path("clients/matlab/toolbox/+levada/+internal/+calls")
 _MATLAB_PROGRAMS = ("matlab", "octave", "octave-cli")
 
@@ -33,7 +44,9 @@ def check_installation() -> Iterator[Finding]:
     yield from _packages()
     yield _server()
     yield from _command()
-    absent = [f"{name} ({use})" for name, use in _OPTIONAL.items() if importlib.util.find_spec(name) is None]
+    absent = [
+        f"{name.replace('_', '-')} ({use})" for name, use in _OPTIONAL.items() if importlib.util.find_spec(name) is None
+    ]
     if absent:
         yield Finding("extras", OK, f"not installed: {', '.join(absent)}")
     yield _keyring()
@@ -43,7 +56,7 @@ def check_installation() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     """Import what the client needs: a broken or half-removed package only shows so."""
     broken = []
-    for name in _NEEDED:
+    for name in NEEDED:
         try:
             importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  # a broken package may raise anything
