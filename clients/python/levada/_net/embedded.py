@@ -29,6 +29,7 @@ _END_SECONDS = 60.0
 _POLL = Backoff(first_seconds=0.1, longest_seconds=0.1)
 _IDLE_SECONDS = 600
 """How long the server outlives its last client."""
+_LOG = "server.log"
 _FOLDER_IN_USE = 2
 """The server's exit code when another process serves the folder."""
 
@@ -59,6 +60,8 @@ def join_or_start(folder: Path) -> str:
                 "On Windows a local server does not start by itself. Start `levada serve` under WSL or on another "
                 'machine, and call levada.connect("host:port").'
             )
+        if not (folder / _LOG).exists():
+            tell("levada: making a database for this folder, which takes some seconds.")
         address = _start(folder)
         tell(
             f"levada: started a local server; its data are in {folder}. "
@@ -122,7 +125,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _start(folder: Path) -> str:
-    log = folder / "server.log"
+    log = folder / _LOG
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.touch()

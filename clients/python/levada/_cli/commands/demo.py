@@ -96,7 +96,6 @@ def _own_folder() -> Iterator[Path]:
 @contextmanager
 def _own_server(folder: Path) -> Iterator[Connection]:
     """Start the local server of a folder, and stop it at the end."""
-    print("Starting a server with its own database, which takes some seconds.\n")
     data = folder / ".levada"
     try:
         with Connection(embedded.join_or_start(data)) as connection:
