@@ -121,6 +121,9 @@ def _contents(column: pa.Array, *, nullable: bool) -> Iterator[memoryview | byte
                 yield from _contents(column.field(number), nullable=True)
         case "list":
             yield from _contents(column.flatten(), nullable=False)
+        case "lists":
+            yield pc.list_value_length(column).to_numpy().data
+            yield from _contents(column.flatten(), nullable=True)
         case "boolean":
             yield column.cast(pa.uint8()).to_numpy().data
         case "text":
@@ -141,6 +144,8 @@ def _form(kind: pa.DataType) -> tuple[str, int]:
         return "struct", kind.num_fields
     if pa.types.is_fixed_size_list(kind):
         return "list", 0
+    if pa.types.is_list(kind):
+        return "lists", 0
     if pa.types.is_boolean(kind):
         return "boolean", 0
     if pa.types.is_binary(kind) or pa.types.is_string(kind):

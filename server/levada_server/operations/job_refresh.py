@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.jobs.state import ERROR
 from levada_server.operations.jobs import computed_table, source_query
+from levada_server.operations.request_ids import through_conflicts
 from levada_server.operations.shared_refreshes import NOTHING, Refreshed
 from levada_server.permissions.roles import Action
 from levada_server.query.key_source import keys_of, new_keys
@@ -66,10 +67,10 @@ async def refresh(
         )
 
     if key_source is not None or retry_errors or ask_unready:
-        refreshed = await work()
+        refreshed = await through_conflicts(engine, work)
     else:
         kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
-        refreshed = await engine.refreshes.share(kind, work, periodic=periodic)
+        refreshed = await engine.refreshes.share(kind, lambda: through_conflicts(engine, work), periodic=periodic)
     # The number of jobs would tell of rows that the caller may not read.
     return NOTHING if view.hides_rows(table) else refreshed
 

@@ -21,7 +21,7 @@ _T = TypeVar("_T", bound="Callable[..., None]")
 
 HERE: dict[str, str] = {}
 ELSEWHERE = {
-    "`time`": ("test_as_datajoint.py", "test_times_are_spans_since_midnight"),
+    "`time`": ("test_as_datajoint.py", "test_times_are_spans"),
     "`make`": ("test_populate.py", "test_nothing_of_a_make_that_fails_is_kept"),
     "a key source at fault": ("test_key_sources.py", "test_a_key_source_may_name_a_class_that_is_declared_later"),
     "a `make` that inserts nothing": (

@@ -229,7 +229,7 @@ def test_pictures_leave_out_what_is_not_finite(recordings: type[lv.Manual]) -> N
 def test_jobs_show_what_matters(half: type[lv.Computed]) -> None:
     half.populate(suppress_errors=True)
     text = half.jobs.preview()
-    assert text.splitlines()[0] == "jobs of shown.Half · 2 rows · 11 more attributes by .proj(...)"
+    assert text.splitlines()[0] == "jobs of shown.Half · 2 rows · 13 more attributes by .proj(...)"
     assert text.splitlines()[1].split()[:4] == ["*number", "state", "error_type", "error_message"]
     assert "odd" in text
     assert "code_version" in half.jobs.proj(...).preview()

@@ -269,7 +269,7 @@ class AutoPopulated(Computing):
         kind = type(self)
         if kind._told_of_stale:
             return
-        if job_calls.progress(self.connection, [self._name])[0].success_count > FEW_RESULTS:
+        if len(self) > FEW_RESULTS:
             return
         count = len(self.stale())
         if count:
