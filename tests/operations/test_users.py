@@ -588,3 +588,14 @@ async def test_what_a_caller_sees_is_kept_for_a_token_and_not_longer_than_the_ca
     await make.make_table(lab, "Other", "other : int32\n")
     gc.collect()
     assert catalog() is None, "a catalog of before stays because somebody has seen it"
+
+
+async def test_the_owner_of_a_renamed_schema_sees_it_at_once(engine: Engine) -> None:
+    await make.make_table(engine, "Session", "session : int32\n")
+    await users.create_user(engine, ME, "ann", (), administrator=False)
+    await users.grant_role(engine, ME, "ann", Role.OWNER, named("", "lab"))
+    owner = await calling(engine, "ann")
+    await alteration.rename_schema(engine, owner, "lab", "rig")
+    view = await engine.gate.open(owner)
+    assert "rig" in view.seen.schemas
+    assert view.may(Action.DROP, view.catalog.table(TableName("rig", "Session")))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import psutil
 import pytest
 
 from levada_server.embedded import data_folder, embedded, postgres_programs
@@ -481,7 +482,9 @@ class TestDying:
     def test_a_killed_postgresql_is_started_again(self, start: Start, used_folder: Path) -> None:
         postgres = start(used_folder)
         for _ in range(2):
-            os.kill(postmaster(used_folder), signal.SIGKILL)
+            running = psutil.Process(postmaster(used_folder))
+            running.kill()
+            running.wait(60)  # a signal takes effect a moment later
             assert postgres.revive()
             assert kept(postgres.dsn) == WITNESS
             assert not postgres.revive()
