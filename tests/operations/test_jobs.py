@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from levada_server.query.ddl import job_table_name
 from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.storage.jobs.job_rows import FIRST_PLACE, Place
-from levada_server.storage.jobs.notifications import PATIENCE_S, SLOW_S
+from levada_server.storage.jobs.notifications import PATIENCE_S, SLOW_S, Lookout
 from levada_server.storage.postgres.database import Database
 from levada_server.storage.postgres.transactions import Transactions
 from tests.support import make
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from levada_server.jobs.lease import Lease
+    from levada_server.model.table import Table
     from levada_server.operations.context import Engine
 
 SESSIONS = 20
@@ -464,3 +466,24 @@ async def test_a_job_is_not_completed_in_a_transaction_after_a_table_that_it_wro
             await results.complete_in_transaction(behind, transactions.current(), ME, job)
         await results.complete_in_transaction(engine, transactions.current(), ME, job)
         await transactions.commit()
+
+
+class FailingLookout(Lookout):
+    """A lookout whose connection breaks."""
+
+    async def _look_once(self, table: Table) -> bool:
+        raise ConnectionResetError(table.name)
+
+
+async def test_a_look_for_jobs_that_fails_after_its_waiters_have_left_is_not_logged(pipeline: Engine) -> None:
+    unheard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: unheard.append(told))
+    assert isinstance(pipeline.scope, Database)
+    lookout = FailingLookout(pipeline.scope)
+    await lookout.wait([(await make.catalog(pipeline)).table(named("Stat"))], 0.0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    del lookout
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not unheard

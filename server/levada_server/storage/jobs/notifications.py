@@ -84,6 +84,8 @@ class Lookout:
         look = self._looks.get(table.id)
         if look is None or look.done():
             look = self._looks[table.id] = asyncio.create_task(self._look_once(table))
+            # If all who waited for it have left, nobody asks for its error.
+            look.add_done_callback(lambda look: look.cancelled() or look.exception())
         return look
 
     async def _look_once(self, table: Table) -> bool:
