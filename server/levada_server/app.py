@@ -36,6 +36,7 @@ from levada_server.rpc.decoding.relations import stored_relation
 from levada_server.rpc.server import RpcServer
 from levada_server.rpc.tls import Certificate
 from levada_server.storage.catalog.cache import KEEP_UP_S, CatalogCache
+from levada_server.storage.jobs.comparison import merge_changes
 from levada_server.storage.jobs.notifications import Lookout
 from levada_server.storage.jobs.worker_sessions import read_signer
 from levada_server.storage.objects.storage import ObjectStorage
@@ -59,6 +60,7 @@ ANNOUNCEMENT = "server.json"
 """The file in the data folder by which clients of the same user find a running server."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 TIDY_INTERVAL_S = 3600.0
+MERGE_S = 60.0
 """The time between two rounds of deleting old outcomes of requests."""
 _LOG = logging.getLogger("levada.server")
 
@@ -199,10 +201,17 @@ def _tidy(supervision: Supervision, engine: Engine, database: Database, settings
     """Write, forget and report in the background what no call waits for."""
     supervision.repeat("token-uses", engine.gate.permissions.write_uses, USES_S)
     supervision.repeat("outcomes", partial(forget_past_days, database), TIDY_INTERVAL_S)
+    supervision.repeat("changes", partial(_merge_changes, database), MERGE_S)
     supervision.repeat("audit", partial(engine.audit.flush, database), FLUSH_S)
     supervision.repeat("audit-months", partial(_keep_audit, database, settings.audit_months), TIDY_INTERVAL_S)
     if settings.alerts is not None and not settings.shared_port:  # one of several processes tells
         supervision.repeat("alerts", Alerts(engine, settings.alerts).round, alerts.EVERY_S)
+
+
+async def _merge_changes(database: Database) -> None:
+    """Keep one change of each table: every transaction that changes one leaves a row, even if nobody asks for it."""
+    async with database.connection() as connection:
+        await merge_changes(connection)
 
 
 @contextmanager

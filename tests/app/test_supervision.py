@@ -13,6 +13,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+import levada as lv
 from levada_server import app
 from levada_server.app import running
 from levada_server.config import Settings
@@ -20,9 +21,12 @@ from levada_server.errors import Unavailable
 from levada_server.operations.downstream import Downstream
 from levada_server.storage.catalog.cache import CatalogCache
 from levada_server.supervision import Supervision
+from tests.conftest import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from levada_server.storage.objects.storage import StoreFolders
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -116,3 +120,31 @@ async def test_a_failing_task_pauses_longer_each_time_and_closing_ends_it(monkey
     ended = len(pauses)
     await sleep(0.01)
     assert len(pauses) == ended
+
+
+def test_changes_of_tables_are_merged_even_if_nobody_asks_for_them(
+    database_url: str, store_folders: StoreFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MERGE_S", 0.01)
+
+    async def count() -> int:
+        connection = await asyncpg.connect(database_url)
+        try:
+            for _ in range(10_000):  # until the last one is over for everybody
+                found: int = await connection.fetchval("SELECT count(*) FROM levada.table_change")
+                if found == 1:
+                    break
+            return found
+        finally:
+            await connection.close()
+
+    with served(database_url, stores=store_folders) as address, lv.Connection(address) as connection:
+        schema = lv.Schema("merged", connection=connection)
+
+        @schema
+        class Number(lv.Manual):
+            definition = "n : int32"
+
+        for number in range(5):
+            Number.insert1((number,))
+        assert asyncio.run(count()) == 1

@@ -25,29 +25,35 @@ class Output:
 
     def __init__(self) -> None:
         self._first = ""
-        self._last = ""
+        self._last: list[str] = []
+        self._last_size = 0
         self._left_out = 0
 
     def add(self, text: str) -> None:
         """Add text."""
         fits = _FIRST - len(self._first)
-        self._first += text[:fits]
-        self._last += text[fits:]
+        if fits:
+            self._first += text[:fits]
+            text = text[fits:]
+        if text:
+            self._last.append(text)
+            self._last_size += len(text)
         # Cut seldom: each cut copies the end.
-        if len(self._last) > 2 * _LAST:
+        if self._last_size > 2 * _LAST:
             self._cut()
 
     def _cut(self) -> None:
-        excess = len(self._last) - _LAST
+        excess = self._last_size - _LAST
         if excess > 0:
             self._left_out += excess
-            self._last = self._last[excess:]
+            self._last = ["".join(self._last)[excess:]]
+            self._last_size = _LAST
 
     def text(self) -> str:
         """Return the text, with a line that says how much was left out."""
         self._cut()
         gap = f"\n… {self._left_out} characters left out …\n" if self._left_out else ""
-        return _OVERWRITTEN.sub("", f"{self._first}{gap}{self._last}")
+        return _OVERWRITTEN.sub("", "".join((self._first, gap, *self._last)))
 
 
 class _Copying:
