@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from levada._base.absent_names import Explained
 from levada._base.config import config
 from levada._base.errors import InvalidRequest
+from levada._base.job_counts import JOB_COUNTS
 from levada._base.names import full_name, parse_full_name
 from levada._net.address import conn
 from levada._pipeline import lineage as lineages
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from levada._views.diagram_svg import Theme
 
 _FORMATS = ("svg", "png", "pdf", "mmd", "mermaid", "md", "dot", "txt")
-_JOB_COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored", "stale")
 
 
 class Diagram(Explained):
@@ -184,7 +184,7 @@ class Diagram(Explained):
         """
         found = full_names(self._answer(with_places=False, with_counts=True).counts)
         return {
-            name: {what: getattr(count.progress, f"{what}_count") for what in _JOB_COUNTS}
+            name: {what: getattr(count.progress, f"{what}_count") for what in (*JOB_COUNTS, "stale")}
             for name, count in found.items()
             if count.HasField("progress")
         }

@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from levada._base.job_counts import JOB_COUNTS
 from levada._base.names import parse_full_name
 from levada._cli.asking import agreed
 from levada._cli.output import json_text, plural, print_json, print_table, write_styled
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from levada_api.v1 import job_pb2
 
 _AUTO_POPULATED = (schema_pb2.TABLE_TIER_IMPORTED, schema_pb2.TABLE_TIER_COMPUTED)
-_COUNTS = ("total", "remaining", "pending", "reserved", "success", "error", "ignored")
 _ASKED_ABOUT = {"ignore": ("pending", "error"), "cancel": ("reserved",)}
 """The actions that ask first if they touch all jobs of a table, and the states of the jobs that they change."""
 _LISTED_ERRORS = 100
@@ -39,7 +39,7 @@ def progress(connection: Connection, options: argparse.Namespace) -> int:
             (found,) = job_calls.progress(connection, [table])
             rows.append((shown_name(table), *_counts(found)))
         else:
-            rows.append((shown_name(table), *[None] * len(_COUNTS)))
+            rows.append((shown_name(table), *[None] * len(JOB_COUNTS)))
     _print_progress(rows, as_json=options.json)
     return 0
 
@@ -54,16 +54,16 @@ def watch(connection: Connection, options: argparse.Namespace) -> int:
 
 
 def _counts(progress: job_pb2.Progress) -> Sequence[int]:
-    return [getattr(progress, f"{name}_count") for name in _COUNTS]
+    return [getattr(progress, f"{name}_count") for name in JOB_COUNTS]
 
 
 def _print_progress(rows: Sequence[Sequence[object]], *, as_json: bool) -> None:
     if not as_json:
         shown = [["-" if value is None else value for value in row] for row in rows]
-        print_table(("table", "keys", *_COUNTS[1:]), shown)
+        print_table(("table", "keys", *JOB_COUNTS[1:]), shown)
         return
     for name, *counts in rows:
-        print_json({"table": name, **dict(zip(_COUNTS, counts, strict=True))})
+        print_json({"table": name, **dict(zip(JOB_COUNTS, counts, strict=True))})
 
 
 def errors(connection: Connection, options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from levada._base.job_counts import JOB_COUNTS
 from levada._cli.completion import schema_or_table_names
 from levada._cli.grammar import parsing
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _LAST_PORT = 65535
 _CONNECT_SECONDS = 10.0
 """How long a worker that starts while its server restarts, or while the network is unsteady, keeps trying."""
-_COUNTS = "table, total, remaining, pending, reserved, success, error, ignored"
+_PROGRESS = f"table, {', '.join(JOB_COUNTS)}"
 
 
 def add_commands(commands: Commands) -> None:
@@ -168,12 +169,12 @@ def _add_working(options: argparse.ArgumentParser) -> None:
 def _add_jobs(commands: Commands) -> None:
     actions = parsing.add_group(commands, "jobs", "show and control computations")
     for action, run, what, shape in (
-        ("list", "jobs:progress", "show the progress of the tables of a schema", f"one object per table: {_COUNTS}"),
+        ("list", "jobs:progress", "show the progress of the tables of a schema", f"one object per table: {_PROGRESS}"),
         (
             "watch",
             "jobs:watch",
             "show it again whenever it changes, until interrupted",
-            f"one object per table and change: {_COUNTS}",
+            f"one object per table and change: {_PROGRESS}",
         ),
         (
             "errors",
