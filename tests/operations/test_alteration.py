@@ -13,7 +13,7 @@ import pytest
 from levada_server import errors
 from levada_server.model.heading import Heading
 from levada_server.model.table import Table, TableName, Tier
-from levada_server.operations import alteration, schemas
+from levada_server.operations import alteration, declarations, schemas
 from levada_server.operations.alteration import WantedTable
 from levada_server.storage.catalog import table_alteration
 from tests.support import make
@@ -105,10 +105,10 @@ async def make_subjects(engine: Engine) -> Table:
 async def declared_anew(engine: Engine, definition: str, schema: str = "fresh") -> Table:
     """Declare `Subject` in a separate schema."""
     await schemas.create_schema(engine, ME, schema, allow_existing=False)
-    declaration = schemas.Declaration(
+    declaration = declarations.Declaration(
         TableName(schema, "Subject"), Tier.MANUAL, definition, {"Species": named("Species")}
     )
-    return (await schemas.declare_table(engine, ME, declaration)).table
+    return (await declarations.declare_table(engine, ME, declaration)).table
 
 
 def without_ids(table: Table) -> Table:

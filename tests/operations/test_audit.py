@@ -20,7 +20,18 @@ from levada_server.logs import JsonLines
 from levada_server.model.audit import AUDIT, Entry
 from levada_server.model.request import Request
 from levada_server.model.table import Contract, PartIntegrity, TableName, Tier
-from levada_server.operations import alteration, audit, deletes, erasure, inserts, jobs, schemas, updates, users
+from levada_server.operations import (
+    alteration,
+    audit,
+    declarations,
+    deletes,
+    erasure,
+    inserts,
+    jobs,
+    schemas,
+    updates,
+    users,
+)
 from levada_server.operations.alteration import WantedTable
 from levada_server.operations.audit import Audit
 from levada_server.operations.caller import Traces
@@ -152,7 +163,7 @@ async def _with_user(engine: Engine, work: Callable[[], Awaitable[object]]) -> o
 def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]], str]]:
     """Return a call of every method that changes something, with the subject of its entry."""
     wanted = WantedTable(named("Subject"), "# people\nsubject : int32\n---\nname = '' : varchar(8)\n", {})
-    extra = schemas.Declaration(named("Extra"), Tier.MANUAL, "extra : int32\n", {})
+    extra = declarations.Declaration(named("Extra"), Tier.MANUAL, "extra : int32\n", {})
     viewer = Role.VIEWER, TableName("lab", "")
     selected = make.arrow([{"subject": 9}])
     return {
@@ -161,7 +172,7 @@ def trials(lab: Engine) -> dict[str, tuple[Callable[[Caller], Awaitable[object]]
         "UpdateSchema": (lambda c: schemas.update_schema(lab, c, "lab", Contract.ON), "lab"),
         "SetOwnership": (lambda c: schemas.set_ownership(lab, c, named("Subject"), None), "lab.Subject"),
         "DropSchema": (lambda c: schemas.drop_schema(lab, c, "lab"), "lab"),
-        "DeclareTable": (lambda c: schemas.declare_table(lab, c, extra), "lab.Extra"),
+        "DeclareTable": (lambda c: declarations.declare_table(lab, c, extra), "lab.Extra"),
         "AlterTable": (lambda c: alteration.alter_table(lab, c, wanted, ""), "lab.Subject"),
         "DropTables": (lambda c: schemas.drop_tables(lab, c, [named("Stat")], ""), "lab.Stat"),
         "InsertRows": (lambda c: _insert(lab, c, 10, 600), "lab.Subject"),
@@ -308,7 +319,7 @@ async def test_nobody_changes_the_audit(lab: Engine) -> None:
     audited = TableOperand(AUDIT.name)
     before = await entries(lab)
     row = make.arrow([{"username": "me"}])
-    child = schemas.Declaration(named("Child"), Tier.MANUAL, "-> levada.Audit\n", {"levada.Audit": AUDIT.name})
+    child = declarations.Declaration(named("Child"), Tier.MANUAL, "-> levada.Audit\n", {"levada.Audit": AUDIT.name})
     wanted = WantedTable(AUDIT.name, "id : int64\n", {})
     for work, error in (
         (inserts.insert(lab, ME, AUDIT.name, InsertOptions(), row), PermissionDenied),
@@ -317,7 +328,7 @@ async def test_nobody_changes_the_audit(lab: Engine) -> None:
         (schemas.drop_tables(lab, ME, [AUDIT.name], ""), PermissionDenied),
         (schemas.drop_schema(lab, ME, "levada"), UnknownSchema),
         (alteration.alter_table(lab, ME, wanted, ""), PermissionDenied),
-        (schemas.declare_table(lab, ME, child), PermissionDenied),
+        (declarations.declare_table(lab, ME, child), PermissionDenied),
         (users.grant_role(lab, ME, "anna", Role.VIEWER, AUDIT.name), PermissionDenied),
     ):
         with pytest.raises(error):

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from levada_server.model.table import Tier
-from levada_server.operations import jobs, schemas
+from levada_server.operations import declarations, jobs
 from levada_server.operations.access.gate import Gate
 from levada_server.operations.completion import results
 from levada_server.storage.catalog.cache import CatalogCache
@@ -69,10 +69,10 @@ async def pipeline(engine: Engine) -> Engine:
 @pytest.mark.parametrize("name", SOURCES)
 async def test_nothing_is_left_to_a_full_refresh(pipeline: Engine, name: str) -> None:
     definition, _ = SOURCES[name]
-    declaration = schemas.Declaration(
+    declaration = declarations.Declaration(
         named("Own"), Tier.COMPUTED, definition, {}, has_make=True, key_source=name.encode()
     )
-    await schemas.declare_table(pipeline, ME, declaration)
+    await declarations.declare_table(pipeline, ME, declaration)
     await make.refresh(pipeline, "Own")
     session = await make.make_session(pipeline)
     for count in (2, 1, 1):

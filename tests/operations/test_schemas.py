@@ -10,7 +10,7 @@ import pytest
 from levada_server import errors
 from levada_server.model.description import describe
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import alteration, inserts, queries, schemas
+from levada_server.operations import alteration, declarations, inserts, queries, schemas
 from levada_server.query.algebra import Equalities, ExpressionText, Restrict, TableOperand
 from levada_server.query.ddl import index_name
 from levada_server.storage.catalog.stored_catalog import read_catalog
@@ -59,8 +59,8 @@ index (tree.a[0].b:int32, tree.c)
 
 async def test_a_described_table_declares_the_same_table(engine: Engine) -> None:
     table = await make.make_table(engine, "Everything", EVERY_TYPE)
-    again = schemas.Declaration(named("Everything"), Tier.MANUAL, describe(table), {})
-    declared = await schemas.declare_table(engine, ME, again)
+    again = declarations.Declaration(named("Everything"), Tier.MANUAL, describe(table), {})
+    declared = await declarations.declare_table(engine, ME, again)
     assert (declared.created, declared.differences) == (False, ())
 
 
@@ -68,8 +68,8 @@ async def test_a_reference_across_schemas_is_read_as_it_is_described(engine: Eng
     await make.make_table(engine, "Subject", "subject : int32\n")
     await schemas.create_schema(engine, ME, "other", allow_existing=False)
     name = TableName("other", "Session")
-    declaration = schemas.Declaration(name, Tier.MANUAL, "-> lab.Subject\nsession : int32\n", {})
-    table = (await schemas.declare_table(engine, ME, declaration)).table
+    declaration = declarations.Declaration(name, Tier.MANUAL, "-> lab.Subject\nsession : int32\n", {})
+    table = (await declarations.declare_table(engine, ME, declaration)).table
     assert (
         table.heading["subject"].origin
         == (await schemas.describe_table(engine, ME, named("Subject"))).heading["subject"].origin
@@ -93,7 +93,9 @@ async def test_a_part_of_json_is_indexed(engine: Engine) -> None:
 
 async def _declare(engine: Engine, schema: str, table: str, definition: str) -> None:
     await schemas.create_schema(engine, ME, schema, allow_existing=True)
-    await schemas.declare_table(engine, ME, schemas.Declaration(TableName(schema, table), Tier.MANUAL, definition, {}))
+    await declarations.declare_table(
+        engine, ME, declarations.Declaration(TableName(schema, table), Tier.MANUAL, definition, {})
+    )
 
 
 async def test_schemas_form_no_cycle(engine: Engine) -> None:
@@ -125,8 +127,8 @@ async def test_schemas_form_no_cycle(engine: Engine) -> None:
 
 async def test_another_definition_changes_nothing_and_tells_the_difference(engine: Engine) -> None:
     table = await make.make_table(engine, "Subject", "subject : int32\n---\nname : varchar(8)\n")
-    other = schemas.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n---\nname : varchar(9)\n", {})
-    declared = await schemas.declare_table(engine, ME, other)
+    other = declarations.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n---\nname : varchar(9)\n", {})
+    declared = await declarations.declare_table(engine, ME, other)
     assert any("name" in line for line in declared.differences)
     assert declared.table == table
 
@@ -153,8 +155,8 @@ async def test_a_definition_that_cannot_be_leaves_nothing_behind(
 
 async def test_declaring_at_once_creates_once(engine: Engine) -> None:
     await schemas.create_schema(engine, ME, "lab", allow_existing=False)
-    declaration = schemas.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n", {})
-    declared = await asyncio.gather(*(schemas.declare_table(engine, ME, declaration) for _ in range(5)))
+    declaration = declarations.Declaration(named("Subject"), Tier.MANUAL, "subject : int32\n", {})
+    declared = await asyncio.gather(*(declarations.declare_table(engine, ME, declaration) for _ in range(5)))
     assert sorted(one.created for one in declared) == [False] * 4 + [True]
 
 

@@ -30,7 +30,7 @@ from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import LeaseContent, Signer, lease_content
 from levada_server.model.request import Request
 from levada_server.model.table import PartIntegrity, TableName, Tier
-from levada_server.operations import alteration, deletes, inserts, job_refresh, jobs, schemas, users
+from levada_server.operations import alteration, declarations, deletes, inserts, job_refresh, jobs, schemas, users
 from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.inserts import InsertOptions
@@ -81,11 +81,11 @@ async def lab(engine: Engine) -> Engine:
     return engine
 
 
-def sourced(table: str, source: TableName) -> schemas.Declaration:
+def sourced(table: str, source: TableName) -> declarations.Declaration:
     """Declare a computed table whose class has a key source of its own."""
     message = relation_pb2.TableOperand(name=schema_pb2.TableName(schema=source.schema, table=source.table))
     content = relation_pb2.Relation(nodes=[relation_pb2.RelationNode(table=message)]).SerializeToString()
-    return schemas.Declaration(
+    return declarations.Declaration(
         named(table), Tier.COMPUTED, "-> Session\n---\nrate : int32\n", {}, has_make=True, key_source=content
     )
 
@@ -136,13 +136,13 @@ async def test_a_hidden_table_is_an_absent_one(lab: Engine) -> None:
 def trials(lab: Engine, caller: Caller, name: str) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return what a caller may try, by name."""
     chosen = Restrict(TableOperand(named("Subject")), Equalities((("subject", 7),)))
-    declaration = schemas.Declaration(named(name), Tier.MANUAL, "id : int32\n", {})
+    declaration = declarations.Declaration(named(name), Tier.MANUAL, "id : int32\n", {})
     return {
         "insert": lambda: inserts.insert(
             lab, caller, named("Subject"), InsertOptions(skip_duplicates=True), make.arrow([{"subject": 7}])
         ),
         "delete": lambda: deletes.delete(lab, caller, chosen, PartIntegrity.ENFORCE, digest="", quick=False),
-        "declare": lambda: schemas.declare_table(lab, caller, declaration),
+        "declare": lambda: declarations.declare_table(lab, caller, declaration),
         "grant": lambda: users.grant_role(lab, caller, caller.identity.user, Role.VIEWER, named("Subject")),
     }
 
@@ -347,8 +347,8 @@ async def test_a_condition_of_a_delete_takes_the_right_to_fetch_alone(lab: Engin
 
 async def test_a_schema_that_hidden_tables_refer_to_is_not_dropped(lab: Engine) -> None:
     await schemas.create_schema(lab, ME, "other", allow_existing=False)
-    definition = schemas.Declaration(TableName("other", "Secret"), Tier.MANUAL, "-> lab.Subject\n", {})
-    await schemas.declare_table(lab, ME, definition)
+    definition = declarations.Declaration(TableName("other", "Secret"), Tier.MANUAL, "-> lab.Subject\n", {})
+    await declarations.declare_table(lab, ME, definition)
     owner = await user(lab, "ann", (Role.OWNER, "lab"))
     kind, message = await refusal(schemas.drop_schema(lab, owner, "lab"))
     assert kind is PermissionDenied
@@ -467,12 +467,12 @@ async def test_a_cycle_of_schemas_is_told_without_what_is_hidden(lab: Engine) ->
         await schemas.create_schema(lab, ME, name, allow_existing=False)
     chain = ("between", "Secret", "-> lab.Subject\n"), ("below", "Last", "-> between.Secret\n")
     for schema, table, definition in chain:
-        declaration = schemas.Declaration(TableName(schema, table), Tier.MANUAL, definition, {})
-        await schemas.declare_table(lab, ME, declaration)
+        declaration = declarations.Declaration(TableName(schema, table), Tier.MANUAL, definition, {})
+        await declarations.declare_table(lab, ME, declaration)
     eve = await user(lab, "eve", (Role.EDITOR, "lab"), (Role.EDITOR, "below"))
-    closing = schemas.Declaration(named("Closing"), Tier.MANUAL, "-> below.Last\n", {})
-    assert "between" not in (await refusal(schemas.declare_table(lab, eve, closing)))[1]
-    assert "between.Secret" in (await refusal(schemas.declare_table(lab, ME, closing)))[1]
+    closing = declarations.Declaration(named("Closing"), Tier.MANUAL, "-> below.Last\n", {})
+    assert "between" not in (await refusal(declarations.declare_table(lab, eve, closing)))[1]
+    assert "between.Secret" in (await refusal(declarations.declare_table(lab, ME, closing)))[1]
 
 
 async def test_the_trace_of_a_job_names_only_what_is_seen(lab: Engine) -> None:
@@ -496,10 +496,10 @@ async def sourced_lab(lab: Engine) -> Engine:
     await schemas.create_schema(lab, ME, "other", allow_existing=False)
     chosen = TableName("other", "Chosen")
     definition = "subject : int32\nsession : int32\n"
-    await schemas.declare_table(lab, ME, schemas.Declaration(chosen, Tier.MANUAL, definition, {}))
+    await declarations.declare_table(lab, ME, declarations.Declaration(chosen, Tier.MANUAL, definition, {}))
     await inserts.insert(lab, ME, chosen, InsertOptions(), make.arrow([{"subject": 1, "session": 1}]))
     dan = await user(lab, "dan", (Role.EDITOR, "lab"), (Role.VIEWER, "other"))
-    declared = await schemas.declare_table(lab, dan, sourced("Sourced", chosen))
+    declared = await declarations.declare_table(lab, dan, sourced("Sourced", chosen))
     assert not declared.key_source_error
     return lab
 
@@ -530,10 +530,10 @@ async def test_a_key_source_is_read_by_its_definer(sourced_lab: Engine) -> None:
     # Others who may read it make it theirs by declaring it again; who may not, cannot.
     eli = await user(sourced_lab, "eli", (Role.EDITOR, "lab"))
     declaration = sourced("Sourced", TableName("other", "Chosen"))
-    assert (await schemas.declare_table(sourced_lab, eli, declaration)).key_source_error
+    assert (await declarations.declare_table(sourced_lab, eli, declaration)).key_source_error
     assert (await refusal(refresh()))[0] is PreconditionFailed
     await users.grant_role(sourced_lab, ME, "eli", Role.VIEWER, TableName("other", ""))
-    assert not (await schemas.declare_table(sourced_lab, eli, declaration)).key_source_error
+    assert not (await declarations.declare_table(sourced_lab, eli, declaration)).key_source_error
     await refresh()
     # Nor does it act for a user who was disabled.
     await users.update_user(sourced_lab, ME, "eli", administrator=None, prefixes=None, disabled=True)
@@ -545,14 +545,14 @@ async def test_a_key_source_that_its_definer_cannot_read_is_as_one_of_an_absent_
     told = []
     for number, source in enumerate((TableName("other", "Chosen"), TableName("nowhere", "Chosen"))):
         table = f"Eves{number}"
-        declared = await schemas.declare_table(sourced_lab, eve, sourced(table, source))
+        declared = await declarations.declare_table(sourced_lab, eve, sourced(table, source))
         progress = await refusal(jobs.progress(sourced_lab, eve, named(table), None))
         told.append(f"{declared.key_source_error} {progress}".replace(source.schema, "…").replace(table, "…"))
     assert told[0] == told[1]
 
 
 async def test_commits_make_no_jobs_by_a_key_source_that_its_definer_may_not_read(sourced_lab: Engine) -> None:
-    await schemas.declare_table(sourced_lab, ME, sourced("Beside", TableName("other", "Chosen")))
+    await declarations.declare_table(sourced_lab, ME, sourced("Beside", TableName("other", "Chosen")))
     await users.revoke_role(sourced_lab, ME, "dan", Role.VIEWER, TableName("other", ""))
     key = (("subject", 1), ("session", 1))
     sourced_lab.downstream.committed(sourced_lab, TableName("other", "Chosen"), [key])

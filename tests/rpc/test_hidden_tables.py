@@ -16,7 +16,7 @@ from levada_api.v1 import row_service_pb2 as row
 from levada_api.v1 import schema_service_pb2 as schema
 from levada_api.v1 import session_service_pb2 as session
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import schemas, users
+from levada_server.operations import declarations, users
 from levada_server.permissions.roles import Role
 from tests.support.calls import BY_NAME, METHODS, outcome, served, told
 from tests.support.make import ME
@@ -55,7 +55,7 @@ async def lab(engine: Engine) -> Lab:
     await make_tables(engine, "secret")
     await make_tables(engine, "half")
     seen = TableName("half", "Seen")
-    await schemas.declare_table(engine, ME, schemas.Declaration(seen, Tier.MANUAL, "seen : int32\n", {}))
+    await declarations.declare_table(engine, ME, declarations.Declaration(seen, Tier.MANUAL, "seen : int32\n", {}))
     caller, secret = await make_caller(engine, "eve")
     await users.grant_role(engine, ME, "eve", Role.OWNER, seen)
     return await make_lab(engine, caller, secret, "mine", Role.OWNER)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from levada_server.jobs.lease import Lease, Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import DEFAULT_RETRY, RetryPolicy, TableName, Tier
-from levada_server.operations import inserts, job_refresh, jobs, schemas, shared_refreshes
+from levada_server.operations import declarations, inserts, job_refresh, jobs, schemas, shared_refreshes
 from levada_server.operations.caller import Caller
 from levada_server.operations.completion import results
 from levada_server.operations.completion.completed_jobs import BufferedInsert, CompletedJob
@@ -52,8 +52,8 @@ async def make_table(
     """Declare a table in the schema `lab`, which is made on first use."""
     await schemas.create_schema(engine, ME, "lab", allow_existing=True)
     computes = tier.auto_populated if has_make is None else has_make
-    declaration = schemas.Declaration(named(table), tier, definition, {}, has_make=computes, retry=retry)
-    return (await schemas.declare_table(engine, ME, declaration)).table
+    declaration = declarations.Declaration(named(table), tier, definition, {}, has_make=computes, retry=retry)
+    return (await declarations.declare_table(engine, ME, declaration)).table
 
 
 async def insert(engine: Engine, table: str, records: Sequence[Mapping[str, object]], **options: bool) -> int:

@@ -14,7 +14,7 @@ from levada_api.v1 import relation_pb2, schema_pb2
 from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import lease_content
 from levada_server.model.table import TableName, Tier
-from levada_server.operations import inserts, job_refresh, jobs, schemas, users
+from levada_server.operations import declarations, inserts, job_refresh, jobs, schemas, users
 from levada_server.operations.caller import Caller
 from levada_server.operations.inserts import InsertOptions
 from levada_server.operations.objects import objects
@@ -112,8 +112,10 @@ async def make_tables(engine: Engine, schema: str) -> None:
     """Make the tables of a schema, with rows and jobs."""
     await schemas.create_schema(engine, ME, schema, allow_existing=False)
     for table, (tier, definition) in TABLES.items():
-        declaration = schemas.Declaration(TableName(schema, table), tier, definition, {}, has_make=tier.auto_populated)
-        await schemas.declare_table(engine, ME, declaration)
+        declaration = declarations.Declaration(
+            TableName(schema, table), tier, definition, {}, has_make=tier.auto_populated
+        )
+        await declarations.declare_table(engine, ME, declaration)
     rows = [{"subject": number} for number in range(3)]
     await inserts.insert(engine, ME, TableName(schema, "Subject"), InsertOptions(), make.arrow(rows))
     rows = [{"subject": 1, "session": number} for number in range(SESSIONS)]

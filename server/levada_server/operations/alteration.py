@@ -13,19 +13,17 @@ from levada_server.model.alteration import alteration
 from levada_server.model.description import describe
 from levada_server.model.table import Contract, TableName, check_schema_name, check_table_name
 from levada_server.operations.audit import entry
-from levada_server.operations.objects.claims import check_stores
-from levada_server.operations.request_ids import once, record
-from levada_server.operations.schemas import (
+from levada_server.operations.declarations import (
     Declaration,
-    SchemaSummary,
     admit_new_name,
     admit_references,
     check_free_name,
     check_master,
-    find_summary,
-    list_schemas,
     parsed,
 )
+from levada_server.operations.objects.claims import check_stores
+from levada_server.operations.request_ids import once, record
+from levada_server.operations.schemas import SchemaSummary, find_summary, list_schemas
 from levada_server.permissions.roles import Action
 from levada_server.query.alteration_ddl import alter_table as alter_steps
 from levada_server.query.key_source import keys_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from levada_api.v1 import schema_service_pb2 as pb
 from levada_server.model.table import Ownership
-from levada_server.operations import alteration, diagrams, schemas
+from levada_server.operations import alteration, declarations, diagrams, schemas
 from levada_server.rpc import encode, encode_diagram
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import key_source
@@ -70,7 +70,7 @@ class SchemaService:
     async def DeclareTable(self, request: pb.DeclareTableRequest, call: Call) -> pb.DeclareTableResponse:
         """Declare a table."""
         source, fault = key_source(request.key_source) if request.HasField("key_source") else (None, "")
-        declaration = schemas.Declaration(
+        declaration = declarations.Declaration(
             name=values.table_name("name", request.name),
             tier=values.tier(request.tier),
             definition=request.definition,
@@ -82,7 +82,7 @@ class SchemaService:
             lone_part=request.lone_part,
             mysql_time=request.mysql_time,
         )
-        declared = await schemas.declare_table(call.engine, call.caller, declaration)
+        declared = await declarations.declare_table(call.engine, call.caller, declaration)
         call.told.warn(declared.warnings)
         return pb.DeclareTableResponse(
             table=encode.table(declared.table),
