@@ -155,16 +155,7 @@ async def test_leases_whose_answer_was_lost_are_handed_out_again(pipeline: Engin
     lost = await make.reserve(pipeline, session, "Stat", 2)
 
     async def reserve(held: list[UUID] | None) -> list[Lease]:
-        return await jobs.reserve(
-            pipeline,
-            ME,
-            session,
-            [named("Stat")],
-            max_jobs=SESSIONS,
-            wait=timedelta(0),
-            restriction=None,
-            held=held,
-        )
+        return await make.reserve(pipeline, session, "Stat", SESSIONS, held=held)
 
     again = await reserve([lease.token for lease in known])
     assert {lease.job_id for lease in lost} < {lease.job_id for lease in again}

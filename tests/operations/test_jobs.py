@@ -221,16 +221,7 @@ async def test_a_job_that_inserts_nothing_is_asked_at_once_on_request(pipeline: 
     (lease,) = await make.reserve(pipeline, session, "Stat")
     await make.complete(pipeline, lease, {})
     await make.make_due(pipeline, "Stat")
-    others = await jobs.reserve(
-        pipeline,
-        ME,
-        session,
-        [named("Stat")],
-        max_jobs=SESSIONS,
-        wait=timedelta(0),
-        restriction=None,
-        except_unready=True,
-    )
+    others = await make.reserve(pipeline, session, "Stat", SESSIONS, except_unready=True)
     assert lease.job_id not in {other.job_id for other in others}
     assert len(others) == SESSIONS - 1
     for source, reset in ((Restrict(TableOperand(named("Session")), Equalities((("session", 1_000),))), 0), (None, 1)):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.jobs.signing import lease_content
-from levada_server.model.table import Tier
 from levada_server.operations import jobs
 from levada_server.operations.transactions import TransactionLimits, is_renewed
 from tests.support import make
@@ -24,12 +23,7 @@ LIMITS = TransactionLimits(idle_s=60)
 async def test_transaction_outlives_its_lease_as_long_as_others_may_be_idle(
     engine: Engine, silent: int, *, renewed: bool
 ) -> None:
-    await make.make_table(engine, "Session", "session : int32\n")
-    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
-    await make.insert(engine, "Session", [{"session": 1}])
-    await make.refresh(engine, "Stat")
-    session = await make.make_session(engine)
-    (lease,) = await make.reserve(engine, session, "Stat", 1)
+    _, lease = await make.make_lease(engine)
     async with engine.scope.connection() as connection:
         await connection.execute(
             "UPDATE levada.worker_session SET expire_time = clock_timestamp() - $1::interval", timedelta(seconds=silent)

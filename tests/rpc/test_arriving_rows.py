@@ -111,14 +111,22 @@ async def until_inserting(engine: Engine) -> None:
     raise AssertionError("nothing is inserted while it arrives")
 
 
-@pytest.mark.parametrize("connections", [3], indirect=True)
-async def test_rows_are_inserted_while_others_still_arrive(
+async def inserting(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Sender:
+    """Send some of the rows, and return once they are being inserted."""
     monkeypatch.setattr(Database, "patience_s", 60.0)
     sender = Sender(stub)
     await sender.send(*GOOD[:3])
     await until_inserting(engine)
+    return sender
+
+
+@pytest.mark.parametrize("connections", [3], indirect=True)
+async def test_rows_are_inserted_while_others_still_arrive(
+    engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = await inserting(engine, stub, monkeypatch)
     assert await stored(engine) == {}
     await sender.send(*GOOD[3:])
     assert await sender.finish() == len(ALL)
@@ -187,10 +195,7 @@ async def test_a_key_that_exists_is_told_before_all_has_arrived(
 async def test_a_sender_that_leaves_has_inserted_nothing(
     engine: Engine, stub: row_service_pb2_grpc.RowServiceStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Database, "patience_s", 60.0)
-    sender = Sender(stub)
-    await sender.send(*GOOD[:3])
-    await until_inserting(engine)
+    sender = await inserting(engine, stub, monkeypatch)
     sender.call.cancel()
     # Both connections are free again.
     async with engine.scope.connection(), engine.scope.connection() as connection:

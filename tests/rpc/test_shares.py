@@ -21,7 +21,6 @@ from levada_api.v1 import (
     session_service_pb2,
     session_service_pb2_grpc,
 )
-from levada_server.model.table import Tier
 from levada_server.operations.completion import results
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
@@ -81,12 +80,7 @@ async def test_idle_transactions_keep_nobody_else_waiting(
 async def test_renewals_and_completions_find_a_connection_while_calls_use_all(
     engine: Engine, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await make.make_table(engine, "Session", "session : int32\n")
-    await make.make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
-    await make.insert(engine, "Session", [{"session": 1}])
-    await make.refresh(engine, "Stat")
-    session = await make.make_session(engine)
-    (lease,) = await make.reserve(engine, session, "Stat", 1)
+    session, lease = await make.make_lease(engine)
     jobs = job_service_pb2_grpc.JobServiceStub(channel)
     async with AsyncExitStack() as held:
         for _ in range(database.POOL_SIZE):

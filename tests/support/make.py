@@ -22,7 +22,7 @@ from levada_server.query.algebra import TableOperand
 from levada_server.query.ddl import job_table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
     from levada_server.model.dependencies import Catalog
@@ -87,9 +87,38 @@ async def refresh(engine: Engine, table: str) -> shared_refreshes.Refreshed:
     return await job_refresh.refresh(engine, ME, named(table), None, priority=None, delay=NO_TIME, retry_errors=False)
 
 
-async def reserve(engine: Engine, session: UUID, table: str, max_jobs: int = 1) -> list[Lease]:
+async def reserve(
+    engine: Engine,
+    session: UUID,
+    table: str,
+    max_jobs: int = 1,
+    *,
+    held: Collection[UUID] | None = None,
+    except_unready: bool = False,
+) -> list[Lease]:
     """Reserve jobs of one table without waiting."""
-    return await jobs.reserve(engine, ME, session, [named(table)], max_jobs=max_jobs, wait=NO_TIME, restriction=None)
+    return await jobs.reserve(
+        engine,
+        ME,
+        session,
+        [named(table)],
+        max_jobs=max_jobs,
+        wait=NO_TIME,
+        restriction=None,
+        held=held,
+        except_unready=except_unready,
+    )
+
+
+async def make_lease(engine: Engine) -> tuple[UUID, Lease]:
+    """Make a table `Session` and a table `Stat` that it computes, and lease its only job under a session."""
+    await make_table(engine, "Session", "session : int32\n")
+    await make_table(engine, "Stat", "-> Session\n", Tier.COMPUTED)
+    await insert(engine, "Session", [{"session": 1}])
+    await refresh(engine, "Stat")
+    session = await make_session(engine)
+    (lease,) = await reserve(engine, session, "Stat")
+    return session, lease
 
 
 def completed(lease: Lease, inserts: Mapping[str, Sequence[Mapping[str, object]]]) -> CompletedJob:
