@@ -34,7 +34,7 @@ _COMPARISONS: dict[str, Callable[[tuple[object, ...], tuple[object, ...]], bool]
 
 def random_predicate(chance: Random, entities: Entities, depth: int = 2) -> Computed:
     """Make a condition on a relation; it is NULL if a value that it needs is missing."""
-    usable = [a for a in entities.heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON]
+    usable = [a for a in entities.heading if a.type.family not in (Family.JSON, Family.OPAQUE)]
     if not usable:
         return Computed("1 = 1", meaning=lambda _: True)
     if depth and chance.randint(0, 3) == 0:
@@ -150,7 +150,7 @@ def random_computed(chance: Random, entities: Entities) -> Computed:
 def random_aggregate(chance: Random, group: Entities) -> Aggregated:
     """Make an expression of aggregate functions over a relation."""
     integers = _integers(group)
-    ordered = [a for a in group.heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON]
+    ordered = [a for a in group.heading if a.type.family not in (Family.JSON, Family.OPAQUE)]
     forms = ["rows", "rows", "constant"]
     forms += ["count"] if group.heading.names else []
     forms += ["min", "max"] if ordered else []

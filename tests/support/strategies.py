@@ -383,7 +383,7 @@ def _union(chance: Random, oracle: Oracle, left: Relation, other: Relation, *, w
 
 
 def _top(chance: Random, operand: Relation, heading: Heading, *, wild: bool) -> Relation:
-    terms = ["KEY", *(a.name for a in heading if not a.type.kind.traits.heavy and a.type.kind is not Kind.JSON)]
+    terms = ["KEY", *(a.name for a in heading if a.type.family not in (Family.JSON, Family.OPAQUE))]
     terms += ["unknown", "KEY up", ""] if wild else []
     order = tuple(term + chance.choice(("", " DESC", " asc")) for term in _sample(chance, terms, 2))
     return Top(operand, chance.choice((None, 0, 1, 2, 3, 4)), order, chance.choice((0, 0, 0, 1, 2)))
