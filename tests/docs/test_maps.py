@@ -30,7 +30,7 @@ MAPS = ("server/README.md", "clients/python/README.md", "clients/matlab/README.m
 PAGES = (*MAPS, "proto/README.md", "CONTRIBUTING.md")
 ENDINGS = (".py", ".m", ".cpp", ".hpp", ".proto", ".sql", ".md", ".json", ".toml", ".yml", ".yaml", ".binpb")
 """The endings of the names of files."""
-_IN_FILE = re.compile(r"`([\w./+-]+\.(?:py|m|cpp|hpp|proto|sql))`\s\(([^()]*)\)")
+_IN_FILE = re.compile(r"`([\w./+-]+\.(?:py|m|cpp|hpp|proto|sql))`\s+\(([^()]*)\)")
 """A file, and in brackets after it what it holds."""
 _SYMBOL = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`")
 _FILE = re.compile(r"`([\w+./-]+(?:\.(?:py|m|cpp|hpp|proto|sql|md|json|toml|yml)|/))`")
