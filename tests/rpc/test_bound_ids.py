@@ -86,6 +86,7 @@ def under_lease(lab: Lab) -> Requests:
         **requests,
         "FetchRelation": fetch,
         "FetchFewRows": query.FetchFewRowsRequest(fetch=fetch),
+        "PrefetchReads": MINIMAL["PrefetchReads"](lab),
         "InsertRows": [row.InsertRowsRequest(header=header), row.InsertRowsRequest(arrow_ipc=rows("Subject", 9))],
         "InsertFewRows": row.InsertFewRowsRequest(header=header, arrow_ipc=rows("Subject", 9)),
         "CompleteJobs": completion(lab, first),

@@ -98,6 +98,12 @@ def header_of_rows(lab: Lab) -> row.InsertHeader:
     return row.InsertHeader(name=lab.name("Subject"), options=row.InsertOptions(skip_duplicates=True))
 
 
+def prefetch(lab: Lab, token: str) -> query.PrefetchReadsRequest:
+    """Return a request for one read of the job of a lease."""
+    read = query.PatternedRead(count=query.CountRelationRequest(relation=lab.table("Subject")))
+    return query.PrefetchReadsRequest(lease_tokens=[token], reads=[read])
+
+
 Build: TypeAlias = "Callable[[Lab], Request]"
 
 OF_DATA: dict[str, Build] = {
@@ -108,6 +114,7 @@ OF_DATA: dict[str, Build] = {
     ),
     "CountRelation": lambda lab: query.CountRelationRequest(relation=lab.table("Subject")),
     "CheckExistence": lambda lab: query.CheckExistenceRequest(relation=lab.table("Subject")),
+    "PrefetchReads": lambda lab: prefetch(lab, lab.lease_token(lab.leases[0])),
     "ExplainRelation": lambda lab: query.ExplainRelationRequest(relation=lab.table("Subject")),
     "InsertRows": lambda lab: [
         row.InsertRowsRequest(header=header_of_rows(lab)),

@@ -64,6 +64,14 @@ class RowDigest:
             self._hashes[number].update(content)
 
 
+def digest_of(rows: pa.RecordBatch, key: Sequence[str]) -> str:
+    """Return the digest of rows that are one batch."""
+    digest = RowDigest(key)
+    if rows.num_rows:
+        digest.take(rows)
+    return digest.text()
+
+
 def _all_contents(batch: pa.RecordBatch) -> Iterator[memoryview | bytes]:
     for nullable, column in zip(_nullable(batch.schema), batch.columns, strict=True):
         yield from _contents(column, nullable=nullable)

@@ -11,10 +11,11 @@ from levada_server.model.audit import SCHEMA as SERVER_SCHEMA
 from levada_server.model.table import Contract
 from levada_server.model.values import show_key
 from levada_server.permissions.roles import Action
+from levada_server.query.algebra import Parameter
 from levada_server.query.analysis.reads import bound_names, reads_rows_alone, tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from levada_server.jobs.signing import LeaseContent, Signer
     from levada_server.model.dependencies import Catalog
@@ -71,10 +72,73 @@ class Reading:
         return self._signer.receipt(Receipt(self._earlier.token, merged((self._earlier.reads, reads)), inputs))
 
 
+@dataclass(frozen=True, slots=True)
+class JobRead:
+    """A read that the jobs of a table may make, each with its own values; `job_read` checks it.
+
+    Args:
+        relation: The relation to read; its parameters are replaced by a job's values.
+        input: The read as it can be repeated, but for its relation and digest; None if it reads what the job itself
+            writes.
+    """
+
+    _signer: Signer
+    _catalog: Catalog
+    relation: Relation
+    input: Input | None
+
+    def begin(self, lease: LeaseContent, earlier: Receipt, relation: bytes, values: Sequence[object] = ()) -> Reading:
+        """Begin the read for one job.
+
+        Args:
+            lease: The lease of the job.
+            earlier: The receipt of the job's earlier reads.
+            relation: The relation with the values of this job, as a client sends it.
+            values: The values of its parameters.
+        """
+
+        def is_of_key(name: str, value: object) -> bool:
+            return _is_of_key(lease, name, values[value.number] if isinstance(value, Parameter) else value)
+
+        bound = {self._catalog.table(name): names for name, names in bound_names(self.relation, is_of_key).items()}
+        read = {str(table.name): _is_restricted(table, names, lease) for table, names in bound.items()}
+        return Reading(
+            self._signer, earlier, read, None if self.input is None else replace(self.input, relation=relation)
+        )
+
+    @property
+    def is_tracked(self) -> bool:
+        """Return whether it reads rows of tables that only others change."""
+        return self.input is not None and self.input.kind != _UNTRACKED
+
+
+def job_read(
+    engine: Engine, view: View, table: Table, relation: Relation, kind: str, names: tuple[str, ...]
+) -> JobRead:
+    """Check that the jobs of a table may read a relation.
+
+    Args:
+        engine: The parts to work with.
+        view: The view of the caller, whom the contract may warn.
+        table: The table.
+        relation: The relation to read.
+        kind: As of `Input`.
+        names: As of `Input`.
+
+    Raises:
+        UnknownTable: The caller may not see a table that is read.
+        MakeContract: The schema enforces the contract, and the table does not depend on a table that is read.
+    """
+    tables = {view.table(Action.FETCH, name).name for name in tables_in(relation)}
+    view.caller.told.extend(_judge_reads(view, table, tables))
+    own = view.catalog.own_tables(table.name) & tables
+    return JobRead(engine.signer, view.catalog, relation, None if own else _input(view, relation, kind, names))
+
+
 async def begin_read(
     engine: Engine, caller: Caller, relation: Relation, earlier: bytes, repeatable: Repeatable
 ) -> Reading:
-    """Check that a job may read a relation.
+    """Check that a job may read a relation, and begin the read.
 
     Args:
         engine: The parts to work with.
@@ -92,25 +156,20 @@ async def begin_read(
     assert lease is not None, "only jobs have a contract"
     before = engine.signer.read_receipt(earlier, lease.token) if earlier else Receipt(lease.token, {})
     view = await engine.gate.open(caller)
-    catalog = view.catalog
-    table = leased_table(catalog, lease)
-    bound = bound_names(relation, lambda name, value: _is_of_key(lease, name, value))
-    tables = {view.table(Action.FETCH, name).name: names for name, names in bound.items()}
-    caller.told.extend(_judge_reads(view, table, tables))
-    read = {str(name): _is_restricted(catalog.tables[name], names, lease) for name, names in tables.items()}
-    own = catalog.own_tables(table.name)
-    return Reading(engine.signer, before, read, None if own & tables.keys() else _input(view, relation, repeatable))
+    table = leased_table(view.catalog, lease)
+    read = job_read(engine, view, table, relation, repeatable.kind, repeatable.names)
+    return read.begin(lease, before, repeatable.relation)
 
 
-def _input(view: View, relation: Relation, repeatable: Repeatable) -> Input:
+def _input(view: View, relation: Relation, kind: str, names: tuple[str, ...]) -> Input:
     tables = [(str(name), view.catalog.table(name)) for name in tables_in(relation)]
     tracked = reads_rows_alone(relation) and all(table.name.schema != SERVER_SCHEMA for _, table in tables)
     insight = view.insight if any(view.hides_rows(table) for _, table in tables) else None
     return Input(
-        repeatable.relation,
-        repeatable.kind if tracked else _UNTRACKED,
+        b"",
+        kind if tracked else _UNTRACKED,
         "",
-        repeatable.names,
+        names,
         {name: table.id for name, table in tables},
         None if insight is None else (insight.teams, tuple(sorted(insight.overseen))),
     )

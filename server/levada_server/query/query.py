@@ -68,6 +68,11 @@ class Query:
         """Return the statement that runs it for many values of its parameters, as `render_repeated` does."""
         return sql.render_repeated(self.select, kind)
 
+    @property
+    def volatile(self) -> bool:
+        """Return whether it may give other rows for the same data: it asks for the time, or for random numbers."""
+        return any(call in self.fetch().text for call in sql.VOLATILE_CALLS)
+
     def fetch(self) -> sql.Statement:
         """Return the statement that returns its rows."""
         return self._certain("fetch", sql.render)

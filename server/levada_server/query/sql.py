@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MAX_VALUES = 32_767
 """The maximum number of bound values of a statement in PostgreSQL's protocol, as the driver uses it."""
 
+VOLATILE_CALLS = ("now()", "random()")
+"""The calls, as they are written, whose values do not depend on the data. No name can contain one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -9,8 +9,10 @@ from levada_api.v1 import query_service_pb2 as pb
 from levada_server.errors import LimitReached
 from levada_server.operations import queries
 from levada_server.operations.make_contract import Repeatable, begin_read
+from levada_server.operations.prefetch import prefetch
 from levada_server.permissions.roles import Action
 from levada_server.rpc import encode
+from levada_server.rpc.decoding.patterned_reads import patterned_read
 from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.rpc.time_limit import end_call_later
 from levada_server.rpc.user_shares import UserResults
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from levada_api.v1 import relation_pb2
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.make_contract import Reading
+    from levada_server.operations.prefetch import Answer
     from levada_server.rpc.dispatch import Call
 
     _Read: TypeAlias = pb.FetchRelationRequest | pb.CountRelationRequest | pb.CheckExistenceRequest
@@ -93,11 +96,36 @@ class QueryService:
             reading.take_digest(str(found))
         return pb.CheckExistenceResponse(found=found, read_receipt=_receipt(reading))
 
+    async def PrefetchReads(self, request: pb.PrefetchReadsRequest, call: Call) -> pb.PrefetchReadsResponse:
+        """Answer reads of jobs ahead."""
+        leases = [call.engine.signer.read_lease(token) for token in request.lease_tokens]
+        reads = [patterned_read(read, len(leases)) for read in request.reads]
+        response = pb.PrefetchReadsResponse()
+        for answers in await prefetch(call.engine, call.caller, leases, reads):
+            response.answers.extend(map(_prefetched, request.reads, answers))
+        return response
+
     async def ExplainRelation(self, request: pb.ExplainRelationRequest, call: Call) -> pb.ExplainRelationResponse:
         """Return PostgreSQL's plan for a relation."""
         readable = await _compiled(request.relation, call, Action.FETCH)
         plan, statement = await queries.explain(call.engine, call.caller, readable, analyze=request.analyze)
         return pb.ExplainRelationResponse(plan=plan, statement=statement)
+
+
+def _prefetched(read: pb.PatternedRead, answer: Answer | None) -> pb.PrefetchedRead:
+    if answer is None:
+        return pb.PrefetchedRead()
+    match read.WhichOneof("read"):
+        case "fetch":
+            assert isinstance(answer.content, bytes)
+            rows = pb.FetchRelationResponse(arrow_ipc=answer.content, read_receipt=answer.receipt, digest=answer.digest)
+            return pb.PrefetchedRead(rows=rows)
+        case "count":
+            counted = pb.CountRelationResponse(entity_count=int(answer.content), read_receipt=answer.receipt)
+            return pb.PrefetchedRead(count=counted)
+        case _:
+            found = pb.CheckExistenceResponse(found=bool(answer.content), read_receipt=answer.receipt)
+            return pb.PrefetchedRead(existence=found)
 
 
 async def _compiled(message: relation_pb2.Relation, call: Call, action: Action) -> Readable:

@@ -67,12 +67,14 @@ class _Work:
         table: The class, pickled: it is imported there after the connection has become its schema's.
         activations: Calls that activate schemas, as `activations.recorded` returns them.
         make_kwargs: Further arguments of `make`.
+        prefetch: As of `JobLoop`.
     """
 
     server: tuple[Any, ...]  # Any: arguments of Connection
     table: bytes
     activations: tuple[bytes, ...]
     make_kwargs: Mapping[str, Any]  # Any: the user's own
+    prefetch: bool
 
 
 @dataclass
@@ -89,6 +91,7 @@ class EnginePopulate:
         reserve: Takes at most a number of jobs besides the given tokens, None at the end.
         stopping: Returns whether to finish only the submitted jobs.
         max_jobs: Run at most this many.
+        prefetch: As of `JobLoop`.
     """
 
     table: Computing
@@ -97,6 +100,7 @@ class EnginePopulate:
     reserve: Callable[[int, list[str]], list[Lease] | None]
     stopping: Callable[[], bool]
     max_jobs: int | None
+    prefetch: bool = True
     _held: dict[str, Lease] = field(default_factory=dict)
 
     def outcomes(self) -> Generator[Outcome, None, None]:
@@ -140,7 +144,7 @@ class EnginePopulate:
             raise InvalidRequest(f"engine must be a Dask client or an executor of concurrent.futures, not {engine!r}.")
         submit = cast("Engine", engine).submit  # it has been checked
         if isinstance(engine, ThreadPoolExecutor):
-            return submit, (self.table, self.make_kwargs)
+            return submit, (self.table, self.make_kwargs, self.prefetch)
         try:
             table, kwargs = _pickled(type(self.table)), dict(self.make_kwargs)
             pickle.dumps(kwargs)
@@ -149,9 +153,8 @@ class EnginePopulate:
                 f"populate(engine=…) sends the class `{type(self.table).__name__}` and make_kwargs to other processes, "
                 f"and they cannot be pickled: {error}. Put the class at the top level of a module."
             ) from None
-        return submit, _Work(
-            self.table.connection.arguments, table, activations.recorded(self.table.connection.address), kwargs
-        )
+        calls = activations.recorded(self.table.connection.address)
+        return submit, _Work(self.table.connection.arguments, table, calls, kwargs, self.prefetch)
 
     def _ahead(self) -> int:
         """How many jobs the engine should have; a cluster may grow."""
@@ -200,8 +203,9 @@ def _run_job(work: object, lease: Lease) -> Finished:
     """Compute and complete one job, in a process or thread of the engine."""
     if isinstance(work, _Work):
         table, kwargs = _loaded(work.server, work.table, work.activations)(), work.make_kwargs
+        prefetch = work.prefetch
     else:
-        table, kwargs = cast("tuple[Computing, Mapping[str, Any]]", work)  # from `_submitter`
+        table, kwargs, prefetch = cast("tuple[Computing, Mapping[str, Any], bool]", work)  # from `_submitter`
     name = (table._name.schema, stored_name(table._name.table))
-    loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS)
+    loop = JobLoop(table.connection, {name: table}, kwargs, _PATIENCE_SECONDS, prefetch=prefetch)
     return finished(loop.run_one(lease), with_exception=True)

@@ -103,6 +103,7 @@ def main(
         _POPULATE_PATIENCE_SECONDS if assignment.until_empty else sys.maxsize,
         stopping.is_set,
         beginning,
+        prefetch=assignment.prefetch,
     )
 
     def ask() -> list[bytes | None]:

@@ -31,6 +31,7 @@ class Assignment:
         restriction: Only jobs in this relation over the job table, serialized; with one table.
         until_empty: End when there is no job. Otherwise wait for more.
         activations: Calls that activate schemas, as `activations.recorded` returns them.
+        prefetch: As of `JobLoop`.
         as_datajoint: The module may import `datajoint`, which is replaced by this package, as in the starting process.
     """
 
@@ -40,6 +41,7 @@ class Assignment:
     restriction: bytes | None = None
     until_empty: bool = False
     activations: tuple[bytes, ...] = ()
+    prefetch: bool = True
     as_datajoint: bool = field(default_factory=lambda: "levada.as_datajoint" in sys.modules)
 
 

@@ -34,6 +34,9 @@ class Computing(Table):
     buffer_inserts: ClassVar[bool] = True
     """Whether to keep the inserts of `make` until it has ended. False: the first insert opens a transaction."""
 
+    prefetch: ClassVar[bool] = True
+    """Whether the inputs that `make` fetches first may be fetched for several keys at once, up to a second earlier."""
+
     _faulty_declaration: ClassVar[schema_service_pb2.DeclareTableRequest | None] = None
     """The declaration of the class, if its key source was at fault then; it is repeated when the source is used."""
 

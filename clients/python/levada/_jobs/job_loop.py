@@ -16,11 +16,13 @@ from levada._jobs.code_version import code_version
 from levada._jobs.completion import Unready
 from levada._jobs.completion_queue import CompletionQueue
 from levada._jobs.make import MakeFailed, failure, make
+from levada._jobs.prefetch import prefetch_of
 from levada._net.backoff import PASSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from levada._jobs.completion import CompletedJob
     from levada._jobs.completion_queue import Completed
     from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
@@ -84,6 +86,7 @@ class JobLoop:
         stopping: Returns whether to stop after the current job.
         beginning: Called with a lease when its `make` begins, and with None when it has ended.
         cancelled: Returns whether the job of a lease's token is known to be cancelled.
+        prefetch: Fetch the inputs of several jobs at once, as far as their classes allow it.
     """
 
     connection: Connection
@@ -93,6 +96,7 @@ class JobLoop:
     stopping: Callable[[], bool] = lambda: False
     beginning: Callable[[Lease | None], None] = lambda _: None
     cancelled: Callable[[str], bool] = lambda _: False
+    prefetch: bool = True
 
     def run(
         self, reserve: Callable[[int], Sequence[Lease] | None], max_jobs: int | None = None
@@ -130,15 +134,14 @@ class JobLoop:
         count = 0
         started = time.monotonic()
         try:
-            for lease in leases:
+            for number, lease in enumerate(leases):
                 if self.stopping() or time.monotonic() - started > _HELD_SECONDS:
                     break
                 queue.go_on()
                 failed: MakeFailed | None = None
                 self.beginning(lease)
                 try:
-                    computed = make(self._table(lease), lease, self.make_kwargs, self.cancelled)
-                    queue.add(computed)
+                    queue.add(self._make(lease, leases[number:]))
                 except MakeFailed as error:
                     failed = error
                 self.beginning(None)
@@ -152,8 +155,19 @@ class JobLoop:
                 self._outcomes(queue.flush(), held)
             raise
         finally:
+            for lease in leases:
+                prefetch_of(self.connection, lease).forget_answers()
             job_calls.release(self.connection, held.values())
         return count
+
+    def _make(self, lease: Lease, waiting: Sequence[Lease]) -> CompletedJob:
+        """Run the `make` of a job; fetch its inputs together with those of the jobs that wait."""
+        table = self._table(lease)
+        if not (self.prefetch and table.prefetch):
+            return make(table, lease, self.make_kwargs, self.cancelled)
+        prefetch = prefetch_of(self.connection, lease)
+        answers = prefetch.answers(lease, waiting)
+        return make(table, lease, self.make_kwargs, self.cancelled, prefetch=prefetch, answers=answers)
 
     def _table(self, lease: Lease) -> Computing:
         return self.tables[lease.table.schema, stored_name(lease.table.table)]

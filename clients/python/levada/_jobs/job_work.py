@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from levada._base.errors import (
 from levada._base.names import stored_name
 from levada._jobs.buffered_insert import BufferedInsert
 from levada._jobs.completion import CompletedJob
+from levada._jobs.prefetch import Read, is_prefetchable
 from levada_api.methods import METHODS
 from levada_api.v1 import job_service_pb2, query_service_pb2, row_service_pb2, schema_pb2
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from levada._jobs.code_version import CodeVersion
     from levada._jobs.job_calls import Lease
+    from levada._jobs.prefetch import Answers
     from levada._net.connection import Connection
     from levada._net.transaction import Transaction
     from levada._values.rows import Rows
@@ -53,9 +56,14 @@ class JobWork:
         buffer_inserts: Whether to keep inserts until the job is completed.
         cancelled: Returns whether the job of a lease's token was cancelled.
         beside: Whether a result is stored that this one is to be compared with: a transaction is an error.
+        answers: The answers to its first reads, if they were fetched ahead.
 
     Attributes:
         verifying: Whether current fetches are repeated when the job is completed, and must give the same rows then.
+        reads: Its reads before the first change, which could have been answered ahead.
+        read_seconds: How long it waited for answers.
+        hits: How many of its reads had been answered ahead.
+        changed_more: Whether it changed anything in another way than by buffered inserts into its own table and parts.
     """
 
     def __init__(
@@ -66,8 +74,15 @@ class JobWork:
         buffer_inserts: bool,
         cancelled: Callable[[str], bool],
         beside: bool = False,
+        answers: Answers | None = None,
     ) -> None:
         self.verifying = False
+        self.reads: list[Read] = []
+        self.read_seconds = 0.0
+        self.hits = 0
+        self.changed_more = False
+        self._answers = answers
+        self._foreseeable = True
         self._connection = connection
         self._lease = lease
         self._buffer_inserts = buffer_inserts or beside
@@ -110,7 +125,10 @@ class JobWork:
                 f"`{name.table}` a part.",
                 {"table": f"{name.schema}.{name.table}"},
             )
-        return self._buffer_inserts and self._transaction is None
+        self._end_of_foresight()
+        buffered = self._buffer_inserts and self._transaction is None
+        self.changed_more = self.changed_more or not own or not buffered
+        return buffered
 
     def _check_wanted(self) -> None:
         if self._cancelled(self._lease.token):
@@ -174,6 +192,8 @@ class JobWork:
                 "is stored. Delete the result and populate again.",
                 {"table": table},
             )
+        self._end_of_foresight()
+        self.changed_more = True
         if self._transaction is None:
             self._transaction = self._connection.begin_transaction("read_committed", self._lease.token)
             inserts, self._inserts = self._inserts, []
@@ -215,6 +235,39 @@ class JobWork:
 
     # --------------------------------------------------------------------------------------------------- reads
 
+    def foreseen(self, method: MethodName, request: Message) -> Message | None:
+        """Return the answer to a read if it came ahead; None if the server has to be asked.
+
+        Raises:
+            LeaseLost: The job was cancelled.
+        """
+        if not self._foreseeable or not is_prefetchable(method):
+            return None
+        self._check_wanted()
+        marked: Any = request  # Any: one of the messages that prefetch knows
+        verified = self.verifying and isinstance(request, query_service_pb2.FetchRelationRequest)
+        if verified:
+            marked.digest = True
+        read = Read(method, request.SerializeToString(deterministic=True))
+        self.reads.append(read)
+        if self._answers is None:
+            return None
+        answer: Any = self._answers.take(read, self._connection.catalog_version)
+        if answer is None:
+            self._answers = None
+            return None
+        self.hits += 1
+        self._receipts.append(answer.read_receipt)
+        if verified:
+            self._verified.append(job_service_pb2.VerifiedRead(relation=marked.relation, digest=answer.digest))
+        told: Message = answer
+        return told
+
+    def _end_of_foresight(self) -> None:
+        """Ask for all further reads, because they may depend on what the job changes."""
+        self._foreseeable = False
+        self._answers = None
+
     @contextmanager
     def marking(self, method: MethodName, request: Message) -> Iterator[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; yield a function that takes each answer to it.
@@ -241,6 +294,7 @@ class JobWork:
             marked.digest = True
 
         recorded = "read_receipt" not in fields
+        began = time.monotonic()
 
         def take(answer: object) -> None:
             nonlocal receipt, recorded
@@ -252,6 +306,7 @@ class JobWork:
         try:
             yield take
         finally:
+            self.read_seconds += time.monotonic() - began
             self._unrecorded = self._unrecorded or not recorded
             if receipt:
                 self._receipts.append(receipt)

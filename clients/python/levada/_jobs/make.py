@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from levada._jobs.completion import CompletedJob
     from levada._jobs.computing import Computing
     from levada._jobs.job_calls import Lease
+    from levada._jobs.prefetch import Answers, Prefetch
 
 
 class MakeFailed(Exception):
@@ -49,6 +50,8 @@ def make(
     cancelled: Callable[[str], bool],
     *,
     beside: bool = False,
+    prefetch: Prefetch | None = None,
+    answers: Answers | None = None,
 ) -> CompletedJob:
     """Run a table's `make` for the key of a lease.
 
@@ -57,18 +60,30 @@ def make(
         cancelled: Returns whether the job of a lease's token was cancelled; its `make` ends at its next call to the
             server.
         beside: Whether a result is stored that this one is to be compared with: nothing may be written.
+        prefetch: Learns from its reads.
+        answers: The answers to its first reads, if they were fetched ahead.
 
     Raises:
         MakeFailed: `make` raised an exception of whatever class.
     """
-    work = JobWork(table.connection, lease, buffer_inserts=table.buffer_inserts, cancelled=cancelled, beside=beside)
+    work = JobWork(
+        table.connection,
+        lease,
+        buffer_inserts=table.buffer_inserts,
+        cancelled=cancelled,
+        beside=beside,
+        answers=answers,
+    )
     code = code_version(type(table))
     started = time.monotonic()
     token = set_job((table.connection, work))
     try:
         with kept() as output:
             _run(table, work, make_kwargs)
-        return work.finish(time.monotonic() - started, code, output.text())
+        seconds = time.monotonic() - started
+        if prefetch is not None:
+            prefetch.learn(lease, work.reads, seconds, work.read_seconds, hits=work.hits)
+        return work.finish(seconds, code, output.text())
     except BaseException as error:  # noqa: BLE001  # the server records it, and populate raises it
         work.abandon()
         # The frames of this function and of the next are not part of the user's code.
@@ -77,6 +92,8 @@ def make(
         raise MakeFailed(error, time.monotonic() - started, output.text()) from None
     finally:
         reset_job(token)
+        if prefetch is not None and work.changed_more:
+            prefetch.stop()
 
 
 def _run(table: Computing, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:

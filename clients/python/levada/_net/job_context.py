@@ -60,6 +60,10 @@ class JobContext(Protocol):
         """
         ...
 
+    def foreseen(self, method: MethodName, request: Message) -> Message | None:
+        """Return the answer to a read if it came ahead; None if the server has to be asked."""
+        ...
+
     def marking(self, method: MethodName, request: Message) -> AbstractContextManager[Callable[[object], None]]:
         """Mark a request as the job's for the length of a block; yield a function that takes each answer to it."""
         ...

@@ -170,6 +170,7 @@ class AutoPopulated(Computing):
         keys: Sequence[Mapping[str, Any]] | None = None,
         engine: object = None,
         stale: bool = False,
+        prefetch: bool = True,
     ) -> dict[str, Any]:  # Any: a number and a list
         """Call `make` for every key of the key source that is not in the table yet.
 
@@ -197,6 +198,8 @@ class AutoPopulated(Computing):
                 server and be able to import the class.
             stale: Also compute results again that are stale, here and after the missing ones, and replace each. Without
                 it they stay, and the log says once how many there are.
+            prefetch: Fetch the inputs of several keys at once, up to a second before `make` asks for them; see
+                `prefetch` of the class.
 
         Returns:
             `success_count`, the number of computed keys, and `error_list`, pairs of a key and its error.
@@ -229,7 +232,7 @@ class AutoPopulated(Computing):
             jobs = jobs.restrict(source.proj(*jobs.primary_key), semantic_check=False)
         if priority is not None:
             jobs = jobs.at_least(priority)
-        selection = Selection(self, all_jobs, jobs, order, limit, max_calls, make_kwargs or {})
+        selection = Selection(self, all_jobs, jobs, order, limit, max_calls, make_kwargs or {}, prefetch)
         if engine is not None:
             populating = populate_on_engine(selection, engine)
         elif processes == 1:

@@ -53,6 +53,7 @@ class Selection:
         limit: Consider at most this many jobs.
         max_calls: Call `make` at most this often.
         make_kwargs: Further arguments of `make`.
+        prefetch: As of `JobLoop`.
     """
 
     table: Computing
@@ -62,6 +63,7 @@ class Selection:
     limit: int | None
     max_calls: int | None
     make_kwargs: Mapping[str, Any]  # Any: the user's own
+    prefetch: bool
 
     def restrictions(self) -> tuple[bytes | None, Iterator[bytes | None]]:
         """Return the restriction of a reserve, and, in the caller's order, restrictions to single jobs.
@@ -150,7 +152,13 @@ def populate_here(selection: Selection) -> Iterator[Iterator[Outcome]]:
     tables = {(table._name.schema, stored_name(table._name.table)): table}
     with _finishing_on_interrupt() as stopping, _Session(table.connection) as session:
         loop = JobLoop(
-            table.connection, tables, selection.make_kwargs, _PATIENCE_SECONDS, stopping, cancelled=session.cancelled
+            table.connection,
+            tables,
+            selection.make_kwargs,
+            _PATIENCE_SECONDS,
+            stopping,
+            cancelled=session.cancelled,
+            prefetch=selection.prefetch,
         )
         # Unfinished jobs are returned before the session ends, so that the attempt does not count.
         with closing(loop.run(session.reserving(selection), selection.max_calls)) as outcomes:
@@ -163,7 +171,13 @@ def populate_on_engine(selection: Selection, engine: object) -> Iterator[Iterato
     with _finishing_on_interrupt() as stopping, _Session(selection.table.connection) as session:
         reserve = session.reserving(selection)
         populating = EnginePopulate(
-            selection.table, engine, selection.make_kwargs, reserve, stopping, selection.max_calls
+            selection.table,
+            engine,
+            selection.make_kwargs,
+            reserve,
+            stopping,
+            selection.max_calls,
+            selection.prefetch,
         )
         with closing(populating.outcomes()) as outcomes:
             yield outcomes
@@ -276,6 +290,7 @@ def populate_in_processes(selection: Selection, processes: int) -> Iterator[Iter
         restriction=whole,
         until_empty=True,
         activations=activations.recorded(table.connection.address),
+        prefetch=selection.prefetch,
     )
     with _finishing_on_interrupt() as stopping, Crew(table.connection, assignment, _LEASE, singles=singles) as crew:
         for share in shares(selection.max_calls, processes):

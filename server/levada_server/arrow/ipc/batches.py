@@ -72,14 +72,25 @@ def whole_stream(
     batch = record_batch(rows, heading, schema) if rows else None
     if batch is not None:
         take_batch(batch)
+    return _in_pieces(_parts(schema, batch))
+
+
+def _parts(schema: pa.Schema, batch: pa.RecordBatch | None) -> list[bytes | memoryview]:
+    """Return the bytes of a stream with one batch or none."""
     if any(pa.types.is_dictionary(field.type) for field in schema):
-        writer = StreamWriter(schema)
-        if batch is not None:
-            writer.add(batch)
-        return writer.finish()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            if batch is not None:
+                writer.write_batch(batch)
+        return [memoryview(sink.getvalue())]
     # Without dictionaries a stream is only a sequence of messages; a writer takes several times as long for one row.
     parts = [schema.serialize(), *(() if batch is None else (batch.serialize(),)), END]
-    return _in_pieces([memoryview(part) for part in parts])
+    return [memoryview(part) for part in parts]
+
+
+def stream_of(batch: pa.RecordBatch) -> bytes:
+    """Return a batch of few rows as one whole stream."""
+    return b"".join(_parts(batch.schema, batch if batch.num_rows else None))
 
 
 class _Pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from levada_server.storage.rows.repeated import repeat_answers, repeat_rows
 from levada_server.storage.rows.streams import Row, fetch_rows, find_object, stream_batches
 
 if TYPE_CHECKING:
@@ -86,6 +87,27 @@ class Readable:
             async for _ in batches:
                 pass
         return found[0]
+
+    async def repeated_rows(
+        self, scope: Scope, runs: Sequence[tuple[object, ...]], limit: int
+    ) -> Sequence[pa.RecordBatch | None]:
+        """Return its rows for each of several values of its parameters, in one trip; None where there are too many.
+
+        Args:
+            scope: The pool or transaction that runs it.
+            runs: The values, as `Query.coerced` returns them.
+            limit: The most rows for one of them.
+
+        Raises:
+            ValueOutOfRange: A value is outside the range of Arrow or Python.
+        """
+        async with scope.connection() as connection:
+            return await repeat_rows(connection, self.query, [(values, limit) for values in runs])
+
+    async def repeated_answers(self, scope: Scope, kind: str, runs: Sequence[tuple[object, ...]]) -> Sequence[int]:
+        """Return for each of several values how many rows there are (`count`), or whether there is one (`exists`)."""
+        async with scope.connection() as connection:
+            return await repeat_answers(connection, self.query, kind, runs)
 
     async def count(self, scope: Scope) -> int:
         """Count its entities."""

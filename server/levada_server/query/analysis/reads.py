@@ -53,6 +53,16 @@ def reads_rows_alone(relation: Relation) -> bool:
     return not any(isinstance(node, JobOperand | StalenessOperand) for node in nodes(relation))
 
 
+def is_total(top: Top) -> bool:
+    """Return whether the data alone decide which rows a limit keeps, because no two rows are equal in its order."""
+    return any(term.split()[:1] == ["KEY"] for term in top.order)
+
+
+def chooses_below(relation: Relation) -> bool:
+    """Return whether a part of a relation keeps some of several rows, and the data alone do not decide which."""
+    return any(isinstance(node, Top) and node is not relation and not is_total(node) for node in nodes(relation))
+
+
 def bound_names(relation: Relation, is_of_key: Callable[[str, object], bool]) -> dict[TableName, Names]:
     """Return, for each table that a relation reads, the attributes that are fixed to values of a key.
 

@@ -12,8 +12,8 @@ from levada_api.v1 import value_pb2
 from levada_server.jobs.limits import MAX_INPUTS
 from levada_server.operations.access.plans import Asked, Shape
 from levada_server.rpc.decoding import values as decode
-from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation
-from levada_server.rpc.decoding.relations import is_parameter, received_relation
+from levada_server.rpc.decoding.relation_shape import MAX_BYTES, asked_relation, parameters_of
+from levada_server.rpc.decoding.relations import received_relation
 from levada_server.storage.jobs.inputs import NOT_REPEATABLE, Inputs
 
 if TYPE_CHECKING:
@@ -54,21 +54,11 @@ def _split(relation: bytes) -> tuple[bytes, list[str]]:
         return relation, []
     message = pb.Relation.FromString(relation)
     values, kinds = [], []
-    for value in _places(message):
+    for value in parameters_of(message):
         values.append(base64.b64encode(value.SerializeToString()).decode())
         kinds.append(str(value.WhichOneof("kind")))
         value.Clear()
     return message.SerializeToString(deterministic=True) + _JSON.encode(kinds).encode(), values
-
-
-def _places(message: pb.Relation) -> list[value_pb2.Value]:
-    return [
-        entry.value
-        for condition in message.conditions
-        if condition.HasField("mapping")
-        for entry in condition.mapping.entries
-        if is_parameter(entry.value)
-    ]
 
 
 def asked_again(relation: bytes, values: Sequence[str]) -> Asked:
@@ -84,7 +74,7 @@ def asked_again(relation: bytes, values: Sequence[str]) -> Asked:
 
     def message() -> pb.Relation:
         whole = pb.Relation.FromString(relation)
-        for place, content in zip(_places(whole), held, strict=True):
+        for place, content in zip(parameters_of(whole), held, strict=True):
             place.ParseFromString(content)
         return whole
 

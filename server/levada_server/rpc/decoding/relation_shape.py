@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from levada_api.v1 import relation_pb2 as pb
 from levada_server.operations.access.plans import Asked, Shape
 from levada_server.rpc.decoding import values as decode
 from levada_server.rpc.decoding.relations import is_parameter, received_relation
+
+if TYPE_CHECKING:
+    from levada_api.v1 import value_pb2
 
 MAX_BYTES = 8 * 2**10
 """The largest relation, in bytes, whose plan is kept; larger ones seldom repeat, and their plans would fill the
@@ -27,16 +31,29 @@ def asked_relation(field: str, message: pb.Relation) -> Asked:
     )
 
 
+def mapped_values(message: pb.Relation) -> list[value_pb2.Value]:
+    """Return the values in the mappings of a relation, in order."""
+    return [
+        entry.value
+        for condition in message.conditions
+        if condition.HasField("mapping")
+        for entry in condition.mapping.entries
+    ]
+
+
+def parameters_of(message: pb.Relation) -> list[value_pb2.Value]:
+    """Return its values that others of their kind may replace, in the order of their numbers."""
+    return list(filter(is_parameter, mapped_values(message)))
+
+
 def _shape(message: pb.Relation) -> Shape:
     bare = pb.Relation()
     bare.CopyFrom(message)
     kinds: list[str] = []
     values: list[object] = []
-    for condition in bare.conditions:
-        for entry in condition.mapping.entries if condition.HasField("mapping") else ():
-            if is_parameter(entry.value):
-                kinds.append(str(entry.value.WhichOneof("kind")))
-                values.append(decode.value(entry.value))
-                entry.value.Clear()
+    for place in parameters_of(bare):
+        kinds.append(str(place.WhichOneof("kind")))
+        values.append(decode.value(place))
+        place.Clear()
     # An entry without a value is refused when it is read, so no plan can be found for it.
     return Shape((bare.SerializeToString(deterministic=True), *kinds), tuple(values))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from levada_server.arrow.ipc.batches import record_batch
-from levada_server.arrow.row_digest import RowDigest
-from levada_server.arrow.types import arrow_schema
+from levada_server.arrow.row_digest import digest_of
 from levada_server.storage.jobs.tables import job_statement
 from levada_server.storage.postgres.sql_files import statements
+from levada_server.storage.rows.repeated import repeat_answers, repeat_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +17,7 @@ if TYPE_CHECKING:
     from levada_server.model.table import Table
     from levada_server.query.query import Query
     from levada_server.storage.postgres.database import Connection
+    from levada_server.storage.rows.repeated import Run
 
 _FILE = "staleness"
 _SQL = statements(_FILE)
@@ -71,9 +69,7 @@ async def record_comparison(
     )
 
 
-async def repeat_reads(
-    connection: Connection, query: Query, kind: str, runs: Sequence[tuple[tuple[object, ...], int]]
-) -> list[str]:
+async def repeat_reads(connection: Connection, query: Query, kind: str, runs: Sequence[Run]) -> list[str]:
     """Repeat a read with different values; return the digest of each, empty if it has more rows than it may.
 
     Args:
@@ -82,23 +78,7 @@ async def repeat_reads(
         kind: `rows`, `count` or `exists`.
         runs: For each the values of its parameters, and the most rows that it may have.
     """
-    repeated = query.repeated(kind)
-    columns = [[values[number] for values, _ in runs] for number in repeated.parameters]
-    most = [limit + 1 for _, limit in runs]
-    rows = await connection.fetch(repeated.text, list(range(len(runs))), most, *columns, *repeated.shared)
     if kind != "rows":
-        answers = {row[0]: str(row[1]) for row in rows}
-        return [answers[number] for number in range(len(runs))]
-    heading, schema = query.heading, arrow_schema(query.heading)
-    digests = [RowDigest(heading.primary_key).text()] * len(runs)
-    ordered = sorted(rows, key=itemgetter(0))
-    whole = record_batch([tuple(row)[1:] for row in ordered], heading, schema) if ordered else None
-    begin = 0
-    for number, group in groupby(ordered, key=itemgetter(0)):
-        count = sum(1 for _ in group)
-        digest = RowDigest(heading.primary_key)
-        assert whole is not None
-        digest.take(whole.slice(begin, count))
-        digests[number] = digest.text() if count < most[number] else ""
-        begin += count
-    return digests
+        return [str(answer) for answer in await repeat_answers(connection, query, kind, [values for values, _ in runs])]
+    found = await repeat_rows(connection, query, runs)
+    return ["" if rows is None else digest_of(rows, query.heading.primary_key) for rows in found]

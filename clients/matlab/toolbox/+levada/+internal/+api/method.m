@@ -78,6 +78,7 @@ methods.QueryService_FetchRelation = described(true, true, '', 'fetch_relation',
 methods.QueryService_FetchFewRows = described(true, true, '', '', false, false);
 methods.QueryService_CountRelation = described(true, true, '', 'count_relation', true, true);
 methods.QueryService_CheckExistence = described(true, true, '', 'check_existence', true, true);
+methods.QueryService_PrefetchReads = described(true, true, '', '', false, false);
 methods.QueryService_ExplainRelation = described(true, true, '', '', false, false);
 methods.SchemaService_CreateSchema = described(false, false, 'request_id', '', false, false);
 methods.SchemaService_RenameSchema = described(false, false, 'request_id', '', false, false);
