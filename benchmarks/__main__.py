@@ -11,7 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import catalogs, job_queues, job_rows, many_clients, matlab, memory, reading, small_calls, writing
+from benchmarks import (
+    catalogs,
+    job_queues,
+    job_rows,
+    links,
+    many_clients,
+    matlab,
+    memory,
+    reading,
+    small_calls,
+    writing,
+)
 from benchmarks.place import Place, machine, opened
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Place], Iterator[Line]]] = {
     "insert": writing.insert,
     "small": small_calls.small_calls,
     "populate": job_rows.populate,
+    "link": links.link,
     "queue": job_queues.queue,
     "reserve": job_queues.reserve,
     "refresh": job_rows.refresh,

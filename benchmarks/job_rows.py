@@ -23,8 +23,8 @@ REFRESHED, IDLE_REFRESHED = 100_000, 1_000_000
 
 def populate(place: Place) -> Iterator[Line]:
     """Compute with one worker and a `make` that fetches one row and inserts one."""
-    ours = _pipeline(lv, lv.Schema("populated", connection=place.levada), KEYS)
-    theirs = _pipeline(place.datajoint, place.datajoint.Schema("populated"), THEIR_KEYS)
+    ours = pipeline(lv, lv.Schema("populated", connection=place.levada), KEYS)
+    theirs = pipeline(place.datajoint, place.datajoint.Schema("populated"), THEIR_KEYS)
     took = {}
     runs: tuple[tuple[str, Any, int, dict[str, bool]], ...] = (  # Any: either package's class
         ("DataJoint", theirs, THEIR_KEYS, {"reserve_jobs": True}),
@@ -33,9 +33,7 @@ def populate(place: Place) -> Iterator[Line]:
         ("Levada without prefetch", ours, KEYS, {"reserve_jobs": True, "prefetch": False}),
     )
     for name, table, count, how in runs:
-        table.delete_quick()
-        if name == "DataJoint direct":
-            table.jobs.delete_quick()
+        table().delete_quick()
         began = time.perf_counter()
         table.populate(**how)
         took[name] = (time.perf_counter() - began) / count
@@ -47,7 +45,8 @@ def populate(place: Place) -> Iterator[Line]:
     )
 
 
-def _pipeline(dj: Any, schema: Any, count: int) -> Any:  # Any: either package and its classes
+def pipeline(dj: Any, schema: Any, count: int) -> Any:  # Any: either package and its classes
+    """Declare a table that is computed from as many rows of another, each with one `fetch1` and one `insert1`."""
     source = declare(schema, dj.Manual, "Source", "id : int64\n---\nx : float64\n")
 
     def make(self: Any, key: dict[str, object]) -> None:
