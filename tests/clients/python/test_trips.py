@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,3 +108,33 @@ def test_statements_are_prepared_once_for_all_values(table: type[lv.Manual], cap
             len(table & f"x > {number}.5")
         texts |= set(statements)
     assert len(texts) == 2
+
+
+def test_the_page_counts_the_calls_of_each_method(table: type[lv.Manual], caplog: pytest.LogCaptureFixture) -> None:
+    schema = lv.Schema("lab", connection=table().connection)
+    declared = type("Other", (lv.Manual,), {"definition": "id : int32\n---\nx : float64\n"})
+    many = [{"id": number, "x": 0.5} for number in range(1000, 6000)]
+    one = table & {"id": 3}
+    uses: dict[str, Callable[[], object]] = {
+        "`insert1`": lambda: table.insert1({"id": 500, "x": 1.0}),
+        "`insert` of 5,000 rows": lambda: table.insert(many),
+        "`fetch1`": one.fetch1,
+        "`to_dicts` of 5,000 rows": (table & "id >= 1000").to_dicts,
+        "`to_pandas` of 5,000 rows": (table & "id >= 1000").to_pandas,
+        "`len`": lambda: len(one),
+        "`bool`": lambda: bool(one),
+        "`update1`": lambda: table.update1({"id": 3, "x": 2.0}),
+        "`delete` without asking": lambda: (table & "id >= 400").delete(prompt=False),
+        "`describe`": lambda: table().describe(),
+        "the preview in a notebook": one._repr_html_,
+        "`schema(Table)`, which declares": lambda: schema(declared),
+    }
+    page = (Path(__file__).parents[3] / "docs" / "performance.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| (.+?) \| (\d+) \|$", page.partition("## Trips")[2].partition("\n## ")[0], re.M))
+    len(table)  # the connection knows the table
+    found = {}
+    for name, use in uses.items():
+        with noted(caplog) as (calls, _):
+            use()
+        found[name] = str(len(calls))
+    assert found == listed
