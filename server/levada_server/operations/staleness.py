@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
@@ -16,6 +17,7 @@ from levada_server.query.algebra import Keep, Project, StalenessOperand, nodes
 from levada_server.query.ownership import Insight
 from levada_server.storage.jobs import comparison
 from levada_server.storage.jobs.inputs import read_shapes
+from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
     from levada_server.query.query import Query
     from levada_server.storage.jobs.comparison import Candidate
+    from levada_server.storage.postgres.database import Connection
 
 CHUNK = 250
 """How many results are compared at once, which takes some 30 ms of the event loop."""
@@ -42,9 +45,11 @@ async def compare_inputs(engine: Engine, view: View, relation: Relation) -> None
     """Compare the inputs of all results on which the verdicts in a relation depend, if it has any.
 
     They are read with the reach of the worker that read them, not of the caller: what the caller may learn of it is
-    decided where the verdicts are compiled.
+    decided where the verdicts are compiled. Callers that ask at the same time share one comparison of each table. It is
+    committed at once, also for callers in a transaction, whose own changes count when they are committed.
 
     Raises:
+        Conflict: Another transaction has locked a whole table that was read.
         UnknownTable: As by `View.table`.
         PermissionDenied: As by `View.table`.
     """
@@ -53,27 +58,34 @@ async def compare_inputs(engine: Engine, view: View, relation: Relation) -> None
     if not wanted:
         return
     tables = [view.catalog.tables[name] for name in view.catalog.sorted(wanted | view.catalog.ancestors(*wanted))]
-    async with engine.scope.connection() as connection:
-        await comparison.merge_changes(connection)
     for table in tables:
         if table.has_make:
-            await _compare_table(engine, view.catalog, table)
+            await engine.refreshes.share(("verdicts", table.id), partial(_compare_table, engine, view.catalog, table))
 
 
 async def _compare_table(engine: Engine, catalog: Catalog, table: Table) -> None:
-    after = 0
+    scope = engine.scope.outside.share("comparisons")
+    async with scope.connection() as connection:
+        await comparison.merge_changes(connection)
+    after: int | None = 0
     shapes: dict[str, _Shape] = {}
-    while True:
-        async with engine.scope.connection() as connection:
-            horizon = await comparison.read_horizon(connection)
-            found = await comparison.candidates(connection, table, after, CHUNK)
-        if found:
-            compared = await _compare(engine, catalog, found, shapes)
-            async with engine.scope.connection() as connection:
-                await comparison.record_comparison(connection, table, compared, horizon)
-        if len(found) < CHUNK:
-            return
-        after = found[-1].job_id
+    while after is not None:
+        async with scope.transaction() as connection:
+            inside = replace(engine, scope=OpenTransaction(connection, engine.scope.outside))
+            after = await _compare_chunk(inside, connection, catalog, table, after, shapes)
+
+
+async def _compare_chunk(
+    engine: Engine, connection: Connection, catalog: Catalog, table: Table, after: int, shapes: dict[str, _Shape]
+) -> int | None:
+    """Compare the results of some jobs in a transaction; return the id of the last job if there may be more."""
+    await comparison.take_turn(connection, table)
+    horizon = await comparison.read_horizon(connection)
+    found = await comparison.candidates(connection, table, after, CHUNK)
+    if found:
+        compared = await _compare(engine, catalog, found, shapes)
+        await comparison.record_comparison(connection, table, compared, horizon)
+    return found[-1].job_id if len(found) == CHUNK else None
 
 
 async def _compare(

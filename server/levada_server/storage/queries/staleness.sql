@@ -18,6 +18,13 @@ DELETE FROM levada.table_change AS c USING over AS o
 WHERE c.table_id = o.table_id AND c.xid = o.xid
   AND EXISTS (SELECT FROM over AS later WHERE later.table_id = o.table_id AND later.xid > o.xid);
 
+-- name: take_turn
+-- Whoever reads earlier also records earlier, so no older verdict is put over a newer one.
+SELECT pg_advisory_xact_lock($1, $2);
+
+-- name: limit_waits
+SELECT set_config('lock_timeout', $1, true);
+
 -- name: horizon
 -- All transactions before this one are over, and whoever looks from now on sees what they did.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
@@ -33,9 +40,13 @@ WHERE j._job_id > $1 AND j._state = 'success' AND j._inputs IS NOT NULL
 ORDER BY j._job_id LIMIT $2;
 
 -- name: record_comparison
--- A job that was computed again meanwhile has another token, and other inputs.
+-- A job that was computed again meanwhile has another token, and other inputs. A job that an open transaction has
+-- changed is skipped: nobody knows how long that transaction stays open, and it may be the caller's own.
+WITH free AS (
+    SELECT _job_id FROM {jobs} WHERE _job_id = ANY($1::bigint[]) FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE {jobs} AS j SET _changed = nullif(d.changed::bigint[], '{}'), _horizon = $4::text::xid8
-FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS d(job_id, token, changed)
+FROM free JOIN unnest($1::bigint[], $2::uuid[], $3::text[]) AS d(job_id, token, changed) ON free._job_id = d.job_id
 WHERE j._job_id = d.job_id AND j._lease_token = d.token AND j._state = 'success';
 
 -- name: results_to_lease
