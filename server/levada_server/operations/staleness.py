@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from levada_server.storage.jobs.comparison import Candidate
     from levada_server.storage.postgres.database import Connection
 
-CHUNK = 250
+CHUNK = 500
 """How many results are compared at once, which takes some 30 ms of the event loop."""
 REPEATED_ROWS = 10_000
 """The most rows of reads that are repeated by one statement, which holds them in memory; longer reads are streamed."""
@@ -97,7 +97,9 @@ async def _compare(
     if missing:
         async with engine.scope.connection() as connection:
             contents = await read_shapes(connection, missing)
-        shapes.update({key: _Shape(*json.loads(content)) for key, content in contents.items()})
+        for key, content in contents.items():
+            relation, *rest = json.loads(content)
+            shapes[key] = _Shape(base64.b64decode(relation), *rest)
     wanted: defaultdict[_Read, set[str]] = defaultdict(set)
     for reads in inputs:
         for key, values, digest in reads:
@@ -117,7 +119,7 @@ async def _compare(
 class _Shape:
     """The common part of some reads, as it was stored; the fields are those of `Input`."""
 
-    relation: str
+    relation: bytes
     kind: str
     names: Sequence[str]
     tables: Sequence[tuple[str, int]]
@@ -128,7 +130,7 @@ class _Shape:
         return [id_ for _, id_ in self.tables]
 
     def asked(self, engine: Engine, values: Iterable[str]) -> Asked:
-        return engine.decode_read(base64.b64decode(self.relation), tuple(values))
+        return engine.decode_read(self.relation, tuple(values))
 
     async def compiled(self, catalog: Catalog, relation: Relation) -> Query:
         """Compile a relation of this shape for the tables that it read, whatever they are called now.

@@ -240,3 +240,36 @@ def test_a_worker_killed_during_a_recompute_changes_nothing_and_blocks_nobody(
     assert sorted(pipeline.Rate.to_arrays("rate")) == [0.0, 2.0, 4.0]
     (pipeline.Rate & {"session": 1}).delete(prompt=False)
     assert pipeline.Rate.populate()["success_count"] == 1
+
+
+def test_objects_in_stores_are_compared_by_their_hash(connection: lv.Connection) -> None:
+    schema = lv.Schema("movies", connection=connection)
+    content = {"frames": np.arange(1000.0), "file": b"first"}
+
+    @schema
+    class Session(lv.Manual):
+        definition = "session : int32\n"
+
+    @schema
+    class Movie(lv.Computed):
+        definition = """
+        -> Session
+        ---
+        frames : <blob@main>
+        raw : <object@main>
+        missing = null : <blob@main>
+        """
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert1({**key, "frames": content["frames"], "raw": content["file"]})
+
+    Session.insert1({"session": 1})
+    Movie.populate()
+    done = Movie.recompute()
+    assert (done.equal_count, done.differences) == (1, [])
+    content["file"] = b"other"
+    done = Movie.recompute()
+    assert [one.attribute for one in done.differences] == ["raw"]
+    assert done.confirm() == 1
+    assert Movie.recompute().equal_count == 1
+    assert Movie.fetch1("raw").read_bytes() == b"other"

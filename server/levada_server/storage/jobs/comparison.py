@@ -44,17 +44,16 @@ async def merge_changes(connection: Connection) -> None:
 
 
 async def take_turn(connection: Connection, table: Table) -> None:
-    """Wait until no other server compares results of a table, and keep them from it until the transaction ends.
-
-    Later in the transaction nothing waits longer than `LOCK_WAIT` for a lock: its holder may wait for this caller.
-    """
+    """Wait until no other server compares results of a table, and keep them from it until the transaction ends."""
     await connection.execute(_SQL["take_turn"], _LOCK, table.id)
-    await connection.execute(_SQL["limit_waits"], LOCK_WAIT)
 
 
 async def read_horizon(connection: Connection) -> str:
-    """Return the number of a transaction before which all are over."""
-    horizon: str = await connection.fetchval(_SQL["horizon"])
+    """Return the number of a transaction before which all are over.
+
+    Later in the transaction nothing waits longer than `LOCK_WAIT` for a lock: its holder may wait for this caller.
+    """
+    horizon: str = await connection.fetchval(_SQL["horizon"], LOCK_WAIT)
     return horizon
 
 
