@@ -126,6 +126,21 @@ async def test_only_results_of_changed_rows_are_stale(lab: Engine) -> None:
     assert await stale(lab) == set()
 
 
+async def test_what_is_known_is_told_without_reading_an_input_again(lab: Engine) -> None:
+    async def known() -> set[int]:
+        relation = StalenessOperand(named("Stat"), ((named("Stat"), CODE),), known_only=True)
+        view = await lab.gate.open(ME)
+        await compare_inputs(lab, view, relation)
+        rows = await (await view.query(Action.FETCH, relation)).rows(lab.scope)
+        return {row["subject"] for row in rows if row["state"] == "stale"}
+
+    await computed(lab)
+    await weigh(lab, 2, 5)
+    assert await known() == set()
+    assert await stale(lab) == {2}
+    assert await known() == {2}
+
+
 async def test_progress_counts_them_on_request(lab: Engine) -> None:
     await computed(lab)
     await weigh(lab, 2, 5)

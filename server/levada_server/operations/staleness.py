@@ -42,7 +42,7 @@ _Read = tuple[str, tuple[str, ...]]
 
 
 async def compare_inputs(engine: Engine, view: View, relation: Relation) -> None:
-    """Compare the inputs of all results on which the verdicts in a relation depend, if it has any.
+    """Compare the inputs of all results on which the verdicts in a relation depend, if it has any that ask for it.
 
     They are read with the reach of the worker that read them, not of the caller: what the caller may learn of it is
     decided where the verdicts are compiled. Callers that ask at the same time share one comparison of each table. It is
@@ -53,7 +53,7 @@ async def compare_inputs(engine: Engine, view: View, relation: Relation) -> None
         UnknownTable: As by `View.table`.
         PermissionDenied: As by `View.table`.
     """
-    named = [node.name for node in nodes(relation) if isinstance(node, StalenessOperand)]
+    named = [node.name for node in nodes(relation) if isinstance(node, StalenessOperand) and not node.known_only]
     wanted = {view.table(Action.FETCH, name).name for name in named}
     if not wanted:
         return
