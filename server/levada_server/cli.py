@@ -227,7 +227,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=_count,
         default=1,
-        help="how many processes serve the port; each opens up to 69 connections to PostgreSQL (default: 1)",
+        help="how many processes serve the port; each opens up to 71 connections to PostgreSQL (default: 1)",
     )
     serve_parser.add_argument(
         "--owner-url",

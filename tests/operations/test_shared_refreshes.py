@@ -16,8 +16,6 @@ from tests.support import make
 from tests.support.make import ME, NO_TIME, named
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from levada_server.operations.context import Engine
 
 ASKERS = 50
@@ -40,8 +38,10 @@ class Work:
 
 
 def ask(refreshes: Refreshes, work: Work, *, periodic: bool = False) -> asyncio.Task[Refreshed]:
-    asked: Awaitable[Refreshed] = refreshes.share("kind", work, periodic=periodic)
-    return asyncio.ensure_future(asked)
+    async def asked() -> Refreshed:
+        return NOTHING if periodic and not refreshes.due("kind") else await refreshes.share("kind", work)
+
+    return asyncio.ensure_future(asked())
 
 
 async def test_who_asks_while_one_is_under_way_shares_the_next() -> None:
@@ -65,7 +65,7 @@ async def test_a_refresh_that_fails_is_done_again_by_the_next() -> None:
         await work()
         raise Unavailable("gone")
 
-    first = asyncio.ensure_future(refreshes.share("kind", fails, periodic=False))
+    first = asyncio.ensure_future(refreshes.share("kind", fails))
     await work.begun.wait()
     other = ask(refreshes, work)
     work.go_on.set()

@@ -17,6 +17,7 @@ from levada_server.operations import alteration, jobs, queries, schemas, users
 from levada_server.operations.alteration import WantedTable
 from levada_server.operations.completion import results
 from levada_server.operations.make_contract import Repeatable, begin_read
+from levada_server.operations.shared_refreshes import Refreshes
 from levada_server.operations.staleness import compare_inputs
 from levada_server.permissions.roles import Action, Role
 from levada_server.query.algebra import StalenessOperand
@@ -26,6 +27,7 @@ from levada_server.rpc.decoding.relation_shape import asked_relation
 from levada_server.storage.backup.snapshot import make_independent
 from levada_server.storage.jobs import comparison
 from levada_server.storage.jobs.inputs import NOT_REPEATABLE
+from levada_server.storage.postgres.scope import OpenTransaction
 from tests.operations.test_users import calling
 from tests.support import make
 from tests.support.make import ME, named
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from levada_server.jobs.lease import Lease
+    from levada_server.model.table import Table
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
     from levada_server.storage.jobs.inputs import Inputs
+    from levada_server.storage.postgres.database import Connection
 
 SUBJECTS = 6
 CODE = "sha256:first"
@@ -122,6 +126,21 @@ async def test_only_results_of_changed_rows_are_stale(lab: Engine) -> None:
     assert await stale(lab) == set()
 
 
+async def test_what_is_known_is_told_without_reading_an_input_again(lab: Engine) -> None:
+    async def known() -> set[int]:
+        relation = StalenessOperand(named("Stat"), ((named("Stat"), CODE),), known_only=True)
+        view = await lab.gate.open(ME)
+        await compare_inputs(lab, view, relation)
+        rows = await (await view.query(Action.FETCH, relation)).rows(lab.scope)
+        return {row["subject"] for row in rows if row["state"] == "stale"}
+
+    await computed(lab)
+    await weigh(lab, 2, 5)
+    assert await known() == set()
+    assert await stale(lab) == {2}
+    assert await known() == {2}
+
+
 async def test_progress_counts_them_on_request(lab: Engine) -> None:
     await computed(lab)
     await weigh(lab, 2, 5)
@@ -176,7 +195,7 @@ async def test_no_change_is_missed_beside_writers_and_other_readers(lab: Engine)
     source = random.Random(7)
 
     async def write(number: int) -> None:
-        for _ in range(15):
+        while not done.is_set():
             weight = source.randrange(2)
             async with lab.scope.transaction() as connection:
                 await connection.execute("UPDATE lab.subject SET weight = $2 WHERE subject = $1", number, weight)
@@ -184,18 +203,15 @@ async def test_no_change_is_missed_beside_writers_and_other_readers(lab: Engine)
                     await connection.execute("SELECT pg_sleep(0.001)")  # others commit meanwhile
             weights[number] = weight
 
-    async def look(done: asyncio.Event) -> int:
-        looks = 0
-        while not done.is_set():
+    async def look() -> None:
+        for _ in range(10):
             await stale(lab)
-            looks += 1
-        return looks
 
     done = asyncio.Event()
-    looking = [asyncio.create_task(look(done)) for _ in range(2)]
-    await asyncio.gather(*(write(number) for number in range(SUBJECTS)))
+    writing = [asyncio.create_task(write(number)) for number in range(SUBJECTS)]
+    await asyncio.gather(look(), look())
     done.set()
-    assert all(looks > 1 for looks in await asyncio.gather(*looking))
+    await asyncio.gather(*writing)
     assert await stale(lab) == {number for number, weight in weights.items() if weight}
 
 
@@ -299,13 +315,60 @@ async def test_an_attribute_that_is_gone_is_a_change(lab: Engine) -> None:
     assert await stale(lab) == set(range(SUBJECTS))
 
 
-async def test_within_a_transaction_its_own_changes_count(lab: Engine) -> None:
+async def test_changes_count_when_they_are_committed(lab: Engine) -> None:
+    """Also for the transaction that makes them."""
     await computed(lab)
     subjects = qualified((await make.catalog(lab)).table(named("Subject")).name)
     async with lab.scope.transaction() as connection:
         await connection.execute(f"UPDATE {subjects} SET weight = 3 WHERE subject = 5")  # noqa: S608
         assert await stale(lab) == set(), "nobody else sees them"
+        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope))) == set()
     assert await stale(lab) == {5}
+
+
+async def test_a_transaction_that_asked_keeps_nobody_waiting(lab: Engine) -> None:
+    await computed(lab)
+    await weigh(lab, 2, 5)
+    async with lab.scope.transaction() as connection:
+        assert await stale(replace(lab, scope=OpenTransaction(connection, lab.scope))) == {2}
+        await weigh(lab, 3, 5)
+        assert await stale(lab) == {2, 3}
+
+
+async def test_a_result_that_a_transaction_changes_keeps_its_verdict_meanwhile(lab: Engine) -> None:
+    await computed(lab)
+    stat = (await make.catalog(lab)).table(named("Stat"))
+    async with lab.scope.transaction() as connection:
+        await connection.execute(f"SELECT FROM levada_jobs.t{stat.id} WHERE subject = 2 FOR UPDATE")
+        await weigh(lab, 2, 5)
+        await weigh(lab, 3, 5)
+        assert await stale(lab) == {3}
+    assert await stale(lab) == {2, 3}
+
+
+async def test_callers_at_the_same_time_share_a_comparison(lab: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await computed(lab)
+    await weigh(lab, 2, 5)
+    looks = 0
+    candidates = comparison.candidates
+
+    async def counted(connection: Connection, table: Table, after: int, limit: int) -> list[comparison.Candidate]:
+        nonlocal looks
+        looks += 1
+        return await candidates(connection, table, after, limit)
+
+    monkeypatch.setattr(comparison, "candidates", counted)
+    assert await asyncio.gather(*(stale(lab) for _ in range(30))) == [{2}] * 30
+    assert looks <= 2, "one was running, and the next is for all who came meanwhile"
+
+
+async def test_two_servers_do_not_undo_each_others_verdicts(lab: Engine) -> None:
+    other = replace(lab, refreshes=Refreshes())
+    await computed(lab)
+    for weight in (1, 0, 2):
+        await weigh(lab, 2, weight)
+        found = await asyncio.gather(*(stale(engine) for engine in (lab, other) * 5))
+        assert found == [{2} if weight else set()] * 10
 
 
 async def test_an_undone_change_changes_nothing(lab: Engine) -> None:

@@ -24,10 +24,10 @@ DESCRIPTORS = ROOT / "build" / "generated" / "levada_api.binpb"
 NANOARROW = "nanoarrow>=0.9,<0.10"  # the first release that reads dictionaries; later ones may move its script
 PACKAGES = (
     *("octave", "octave-dev", "libgrpc++-dev", "libprotobuf-dev", "protobuf-compiler", "protobuf-compiler-grpc"),
-    *("libzstd-dev", "cmake", "pkg-config", "g++"),
+    *("libssl-dev", "libzstd-dev", "cmake", "pkg-config", "g++"),
 )
 TOOLS = ("octave-cli", "mkoctfile", "protoc", "cmake", "pkg-config", "c++")
-LIBRARIES = ("grpc++", "protobuf", "libzstd")
+LIBRARIES = ("grpc++", "protobuf", "libzstd", "libcrypto")
 
 _BACKEND = """
 from pathlib import Path

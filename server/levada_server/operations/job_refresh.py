@@ -70,7 +70,9 @@ async def refresh(
         refreshed = await through_conflicts(engine, work)
     else:
         kind = (name, priority, delay, caller.catalog_version)  # callers of different catalogs share no refresh
-        refreshed = await engine.refreshes.share(kind, lambda: through_conflicts(engine, work), periodic=periodic)
+        if periodic and not engine.refreshes.due(kind):
+            return NOTHING
+        refreshed = await engine.refreshes.share(kind, lambda: through_conflicts(engine, work))
     # The number of jobs would tell of rows that the caller may not read.
     return NOTHING if view.hides_rows(table) else refreshed
 

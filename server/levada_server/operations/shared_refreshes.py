@@ -1,4 +1,4 @@
-"""Share refreshes: those of one kind run one at a time, for all callers that ask meanwhile."""
+"""Share refreshes of jobs and of verdicts: those of one kind run one at a time, for all callers that ask meanwhile."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+Result = TypeVar("Result")
 
 PERIOD_S = 1.0
 """The shortest pause, in seconds, between two periodic refreshes of a table."""
@@ -43,36 +45,42 @@ class _Turn:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     begun: int = 0
     done: int = 0
-    result: Refreshed = NOTHING
+    result: Any = None  # each kind has results of its own
     began: float = -math.inf
     took: float = 0.0
 
 
 class Refreshes:
-    """The refreshes of this process, shared because hundreds of workers ask, and each would wait on a connection."""
+    """The refreshes of this process, shared because hundreds of callers ask, and each would wait on a connection."""
 
     def __init__(self) -> None:
         self._turns: defaultdict[object, _Turn] = defaultdict(_Turn)
 
-    async def share(self, kind: object, work: Callable[[], Awaitable[Refreshed]], *, periodic: bool) -> Refreshed:
+    def due(self, kind: object) -> bool:
+        """Return whether none of a kind is running, nor was done a moment ago."""
+        turn = self._turn(kind)
+        return not turn.lock.locked() and time.monotonic() >= turn.began + max(PERIOD_S, SHARE * turn.took)
+
+    async def share(self, kind: object, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do a refresh, or return the result of one of the same kind that began after this call.
 
         Args:
             kind: The kind of the refresh.
             work: Does the refresh.
-            periodic: Do nothing if one is running or was done a moment ago.
         """
-        if len(self._turns) > MAX_KINDS:
-            self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})
-        turn = self._turns[kind]
-        if periodic and (turn.lock.locked() or time.monotonic() < turn.began + max(PERIOD_S, SHARE * turn.took)):
-            return NOTHING
+        turn = self._turn(kind)
         asked = turn.begun
         async with turn.lock:
             if turn.done > asked:
-                return turn.result
+                shared: Result = turn.result
+                return shared
             turn.begun += 1
             number, began = turn.begun, time.monotonic()
             result = await work()
             turn.done, turn.result, turn.began, turn.took = number, result, began, time.monotonic() - began
             return result
+
+    def _turn(self, kind: object) -> _Turn:
+        if len(self._turns) > MAX_KINDS:
+            self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})
+        return self._turns[kind]

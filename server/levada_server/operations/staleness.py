@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from levada_server.errors import LevadaError
@@ -16,6 +17,7 @@ from levada_server.query.algebra import Keep, Project, StalenessOperand, nodes
 from levada_server.query.ownership import Insight
 from levada_server.storage.jobs import comparison
 from levada_server.storage.jobs.inputs import read_shapes
+from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from levada_server.query.algebra import Relation
     from levada_server.query.query import Query
     from levada_server.storage.jobs.comparison import Candidate
+    from levada_server.storage.postgres.database import Connection
 
-CHUNK = 250
+CHUNK = 500
 """How many results are compared at once, which takes some 30 ms of the event loop."""
 REPEATED_ROWS = 10_000
 """The most rows of reads that are repeated by one statement, which holds them in memory; longer reads are streamed."""
@@ -39,41 +42,50 @@ _Read = tuple[str, tuple[str, ...]]
 
 
 async def compare_inputs(engine: Engine, view: View, relation: Relation) -> None:
-    """Compare the inputs of all results on which the verdicts in a relation depend, if it has any.
+    """Compare the inputs of all results on which the verdicts in a relation depend, if it has any that ask for it.
 
     They are read with the reach of the worker that read them, not of the caller: what the caller may learn of it is
-    decided where the verdicts are compiled.
+    decided where the verdicts are compiled. Callers that ask at the same time share one comparison of each table. It is
+    committed at once, also for callers in a transaction, whose own changes count when they are committed.
 
     Raises:
+        Conflict: Another transaction has locked a whole table that was read.
         UnknownTable: As by `View.table`.
         PermissionDenied: As by `View.table`.
     """
-    named = [node.name for node in nodes(relation) if isinstance(node, StalenessOperand)]
+    named = [node.name for node in nodes(relation) if isinstance(node, StalenessOperand) and not node.known_only]
     wanted = {view.table(Action.FETCH, name).name for name in named}
     if not wanted:
         return
     tables = [view.catalog.tables[name] for name in view.catalog.sorted(wanted | view.catalog.ancestors(*wanted))]
-    async with engine.scope.connection() as connection:
-        await comparison.merge_changes(connection)
     for table in tables:
         if table.has_make:
-            await _compare_table(engine, view.catalog, table)
+            await engine.refreshes.share(("verdicts", table.id), partial(_compare_table, engine, view.catalog, table))
 
 
 async def _compare_table(engine: Engine, catalog: Catalog, table: Table) -> None:
-    after = 0
+    scope = engine.scope.outside.share("comparisons")
+    async with scope.connection() as connection:
+        await comparison.merge_changes(connection)
+    after: int | None = 0
     shapes: dict[str, _Shape] = {}
-    while True:
-        async with engine.scope.connection() as connection:
-            horizon = await comparison.read_horizon(connection)
-            found = await comparison.candidates(connection, table, after, CHUNK)
-        if found:
-            compared = await _compare(engine, catalog, found, shapes)
-            async with engine.scope.connection() as connection:
-                await comparison.record_comparison(connection, table, compared, horizon)
-        if len(found) < CHUNK:
-            return
-        after = found[-1].job_id
+    while after is not None:
+        async with scope.transaction() as connection:
+            inside = replace(engine, scope=OpenTransaction(connection, engine.scope.outside))
+            after = await _compare_chunk(inside, connection, catalog, table, after, shapes)
+
+
+async def _compare_chunk(
+    engine: Engine, connection: Connection, catalog: Catalog, table: Table, after: int, shapes: dict[str, _Shape]
+) -> int | None:
+    """Compare the results of some jobs in a transaction; return the id of the last job if there may be more."""
+    await comparison.take_turn(connection, table)
+    horizon = await comparison.read_horizon(connection)
+    found = await comparison.candidates(connection, table, after, CHUNK)
+    if found:
+        compared = await _compare(engine, catalog, found, shapes)
+        await comparison.record_comparison(connection, table, compared, horizon)
+    return found[-1].job_id if len(found) == CHUNK else None
 
 
 async def _compare(
@@ -85,7 +97,9 @@ async def _compare(
     if missing:
         async with engine.scope.connection() as connection:
             contents = await read_shapes(connection, missing)
-        shapes.update({key: _Shape(*json.loads(content)) for key, content in contents.items()})
+        for key, content in contents.items():
+            relation, *rest = json.loads(content)
+            shapes[key] = _Shape(base64.b64decode(relation), *rest)
     wanted: defaultdict[_Read, set[str]] = defaultdict(set)
     for reads in inputs:
         for key, values, digest in reads:
@@ -105,7 +119,7 @@ async def _compare(
 class _Shape:
     """The common part of some reads, as it was stored; the fields are those of `Input`."""
 
-    relation: str
+    relation: bytes
     kind: str
     names: Sequence[str]
     tables: Sequence[tuple[str, int]]
@@ -116,7 +130,7 @@ class _Shape:
         return [id_ for _, id_ in self.tables]
 
     def asked(self, engine: Engine, values: Iterable[str]) -> Asked:
-        return engine.decode_read(base64.b64decode(self.relation), tuple(values))
+        return engine.decode_read(self.relation, tuple(values))
 
     async def compiled(self, catalog: Catalog, relation: Relation) -> Query:
         """Compile a relation of this shape for the tables that it read, whatever they are called now.

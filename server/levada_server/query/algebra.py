@@ -44,10 +44,12 @@ class StalenessOperand:
     Args:
         name: The table.
         codes: Pairs of a table and the digest of the code that would compute it now.
+        known_only: Answer by what is known of the inputs. Otherwise inputs that may have changed are compared first.
     """
 
     name: TableName
     codes: tuple[tuple[TableName, str], ...] = ()
+    known_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

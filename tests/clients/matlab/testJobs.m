@@ -37,6 +37,97 @@ check(~isempty(strfind(told.reason, 'lab.Session')), told.reason);
 checkEqual(count(lab.Stat & stale(lab.Stat)), 1);
 end
 
+function test_the_gateway_digests_code(~)
+checkEqual(levada.internal.calls.gateway('sha256', uint8('abc')), ...
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+end
+
+function test_recompute_compares_and_replaces_only_when_confirmed(~)
+fill();
+populate(lab.Stat, 'session < 3');
+done = recompute(lab.Stat);
+checkEqual([done.EqualCount, done.DifferentCount], [3 0]);
+update(lab.Session & 'subject_id = 1 and session = 2', 'rate', [8 10]);
+done = recompute(lab.Stat & stale(lab.Stat));
+checkEqual([done.EqualCount, done.DifferentCount], [0 1]);
+one = done.Differences;
+checkEqual({one.table, one.key, one.attribute, one.stored, one.computed}, ...
+    {'lab.Stat', struct('subject_id', int32(1), 'session', int16(2)), 'mean_rate', 5, 9});
+shown = evalc('disp(done)');
+check(~isempty(strfind(shown, 'mean_rate: 5 -> 9')), shown);
+check(~isempty(strfind(shown, 'Nothing is replaced yet')), shown);
+checkEqual(fetch1(lab.Stat & 'subject_id = 1 and session = 2', 'mean_rate'), 5);
+checkEqual(recompute(lab.Stat, 'Tolerance', struct('mean_rate', 4)).DifferentCount, 0);
+checkEqual(done.confirm(), 1);
+checkEqual(fetch1(lab.Stat & 'subject_id = 1 and session = 2', 'mean_rate'), 9);
+checkEqual(count(stale(lab.Stat)), 0);
+checkError('InvalidRequest', @() done.confirm());
+end
+
+function test_a_result_that_somebody_else_replaced_is_not_replaced(~)
+fill();
+populate(lab.Stat, 'session < 3');
+update(lab.Session & 'subject_id = 1 and session = 2', 'rate', [8 10]);
+mine = recompute(lab.Stat);
+theirs = recompute(lab.Stat & stale(lab.Stat));
+checkEqual(theirs.confirm(), 1);
+checkError('LeaseLost', @() mine.confirm());
+end
+
+function test_an_error_of_make_leaves_the_result_as_it_is(~)
+fill();
+populate(lab.Stat, 'session < 3');
+update(lab.Session & 'subject_id = 1 and session = 2', 'rate', []);
+try
+    recompute(lab.Stat & stale(lab.Stat));
+    error('test:failed', 'recompute raised nothing');
+catch failure
+    checkEqual(failure.identifier, 'lab:NoRate');
+end
+done = recompute(lab.Stat, 'SuppressErrors', true);
+checkEqual([done.EqualCount, numel(done.Errors)], [2 1]);
+checkEqual(done.Errors.error.identifier, 'lab:NoRate');
+checkEqual(done.confirm(), 2);
+checkEqual(fetch1(lab.Stat & 'subject_id = 1 and session = 2', 'mean_rate'), 5);
+end
+
+function test_populate_replaces_stale_results_when_asked(~)
+fill();
+populate(lab.Stat, 'session < 3');
+update(lab.Session & 'subject_id = 1 and session = 2', 'rate', [8 10]);
+populate(lab.Stat, 'session < 3');
+checkEqual(fetch1(lab.Stat & 'subject_id = 1 and session = 2', 'mean_rate'), 5);
+populate(lab.Stat, 'session < 2', 'Stale', true);
+checkEqual(count(stale(lab.Stat)), 1);
+[failed, errors] = populate(lab.Stat, 'session < 3', 'Stale', true);
+checkEqual({numel(failed), numel(errors)}, {0, 0});
+checkEqual(fetch1(lab.Stat & 'subject_id = 1 and session = 2', 'mean_rate'), 9);
+checkEqual(count(stale(lab.Stat)), 0);
+end
+
+function test_parts_are_compared_and_replaced(~)
+fill();
+populate(lab.TrialCount);
+insert(lab.SessionTrial, {1 1 4 true});
+done = recompute(lab.TrialCount & 'session = 1');
+names = sort({done.Differences.attribute});
+check(any(strcmp(names, 'number')), strjoin(names));
+done.confirm();
+checkEqual(fetch1(lab.TrialCount & 'subject_id = 1 and session = 1', 'number'), 4);
+end
+
+function test_a_make_that_changes_rows_is_not_computed_beside_its_result(~)
+fill();
+count(lab.Trip);
+warned = warning('off', 'all');
+quiet = onCleanup(@() warning(warned));
+levada.config('wandering', 'transaction');
+restoring = onCleanup(@() levada.config('wandering', ''));
+populate(lab.Wanderer, 'subject_id = 2');
+checkError('PreconditionFailed', @() recompute(lab.Wanderer));
+checkEqual(count(lab.Wanderer), 1);
+end
+
 function test_without_outputs_the_first_error_ends_it_and_is_tried_again(~)
 fill();
 try
@@ -202,7 +293,7 @@ function test_the_make_of_a_cancelled_job_ends_with_its_next_request(connection)
 fill();
 count(lab.Wanderer);
 lease = struct('table', tableName(lab.Wanderer), 'job_id', 1, 'lease_token', 'cancelled');
-work = levada.internal.jobs.JobWork(connection, lease, @(token) strcmp(token, 'cancelled'), '');
+work = levada.internal.jobs.JobWork(connection, lease, @(token) strcmp(token, 'cancelled'), '', false);
 before = levada.internal.jobs.currentWork(work);
 restoring = onCleanup(@() levada.internal.jobs.currentWork(before));
 failure = checkError('LeaseLost', @() count(lab.Session));

@@ -537,3 +537,27 @@ def test_a_terminal_gets_no_control_characters_of_others(monkeypatch: pytest.Mon
             sys.stdout.write(said)
         assert sys.stdout is stream
         assert stream.getvalue() == shown
+
+
+def test_errors_are_json_too_on_request(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken_pipeline.py").write_text("1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+
+    def told(*arguments: str) -> tuple[int, dict[str, object]]:
+        code = main.main([*arguments, "--json"])
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        (line,) = printed.err.splitlines()
+        return code, json.loads(line)
+
+    code, error = told("describe", "lab.Nothing")
+    assert (code, error["error"], error["reason"]) == (1, "UnknownTable", "UNKNOWN_TABLE")
+    assert "`Nothing`" in str(error["message"])
+    code, error = told("stale", "lab", "--module", "broken_pipeline")
+    assert (code, error["error"], error["reason"]) == (1, "ZeroDivisionError", None)
+    assert str(error["lines"]).count("broken_pipeline.py:1 in <module>") == 1
+    code, error = told("jobs", "retry")
+    assert (code, error["error"]) == (2, "usage")
+    assert "required" in str(error["message"])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,3 +189,87 @@ def test_populate_recomputes_only_when_asked(pipeline: Pipeline) -> None:
     assert pipeline.Report.populate(stale=True)["success_count"] == 2
     assert (pipeline.Report & {"session": 1}).fetch1("text") == "5.0"
     assert len(pipeline.Report.stale()) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_worker_killed_during_a_recompute_changes_nothing_and_blocks_nobody(
+    server_address: str, pipeline: Pipeline
+) -> None:
+    def stored() -> tuple[object, ...]:
+        jobs = pipeline.Rate.jobs.to_dicts("session", "state", "attempt", "finished_time")
+        return pipeline.Rate.to_dicts("session", "rate", "made"), pipeline.Rate.Bin.to_dicts(), jobs
+
+    before = stored()
+    source = f"""
+        import sys
+        import levada as lv
+
+        schema = lv.Schema("rates", connection=lv.Connection({server_address!r}))
+
+        @schema
+        class Session(lv.Manual):
+            definition = {pipeline.Session.definition!r}
+
+        @schema
+        class Rate(lv.Computed):
+            definition = {pipeline.Rate.definition!r}
+
+            class Bin(lv.Part):
+                definition = {pipeline.Rate.Bin.definition!r}
+
+            def make(self, key):
+                self.insert1({{**key, "rate": 100.0, "trace": (Session & key).fetch1("spikes")}})
+                self.Bin.insert1({{**key, "bin": 0, "height": 100.0}})
+                print("inserted", file=sys.stderr, flush=True)
+                sys.stdin.read()
+
+        Rate.recompute()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(source)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "inserted\n"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert stored() == before
+    assert pipeline.Rate.populate()["success_count"] == 0, "no job waits"
+    pipeline.factor = 2.0
+    assert pipeline.Rate.recompute().confirm() == 3
+    assert sorted(pipeline.Rate.to_arrays("rate")) == [0.0, 2.0, 4.0]
+    (pipeline.Rate & {"session": 1}).delete(prompt=False)
+    assert pipeline.Rate.populate()["success_count"] == 1
+
+
+def test_objects_in_stores_are_compared_by_their_hash(connection: lv.Connection) -> None:
+    schema = lv.Schema("movies", connection=connection)
+    content = {"frames": np.arange(1000.0), "file": b"first"}
+
+    @schema
+    class Session(lv.Manual):
+        definition = "session : int32\n"
+
+    @schema
+    class Movie(lv.Computed):
+        definition = """
+        -> Session
+        ---
+        frames : <blob@main>
+        raw : <object@main>
+        missing = null : <blob@main>
+        """
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert1({**key, "frames": content["frames"], "raw": content["file"]})
+
+    Session.insert1({"session": 1})
+    Movie.populate()
+    done = Movie.recompute()
+    assert (done.equal_count, done.differences) == (1, [])
+    content["file"] = b"other"
+    done = Movie.recompute()
+    assert [one.attribute for one in done.differences] == ["raw"]
+    assert done.confirm() == 1
+    assert Movie.recompute().equal_count == 1
+    assert Movie.fetch1("raw").read_bytes() == b"other"

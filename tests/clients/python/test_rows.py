@@ -283,3 +283,31 @@ def test_blobs_of_an_arrow_table_are_encoded_once() -> None:
 def test_a_singleton_table_takes_a_row_without_columns() -> None:
     batches = list(read([{}], heading()).batches)
     assert [batch.num_rows for batch in batches] == [1]
+
+
+def test_columns_that_arrow_keeps_in_chunks_are_read_whole() -> None:
+    """It cuts NumPy's texts after 16 MB, and joined frames stay in their parts."""
+    head = heading(a="int32", b="varchar(250)", c="date?")
+    structured = np.zeros(90_000, dtype=[("a", "i4"), ("b", "U200"), ("c", "M8[D]")])
+    structured["a"] = np.arange(90_000)
+    structured["b"] = "x" * 200
+    assert isinstance(pa.array(structured["b"]), pa.ChunkedArray)
+    table = read(structured, head).table()
+    assert table["b"].to_pylist() == ["x" * 200] * 90_000
+    assert table["a"].to_pylist() == list(range(90_000))
+    part = pd.DataFrame({"a": [1], "b": pd.array(["x"], dtype=pd.ArrowDtype(pa.string()))})
+    label = pd.DataFrame({"a": [2], "b": pd.array(["y"], dtype=pd.ArrowDtype(pa.string()))})
+    joined = pd.concat([part, label], ignore_index=True)
+    assert isinstance(pa.array(joined["b"]), pa.ChunkedArray)
+    assert read(joined).table().to_pylist() == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    encoded = joined.astype({"b": pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))})
+    assert read(encoded).table()["b"].to_pylist() == ["x", "y"]
+    frame = pl.concat([pl.DataFrame({"a": [1], "b": ["x"]}), pl.DataFrame({"a": [2], "b": ["y"]})], rechunk=False)
+    assert read(frame).table()["b"].to_pylist() == ["x", "y"]
+
+
+def test_a_wrong_value_in_a_later_chunk_is_named() -> None:
+    parts = [pd.DataFrame({"a": pd.array([a], dtype=pd.ArrowDtype(pa.int64()))}) for a in (1, 2**40)]
+    joined = pd.concat(parts, ignore_index=True)
+    with pytest.raises(lv.errors.ValueOutOfRange, match="row 1, attribute `a`"):
+        read(joined)

@@ -211,5 +211,6 @@ def test_commands_show_and_recompute_stale_results(module: ModuleType, tmp_path:
     assert (module.Square & {"n": 3}).fetch1("square") == 9
     assert levada(*asked, "--tolerance", "process=1e9", "--yes")[0] == 0
     assert (module.Square & {"n": 3}).fetch1("square") == 27
+    assert json.loads(levada("status", "--json")[1])["stale results"] == 1
     code, told = levada("recompute", module.__name__, "Square", "n = 4", "--tolerance", "square")
     assert code == 1

@@ -1,5 +1,6 @@
 // The MEX function: `levada_gateway(command, …)`. The comment above each command describes its arguments and results.
 #include <mex.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -294,6 +295,22 @@ void request_id(const Arguments& in) {
   in.give(0, text_array(id));
 }
 
+// hexadecimal = ('sha256', bytes)
+void sha256(const Arguments& in) {
+  const std::string bytes = bytes_of(in.at(0), "The text to digest");
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1) {
+    throw Error("UNSUPPORTED", "OpenSSL has no SHA-256 here, so the code of a class cannot be digested.");
+  }
+  std::string hexadecimal;
+  for (unsigned int i = 0; i < size; ++i) {
+    hexadecimal += "0123456789abcdef"[digest[i] >> 4];
+    hexadecimal += "0123456789abcdef"[digest[i] & 15];
+  }
+  in.give(0, text_array(hexadecimal));
+}
+
 // [ours, othersWrite] = ('folderRights', folder)
 void folder_rights_of(const Arguments& in) {
   const FolderRights found = folder_rights(in.text(0, "The folder"));
@@ -350,6 +367,7 @@ const std::unordered_map<std::string, Command>& commands() {
       {"beatReport", beat_report},
       {"beatStop", beat_stop},
       {"requestId", request_id},
+      {"sha256", sha256},
       {"folderRights", folder_rights_of},
       {"keepPrivately", keep_privately},
       {"lastError", last_error},

@@ -4,6 +4,7 @@ classdef AutoPopulate < levada.Table
 %   populate, parpopulate   compute the missing entities
 %   progress, jobs          report how much is done
 %   stale, staleness        report which results are still true
+%   recompute               compute results again, compare, and replace them on request
 %
 %   A class has a public method make(self, key), or the older makeTuples(self, key) with protected access. It is called
 %   with the key of one entity, and inserts into its own table and its parts; its rows are committed when
@@ -27,6 +28,7 @@ classdef AutoPopulate < levada.Table
             %   populate(lab.Stat)
             %   populate(lab.Stat, restriction, ...)     only keys that meet all of these
             %   populate(..., 'MaxCalls', 10, 'Display', false, 'Patience', 60)
+            %   populate(..., 'Stale', true)             then also computes stale results again, and replaces each
             %   [failedKeys, errors] = populate(...)     goes on after errors, and returns them
             %
             %   It works under leases, beside other populates and workers in MATLAB and Python: no key is computed
@@ -101,6 +103,40 @@ classdef AutoPopulate < levada.Table
             relation = staleness(self) & 'state = "stale"';
         end
 
+        function done = recompute(self, varargin)
+            %RECOMPUTE Compute results again, and compare them with what is stored; nothing is replaced yet.
+            %
+            %   done = recompute(lab.Stat & stale(lab.Stat))
+            %   done = recompute(lab.Stat, 'Tolerance', struct('mean_rate', 1e-9))
+            %   done = recompute(..., 'SuppressErrors', true)    goes on after an error of make; see done.Errors
+            %   done.confirm()                                   replaces what differs
+            %
+            %   make runs beside what is stored, and nobody else notices. Only results of jobs can be computed again, not
+            %   rows that were inserted by hand.
+            %
+            %   Tolerance  the largest absolute difference that counts as none, by attribute, also within arrays
+            %   done       a levada.Recomputation, which shows itself
+            %
+            %   Errors: levada:PreconditionFailed if make changes other rows or reads what it has inserted.
+            named = levada.internal.inputs.readOptions(struct('Tolerance', struct(), 'SuppressErrors', false), varargin);
+            checkMake(self);
+            whole = feval(class(self));
+            results = [];
+            if ~strcmp(getfield(node(self), 'arm'), 'table')
+                results = proj(self);
+            end
+            done = levada.Recomputation(conn(self), class(self));
+            levada.internal.jobs.recomputeEach(whole, results, named.Tolerance, @take);
+
+            function goOn = take(job, differences)
+                goOn = true;
+                if ~isempty(job.error) && ~named.SuppressErrors
+                    levada.internal.errors.raise(job.error);
+                end
+                done.take(job, differences);
+            end
+        end
+
         function source = getKeySource(self)
             %GETKEYSOURCE Return the key source, the relation of the keys to compute.
             source = ownKeySource(self);
@@ -146,6 +182,15 @@ classdef AutoPopulate < levada.Table
                 ~strcmp(levada.internal.schema.definingClass(self, 'makeTuples'), 'levada.AutoPopulate');
         end
 
+        function checkMake(self)
+            %CHECKMAKE Refuse a class without a make.
+            if ~hasMake(self)
+                levada.internal.errors.fail('InvalidRequest', ...
+                    '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', ...
+                    class(self));
+            end
+        end
+
         function runMake(self, key)
             %RUNMAKE Call the make of the class.
             if ismethod(self, 'make')
@@ -159,9 +204,7 @@ classdef AutoPopulate < levada.Table
     methods (Access = protected)
         function makeTuples(self, ~)
             %MAKETUPLES Compute one entity. A class overrides this method, or has `make`.
-            levada.internal.errors.fail('InvalidRequest', ...
-                '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', ...
-                class(self));
+            checkMake(self);
         end
     end
 end

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 _PACKAGE = str(Path(__file__).parent.parent)
 _IMPORT = str(Path(importlib.__file__).parent)
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 
 
-def report(error: BaseException, command: str) -> int:
+def report(error: BaseException, command: str, *, as_json: bool = False) -> int:
     """Write an error to standard error, and return the exit code."""
+    if as_json:
+        sys.stderr.write(f"{output.json_text(_as_object(error))}\n")
+        return EXIT_FAILED
     if isinstance(error, (LevadaError, OSError)) and not config["display.full_tracebacks"]:
         _say(command, _told(error))
         return EXIT_FAILED
@@ -48,6 +52,26 @@ def user_lines(error: BaseException) -> Iterator[traceback.FrameSummary]:
             yield line
 
 
+def _as_object(error: BaseException) -> dict[str, object]:
+    known = error if isinstance(error, LevadaError) else None
+    return {
+        "error": type(error).__name__,
+        "reason": None if known is None else known.reason,
+        "message": _told(error),
+        "details": {} if known is None else known.details,
+        "call_id": None if known is None else known.call_id,
+        "notes": list(getattr(error, "__notes__", ())),
+        "lines": [f"{line.filename}:{line.lineno} in {line.name}" for line in user_lines(error)],
+    }
+
+
+def report_usage(told: str) -> int:
+    """Write what is wrong with the arguments to standard error as JSON, and return the exit code."""
+    *_, message = told.strip().splitlines()
+    sys.stderr.write(f"{output.json_text({'error': 'usage', 'reason': None, 'message': message})}\n")
+    return EXIT_USAGE
+
+
 def _say(command: str, text: str) -> None:
     output.write_styled(f"{command}: ", "red", sys.stderr)
     sys.stderr.write(f"{text}\n")
@@ -56,4 +80,4 @@ def _say(command: str, text: str) -> None:
 def _told(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}."
-    return str(error)
+    return text_of(error)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import os
 import sys
+from contextlib import nullcontext, redirect_stderr
 from typing import TYPE_CHECKING
 
 from levada._base.installation import missing_server_modules
@@ -37,7 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             near = difflib.get_close_matches(words[0], parser.commands.choices, 1)
             hint = f"did you mean `{near[0]}`?" if near else "`levada` lists them."
             parser.error(f"there is no command `{words[0]}`; {hint}")
-        options = parser.parse_args(words)
+        try:
+            with redirect_stderr(io.StringIO()) if "--json" in words else nullcontext() as told:
+                options = parser.parse_args(words)
+        except SystemExit as ended:
+            if told is None or not ended.code:
+                raise
+            from levada._cli.failures import report_usage
+
+            return report_usage(told.getvalue())
         if options.run is None:  # a group without its action
             options.parser.print_help()
             return 0
@@ -79,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
         except (KeyboardInterrupt, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001  # this is where every error of a command ends
-            return report(error, command_of(options))
+            return report(error, command_of(options), as_json=getattr(options, "json", False) is True)
 
 
 def _call(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from levada._net.backoff import PASSING, repeat
 from levada_api.v1 import job_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from levada._jobs.buffered_insert import BufferedInsert
     from levada._jobs.job_calls import Lease
@@ -44,6 +44,7 @@ class CompletedJob:
         committed: Whether its own transaction has completed it already.
         unready: Whether that transaction inserted nothing.
         unrecorded_reads: Whether a read ended before its receipt came.
+        hashes: The hashes of its objects in stores by their ids, if it was computed to be compared.
     """
 
     lease: Lease
@@ -56,6 +57,7 @@ class CompletedJob:
     committed: bool = False
     unready: bool = False
     unrecorded_reads: bool = False
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def byte_count(self) -> int:

@@ -92,6 +92,7 @@ class JobWork:
         self._inserts: list[BufferedInsert] = []
         self._receipts: list[bytes] = []
         self._unrecorded = False
+        self._hashes: dict[str, str] = {}
         self._verified: list[job_service_pb2.VerifiedRead] = []
         self._transaction: Transaction | None = None
 
@@ -177,6 +178,11 @@ class JobWork:
                     f"`{name.table}`: a row has no value for `{attribute.name}`, which has no default.",
                     {"attribute": attribute.name, "table": f"{name.schema}.{name.table}"},
                 )
+
+    def take_objects(self, hashes: Mapping[str, str]) -> None:
+        """Note the hashes of objects that were put into stores for it, by their ids."""
+        if self._beside:
+            self._hashes.update(hashes)
 
     def open_transaction(self) -> str:
         """Open the job's transaction if it is not open; return the token of its lease, which writes carry.
@@ -337,6 +343,7 @@ class JobWork:
             output,
             committed=self._transaction is not None,
             unrecorded_reads=self._unrecorded,
+            hashes=self._hashes,
         )
         if self._transaction is not None:
             job = replace(job, unready=self._transaction.complete_job(job.header()))

@@ -48,6 +48,10 @@ class JobContext(Protocol):
         """
         ...
 
+    def take_objects(self, hashes: Mapping[str, str]) -> None:
+        """Note the hashes of objects that were put into stores for it, by their ids."""
+        ...
+
     def open_transaction(self) -> str:
         """Open the job's transaction if it is not open; return the token of its lease, which writes carry."""
         ...

@@ -15,6 +15,7 @@ import numpy as np
 from blake3 import blake3
 
 from levada._base.errors import InvalidRequest, LevadaError, WrongValue
+from levada._net.job_context import job_of
 from levada._objects.handles import StoredObject
 from levada._objects.transfer import PATIENCE_SECONDS, FileSource, MemorySource, Source, hash_of, upload
 from levada._values.attached import AttachedFile
@@ -69,7 +70,7 @@ class Stager:
             LimitReached: The store is full.
         """
 
-        def one(index: int) -> str | None:
+        def one(index: int) -> tuple[str, str] | None:
             value = values[index]
             if value is None or is_missing_scalar(value):
                 return None
@@ -82,16 +83,21 @@ class Stager:
                 raise type(error)(text, {**error.details, **details}) from None
 
         if len(values) == 1:
-            return [one(0)]
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            return list(pool.map(one, range(len(values))))
+            staged = [one(0)]
+        else:
+            with ThreadPoolExecutor(_PARALLEL) as pool:
+                staged = list(pool.map(one, range(len(values))))
+        if (job := job_of(self.connection)) is not None:
+            job.take_objects(dict(filter(None, staged)))
+        return [None if reference is None else reference[0] for reference in staged]
 
-    def _staged(self, value: object, attribute: Attribute, key: Mapping[str, object], where: str) -> str:
+    def _staged(self, value: object, attribute: Attribute, key: Mapping[str, object], where: str) -> tuple[str, str]:
+        """Put a value into its store; return its id and its hash."""
         type_ = attribute.parsed_type
         if isinstance(value, Mapping) and type_.codec != "blob" and "id" in value:
-            return str(value["id"])  # as Arrow has it
+            return str(value["id"]), str(value.get("hash", ""))  # as Arrow has it
         if isinstance(value, StoredObject) and self._shared(value, attribute):
-            return value.id
+            return value.id, value.hash
         request = pb.StageObjectRequest(name=self.table, attribute=attribute.name)
         match type_.codec:
             case "blob":
@@ -132,7 +138,7 @@ class Stager:
                 value = encode_condition_value(key[name], f"attribute `{name}`")
                 request.key.add(name=name).value.CopyFrom(value)
 
-    def _any(self, request: pb.StageObjectRequest, value: object, spelling: str) -> str:
+    def _any(self, request: pb.StageObjectRequest, value: object, spelling: str) -> tuple[str, str]:
         if isinstance(value, (bytes, bytearray, memoryview)):
             request.file_name = f"{request.attribute}.bin"
             return self._upload(request, MemorySource([_octets(value)]))
@@ -143,12 +149,14 @@ class Stager:
         request.folder = True
         sources = _folder(path)
         lines = "".join(f"{hash_of(source)} {source.size} {source.path}\n" for source in sources)
-        return upload(self.connection, request, sources, blake3(lines.encode()).hexdigest()).id
+        stored = upload(self.connection, request, sources, blake3(lines.encode()).hexdigest())
+        return stored.id, stored.hash
 
-    def _upload(self, request: pb.StageObjectRequest, source: Source) -> str:
-        return upload(self.connection, request, [source], hash_of(source)).id
+    def _upload(self, request: pb.StageObjectRequest, source: Source) -> tuple[str, str]:
+        stored = upload(self.connection, request, [source], hash_of(source))
+        return stored.id, stored.hash
 
-    def _registered(self, path: Path, attribute: Attribute) -> str:
+    def _registered(self, path: Path, attribute: Attribute) -> tuple[str, str]:
         store = attribute.parsed_type.store
         if path.is_absolute():
             folder = self.connection.store_folder(store)
@@ -164,7 +172,7 @@ class Stager:
         response = self.connection.call(
             "ObjectService/RegisterFile", request, pb.RegisterFileResponse, patience=PATIENCE_SECONDS
         )
-        return response.object.id
+        return response.object.id, response.object.hash
 
 
 def _octets(value: bytes | bytearray | memoryview) -> memoryview:

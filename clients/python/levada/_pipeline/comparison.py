@@ -59,6 +59,7 @@ def differences(
     stored: pa.Table,
     computed: Sequence[pa.RecordBatch],
     tolerance: Mapping[str, float],
+    hashes: Mapping[str, str],
 ) -> Iterator[Difference]:
     """Yield the differences between the stored rows of a key and the rows that were computed again.
 
@@ -71,6 +72,7 @@ def differences(
         stored: The stored rows.
         computed: The computed rows.
         tolerance: The largest absolute difference of numbers, by attribute, that counts as none.
+        hashes: The hashes of the computed objects in stores by their ids; objects of one hash are equal.
     """
     before = {_key(row, heading): row for row in fetching.to_dicts(stored)}
     after: dict[tuple[str, ...], Row] = {}
@@ -89,9 +91,18 @@ def differences(
             name = attribute.name
             if name not in new:
                 continue  # the default, which is the same, or of the moment
-            objects = attribute.parsed_type.family is Family.OBJECT
-            if objects or not equal(old[name], new[name], tolerance.get(name, 0.0)):
+            if attribute.parsed_type.family is Family.OBJECT:
+                same = _same_object(old[name], new[name], hashes)
+            else:
+                same = equal(old[name], new[name], tolerance.get(name, 0.0))
+            if not same:
                 yield Difference(table, named, name, old[name], new[name])
+
+
+def _same_object(reference: Mapping[str, Any] | None, computed: str | None, hashes: Mapping[str, str]) -> bool:
+    if reference is None or computed is None:
+        return reference is None and computed is None
+    return bool(computed == reference["id"] or hashes.get(computed) == reference["hash"])
 
 
 def _key(row: Row, heading: Heading) -> tuple[str, ...]:

@@ -207,7 +207,7 @@ def _compare(table: Computing, lease: Lease, job: CompletedJob, tolerance: Mappi
         stored = (free_table(connection, name) & lease.key).to_arrow()
         inserts = [insert for insert in job.inserts if _same_table(insert.table, described.table.name)]
         batches = [batch for insert in inserts for batch in _batches(insert.ipc_pieces())]
-        yield from differences(_shown(target), described.heading, stored, batches, tolerance)
+        yield from differences(_shown(target), described.heading, stored, batches, tolerance, job.hashes)
 
 
 def _shown(table: Table) -> str:

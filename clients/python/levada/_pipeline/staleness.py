@@ -26,11 +26,13 @@ _Code = tuple["schema_pb2.TableName", str]
 class Staleness(Relation):
     """Verdicts on results: their key, a `state` and a `reason`; restrict, join and fetch it as any relation."""
 
-    def __init__(self, connection: Connection, name: schema_pb2.TableName, codes: list[_Code]) -> None:
+    def __init__(
+        self, connection: Connection, name: schema_pb2.TableName, codes: list[_Code], *, known_only: bool = False
+    ) -> None:
         key = {a.name for a in connection.describe_table(name).heading.attributes.values() if a.in_key}
         # A key attribute keeps its name; one of the verdict with the same is then called staleness_….
         self._state = "staleness_state" if "state" in key else "state"
-        super().__init__(connection, nodes.staleness(name, codes))
+        super().__init__(connection, nodes.staleness(name, codes, known_only=known_only))
 
     @property
     def stale(self) -> Staleness:
@@ -40,6 +42,11 @@ class Staleness(Relation):
     def in_state(self, state: str) -> Staleness:
         """Return the results that are `stale`, `fresh` or `unknown`."""
         return self & {self._state: state}
+
+
+def known_stale_count(connection: Connection, name: schema_pb2.TableName) -> int:
+    """Count the stale results of a table by what the server knows already; no input is compared again."""
+    return len(Staleness(connection, name, [], known_only=True).stale)
 
 
 def verdicts(table: Computing) -> Staleness:

@@ -161,15 +161,18 @@ def job_table(schema: str, name: str) -> Node:
     return Node(message)
 
 
-def staleness(table: schema_pb2.TableName, codes: Sequence[tuple[schema_pb2.TableName, str]]) -> Node:
+def staleness(
+    table: schema_pb2.TableName, codes: Sequence[tuple[schema_pb2.TableName, str]], *, known_only: bool = False
+) -> Node:
     """Build the node of the verdicts on the results of an auto-populated table.
 
     Args:
         table: The table.
         codes: The tables whose code is known here, with its digest.
+        known_only: No input is compared again.
     """
     known = [pb.TableCode(table=name, code_version=digest) for name, digest in codes]
-    return Node(pb.RelationNode(staleness=pb.Staleness(name=table, codes=known)))
+    return Node(pb.RelationNode(staleness=pb.Staleness(name=table, codes=known, known_only=known_only)))
 
 
 def constant(holds: bool) -> Node:

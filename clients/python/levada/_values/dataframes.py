@@ -84,10 +84,10 @@ def numpy_column(array: Array, attribute: Attribute, place: Place) -> pa.Array:
         return arrow_column(list(array), attribute, place)
 
 
-def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
-    """Convert an Arrow array to an attribute's type: as a whole if that loses nothing, otherwise value by value."""
-    if isinstance(column, pa.DictionaryArray):
-        column = column.dictionary_decode()
+def _fitted(column: pa.Array | pa.ChunkedArray, attribute: Attribute, place: Place) -> pa.Array | pa.ChunkedArray:
+    """Convert a column of Arrow to an attribute's type: as a whole if that loses nothing, otherwise value by value."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if attribute.parsed_type.family in (Family.FILE, Family.OBJECT) and not pa.types.is_struct(column.type):
         return arrow_column(column.to_pylist(), attribute, place)  # of files, or of values for a store
     try:
@@ -97,8 +97,11 @@ def _fitted(column: pa.Array, attribute: Attribute, place: Place) -> pa.Array:
     return arrow_column(column.to_pylist(), attribute, place) if fitted is None else fitted
 
 
-def _cast(column: pa.Array, type_: AttributeType) -> pa.Array | None:
+def _cast(column: pa.Array | pa.ChunkedArray, type_: AttributeType) -> pa.Array | pa.ChunkedArray | None:
     """Cast if Arrow refuses every loss; return None if it would not refuse, or means something else."""
+    if isinstance(column, pa.ChunkedArray):  # Arrow makes several chunks of more than 16 MB of text
+        pieces = [_cast(chunk, type_) for chunk in column.chunks]
+        return None if any(piece is None for piece in pieces) else pa.chunked_array(pieces, type_.arrow)
     given, target = column.type, type_.arrow
     if type_.codecs:
         return None

@@ -326,7 +326,10 @@ class _Reader:
         attributes = [a for a in self._attributes if a.name in columns]
         place = self._place({name: _positional(column) for name, column in columns.items()})
         arrays = [convert(columns[a.name], a, place) for a in attributes]
-        whole = pa.Table.from_batches([_record_batch(arrays, attributes, row_count)])
+        if arrays:  # which may have several chunks each
+            whole = pa.Table.from_arrays(arrays, schema=_schema(attributes))
+        else:
+            whole = pa.Table.from_batches([_record_batch((), (), row_count)])
         return Rows(whole.schema, _cut(whole))
 
     def from_arrow(self, table: pa.Table) -> Rows:

@@ -236,7 +236,7 @@ async def check_inputs(engine: Engine, connection: Connection, view: View, table
     Raises:
         InputsChanged: One gives other rows.
     """
-    scope = OpenTransaction(connection, engine.scope.postgresql_version)
+    scope = OpenTransaction(connection, engine.scope.outside)
     for number, (relation, digest) in enumerate(job.inputs, 1):
         readable = await view.query(Action.FETCH, relation)
         if await readable.digest(scope) != digest:

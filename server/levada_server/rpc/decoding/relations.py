@@ -151,7 +151,8 @@ class _Decoder:
             case "staleness":
                 said = node.staleness
                 codes = [(values.table_name("staleness", code.table), code.code_version) for code in said.codes]
-                return algebra.StalenessOperand(values.table_name("staleness", said.name), tuple(codes)), 1
+                name = values.table_name("staleness", said.name)
+                return algebra.StalenessOperand(name, tuple(codes), said.known_only), 1
             case "restrict":
                 operand, depth = self._operand(node.restrict.operand)
                 condition, condition_depth = self._condition(node.restrict.condition)

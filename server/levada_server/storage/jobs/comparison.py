@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _FILE = "staleness"
 _SQL = statements(_FILE)
+_LOCK = 0x7E5D
+"""The first half of the key of a comparison's advisory lock; the second half is the table's id."""
+LOCK_WAIT = "5s"
+"""How long a comparison waits for a lock on a table that was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,17 @@ async def merge_changes(connection: Connection) -> None:
     await connection.execute(_SQL["merge_changes"])
 
 
+async def take_turn(connection: Connection, table: Table) -> None:
+    """Wait until no other server compares results of a table, and keep them from it until the transaction ends."""
+    await connection.execute(_SQL["take_turn"], _LOCK, table.id)
+
+
 async def read_horizon(connection: Connection) -> str:
-    """Return the number of a transaction before which all are over."""
-    horizon: str = await connection.fetchval(_SQL["horizon"])
+    """Return the number of a transaction before which all are over.
+
+    Later in the transaction nothing waits longer than `LOCK_WAIT` for a lock: its holder may wait for this caller.
+    """
+    horizon: str = await connection.fetchval(_SQL["horizon"], LOCK_WAIT)
     return horizon
 
 
@@ -53,6 +65,8 @@ async def record_comparison(
     connection: Connection, table: Table, compared: Sequence[tuple[Candidate, Collection[int]]], horizon: str
 ) -> None:
     """Record the ids of the tables whose reads differ, for each of some results.
+
+    A result that another transaction is changing is left to that transaction and keeps its verdict meanwhile.
 
     Args:
         connection: The connection.

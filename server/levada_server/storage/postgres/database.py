@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from levada_server.model.table import TableName
     from levada_server.storage.postgres.spool import Pipe
 
-Share: TypeAlias = Literal["calls", "results", "transactions", "completions", "leases", "probes", "declarations"]
+Share: TypeAlias = Literal[
+    "calls", "results", "transactions", "completions", "leases", "comparisons", "probes", "declarations"
+]
 """A kind of work that has connections of its own."""
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -43,6 +45,8 @@ TRANSACTIONS = 20
 """Connections for the open transactions of clients, which hold one each until they end."""
 COMPLETIONS = 8
 LEASES = 4
+COMPARISONS = 2
+"""Connections for comparing the inputs of results, and so the most comparisons at once, however many ask."""
 PROBES = 1
 DECLARATIONS = 4
 CONNECT_TIMEOUT_S = 10.0
@@ -116,6 +120,7 @@ def _connections(calls: int) -> dict[Share, _Connections]:
         "transactions": _Connections("open transactions", TRANSACTIONS),
         "completions": _Connections("completing jobs", COMPLETIONS),
         "leases": _Connections("leases of jobs", LEASES),
+        "comparisons": _Connections("comparing the inputs of results", COMPARISONS),
         "probes": _Connections("signs of life", PROBES),
         "declarations": _Connections("declarations", DECLARATIONS),
     }
@@ -219,6 +224,11 @@ class Database:
         chosen._share = self._shares[share]  # noqa: SLF001  # it is of this class
         chosen._pool = self._owner_pool if share == "declarations" else self._common_pool  # noqa: SLF001
         return chosen
+
+    @property
+    def outside(self) -> Database:
+        """Return this pool."""
+        return self
 
     def of_user(self, user_id: int | None) -> Database:
         """Return the same database for the work of a user, who shares the connections with the others."""

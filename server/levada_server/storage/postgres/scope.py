@@ -47,6 +47,11 @@ class Scope(Protocol):
         """Return where one kind of work is done: on connections of its own, or in the transaction that is open."""
         ...
 
+    @property
+    def outside(self) -> Scope:
+        """Return the pool, for work that is committed at once, whatever becomes of an open transaction."""
+        ...
+
     def of_user(self, user_id: int | None) -> Scope:
         """Return where the work of a user is done, who shares the connections with the others."""
         ...
@@ -97,15 +102,20 @@ class OpenTransaction:
 
     Args:
         _connection: The connection on which the transaction is open.
-        postgresql_version: The version of PostgreSQL.
+        outside: The pool.
         written: The number of rows that a job wrote in it, by table.
         completed: The jobs that were completed in it; others see them once it is committed.
     """
 
     _connection: Connection
-    postgresql_version: str
+    outside: Scope
     written: Counter[TableName] = field(default_factory=Counter)
     completed: list[tuple[TableName, Key]] = field(default_factory=list)
+
+    @property
+    def postgresql_version(self) -> str:
+        """Return the version of PostgreSQL."""
+        return self.outside.postgresql_version
 
     @property
     def spool_space(self) -> None:

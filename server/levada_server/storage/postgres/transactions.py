@@ -88,7 +88,7 @@ class Transactions:
             self._held = stack.pop_all()
         self._connection, self._transaction, self._savepoints = connection, transaction, []
         self._read_only = read_only
-        self._current = OpenTransaction(connection, self._outside.postgresql_version)
+        self._current = OpenTransaction(connection, self._outside)
 
     async def savepoint(self, name: str) -> None:
         """Set a savepoint to roll back to.

@@ -18,9 +18,16 @@ DELETE FROM levada.table_change AS c USING over AS o
 WHERE c.table_id = o.table_id AND c.xid = o.xid
   AND EXISTS (SELECT FROM over AS later WHERE later.table_id = o.table_id AND later.xid > o.xid);
 
+-- name: take_turn
+-- Whoever reads earlier also records earlier, so no older verdict is put over a newer one.
+SELECT pg_advisory_xact_lock($1, $2);
+
 -- name: horizon
--- All transactions before this one are over, and whoever looks from now on sees what they did.
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text;
+-- All transactions before this one are over, and whoever looks from now on sees what they did. From now on, nothing in
+-- this transaction waits long for a lock, its commit does not wait for the disk (a verdict that a crash loses is found
+-- again), and no workers are started for statements of a few milliseconds.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text, set_config('lock_timeout', $1, true),
+       set_config('synchronous_commit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true);
 
 -- name: jobs_to_compare
 -- Results of which an input may have changed since it was last looked at.
@@ -33,10 +40,15 @@ WHERE j._job_id > $1 AND j._state = 'success' AND j._inputs IS NOT NULL
 ORDER BY j._job_id LIMIT $2;
 
 -- name: record_comparison
--- A job that was computed again meanwhile has another token, and other inputs.
-UPDATE {jobs} AS j SET _changed = nullif(d.changed::bigint[], '{}'), _horizon = $4::text::xid8
-FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS d(job_id, token, changed)
-WHERE j._job_id = d.job_id AND j._lease_token = d.token AND j._state = 'success';
+-- A job that was computed again meanwhile has another token, and other inputs. A job that an open transaction has
+-- changed is skipped: nobody knows how long that transaction stays open, and it may be the caller's own.
+WITH free AS (
+    SELECT j._job_id, d.changed FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS d(job_id, token, changed)
+    JOIN {jobs} AS j ON j._job_id = d.job_id AND j._lease_token = d.token AND j._state = 'success'
+    FOR NO KEY UPDATE OF j SKIP LOCKED
+)
+UPDATE {jobs} AS j SET _changed = nullif(f.changed::bigint[], '{}'), _horizon = $4::text::xid8
+FROM free AS f WHERE j._job_id = f._job_id;
 
 -- name: results_to_lease
 SELECT {key_and_comma} j._job_id, j._attempt, j._lease_token FROM {jobs} AS j

@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levada._base.errors import LevadaError, NotFound
+from levada._base.errors import LevadaError, NotFound, PermissionDenied
 from levada._base.text import size_text
+from levada._cli.commands.jobs import tables_with_jobs
 from levada._cli.output import print_facts, print_json
 from levada._net import embedded
 from levada._net.address import connect_to_existing
 from levada._net.pages import pages
 from levada._net.source import Source, find_source
 from levada._net.versions import own_version
+from levada._pipeline.staleness import known_stale_count
 from levada_api.v1 import schema_service_pb2, server_service_pb2
 
 if TYPE_CHECKING:
@@ -67,7 +69,19 @@ def _contents(connection: Connection) -> dict[str, object]:
         "PostgreSQL": info.postgresql_version,
         "schemas": len(schemas),
         "tables": sum(schema.table_count for schema in schemas),
+        "stale results": sum(_known_stale(connection, schema.name) for schema in schemas),
     }
+
+
+def _known_stale(connection: Connection, schema: str) -> int:
+    """Count the stale results of a schema that are known, in the tables that the user may read."""
+    count = 0
+    for table in tables_with_jobs(connection, schema):
+        try:
+            count += known_stale_count(connection, table)
+        except (NotFound, PermissionDenied):  # dropped meanwhile, or shown by name alone
+            continue
+    return count
 
 
 def _size(folder: Path) -> str:

@@ -29,7 +29,8 @@ def add_commands(commands: Commands) -> None:
         run="local:status",
         examples=("status",),
         server=parsing.NONE,
-        json="one object: client, server, named by or data, state, size, version, PostgreSQL, schemas, tables, error",
+        json="one object: client, server, named by or data, state, size, version, PostgreSQL, schemas, tables, "
+        "stale results, error",
     ).add_argument("--url", metavar="ADDRESS", help="another server, as host:port")
     parsing.add(
         commands,

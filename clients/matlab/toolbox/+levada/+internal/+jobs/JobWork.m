@@ -16,16 +16,18 @@ classdef JobWork < handle
         Connection
         IsCancelled   % function of a lease token: whether the job was cancelled
         Code          % the digest of the code that computes it, or ''
+        IsBeside      % whether a result is stored that this one is to be compared with: nothing may be written
         Busy = false  % whether a request of this object is under way; it must not be marked again
     end
 
     methods
-        function self = JobWork(connection, lease, isCancelled, code)
+        function self = JobWork(connection, lease, isCancelled, code, isBeside)
             %JOBWORK Begin the work of one job.
             self.Connection = connection;
             self.Lease = lease;
             self.IsCancelled = isCancelled;
             self.Code = code;
+            self.IsBeside = isBeside;
         end
 
         function answer = asks(self, connection)
@@ -96,6 +98,12 @@ classdef JobWork < handle
 
         function openTransaction(self)
             %OPENTRANSACTION Begin the job's transaction with the inserts that wait.
+            if self.IsBeside
+                levada.internal.errors.fail('PreconditionFailed', ...
+                    ['make of `%s.%s` changes rows, or reads what it has inserted, so it cannot be computed beside ' ...
+                    'what is stored. Delete the result and populate again.'], self.Lease.table.schema, ...
+                    self.Lease.table.table);
+            end
             if self.Open
                 return
             end

@@ -3,7 +3,7 @@ function digest = codeDigest(table)
 %
 %   digest = codeDigest(table)
 %
-%   Classes beside it are tables of their own and do not count. '' if the file or a means to digest it is missing.
+%   Classes beside it are tables of their own and do not count. '' if the file is missing.
 
 persistent known
 if isempty(known)
@@ -28,24 +28,11 @@ for name = sort({listed.name})
         texts{end + 1} = [name{1}, char(10), text]; %#ok<AGROW>
     end
 end
-digested = sha256(unicode2native(strjoin(texts, char(10)), 'UTF-8'));
-if ~isempty(digested)
-    digest = ['sha256:', digested(1:40)];
-end
+digested = levada.internal.calls.gateway('sha256', unicode2native(strjoin(texts, char(10)), 'UTF-8'));
+digest = ['sha256:', digested(1:40)];
 known(file) = struct('stamp', stamp, 'digest', digest);
 end
 
 function text = textOf(file)
 text = strrep(fileread(file), char([13 10]), char(10));
-end
-
-function hexadecimal = sha256(bytes)
-if exist('OCTAVE_VERSION', 'builtin')
-    hexadecimal = hash('sha256', char(bytes));
-elseif usejava('jvm')
-    maker = javaMethod('getInstance', 'java.security.MessageDigest', 'SHA-256');
-    hexadecimal = sprintf('%02x', typecast(maker.digest(bytes), 'uint8'));
-else
-    hexadecimal = '';
-end
 end

@@ -5,10 +5,7 @@ function [failedKeys, errors] = populate(table, inputs, suppressErrors, retryErr
 %   retryErrors     try keys again that failed before
 
 [restrictions, named] = takeOptions(inputs);
-if ~hasMake(table)
-    levada.internal.errors.fail('InvalidRequest', ...
-        '`%s` has no make, so there is nothing to populate: give its class a method make(self, key).', class(table));
-end
+checkMake(table);
 checkWhole(table, 'populate');
 connection = conn(table);
 levada.internal.schema.declareParts(table);
@@ -24,15 +21,42 @@ end
 connection.request('JobService/RefreshJobs', refresh);
 session = levada.internal.jobs.WorkerSession(connection);
 ending = onCleanup(@() session.close());
+called = 0;
 failedKeys = [];
 errors = struct('message', {}, 'identifier', {}, 'stack', {});
 limits = struct('patience', named.Patience, 'maxJobs', named.MaxCalls, 'waitSeconds', 0);
 tables = containers.Map('KeyType', 'char', 'ValueType', 'any');
 tables(levada.internal.schema.fullName(name)) = table;
 levada.internal.jobs.runJobs(session, tables, @() reservation, limits, @report);
+if named.Stale && called < named.MaxCalls
+    results = stale(table);
+    if ~isempty(source)
+        results = results & proj(source);
+    end
+    levada.internal.jobs.recomputeEach(table, results, struct(), @replace);
+end
+
+    function goOn = replace(job, differences)
+        state = 'success';
+        if isempty(job.error)
+            done = levada.Recomputation(connection, class(table));
+            done.take(job, differences);
+            try
+                done.confirm();
+            catch failure
+                job.error = failure;
+            end
+        end
+        if ~isempty(job.error)
+            state = 'error';
+        end
+        report(struct('state', state, 'table', name, 'key', job.key, 'seconds', job.seconds, 'error', {job.error}));
+        goOn = called < named.MaxCalls;
+    end
 
     function goOn = report(outcome)
         goOn = true;
+        called = called + 1;
         if named.Display
             fprintf('%s %s %s %.3f s\n', outcome.state, class(table), jsonencode(outcome.key), outcome.seconds);
         end
@@ -48,7 +72,7 @@ levada.internal.jobs.runJobs(session, tables, @() reservation, limits, @report);
 end
 
 function [restrictions, named] = takeOptions(inputs)
-defaults = struct('MaxCalls', Inf, 'Display', false, 'Patience', 60);
+defaults = struct('MaxCalls', Inf, 'Display', false, 'Patience', 60, 'Stale', false);
 restrictions = inputs;
 named = defaults;
 for name = reshape(fieldnames(defaults), 1, [])

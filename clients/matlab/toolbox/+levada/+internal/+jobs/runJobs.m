@@ -52,7 +52,8 @@ for found = leases
         break
     end
     lease = found{1};
-    job = levada.internal.jobs.runJob(session, tables(levada.internal.schema.fullName(lease.table)), lease);
+    table = tables(levada.internal.schema.fullName(lease.table));
+    job = levada.internal.jobs.runJob(session.Connection, table, lease, @(token) session.isCancelled(token), false);
     number = number + 1;
     isSettled = ~isempty(job.error) || job.committed;
     if ~isSettled

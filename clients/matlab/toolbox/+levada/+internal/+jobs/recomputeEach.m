@@ -1,0 +1,63 @@
+function recomputeEach(table, results, tolerance, report)
+%RECOMPUTEEACH Compute results again beside what is stored, one after the other, and compare each.
+%
+%   recomputeEach(table, results, tolerance, report)
+%
+%   table      the whole table
+%   results    a relation with attributes of the key of its jobs; [] for all results
+%   tolerance  struct: the largest absolute difference that counts as none, by attribute
+%   report     function of a job, as levada.internal.jobs.runJob returns it, and of its differences, as
+%              levada.internal.jobs.differences does; false ends it
+
+connection = conn(table);
+levada.internal.schema.declareParts(table);
+name = tableName(table);
+own = ownTables(connection, name);
+mostLeases = 100;
+request = struct('name', name, 'after_job_id', int64(0), 'max_results', mostLeases);
+if ~isempty(results)
+    request.results = results.message();
+end
+leases = cell(1, mostLeases);
+while numel(leases) == mostLeases
+    leases = {};
+    response = connection.request('JobService/LeaseResults', request);
+    if isfield(response, 'leases')
+        leases = response.leases;
+    end
+    for found = leases
+        lease = found{1};
+        job = levada.internal.jobs.runJob(connection, table, lease, @(~) false, true);
+        compared = levada.internal.jobs.differences();
+        if isempty(job.error)
+            compared = compare(connection, own, job, tolerance);
+        end
+        if ~report(job, compared)
+            return
+        end
+        request.after_job_id = lease.job_id;
+    end
+end
+end
+
+function own = ownTables(connection, name)
+% The table and its parts, as the catalog has them.
+table = connection.describeTable(name);
+every = levada.internal.calls.listPages(connection, 'SchemaService/ListTables', 'tables', ...
+    struct('schema', table.name.schema));
+prefix = [table.name.table '.'];
+own = every(cellfun(@(t) strcmp(t.name.table, table.name.table) || strncmp(t.name.table, prefix, numel(prefix)), every));
+end
+
+function found = compare(connection, own, job, tolerance)
+found = levada.internal.jobs.differences();
+for target = own
+    table = target{1};
+    fullName = levada.internal.schema.fullName(table.name);
+    rows = levada.FreeTable(connection, [table.name.schema '.' table.name.table]) & job.key;
+    stored = levada.internal.query.fetchResult(rows, {'*', 'Exact', true});
+    made = job.made(cellfun(@(m) strcmp(levada.internal.schema.fullName(m.name), fullName), job.made));
+    parts = cellfun(@(m) m.parts, made, 'UniformOutput', false);
+    found = [found, levada.internal.jobs.differences(table, stored, [parts{:}], tolerance)]; %#ok<AGROW>
+end
+end
