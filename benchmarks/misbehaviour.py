@@ -41,8 +41,8 @@ PAUSE_S = 0.5
 """How long a client rests between two calls."""
 TRANSACTION_EVERY = 10
 """Every which call of a client is a transaction."""
-WARM_S = 3.0
-"""The first calls of a round open connections, also those of the server; they do not count."""
+WARM_SHARE = 0.2
+"""The share of a round whose calls do not count: the first ones open connections, also those of the server."""
 TIMEOUT_S = 30.0
 ROWS = 20_000
 GIANT_BYTES = 40 * 2**20
@@ -116,7 +116,8 @@ async def behave(
         await call.read()
 
     number = first
-    counts = time.monotonic() + WARM_S
+    now = time.monotonic()
+    counts = now + WARM_SHARE * (ends - now)
     await asyncio.sleep(begin_s)
     while time.monotonic() < ends:
         number += 1
