@@ -41,6 +41,8 @@ PAUSE_S = 0.5
 """How long a client rests between two calls."""
 TRANSACTION_EVERY = 10
 """Every which call of a client is a transaction."""
+WARM_SHARE = 0.2
+"""The share of a round whose calls do not count: the first ones open connections, also those of the server."""
 TIMEOUT_S = 30.0
 ROWS = 20_000
 GIANT_BYTES = 40 * 2**20
@@ -80,9 +82,15 @@ def rows_of(first: int, count: int, text: str = "x") -> bytes:
 
 
 async def behave(
-    channel: grpc.aio.Channel, metadata: Metadata, relation: relation_pb2.Relation, first: int, ends: float, told: Round
+    channel: grpc.aio.Channel,
+    metadata: Metadata,
+    relation: relation_pb2.Relation,
+    first: int,
+    begin_s: float,
+    ends: float,
+    told: Round,
 ) -> None:
-    """Make small calls on a stream, as Levada's clients do, until a moment of `time.monotonic`."""
+    """Make small calls on a stream, as Levada's clients do, from some seconds on until a moment of `monotonic`."""
     sessions = session_grpc.SessionServiceStub(channel)
     fetching = query_service_pb2.FetchRelationRequest(relation=relation)
     fetch = session.OpenCallsRequest(fetch_few_rows=query_service_pb2.FetchFewRowsRequest(fetch=fetching))
@@ -108,6 +116,9 @@ async def behave(
         await call.read()
 
     number = first
+    now = time.monotonic()
+    counts = now + WARM_SHARE * (ends - now)
+    await asyncio.sleep(begin_s)
     while time.monotonic() < ends:
         number += 1
         began = time.perf_counter()
@@ -125,7 +136,8 @@ async def behave(
         except (RuntimeError, TimeoutError) as error:
             told.errors.append(repr(error))
             calls = None
-        told.seconds.append(time.perf_counter() - began)
+        if time.monotonic() >= counts:
+            told.seconds.append(time.perf_counter() - began)
         await asyncio.sleep(PAUSE_S)
 
 
@@ -254,7 +266,15 @@ async def behave_all(
     clients = zip(channels, tokens, strict=True)
     await asyncio.gather(
         *(
-            behave(channel, metadata_of(token), relations[number], first + number * 100_000, ends, told)
+            behave(
+                channel,
+                metadata_of(token),
+                relations[number],
+                first + number * 100_000 + number % TRANSACTION_EVERY,
+                number / len(tokens) * PAUSE_S,  # they do not all call at the same time
+                ends,
+                told,
+            )
             for number, (channel, token) in enumerate(clients)
         )
     )

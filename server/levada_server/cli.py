@@ -39,6 +39,7 @@ from levada_server.embedded import embedded
 from levada_server.errors import InvalidRequest, LevadaError
 from levada_server.logs import configure
 from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
+from levada_server.monitoring.alerts import send_trial
 from levada_server.operations.call_limits import FETCH_S, CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.user_shares import USER_STREAMS
@@ -136,6 +137,12 @@ def command_parser() -> argparse.ArgumentParser:
     _add_data_dir(certificates)
     certificates.add_argument("names", nargs="+", help="names and addresses under which clients call the server")
     certificates.set_defaults(run=_certificates)
+    trial = _add(
+        commands, "try-alerts", "send a trial alert to everybody whom the settings of alerts name", ("try-alerts",)
+    )
+    _add_data_dir(trial)
+    _add_alerts(trial)
+    trial.set_defaults(run=_try_alerts)
     return parser
 
 
@@ -160,6 +167,16 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="the server's data folder (default: .levada in this folder or above it; for a restore, a new one here)",
+    )
+
+
+def _add_alerts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--alerts",
+        type=Path,
+        metavar="FILE",
+        help="the file that says whom to tell of failed jobs, lost workers and failed backups "
+        "(default: alerts.toml in the data folder)",
     )
 
 
@@ -320,12 +337,7 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         default=AUDIT_MONTHS,
         help="how many months to keep the audit (default: %(default)s)",
     )
-    serve_parser.add_argument(
-        "--alerts",
-        type=Path,
-        help="the file that says whom to tell of failed jobs, lost workers and failed backups "
-        "(default: alerts.toml in the data folder)",
-    )
+    _add_alerts(serve_parser)
     serve_parser.add_argument(
         "--metrics",
         type=_address,
@@ -398,6 +410,17 @@ def _certificates(options: argparse.Namespace) -> int:
     print(f"             SHA-256 {made.fingerprint}")
     print("`levada login` shows this fingerprint once; compare it.")
     return 0
+
+
+def _try_alerts(options: argparse.Namespace) -> int:
+    failed = False
+    for channel, reason in send_trial(read_alerts(options.alerts or options.data_dir / ALERTS_FILE)):
+        if reason:
+            failed = True
+            print(f"levada try-alerts: {channel}: not accepted ({reason})", file=sys.stderr)
+        else:
+            print(f"{channel}: accepted")
+    return EXIT_FAILED if failed else 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -35,6 +35,8 @@ PAUSE_S = 1.0
 """The pause before a process that ended without a stop signal is replaced."""
 ROUND_S = 5.0
 """How long a round of watching a process takes."""
+SWITCH_S = 0.0005
+"""How long, in seconds, a thread may keep the event loop waiting, which takes several turns for each small call."""
 YOUNG_OBJECTS = 20_000
 """A call creates hundreds of objects that die with it, so garbage is collected only after this many."""
 _LOG = logging.getLogger("levada.server")
@@ -179,6 +181,7 @@ def run(server: Coroutine[None, None, None]) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    sys.setswitchinterval(SWITCH_S)
     if sys.platform == "win32":
         asyncio.run(server)
     else:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from levada_server.certificates import make_certificates
+from levada_server.cli import main
 from levada_server.config import AlertSettings, MailSettings, read_alerts
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure
@@ -226,6 +227,52 @@ async def test_failed_jobs_are_found_by_an_index(
         f"EXPLAIN SELECT count(*) FROM levada_jobs.t{table.id} WHERE _state = 'error' AND _finished_time > now()"  # noqa: S608
     )
     assert any(f"t{table.id}_error" in row[0] for row in plan)
+
+
+def trial_file(folder: Path, hook: Webhook, settings: MailSettings) -> Path:
+    """Write settings of alerts for both channels."""
+    file = folder / "alerts.toml"
+    recipients = ", ".join(f'"{one}"' for one in settings.recipients)
+    file.write_text(
+        f'[webhook]\nurl = "{hook.url}"\n[mail]\nserver = "{settings.host}:{settings.port}"\n'
+        f'from = "{settings.sender}"\nto = [{recipients}]\nuser = "{settings.user}"\n'
+        f'password = "{SECRET}"\nauthority = "{settings.authority}"\n'
+    )
+    file.chmod(0o600)
+    return file
+
+
+def test_a_trial_alert_goes_over_every_channel(
+    tmp_path: Path, hook: Webhook, post: tuple[MailServer, MailSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, settings = post
+    trial_file(tmp_path, hook, settings)
+    assert main(["try-alerts", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "webhook: accepted\nmail: accepted\n"
+    (text,), ((*_, mail),) = hook.texts, server.mails
+    assert "this is a trial" in text
+    assert "this is a trial" in email.message_from_string(mail)["Subject"]
+
+
+def test_a_trial_alert_says_which_channel_failed_and_tries_the_others(
+    tmp_path: Path, hook: Webhook, post: tuple[MailServer, MailSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, settings = post
+    hook.status = 404
+    assert main(["try-alerts", "--alerts", str(trial_file(tmp_path, hook, settings))]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (
+        "mail: accepted\n",
+        "levada try-alerts: webhook: not accepted (status 404)\n",
+    )
+    assert len(server.mails) == 1
+
+
+def test_a_trial_alert_without_settings_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["try-alerts", "--data-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"levada try-alerts: {tmp_path}/alerts.toml cannot be read: no such file or directory.\n"
+    )
 
 
 GOOD = '[webhook]\nurl = "https://hooks.example.org/a"\n'

@@ -16,10 +16,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 import levada as lv
 from levada_server import app
 from levada_server.app import running
-from levada_server.config import Settings
+from levada_server.config import AlertSettings, Settings
 from levada_server.errors import Unavailable
+from levada_server.monitoring import alerts
+from levada_server.monitoring.alerts import Alerts
+from levada_server.monitoring.metrics import ServerMetrics
+from levada_server.operations.audit import Audit
 from levada_server.operations.downstream import Downstream
+from levada_server.reach import Reach
 from levada_server.storage.catalog.cache import CatalogCache
+from levada_server.storage.permissions.cache import PermissionsCache
 from levada_server.supervision import Supervision
 from tests.conftest import served
 
@@ -33,11 +39,21 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 TIMEOUT_S = 30.0
 
 TASKS: dict[str, tuple[Any, str, bool]] = {  # Any: a class or a module
+    "alerts": (Alerts, "round", False),
+    "audit": (Audit, "flush", False),
+    "audit-months": (app, "_keep_audit", False),
     "catalog": (CatalogCache, "catch_up", True),
+    "changes": (app, "_merge_changes", False),
     "downstream": (Downstream, "refresh", False),
+    "figures": (ServerMetrics, "count", False),
     "outcomes": (app, "forget_past_days", False),
+    "permissions": (app, "_keep_permissions", True),
+    "postgresql": (Reach, "look", True),
+    "token-uses": (PermissionsCache, "write_uses", False),
 }
 """The function that each background task calls, and whether the server is ready only with it."""
+INTERVALS = ("EVERY_S", "KEEP_UP_S", "PERMISSIONS_S", "USES_S", "FLUSH_S", "FIGURES_S", "MERGE_S", "TIDY_INTERVAL_S")
+"""Their pauses."""
 FAULTS = {
     "bug": RuntimeError("boom"),
     "driver": asyncpg.InternalClientError("got result for unknown protocol state 3"),
@@ -49,7 +65,8 @@ FAULTS = {
 @asynccontextmanager
 async def health_of(database_url: str) -> AsyncIterator[health_pb2_grpc.HealthStub]:
     """Serve a database, and give the health of the server."""
-    settings = Settings(database_url, Path(), "127.0.0.1:0", grace_s=0.1)
+    told = AlertSettings("http://127.0.0.1:1", None)  # there is nothing to tell
+    settings = Settings(database_url, Path(), "127.0.0.1:0", grace_s=0.1, metrics=("127.0.0.1", 0), alerts=told)
     async with running(settings) as (_, address), grpc.aio.insecure_channel(address) as channel:
         yield health_pb2_grpc.HealthStub(channel)
 
@@ -78,8 +95,9 @@ async def test_a_background_task_that_fails_is_logged_and_begins_again(
         await work(*arguments)
 
     monkeypatch.setattr(place, function, round_of_work)
-    monkeypatch.setattr(app, "KEEP_UP_S", 0.05)
-    monkeypatch.setattr(app, "TIDY_INTERVAL_S", 0.05)
+    for pause in INTERVALS:
+        monkeypatch.setattr(app, pause, 0.05)
+    monkeypatch.setattr(alerts, "EVERY_S", 0.05)
     monkeypatch.setattr("levada_server.operations.downstream.ROUND_S", 0.05)
     async with health_of(database_url) as health:
         await until(health, "", SERVING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from levada_server.model.table import PartIntegrity, Tier
-from levada_server.operations import deletes, schemas, updates
+from levada_server.operations import deletes, queries, schemas, updates
 from levada_server.operations.transactions import open_transaction_session
 from levada_server.query.algebra import Equalities, Join, Project, Restrict, TableOperand
 from levada_server.storage.deletion import deletion
@@ -125,6 +125,25 @@ async def test_a_warm_describe_sends_no_statement(sent: list[str], engine: Engin
     await asyncio.sleep(0)  # the driver calls the logger in the loop's next round
     assert len(sent) == 1
     assert "levada." not in sent[0]
+
+
+async def test_a_fetch_by_a_whole_key_sends_one_statement(sent: list[str], engine: Engine) -> None:
+    await make.make_table(engine, "T0", "t0 : int32\n---\nname : varchar(8)\n")
+    await make.make_table(engine, "T1", "-> T0\nt1 : int32\n---\nsize : int32\n")
+    for table in ("T0", "T1"):
+        await make.insert(engine, table, [{"t0": 0, "name": "a"} if table == "T0" else {"t0": 0, "t1": 1, "size": 2}])
+    joined = Join(TableOperand(named("T1")), TableOperand(named("T0")))
+    counts = []
+    for key in ((("t0", 0), ("t1", 1)), (("t0", 0),)):
+        query = await make.query(engine, Restrict(joined, Equalities(key)))
+        await asyncio.sleep(0)  # the driver calls the logger in the loop's next round
+        sent.clear()
+        pieces = [piece async for piece in queries.fetch(engine, query)]
+        await asyncio.sleep(0)
+        assert pieces
+        counts.append(len(sent))
+    assert counts[0] == 1
+    assert counts[1] > 1  # any number of rows: COPY in a transaction
 
 
 async def test_jobs_with_few_rows_are_completed_by_one_statement(sent: list[str], engine: Engine) -> None:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 import pytest_asyncio
+from google.protobuf.duration_pb2 import Duration
 
 from levada_api.v1 import job_pb2, job_service_pb2_grpc, schema_pb2
 from levada_api.v1 import job_service_pb2 as pb
-from levada_server.jobs.limits import MAX_OUTPUT
+from levada_server.jobs.limits import MAX_JOBS, MAX_OUTPUT, MAX_RECEIPTS, MAX_REPLACED, MAX_SESSIONS, MAX_WAIT
 from levada_server.model.table import Tier
 from levada_server.operations import jobs
+from tests.rpc.test_user_limits import limit_of
 from tests.support import make
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from google.protobuf.message import Message
 
     from levada_server.model.table import TableName
     from levada_server.operations.caller import Caller
@@ -117,6 +121,53 @@ async def test_too_much_output_of_a_job_is_refused(stub: job_service_pb2_grpc.Jo
     assert (await stub.CompleteFewJobs(few)).outcomes[0].unready
     listed = await stub.ListJobs(pb.ListJobsRequest(name=NAME))
     assert [len(job.output) for job in listed.jobs] == [MAX_OUTPUT, MAX_OUTPUT, 0]
+
+
+Stub = job_service_pb2_grpc.JobServiceStub
+WAIT = Duration(seconds=MAX_WAIT.seconds + 1)
+TOO_MUCH: dict[str, Callable[[Stub, job_pb2.Lease, str], Awaitable[Message]]] = {
+    "jobs of a reservation": lambda stub, _, session: stub.ReserveJobs(
+        pb.ReserveJobsRequest(worker_session=session, names=[NAME], max_jobs=MAX_JOBS + 1)
+    ),
+    "wait": lambda stub, _, session: stub.ReserveJobs(
+        pb.ReserveJobsRequest(worker_session=session, names=[NAME], wait_duration=WAIT)
+    ),
+    "sessions": lambda stub, _, session: stub.RenewWorkerSessions(
+        pb.RenewWorkerSessionsRequest(worker_sessions=[session] * (MAX_SESSIONS + 1))
+    ),
+    "jobs of a release": lambda stub, lease, _: stub.ReleaseJobs(
+        pb.ReleaseJobsRequest(
+            leases=[pb.LeaseName(table=NAME, job_id=lease.job_id, lease_token=lease.lease_token)] * (MAX_JOBS + 1)
+        )
+    ),
+    "jobs of a recomputation": lambda stub, *_: stub.LeaseResults(
+        pb.LeaseResultsRequest(name=NAME, max_results=MAX_JOBS + 1)
+    ),
+    "jobs of a completion": lambda stub, lease, _: stub.CompleteFewJobs(
+        pb.CompleteFewJobsRequest(groups=[pb.JobGroup(jobs=[_header(lease)] * (MAX_JOBS + 1))])
+    ),
+    "receipts": lambda stub, lease, _: stub.CompleteFewJobs(
+        pb.CompleteFewJobsRequest(groups=[pb.JobGroup(jobs=[_header(lease, MAX_RECEIPTS + 1)])])
+    ),
+    "replaced_results": lambda stub, lease, _: stub.ReplaceResults(
+        iter([pb.ReplaceResultsRequest(job=_header(lease))] * (MAX_REPLACED + 1))
+    ),
+}
+
+
+def _header(lease: job_pb2.Lease, receipts: int = 0) -> pb.JobHeader:
+    return pb.JobHeader(name=NAME, job_id=lease.job_id, lease_token=lease.lease_token, read_receipts=[b"r"] * receipts)
+
+
+@pytest.mark.parametrize("limit", TOO_MUCH)
+async def test_a_call_past_a_limit_of_jobs_names_it(stub: Stub, limit: str) -> None:
+    worker = job_pb2.WorkerName(host="h", process=1, user="u")
+    session = (await stub.CreateWorkerSession(pb.CreateWorkerSessionRequest(worker=worker))).worker_session
+    (lease,) = await reserve(stub, 1)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await TOO_MUCH[limit](stub, lease, session)
+    code, named, _ = limit_of(refused.value)
+    assert (code, named) == ("RESOURCE_EXHAUSTED", limit.partition(" ")[0])
 
 
 async def test_rows_before_any_job_are_refused(stub: job_service_pb2_grpc.JobServiceStub) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from levada_api.v1 import job_service_pb2 as services
 from levada_api.v1 import query_service_pb2 as queries
 from levada_api.v1 import relation_pb2 as relations
 from levada_server.errors import LimitReached
-from levada_server.rpc.message_bounds import MAX_ELEMENTS, count_elements
+from levada_server.rpc.message_bounds import MAX_ELEMENTS, PLAIN_BYTES, check_size, count_elements
 
 MESSAGE = "levada_api.v1.FetchRelationRequest"
 DIGEST = b"\x20\x01"
@@ -42,6 +43,18 @@ MANY = {
 def test_fields_that_mean_nothing_are_refused_before_they_are_all_looked_at(content: bytes) -> None:
     with pytest.raises(LimitReached, match="fields"):
         count_elements(MESSAGE, content)
+
+
+def test_a_large_message_without_rows_is_refused() -> None:
+    with pytest.raises(LimitReached, match=f"at most {PLAIN_BYTES}"):
+        check_size("levada_api.v1.CreateSchemaRequest", b"x" * (PLAIN_BYTES + 1))
+    check_size("levada_api.v1.InsertRowsRequest", b"x" * (PLAIN_BYTES + 1))
+
+
+def test_a_list_with_too_many_elements_is_named() -> None:
+    many = services.RenewWorkerSessionsRequest(worker_sessions=["s"] * (MAX_ELEMENTS + 1)).SerializeToString()
+    with pytest.raises(LimitReached, match="`worker_sessions` has more than"):
+        count_elements("levada_api.v1.RenewWorkerSessionsRequest", many)
 
 
 def test_some_unknown_fields_of_a_newer_client_are_allowed() -> None:

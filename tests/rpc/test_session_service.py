@@ -17,6 +17,7 @@ from levada_api.v1 import session_service_pb2 as pb
 from levada_api.v1 import session_service_pb2_grpc as pb_grpc
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.streams import inbox, session_service, transaction_guard
+from levada_server.storage.postgres import transactions
 from levada_server.storage.postgres.database import POOL_SIZE
 from tests.conftest import served
 from tests.support import make
@@ -268,6 +269,20 @@ async def test_a_refused_savepoint_leaves_the_transaction_as_it_was(
         for name in ("", "x" * 1_001):
             assert await client.refused(pb.OpenSessionRequest(savepoint=pb.Savepoint(name=name))) == "INVALID_REQUEST"
     assert await client.count() == 2
+
+
+async def test_a_transaction_has_only_so_many_savepoints(
+    open_client: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "MAX_SAVEPOINTS", 2)
+    client = open_client()
+    async with transaction(client):
+        mark = pb.OpenSessionRequest(savepoint=pb.Savepoint(name="s"))
+        await client.done(mark)
+        await client.done(mark)
+        assert await client.refused(mark) == "LIMIT_REACHED"
+        await client.done(pb.OpenSessionRequest(commit=pb.Commit(savepoint="s")))
+        await client.done(mark)
 
 
 async def test_a_session_goes_on_after_postgresql_ended_its_connection(

@@ -25,15 +25,27 @@ async def test_one_user_leaves_places_for_the_others() -> None:
     greedy = [asyncio.create_task(shares.take(GREEDY)) for _ in range(20)]
     await turns()
     assert sum(task.done() for task in greedy) == user_places(8) == 6
-    for _ in range(2):
-        await asyncio.wait_for(shares.take(MODEST), 1)
+    for user in (MODEST, OTHER):
+        await asyncio.wait_for(shares.take(user), 1)
+    for task in greedy:
+        task.cancel()
+    await asyncio.gather(*greedy, return_exceptions=True)
+
+
+async def test_several_users_leave_places_for_those_who_have_none() -> None:
+    shares = FairShares(8)
+    greedy = [asyncio.create_task(shares.take(user)) for user in (GREEDY, OTHER) for _ in range(20)]
+    await turns()
+    assert sum(task.done() for task in greedy) == user_places(8) + 1  # the other had none
+    await asyncio.wait_for(shares.take(MODEST), 1)
+    assert shares.full(MODEST)  # it has one now
     for task in greedy:
         task.cancel()
     await asyncio.gather(*greedy, return_exceptions=True)
 
 
 async def test_the_next_place_goes_to_whoever_has_the_fewest() -> None:
-    shares = FairShares(4)
+    shares = FairShares(4, common_share=1.0)
     for user in (GREEDY, GREEDY, GREEDY, MODEST):
         await shares.take(user)
     order: list[int] = []

@@ -24,6 +24,9 @@ class Proxy:
     Args:
         targets: The addresses of servers: `host:port` or `unix:/path`. New connections go to one after the other; an
             address that does not answer is skipped.
+
+    Attributes:
+        refused: Is set once a connection was refused because no server answers.
     """
 
     def __init__(self, targets: Sequence[str]) -> None:
@@ -33,6 +36,7 @@ class Proxy:
         self._gate = asyncio.Event()
         self._links: set[_Link] = set()
         self._ready = threading.Event()
+        self.refused = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
     def __enter__(self) -> Proxy:
@@ -103,6 +107,7 @@ class Proxy:
             server_reader, server_writer = await self._connect()
         except OSError:  # no server answers, so the proxy does not answer either
             writer.transport.abort()
+            self.refused.set()
             return
         requests = asyncio.create_task(_pump(reader, server_writer, self._gate))
         answers = asyncio.create_task(_pump(server_reader, writer, self._gate))
@@ -124,8 +129,6 @@ class Proxy:
         for turn in range(len(self._targets)):
             target = self._targets[(first + turn) % len(self._targets)]
             try:
-                if target.startswith("unix:"):
-                    return await asyncio.open_unix_connection(target.removeprefix("unix:"))
                 if target.startswith("unix:"):
                     return await asyncio.open_unix_connection(target.removeprefix("unix:"))
                 host, _, port = target.rpartition(":")

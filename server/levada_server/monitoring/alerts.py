@@ -50,11 +50,7 @@ class Alerts:
 
     def __init__(self, engine: Engine, settings: AlertSettings) -> None:
         self._engine = engine
-        self._channels: dict[str, Callable[[str], None]] = {}
-        if settings.webhook_url is not None:
-            self._channels["webhook"] = partial(post, settings.webhook_url)
-        if settings.mail is not None:
-            self._channels["mail"] = partial(mail, settings.mail)
+        self._channels = _channels(settings)
 
     async def round(self) -> None:
         """Look once, and send what is due."""
@@ -94,6 +90,32 @@ class Alerts:
             else:
                 _LOG.error("an alert could not be sent (%s: %s) and is given up", message.channel, shown(error))
                 await stored.delete_message(connection, message.id)
+
+
+def send_trial(settings: AlertSettings) -> Iterator[tuple[str, str]]:
+    """Send a trial message over every channel, at once and without the database.
+
+    Yields:
+        The name of each channel, and why it did not take the message; an empty text if it did.
+    """
+    text = f"Levada on {socket.gethostname()}: this is a trial; alerts arrive here."
+    for name, send in _channels(settings).items():
+        try:
+            send(text)
+        except FAILURES as error:
+            yield name, shown(error)
+        else:
+            yield name, ""
+
+
+def _channels(settings: AlertSettings) -> dict[str, Callable[[str], None]]:
+    """Return how to send a text over each channel that the settings name."""
+    channels: dict[str, Callable[[str], None]] = {}
+    if settings.webhook_url is not None:
+        channels["webhook"] = partial(post, settings.webhook_url)
+    if settings.mail is not None:
+        channels["mail"] = partial(mail, settings.mail)
+    return channels
 
 
 def message_of(troubles: Troubles) -> str:

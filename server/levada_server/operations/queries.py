@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from levada_server.operations.access.reading import Readable
     from levada_server.operations.caller import Caller
     from levada_server.operations.context import Engine
+    from levada_server.storage.postgres.database import Share
 
 
 async def compile_query(engine: Engine, caller: Caller, action: Action, asked: Asked) -> Readable:
@@ -40,6 +41,8 @@ async def fetch(
     readable: Readable,
     count_rows: Callable[[int], None] = lambda _: None,
     take_digest: Callable[[str], None] | None = None,
+    *,
+    share: Share = "results",
 ) -> AsyncGenerator[Piece, None]:
     """Yield the rows of a query as the bytes of one Arrow IPC stream, in pieces of about `MESSAGE_BYTES`.
 
@@ -50,6 +53,7 @@ async def fetch(
         readable: The query.
         count_rows: Called with the number of rows of each batch.
         take_digest: Called at the end with a digest of exactly these rows; None for no digest.
+        share: The kind of work: "results" if a client reads them, perhaps slowly.
     """
     if readable.has_few_rows:
         for piece in await _fetch_few(engine, readable, count_rows, take_digest):
@@ -57,7 +61,7 @@ async def fetch(
         return
     meter = Meter(engine.call_limits)
     writer = StreamWriter(arrow_schema(readable.heading))
-    async with readable.batches(engine.scope, take_digest) as batches:
+    async with readable.batches(engine.scope.share(share), take_digest) as batches:
         async for batch in batches:
             count_rows(batch.num_rows)
             meter.add(batch.num_rows, batch.nbytes)

@@ -14,7 +14,7 @@ from levada_server.errors import QueryTooDeep
 from levada_server.model.spans import bindable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_VALUES = 32_767
 """The maximum number of bound values of a statement in PostgreSQL's protocol, as the driver uses it."""
@@ -199,9 +199,25 @@ class Select:
         """Return the expression of an output column."""
         return self._by_name[name]
 
+    def fixes(self, names: Iterable[str]) -> bool:
+        """Return whether its conditions compare each of some output columns with one value."""
+        fixed = tuple(_fixed(self.where))  # values in them may have no hash
+        return all(self.column(name) in fixed for name in names)
+
     @cached_property
     def _by_name(self) -> dict[str, Expression]:
         return dict(self.columns)
+
+
+def _fixed(conditions: Iterable[Expression]) -> Iterator[Expression]:
+    """Yield the expressions that equal a value wherever some conditions hold."""
+    for condition in conditions:
+        if not isinstance(condition, Operation):
+            continue
+        if condition.operator == "AND":
+            yield from _fixed(condition.operands)
+        elif condition.operator == "=" and isinstance(condition.operands[1], Value):
+            yield condition.operands[0]
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:

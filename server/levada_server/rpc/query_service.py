@@ -68,7 +68,9 @@ class QueryService:
             for piece in await queries.fetch_few(call.engine, readable, _counter(call, reading), digests.take):
                 content += b"".join(piece)
         else:
-            async with aclosing(queries.fetch(call.engine, readable, _counter(call, reading), digests.take)) as pieces:
+            # The server itself reads the few rows, so they need not wait behind results of slow readers.
+            fetch = queries.fetch(call.engine, readable, _counter(call, reading), digests.take, share="calls")
+            async with aclosing(fetch) as pieces:
                 async for piece in pieces:
                     content += b"".join(piece)
                     if len(content) > FEW_BYTES:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from levada_server.rpc.tls import Certificate
 
 _SERVICES = sorted({method.service for method in METHODS.values()})
+PENDING_CALLS = 10_000
+"""How many calls may wait to be accepted, one in each round of the event loop; past it gRPC begins to cancel calls."""
 BACKGROUND = "background."
 """The health of a background task is asked for by this and its name; it is unknown until the task first fails."""
 
@@ -56,6 +58,8 @@ class RpcServer:
                 ("grpc.max_receive_message_length", MESSAGE_BYTES),
                 ("grpc.max_send_message_length", MESSAGE_BYTES),
                 ("grpc.so_reuseport", int(shared_port)),
+                ("grpc.server.max_pending_requests", PENDING_CALLS),
+                ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING_CALLS),
                 # Clients ping every 30 s, also between calls, so that proxies keep the connection.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),

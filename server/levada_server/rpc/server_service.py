@@ -12,7 +12,7 @@ from levada_server.rpc import encode
 from levada_server.rpc.client_version import OLDEST_CLIENT
 from levada_server.rpc.decoding.relations import MAX_DEPTH, MAX_NODES
 from levada_server.rpc.user_shares import USER_RESULTS
-from levada_server.storage.postgres.database import POOL_SIZE, TRANSACTIONS
+from levada_server.storage.postgres.database import COMMON_TRANSACTIONS, POOL_SIZE, TRANSACTIONS
 from levada_server.storage.postgres.fair_shares import user_places
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ServerService:
                 transaction_open_time=encode.duration(timedelta(seconds=self._transactions.open_s)),
                 user_streams=self._user_streams,
                 user_connections=user_places(POOL_SIZE),
-                user_transactions=user_places(TRANSACTIONS),
+                user_transactions=user_places(TRANSACTIONS, COMMON_TRANSACTIONS),
                 schema_bytes=call.engine.quota.schema_bytes or 0,
                 user_results=USER_RESULTS,
                 call_rows=call.engine.call_limits.rows or 0,

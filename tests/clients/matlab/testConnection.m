@@ -152,3 +152,21 @@ function test_a_server_out_of_reach_is_told(~)
 checkError('Unavailable', @() levada.connect('127.0.0.1:1'));
 checkError('InvalidRequest', @() levada.connect('127.0.0.1:1', 'token', 'NoOption', 1));
 end
+
+function ids = test_failed_calls_have_ids(connection)
+insert(lab.Subject, struct('subject_id', 1));
+insert(lab.Session, {1 1 '2026-01-05' []});
+ask = @() connection.request('SchemaService/DescribeTable', struct('name', struct('schema', 'lab', 'table', 'Nothing')));
+checkError('UnknownTable', ask);
+ids.separate = levada.failedCall();
+connection.startTransaction();
+checkError('UnknownTable', @() count(levada.FreeTable('lab.Nothing')));
+ids.in_transaction = levada.failedCall();
+connection.cancelTransaction();
+checkError('PreconditionFailed', @() connection.commitTransaction());
+checkEqual(levada.failedCall(), ids.in_transaction);  % no call failed since
+checkError('UnknownTable', @() populate(lab.Astray));
+row = fetch1(jobs(lab.Astray), '*');
+named = regexp(row.error_stack, 'as call ([0-9-]+)\.', 'tokens', 'once');
+ids.in_make = named{1};
+end

@@ -23,3 +23,14 @@ end
 function number = test_count(~)
 number = count(lab.Slow);
 end
+
+function begun = test_begin(connection, order)
+fprintf('connected\n');
+fflush(stdout);
+while isempty(dir(order.file))
+    pause(0.01);
+end
+connection.startTransaction();
+begun = connection.inTransaction();
+connection.cancelTransaction();
+end

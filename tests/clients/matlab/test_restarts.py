@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.clients.matlab.conftest import serving
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,3 +43,18 @@ def test_a_server_that_stays_away_is_told_by_a_reason(
         assert m_tests.answer() == "levada:Unavailable"
     with serving(database_url, port):
         assert m_tests.run("testRestarts", "test_count", address) == 0
+
+
+def test_a_transaction_waits_for_a_server_that_is_away_for_a_moment(
+    m_tests: MTests, server_address: str, tmp_path: Path
+) -> None:
+    servers, file = [server_address], tmp_path / "go"
+    with Proxy(servers) as proxy:
+        m_tests.ask("testRestarts", "test_begin", proxy.address, file=str(file))
+        m_tests.wait_for_line("connected")
+        servers.clear()
+        proxy.cut()
+        file.touch()
+        assert proxy.refused.wait(60)
+        servers.append(server_address)
+        assert m_tests.answer()

@@ -7,6 +7,7 @@ import select
 import signal
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,8 +18,9 @@ from tests.support.processes import TIMEOUT, Server, Worker, write_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+"""The library by which a process reads another time than the machine's; Debian has it in the package `faketime`."""
 PIPELINE = '''
 import os
 import signal
@@ -178,6 +180,35 @@ def test_killed_worker_loses_nothing(
         psutil.Process(process).wait(TIMEOUT)
     assert squares_of(connection) == list(range(20))
     assert calls(folder)[5] == 2
+
+
+@pytest.mark.skipif(not FAKETIME, reason="libfaketime is not installed")
+@pytest.mark.parametrize("shift", ["-3h", "+3h"])
+def test_worker_whose_clock_is_wrong_by_hours_works_like_any_other(
+    folder: Path,
+    server_address: str,
+    connection: lv.Connection,
+    numbers: lv.Table,
+    begun: int,
+    monkeypatch: pytest.MonkeyPatch,
+    shift: str,
+) -> None:
+    numbers.insert([{"n": n, "role": "waits" if n == 3 else ""} for n in range(6)])
+    with monkeypatch.context() as wrong:
+        wrong.setenv("LD_PRELOAD", str(FAKETIME[0]))
+        wrong.setenv("FAKETIME", shift)
+        wrong.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        worker = Worker(folder, server_address, "--drain", "--lease", "1")
+    with worker:
+        wait_until_begun(begun)
+        # Its lease is over by its own clock, or never ends by it; others take no job of a worker that renews it.
+        with Worker(folder, server_address, "--lease", "1", "--tables", "Cube") as other:
+            other.said("success pipeline.Cube")
+            (folder / "go_on").write_text("go")
+            code, said = worker.end()
+    assert code == 0, said
+    assert squares_of(connection) == list(range(6))
+    assert calls(folder) == Counter(range(6))
 
 
 def test_process_of_a_job_that_is_cancelled_is_ended(

@@ -102,22 +102,29 @@ Error error_of_status(const std::string& serialized) {
   const pb::Reflection& reflection = *status->GetReflection();
   const int code = reflection.GetInt32(*status, &field(*status, "code"));
   const pb::FieldDescriptor& packed = field(*status, "details");
-  for (int i = 0; i < reflection.FieldSize(*status, &packed); ++i) {
-    const pb::Message& any = reflection.GetRepeatedMessage(*status, &packed, i);
-    const auto info = new_message(find_message("google.rpc.ErrorInfo"));
-    if (!ends_with(text(any, "type_url"), "/google.rpc.ErrorInfo") || !info->ParseFromString(text(any, "value")) ||
-        text(*info, "domain") != "levada") {
-      continue;
+  // The detail of a type; null if the status has none.
+  const auto detail = [&](const std::string& type) {
+    auto found = new_message(find_message(type));
+    for (int i = 0; i < reflection.FieldSize(*status, &packed); ++i) {
+      const pb::Message& any = reflection.GetRepeatedMessage(*status, &packed, i);
+      if (ends_with(text(any, "type_url"), "/" + type) && found->ParseFromString(text(any, "value"))) return found;
     }
+    found.reset();
+    return found;
+  };
+  const auto request = detail("google.rpc.RequestInfo");
+  const std::string call_id = request != nullptr ? text(*request, "request_id") : "";
+  const auto info = detail("google.rpc.ErrorInfo");
+  if (info != nullptr && text(*info, "domain") == "levada") {
     std::map<std::string, std::string> details;
     const pb::FieldDescriptor& entries = field(*info, "metadata");
     for (int j = 0; j < info->GetReflection()->FieldSize(*info, &entries); ++j) {
       const pb::Message& entry = info->GetReflection()->GetRepeatedMessage(*info, &entries, j);
       details[text(entry, "key")] = text(entry, "value");
     }
-    return Error(text(*info, "reason"), text(*status, "message"), details);
+    return Error(text(*info, "reason"), text(*status, "message"), details, call_id);
   }
-  return Error(reason_of(code), text(*status, "message"));
+  return Error(reason_of(code), text(*status, "message"), {}, call_id);
 }
 
 Connection::Connection(std::string address, std::string token, const std::string& root_certificates, std::string client)

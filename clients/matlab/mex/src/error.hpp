@@ -12,11 +12,17 @@ namespace levada {
 class Error : public std::runtime_error {
  public:
   // `reason` is an ErrorReason of the protocol without its prefix: `WRONG_VALUE`.
-  Error(std::string reason, const std::string& message, std::map<std::string, std::string> details = {})
-      : std::runtime_error(message), reason_(std::move(reason)), details_(std::move(details)) {}
+  // `call_id` names the call in the server's log; empty if no call failed there.
+  Error(std::string reason, const std::string& message, std::map<std::string, std::string> details = {},
+        std::string call_id = "")
+      : std::runtime_error(message),
+        reason_(std::move(reason)),
+        details_(std::move(details)),
+        call_id_(std::move(call_id)) {}
 
   const std::string& reason() const { return reason_; }
   const std::map<std::string, std::string>& details() const { return details_; }
+  const std::string& call_id() const { return call_id_; }
 
   // `DUPLICATE_ENTITY` as `levada:DuplicateEntity`.
   std::string identifier() const {
@@ -36,6 +42,7 @@ class Error : public std::runtime_error {
  private:
   std::string reason_;
   std::map<std::string, std::string> details_;
+  std::string call_id_;
 };
 
 inline Error invalid_request(const std::string& message) { return Error("INVALID_REQUEST", message); }

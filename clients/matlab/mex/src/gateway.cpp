@@ -43,6 +43,7 @@ struct State {
   std::map<uint64_t, std::unique_ptr<Heartbeat>> heartbeats;
   uint64_t last_id = 0;
   Error last_error{"", ""};
+  std::string failed_call;  // the id of the last call that failed
 };
 
 State* state = nullptr;
@@ -321,8 +322,16 @@ void folder_rights_of(const Arguments& in) {
 // ('keepPrivately', file, text): replaces a file by one that nobody else can ever open.
 void keep_privately(const Arguments& in) { write_private_file(in.text(0, "The file"), in.text(1, "The text")); }
 
-// error = ('lastError'): the last error that the gateway raised: identifier, message, reason, metadata.
+// error = ('lastError'): the last error that the gateway raised: identifier, message, reason, metadata, call_id.
 void last_error(const Arguments& in) { in.give(0, struct_of_error(state->last_error)); }
+
+// id = ('failedCall'): the id, in the server's log, of the last call that failed; '' if none has.
+void failed_call(const Arguments& in) { in.give(0, text_array(state->failed_call)); }
+
+// ('raise', reason, message, callId): raises an error of the server that came in an answer.
+void raise(const Arguments& in) {
+  throw Error(in.text(0, "The reason"), in.text(1, "The message"), {}, in.text(2, "The id of the call"));
+}
 
 Exactness exactness(const Arguments& in, int index) {
   return in.at(index) != nullptr && in.number(index, "exact") != 0 ? Exactness::kStored : Exactness::kDouble;
@@ -371,6 +380,8 @@ const std::unordered_map<std::string, Command>& commands() {
       {"folderRights", folder_rights_of},
       {"keepPrivately", keep_privately},
       {"lastError", last_error},
+      {"failedCall", failed_call},
+      {"raise", raise},
       {"decodeValue", decode_value},
       {"encodeValue", encode_value},
       {"decodeColumns", decode_columns},
@@ -393,7 +404,9 @@ void keep(const Error& error) {
   }
   std::strncpy(raised_message, text.c_str(), kMessageBytes - 1);
   std::strncpy(raised_identifier, error.identifier().c_str(), sizeof raised_identifier - 1);
-  if (state != nullptr) state->last_error = error;
+  if (state == nullptr) return;
+  state->last_error = error;
+  if (!error.call_id().empty()) state->failed_call = error.call_id();
 }
 
 // Returns false if the command failed, and leaves the error with `keep`.

@@ -268,6 +268,7 @@ mxArray* struct_of_error(const Error& error) {
   fields.set("identifier", text_array(error.identifier()));
   fields.set("reason", text_array(error.reason()));
   fields.set("metadata", metadata.build());
+  fields.set("call_id", text_array(error.call_id()));
   return fields.build();
 }
 

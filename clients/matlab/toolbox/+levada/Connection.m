@@ -322,10 +322,19 @@ classdef Connection < handle
         end
 
         function beginTransaction(self, isolation, leaseToken)
+            % Begin a transaction; wait for a server that is out of reach, as a call does.
+            longestSeconds = 10;
             self.checkOpen();
+            begin = struct('begin', struct('isolation', isolation, 'lease_token', leaseToken));
+            mayRepeat = @(failure) levada.internal.errors.isServerLost(failure) && ...
+                levada.internal.calls.gateway('answered', self.Channel);
+            levada.internal.calls.repeatCall(@() self.tryToBegin(begin), longestSeconds, mayRepeat);
+        end
+
+        function tryToBegin(self, begin)
             self.Session = levada.internal.calls.openSession(self);
             try
-                self.askSession({struct('begin', struct('isolation', isolation, 'lease_token', leaseToken))});
+                self.askSession({begin});
             catch failure
                 self.endTransaction();
                 rethrow(failure)

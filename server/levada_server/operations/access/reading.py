@@ -75,15 +75,18 @@ class Readable:
     def has_few_rows(self) -> bool:
         """Return whether one plain statement is quicker than COPY, which takes a transaction and further trips.
 
-        Only the query's own limit shows it, such as the limit of `fetch1`: to try some rows first would run a query
-        that sorts or groups twice. A plain statement holds all its rows in memory, so large values need a lower limit.
+        Only the query itself shows it, by its limit, such as that of `fetch1`, or by a value for each attribute of its
+        key: to try some rows first would run a query that sorts or groups twice. A plain statement holds all its rows
+        in memory, so large values need a lower limit.
         """
-        return self.select.limit is not None and self.select.limit <= few_rows(self.heading)
+        if self.select.limit is not None:
+            return self.select.limit <= few_rows(self.heading)
+        return self.select.fixes(self.heading.primary_key)
 
     async def digest(self, scope: Scope) -> str:
         """Return the digest of its rows."""
         found: list[str] = []
-        async with self.batches(scope, found.append) as batches:
+        async with self.batches(scope.share("results"), found.append) as batches:
             async for _ in batches:
                 pass
         return found[0]

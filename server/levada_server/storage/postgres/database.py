@@ -15,7 +15,7 @@ import asyncpg
 
 from levada_server.errors import LimitReached, OutcomeUnknown, PreconditionFailed, Unavailable
 from levada_server.storage.postgres.failures import LOST_CONNECTION, translated
-from levada_server.storage.postgres.fair_shares import FairShares
+from levada_server.storage.postgres.fair_shares import COMMON_SHARE, FairShares
 from levada_server.storage.postgres.moments import bind_moments_as_they_are
 from levada_server.storage.postgres.pool import Connection as Connection
 from levada_server.storage.postgres.pool import Pool
@@ -43,6 +43,8 @@ RESULTS = 8
 """Connections for results of any size, which hold one each while PostgreSQL sends them."""
 TRANSACTIONS = 20
 """Connections for the open transactions of clients, which hold one each until they end."""
+COMMON_TRANSACTIONS = 0.5
+"""The share of them for users who have one already; it is small because they are held while a client does nothing."""
 COMPLETIONS = 8
 LEASES = 4
 COMPARISONS = 2
@@ -68,10 +70,12 @@ class _Connections:
     Args:
         name: The kind of work, in words.
         size: The number of connections.
+        common_share: The share of them for users who have one already.
     """
 
     name: str
     size: int
+    common_share: float = COMMON_SHARE
     wanted: int = 0
     """Connections in use, and connections that are waited for."""
     used: int = 0
@@ -80,7 +84,7 @@ class _Connections:
     free: FairShares = field(init=False)
 
     def __post_init__(self) -> None:
-        self.free = FairShares(self.size)
+        self.free = FairShares(self.size, self.common_share)
 
     def exhausted(self, user_id: int | None) -> LimitReached:
         """Return the error of work of a user that has waited in vain."""
@@ -117,7 +121,7 @@ def _connections(calls: int) -> dict[Share, _Connections]:
     return {
         "calls": _Connections("calls", calls),
         "results": _Connections("results", RESULTS),
-        "transactions": _Connections("open transactions", TRANSACTIONS),
+        "transactions": _Connections("open transactions", TRANSACTIONS, COMMON_TRANSACTIONS),
         "completions": _Connections("completing jobs", COMPLETIONS),
         "leases": _Connections("leases of jobs", LEASES),
         "comparisons": _Connections("comparing the inputs of results", COMPARISONS),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-USER_SHARE = 0.75
-"""The share of the places that one user may have; the server's own user may have all."""
+COMMON_SHARE = 0.75
+"""The share of the places that users may have who have one already; the rest is for users who have none."""
 
 
-def user_places(size: int) -> int:
-    """Return how many of some places one user may have."""
-    return max(1, int(size * USER_SHARE))
+def user_places(size: int, common_share: float = COMMON_SHARE) -> int:
+    """Return how many of some places one user may have; the server's own user may have all."""
+    return max(1, int(size * common_share))
 
 
 @dataclass(eq=False, slots=True)
@@ -28,12 +28,15 @@ class _Waiting:
 class FairShares:
     """A number of places. If all are taken, the next goes to the user who waits and has the fewest.
 
+    The last ones go only to users who have none, so that a few users who hold several for long cannot take all.
+
     Args:
         size: The number of places.
+        common_share: The share of them that is not kept for users who have none.
     """
 
-    def __init__(self, size: int) -> None:
-        self.most = user_places(size)
+    def __init__(self, size: int, common_share: float = COMMON_SHARE) -> None:
+        self.most = user_places(size, common_share)
         self._size = size
         self._taken: Counter[Hashable] = Counter()
         self._waiting: list[_Waiting] = []
@@ -47,7 +50,7 @@ class FairShares:
         return self._taken.total() >= self._size or not self._may_take(user)
 
     def _may_take(self, user: Hashable) -> bool:
-        return user is None or self._taken[user] < self.most
+        return user is None or not self._taken[user] or self._taken.total() < self.most
 
     async def take(self, user: Hashable) -> None:
         """Take a place for a user, who may have to wait for it; None for the server's own user."""

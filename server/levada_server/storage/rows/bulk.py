@@ -27,6 +27,8 @@ _SQL = statements("rows")
 NEW_PART = 0.1
 """The share of new rows above which PostgreSQL's statistics of a table are out of date."""
 
+SENT_BYTES = 2**18
+"""The most bytes that go to the driver at once, which copies them while other calls wait."""
 _STAGE = "_levada_rows"
 STAGED_ROWS = f'pg_temp."{_STAGE}" AS r'
 """The source of rows `r` for the statement of `insert_staged`; `_row` is the number of each, from 1."""
@@ -83,5 +85,6 @@ async def _copy(connection: Connection, schema: str, table: str, names: list[str
 async def _source(pieces: Iterator[memoryview]) -> AsyncIterator[memoryview]:
     """Encode pieces while PostgreSQL works; the driver asks for the next only when the last is sent."""
     for piece in pieces:
-        yield piece
-        await asyncio.sleep(0)  # the driver does not wait where the sockets hold the piece; other calls have a turn
+        for start in range(0, len(piece), SENT_BYTES):
+            yield piece[start : start + SENT_BYTES]
+            await asyncio.sleep(0)  # the driver does not wait where the sockets hold the piece; other calls have a turn

@@ -106,7 +106,7 @@ class _CopyStream:
         self._pipe = Pipe(scope.spool_space)
         self._connection: Connection | None = None
         self._failed = False
-        self._task = asyncio.create_task(self._copy(scope.share("results")))
+        self._task = asyncio.create_task(self._copy(scope))
         self._task.add_done_callback(lambda _: self._pipe.end())
 
     async def _copy(self, scope: Scope) -> None:

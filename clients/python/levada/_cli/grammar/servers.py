@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SERVER_COMMANDS = {
     "serve": "run a server",
     "certificates": "make certificates for a server",
+    "try-alerts": "send a trial alert to everybody whom the settings of alerts name",
     "backup": "save a database with its objects to a folder",
     "verify": "check a backup by restoring it into a database of its own",
     "restore": "restore a backup into an empty database",

@@ -20,6 +20,10 @@ end
 function text = stackText(failure)
 lines = arrayfun(@(s) sprintf('    in %s (%s, line %d)', s.name, s.file, s.line), reshape(failure.stack, 1, []), ...
     'UniformOutput', false);
+last = levada.internal.calls.gateway('lastError');
+if ~isempty(last.call_id) && strcmp(last.message, failure.message)
+    lines{end + 1} = sprintf('The server''s log has this as call %s.', last.call_id);
+end
 text = strjoin([{[failure.identifier ': ' failure.message]}, lines], char(10));
 end
 
