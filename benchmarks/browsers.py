@@ -100,7 +100,7 @@ def _calls(connection: lv.Connection) -> list[bytes]:
         definition = f"{parent}id{number} : int32\n---\nx = 0.5 : float64\nname = '' : varchar(20)\n"
         tier = lv.Computed if number >= TABLES // 2 else lv.Manual
         tables[f"T{number}"] = schema(type(f"T{number}", (tier,), {"definition": definition}), context=dict(tables))
-    tables["T0"]().insert([{"id0": number, "name": f"row {number}"} for number in range(ROWS)])  # type: ignore[attr-defined]
+    tables["T0"]().insert([{"id0": number, "name": f"row {number}"} for number in range(ROWS)])
     names = [schema_pb2.TableName(schema="lab", table=name) for name in tables]
     rows = relation_pb2.Relation(
         nodes=[
