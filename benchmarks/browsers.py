@@ -41,7 +41,7 @@ TABLES = 30
 ROWS = 10_000
 SHOWN_ROWS = 50
 TARGET = 0.1
-"""Of a core."""
+"""A share of a core."""
 TIMEOUT_S = 60.0
 _TYPE = "application/grpc-web+proto"
 _PACKAGE = "/levada_api.v1."
