@@ -1,1 +1,0 @@
-import{B as e,C as t,J as n,P as r,R as i,S as a,T as o,q as s,z as c}from"./index-B7y49ZzJ.js";var l=o(`<h1>Tables</h1> <p> </p>`,1);function u(o,u){n(u,!0);var d=l(),f=e(i(d),2),p=c(f,!0);r(e=>a(p,e),[()=>u.route.path.join(`.`)]),t(o,d),s()}export{u as default};
