@@ -7,20 +7,24 @@ const CONTINUATION = 0xffffffff;
 /** `MessageHeader` of Arrow's Message.fbs. */
 const RECORD_BATCH = 3;
 
-/** Fetch a relation, and yield its rows in the batches in which the server sends them. */
+/** Fetch a relation, and yield its rows in the batches in which the server sends them; one without rows if there are none. */
 export async function* batches(relation: Relation, signal: AbortSignal): AsyncGenerator<Rows> {
   let head = new Uint8Array();
   let rest = new Uint8Array();
+  let none = true;
   for await (const piece of queries.fetchRelation({ relation }, { signal })) {
     rest = joined(rest, piece.arrowIpc);
     for (let end = messageEnd(rest); end !== undefined; end = messageEnd(rest)) {
       const message = rest.slice(0, end);
       rest = rest.slice(end);
       // The schema and the labels of enums come first, and belong to every batch.
-      if (headerType(message) === RECORD_BATCH) yield rowsOf(joined(head, message));
-      else head = joined(head, message);
+      if (headerType(message) === RECORD_BATCH) {
+        none = false;
+        yield rowsOf(joined(head, message));
+      } else head = joined(head, message);
     }
   }
+  if (none) yield rowsOf(head);
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {

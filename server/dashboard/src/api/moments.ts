@@ -49,6 +49,11 @@ export function durationText(microseconds: bigint): string {
   return `${microseconds < 0n ? '-' : ''}${days ? `${String(days)} d ` : ''}${timeText(size % DAY_US)}`;
 }
 
+/** Write a span of time as the server reads it: `26:03:04.5`. */
+export function spanText(microseconds: bigint): string {
+  return microseconds < 0n ? `-${timeText(-microseconds)}` : timeText(microseconds);
+}
+
 function two(part: bigint): string {
   return String(part).padStart(2, '0');
 }

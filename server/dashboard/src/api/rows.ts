@@ -1,6 +1,6 @@
 // Rows of Arrow streams, decoded: the only place that knows how columns hold the values of each attribute type.
 import { tableFromIPC, type Column } from '@uwdata/flechette';
-import { durationText, momentText, zonedText, dateText, timeText } from './moments';
+import { dateText, durationText, momentText, spanText, timeText, zonedText } from './moments';
 
 /**
  * A value, by the family of its type. `text` is shown; `stored` is what the server reads as the same moment, and `raw`
@@ -117,7 +117,7 @@ function maker(type: string): (value: unknown, raw: bigint | number) => Cell {
     case 'timestamptz':
       return (_, raw) => zonedCell(BigInt(raw));
     case 'duration':
-      return (_, raw) => timeCell(raw, durationText(BigInt(raw)), 'duration', String(raw));
+      return (_, raw) => timeCell(raw, durationText(BigInt(raw)), 'duration', spanText(BigInt(raw)));
     case 'uuid':
       return (value) => ({ kind: 'text', text: uuidText(value as Uint8Array) });
     case 'json':

@@ -33,7 +33,7 @@ class CsvFile {
     for (let row = 0; row < rows.count; row += 1) {
       lines.push(rows.attributes.map((_, place) => quoted(plainText(rows.cell(row, place)))).join(','));
     }
-    this.gathered.add(new TextEncoder().encode(`${lines.join('\r\n')}\r\n`));
+    if (lines.length) this.gathered.add(new TextEncoder().encode(`${lines.join('\r\n')}\r\n`));
   }
 
   blob(): Blob {
@@ -90,7 +90,7 @@ interface ParquetKind {
   value: (cell: Cell) => unknown;
 }
 
-/** Return how a column of Parquet holds the values of a type: times of day and durations as text. */
+/** Return how a column of Parquet holds the values of a type: durations as microseconds, times of day as text. */
 function parquetKind({ type }: Attribute): ParquetKind {
   const word = /^[a-z0-9]+/.exec(type)?.[0] ?? '';
   const number = (cell: Cell): unknown => (cell.kind === 'number' ? Number(cell.value) : null);
@@ -125,6 +125,8 @@ function parquetKind({ type }: Attribute): ParquetKind {
         element: { type: 'INT64', logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: word === 'timestamptz', unit: 'MICROS' } },
         value: (cell) => (cell.kind === 'time' ? cell.raw : null),
       };
+    case 'duration':
+      return { element: { type: 'INT64' }, value: (cell) => (cell.kind === 'time' ? cell.raw : null) };
     default:
       return { element: { type: 'BYTE_ARRAY', converted_type: 'UTF8' }, value: (cell) => (cell.kind === 'null' ? null : plainText(cell)) };
   }
