@@ -42,6 +42,19 @@ def test_the_page_has_one_stream_which_ends_when_its_view_is_left(page: Page) ->
         page.get_by_role("link", name="Tables", exact=True).click()
 
 
+def test_the_stream_is_closed_while_the_tab_is_hidden(page: Page, lab: Mapping[str, Any]) -> None:
+    expect(page.get_by_role("link", name="lab.Quality")).to_contain_text("2 of 2")
+    turn = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });" + (
+        " document.dispatchEvent(new Event('visibilitychange')) }"
+    )
+    with page.expect_event("requestfailed", lambda request: "WatchProgress" in request.url):
+        page.evaluate(turn, True)
+    lab["Quality"].delete(safemode=False)
+    with page.expect_request(lambda request: "WatchProgress" in request.url):
+        page.evaluate(turn, False)
+    expect(page.get_by_role("link", name="lab.Quality")).to_contain_text("0 of 2")
+
+
 def test_a_path_between_two_tables_leaves_out_the_others(page: Page) -> None:
     page.get_by_label("Path from").fill("lab.Quality")
     page.get_by_label("to", exact=True).fill("lab.Species")
