@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import levada as lv
@@ -31,7 +32,7 @@ def test_heartbeat_keeps_a_lease_alive(connection: lv.Connection) -> None:
     lease = timedelta(seconds=1)
     with worker_session.Heartbeat(connection, lease) as heartbeat:
         kept, silent = (worker_session.open_session(connection, lease) for _ in range(2))
-        heartbeat.add(kept)
+        heartbeat.add(kept, os.getpid())
         held = job_calls.reserve(connection, kept, [square], 1)
         dropped = job_calls.reserve(connection, silent, [square], 4)
         # The wait ends when the silent session's lease does; by then the other has had to be renewed.

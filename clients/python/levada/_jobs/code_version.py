@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from levada._jobs.computing import MAKES
@@ -54,6 +55,15 @@ def _typed(table: type) -> bool:
     """Return whether Python kept no source of a method, so that it would differ from the same code in a file."""
     makes = (inspect.unwrap(getattr(table, name)) for name in MAKES if callable(getattr(table, name, None)))
     return any(getattr(make, "__code__", None) and make.__code__.co_filename in _WITHOUT_SOURCE for make in makes)
+
+
+def module_commit(module: str) -> str:
+    """Return the commit of the repository of a module, whose file is as committed, without running it; else empty."""
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):  # a parent cannot be imported, or it is a script
+        return ""
+    return "" if spec is None or not spec.has_location or spec.origin is None else _commit(Path(spec.origin))
 
 
 @cache
