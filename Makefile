@@ -16,6 +16,7 @@ help:
 	@echo "make demo   run the example pipeline, with its own server and database"
 	@echo "make test   run all tests"
 	@echo "make matlab build the gateway of the MATLAB client"
+	@echo "make dashboard build the page of the dashboard, after a change in server/dashboard"
 	@echo "make lint   run every check except the tests"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure against other packages, and write docs/performance.md; ONLY=read runs one benchmark"
@@ -35,7 +36,7 @@ matlab: .venv/installed-dev
 	@$(BIN)/python clients/matlab/mex/build.py $(if $(CI),--require)
 
 # The only list of checks; .ci/run and .pre-commit-config.yaml use it too.
-lint: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows
+lint: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows lint-dashboard
 
 .PHONY: lint-code lint-api lint-types lint-imports lint-docs lint-english lint-licences lint-workflows buf-lint
 lint-code: .venv/installed-dev
@@ -68,6 +69,28 @@ lint-english: .venv/installed-dev
 
 lint-licences: .venv/installed-dev
 	$(BIN)/python .ci/licences.py
+
+# The dashboard's page is committed as it is built, so that only a change of it needs npm.
+DASHBOARD := server/dashboard
+.PHONY: dashboard lint-dashboard check-dashboard
+dashboard: .venv/installed-dev $(DASHBOARD)/node_modules/.installed $(BUF)
+	@rm -rf $(DASHBOARD)/src/api/generated
+	@$(BUF) generate build/generated/levada_api.binpb --template $(DASHBOARD)/buf.gen.yaml
+	@npm --prefix $(DASHBOARD) run --silent build -- --logLevel warn
+
+lint-dashboard: .venv/installed-dev
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-dashboard; \
+	elif [ -n "$$CI" ]; then echo "levada: the dashboard needs npm" >&2; exit 1; \
+	else echo "levada: the dashboard is left out, because npm is not installed" >&2; fi
+
+check-dashboard: dashboard
+	@npm --prefix $(DASHBOARD) run --silent check -- --output human
+	@git diff --exit-code --stat -- server/levada_server/rpc/web/page || \
+		{ echo "levada: the committed page differs from its source; run make dashboard and commit it" >&2; exit 1; }
+
+$(DASHBOARD)/node_modules/.installed: $(DASHBOARD)/package-lock.json
+	@npm ci --prefix $(DASHBOARD) --no-audit --no-fund --silent
+	@touch $@
 
 # actionlint reads them too, in the workflow itself: its package loads the program from elsewhere.
 lint-workflows: .venv/installed-dev
