@@ -8,11 +8,15 @@ import { fullName, type Name } from './tables';
 
 const RETRY_MS = 3_000;
 const SETTLE_MS = 50;
+/** Errors that do not come from the tables that were asked for. */
+const PASSING = new Set(['UNREACHABLE', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'LIMIT_REACHED', 'INTERNAL']);
 
 /** The latest progress of each table that a view watches, by its full name. */
 export const progress = new SvelteMap<string, Progress>();
 
 const wanted = new Map<string, { name: Name; count: number }>();
+/** Tables without progress: they were dropped, or their key source cannot be used. */
+const refused = new Set<string>();
 let stream: AbortController | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -52,15 +56,29 @@ async function follow(): Promise<void> {
   const own = new AbortController();
   stream = own;
   try {
-    const names = [...wanted.values()].map((entry) => entry.name);
+    const names = [...wanted.values()].map((entry) => entry.name).filter((name) => !refused.has(fullName(name)));
+    if (!names.length) return;
     for await (const answer of jobs.watchProgress({ names }, { signal: own.signal })) {
       for (const one of answer.progress) progress.set(fullName(one.table), one);
     }
   } catch (error) {
-    if (isCancelled(error) || problemOf(error).reason === 'UNAUTHENTICATED') return;
+    const { reason } = problemOf(error);
+    if (isCancelled(error) || reason === 'UNAUTHENTICATED') return;
+    if (!PASSING.has(reason)) await leaveOut(own.signal);
   }
   // The server ends streams when it stops or its limit of time is reached.
   if (stream === own) restart(RETRY_MS);
+}
+
+/** Find the tables that fail the whole stream, and leave them out of the next. */
+async function leaveOut(signal: AbortSignal): Promise<void> {
+  for (const [key, { name }] of wanted) {
+    try {
+      await jobs.getProgress({ names: [name] }, { signal });
+    } catch (error) {
+      if (!isCancelled(error) && !PASSING.has(problemOf(error).reason)) refused.add(key);
+    }
+  }
 }
 
 document.addEventListener('visibilitychange', () => { restart(); });

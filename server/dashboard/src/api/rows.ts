@@ -2,13 +2,16 @@
 import { tableFromIPC, type Column } from '@uwdata/flechette';
 import { durationText, momentText, zonedText, dateText, timeText } from './moments';
 
-/** A value, by the family of its type. Numbers that a double cannot hold stay exact: as bigint, or as text (decimals). */
+/**
+ * A value, by the family of its type. `text` is shown; `stored` is what the server reads as the same moment.
+ * Numbers that a double cannot hold stay exact: as bigint, or as text (decimals).
+ */
 export type Cell =
   | { kind: 'null' }
   | { kind: 'number'; value: number | bigint; text: string }
   | { kind: 'text'; text: string }
   | { kind: 'boolean'; value: boolean; text: string }
-  | { kind: 'time'; text: string; hint: string }
+  | { kind: 'time'; text: string; hint: string; stored: string }
   | { kind: 'json'; value: unknown; text: string }
   | { kind: 'bytes'; value: Uint8Array; text: string }
   | { kind: 'blob'; value: Uint8Array; text: string }
@@ -16,13 +19,19 @@ export type Cell =
   | { kind: 'array'; value: Uint8Array; dtype: string; shape: number[]; text: string }
   | { kind: 'object'; value: ObjectReference; text: string };
 
-/** What a row says of an object in a store. */
+/** The reference of a row to an object in a store, as in ObjectReference of the API. */
 export interface ObjectReference {
   id: string;
+  store: string;
+  path: string;
+  /** Of the file or folder; empty for a value. */
   name: string;
   sizeBytes: number;
-  folder: boolean;
-  [other: string]: unknown;
+  /** Undefined for a file. */
+  fileCount: number | undefined;
+  /** Of an array; otherwise empty. */
+  dtype: string;
+  shape: number[];
 }
 
 /** An attribute of a result. */
@@ -97,16 +106,16 @@ function maker(type: string): (value: unknown, raw: bigint | number) => Cell {
     case 'numeric':
       return (value) => decimalCell(value as bigint, inner);
     case 'date':
-      return (_, raw) => ({ kind: 'time', text: dateText(Number(raw)), hint: 'date' });
+      return (_, raw) => timeCell(dateText(Number(raw)), 'date');
     case 'time':
-      return (_, raw) => ({ kind: 'time', text: timeText(BigInt(raw)), hint: 'time of day, as stored' });
+      return (_, raw) => timeCell(timeText(BigInt(raw)), 'time of day, as stored');
     case 'datetime':
     case 'timestamp':
-      return (_, raw) => ({ kind: 'time', text: momentText(BigInt(raw)), hint: 'as stored, without a time zone' });
+      return (_, raw) => timeCell(momentText(BigInt(raw)), 'as stored, without a time zone');
     case 'timestamptz':
       return (_, raw) => zonedCell(BigInt(raw));
     case 'duration':
-      return (_, raw) => ({ kind: 'time', text: durationText(BigInt(raw)), hint: 'duration' });
+      return (_, raw) => timeCell(durationText(BigInt(raw)), 'duration', String(raw));
     case 'uuid':
       return (value) => ({ kind: 'text', text: uuidText(value as Uint8Array) });
     case 'json':
@@ -153,9 +162,13 @@ function decimalCell(scaled: bigint, type: string): Cell {
   return { kind: 'number', value: Number(text), text };
 }
 
+function timeCell(text: string, hint: string, stored = text): Cell {
+  return { kind: 'time', text, hint, stored };
+}
+
 function zonedCell(microseconds: bigint): Cell {
   const { text, hint } = zonedText(microseconds);
-  return { kind: 'time', text, hint };
+  return timeCell(text, hint, `${momentText(microseconds)}+00:00`);
 }
 
 function uuidText(octets: Uint8Array): string {
@@ -216,11 +229,21 @@ function octetsOf(value: unknown, dtype: string): Uint8Array {
 }
 
 function objectCell(value: unknown): Cell {
-  const reference = JSON.parse(String(value)) as Record<string, unknown>;
-  const name = String(reference['name'] ?? reference['path'] ?? 'object');
-  const sizeBytes = Number(reference['size'] ?? reference['size_bytes'] ?? 0);
-  const found = { ...reference, id: String(reference['id'] ?? ''), name, sizeBytes, folder: Boolean(reference['folder']) };
-  return { kind: 'object', value: found, text: `${name}, ${sizeText(sizeBytes)}` };
+  const stored = value as Record<string, unknown>;
+  const text = (name: string): string => String(stored[name] ?? '');
+  const found: ObjectReference = {
+    id: text('id'),
+    store: text('store'),
+    path: text('path'),
+    name: text('name'),
+    sizeBytes: Number(stored['size_bytes'] ?? 0),
+    fileCount: stored['file_count'] == null ? undefined : Number(stored['file_count']),
+    dtype: text('dtype'),
+    shape: Array.from((stored['shape'] ?? []) as Iterable<bigint | number>, Number),
+  };
+  const what = found.name || (found.dtype ? `array ${found.shape.join(' × ')}` : 'value');
+  const files = found.fileCount === undefined ? '' : `, ${found.fileCount} files`;
+  return { kind: 'object', value: found, text: `${what}${files}, ${sizeText(found.sizeBytes)}` };
 }
 
 /** Write a number of bytes: `12.5 kB`. */

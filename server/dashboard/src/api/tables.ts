@@ -52,10 +52,11 @@ export interface Query {
   conditions?: Condition[];
 }
 
-/** Build a relation: an operand, the conditions of a query, a projection, then its order and limit. */
-export function relation(operand: Node, query: Query = {}): Relation {
-  const nodes: { operator: Node }[] = [{ operator: operand }];
-  const conditions: { kind: Condition }[] = [];
+/** Build a relation: an operand or another relation, the conditions of a query, a projection, then its order and limit. */
+export function relation(operand: Node | Relation, query: Query = {}): Relation {
+  const base = '$typeName' in operand && operand.$typeName === RelationSchema.typeName ? operand : undefined;
+  const nodes: { operator: Node }[] = base ? [...base.nodes] : [{ operator: operand as Node }];
+  const conditions: { kind: Condition }[] = base ? [...base.conditions] : [];
   const kinds: Condition[] = [...(query.conditions ?? [])];
   if (query.filter?.trim()) kinds.push({ case: 'expression', value: { text: query.filter } });
   for (const kind of kinds) {
@@ -109,4 +110,10 @@ export async function fetchRows(wanted: Relation, signal?: AbortSignal): Promise
 /** Return how many rows a relation has. */
 export async function countRows(wanted: Relation, signal?: AbortSignal): Promise<bigint> {
   return (await queries.countRelation({ relation: wanted }, signal ? { signal } : {})).entityCount;
+}
+
+/** Read a full name: `lab.Session.Trial` is the part `Session.Trial` of the schema `lab`. */
+export function nameOf(full: string): Name {
+  const dot = full.indexOf('.');
+  return { schema: full.slice(0, dot < 0 ? undefined : dot), table: dot < 0 ? '' : full.slice(dot + 1) };
 }

@@ -1,1 +1,0 @@
-import{A as e,D as t,G as n,K as r,O as i,V as a,nt as o,q as s,tt as c}from"./disclose-version-X3HOZ273.js";var l=e(`<h1>Pipeline</h1> <p> </p>`,1);function u(e,u){o(u,!0);var d=l(),f=s(n(d),2),p=r(f,!0);a(e=>t(p,e),[()=>u.route.path.join(`.`)]),i(e,d),c()}export{u as default};
