@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from levada_server.config import Settings
+    from levada_server.rpc.web.door import WebSettings
 
 ANNOUNCEMENT = "server.json"
 """The file in the data folder by which clients of the same user find a running server."""
@@ -171,6 +172,7 @@ async def running(
         where = _listen_address(settings)
         certificate = None if settings.certificate is None else Certificate(*settings.certificate)
         address = server.listen(where, None if where.startswith("unix:") else certificate)
+        web = _open_web(settings, server, certificate)
         stack.enter_context(_metrics(settings, engine, database, supervision, server))
         if not settings.shared_port:  # one of several processes serves the socket
             stack.enter_context(_private_socket(server, address))
@@ -178,13 +180,28 @@ async def running(
         stack.push_async_callback(server.stop, settings.grace_s)
         if beside is not None and settings.processes > 1:
             other = replace(
-                settings, database_url=database_url, stores=stores, listen=address, processes=1, shared_port=True
+                settings,
+                database_url=database_url,
+                stores=stores,
+                listen=address,
+                web=web,
+                processes=1,
+                shared_port=True,
             )
             await stack.enter_async_context(beside(other, settings.processes - 1, supervision))
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
         stack.push_async_callback(supervision.drain)
         yield server, address
+
+
+def _open_web(settings: Settings, server: RpcServer, certificate: Certificate | None) -> WebSettings | None:
+    """Open the dashboard's port, if it is to be open from the start; return where, with the port that was chosen."""
+    if settings.web is None:
+        return None
+    shared = settings.shared_port or settings.processes > 1
+    server.web.listen(settings.web, None if certificate is None else certificate.context(), shared_port=shared)
+    return replace(settings.web, port=server.web.port)
 
 
 def _keep_up(

@@ -42,6 +42,8 @@ from levada_server.model.sizes import MOST_VALUE_BYTES, VALUE_BYTES
 from levada_server.operations.call_limits import FETCH_S, CallLimits
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.user_shares import USER_STREAMS
+from levada_server.rpc.web.door import WebSettings
+from levada_server.rpc.web.rules import make_places
 from levada_server.storage.objects.storage import StoreFolders, open_stores
 from levada_server.storage.postgres.database import STATEMENT_S
 
@@ -327,6 +329,19 @@ def _add_serve(serve_parser: argparse.ArgumentParser) -> None:
         "(default: alerts.toml in the data folder)",
     )
     serve_parser.add_argument(
+        "--web",
+        type=_address,
+        metavar="[HOST:]PORT",
+        help="serve the dashboard there to all users (default host: 127.0.0.1; without this option, `levada dashboard` "
+        "opens it for the server's own user)",
+    )
+    serve_parser.add_argument(
+        "--web-origin",
+        metavar="URL",
+        help="the address that browsers use for it, if a proxy or another name leads there, with the path below which "
+        "a proxy serves it, such as https://lab.example.org/levada",
+    )
+    serve_parser.add_argument(
         "--metrics",
         type=_address,
         metavar="[HOST:]PORT",
@@ -409,6 +424,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "`levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say --tls-in-front if a "
             "proxy encrypts all that comes from outside."
         )
+    web = _web(arguments)
+    if web is not None and certificate is None and not arguments.tls_in_front and not _is_loopback(web.host):
+        raise InvalidRequest(
+            f"--web {web.host}:{web.port} can be reached from other machines, and nothing is encrypted. Make a "
+            "certificate with `levada certificates NAME…`, name one with --tls-certificate and --tls-key, or say "
+            "--tls-in-front if a proxy encrypts all that comes from outside."
+        )
     data = _data_settings(arguments)
     owner_url = database_url(arguments.owner_url, OWNER_URL)
     if owner_url is not None and data.database_url is None:
@@ -439,6 +461,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         issuer=read_issuer(issuer_file) if arguments.issuer or issuer_file.exists() else None,
         audit_months=arguments.audit_months,
         metrics=arguments.metrics,
+        web=web,
         alerts=read_alerts(alerts_file) if arguments.alerts or alerts_file.exists() else None,
     )
 
@@ -506,6 +529,27 @@ def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     return (certificate, key) if certificate.exists() else None
 
 
+def _web(arguments: argparse.Namespace) -> WebSettings | None:
+    """Return where the dashboard is to be open from the start; None to open it on request.
+
+    Raises:
+        InvalidRequest: The address cannot be used.
+    """
+    origin: str | None = arguments.web_origin
+    if arguments.web is None:
+        if origin is not None:
+            raise InvalidRequest("--web-origin goes with --web.")
+        return None
+    host, port = arguments.web
+    if port == 0 and arguments.processes > 1:
+        raise InvalidRequest("Several processes share the port of --web; choose one.")
+    make_places(host, port or LAST_PORT, origin, tls=False)
+    return WebSettings(host, port, origin)
+
+
 def _stays_here(listen: str) -> bool:
-    host = listen.rpartition(":")[0].strip("[]")
-    return listen.startswith("unix:") or host in ("localhost", "::1") or host.startswith("127.")
+    return listen.startswith("unix:") or _is_loopback(listen.rpartition(":")[0].strip("[]"))
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

@@ -22,6 +22,7 @@ from levada_server.storage.objects.storage import StoreFolders
 
 if TYPE_CHECKING:
     from levada_server.logs import LogFormat
+    from levada_server.rpc.web.door import WebSettings
 
 CERTIFICATE_FILES = Path("tls", "server.pem"), Path("tls", "server.key")
 """The certificate and its key in the data folder, as `levada certificates` makes them."""
@@ -115,6 +116,7 @@ class Settings:
         audit_months: How many months the audit is kept.
         metrics: The host and port at which to serve metrics over HTTP, with a port of 0 for any free one; each further
             process has the next port. None to serve none.
+        web: The place of a dashboard for all users; None to open it for the server's own user, on request.
         alerts: Whom to tell of troubles; None to tell nobody.
         stores: The stores of objects; the embedded server has one more, in its data folder.
         issuer: The issuer of identities at which users log in; None if there is none.
@@ -139,6 +141,7 @@ class Settings:
     log_format: LogFormat = "text"
     audit_months: int = AUDIT_MONTHS
     metrics: tuple[str, int] | None = None
+    web: WebSettings | None = None
     alerts: AlertSettings | None = None
     stores: StoreFolders = field(default_factory=StoreFolders)
     issuer: IssuerSettings | None = None

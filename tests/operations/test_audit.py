@@ -63,8 +63,15 @@ NOT_AUDITED = {
     "OpenSession": "the calls that it carries are",
 }
 """The methods that change something and have no entry, with the reason."""
-ELSEWHERE = {"PollLogin"}
-"""Tried in tests/rpc/test_logins.py, because it needs an issuer of identities."""
+ELSEWHERE = {
+    "PollLogin",  # tests/rpc/test_logins.py, because it needs an issuer of identities
+    # tests/rpc/web/test_sessions.py, because they need a browser
+    "OpenDashboard",
+    "ExchangeCode",
+    "CreateBrowserSession",
+    "DeleteBrowserSession",
+}
+"""They are tried in other files."""
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from levada_api.v1 import (
 )
 from levada_server.operations.transactions import TransactionLimits
 from levada_server.rpc.server import RpcServer
+from levada_server.rpc.web.door import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,6 +63,7 @@ async def served(engine: Engine) -> AsyncIterator[tuple[RpcServer, grpc.aio.Chan
     """Serve an engine on a port, where callers need tokens, for the length of the block."""
     server = RpcServer(engine, "0", embedded=False, transaction_limits=TransactionLimits())
     address = server.listen("127.0.0.1:0")
+    server.web.listen(WebSettings("127.0.0.1", 0), None, shared_port=False)
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         yield server, channel

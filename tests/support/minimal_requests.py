@@ -188,6 +188,10 @@ OF_DATA: dict[str, Build] = {
 """The requests that name a table or a schema."""
 
 OTHERS: dict[str, Build] = {
+    "OpenDashboard": lambda _: access.OpenDashboardRequest(),
+    "ExchangeCode": lambda _: access.ExchangeCodeRequest(code="x"),
+    "CreateBrowserSession": lambda _: access.CreateBrowserSessionRequest(),
+    "DeleteBrowserSession": lambda _: access.DeleteBrowserSessionRequest(),
     "StartLogin": lambda _: access.StartLoginRequest(),
     "PollLogin": lambda lab: access.PollLoginRequest(
         login=lab.engine.signer.of(NOBODY.user_id).login(Login(PENDING, "nonce", 0.0))

@@ -166,6 +166,11 @@ class Signer:
         """Return the signer of another user."""
         return Signer(self._secret, user_id)
 
+    @property
+    def server_id(self) -> str:
+        """Return the id of the servers of this database, which says nothing about the secret."""
+        return hashlib.blake2b(b"server id", key=self._secret, digest_size=8).hexdigest()
+
     def lease(self, lease: LeaseContent) -> str:
         """Write the token of a lease."""
         replaces = None if lease.replaces is None else lease.replaces.hex

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from levada_server.permissions.permissions import Identity
+from levada_server.permissions.permissions import ADMINISTRATOR_NAME, Identity
 
 if TYPE_CHECKING:
     from levada_server.jobs.signing import LeaseContent
@@ -57,7 +57,7 @@ class Caller:
     traces: Traces = field(default_factory=Traces)
 
 
-ADMINISTRATOR = Identity("administrator")
+ADMINISTRATOR = Identity(ADMINISTRATOR_NAME)
 """Whoever may open the server's private socket."""
 NOBODY = Identity("nobody", user_id=0)
 """A caller who is not known, or not yet: no user has this id, so the gate refuses."""

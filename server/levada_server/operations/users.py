@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from levada_server.errors import InvalidRequest, NotFound, PermissionDenied
 from levada_server.operations.audit import entry
 from levada_server.operations.request_ids import once, record
+from levada_server.permissions.permissions import ADMINISTRATOR_NAME
 from levada_server.permissions.rights import Grant
 from levada_server.permissions.roles import Action
 from levada_server.permissions.tokens import SECRET_BYTES, token_digest, token_text
@@ -36,7 +37,7 @@ LIFETIME = timedelta(days=30)
 """How long a token is valid if nobody says."""
 LONGEST_LIFETIME = timedelta(days=366)
 """The longest lifetime of a token that a user makes without an administrator."""
-RESERVED = ("administrator", "server", "nobody", "everyone")
+RESERVED = (ADMINISTRATOR_NAME, "server", "nobody", "everyone")
 """Names that logs and errors use for callers who are not users."""
 MAX_LABEL = 200
 MAX_SCOPES = 100

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from levada_server.errors import Unauthenticated
 from levada_server.permissions.rights import EVERY_RIGHT, rights_of
-from levada_server.permissions.tokens import token_digest
+from levada_server.permissions.tokens import session_digest, token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 REFUSED = "This call needs a valid token; log in with `levada login`, or ask an administrator for a token."
 """One text for all bad tokens: whether one is unknown, expired or revoked is for the log alone."""
+NO_SESSION = "The browser's session has ended; sign in again, or run `levada dashboard`."
+"""The same for sessions of browsers."""
+ADMINISTRATOR_NAME = "administrator"
+"""The name of whoever may open the server's private socket; no user can have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,23 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A session of a browser.
+
+    Args:
+        id: Its id, which anybody may know.
+        user_id: Its user; None for an administrator who asked for it by the private socket.
+        token_id: The token with which it ends, and whose scopes it has; None without one.
+        expire_time: The moment at which it ends.
+    """
+
+    id: UUID
+    user_id: int | None
+    token_id: UUID | None
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who calls.
 
@@ -68,12 +89,14 @@ class Identity:
         user_id: The user; None for an administrator who came by the private socket, and for the server itself.
         token_id: The token; None without one.
         address: The address from which the call came, as the log has it.
+        session_id: The session of the browser that calls; None for other clients.
     """
 
     user: str
     user_id: int | None = None
     token_id: UUID | None = None
     address: str = ""
+    session_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +108,14 @@ class Permissions:
         users: By id, without disabled ones.
         tokens: By digest, without revoked ones and tokens of disabled users.
         teams: The names of all teams by their ids.
+        sessions: The sessions of browsers by digest, without those of disabled users and of tokens that have ended.
     """
 
     version: int
     users: Mapping[int, User]
     tokens: Mapping[bytes, Token]
     teams: Mapping[int, str] = field(default_factory=dict)
+    sessions: Mapping[bytes, BrowserSession] = field(default_factory=dict)
 
     def identify(self, text: str, address: str, now: datetime) -> Identity:
         """Return who calls with a token.
@@ -109,6 +134,24 @@ class Permissions:
             raise Unauthenticated(REFUSED)
         return Identity(self.users[token.user_id].name, token.user_id, token.id, address)
 
+    def identify_session(self, secret: str, address: str, now: datetime) -> Identity:
+        """Return who calls from a browser.
+
+        Args:
+            secret: The secret in its cookie.
+            address: The address from which the call came.
+            now: The present moment.
+
+        Raises:
+            Unauthenticated: There is no such session, or it has ended.
+        """
+        digest = session_digest(secret)
+        session = None if digest is None else self.sessions.get(digest)
+        if session is None or session.expire_time <= now:
+            raise Unauthenticated(NO_SESSION)
+        name = ADMINISTRATOR_NAME if session.user_id is None else self.users[session.user_id].name
+        return Identity(name, session.user_id, session.token_id, address, session.id)
+
     def check(self, identity: Identity, now: datetime) -> None:
         """Check that a caller may still call.
 
@@ -117,9 +160,12 @@ class Permissions:
             now: The present moment.
 
         Raises:
-            Unauthenticated: The user was disabled, or the token revoked, or it has expired.
+            Unauthenticated: The user was disabled, or the token revoked or the session ended, or one has expired.
         """
         self.rights(identity)
+        session = None if identity.session_id is None else self._sessions_by_id[identity.session_id]
+        if session is not None and session.expire_time <= now:
+            raise Unauthenticated(NO_SESSION)
         token = None if identity.token_id is None else self._tokens_by_id[identity.token_id]
         if token is not None and token.expire_time is not None and token.expire_time <= now:
             raise Unauthenticated(REFUSED)
@@ -128,8 +174,10 @@ class Permissions:
         """Return the rights of a caller now.
 
         Raises:
-            Unauthenticated: The user was disabled, or the token revoked, since the call began.
+            Unauthenticated: The user was disabled, the token revoked, or the session ended, since the call began.
         """
+        if identity.session_id is not None and identity.session_id not in self._sessions_by_id:
+            raise Unauthenticated(NO_SESSION)
         if identity.user_id is None:
             return EVERY_RIGHT
         key = identity.user_id, identity.token_id
@@ -154,6 +202,10 @@ class Permissions:
     @cached_property
     def _tokens_by_id(self) -> dict[UUID, Token]:
         return {token.id: token for token in self.tokens.values()}
+
+    @cached_property
+    def _sessions_by_id(self) -> dict[UUID, BrowserSession]:
+        return {session.id: session for session in self.sessions.values()}
 
     @cached_property
     def _rights(self) -> dict[tuple[int, UUID | None], Rights]:

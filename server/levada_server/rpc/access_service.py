@@ -8,14 +8,16 @@ from uuid import UUID
 
 from levada_api.v1 import access_pb2
 from levada_api.v1 import access_service_pb2 as pb
-from levada_server.errors import InvalidRequest
+from levada_server.errors import InvalidRequest, PermissionDenied
 from levada_server.model.table import TableName
-from levada_server.operations import logins, users
+from levada_server.operations import browsers, logins, users
+from levada_server.rpc.browser import Cookie
 from levada_server.rpc.decoding import values
 from levada_server.rpc.page_token import page
 
 if TYPE_CHECKING:
     from levada_server.permissions.roles import Role
+    from levada_server.rpc.browser import BrowserContext
     from levada_server.rpc.dispatch import Call
     from levada_server.storage.permissions.grants import GrantSummary
     from levada_server.storage.permissions.tokens import TokenSummary
@@ -25,7 +27,14 @@ PAGE_SIZE_DEFAULT = 1_000
 
 
 class AccessService:
-    """Keeps users, teams, tokens and grants."""
+    """Keeps users, teams, tokens and grants, and signs browsers in.
+
+    Args:
+        door: The port of the dashboard.
+    """
+
+    def __init__(self, door: browsers.Door) -> None:
+        self._door = door
 
     async def StartLogin(self, _request: pb.StartLoginRequest, call: Call) -> pb.StartLoginResponse:
         """Begin a login at the issuer of identities."""
@@ -137,6 +146,50 @@ class AccessService:
             token=request.page_token,
         )
         return pb.ListGrantsResponse(grants=map(_grant, shown), next_page_token=next_token)
+
+    async def OpenDashboard(self, _request: pb.OpenDashboardRequest, call: Call) -> pb.OpenDashboardResponse:
+        """Make a code for a browser, and open the dashboard's port."""
+        url, code = await browsers.open_dashboard(call.engine, call.caller, self._door)
+        answer = pb.OpenDashboardResponse(url=url, code=code)
+        answer.lifetime.FromTimedelta(browsers.CODE_LIFETIME)
+        return answer
+
+    async def ExchangeCode(self, request: pb.ExchangeCodeRequest, call: Call) -> pb.ExchangeCodeResponse:
+        """Turn a code into a session of the browser that calls."""
+        browser = _browser(call)
+        _keep(browser, await browsers.exchange_code(call.engine, call.caller, request.code))
+        answer = pb.ExchangeCodeResponse()
+        answer.lifetime.FromTimedelta(browsers.SESSION_LIFETIME)
+        return answer
+
+    async def CreateBrowserSession(
+        self, _request: pb.CreateBrowserSessionRequest, call: Call
+    ) -> pb.CreateBrowserSessionResponse:
+        """Turn the token of the call into a session of the browser that calls."""
+        browser = _browser(call)
+        _keep(browser, await browsers.create_session(call.engine, call.caller))
+        answer = pb.CreateBrowserSessionResponse()
+        answer.lifetime.FromTimedelta(browsers.SESSION_LIFETIME)
+        return answer
+
+    async def DeleteBrowserSession(
+        self, _request: pb.DeleteBrowserSessionRequest, call: Call
+    ) -> pb.DeleteBrowserSessionResponse:
+        """End the session of the browser that calls."""
+        await browsers.end_session(call.engine, call.caller)
+        if call.browser is not None:
+            call.browser.cookie = Cookie("", 0)
+        return pb.DeleteBrowserSessionResponse()
+
+
+def _browser(call: Call) -> BrowserContext:
+    if call.browser is None:
+        raise PermissionDenied("Only browsers have sessions; other clients send their token.")
+    return call.browser
+
+
+def _keep(browser: BrowserContext, secret: str) -> None:
+    browser.cookie = Cookie(secret, int(browsers.SESSION_LIFETIME.total_seconds()))
 
 
 def _granted(grant: access_pb2.Grant) -> tuple[str, Role, TableName]:

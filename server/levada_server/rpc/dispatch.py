@@ -27,6 +27,7 @@ from levada_server.operations import audit
 from levada_server.operations.caller import NOBODY, Caller, Traces
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.rpc.authentication import OPEN_METHODS, identify
+from levada_server.rpc.browser import BrowserContext
 from levada_server.rpc.client_version import CLIENT, UNCHECKED_METHOD, check_client
 from levada_server.rpc.measures import Measures
 from levada_server.rpc.message_bounds import MAX_STEPS, QUICK_BYTES, QUICK_STEPS, TooMany, check_size, count_elements
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from levada_server.rpc.activity import Activity
     from levada_server.rpc.time_limit import RunningCall
 
-    Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
+    Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes] | BrowserContext
     Write: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 _Behaviour: TypeAlias = (
@@ -76,12 +77,20 @@ class Call:
         engine: The parts to work with; within a transaction, parts that work inside it.
         caller: The caller.
         write: Sends a message of the response, if that is a stream.
+        browser: The context of the call if a browser makes it.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, path: str, engine: Engine, caller: Caller, write: Write | None = None
+        self,
+        dispatcher: Dispatcher,
+        path: str,
+        engine: Engine,
+        caller: Caller,
+        write: Write | None = None,
+        browser: BrowserContext | None = None,
     ) -> None:
         self.path = path
+        self.browser = browser
         self.engine = engine
         self.caller = caller
         self.told = Told()
@@ -217,12 +226,22 @@ class Dispatcher(grpc.GenericRpcHandler):
         self._engines: dict[int, Engine] = {}
         self._streams: dict[Call, RunningCall] = {}
         self._turns = Turns()
-        self._unknown: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._refuse_unknown)
+        self._unknown = self._refusal("This server has no such method.")
+        self._streamed = self._refusal(
+            "The method takes a stream of requests, which browsers cannot send; call it by gRPC."
+        )
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Return the handler of a call; one that refuses it if no service has its method."""
         served = self._served.get(handler_call_details.method)
         return self._unknown if served is None else served.handler
+
+    def browser_handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Return the handler of a browser's call; one that refuses it if it would send a stream."""
+        served = self._served.get(path)
+        if served is None:
+            return self._unknown
+        return self._streamed if served.method.request_streaming else served.handler
 
     async def serve(self, method: Method, request: object, call: Call) -> Message | None:
         """Serve a call by a method; repeat a request of one message if the catalog here was old."""
@@ -294,16 +313,21 @@ class Dispatcher(grpc.GenericRpcHandler):
         seen = str(metadata.get(CATALOG_VERSION, "0"))
         return Caller(identity, int(seen) if seen.isdecimal() and len(seen) < 19 else 0, method=method.name)
 
-    async def _refuse_unknown(self, _: AsyncIterator[bytes], context: Context) -> None:
-        """Answer a call of a method that does not exist; without a token it looks like any other."""
-        metadata = dict(context.invocation_metadata() or ())
-        try:
-            await identify(context, metadata, self._engine.gate.permissions)
-        except Exception as error:  # noqa: BLE001  # every failure becomes a status, as in `_watched`
-            self._engine.audit.refused(audit.refusal(_nobody(context, "unknown"), error))
-            code, rich = status_of("unknown", error)
-            await context.abort(code, rich.message, trailing_metadata=((_STATUS, shortened(rich).SerializeToString()),))
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "This server has no such method.")
+    def _refusal(self, text: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Make the handler of calls of methods that are not served; without a token they look like any other."""
+
+        async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
+            metadata = dict(context.invocation_metadata() or ())
+            try:
+                await identify(context, metadata, self._engine.gate.permissions)
+            except Exception as error:  # noqa: BLE001  # every failure becomes a status, as in `_watched`
+                self._engine.audit.refused(audit.refusal(_nobody(context, "unknown"), error))
+                code, rich = status_of("unknown", error)
+                details = (_STATUS, shortened(rich).SerializeToString())
+                await context.abort(code, rich.message, trailing_metadata=(details,))
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
     def _bound(self, method: Method, behaviour: _Behaviour) -> _Served:
         """Make the handler of a method: bytes in, bytes out."""
@@ -377,7 +401,9 @@ class Dispatcher(grpc.GenericRpcHandler):
         """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""
         began, outcome = time.perf_counter(), CANCELLED
         begin_call(method.path)
-        call = Call(self, method.path, self._engine, _nobody(context, method.name), self._writer(context))
+        browser = context if isinstance(context, BrowserContext) else None
+        nobody = _nobody(context, method.name)
+        call = Call(self, method.path, self._engine, nobody, self._writer(context), browser)
         self._activity.begin()
         self.measures.begin(method.path)
         try:

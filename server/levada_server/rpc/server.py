@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -23,6 +24,9 @@ from levada_server.rpc.server_service import MESSAGE_BYTES, ServerService
 from levada_server.rpc.streams.call_streams import CallStreams
 from levada_server.rpc.streams.session_service import SessionService
 from levada_server.rpc.user_shares import USER_STREAMS
+from levada_server.rpc.web.door import Door
+from levada_server.rpc.web.front import Front
+from levada_server.rpc.web.page import read_page
 
 if TYPE_CHECKING:
     from levada_server.operations.context import Engine
@@ -61,6 +65,11 @@ class RpcServer:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 15_000),
             ],
         )
+        permissions = engine.gate.permissions
+        front = Front(
+            lambda path: self.dispatcher.browser_handler(path), permissions, engine.signer.server_id, read_page()
+        )
+        self.web = Door(front, permissions, self.activity)
         services = (
             ServerService(version, transaction_limits, user_streams, embedded=embedded),
             SchemaService(),
@@ -69,13 +78,13 @@ class RpcServer:
             SessionService(transaction_limits, self._call_streams, user_streams),
             JobService(),
             ObjectService(),
-            AccessService(),
+            AccessService(self.web),
         )
         self.dispatcher = Dispatcher(engine, self.activity, services)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflected = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
-            GuardedReflection(reflected, engine.gate.permissions), self._server
+            GuardedReflection(reflected, permissions), self._server
         )
         # The last, because it answers calls of unknown methods too.
         self._server.add_generic_rpc_handlers((self.dispatcher,))
@@ -123,7 +132,7 @@ class RpcServer:
         """Refuse new calls, let running calls finish within a time, then end them."""
         await self._health.enter_graceful_shutdown()
         self._call_streams.end()
-        await self._server.stop(grace_seconds)
+        await asyncio.gather(self._server.stop(grace_seconds), self.web.stop(grace_seconds))
 
 
 def _status(*, serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus:

@@ -42,6 +42,25 @@ class Certificate:
         """Return credentials that follow the files."""
         return grpc.dynamic_ssl_server_credentials(self._read(), self._newer)  # type: ignore[arg-type]  # None is allowed
 
+    def context(self) -> ssl.SSLContext:
+        """Return a context for HTTP that follows the files."""
+        context = self._context()
+        newest = [context]
+
+        def follow(handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+            if self._newer() is not None:
+                newest[0] = self._context()
+            handshake.context = newest[0]
+
+        context.sni_callback = follow
+        return context
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(*self._files, password="")
+        return context
+
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
         """Return the certificate if the files have changed; None keeps the old one, as while they are half written."""
         try:

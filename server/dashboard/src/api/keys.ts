@@ -50,7 +50,6 @@ function valueOf(text: string, type: string): Value {
     const whole = BigInt(text);
     return create(ValueSchema, { kind: BigInt.asIntN(64, whole) === whole ? { case: 'integer', value: whole } : { case: 'bigInteger', value: text } });
   }
-  if (word === 'duration') return create(ValueSchema, { kind: { case: 'duration', value: BigInt(text) } });
   if (word === 'bool' || word === 'boolean') return create(ValueSchema, { kind: { case: 'boolean', value: text === 'true' } });
   if (/^(float|real|double)/.test(word)) return create(ValueSchema, { kind: { case: 'float', value: Number(text.replace('∞', 'Infinity')) } });
   return create(ValueSchema, { kind: { case: 'text', value: text } });

@@ -49,10 +49,20 @@ export function durationText(microseconds: bigint): string {
   return `${microseconds < 0n ? '-' : ''}${days ? `${String(days)} d ` : ''}${timeText(size % DAY_US)}`;
 }
 
+/** Write a span of time as the server reads it: `26:03:04.5`. */
+export function spanText(microseconds: bigint): string {
+  return microseconds < 0n ? `-${timeText(-microseconds)}` : timeText(microseconds);
+}
+
 function two(part: bigint): string {
   return String(part).padStart(2, '0');
 }
 
 function fraction(microseconds: bigint): string {
   return microseconds ? `.${String(microseconds).padStart(6, '0').replace(/0+$/, '')}` : '';
+}
+
+/** Write a `datetime` of the server's own tables, which is in UTC, in the reader's time zone. */
+export function utcText(stored: string): string {
+  return zonedText(BigInt(Date.parse(`${stored.replace(' ', 'T').slice(0, 23)}Z`)) * 1000n).text;
 }

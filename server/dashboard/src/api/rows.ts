@@ -1,9 +1,10 @@
 // Rows of Arrow streams, decoded: the only place that knows how columns hold the values of each attribute type.
 import { tableFromIPC, type Column } from '@uwdata/flechette';
-import { durationText, momentText, zonedText, dateText, timeText } from './moments';
+import { dateText, durationText, momentText, spanText, timeText, zonedText } from './moments';
 
 /**
- * A value, by the family of its type. `text` is shown; `stored` is what the server reads as the same moment.
+ * A value, by the family of its type. `text` is shown; `stored` is what the server reads as the same moment, and `raw`
+ * counts its microseconds, or the days of a date, since 1970.
  * Numbers that a double cannot hold stay exact: as bigint, or as text (decimals).
  */
 export type Cell =
@@ -11,7 +12,7 @@ export type Cell =
   | { kind: 'number'; value: number | bigint; text: string }
   | { kind: 'text'; text: string }
   | { kind: 'boolean'; value: boolean; text: string }
-  | { kind: 'time'; text: string; hint: string; stored: string }
+  | { kind: 'time'; text: string; hint: string; stored: string; raw: bigint }
   | { kind: 'json'; value: unknown; text: string }
   | { kind: 'bytes'; value: Uint8Array; text: string }
   | { kind: 'blob'; value: Uint8Array; text: string }
@@ -51,7 +52,8 @@ export interface Rows {
 
 /** Decode a whole Arrow IPC stream. */
 export function rowsOf(ipc: Uint8Array): Rows {
-  const table = tableFromIPC(ipc, { useBigInt: true, useDecimalInt: true });
+  // Columns of numbers are read in place, which needs an aligned start; a part of a message may begin anywhere.
+  const table = tableFromIPC(ipc.byteOffset % 8 ? ipc.slice() : ipc, { useBigInt: true, useDecimalInt: true });
   const key = new Set((table.schema.metadata?.get('levada.primary_key') ?? '').split(','));
   const attributes = table.schema.fields.map((field) => ({
     name: field.name,
@@ -106,16 +108,16 @@ function maker(type: string): (value: unknown, raw: bigint | number) => Cell {
     case 'numeric':
       return (value) => decimalCell(value as bigint, inner);
     case 'date':
-      return (_, raw) => timeCell(dateText(Number(raw)), 'date');
+      return (_, raw) => timeCell(raw, dateText(Number(raw)), 'date');
     case 'time':
-      return (_, raw) => timeCell(timeText(BigInt(raw)), 'time of day, as stored');
+      return (_, raw) => timeCell(raw, timeText(BigInt(raw)), 'time of day, as stored');
     case 'datetime':
     case 'timestamp':
-      return (_, raw) => timeCell(momentText(BigInt(raw)), 'as stored, without a time zone');
+      return (_, raw) => timeCell(raw, momentText(BigInt(raw)), 'as stored, without a time zone');
     case 'timestamptz':
       return (_, raw) => zonedCell(BigInt(raw));
     case 'duration':
-      return (_, raw) => timeCell(durationText(BigInt(raw)), 'duration', String(raw));
+      return (_, raw) => timeCell(raw, durationText(BigInt(raw)), 'duration', spanText(BigInt(raw)));
     case 'uuid':
       return (value) => ({ kind: 'text', text: uuidText(value as Uint8Array) });
     case 'json':
@@ -162,13 +164,13 @@ function decimalCell(scaled: bigint, type: string): Cell {
   return { kind: 'number', value: Number(text), text };
 }
 
-function timeCell(text: string, hint: string, stored = text): Cell {
-  return { kind: 'time', text, hint, stored };
+function timeCell(raw: bigint | number, text: string, hint: string, stored = text): Cell {
+  return { kind: 'time', text, hint, stored, raw: BigInt(raw) };
 }
 
 function zonedCell(microseconds: bigint): Cell {
   const { text, hint } = zonedText(microseconds);
-  return timeCell(text, hint, `${momentText(microseconds)}+00:00`);
+  return timeCell(microseconds, text, hint, `${momentText(microseconds)}+00:00`);
 }
 
 function uuidText(octets: Uint8Array): string {

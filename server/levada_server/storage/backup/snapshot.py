@@ -126,7 +126,7 @@ async def check_empty(database: Database) -> None:
 
 
 async def make_independent(database: Database, *, copy: bool) -> None:
-    """End what belongs to the database that was saved: its leases, its alerts, and, of a copy, its tokens.
+    """End what belongs to the database that was saved: its leases, browsers and alerts, and, of a copy, its tokens.
 
     Args:
         database: The restored database.
@@ -135,6 +135,7 @@ async def make_independent(database: Database, *, copy: bool) -> None:
     async with database.transaction() as connection:
         await connection.execute(_SQL["replace_signing_key"])
         await connection.execute(_SQL["end_sessions"])
+        await connection.execute(_SQL["end_browsers"])
         await connection.execute(_SQL["reset_changes"])
         for row in await connection.fetch(_SQL["job_tables"]):
             await connection.execute(fill(_SQL["reset_horizons"], jobs=row["name"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from levada_server.permissions.permissions import Permissions, Token, User
+from levada_server.permissions.permissions import BrowserSession, Permissions, Token, User
 from levada_server.permissions.rights import Grant
 from levada_server.permissions.roles import Role
 from levada_server.storage.postgres.sql_files import statements
@@ -55,4 +55,8 @@ async def read_permissions(connection: Connection) -> Permissions:
         for row in await connection.fetch(_SQL["read_tokens"])
     }
     teams = {row["id"]: row["name"] for row in await connection.fetch(_SQL["read_teams"])}
-    return Permissions(version, users, tokens, teams)
+    sessions = {
+        row["digest"]: BrowserSession(row["id"], row["user_id"], row["token_id"], row["expire_time"])
+        for row in await connection.fetch(_SQL["read_browser_sessions"])
+    }
+    return Permissions(version, users, tokens, teams, sessions)

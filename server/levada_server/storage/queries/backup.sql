@@ -58,6 +58,10 @@ UPDATE {jobs} SET _horizon = '0' WHERE _state IN ('success', 'reserved');
 -- name: end_sessions
 DELETE FROM levada.worker_session;
 
+-- name: end_browsers
+WITH codes AS (DELETE FROM levada.browser_code)
+DELETE FROM levada.browser_session;
+
 -- name: forget_alerts
 -- They are about the time before, and people know.
 WITH gone AS (DELETE FROM levada.alert)

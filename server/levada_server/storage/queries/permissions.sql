@@ -127,3 +127,42 @@ WHERE g.token_id IS NULL AND ($1::text IS NULL OR s.name = $1)
     AND ($2::bigint IS NULL OR g.user_id = $2
         OR g.team_id IN (SELECT team_id FROM levada.team_member WHERE user_id = $2))
 ORDER BY s.name, t.name NULLS FIRST, grantee, g.role;
+
+-- name: read_browser_sessions
+SELECT b.id, b.digest, b.user_id, b.token_id, b.expire_time
+FROM levada.browser_session b
+LEFT JOIN levada.user u ON u.id = b.user_id
+LEFT JOIN levada.token t ON t.id = b.token_id
+WHERE b.expire_time > now() AND u.disable_time IS NULL
+    AND t.revoke_time IS NULL AND (t.expire_time IS NULL OR t.expire_time > now());
+
+-- name: prune_codes
+-- Expired ones, and all but the newest of one user.
+DELETE FROM levada.browser_code WHERE expire_time <= now() OR digest IN (
+    SELECT digest FROM levada.browser_code WHERE user_id IS NOT DISTINCT FROM $1 ORDER BY create_time DESC OFFSET $2
+);
+
+-- name: insert_code
+INSERT INTO levada.browser_code (digest, user_id, token_id, expire_time) VALUES ($1, $2, $3, now() + $4::interval);
+
+-- name: take_code
+-- Whoever deletes it has it: it counts once, on whichever server.
+DELETE FROM levada.browser_code WHERE digest = $1 RETURNING user_id, token_id, expire_time > now() AS valid;
+
+-- name: prune_browser_sessions
+-- Expired ones, and all but the newest of one user.
+DELETE FROM levada.browser_session WHERE expire_time <= now() OR id IN (
+    SELECT id FROM levada.browser_session WHERE user_id IS NOT DISTINCT FROM $1 ORDER BY create_time DESC OFFSET $2
+);
+
+-- name: insert_browser_session
+-- None for a user who was disabled, and for a token that has ended, since the code was made.
+INSERT INTO levada.browser_session (digest, user_id, token_id, expire_time)
+SELECT $1, $2, $3, least(now() + $4::interval, (SELECT t.expire_time FROM levada.token t WHERE t.id = $3))
+WHERE NOT EXISTS (SELECT FROM levada.user u WHERE u.id = $2 AND u.disable_time IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM levada.token t WHERE t.id = $3
+        AND (t.revoke_time IS NOT NULL OR t.expire_time <= now()))
+RETURNING (SELECT u.name FROM levada.user u WHERE u.id = user_id) AS name;
+
+-- name: delete_browser_session
+DELETE FROM levada.browser_session WHERE id = $1;

@@ -40,6 +40,14 @@ def add_commands(commands: Commands) -> None:
         server=parsing.NONE,
         json="one object: stopped, data",
     )
+    parsing.add(
+        commands,
+        "dashboard",
+        "open the server's dashboard in a browser, signed in as you",
+        run="dashboard:show",
+        examples=("dashboard", "dashboard --no-browser", "dashboard --url lab.example.org:50051"),
+        json="one object: url, code, seconds",
+    ).add_argument("--no-browser", action="store_true", help="only print the address and a code to type there")
     connections = parsing.add_group(commands, "connect", "check the connection")
     parsing.add(
         connections,

@@ -1,0 +1,57 @@
+// What the rows of a table are asked for.
+import type { Attribute, Heading } from '../../api/generated/levada_api/v1/schema_pb';
+import { keyCondition, keyText, parsedKey } from '../../api/keys';
+import { fullName, nameOf, relation, tableOperand, type Name, type Query } from '../../api/tables';
+import type { Relation } from '../../api/generated/levada_api/v1/relation_pb';
+import { schemas } from '../../api/clients';
+import { relatedRows } from './lineage';
+
+export const PAGE = 50;
+
+/** Return whether values may be large, so that pages of rows leave them out. */
+export function isHeavy(attribute: Attribute): boolean {
+  return !attribute.type.includes('@') && /^<|^(tiny|medium|long)?blob|^(var)?binary|^bytes/.test(attribute.type);
+}
+
+/** Return the name under which a page says whether a heavy value is missing. */
+export function missingName(attribute: Attribute): string {
+  return `${attribute.name.slice(0, 48)}_missing_`;
+}
+
+/** The rows that a table shows: all, or those that belong to a row of another table. */
+export interface Source {
+  relation: Relation;
+  /** Says which; empty for all. */
+  text: string;
+}
+
+/** Find the rows that an address asks for: `of` and `key` name a row of another table, up- or downstream. */
+export async function sourceOf(name: Name, query: Record<string, string>): Promise<Source> {
+  const of = query['of'];
+  const key = parsedKey(query['key']);
+  if (!of || !key) return { relation: relation(tableOperand(name)), text: '' };
+  const { table } = await schemas.describeTable({ name: nameOf(of) });
+  const condition = keyCondition(key, table?.heading);
+  for (const direction of ['up', 'down'] as const) {
+    const found = (await relatedRows(nameOf(of), condition, direction)).find((one) => fullName(one.table.name) === fullName(name));
+    const what = direction === 'up' ? 'that it comes from' : 'that depend on it';
+    if (found) return { relation: found.rows, text: `${of}, ${keyText(key)}: the rows ${what}` };
+  }
+  return { relation: relation(tableOperand(name)), text: '' };
+}
+
+/** Build the relation of a page of rows: light attributes, and for heavy ones whether they are missing. */
+export function pageOf(source: Relation, heading: Heading, shown: readonly Attribute[], query: Query): Relation {
+  const { order, limit, offset, ...rest } = query;
+  const base = relation(source, rest);
+  const light = shown.filter((attribute) => !isHeavy(attribute));
+  const heavy = shown.filter((attribute) => isHeavy(attribute) && attribute.nullable);
+  const whole = light.length === heading.attributes.length;
+  const items = [
+    ...light.map((attribute) => ({ item: { case: 'attribute' as const, value: attribute.name } })),
+    ...heavy.map((attribute) => ({ item: { case: 'named' as const, value: { name: missingName(attribute), expression: { text: `${attribute.name} IS NULL` } } } })),
+  ];
+  const projected = whole ? base : relation(base);
+  if (!whole) projected.nodes.push(...relation({ case: 'project', value: { operand: base.nodes.length - 1, items } }).nodes);
+  return order || limit !== undefined ? relation(projected, { order: order ?? [], ...(limit === undefined ? {} : { limit }), ...(offset === undefined ? {} : { offset }) }) : projected;
+}

@@ -1,0 +1,65 @@
+"""Write and read the frames of gRPC-Web.
+
+Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from levada_server.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import grpc
+
+HEAD_BYTES = 5
+"""The bytes before each message: a flag, and the length."""
+_TRAILERS = 0x80
+_UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_DIGITS = 8
+
+
+def message_frame(content: bytes) -> bytes:
+    """Write a message."""
+    return struct.pack(">BI", 0, len(content)) + content
+
+
+def trailers_frame(code: grpc.StatusCode, details: str, trailers: Iterable[tuple[str, str | bytes]]) -> bytes:
+    """Write the status and the metadata that end an answer."""
+    number: int = code.value[0]
+    lines = [f"grpc-status: {number}", f"grpc-message: {quote(details, safe=' ')}"]
+    for key, value in trailers:
+        text = base64.b64encode(value).rstrip(b"=").decode() if isinstance(value, bytes) else value
+        lines.append(f"{key}: {text}")
+    content = "".join(f"{line}\r\n" for line in lines).encode()
+    return struct.pack(">BI", _TRAILERS, len(content)) + content
+
+
+def read_message(body: bytes) -> bytes:
+    """Return the one message of a request.
+
+    Raises:
+        InvalidRequest: The body is not one message without compression.
+    """
+    if len(body) < HEAD_BYTES or body[0] or struct.unpack(">I", body[1:HEAD_BYTES])[0] != len(body) - HEAD_BYTES:
+        raise InvalidRequest("The body of a call by gRPC-Web is one message without compression.")
+    return body[HEAD_BYTES:]
+
+
+def read_timeout(text: str) -> float | None:
+    """Return the seconds that a header `grpc-timeout` allows; None if there is none.
+
+    Raises:
+        InvalidRequest: It is not at most 8 digits with a unit.
+    """
+    if not text:
+        return None
+    number, unit = text[:-1], text[-1]
+    if not (number.isascii() and number.isdecimal() and len(number) <= _DIGITS) or unit not in _UNITS_S:
+        raise InvalidRequest("`grpc-timeout` is not at most 8 digits and a unit, such as 500m or 10S.")
+    return int(number) * _UNITS_S[unit]

@@ -1,1 +1,0 @@
-import{A as e,D as t,H as n,J as r,K as i,O as a,nt as o,q as s,rt as c}from"./disclose-version-DYYqkkp1.js";var l=e(`<h1>Tables</h1> <p> </p>`,1);function u(e,u){c(u,!0);var d=l(),f=r(i(d),2),p=s(f,!0);n(e=>t(p,e),[()=>u.route.path.join(`.`)]),a(e,d),o()}export{u as default};
