@@ -51,6 +51,7 @@ NAMES = {
 """SPDX identifiers of licence names in older metadata, in lower case."""
 
 READ = {
+    "axe-playwright-python": "MIT AND MPL-2.0",
     "resvg-py": "MIT",
 }
 """The licences of distributions whose metadata state none, as their own files say."""

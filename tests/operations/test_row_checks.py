@@ -9,7 +9,7 @@ import pytest
 from levada_server import errors
 from levada_server.model.table import Tier
 from levada_server.operations.inserts import InsertOptions
-from levada_server.operations.row_checks import MAX_FAULTS, check_rows
+from levada_server.operations.row_checks import MAX_FAULTS, MAX_ROWS, check_rows
 from tests.support import make
 from tests.support.make import ME, named
 
@@ -53,6 +53,14 @@ async def test_only_the_first_faults_are_looked_for(engine: Engine) -> None:
     await make.make_table(engine, "Subject", "subject : int32\n")
     found = await check(engine, "Subject", [{"subject": "x"} for _ in range(MAX_FAULTS + 5)])
     assert sorted(found) == list(range(MAX_FAULTS))
+
+
+async def test_too_many_rows_are_not_checked(engine: Engine) -> None:
+    await make.make_table(engine, "Subject", "subject : int32\n")
+    with pytest.raises(errors.LimitReached, match="20000 rows"):
+        await check(engine, "Subject", [{"subject": number} for number in range(MAX_ROWS + 1)])
+    with pytest.raises(errors.LimitReached, match="64 MB"):
+        await check(engine, "Subject", [{"subject": "x" * 2**20} for _ in range(40)])
 
 
 async def test_rows_without_fault_have_none(engine: Engine) -> None:

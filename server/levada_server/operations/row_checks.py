@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from levada_server.arrow.ipc.ingest import memory_needs
 from levada_server.arrow.ipc.reading import CheckedStream, valid_stream
-from levada_server.errors import LevadaError
+from levada_server.errors import LevadaError, LimitReached
 from levada_server.operations.caller import Traces
-from levada_server.operations.inserts import insert, largest_need
+from levada_server.operations.inserts import insert
 from levada_server.storage.postgres.scope import OpenTransaction
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 20
 """The most rows at fault that are looked for: each costs another trial of all others."""
+MAX_ROWS = 20_000
+MAX_MEMORY_BYTES = 64 * 2**20
+"""The most rows that are tried together, and the most memory that they take once they are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,25 @@ async def check_rows(
         At most `MAX_FAULTS` faults; with as many there may be more.
 
     Raises:
+        LimitReached: There are more than `MAX_ROWS`, or they take more than `MAX_MEMORY_BYTES`.
         LevadaError: The insert would fail for a reason that is not one row's.
     """
+    need = await asyncio.to_thread(_needed_bytes, content)
+    if need > MAX_MEMORY_BYTES:
+        raise LimitReached(
+            f"Rows to check take at most {MAX_MEMORY_BYTES >> 20} MB of memory together; check fewer at once.",
+            limit="checked_bytes",
+            value=MAX_MEMORY_BYTES,
+        )
     with engine.memory.share() as memory:
-        await memory.wait_for(await asyncio.to_thread(largest_need, io.BytesIO(content)))
+        await memory.wait_for(need)
         rows = await asyncio.to_thread(_read, content)
+        if rows.num_rows > MAX_ROWS:
+            raise LimitReached(
+                f"At most {MAX_ROWS} rows are checked at once, not {rows.num_rows}; check them in parts.",
+                limit="checked_rows",
+                value=MAX_ROWS,
+            )
         faults: list[RowFault] = []
         try:
             async with engine.scope.transaction() as connection:
@@ -78,6 +96,10 @@ async def check_rows(
                 raise _Undone
         except _Undone:
             return sorted(faults, key=lambda fault: fault.row)
+
+
+def _needed_bytes(content: bytes) -> int:
+    return sum(memory_needs(pa.PythonFile(io.BytesIO(content), "r")))
 
 
 def _read(content: bytes) -> pa.Table:

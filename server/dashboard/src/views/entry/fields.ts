@@ -38,7 +38,7 @@ export function fieldsOf(table: Table): Field[] {
       kind,
       choices: kind === 'enum' ? labelsOf(attribute.type) : [],
       required: !attribute.nullable && fallback === undefined && !attribute.autoIncrement,
-      hint: attribute.autoIncrement ? 'empty: the next number' : fallback !== undefined && fallback.toLowerCase() !== 'null' ? `empty: ${fallback}` : attribute.nullable ? 'may be empty' : '',
+      hint: attribute.autoIncrement ? 'empty: the next number' : fallback !== undefined && !['null', "''", '""'].includes(fallback.toLowerCase()) ? `empty: ${fallback}` : attribute.nullable ? 'may be empty' : '',
     };
   });
 }
@@ -74,5 +74,5 @@ export function atFault(problem: Problem, table: Table): string[] {
 
 /** Write a message of the server for a form, which has no rows to number. */
 export function forForm(message: string): string {
-  return message.replace(/^`[^`]*`(?:, row \d+)?[:,]\s*/, '').replace(/^row \d+[:,]\s*/, '');
+  return message.replace(/^`[^`]*`(?:, row \d+)?[:,]\s*/, '').replace(/^attribute `[^`]*`:\s*/, '');
 }

@@ -1,5 +1,6 @@
 function response = checkRows(connection, request, varargin)
 %CHECKROWS Return which of some rows could not be inserted together, and why; nothing is inserted.
+%   LIMIT_REACHED beyond 20 000 rows, or 64 MB of memory once they are decoded.
 %   RESPONSE = CHECKROWS(CONNECTION, REQUEST, SECONDS) calls RowService.CheckRows. SECONDS is a deadline, and may be
 %   left out.
 %
