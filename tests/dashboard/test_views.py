@@ -72,9 +72,9 @@ def test_an_error_is_read_and_the_job_retried_until_it_succeeds(
     with signed_in(address) as (page, complaints):
         show(page, "#/jobs")
         cells = page.get_by_role("row", name=re.compile("lab.Rate")).get_by_role("cell")
-        expect(cells.nth(1)).to_have_text("1")
-        expect(cells.nth(4)).to_have_text(str(SESSIONS - 1))
-        cells.nth(1).get_by_role("link").click()
+        expect(cells.nth(2)).to_have_text("1")
+        expect(cells.nth(5)).to_have_text(str(SESSIONS - 1))
+        cells.nth(2).get_by_role("link").click()
         page.get_by_role("row", name=re.compile("no spikes")).press("Enter")
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text(f"ValueError: no spikes in {HOSTILE}")

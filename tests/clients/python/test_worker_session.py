@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import levada as lv
 from levada._jobs import job_calls, worker_session
+from levada_api.v1 import job_service_pb2 as pb
 from levada_api.v1 import schema_pb2
 
 TESTS = ("levada._jobs.job_calls",)
@@ -42,3 +43,8 @@ def test_heartbeat_keeps_a_lease_alive(connection: lv.Connection) -> None:
         # Which job of a batch had begun is not known, so its jobs come one by one.
         assert [lease.job_id for lease in found] == [dropped[0].job_id]
         assert held[0].job_id not in {lease.job_id for lease in found}
+        # Each beat also reports the memory of the process.
+        listed = connection.call("JobService/ListWorkers", pb.ListWorkersRequest(), pb.ListWorkersResponse).workers
+        (living,) = [worker for worker in listed if worker.held_jobs]
+        assert (living.worker.process, living.held_jobs[0].job_count) == (os.getpid(), 2)
+        assert living.memory_bytes > 2**20

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from levada._jobs.computing import MAKES
@@ -58,11 +58,16 @@ def _typed(table: type) -> bool:
 
 
 def module_commit(module: str) -> str:
-    """Return the commit of the repository of a module, whose file is as committed, without running it; else empty."""
-    try:
-        spec = find_spec(module)
-    except (ImportError, ValueError):  # a parent cannot be imported, or it is a script
-        return ""
+    """Return the commit of the repository of a module whose file is as committed, else empty; runs no code of it."""
+    path, name, spec = None, "", None
+    for part in module.split("."):
+        if spec is not None and path is None:  # it is no package
+            return ""
+        name = f"{name}.{part}" if name else part
+        spec = PathFinder.find_spec(name, path)
+        if spec is None:
+            return ""
+        path = spec.submodule_search_locations
     return "" if spec is None or not spec.has_location or spec.origin is None else _commit(Path(spec.origin))
 
 
