@@ -48,7 +48,6 @@ TIMEOUT_S = 60.0
 WEB = WebSettings("127.0.0.1", 0)
 """The dashboard is open from the start, on any free port."""
 _VIOLATIONS = """
-window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.told(
     `${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
 """

@@ -60,8 +60,7 @@ async def _identified(context: Context, metadata: Mapping[str, str | bytes], per
     try:
         identity = known(permissions.current)
     except Unauthenticated:
-        if not await permissions.look_again():  # another server may have just issued it
-            raise
+        await permissions.await_news()  # another server may have just issued it
         identity = known(permissions.current)
     if identity.token_id is not None:
         permissions.note_use(identity.token_id, now)

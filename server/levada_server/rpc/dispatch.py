@@ -305,7 +305,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         """
         metadata = dict(context.invocation_metadata() or ())
         if method.path in OPEN_METHODS:
-            identity = NOBODY
+            identity = replace(NOBODY, address=context.peer())
         else:
             identity = await identify(context, metadata, self._engine.gate.permissions)
         if method.name != UNCHECKED_METHOD:

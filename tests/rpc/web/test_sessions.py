@@ -183,6 +183,16 @@ async def test_a_code_of_one_server_counts_on_another(front: Served, database_ur
         assert await caller(browser) == "administrator"
 
 
+async def test_calls_at_once_on_another_server_all_know_a_new_session(
+    front: Served, database_url: str, tmp_path: Path
+) -> None:
+    async with serving(database_url, tmp_path / "other") as other:
+        for _ in range(5):
+            browser = await front.signed_in()
+            there = HandMade(other.url, browser.cookie)
+            assert set(await asyncio.gather(*(caller(there) for _ in range(10)))) == {"administrator"}
+
+
 async def test_a_session_has_the_scopes_of_its_token(front: Served) -> None:
     await token(front)
     await asyncio.to_thread(_make_schemas, front.address)

@@ -173,10 +173,13 @@ class Connection:
     async def close(self) -> None:
         """Close the connection."""
         self._writer.close()
-        with suppress(OSError, TimeoutError):
+        try:
             async with asyncio.timeout(LINGER_S):
                 await self._writer.wait_closed()
-        self._writer.transport.abort()
+        except (OSError, TimeoutError):
+            return
+        finally:
+            self._writer.transport.abort()
 
     async def _refuse(self, status: int) -> None:
         """Answer what is not a request that is served here; its sender need not take the answer."""

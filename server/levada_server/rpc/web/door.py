@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from levada_server.errors import Unavailable
@@ -29,6 +30,8 @@ IDLE_S = 1800.0
 """A port that was opened on request closes this long after the last call."""
 EMPTY_S = 120.0
 """The same while no browser has a session; longer than a code is valid."""
+ROUND_S = 5.0
+"""How often this is looked at."""
 LOOPBACK = "127.0.0.1"
 _FULL_S = 0.1
 """The pause after the system has refused a connection, because the process has too many files open."""
@@ -153,8 +156,12 @@ class Door:
                     continue
                 task = asyncio.create_task(self._serve(accepted, tls, places))
                 self._connections[task] = None
-                task.add_done_callback(self._connections.pop)
-                task.add_done_callback(lambda _: free.release())
+                task.add_done_callback(partial(self._forget, accepted, free))
+
+    def _forget(self, accepted: socket.socket, free: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+        del self._connections[task]
+        accepted.close()  # its transport has closed it, unless the task ended before there was one
+        free.release()
 
     async def _serve(self, accepted: socket.socket, tls: ssl.SSLContext | None, places: Places) -> None:
         loop = asyncio.get_running_loop()
@@ -168,7 +175,6 @@ class Door:
                 ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
             )
         except (OSError, TimeoutError):  # errors of TLS too
-            accepted.close()
             return
         connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         task = asyncio.current_task()
@@ -189,7 +195,7 @@ class Door:
                 left = self._front.called + patience - time.monotonic()
                 if left <= 0 and not self._front.running_count:
                     break
-                await asyncio.sleep(max(left, 1.0))
+                await asyncio.sleep(ROUND_S)
             async with self._opening:
                 await self._close(0.0)
                 _LOG.info("the dashboard is closed, because nobody uses it")

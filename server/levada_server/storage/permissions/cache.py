@@ -33,6 +33,8 @@ class PermissionsCache:
         self._database = database
         self._reading = asyncio.Lock()
         self._looked_at = float("-inf")
+        self._refusing = asyncio.Lock()
+        self._awaited_at = float("-inf")
         self._pace = Pace()
         self._current: Permissions | None = None
         self._used: dict[UUID, dt.datetime] = {}
@@ -82,3 +84,16 @@ class PermissionsCache:
             return False
         self._looked_at = now
         return await self.catch_up()
+
+    async def await_news(self) -> None:
+        """Catch up before an unknown caller is refused: one look for all who wait, and not too often.
+
+        Another server may just have let in a caller who now makes many calls at once.
+        """
+        arrived = time.monotonic()
+        async with self._refusing:
+            if self._awaited_at >= arrived:
+                return
+            await asyncio.sleep(max(0.0, self._awaited_at + LOOK_AGAIN_S - arrived))
+            self._awaited_at = time.monotonic()
+            await self.catch_up()
