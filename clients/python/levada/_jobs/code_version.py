@@ -61,7 +61,7 @@ def module_commit(module: str) -> str:
     """Return the commit of the repository of a module whose file is as committed, else empty; runs no code of it."""
     path, name, spec = None, "", None
     for part in module.split("."):
-        if spec is not None and path is None:  # it is no package
+        if spec is not None and path is None:  # not a package
             return ""
         name = f"{name}.{part}" if name else part
         spec = PathFinder.find_spec(name, path)
