@@ -201,9 +201,9 @@ async def test_a_cancelled_job_is_an_error_at_once_and_its_holder_is_told(pipeli
     one = Restrict(JobOperand(named("Stat")), Equalities(leases[0].key))
     assert await jobs.cancel(pipeline, ME, named("Stat"), one) == 1
     assert await jobs.cancel(pipeline, ME, named("Stat"), one) == 0
-    (told,) = (await jobs.renew_sessions(pipeline, ME, [session]))[1]
+    (told,) = (await jobs.renew_sessions(pipeline, ME, {session: None}))[1]
     assert pipeline.signer.read_lease(told).token == leases[0].token
-    assert (await jobs.renew_sessions(pipeline, ME, [other]))[1] == []
+    assert (await jobs.renew_sessions(pipeline, ME, {other: None}))[1] == []
     with pytest.raises(LeaseLost, match="cancelled"):
         await make.complete(pipeline, leases[0], {"Stat": [dict(leases[0].key)]})
     with pytest.raises(LeaseLost, match="cancelled"):

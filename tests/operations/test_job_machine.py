@@ -173,7 +173,7 @@ class JobMachine(RuleBasedStateMachine):
         if worker not in self.model.sessions:
             self.model.sessions[worker] = self.run(make.make_session(self.engine))
         session = self.model.sessions[worker]
-        self.run(jobs.renew_sessions(self.engine, ME, [session]))
+        self.run(jobs.renew_sessions(self.engine, ME, {session: None}))
         self.model.living.add(session)
 
     def fall_silent(self, worker: int) -> None:

@@ -135,7 +135,7 @@ async def test_a_renewed_session_keeps_its_jobs(pipeline: Engine) -> None:
     session, other = await make.make_session(pipeline), await make.make_session(pipeline)
     await make.reserve(pipeline, session, "Stat", SESSIONS)
     await make.expire(pipeline, session)
-    await jobs.renew_sessions(pipeline, ME, [session])
+    await jobs.renew_sessions(pipeline, ME, {session: None})
     assert await make.reserve(pipeline, other, "Stat") == []
 
 
@@ -162,7 +162,7 @@ async def test_jobs_of_an_ended_session_can_be_reserved_at_once(pipeline: Engine
     with pytest.raises(UnknownWorkerSession):
         await make.reserve(pipeline, session, "Stat")
     with pytest.raises(UnknownWorkerSession):
-        await jobs.renew_sessions(pipeline, ME, [session])
+        await jobs.renew_sessions(pipeline, ME, {session: None})
     with pytest.raises(UnknownWorkerSession):
         await jobs.delete_session(pipeline, ME, session)
 

@@ -290,12 +290,12 @@ async def test_a_worker_session_belongs_to_its_user(lab: Engine) -> None:
     ann, ben = await user(lab, "ann", (Role.WORKER, "lab")), await user(lab, "ben", (Role.WORKER, "lab"))
     session, _ = await jobs.create_session(lab, ann, Worker("host", 1, "ann"), None, "")
     for caller in (ben, ME):
-        assert (await refusal(jobs.renew_sessions(lab, caller, [session])))[0].__name__ == "UnknownWorkerSession"
+        assert (await refusal(jobs.renew_sessions(lab, caller, {session: None})))[0].__name__ == "UnknownWorkerSession"
         assert (await refusal(jobs.delete_session(lab, caller, session)))[0].__name__ == "UnknownWorkerSession"
-    await jobs.renew_sessions(lab, ann, [session])
+    await jobs.renew_sessions(lab, ann, {session: None})
     await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=True)
     await users.update_user(lab, ME, "ann", administrator=None, prefixes=None, disabled=False)
-    assert (await refusal(jobs.renew_sessions(lab, ann, [session])))[0].__name__ == "UnknownWorkerSession"
+    assert (await refusal(jobs.renew_sessions(lab, ann, {session: None})))[0].__name__ == "UnknownWorkerSession"
 
 
 def test_another_users_lease_is_none() -> None:

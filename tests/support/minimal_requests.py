@@ -121,6 +121,7 @@ OF_DATA: dict[str, Build] = {
         row.InsertRowsRequest(arrow_ipc=rows("Subject", 5)),
     ],
     "InsertFewRows": lambda lab: row.InsertFewRowsRequest(header=header_of_rows(lab), arrow_ipc=rows("Subject", 6)),
+    "CheckRows": lambda lab: row.CheckRowsRequest(name=lab.name("Subject"), arrow_ipc=rows("Subject", 7)),
     "InsertRelation": lambda lab: row.InsertRelationRequest(
         name=lab.name("Subject"),
         relation=lab.table("Subject"),
@@ -161,6 +162,7 @@ OF_DATA: dict[str, Build] = {
     "ListJobs": lambda lab: job.ListJobsRequest(name=lab.name("Stat")),
     "GetProgress": lambda lab: job.GetProgressRequest(names=[lab.name("Stat")]),
     "WatchProgress": lambda lab: job.WatchProgressRequest(names=[lab.name("Stat")]),
+    "GetJobHistory": lambda lab: job.GetJobHistoryRequest(name=lab.name("Stat")),
     "StageObject": lambda lab: obj.StageObjectRequest(
         name=lab.name("Subject"), attribute="data", hash=blake3(CONTENT).hexdigest()
     ),
@@ -213,6 +215,7 @@ OTHERS: dict[str, Build] = {
         worker=job_pb2.WorkerName(host="h", process=1, user="u")
     ),
     "RenewWorkerSessions": lambda lab: job.RenewWorkerSessionsRequest(worker_sessions=[str(lab.worker_session)]),
+    "ListWorkers": lambda _: job.ListWorkersRequest(),
     "ListStores": lambda _: obj.ListStoresRequest(),
     "UploadObject": chunks,
     "GetUpload": lambda lab: obj.GetUploadRequest(upload_id=str(lab.uploads[1])),

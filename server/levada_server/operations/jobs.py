@@ -62,8 +62,15 @@ async def create_session(
     return session, duration
 
 
-async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID]) -> tuple[datetime, list[str]]:
+async def renew_sessions(
+    engine: Engine, caller: Caller, sessions: Mapping[UUID, int | None]
+) -> tuple[datetime, list[str]]:
     """Renew all leases that some sessions hold.
+
+    Args:
+        engine: The parts to work with.
+        caller: The caller.
+        sessions: The sessions, each with the private memory of its process in bytes; None if that is not known.
 
     Returns:
         The time when the first lease expires, by the server's clock, and the tokens of the sessions' cancelled leases.
@@ -80,7 +87,7 @@ async def renew_sessions(engine: Engine, caller: Caller, sessions: Sequence[UUID
     user_id = caller.identity.user_id
     async with engine.scope.share("leases").transaction() as connection:
         expires = await worker_sessions.renew_sessions(connection, sessions, user_id)
-        cancelled = await worker_sessions.cancelled_leases(connection, sessions)
+        cancelled = await worker_sessions.cancelled_leases(connection, list(sessions))
     signer = engine.signer.of(None)
     return expires, [engine.signer.lease(signer.read_lease(token)) for token in cancelled]
 

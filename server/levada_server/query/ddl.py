@@ -253,6 +253,7 @@ def create_job_table(table: Table) -> list[str]:
         f"CREATE INDEX {prefix}_pending ON {name} (_priority, _scheduled_time, _job_id) WHERE _state = 'pending'",
         f"CREATE INDEX {prefix}_reserved ON {name} (_session_id) WHERE _state = 'reserved'",
         f"CREATE INDEX {prefix}_error ON {name} (_finished_time) WHERE _state = 'error'",
+        f"CREATE INDEX {prefix}_success ON {name} (_finished_time) WHERE _state = 'success'",
     ]
     if not key:
         statements.append(f"CREATE UNIQUE INDEX {prefix}_single ON {name} ((true))")

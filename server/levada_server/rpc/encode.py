@@ -10,11 +10,12 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from levada_api.v1 import job_pb2, query_service_pb2, schema_pb2, value_pb2
+from levada_api.v1 import job_pb2, job_service_pb2, query_service_pb2, schema_pb2, value_pb2
 from levada_server.jobs.signing import lease_content
 from levada_server.model.description import describe
 from levada_server.model.job_table import STATES
 from levada_server.model.table import Contract, Tier
+from levada_server.operations.caller import ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from levada_server.jobs.signing import Signer
     from levada_server.model.heading import Attribute, Heading
     from levada_server.model.table import Table, TableName
+    from levada_server.operations.job_activity import History, WorkerActivity
     from levada_server.operations.jobs import Progress
     from levada_server.operations.schemas import SchemaSummary
 
@@ -206,6 +208,46 @@ def progress(source: Progress) -> job_pb2.Progress:
         **{f"{state}_count": source.states.get(state, 0) for state in STATES},
         unready_count=source.unready,
         stale_count=source.stale,
+    )
+
+
+def job_history(source: History) -> job_service_pb2.GetJobHistoryResponse:
+    """Write when the jobs of a table finished."""
+    message = job_service_pb2.GetJobHistoryResponse(jobs_per_second=source.jobs_per_second)
+    if source.start_time is not None and source.end_time is not None:
+        message.start_time.CopyFrom(timestamp(source.start_time))
+        message.end_time.CopyFrom(timestamp(source.end_time))
+    for period in source.periods:
+        written = message.periods.add(
+            start_time=timestamp(period.start_time),
+            success_count=period.success_count,
+            error_count=period.error_count,
+        )
+        if period.median_s is not None and period.longest_s is not None:
+            written.median_duration.CopyFrom(duration(dt.timedelta(seconds=period.median_s)))
+            written.longest_duration.CopyFrom(duration(dt.timedelta(seconds=period.longest_s)))
+    return message
+
+
+def worker(source: WorkerActivity) -> job_pb2.WorkerActivity:
+    """Write a worker with the jobs that it holds."""
+    session = source.session
+    return job_pb2.WorkerActivity(
+        worker=job_pb2.WorkerName(host=session.worker.host, process=session.worker.process, user=session.worker.user),
+        user=session.user or ADMINISTRATOR.user,
+        code_version=session.code_version,
+        create_time=timestamp(session.create_time),
+        expire_time=timestamp(session.expire_time),
+        memory_bytes=session.memory_bytes,
+        held_jobs=(
+            job_pb2.HeldJobs(
+                table=table_name(held.table.name),
+                job_count=held.count,
+                reserve_time=timestamp(held.reserved_time),
+                key=(value_pb2.AttributeValue(name=n, value=value(plain)) for n, plain in held.key),
+            )
+            for held in source.held
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from levada_api.v1 import job_service_pb2 as pb
 from levada_server.errors import InvalidRequest
 from levada_server.jobs.lease import Failure, Worker
-from levada_server.operations import jobs
+from levada_server.operations import job_activity, jobs
 from levada_server.operations.completion import recomputation, results
 from levada_server.operations.context import PERHAPS_BEHIND
 from levada_server.operations.job_refresh import refresh
@@ -18,7 +18,7 @@ from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.completions import completed_groups, few_jobs_groups, output_of, replaced_jobs
 from levada_server.rpc.decoding.relations import received_relation
-from levada_server.rpc.page_token import read_number, write_number
+from levada_server.rpc.page_token import page, read_number, write_number
 from levada_server.rpc.status import status
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     _ChangeRequest: TypeAlias = pb.IgnoreJobsRequest | pb.RetryJobsRequest | pb.CancelJobsRequest
 
 LISTED_JOBS = 100
+LISTED_WORKERS = 1_000
+PERIODS = 60
+"""Into how many periods a history is divided if nobody says."""
 WATCH_S = 1.0
 """The shortest pause in seconds between two looks at progress, while somebody watches."""
 WATCH_SHARE = 10
@@ -62,7 +65,11 @@ class JobService:
         self, request: pb.RenewWorkerSessionsRequest, call: Call
     ) -> pb.RenewWorkerSessionsResponse:
         """Renew all leases that some worker sessions hold."""
-        sessions = [values.uuid("worker_sessions", text) for text in request.worker_sessions]
+        ids = [values.uuid("worker_sessions", text) for text in request.worker_sessions]
+        memory = request.memory_bytes or [0] * len(ids)
+        if len(memory) != len(ids) or min(memory, default=0) < 0:
+            raise InvalidRequest("`memory_bytes` goes with each session, and is 0 or more.", field="memory_bytes")
+        sessions = {id_: size or None for id_, size in zip(ids, memory, strict=True)}
         expires, cancelled = await jobs.renew_sessions(call.engine, call.caller, sessions)
         return pb.RenewWorkerSessionsResponse(expire_time=encode.timestamp(expires), cancelled_lease_tokens=cancelled)
 
@@ -211,6 +218,24 @@ class JobService:
                 last = now
             # Counting a large table takes long; leave PostgreSQL time for other work.
             await asyncio.sleep(max(WATCH_S, WATCH_SHARE * (time.monotonic() - began)))
+
+    async def GetJobHistory(self, request: pb.GetJobHistoryRequest, call: Call) -> pb.GetJobHistoryResponse:
+        """Return how many jobs of a table finished when."""
+        found = await job_activity.history(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            values.duration(request.span) if request.HasField("span") else None,
+            values.page_size(request.period_count, default=PERIODS),
+        )
+        return encode.job_history(found)
+
+    async def ListWorkers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
+        """List the workers that are alive."""
+        size = values.page_size(request.page_size, default=LISTED_WORKERS)
+        found = await job_activity.list_workers(call.engine, call.caller)
+        shown, next_token = page(found, lambda worker: str(worker.session.id), size=size, token=request.page_token)
+        return pb.ListWorkersResponse(workers=map(encode.worker, shown), next_page_token=next_token)
 
     async def GetProgress(self, request: pb.GetProgressRequest, call: Call) -> pb.GetProgressResponse:
         """Return the progress of some tables."""

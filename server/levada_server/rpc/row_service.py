@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from levada_api.methods import METHODS
 from levada_api.v1 import row_service_pb2 as pb
 from levada_server.errors import InvalidRequest
-from levada_server.operations import deletes, erasure, inserts, updates
+from levada_server.operations import deletes, erasure, inserts, row_checks, updates
 from levada_server.operations.arrival import Arrival
 from levada_server.operations.make_contract import Repeatable, begin_read
 from levada_server.rpc import encode
 from levada_server.rpc.decoding import values
 from levada_server.rpc.decoding.relations import received_relation
+from levada_server.rpc.status import status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +51,25 @@ class RowService:
         who = call.under_lease(header.lease_token)
         count = await inserts.insert(call.engine, who, name, options, io.BytesIO(request.arrow_ipc))
         return pb.InsertFewRowsResponse(row_count=count)
+
+    async def CheckRows(self, request: pb.CheckRowsRequest, call: Call) -> pb.CheckRowsResponse:
+        """Return which rows could not be inserted."""
+        faults = await row_checks.check_rows(
+            call.engine,
+            call.caller,
+            values.table_name("name", request.name),
+            values.insert_options(request.options),
+            request.arrow_ipc,
+        )
+        return pb.CheckRowsResponse(
+            faults=(
+                pb.RowFault(
+                    row=fault.row, attribute=fault.error.details.get("attribute", ""), error=status(fault.error)[1]
+                )
+                for fault in faults
+            ),
+            more=len(faults) == row_checks.MAX_FAULTS,
+        )
 
     async def InsertRelation(self, request: pb.InsertRelationRequest, call: Call) -> pb.InsertRelationResponse:
         """Insert the entities of a relation."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import levada as lv
-from levada._jobs.code_version import code_version
+from levada._jobs.code_version import code_version, module_commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,7 @@ FILES = {
 }
 _PRINT = """
 import json, sys
-from levada._jobs.code_version import code_version
+from levada._jobs.code_version import code_version, module_commit
 import lab_code.pipeline as pipeline
 print(json.dumps(vars(code_version(pipeline.Rate))))
 """
@@ -277,3 +277,19 @@ def test_code_that_was_typed_without_a_file_has_no_digest(place: str) -> None:
     table = names["Rate"]
     assert isinstance(table, type)
     assert code_version(table).digest == ""
+
+
+def test_the_commit_of_a_module_is_found_without_running_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "lab_that_stops.py").write_text("raise SystemExit\n", encoding="utf-8")
+    (tmp_path / "lab_package").mkdir()
+    (tmp_path / "lab_package" / "__init__.py").write_text("raise SystemExit\n", encoding="utf-8")
+    (tmp_path / "lab_package" / "rates.py").touch()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert module_commit("lab_that_stops") == module_commit("lab_package.rates") == head
+    assert module_commit("lab_that_is_not_there") == ""
+    assert module_commit("lab_that_stops.within") == ""

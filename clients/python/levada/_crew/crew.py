@@ -19,7 +19,9 @@ from levada._crew import family
 from levada._crew.limits import Limits, show_size
 from levada._crew.reports import Asked, Began, Broken, Died, Ended, Finished, Ready, Took, how_it_ended, read_outcome
 from levada._jobs import job_calls
+from levada._jobs.code_version import module_commit
 from levada._jobs.job_calls import Failure
+from levada._jobs.process_memory import memory_bytes
 from levada._jobs.worker_session import Heartbeat, close_session, open_session
 from levada._net.backoff import PASSING
 
@@ -140,8 +142,7 @@ class Crew:
         Args:
             max_jobs: It runs at most this many jobs; None for any number.
         """
-        session = open_session(self._connection, self._lease)
-        self._heartbeat.add(session)
+        session = open_session(self._connection, self._lease, module_commit(self._assignment.module))
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(
             target=_start,
@@ -151,6 +152,7 @@ class Crew:
         with _signals_held_back(), _script_left_alone(self._assignment.module):
             process.start()
         theirs.close()
+        self._heartbeat.add(session, process.pid or 0)
         member = _Member(session, process, ours, max_jobs)
         self._members.append(member)
         return member.pid
@@ -325,16 +327,10 @@ def _lost(lease: Lease, code: int) -> Failure:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Return the private memory of a process; files that it maps do not count."""
     try:
-        import psutil  # only memory limits need it
+        return memory_bytes(pid)
     except ImportError:
         raise InvalidRequest(f"A memory limit needs psutil; run {install_command('worker')}.") from None
-    try:
-        memory = psutil.Process(pid).memory_info()
-    except psutil.Error:  # it has just ended
-        return 0
-    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def shares(max_jobs: int | None, processes: int) -> list[int | None]:

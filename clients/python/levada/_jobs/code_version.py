@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from levada._jobs.computing import MAKES
@@ -54,6 +55,20 @@ def _typed(table: type) -> bool:
     """Return whether Python kept no source of a method, so that it would differ from the same code in a file."""
     makes = (inspect.unwrap(getattr(table, name)) for name in MAKES if callable(getattr(table, name, None)))
     return any(getattr(make, "__code__", None) and make.__code__.co_filename in _WITHOUT_SOURCE for make in makes)
+
+
+def module_commit(module: str) -> str:
+    """Return the commit of the repository of a module whose file is as committed, else empty; runs no code of it."""
+    path, name, spec = None, "", None
+    for part in module.split("."):
+        if spec is not None and path is None:  # not a package
+            return ""
+        name = f"{name}.{part}" if name else part
+        spec = PathFinder.find_spec(name, path)
+        if spec is None:
+            return ""
+        path = spec.submodule_search_locations
+    return "" if spec is None or not spec.has_location or spec.origin is None else _commit(Path(spec.origin))
 
 
 @cache

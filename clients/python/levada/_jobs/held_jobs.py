@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import ExitStack
@@ -49,7 +50,7 @@ class HeldJobs:
             if not self._leases:
                 self._session = open_session(connection, _LEASE)
                 self._open.callback(close_session, connection, self._session)
-                self._open.enter_context(Heartbeat(connection, _LEASE)).add(self._session)
+                self._open.enter_context(Heartbeat(connection, _LEASE)).add(self._session, os.getpid())
             try:
                 held = [lease.token for lease, _ in self._leases.values()]
                 leases = job_calls.reserve(connection, self._session, [name], 1, restriction=jobs, held=held)

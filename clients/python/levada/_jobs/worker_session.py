@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from levada._base.errors import LevadaError, UnknownWorkerSession
 from levada._jobs.environment import environment
 from levada._jobs.job_calls import duration, lease_names
+from levada._jobs.process_memory import memory_bytes
 from levada._net.backoff import LASTING_PAUSE_SECONDS, PASSING
 from levada_api.v1 import job_pb2
 from levada_api.v1 import job_service_pb2 as pb
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
 _BEATS_PER_LEASE = 3
 
 
-def open_session(connection: Connection, lease: timedelta) -> str:
+def open_session(connection: Connection, lease: timedelta, commit: str = "") -> str:
     """Begin a worker session and return its id.
 
     Args:
+        connection: To the server.
         lease: How long the worker may be silent before its jobs go to others, from 1 s to 1 h.
+        commit: The commit of its code; empty if there is none.
     """
     worker = job_pb2.WorkerName(host=socket.gethostname(), process=os.getpid(), user=_user())
-    request = pb.CreateWorkerSessionRequest(worker=worker, lease_duration=duration(lease), environment=environment())
+    request = pb.CreateWorkerSessionRequest(
+        worker=worker, lease_duration=duration(lease), environment=environment(), code_version=commit
+    )
     return connection.call("JobService/CreateWorkerSession", request, pb.CreateWorkerSessionResponse).worker_session
 
 
@@ -77,7 +82,7 @@ class Heartbeat:
         self._reachable = reachable
         self._cancelled = cancelled
         self._lock = threading.Lock()
-        self._sessions: set[str] = set()
+        self._sessions: dict[str, int] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="levada-heartbeat", daemon=True)
 
@@ -89,15 +94,15 @@ class Heartbeat:
         self._stopped.set()
         self._thread.join()
 
-    def add(self, session: str) -> None:
-        """Renew a session from now on."""
+    def add(self, session: str, pid: int) -> None:
+        """Renew a session from now on, and report the memory of its process."""
         with self._lock:
-            self._sessions.add(session)
+            self._sessions[session] = pid
 
     def remove(self, session: str) -> None:
         """Stop renewing a session."""
         with self._lock:
-            self._sessions.discard(session)
+            self._sessions.pop(session, None)
 
     def _beat(self) -> None:
         pause, in_reach = self._interval, True
@@ -117,10 +122,12 @@ class Heartbeat:
         """Renew all sessions except ended ones, because one ended session makes the call fail."""
         while True:
             with self._lock:
-                sessions = sorted(self._sessions)
+                sessions = dict(self._sessions)
             if not sessions:
                 return
             request = pb.RenewWorkerSessionsRequest(worker_sessions=sessions)
+            with suppress(ImportError):
+                request.memory_bytes.extend([memory_bytes(pid) for pid in sessions.values()])
             try:
                 answer = self._connection.call(
                     "JobService/RenewWorkerSessions",

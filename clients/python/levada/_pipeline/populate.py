@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import random
 import signal
@@ -225,7 +226,7 @@ class _Session:
 
     def __enter__(self) -> _Session:
         self._session = open_session(self._connection, _LEASE)
-        self._heartbeat.add(self._session)
+        self._heartbeat.add(self._session, os.getpid())
         self._heartbeat.__enter__()
         return self
 
@@ -267,7 +268,7 @@ class _Session:
             return reserve()
         except UnknownWorkerSession:  # this machine slept for a long time, and the session was removed
             self._session = open_session(self._connection, _LEASE)
-            self._heartbeat.add(self._session)
+            self._heartbeat.add(self._session, os.getpid())
             return reserve()
 
 

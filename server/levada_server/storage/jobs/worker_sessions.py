@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levada_server.errors import UnknownWorkerSession
+from levada_server.jobs.lease import Worker
 from levada_server.jobs.signing import Signer
 from levada_server.storage.postgres.sql_files import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from levada_server.jobs.lease import Environment, Worker, WorkerSession
+    from levada_server.jobs.lease import Environment, WorkerSession
     from levada_server.storage.postgres.database import Connection, Database
 
 _SQL = statements("jobs")
@@ -54,13 +56,16 @@ async def create_session(
     return session
 
 
-async def renew_sessions(connection: Connection, sessions: Sequence[UUID], user_id: int | None) -> datetime:
-    """Renew sessions; return the time, by the database's clock, at which the first of them expires.
+async def renew_sessions(connection: Connection, sessions: Mapping[UUID, int | None], user_id: int | None) -> datetime:
+    """Renew sessions, each with the memory of its process in bytes, None if that is not known.
+
+    Returns:
+        The time, by the database's clock, at which the first of them expires.
 
     Raises:
         UnknownWorkerSession: A session has ended.
     """
-    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions), user_id)
+    rows = await connection.fetch(_SQL["renew_sessions"], list(sessions), user_id, list(sessions.values()))
     missing = set(sessions) - {row["id"] for row in rows}
     if missing:
         raise _unknown_session(min(missing))
@@ -92,6 +97,48 @@ async def delete_session(connection: Connection, session: WorkerSession) -> None
     """
     if await connection.fetchval(_SQL["delete_session"], session.id, session.user_id) is None:
         raise _unknown_session(session.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LivingSession:
+    """A worker session that is alive.
+
+    Args:
+        id: The id.
+        worker: The machine and process.
+        code_version: The version of its code; empty if it did not say.
+        create_time: When it began.
+        expire_time: Until when it is alive without another renewal.
+        memory_bytes: The private memory of its process; None if that is not known.
+        user_id: The user who began it; None for an administrator at the private socket.
+        user: The name of that user; None as well.
+    """
+
+    id: UUID
+    worker: Worker
+    code_version: str
+    create_time: datetime
+    expire_time: datetime
+    memory_bytes: int | None
+    user_id: int | None
+    user: str | None
+
+
+async def living_sessions(connection: Connection) -> list[LivingSession]:
+    """Return the sessions that are alive, by host, process and id."""
+    return [
+        LivingSession(
+            row["id"],
+            Worker(row["host"], row["pid"], row["username"]),
+            row["code_version"],
+            row["create_time"],
+            row["expire_time"],
+            row["memory_bytes"],
+            row["user_id"],
+            row["owner"],
+        )
+        for row in await connection.fetch(_SQL["living_sessions"])
+    ]
 
 
 async def count_sessions(connection: Connection) -> tuple[int, int]:

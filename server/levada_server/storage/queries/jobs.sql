@@ -15,9 +15,11 @@ SELECT id FROM levada.environment WHERE digest = $1;
 
 -- name: renew_sessions
 -- A session that was silent too long is renewed if nobody ended it, and keeps the jobs that were not taken over.
-UPDATE levada.worker_session SET expire_time = clock_timestamp() + lease_duration
-WHERE id = ANY($1::uuid[]) AND user_id IS NOT DISTINCT FROM $2
-RETURNING id, expire_time;
+UPDATE levada.worker_session AS s
+SET expire_time = clock_timestamp() + s.lease_duration, memory_bytes = coalesce(m.memory_bytes, s.memory_bytes)
+FROM unnest($1::uuid[], $3::bigint[]) AS m(id, memory_bytes)
+WHERE s.id = m.id AND s.user_id IS NOT DISTINCT FROM $2
+RETURNING s.id, s.expire_time;
 
 -- name: delete_session
 DELETE FROM levada.worker_session WHERE id = $1 AND user_id IS NOT DISTINCT FROM $2 RETURNING id;
@@ -279,3 +281,53 @@ WHERE j._job_id > $1 AND (cardinality($2::text[]) = 0 OR j._state = ANY($2)) AND
 -- name: count_states
 SELECT _state, count(*), count(*) FILTER (WHERE _unready > 0) AS unready FROM {jobs} AS j
 WHERE {restriction} GROUP BY _state;
+
+-- name: finished_jobs
+-- The jobs that finished within a span ($1), at most $3 of either state, counted in periods of $2 seconds back from now.
+WITH clock AS (
+    SELECT {now} AS now
+),
+finished AS (
+    (SELECT j._state, j._finished_time, j._duration FROM {jobs} AS j
+     WHERE j._state = 'success' AND j._finished_time > (SELECT now FROM clock) - $1::interval AND {restriction}
+     ORDER BY j._finished_time DESC LIMIT $3)
+    UNION ALL
+    (SELECT j._state, j._finished_time, j._duration FROM {jobs} AS j
+     WHERE j._state = 'error' AND j._finished_time > (SELECT now FROM clock) - $1::interval AND {restriction}
+     ORDER BY j._finished_time DESC LIMIT $3)
+)
+SELECT floor(extract(epoch FROM clock.now - f._finished_time) / $2::double precision)::bigint AS period, f._state AS state,
+    count(*) AS count, min(f._finished_time) AT TIME ZONE 'UTC' AS first_time,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY f._duration) AS median_s, max(f._duration) AS longest_s,
+    clock.now AT TIME ZONE 'UTC' AS now
+FROM finished AS f CROSS JOIN clock GROUP BY period, f._state, clock.now;
+
+-- name: recent_rate
+-- How many of the last $2 jobs that finished within a span ($1), and how many seconds ago the first of them did.
+WITH finished AS (
+    (SELECT j._finished_time FROM {jobs} AS j
+     WHERE j._state = 'success' AND j._finished_time > {now} - $1::interval AND {restriction}
+     ORDER BY j._finished_time DESC LIMIT $2)
+    UNION ALL
+    (SELECT j._finished_time FROM {jobs} AS j
+     WHERE j._state = 'error' AND j._finished_time > {now} - $1::interval AND {restriction}
+     ORDER BY j._finished_time DESC LIMIT $2)
+)
+SELECT count(*) AS count, extract(epoch FROM {now} - min(f._finished_time))::double precision AS seconds
+FROM (SELECT _finished_time FROM finished ORDER BY _finished_time DESC LIMIT $2) AS f;
+
+-- name: held_tables
+SELECT number FROM levada_functions.held_tables($1::text[]::regclass[]) AS number;
+
+-- name: held_jobs
+-- For each worker that holds jobs of a table, their number, and the key of the job that it reserved first.
+SELECT DISTINCT ON (j._session_id) {key_and_comma} j._session_id AS session_id,
+    j._reserved_time AT TIME ZONE 'UTC' AS reserved_time, count(*) OVER (PARTITION BY j._session_id) AS count
+FROM {jobs} AS j WHERE j._state = 'reserved' AND {restriction}
+ORDER BY j._session_id, j._reserved_time, j._job_id;
+
+-- name: living_sessions
+SELECT s.id, s.host, s.pid, s.username, s.code_version, s.create_time, s.expire_time, s.memory_bytes, s.user_id,
+    u.name AS owner
+FROM levada.worker_session AS s LEFT JOIN levada.user AS u ON u.id = s.user_id
+WHERE s.expire_time > clock_timestamp() ORDER BY s.host, s.pid, s.id;

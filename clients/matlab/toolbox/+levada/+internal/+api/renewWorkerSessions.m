@@ -6,6 +6,8 @@ function response = renewWorkerSessions(connection, request, varargin)
 %
 %   Request: RenewWorkerSessionsRequest
 %       worker_sessions  cell of char: The sessions, at most 1 000.
+%       memory_bytes  row of int64: Private memory of the process of each session, in their order, in bytes; 0 if it is
+%           not known. Optional.
 %
 %   Response: RenewWorkerSessionsResponse
 %       expire_time  Timestamp: When the leases expire unless they are renewed again, by the server's clock.

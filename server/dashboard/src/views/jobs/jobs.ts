@@ -1,0 +1,114 @@
+// Jobs as relations over the job table, their states, and the actions on them.
+import { create } from '@bufbuild/protobuf';
+import { jobs, queries } from '../../api/clients';
+import { RelationSchema, type Relation } from '../../api/generated/levada_api/v1/relation_pb';
+import type { Progress } from '../../api/generated/levada_api/v1/job_pb';
+import { zonedText } from '../../api/moments';
+import type { Cell } from '../../api/rows';
+import { jobsOperand, relation, type Condition, type Name } from '../../api/tables';
+
+export const STATES = ['error', 'reserved', 'pending', 'success', 'ignored'] as const;
+export type State = (typeof STATES)[number];
+
+/** How many jobs a page shows. */
+export const PAGE = 50;
+const REASON_LETTERS = 200;
+
+export interface JobAction {
+  name: 'retry' | 'ignore' | 'cancel';
+  title: string;
+  /** The states of the jobs that it changes. */
+  states: readonly State[];
+  /** Says what happens to them. */
+  effect: string;
+  /** Says that it was done. */
+  done: string;
+}
+
+export const ACTIONS: readonly JobAction[] = [
+  { name: 'retry', title: 'Retry', states: ['error', 'ignored'], effect: 'become pending again, with all their attempts', done: 'pending again' },
+  { name: 'ignore', title: 'Ignore', states: ['pending', 'error'], effect: 'are skipped from now on', done: 'ignored' },
+  { name: 'cancel', title: 'Cancel', states: ['reserved'], effect: 'are stopped and become errors; their results are refused', done: 'cancelled' },
+];
+
+/** The job table of a table: its key, and the names of its other attributes, which begin with `job_` if the key has them. */
+export interface JobHeading {
+  key: string[];
+  named: (name: string) => string;
+}
+
+/** Ask for the heading of a job table. */
+export async function jobHeading(name: Name): Promise<JobHeading> {
+  const heading = (await queries.describeRelation({ relation: relation(jobsOperand(name)) })).heading;
+  const key = (heading?.attributes ?? []).filter((attribute) => attribute.primaryKey).map((attribute) => attribute.name);
+  return { key, named: (fixed) => (key.includes(fixed) ? `job_${fixed}` : fixed) };
+}
+
+/** Return the condition that jobs are in one of some states. */
+export function inStates(heading: JobHeading, states: readonly State[]): Condition {
+  const values = states.map((state) => ({ kind: { case: 'text' as const, value: state } }));
+  const value = { kind: { case: 'list' as const, value: { values } } };
+  return { case: 'mapping', value: { entries: [{ name: heading.named('state'), value }] } };
+}
+
+/** Return the order in which jobs of a state are shown first: by an index of the job table, so that it is quick. */
+export function firstOrder(heading: JobHeading, state: string): string {
+  return state === 'error' || state === 'success' ? `${heading.named('finished_time')} DESC` : 'KEY';
+}
+
+/** The columns of a list of jobs besides the key. The reason is the beginning of the error. */
+export const COLUMNS = ['state', 'reason', 'finished_time', 'duration', 'attempt', 'host'] as const;
+
+/** Return one page of jobs, without their long texts. */
+export function jobsPage(
+  name: Name, heading: JobHeading, conditions: readonly Condition[], filter: string, order: string, page: number,
+): Relation {
+  const base = relation(jobsOperand(name), { filter, conditions: [...conditions] });
+  const kept = COLUMNS.filter((column) => column !== 'reason').map((column) => ({
+    item: { case: 'attribute' as const, value: heading.named(column) },
+  }));
+  const text = `concat(${heading.named('error_type')}, ': ', left(${heading.named('error_message')}, ${String(REASON_LETTERS)}))`;
+  const reason = { item: { case: 'named' as const, value: { name: heading.named('reason'), expression: { text } } } };
+  const projected = { case: 'project' as const, value: { operand: base.nodes.length - 1, items: [...kept, reason] } };
+  const top = {
+    case: 'top' as const,
+    value: { operand: base.nodes.length, limit: BigInt(PAGE), order: [order], offset: BigInt(page * PAGE) },
+  };
+  return create(RelationSchema, { nodes: [...base.nodes, { operator: projected }, { operator: top }], conditions: base.conditions });
+}
+
+/** Do an action on jobs; return how many it changed. */
+export async function act(action: JobAction, name: Name, chosen: Relation): Promise<bigint> {
+  const request = { name, jobs: chosen };
+  switch (action.name) {
+    case 'retry':
+      return (await jobs.retryJobs(request)).jobCount;
+    case 'ignore':
+      return (await jobs.ignoreJobs(request)).jobCount;
+    case 'cancel':
+      return (await jobs.cancelJobs(request)).jobCount;
+  }
+}
+
+/** Return the number of a table's jobs in a state. */
+export function countOf(progress: Progress | undefined, state: State): bigint {
+  return progress?.[`${state}Count`] ?? 0n;
+}
+
+/** Write a time of the job table, which is in UTC, in the reader's zone to the second. */
+export function systemTime(cell: Cell): string {
+  if (cell.kind !== 'time') return '';
+  const moment = Date.parse(`${cell.text.slice(0, 19).replace(' ', 'T')}Z`);
+  return zonedText(BigInt(moment) * 1000n).text;
+}
+
+/** Write a number of seconds: `1.25 s`, `3 min 20 s`, `2 h 5 min`. */
+export function secondsText(seconds: number): string {
+  if (seconds < 0.001) return `${(seconds * 1e6).toFixed(0)} µs`;
+  if (seconds < 1) return `${(seconds * 1000).toPrecision(3)} ms`;
+  if (seconds < 60) return `${seconds.toPrecision(3)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${String(Math.floor(whole / 60))} min ${String(whole % 60)} s`;
+  if (whole < 86_400) return `${String(Math.floor(whole / 3600))} h ${String(Math.floor((whole % 3600) / 60))} min`;
+  return `${String(Math.floor(whole / 86_400))} d ${String(Math.floor((whole % 86_400) / 3600))} h`;
+}

@@ -1,0 +1,98 @@
+"""Read when the jobs of a table finished, and which of them workers hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from levada_server.query.ddl import job_table_name
+from levada_server.storage.jobs.tables import key_of, restricted
+from levada_server.storage.postgres.sql_files import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from levada_server.model.heading import Key
+    from levada_server.model.table import Table
+    from levada_server.query import sql
+    from levada_server.storage.postgres.database import Connection
+
+_FILE = "jobs"
+_SQL = statements(_FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJobs:
+    """The jobs of one state that finished within a period.
+
+    Args:
+        period: Its number, counted back from now: 0 for the last.
+        state: The state.
+        count: How many.
+        first_time: When the first of them finished.
+        median_s: How long `make` ran, in the middle, in seconds; None if it is not known of any.
+        longest_s: How long the longest ran.
+        now: The time at which they were counted, by the database's clock.
+    """
+
+    period: int
+    state: str
+    count: int
+    first_time: datetime
+    median_s: float | None
+    longest_s: float | None
+    now: datetime
+
+
+async def finished_jobs(
+    connection: Connection, table: Table, jobs: sql.Select | None, span: timedelta, period_s: float, most: int
+) -> list[FinishedJobs]:
+    """Count the last finished jobs of a table by period and state; only jobs whose key a query has.
+
+    Args:
+        connection: The connection.
+        table: The table.
+        jobs: The query; None for all jobs.
+        span: How far back.
+        period_s: The length of a period in seconds.
+        most: The most jobs of either state to read.
+    """
+    statement, values = restricted(_FILE, "finished_jobs", table, jobs, span, period_s, most)
+    return [FinishedJobs(**row) for row in await connection.fetch(statement, *values)]
+
+
+async def recent_rate(
+    connection: Connection, table: Table, jobs: sql.Select | None, span: timedelta, most: int
+) -> float:
+    """Return how many jobs finish per second, by the last of them within a span; 0 if fewer than 2 did."""
+    statement, values = restricted(_FILE, "recent_rate", table, jobs, span, most)
+    row = await connection.fetchrow(statement, *values)
+    assert row is not None
+    return row["count"] / row["seconds"] if row["count"] > 1 and row["seconds"] > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJobs:
+    """The jobs of a table that a worker holds: their number, and the time and key of the one reserved first."""
+
+    table: Table
+    count: int
+    reserved_time: datetime
+    key: Key
+
+
+async def tables_held(connection: Connection, tables: Sequence[Table]) -> list[Table]:
+    """Return the tables, among some, whose jobs a worker holds."""
+    numbers = await connection.fetch(_SQL["held_tables"], [job_table_name(table) for table in tables])
+    return [tables[row["number"]] for row in numbers]
+
+
+async def held_jobs(connection: Connection, table: Table, jobs: sql.Select | None) -> dict[UUID, HeldJobs]:
+    """Return the jobs of a table that workers hold, by session; only jobs whose key a query has."""
+    statement, values = restricted(_FILE, "held_jobs", table, jobs)
+    return {
+        row["session_id"]: HeldJobs(table, row["count"], row["reserved_time"], key_of(table, row))
+        for row in await connection.fetch(statement, *values)
+    }
