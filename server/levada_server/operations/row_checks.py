@@ -79,7 +79,7 @@ async def check_rows(
         faults: list[RowFault] = []
         try:
             async with engine.scope.transaction() as connection:
-                scope = OpenTransaction(connection, engine.scope.postgresql_version)
+                scope = OpenTransaction(connection, engine.scope.outside)
                 # It leaves no trace in the audit, where it would stand as a change.
                 trial = replace(engine, scope=scope), replace(caller, request=None, traces=Traces())
                 left = list(range(rows.num_rows))
