@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from levada._cli.commands import dashboard
+from levada._cli.main import main
 from tests.support.browser import chromium_page, frame, needs_chromium, path_of, sign_in_code, signed_in
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-TESTS = ("levada._cli.commands.dashboard",)
+TESTS = ("levada._cli.commands.dashboard", "levada._cli.main")
 CALL = """async ([url, path, content]) => {
     const answer = await fetch(url + path, {
         method: "POST", headers: {"content-type": "application/grpc-web+proto"}, body: new Uint8Array(content)});
@@ -86,8 +87,6 @@ def test_scripts_from_elsewhere_do_not_run(server_address: str) -> None:
 def test_the_command_prints_where_and_how(
     server_address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from levada._cli.main import main
-
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     opened: list[str] = []
 
