@@ -1,1 +1,0 @@
-import{$ as e,I as t,N as n,P as r,Q as i,Z as a,ot as o,q as s,st as c}from"./index-DuCwFrN7.js";var l=t(`<h1>Data entry</h1> <p> </p>`,1);function u(t,u){c(u,!0);var d=l(),f=e(a(d),2),p=i(f,!0);s(e=>n(p,e),[()=>u.route.path.join(`.`)]),r(t,d),o()}export{u as default};
