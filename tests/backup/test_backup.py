@@ -227,6 +227,8 @@ async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
         "INSERT INTO levada.worker_session (host, pid, username, code_version, lease_duration, expire_time) "
         "VALUES ('h', 1, 'u', '', '1 day', now() + interval '1 day'); "
         "INSERT INTO levada.alert (channel, message) VALUES ('webhook', '3 jobs failed'); "
+        "INSERT INTO levada.browser_code (digest, expire_time) VALUES (sha256('c'), now() + interval '1 day'); "
+        "INSERT INTO levada.browser_session (digest, expire_time) VALUES (sha256('s'), now() + interval '1 day'); "
         "INSERT INTO levada.user (name) VALUES ('anna'); "
         "INSERT INTO levada.token (user_id, digest, label, scoped) SELECT id, sha256('a'), '', false FROM levada.user"
     )
@@ -236,7 +238,8 @@ async def test_leases_end_and_a_copy_has_no_tokens_and_sends_no_alerts(
     await back_up(database_url, stores, tmp_path / "b")
     await restore(tmp_path / "b", empty_url, stores, copy=True)
     connection = await asyncpg.connect(empty_url)
-    assert await connection.fetchval("SELECT count(*) FROM levada.worker_session") == 0
+    for table in ("worker_session", "browser_code", "browser_session"):
+        assert await connection.fetchval(f"SELECT count(*) FROM levada.{table}") == 0  # noqa: S608  # fixed names
     assert await connection.fetchval("SELECT count(*) FROM levada.token WHERE revoke_time IS NULL") == 0
     assert await connection.fetchval("SELECT count(*) FROM levada.alert") == 0
     assert await connection.fetchval("SELECT seen_time > $1 FROM levada.alert_state", began)

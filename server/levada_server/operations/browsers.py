@@ -76,10 +76,11 @@ async def exchange_code(engine: Engine, caller: Caller, code: str) -> str:
     Raises:
         Unauthenticated: The code was used, has expired, or never was.
     """
-    digest = code_digest(code)
-    async with engine.scope.transaction() as connection:
-        owner = None if digest is None else await stored_browsers.take_code(connection, digest)
-        made = None if owner is None else await _begin_session(engine, connection, caller, *owner)
+    digest, made = code_digest(code), None
+    if digest is not None:
+        async with engine.scope.transaction() as connection:
+            owner = await stored_browsers.take_code(connection, digest)
+            made = None if owner is None else await _begin_session(engine, connection, caller, *owner)
     if made is None:
         await engine.gate.permissions.hold_back()
         raise Unauthenticated("The code was used already, or has expired; `levada dashboard` makes another.")

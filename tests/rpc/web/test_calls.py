@@ -9,7 +9,6 @@ import struct
 from typing import TYPE_CHECKING
 
 import h11
-import psutil
 import pytest
 import pytest_asyncio
 
@@ -260,16 +259,30 @@ async def test_what_is_not_http_harms_nobody(front: Served, browser: HandMade, s
 
 
 async def test_connections_are_bounded_and_freed(
-    front: Served, browser: HandMade, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Idle ones are closed after a time, and then others are served."""
-    monkeypatch.setattr("levada_server.rpc.web.connection.HEAD_S", 0.2)
-    idle = [await asyncio.open_connection(browser.host, browser.port) for _ in range(300)]
-    assert len(psutil.Process().net_connections("tcp")) < 300 * 2 + 300
-    assert (await browser.call("GetCaller")).code == "OK"
-    for reader, writer in idle:
-        assert await reader.read() == b""
-        writer.close()
+    monkeypatch.setattr("levada_server.rpc.web.door.MOST_CONNECTIONS", 3)
+    async with serving(database_url, tmp_path) as served:
+        browser = await served.signed_in()
+        idle = [await asyncio.open_connection(browser.host, browser.port) for _ in range(10)]
+        waiting = asyncio.create_task(browser.call("GetCaller"))
+        await until(lambda: len(served.server.web.connections) == 3)
+        assert not waiting.done()
+        for reader, writer in idle[:9]:
+            writer.write(b"no HTTP\r\n\r\n")  # ends the connection, as its time would
+            await reader.read()
+            writer.close()
+        assert (await waiting).code == "OK"
+        idle[9][1].close()
+
+
+async def test_an_idle_connection_is_closed(browser: HandMade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("levada_server.rpc.web.connection.HEAD_S", 0.1)
+    for sent in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: "):
+        async with browser.connected() as (reader, writer):
+            writer.write(sent)
+            assert await reader.read() == b""
 
 
 async def test_a_body_that_does_not_come_ends_the_connection(

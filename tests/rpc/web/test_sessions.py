@@ -170,6 +170,16 @@ async def test_withdrawn_rights_end_the_session_on_every_server(
         await until(there, "UNAUTHENTICATED")
 
 
+async def test_revoking_all_tokens_ends_sessions_of_administrators_too(front: Served) -> None:
+    browser = await front.signed_in()
+    secret, id_ = await token(front)
+    await administer(front, "RevokeTokens", access.RevokeTokensRequest(id=id_), access.RevokeTokensResponse)
+    assert secret
+    assert await caller(browser) == "administrator"
+    await administer(front, "RevokeTokens", access.RevokeTokensRequest(all=True), access.RevokeTokensResponse)
+    assert await caller(browser) == "UNAUTHENTICATED"
+
+
 async def test_an_expired_session_is_refused(front: Served, connection: asyncpg.Connection[asyncpg.Record]) -> None:
     browser = await front.signed_in()
     await connection.execute("UPDATE levada.browser_session SET expire_time = now()")

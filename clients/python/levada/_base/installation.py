@@ -7,7 +7,7 @@ import json
 import shlex
 from importlib.metadata import PackageNotFoundError, distribution
 
-_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection", "prometheus_client")
+_SERVER_MODULES = ("levada_server", "asyncpg", "grpc_health", "grpc_reflection", "h11", "prometheus_client")
 _WHEREVER = "THE-WHEEL-OR-REPOSITORY"
 
 

@@ -128,15 +128,14 @@ class Connection:
             await self._reader.read(1)
         self._closing = True
 
-    async def answer(self, status: int, headers: Iterable[tuple[str, str]], content: bytes) -> None:
+    async def answer(self, status: int, headers: Iterable[tuple[str, str]], *contents: bytes) -> None:
         """Send a whole answer.
 
         Raises:
             Gone: The client does not take it.
         """
-        await self.begin(status, (*headers, ("content-length", str(len(content)))))
-        if content:
-            await self.send(content)
+        await self.begin(status, (*headers, ("content-length", str(sum(map(len, contents))))))
+        await self.send(*contents)
         await self.end()
 
     async def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
@@ -149,13 +148,16 @@ class Connection:
         last = [("connection", "close")] if self._closing or unread else []
         await self._write(h11.Response(status_code=status, headers=[*headers, *last]))
 
-    async def send(self, content: bytes) -> None:
-        """Send a part of an answer, and wait until the client takes it.
+    async def send(self, *contents: bytes) -> None:
+        """Send parts of an answer, and wait until the client takes them.
 
         Raises:
             Gone: The client does not take it.
         """
-        await self._write(h11.Data(data=content))
+        small = sum(map(len, contents)) <= PIECE_BYTES
+        for content in [b"".join(contents)] if small else contents:
+            if content:
+                await self._write(h11.Data(data=content))
 
     async def end(self) -> None:
         """End an answer.
@@ -208,13 +210,16 @@ class Connection:
     async def _write(self, event: h11.Event) -> None:
         if self._torn:
             raise Gone
-        content = self._http.send(event) or b""
+        # Large parts are passed through as they are, because each copy would wait with them for a slow reader.
+        parts = self._http.send_with_data_passthrough(event) or []
+        short = sum(map(len, parts)) <= PIECE_BYTES
         self._torn = True  # until all is written: what follows a part would be taken for its rest
         try:
-            for start in range(0, len(content), PIECE_BYTES):
-                self._writer.write(content[start : start + PIECE_BYTES])
-                async with asyncio.timeout(WRITE_S):
-                    await self._writer.drain()
+            for part in [b"".join(parts)] if short else parts:
+                for start in range(0, len(part), PIECE_BYTES):
+                    self._writer.write(memoryview(part)[start : start + PIECE_BYTES])
+                    async with asyncio.timeout(WRITE_S):
+                        await self._writer.drain()
         except (OSError, TimeoutError):
             raise Gone from None
         self._torn = False

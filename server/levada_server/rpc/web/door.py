@@ -91,6 +91,11 @@ class Door:
         self.always_open = True
         self._listen(settings, tls, shared_port=shared_port)
 
+    @property
+    def connections(self) -> frozenset[asyncio.Task[None]]:
+        """Return the tasks of the connections that are being served."""
+        return frozenset(self._connections)
+
     async def open(self) -> str:
         """Open the port on loopback, unless it is open; return the address of the dashboard.
 

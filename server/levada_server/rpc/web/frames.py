@@ -24,9 +24,9 @@ _UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _DIGITS = 8
 
 
-def message_frame(content: bytes) -> bytes:
-    """Write a message."""
-    return struct.pack(">BI", 0, len(content)) + content
+def frame_head(content: bytes) -> bytes:
+    """Write the bytes that go before a message."""
+    return struct.pack(">BI", 0, len(content))
 
 
 def trailers_frame(code: grpc.StatusCode, details: str, trailers: Iterable[tuple[str, str | bytes]]) -> bytes:

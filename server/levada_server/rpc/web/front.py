@@ -17,7 +17,7 @@ from levada_server.rpc.authentication import AUTHORIZATION, identify
 from levada_server.rpc.browser import BrowserContext
 from levada_server.rpc.status import status, status_of
 from levada_server.rpc.web.connection import Gone
-from levada_server.rpc.web.frames import HEAD_BYTES, message_frame, read_message, read_timeout, trailers_frame
+from levada_server.rpc.web.frames import HEAD_BYTES, frame_head, read_message, read_timeout, trailers_frame
 from levada_server.rpc.web.rules import CONTENT_TYPE, FORM_HEADERS, PAGE_HEADERS, Refusal
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class _Answer:
             if not self._begun:
                 self._begun = True
                 await self._connection.begin(200, self._headers)
-            await self._connection.send(message_frame(content))
+            await self._connection.send(frame_head(content), content)
         except Gone:
             raise asyncio.CancelledError from None
 
@@ -268,8 +268,8 @@ class _Answer:
             await self._connection.send(trailers)
             await self._connection.end()
             return
-        first = b"" if message is None or context.code is not grpc.StatusCode.OK else message_frame(message)
-        await self._connection.answer(200, (*self._headers, *kept), first + trailers)
+        sent = () if message is None or context.code is not grpc.StatusCode.OK else (frame_head(message), message)
+        await self._connection.answer(200, (*self._headers, *kept), *sent, trailers)
 
 
 async def _served(handler: Handler, content: bytes, context: BrowserContext) -> bytes | None:

@@ -89,13 +89,16 @@ FROM levada.grant g JOIN levada.schema s ON s.id = g.schema_id LEFT JOIN levada.
 WHERE g.token_id = ANY ($1::uuid[]) ORDER BY s.name, t.name, g.role;
 
 -- name: revoke_tokens
--- All, those of a user, or one, with the worker sessions that they began. Returns their number.
+-- All, those of a user, or one, with the worker sessions that they began; with all of them also every browser, those of
+-- administrators at the private socket included. Returns their number.
 WITH revoked AS (
     UPDATE levada.token SET revoke_time = now()
     WHERE revoke_time IS NULL AND ($1::bigint IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR id = $2)
     RETURNING id
 ), ended AS (
     DELETE FROM levada.worker_session WHERE token_id IN (SELECT id FROM revoked)
+), signed_out AS (
+    DELETE FROM levada.browser_session WHERE $1 IS NULL AND $2 IS NULL
 )
 SELECT count(*) FROM revoked;
 
