@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +24,11 @@ ROW = quote(json.dumps({"subject_id": "1", "session_date": "2026-07-01"}))
 
 def graph(page: Page) -> None:
     expect(page.get_by_role("link", name="lab.Quality")).to_contain_text("2 of 2")
+
+
+def path(page: Page) -> None:
+    expect(page.get_by_role("link", name="lab.Species")).to_have_count(0)
+    graph(page)
 
 
 def many_rows(page: Page) -> None:
@@ -46,9 +53,11 @@ def shown(text: str) -> Callable[[Page], None]:
     return lambda page: expect(page.get_by_text(text).first).to_be_visible()
 
 
+PICTURES = os.environ.get("LEVADA_PICTURES")
+"""The folder into which the views are drawn; unset: they are not."""
 VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "pipeline": ("#/pipeline", graph),
-    "path": ("#/pipeline?from=lab.Subject&to=lab.Quality", graph),
+    "path": ("#/pipeline?from=lab.Subject&to=lab.Quality", path),
     "tables": ("#/table", shown("Kinds of animals")),
     "rows": ("#/table/lab/Session", shown("of 3")),
     "filter": ("#/table/lab/Subject", many_rows),
@@ -75,6 +84,8 @@ def test_axe_finds_nothing_in_any_view(
         for name, (place, ready) in VIEWS.items():
             page.evaluate("place => { location.hash = place }", place)
             ready(page)
+            if PICTURES:
+                page.screenshot(path=Path(PICTURES) / f"{name.replace(' ', '-')}-{screen}-{theme}.png")
             found = Axe().run(page).response["violations"]
             assert [(name, one["id"], one["nodes"][0]["html"]) for one in found] == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
