@@ -1,7 +1,7 @@
 """`python -m benchmarks.browsers`: how much of a core 50 browsers that show the dashboard cost the server.
 
-Each makes the calls of a page that is looked at, once in some seconds: the progress of all computed tables, the
-diagram, and a page of rows. They keep their connections, as browsers do.
+Each makes the calls of a page that is looked at: it watches the progress of all computed tables, and asks once in some
+seconds for the diagram and a page of rows. They keep their connections, as browsers do.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _measure(dsn: str, folder: Path, browsers: int, every: float, seconds: float
         finally:
             server.terminate()
     share = used / seconds
-    print(f"{browsers} browsers, {len(calls)} calls each {every:g} s for {seconds:g} s: {len(latencies)} calls")
+    print(f"{browsers} browsers that watch, with {len(calls) - 1} calls each {every:g} s, for {seconds:g} s")
     print(f"the server used {share:.1%} of a core (target: < {TARGET:.0%})")
     slowest = statistics.quantiles(latencies, n=100)[98]
     print(f"latency: median {statistics.median(latencies) * 1e3:.1f} ms, 99 % below {slowest * 1e3:.1f} ms")
@@ -92,7 +92,7 @@ def _measure(dsn: str, folder: Path, browsers: int, every: float, seconds: float
 
 
 def _calls(connection: lv.Connection) -> list[bytes]:
-    """Declare tables with rows; return the bodies of a page's calls, each after its path."""
+    """Declare tables with rows; return the bodies of a page's calls, each after its path; the first is a stream."""
     schema = lv.Schema("lab", connection=connection)
     tables: dict[str, type] = {}
     for number in range(TABLES):
@@ -109,7 +109,7 @@ def _calls(connection: lv.Connection) -> list[bytes]:
         ]
     )
     requests = {
-        "JobService/GetProgress": job_service_pb2.GetProgressRequest(names=names[TABLES // 2 :]),
+        "JobService/WatchProgress": job_service_pb2.WatchProgressRequest(names=names[TABLES // 2 :]),
         "SchemaService/LayOutGraph": schema_service_pb2.LayOutGraphRequest(tables=names),
         "QueryService/FetchFewRows": query_service_pb2.FetchFewRowsRequest(
             fetch=query_service_pb2.FetchRelationRequest(relation=rows)
@@ -144,12 +144,11 @@ async def _crowd(
 ) -> tuple[float, list[float]]:
     """Let browsers call; return the seconds of a core that the server used, and the duration of each call."""
     latencies: list[float] = []
-    whole = [call.replace(b"{}", head, 1) for call in calls]
+    watch, *whole = [call.replace(b"{}", head, 1) for call in calls]
     parts = urlsplit(url)
-    tasks = [
-        asyncio.create_task(_browse(str(parts.hostname), int(parts.port or 0), whole, every, latencies))
-        for _ in range(browsers)
-    ]
+    place = str(parts.hostname), int(parts.port or 0)
+    tasks = [asyncio.create_task(_browse(*place, whole, every, latencies)) for _ in range(browsers)]
+    tasks += [asyncio.create_task(_watch(*place, watch, every)) for _ in range(browsers)]
     await asyncio.sleep(every * 2)
     latencies.clear()
     before = server.cpu_times()
@@ -161,6 +160,17 @@ async def _crowd(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return after.user + after.system - before.user - before.system, list(latencies)
+
+
+async def _watch(host: str, port: int, call: bytes, every: float) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    await asyncio.sleep(random.uniform(0, every))
+    writer.write(call)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    assert b" 200 " in answer, answer
+    while await reader.read(2**16):
+        pass
+    raise AssertionError("the stream has ended")
 
 
 async def _browse(host: str, port: int, calls: list[bytes], every: float, latencies: list[float]) -> None:

@@ -44,6 +44,16 @@ def ask(refreshes: Refreshes, work: Work, *, periodic: bool = False) -> asyncio.
     return asyncio.ensure_future(asked())
 
 
+async def test_what_began_a_moment_ago_is_recent() -> None:
+    refreshes, work = Refreshes(), Work()
+    work.go_on.set()
+    assert await refreshes.recent("kind", work) == Refreshed(1, 0, 0)
+    assert await refreshes.recent("kind", work) == Refreshed(1, 0, 0)
+    assert await refreshes.recent("other", work) == Refreshed(2, 0, 0)
+    assert await refreshes.share("kind", work) == Refreshed(3, 0, 0)
+    assert await refreshes.recent("kind", work) == Refreshed(3, 0, 0)
+
+
 async def test_who_asks_while_one_is_under_way_shares_the_next() -> None:
     refreshes, work = Refreshes(), Work()
     first = ask(refreshes, work)

@@ -443,9 +443,31 @@ async def progress(
         InvalidRequest: The table is not auto-populated, or has no key source.
     """
     view = await engine.gate.open(caller)
+    return await _progress(engine, view, _populated(view, name), key_source, count_stale=count_stale)
+
+
+async def watched_progress(engine: Engine, caller: Caller, name: TableName) -> Progress:
+    """Count as `progress` does, but at most once a second for all who watch and may see the same rows.
+
+    Raises:
+        InvalidRequest: As by `progress`.
+    """
+    view = await engine.gate.open(caller)
+    table = _populated(view, name)
+    kind = ("progress", table.id, view.version, view.insight)
+    return await engine.refreshes.recent(kind, lambda: _progress(engine, view, table, None, count_stale=False))
+
+
+def _populated(view: View, name: TableName) -> Table:
     table = view.table(Action.FETCH, name)
     if not table.tier.auto_populated:
         raise _without_jobs(table)
+    return table
+
+
+async def _progress(
+    engine: Engine, view: View, table: Table, key_source: Relation | None, *, count_stale: bool
+) -> Progress:
     total = (await source_query(view, table, key_source, keys_of, shown=True)).query.count()
     remaining = (await source_query(view, table, key_source, remaining_keys, shown=True)).query.count()
     jobs = await jobs_in_reach(view, table, None) if table.has_make else None

@@ -80,6 +80,19 @@ class Refreshes:
             turn.done, turn.result, turn.began, turn.took = number, result, began, time.monotonic() - began
             return result
 
+    async def recent(self, kind: object, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Return the result of a refresh that began a moment ago, or do one as `share` does.
+
+        Args:
+            kind: The kind of the refresh.
+            work: Does the refresh.
+        """
+        turn = self._turn(kind)
+        if turn.done and not self.due(kind) and not turn.lock.locked():
+            recent: Result = turn.result
+            return recent
+        return await self.share(kind, work)
+
     def _turn(self, kind: object) -> _Turn:
         if len(self._turns) > MAX_KINDS:
             self._turns = defaultdict(_Turn, {other: turn for other, turn in self._turns.items() if turn.lock.locked()})

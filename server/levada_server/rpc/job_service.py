@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from levada_api.v1 import job_service_pb2 as pb
@@ -212,7 +213,7 @@ class JobService:
         last: list[jobs.Progress] = []
         while True:
             began = time.monotonic()
-            now = await _progress(call, request.names, None)
+            now = await _of_each(request.names, partial(jobs.watched_progress, call.engine, call.caller))
             if now != last:
                 await call.send(pb.WatchProgressResponse(progress=map(encode.progress, now)))
                 last = now
@@ -244,19 +245,17 @@ class JobService:
             raise InvalidRequest(
                 "`key_source` goes with exactly one table; name one, or leave it out.", field="key_source"
             )
-        found = await _progress(call, request.names, source, count_stale=request.count_stale)
+        count = partial(jobs.progress, key_source=source, count_stale=request.count_stale)
+        found = await _of_each(request.names, partial(count, call.engine, call.caller))
         return pb.GetProgressResponse(progress=map(encode.progress, found))
 
 
-async def _progress(
-    call: Call, messages: Iterable[schema_pb2.TableName], source: Relation | None, *, count_stale: bool = False
+async def _of_each(
+    messages: Iterable[schema_pb2.TableName], count: Callable[[TableName], Awaitable[jobs.Progress]]
 ) -> list[jobs.Progress]:
     """Return the progress of each table; one that is named more than once is counted once."""
     names = [values.table_name("names", message) for message in messages]
-    found = {
-        name: await jobs.progress(call.engine, call.caller, name, source, count_stale=count_stale)
-        for name in dict.fromkeys(names)
-    }
+    found = {name: await count(name) for name in dict.fromkeys(names)}
     return [found[name] for name in names]
 
 
