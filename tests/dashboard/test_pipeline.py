@@ -36,6 +36,27 @@ def test_progress_moves_while_one_looks(page: Page, lab: Mapping[str, Any]) -> N
     expect(page.get_by_role("link", name="lab.Quality")).to_contain_text("2 of 2")
 
 
+def test_stale_results_are_counted(page: Page, connection: lv.Connection) -> None:
+    schema = lv.Schema("fresh", connection=connection)
+
+    @schema
+    class Source(lv.Manual):
+        definition = "source : int32\n---\nx : float64"
+
+    @schema
+    class Doubled(lv.Computed):
+        definition = "-> Source\n---\ny : float64"
+
+        def make(self, key: dict[str, Any]) -> None:
+            self.insert1({**key, "y": 2 * (Source & key).fetch1("x")})
+
+    Source.insert([{"source": n, "x": 1.0} for n in range(3)])
+    Doubled.populate()
+    Source.update1({"source": 1, "x": 5.0})
+    page.reload()
+    expect(page.get_by_role("link", name="fresh.Doubled")).to_contain_text("3 of 3, 1 stale")
+
+
 def test_the_page_has_one_stream_which_ends_when_its_view_is_left(page: Page) -> None:
     expect(page.get_by_role("link", name="lab.Quality")).to_contain_text("2 of 2")
     with page.expect_event("requestfailed", lambda request: "WatchProgress" in request.url):

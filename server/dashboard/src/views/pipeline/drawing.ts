@@ -26,8 +26,8 @@ export interface Status {
   shares?: { done: number; running: number; error: number };
 }
 
-/** Describe the jobs of a box. */
-export function jobStatus(all: readonly Progress[]): Status {
+/** Describe the jobs of a box, and how many results other code or other inputs would compute differently. */
+export function jobStatus(all: readonly Progress[], stale: number): Status {
   const sum = (count: (one: Progress) => bigint): number => all.reduce((total, one) => total + Number(count(one)), 0);
   const total = sum((one) => one.totalCount);
   const done = total - sum((one) => one.remainingCount);
@@ -35,7 +35,9 @@ export function jobStatus(all: readonly Progress[]): Status {
   const errors = sum((one) => one.errorCount);
   const parts = [`${short(done)} of ${short(total)}`];
   if (errors) parts.push(`${short(errors)} error${errors === 1 ? '' : 's'}`);
-  if (running) parts.push(`${short(running)} running`);
+  if (stale) parts.push(`${short(stale)} stale`);
+  // A box has room for three numbers; the bar shows what runs in any case.
+  if (running && parts.length < 3) parts.push(`${short(running)} running`);
   const share = (count: number, room: number): number => (total ? Math.min(count / total, room) : 0);
   const shares = { done: share(done, 1), running: 0, error: 0 };
   shares.error = share(errors, 1 - shares.done);
