@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.conftest import LAPTOP, PHONE, dashboard
-from tests.support.browser import needs_chromium
+from tests.support.browser import draw, needs_chromium
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +51,6 @@ def shown(text: str) -> Callable[[Page], None]:
     return lambda page: expect(page.get_by_text(text).first).to_be_visible()
 
 
-PICTURES = os.environ.get("LEVADA_PICTURES")
-"""The folder into which the views are drawn; unset: they are not."""
 VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "pipeline": ("#/pipeline", graph),
     "path": ("#/pipeline?from=lab.Subject&to=lab.Quality", path),
@@ -84,8 +80,7 @@ def test_axe_finds_nothing_in_any_view(
         for name, (place, ready) in VIEWS.items():
             page.evaluate("place => { location.hash = place }", place)
             ready(page)
-            if PICTURES:
-                page.screenshot(path=Path(PICTURES) / f"{name.replace(' ', '-')}-{screen}-{theme}.png")
+            draw(page, f"{name}-{screen}-{theme}")
             found = Axe().run(page).response["violations"]
             assert [(name, one["id"], one["nodes"][0]["html"]) for one in found] == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from levada_api.v1 import access_pb2
-from tests.support.browser import TIMEOUT_S, needs_chromium, signed_in
+from tests.support.browser import TIMEOUT_S, draw, needs_chromium, signed_in
 from tests.support.dashboard import HOSTILE, MODULE, SESSIONS, SIZES, add_user, barriers, pipeline, served_dashboard
 from tests.support.processes import Worker
 
@@ -276,6 +276,7 @@ def test_nobody_is_barred(address: str, lab: ModuleType, scheme: str, size: str)
                 file = {"name": "s.csv", "mimeType": "text/csv", "buffer": b"subject,session\n1,20\n9,x\n"}
                 page.get_by_label("Drop a CSV file here").set_input_files(file)  # type: ignore[arg-type]
                 expect(page.get_by_role("region", name="Lines at fault")).to_be_visible()
+            draw(page, f"{name}-{size}-{scheme}")
             if barred := barriers(page):
                 found[name] = barred
         assert found == {}

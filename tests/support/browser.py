@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -25,7 +27,6 @@ from tests.support.calls import BY_NAME, METHODS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
-    from pathlib import Path
 
     from google.protobuf.message import Message
     from playwright.sync_api import Page
@@ -43,6 +44,8 @@ OPTIONS = (
     "--disable-sync",
     "--no-first-run",
 )
+PICTURES = os.environ.get("LEVADA_PICTURES")
+"""The folder into which views are drawn; unset: they are not."""
 TIMEOUT_S = 60.0
 """Longer than any step here takes; a test that waits this long has failed."""
 WEB = WebSettings("127.0.0.1", 0)
@@ -51,6 +54,12 @@ _VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => window.told(
     `${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
 """
+
+
+def draw(page: Page, name: str) -> None:
+    """Draw what a browser shows into the folder of pictures, if there is one."""
+    if PICTURES is not None:
+        page.screenshot(path=Path(PICTURES) / f"{name.replace(' ', '-')}.png")
 
 
 @dataclass
