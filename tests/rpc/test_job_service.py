@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import grpc.aio
 import pytest
@@ -132,8 +133,8 @@ TOO_MUCH: dict[str, Callable[[Stub, job_pb2.Lease, str], Awaitable[Message]]] = 
     "wait": lambda stub, _, session: stub.ReserveJobs(
         pb.ReserveJobsRequest(worker_session=session, names=[NAME], wait_duration=WAIT)
     ),
-    "sessions": lambda stub, _, session: stub.RenewWorkerSessions(
-        pb.RenewWorkerSessionsRequest(worker_sessions=[session] * (MAX_SESSIONS + 1))
+    "sessions": lambda stub, *_: stub.RenewWorkerSessions(
+        pb.RenewWorkerSessionsRequest(worker_sessions=[str(uuid4()) for _ in range(MAX_SESSIONS + 1)])
     ),
     "jobs of a release": lambda stub, lease, _: stub.ReleaseJobs(
         pb.ReleaseJobsRequest(

@@ -245,8 +245,11 @@ class JobService:
             raise InvalidRequest(
                 "`key_source` goes with exactly one table; name one, or leave it out.", field="key_source"
             )
-        count = partial(jobs.progress, key_source=source, count_stale=request.count_stale)
-        found = await _of_each(request.names, partial(count, call.engine, call.caller))
+        count_stale = request.count_stale
+        found = await _of_each(
+            request.names,
+            lambda name: jobs.progress(call.engine, call.caller, name, source, count_stale=count_stale),
+        )
         return pb.GetProgressResponse(progress=map(encode.progress, found))
 
 
