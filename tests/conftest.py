@@ -55,6 +55,7 @@ settings.load_profile("levada")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the PostgreSQL of the run, before the workers of a parallel run begin."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
     if hasattr(config, "workerinput") or config.option.collectonly or _URL in os.environ or sys.platform == "win32":
         return
     folder = Path(tempfile.mkdtemp(prefix="levada-test-"))
