@@ -304,6 +304,7 @@ async def test_the_audit_has_who_signed_in_and_out(
 
 async def test_secrets_are_in_no_log(front: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "levada.calls")
     secret, _ = await token(front)
     code = await front.code(secret)
     browser = HandMade(front.url)
