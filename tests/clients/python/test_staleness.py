@@ -198,7 +198,7 @@ def test_commands_show_and_recompute_stale_results(module: ModuleType, tmp_path:
         '{"table": "squares.Square", "stale": 0, "unknown": 0, "fresh": 2}\n',
     )
     file = tmp_path / f"{module.__name__}.py"
-    # Of another size, or Python may take what it compiled in the same second for this.
+    # The size differs, or Python may take for this what it compiled in the same second.
     file.write_text(file.read_text(encoding="utf-8").replace("** 2", "** (3)"), encoding="utf-8")
     assert levada("stale", "squares.Square", "--json")[1] == ""
     _, told = levada("stale", "squares.Square", "--module", module.__name__, "--json")
