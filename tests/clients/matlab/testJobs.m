@@ -119,8 +119,6 @@ end
 function test_a_make_that_changes_rows_is_not_computed_beside_its_result(~)
 fill();
 count(lab.Trip);
-warning('off', 'levada:Warning');
-quiet = onCleanup(@() warning('on', 'levada:Warning'));
 levada.config('wandering', 'transaction');
 restoring = onCleanup(@() levada.config('wandering', ''));
 populate(lab.Wanderer, 'subject_id = 2');
