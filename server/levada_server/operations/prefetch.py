@@ -10,7 +10,7 @@ from levada_server.arrow.ipc.batches import stream_of
 from levada_server.arrow.row_digest import digest_of
 from levada_server.errors import InvalidRequest, LimitReached
 from levada_server.jobs.signing import Receipt
-from levada_server.operations.access.reading import FEW_HEAVY_ROWS, few_rows
+from levada_server.operations.access.reading import few_rows
 from levada_server.operations.make_contract import job_read, leased_table
 from levada_server.permissions.roles import Action
 from levada_server.query.algebra import Top
@@ -35,8 +35,6 @@ MAX_ANSWERS = 4_096
 """The most reads that one call answers, so that it keeps other calls waiting no longer than they notice."""
 ANSWER_BYTES = 4 * 2**20
 """The approximate size at which a call answers no more reads: so much waits in the worker's memory."""
-_FIRST_RUNS = 64
-"""How many reads of small rows the first statement answers; the size of their rows tells how many the next may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,9 @@ async def _answers(
     coerced = {job: query.coerced(read.values[job]) for job in jobs}
     distinct = list(dict.fromkeys(values for values in coerced.values() if values is not None))
     if read.kind == "rows":
-        contents = {values: rows async for values, rows in _rows(engine, readable, relation, distinct, budget)}
+        contents = {
+            values: rows async for values, rows in _rows(engine, readable, relation, distinct, budget.left_bytes)
+        }
     else:
         counted = await readable.repeated_answers(engine.scope, read.kind, distinct) if distinct else ()
         contents = {
@@ -146,12 +146,13 @@ async def _answers(
     answers = {}
     for job, values in coerced.items():
         content = None if values is None else contents.get(values)
-        if content is not None:
+        if content is not None and budget.left_bytes > 0:
             reading = judged.begin(leases[job], Receipt(leases[job].token, {}), read.relation(job), read.values[job])
             reading.add(content.row_count)
             reading.take_digest(content.digest)
             answer = Answer(content.content, reading.receipt(), content.digest if read.digest else "")
-            budget.left_bytes -= len(answer.receipt)
+            # Jobs that share a content each get it whole.
+            budget.left_bytes -= len(answer.receipt) + content.size_bytes
             answers[job] = answer
     return answers
 
@@ -162,28 +163,35 @@ class _Content:
     digest: str
     row_count: int
 
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else 0
+
 
 async def _rows(
-    engine: Engine, readable: Readable, relation: Relation, runs: Sequence[_Values], budget: _Budget
+    engine: Engine, readable: Readable, relation: Relation, runs: Sequence[_Values], left_bytes: int
 ) -> AsyncIterator[tuple[_Values, _Content]]:
-    """Yield the rows of each run, but not if they are many, or the budget is used up."""
+    """Yield the rows of each run, but not if they are many or large, and only up to a size.
+
+    The first statement is for one run, and each of the next for twice as many at most, as far as the size of the rows
+    before lets expect that they fit.
+    """
     most = few_rows(readable.heading)
-    at_once = 1 if most == FEW_HEAVY_ROWS else _FIRST_RUNS
     if isinstance(relation, Top) and not is_total(relation):
         # With fewer rows than its limit there was nothing to choose.
         if relation.offset:
             return
         most = min(most, most if relation.limit is None else relation.limit - 1)
-    begin = 0
-    while begin < len(runs) and budget.left_bytes > 0:
+    begin, at_once = 0, 1
+    while begin < len(runs) and left_bytes > 0:
         part = runs[begin : begin + at_once]
         found = await readable.repeated_rows(engine.scope, part, most)
         size = 0
         for values, rows in zip(part, found, strict=True):
-            if rows is not None:
+            if rows is not None and rows.nbytes <= ANSWER_BYTES:
                 stream = stream_of(rows)
                 size += len(stream)
                 yield values, _Content(stream, digest_of(rows, readable.heading.primary_key), rows.num_rows)
-        budget.left_bytes -= size
+        left_bytes -= size
         begin += at_once
-        at_once = max(1, min(2 * at_once, budget.left_bytes * len(part) // max(size, 1)))
+        at_once = max(1, min(2 * at_once, left_bytes * len(part) // max(size, 1)))

@@ -240,6 +240,26 @@ def test_a_make_that_changes_other_tables_sees_what_it_changed(lab: Lab) -> None
     assert sorted(float(row["result"]) for row in result.to_dicts()) == [float(n) for n in range(KEYS)]
 
 
+def test_a_table_declared_anew_with_another_key_is_learned_anew(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    Source = lab.Source
+
+    def make(self: Table, key: Key) -> None:
+        self.insert1({**key, "result": str((Source & key).fetch1("x"))})
+
+    lab.table(make).populate()
+    lab.table(make).drop(prompt=False)
+
+    def make_anew(self: Table, key: Key) -> None:
+        self.insert1({**key, "y": (lab.Other & key).fetch1("y")})
+
+    definition = "-> Other\n---\ny : float64\n"
+    members = {"definition": definition, "make": make_anew}
+    result: Table = lab.schema(type("Result", (lv.Computed,), members), context={"Other": lab.Other})
+    with noted(caplog) as calls:
+        assert result.populate()["success_count"] == 8
+    assert calls["PrefetchReads"] > 0
+
+
 READS: dict[str, Callable[[Lab, Table, Key], object]] = {
     "one": lambda lab, table, key: (lab.Source & key).fetch1("x"),
     "renamed": lambda lab, table, key: (

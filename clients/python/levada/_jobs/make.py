@@ -92,8 +92,8 @@ def make(
         raise MakeFailed(error, time.monotonic() - started, output.text()) from None
     finally:
         reset_job(token)
-        if prefetch is not None and work.changed_more:
-            prefetch.stop()
+        if prefetch is not None and work.changed_more:  # what later reads may find
+            prefetch.start_over()
 
 
 def _run(table: Computing, work: JobWork, make_kwargs: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from levada._base.errors import LevadaError
@@ -45,9 +45,7 @@ _LEAST_SHARE = 0.1
 """Reads that take a smaller part of a `make` are not worth an answer that may be a moment old."""
 _PAUSE = 16
 """How many `make` of other reads than expected are waited for before their reads are learned anew."""
-_FAILURES = 3
-"""After this many failed calls in a row, the table's reads are asked for one by one."""
-_TableId: TypeAlias = tuple[str, str]
+_LONGEST_PAUSE = 4_096
 
 
 def is_prefetchable(method: MethodName) -> bool:
@@ -173,10 +171,7 @@ class Prefetch:
         self._next_pause = _PAUSE
         self._make_seconds = 0.0
         self._read_seconds = 0.0
-        self._failures = 0
         self._answers: dict[str, Answers] = {}
-        self._fruitless: set[str] = set()
-        self._off = False
 
     def answers(self, lease: Lease, waiting: Sequence[Lease]) -> Answers | None:
         """Return the answers for a job that begins, if there are any.
@@ -185,14 +180,15 @@ class Prefetch:
             lease: Its lease.
             waiting: The leases of the jobs that begin next, itself and others, of whatever tables.
         """
-        if lease.token not in self._answers and self._is_worth_a_call(lease, len(waiting)):
+        if lease.token not in self._answers and self._is_worth_a_call(len(waiting)):
             self._fetch([other for other in waiting if other.table == lease.table])
         return self._answers.pop(lease.token, None)
 
-    def stop(self) -> None:
-        """Fetch nothing ahead any more: `make` changes what its reads, or those of later keys, may find."""
-        self._off = True
+    def start_over(self) -> None:
+        """Drop all answers, and learn anew after some more `make`, each time after more of them."""
         self._answers.clear()
+        self._patterns, self._samples = None, 0
+        self._pause, self._next_pause = self._next_pause, min(2 * self._next_pause, _LONGEST_PAUSE)
 
     def learn(self, lease: Lease, reads: Sequence[Read], seconds: float, read_seconds: float, *, hits: int) -> None:
         """Learn from a `make` that has ended well.
@@ -204,7 +200,6 @@ class Prefetch:
             read_seconds: How long it waited for answers.
             hits: How many reads had been answered ahead.
         """
-        self._fruitless.discard(lease.token)
         if self._pause:
             self._pause -= 1
             return
@@ -228,22 +223,18 @@ class Prefetch:
                 return
 
     def _keep(self, count: int) -> None:
-        """Keep only the first patterns; if these are none, learn anew after some more `make`, each time after more."""
+        """Keep only the first patterns."""
         if count:
             del (self._patterns or [])[count:]
-            return
-        self._patterns, self._samples = None, 0
-        self._pause, self._next_pause = self._next_pause, 2 * self._next_pause
+        else:
+            self.start_over()
 
-    def _is_worth_a_call(self, lease: Lease, jobs: int) -> bool:
+    def _is_worth_a_call(self, jobs: int) -> bool:
         return (
             self._samples >= _SAMPLES
             and bool(self._patterns)
             and len(self._patterns or ()) * jobs > 1
             and self._read_seconds >= _LEAST_SHARE * self._make_seconds
-            and self._failures < _FAILURES
-            and not self._off
-            and lease.token not in self._fruitless
         )
 
     def _fetch(self, leases: Sequence[Lease]) -> None:
@@ -272,10 +263,8 @@ class Prefetch:
         try:
             response = self._connection.call("QueryService/PrefetchReads", request, pb.PrefetchReadsResponse)
         except LevadaError:  # make's own read raises it in its own line, if it is an error there
-            self._failures += 1
-            self._fruitless.update(lease.token for lease in leases)
+            self.start_over()
             return
-        self._failures = 0
         answers = iter(response.answers)
         for number, (lease, reads) in enumerate(zip(leases, asked, strict=True)):
             found: deque[tuple[Read, Message]] = deque()
@@ -290,27 +279,25 @@ class Prefetch:
                 self._keep(len(found))  # the server never answers the others ahead, or they are large
             if found:
                 self._answers[lease.token] = Answers(found, began + _KEPT_SECONDS, version)
-            elif number == 0:
-                self._fruitless.add(lease.token)
+                self._next_pause = _PAUSE
 
     def forget_answers(self) -> None:
         """Drop the answers for jobs that do not begin."""
         self._answers.clear()
-        self._fruitless.clear()
 
 
 class _Kept(threading.local):
     def __init__(self) -> None:
-        self.tables: WeakKeyDictionary[Connection, dict[_TableId, Prefetch]] = WeakKeyDictionary()
+        self.tables: WeakKeyDictionary[Connection, dict[tuple[str, ...], Prefetch]] = WeakKeyDictionary()
 
 
 _kept = _Kept()
 
 
 def prefetch_of(connection: Connection, lease: Lease) -> Prefetch:
-    """Return what this thread has learned of the reads of a table."""
+    """Return what this thread has learned of the reads of a table; with another key it is another table."""
     tables = _kept.tables.setdefault(connection, {})
-    table = (lease.table.schema, stored_name(lease.table.table))
+    table = (lease.table.schema, stored_name(lease.table.table), *lease.key)
     if table not in tables:
         tables[table] = Prefetch(connection)
     return tables[table]
