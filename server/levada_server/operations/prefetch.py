@@ -173,8 +173,8 @@ async def _rows(
 ) -> AsyncIterator[tuple[_Values, _Content]]:
     """Yield the rows of each run, but not if they are many or large, and only up to a size.
 
-    The first statement is for one run, and each of the next for twice as many at most, as far as the size of the rows
-    before lets expect that they fit.
+    The first statement is for one run, and each of the next for at most twice as many: their rows should fit, if they
+    are as large as those before.
     """
     most = few_rows(readable.heading)
     if isinstance(relation, Top) and not is_total(relation):
