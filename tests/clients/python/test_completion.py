@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import levada as lv
+from tests.support.called_methods import LOGGER, called_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,6 @@ def test_groups_are_as_large_as_the_server_says(
     assert connection.limits.completion_jobs > COUNT
     connection.limits.completion_jobs = 1
     table = squares(lambda table, key: table.insert1({**key, "note": ""}))
-    with caplog.at_level(logging.DEBUG, "levada.calls"):
+    with caplog.at_level(logging.DEBUG, LOGGER):
         assert table.populate()["success_count"] == COUNT
-    calls = [str(record.args[0]) for record in caplog.records if isinstance(record.args, tuple)]
-    assert sum(call.endswith("/CompleteFewJobs") for call in calls) == COUNT
+    assert called_methods(caplog).count("CompleteFewJobs") == COUNT

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import levada as lv
 from tests.support import sql
+from tests.support.called_methods import LOGGER, called_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,10 +31,10 @@ KEYS = 24
 def noted(caplog: pytest.LogCaptureFixture) -> Iterator[Counter[str]]:
     """Count the methods that are called within the block."""
     calls: Counter[str] = Counter()
-    with caplog.at_level(logging.DEBUG, "levada.calls"):
+    with caplog.at_level(logging.DEBUG, LOGGER):
         caplog.clear()
         yield calls
-        calls.update(str(r.args[0]).rpartition("/")[2] for r in caplog.records if isinstance(r.args, tuple))
+        calls.update(called_methods(caplog))
 
 
 class Lab:

@@ -15,6 +15,7 @@ import levada as lv
 from levada_server import app
 from levada_server.storage.postgres.database import Database
 from tests.conftest import served
+from tests.support.called_methods import LOGGER, called_methods
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,12 +51,12 @@ def table(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[l
 def noted(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[list[str], list[str]]]:
     """Return the methods that are called within the block, and the statements that PostgreSQL gets."""
     calls: list[str] = []
-    with caplog.at_level(logging.DEBUG, "levada.calls"):
+    with caplog.at_level(logging.DEBUG, LOGGER):
         caplog.clear()
         STATEMENTS.clear()
         statements: list[str] = []
         yield calls, statements
-        calls += [str(record.args[0]).rpartition("/")[2] for record in caplog.records if isinstance(record.args, tuple)]
+        calls += called_methods(caplog)
         statements += STATEMENTS
 
 
