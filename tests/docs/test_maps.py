@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "server" / "levada_server"
 CLIENT = ROOT / "clients" / "python" / "levada"
 TOOLBOX = ROOT / "clients" / "matlab" / "toolbox" / "+levada"
+DASHBOARD = ROOT / "server" / "dashboard" / "src"
 PLACES = (
     ROOT,
     SERVER,
@@ -21,6 +22,7 @@ PLACES = (
     ROOT / "clients" / "matlab" / "toolbox",
     TOOLBOX,
     TOOLBOX / "+internal",
+    DASHBOARD,
     ROOT / "proto" / "levada_api" / "v1",
     ROOT / "tests" / "clients" / "python",
     ROOT / "tests" / "support",
@@ -33,7 +35,7 @@ ENDINGS = (".py", ".m", ".cpp", ".hpp", ".proto", ".sql", ".md", ".json", ".toml
 _IN_FILE = re.compile(r"`([\w./+-]+\.(?:py|m|cpp|hpp|proto|sql))`\s+\(([^()]*)\)")
 """A file, and in brackets after it what it holds."""
 _SYMBOL = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`")
-_FILE = re.compile(r"`([\w+./-]+(?:\.(?:py|m|cpp|hpp|proto|sql|md|json|toml|yml)|/))`")
+_FILE = re.compile(r"`([\w+./-]+(?:\.(?:py|m|cpp|hpp|proto|sql|ts|svelte|md|json|toml|yml)|/))`")
 """A file, or a folder, which ends with a slash."""
 _TOOLBOX_PACKAGE = re.compile(r"^\| `\+(\w+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 """The row of a package of the toolbox; its last cell names some functions of the package."""
