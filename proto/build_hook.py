@@ -91,7 +91,7 @@ def method_table(descriptors: bytes) -> str:
     for file in files:
         pool.Add(file)
     options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.MethodOptions"))
-    quick = pool.FindExtensionByName(f"{_API}.quick")
+    quick, endless = (pool.FindExtensionByName(f"{_API}.{option}") for option in ("quick", "endless"))
     messages = {f".{_API}.{message.name}": message for file in files for message in file.message_type}
     carried = {
         stream: {field.type_name: field.name for field in messages[f".{_API}.{stream}Request"].field}
@@ -111,6 +111,7 @@ def method_table(descriptors: bytes) -> str:
                     "reads": level == descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS,
                     "idempotent": level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
                     "quick": known.Extensions[quick],  # type: ignore[index]  # what a pool finds has no type of its own
+                    "endless": known.Extensions[endless],  # type: ignore[index]  # as above
                     "request_streaming": method.client_streaming,
                     "response_streaming": method.server_streaming,
                     "id_field": _id_field(messages, method.input_type),

@@ -19,6 +19,7 @@ class Method:
         reads: It changes nothing (`idempotency_level = NO_SIDE_EFFECTS`).
         idempotent: It reads, or repeating it has no further effect (`IDEMPOTENT`).
         quick: It touches no rows (option `quick`).
+        endless: It answers until its caller leaves (option `endless`).
         request_streaming: Its request is a stream of messages.
         response_streaming: Its response is a stream of messages.
         id_field: The field of its request with the id that makes it take effect once: `request_id`,
@@ -32,6 +33,7 @@ class Method:
     reads: bool = False
     idempotent: bool = False
     quick: bool = False
+    endless: bool = False
     request_streaming: bool = False
     response_streaming: bool = False
     id_field: str = ""

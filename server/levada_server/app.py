@@ -60,9 +60,11 @@ if TYPE_CHECKING:
 ANNOUNCEMENT = "server.json"
 """The file in the data folder by which clients of the same user find a running server."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
+LEAVE_S = 1.5
+"""The time in which clients learn that a server is about to stop; until then it serves calls that are on their way."""
 TIDY_INTERVAL_S = 3600.0
-MERGE_S = 60.0
 """The time between two rounds of deleting old outcomes of requests."""
+MERGE_S = 60.0
 _LOG = logging.getLogger("levada.server")
 
 
@@ -191,7 +193,7 @@ async def running(
             await stack.enter_async_context(beside(other, settings.processes - 1, supervision))
         if settings.database_url is None:
             stack.callback(_announce(settings.data_folder, address))
-        stack.push_async_callback(supervision.drain)
+        stack.push_async_callback(_say_farewell, supervision, server)
         yield server, address
 
 
@@ -265,6 +267,12 @@ async def _keep_audit(database: Database, months: int) -> None:
     """Make and drop the months of the audit as their owner, and let the server's role insert alone."""
     await keep_audit(database.share("declarations"), months)
     await let_in(database)
+
+
+async def _say_farewell(supervision: Supervision, server: RpcServer) -> None:
+    """Say that the server is about to stop, and serve on until clients with a choice have gone to another."""
+    await supervision.drain()
+    await server.let_leave(LEAVE_S)
 
 
 async def _flush(engine: Engine) -> None:

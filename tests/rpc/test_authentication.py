@@ -208,6 +208,23 @@ async def test_tls_with_an_authority_of_ones_own(database_url: str, tmp_path: Pa
         assert await asyncio.to_thread(names)
 
 
+async def test_servers_of_a_list_are_known_by_the_name_of_the_first(database_url: str, tmp_path: Path) -> None:
+    made = make_certificates(tmp_path / "tls", ["localhost"])
+    pair = made.certificate, tmp_path / "tls" / "server.key"
+    async with serving(database_url, tmp_path / "one", certificate=pair) as (_, one):
+        good = await token(one)
+        async with serving(database_url, tmp_path / "two", certificate=pair) as (_, two):
+            ports = [address.rpartition(":")[2] for address in (one, two)]
+            there = f"https://localhost:{ports[0]},127.0.0.1:{ports[1]}"
+            authority = made.authority.read_text(encoding="utf-8")
+
+            def names() -> list[str]:
+                with lv.Connection(there, good, authority=authority) as connection:
+                    return [str(connection.server_version) for _ in range(4)]
+
+            assert len(await asyncio.to_thread(names)) == 4
+
+
 async def test_a_login_in_a_notebook_asks_for_the_authority_and_a_token(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,10 +97,14 @@ class Server:
         assert self._process.stdout is not None
         assert "ready" in self._process.stdout.readline()
 
-    def restart(self) -> None:
-        """Kill it, and start it again."""
+    def kill(self) -> None:
+        """Kill it and wait until it has ended."""
         self._process.kill()
         self._process.communicate(timeout=TIMEOUT)
+
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
         self.start()
 
     def stop(self) -> None:

@@ -55,12 +55,25 @@ class CountedHealth(health.aio.HealthServicer):  # type: ignore[misc]  # grpc's 
     def __init__(self, activity: Activity) -> None:
         super().__init__()
         self._activity = activity
+        self.choosing = 0
+        """How many connections there are of clients that choose between servers by their health."""
 
     async def List(self, _request: object, context: Context) -> None:
         """Refuse a method that grpc's own class lacks, without a trace in the log for every call."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Ask for the health of one service at a time.")
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        """Report each change of a service's health."""
-        with self._activity.under_way():
-            await super().Watch(request, context)
+        """Report each change of a service's health.
+
+        Clients that choose between servers watch one service, and go elsewhere when this one leaves; whoever watches
+        the whole server wants it to stay.
+        """
+        if request.service:
+            self.choosing += 1
+            try:
+                await super().Watch(request, context)
+            finally:
+                self.choosing -= 1
+        else:
+            with self._activity.under_way():
+                await super().Watch(request, context)

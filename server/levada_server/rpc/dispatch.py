@@ -20,7 +20,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from levada_api.methods import METHODS
-from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated
+from levada_server.errors import InvalidRequest, LimitReached, PermissionDenied, Unauthenticated, Unavailable
 from levada_server.logs import begin_call, call_id, carried_call
 from levada_server.model.request import Request, digest_of
 from levada_server.operations import audit
@@ -396,6 +396,12 @@ class Dispatcher(grpc.GenericRpcHandler):
                 self._engine.gate.permissions.current.check(call.caller.identity, now)
             except Unauthenticated as error:
                 running.end(error)
+
+    def end_endless(self) -> None:
+        """End the calls that would answer for ever, because the server stops."""
+        for call, running in tuple(self._streams.items()):
+            if self._served[call.path].method.endless:
+                running.end(Unavailable("The server is stopping; ask again."))
 
     async def _watched(self, method: Method, context: Context, work: Callable[[Call], Awaitable[bytes]]) -> bytes:
         """Count and log a call, and end it with its trailers and answer, or with the status of the error it raises."""

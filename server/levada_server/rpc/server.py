@@ -132,10 +132,16 @@ class RpcServer:
         for service in ("", *_SERVICES):
             await self._health.set(service, _status(serving=self._ready))
 
+    async def let_leave(self, seconds: float) -> None:
+        """Go on serving for a time, if there are clients that go to other servers once this one is not ready."""
+        if self._health.choosing:
+            await asyncio.sleep(seconds)
+
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let running calls finish within a time, then end them."""
         await self._health.enter_graceful_shutdown()
         self._call_streams.end()
+        self.dispatcher.end_endless()
         await asyncio.gather(self._server.stop(grace_seconds), self.web.stop(grace_seconds))
 
 

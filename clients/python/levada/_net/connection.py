@@ -238,6 +238,8 @@ class Connection(Explained):
     ) -> _Result:
         """Run a function in a transaction; repeat it from its start if a concurrent transaction got in the way.
 
+        It is repeated too if its server was lost before the commit, as when servers restart in turn.
+
         Args:
             function: It may run several times, so its effects outside the server must be safe to repeat.
             attempts: The highest number of times to run it.
@@ -368,6 +370,13 @@ class Connection(Explained):
             answer: _Response = transaction.call(method, request, timeout)
             return answer
         return self._small_calls.call(method, request, response, timeout=timeout, patience=patience)
+
+    def until_back(self, attempt: Callable[[], _Result]) -> _Result:
+        """Make an attempt that only reads; repeat it for some seconds while the server is out of reach.
+
+        In a transaction it is made once, for a transaction ends with its server.
+        """
+        return attempt() if self.in_transaction else self._transport.until_back(attempt)
 
     def receive(self, method: MethodName, request: Message, response: Decoder[_Item]) -> Iterator[_Item]:
         """Call a method that answers with a stream; see `Transport.receive`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,20 +23,26 @@ if TYPE_CHECKING:
 
 TLS_SCHEMES = ("https", "grpcs")
 PLAIN_SCHEMES = ("http", "grpc")
+_HOST_AND_PORT = re.compile(r"(?:\[[^\[\]]+\]|[^\[\]:@/]+):\d+")
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The place of a server.
+    """The place of a server, or of several servers of one database.
 
     Args:
-        address: `host:port`, or `unix:/path`.
+        places: `host:port` of each, or one `unix:/path`.
         encrypted: Whether by TLS.
     """
 
-    address: str
+    places: tuple[str, ...]
     encrypted: bool
+
+    @property
+    def address(self) -> str:
+        """The places, separated by commas."""
+        return ",".join(self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +61,39 @@ class Credential:
 def parse_address(address: str) -> Target:
     """Read the address of a server: beyond this machine a name without a scheme is called by TLS.
 
+    Args:
+        address: `host:port`, `https://host[:port]` or `unix:/path`; several hosts are separated by commas.
+
     Raises:
         InvalidRequest: It is not an address.
     """
     if address.startswith("unix:"):
-        return Target(address, encrypted=False)
+        return Target((address,), encrypted=False)
     if "://" not in address:
-        host, colon, port = address.rpartition(":")
-        if not colon or not host or not port.isdecimal():
-            raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
-        return Target(address, encrypted=not is_loopback(address))
+        places = tuple(map(str.strip, address.split(",")))
+        for host, colon, port in (place.rpartition(":") for place in places):
+            if not colon or not host or not port.isdecimal():
+                raise _not_an_address(address)
+        return Target(places, encrypted=not all(map(is_loopback, places)))
     parts = urlsplit(address)
     if parts.scheme not in TLS_SCHEMES + PLAIN_SCHEMES or not parts.netloc:
-        raise InvalidRequest(f"`{address}` is not a server address; use host:port, https://host or unix:/path.")
+        raise _not_an_address(address)
     encrypted = parts.scheme in TLS_SCHEMES
-    return Target(parts.netloc if parts.port else f"{parts.netloc}:{443 if encrypted else 80}", encrypted)
+    places = tuple(_with_port(place.strip(), 443 if encrypted else 80) for place in parts.netloc.split(","))
+    if not all(map(_HOST_AND_PORT.fullmatch, places)):
+        raise _not_an_address(address)
+    return Target(places, encrypted)
+
+
+def _with_port(place: str, port: int) -> str:
+    return place if _HOST_AND_PORT.fullmatch(place) else f"{place}:{port}"
+
+
+def _not_an_address(address: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"`{address}` is not a server address; use host:port, https://host or unix:/path. Commas separate several "
+        "servers of one database: host1:port,host2:port."
+    )
 
 
 def credentials_file() -> Path:

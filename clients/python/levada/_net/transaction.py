@@ -17,6 +17,7 @@ from levada._base.errors import (
     Internal,
     InvalidRequest,
     LevadaError,
+    LostConnectionError,
     OutcomeUnknown,
     PreconditionFailed,
     ThreadSafetyError,
@@ -42,7 +43,7 @@ _Connection = TypeVar("_Connection")
 _Result = TypeVar("_Result")
 
 ATTEMPTS = 5
-"""How often `run_transaction` runs a function that keeps meeting conflicts."""
+"""How often `run_transaction` runs a function that keeps meeting conflicts, or whose server is lost."""
 CONFIRM_SECONDS = 10.0
 """How long to ask a server whether a commit was done."""
 _CONFIRM = Backoff(first_seconds=0.02, longest_seconds=1.0)
@@ -412,7 +413,7 @@ class TransactionBlock(Generic[_Connection]):
 def run_transaction(
     block: TransactionBlock[Any], function: Callable[[], _Result], attempts: int, *, nested: bool
 ) -> _Result:
-    """Run a function in a block; repeat it if a concurrent transaction got in its way.
+    """Run a function in a block; repeat it if a concurrent transaction got in its way, or its server was lost.
 
     Args:
         nested: Whether a transaction is open already; then only the whole of it could be repeated.
@@ -424,7 +425,7 @@ def run_transaction(
         try:
             with block:
                 return function()
-        except Conflict as error:
+        except (Conflict, LostConnectionError) as error:  # nothing of it is kept
             wait(pauses, error)
 
 

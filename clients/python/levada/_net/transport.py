@@ -23,6 +23,7 @@ from levada._base.errors import (
     warn,
 )
 from levada._net.backoff import PASSING, RETRY, wait
+from levada._net.balancing import route
 from levada._net.credentials import parse_address
 from levada._net.lingering_calls import OPEN_CALLS
 from levada._net.private_socket import find_private_socket, is_loopback
@@ -85,20 +86,21 @@ class Transport:
 
     Args:
         address: `host:port`, by TLS if the host is another machine; `https://host[:port]` or `grpcs://host[:port]` by
-            TLS; `http://…` or `grpc://…` without; or `unix:/path`.
+            TLS; `http://…` or `grpc://…` without; or `unix:/path`. Several hosts, separated by commas, or a name with
+            several addresses, are servers of one database: each call goes to the next one that is ready.
         token: A token, sent with every call; None for the server's own user on its machine.
         root_certificates: PEM text of the authorities to trust in place of the system's.
     """
 
     def __init__(self, address: str, token: str | None = None, root_certificates: bytes | None = None) -> None:
         self.address = address
-        target = parse_address(address)
-        self._target, self._encrypted = target.address, target.encrypted
+        self._target = parse_address(address)
         self._root_certificates = root_certificates
         self._token = token
-        if token is not None and not (self._encrypted or self._target.startswith("unix:") or is_loopback(self._target)):
+        if token is not None and not (self._target.encrypted or all(map(_is_near, self._target.places))):
             raise InvalidRequest(
-                f"A token would travel to {address} in the clear; use https://{self._target}, where it is encrypted."
+                f"A token would travel to {address} in the clear; use https://{self._target.address}, where it is "
+                "encrypted."
             )
         self._private = False
         self._lock = threading.Lock()
@@ -187,7 +189,8 @@ class Transport:
         """Call a method that answers with a stream; it is cancelled when the iterator is closed.
 
         Raises:
-            LevadaError: Raised while iterating. The call is repeated as by `call` until the first message has come.
+            LevadaError: Raised while iterating. The call is repeated as by `call` until the first message has come,
+                and afterwards too if it answers for ever.
         """
         known = METHODS[method]
         pauses = RETRY.pauses(_RETRY_SECONDS)
@@ -199,7 +202,11 @@ class Transport:
                     yield message
                 return
             except Unavailable as error:
-                if started or not (known.repeatable(request) and self._may_return):
+                if known.endless and started:
+                    pauses = RETRY.pauses(_RETRY_SECONDS)
+                elif started:
+                    raise
+                if not (known.repeatable(request) and self._may_return):
                     raise
                 wait(pauses, error)
 
@@ -373,10 +380,10 @@ class Transport:
 
     def _socket(self) -> str | None:
         """Return the private socket of the server, if no token says as whom to call."""
-        return None if self._token is not None else find_private_socket(self._target)
+        return None if self._token is not None else find_private_socket(self._target.address)
 
     def _new_channel(self) -> Channel:
-        options: list[tuple[str, int]] = [
+        options: list[tuple[str, int | str]] = [
             ("grpc.max_receive_message_length", _MESSAGE_BYTES),
             ("grpc.max_send_message_length", _MESSAGE_BYTES),
             ("grpc.max_reconnect_backoff_ms", 5_000),
@@ -387,15 +394,17 @@ class Transport:
         if (private := self._socket()) is not None:
             self._private = True
             return grpc.insecure_channel(private, options)
-        if not self._target.startswith("unix:"):
+        if not self._target.address.startswith("unix:"):
             options += [
                 ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
                 ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
             ]
-        if self._encrypted:
+        way = route(self._target)
+        options += way.options
+        if self._target.encrypted:
             credentials = grpc.ssl_channel_credentials(self._root_certificates)
-            return grpc.secure_channel(self._target, credentials, options)
-        return grpc.insecure_channel(self._target, options)
+            return grpc.secure_channel(way.name, credentials, options)
+        return grpc.insecure_channel(way.name, options)
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         metadata: tuple[tuple[str, str], ...] = ((CLIENT, client_name()),)
@@ -476,6 +485,10 @@ class Stream(Generic[_Response]):
         """Cancel the call; do nothing if it has ended."""
         self._queue.close()
         self._call.cancel()
+
+
+def _is_near(place: str) -> bool:
+    return place.startswith("unix:") or is_loopback(place)
 
 
 def _serialize(message: Message) -> bytes:

@@ -36,7 +36,7 @@ def ask_authority(address: str) -> Unverified | None:
         Unavailable: No server answers by TLS.
         InvalidRequest: The server does not send the certificate of its authority.
     """
-    host, _, port = parse_address(address).address.rpartition(":")
+    host, _, port = parse_address(address).places[0].rpartition(":")
     host = host.strip("[]")
     try:
         if _is_trusted(host, int(port)):

@@ -131,6 +131,15 @@ class Result:
         return table
 
 
+def fetch_table(connection: Connection, node: Node) -> pa.Table:
+    """Fetch all rows of a query; begin again if the server is lost midway, for nobody has seen a row yet.
+
+    Raises:
+        LevadaError: The server refuses, or stays out of reach.
+    """
+    return connection.until_back(lambda: Result(connection, node).table())
+
+
 def _joined(
     first: bytes | memoryview, second: bytes | memoryview, others: Generator[bytes | memoryview, None, None]
 ) -> Generator[bytes | memoryview, None, None]:

@@ -88,7 +88,7 @@ def _load(relation: Previewed, limit: int | None, width: int | None) -> Table:
     light = [name for name in types if name not in computed and not _is_large(types[name])]
     # One row more than shown tells whether there are more, mostly without counting.
     query = relation.proj(*light, **{aliases[name]: expression for name, expression in computed.items()})
-    values = fetching.to_dicts(fetching.Result(relation.connection, nodes.top(query._node, most + 1, (), 0)).table())
+    values = fetching.to_dicts(fetching.fetch_table(relation.connection, nodes.top(query._node, most + 1, (), 0)))
     rows = values[:most]
     samples = Samples(relation, [{name: row[name] for name in heading.primary_key} for row in rows])
     columns = []

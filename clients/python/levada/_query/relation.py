@@ -533,7 +533,7 @@ class Relation(Explained, Operand):
             if offset and limit is None:
                 warn("An offset without a limit skips entities and fetches all the rest.")
             relation = Relation(relation._connection, top_node(relation._node, Top(limit, order_by, offset)))
-        return relation._result().table()
+        return fetching.fetch_table(relation._server(), relation._node)
 
     def _columns(
         self,

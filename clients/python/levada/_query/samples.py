@@ -108,7 +108,7 @@ class Samples:
         relation = self._relation.proj(name)
         if any(keys):
             relation = relation & list(keys)
-        return fetching.Result(relation.connection, relation._node).table()
+        return fetching.fetch_table(relation.connection, relation._node)
 
     def _of_objects(self, name: str, type_: AttributeType) -> list[Cell]:
         references = self._values(name, range(len(self._keys)))

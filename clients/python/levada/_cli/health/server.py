@@ -112,7 +112,13 @@ def _check_tls(source: Source) -> Iterator[Finding]:
         if not stays:
             yield Finding("TLS", WARNING, f"{source.url} is called without encryption", "use https://, or host:port")
         return
-    host, _, port = target.address.rpartition(":")
+    for place in target.places:
+        yield _check_certificate(source, place)
+
+
+def _check_certificate(source: Source, place: str) -> Finding:
+    assert source.url is not None
+    host, _, port = place.rpartition(":")
     host = host.strip("[]")
     try:
         context = ssl.create_default_context(cafile=_authorities(source))
@@ -126,15 +132,15 @@ def _check_tls(source: Source) -> Iterator[Finding]:
             certificate = secured.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         advice = f"if it is your lab's own authority: levada login {source.url}; else tell its administrator"
-        yield Finding("TLS", PROBLEM, f"the certificate of {host} is not trusted: {error.verify_message}", advice)
+        return Finding("TLS", PROBLEM, f"the certificate of {host} is not trusted: {error.verify_message}", advice)
     except (OSError, ssl.SSLError, LevadaError) as error:
-        yield Finding("TLS", PROBLEM, f"no server answers by TLS at {source.url}: {error}")
+        return Finding("TLS", PROBLEM, f"no server answers by TLS at {place}: {error}")
     else:
         end = dt.datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), dt.UTC)
         days = (end - dt.datetime.now(dt.UTC)).days
         state = OK if days >= _DAYS_BEFORE_END else WARNING
         advice = "" if state == OK else "tell the server's administrator: levada certificates renews it"
-        yield Finding("TLS", state, f"the certificate of {host} is valid until {end:%Y-%m-%d}", advice)
+        return Finding("TLS", state, f"the certificate of {host} is valid until {end:%Y-%m-%d}", advice)
 
 
 def _authorities(source: Source) -> Path | None:
